@@ -1,0 +1,35 @@
+//! What is to be done about a failure: the one question that every layer asks of an error.
+
+use serde::{Deserialize, Serialize};
+
+/// The class of a failure decides its fate; see docs/ARCHITECTURE.md, "Errors".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorClass {
+    /// Will fail the same way for ever (deleted, private, not a video): a failed document.
+    Permanent,
+    /// May succeed if tried again: retried with backoff, then dead-lettered.
+    Transient,
+    /// The far side asks for less: everything slows down, and no attempt is counted.
+    Throttled,
+    /// The record itself cannot be read: dead-lettered at once.
+    Malformed,
+}
+
+impl ErrorClass {
+    /// The class as it stands in documents, headers and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl std::fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,173 @@
+//! What a role says of itself: which of its parts work, and why one does not.
+//!
+//! Whoever watches a part holds its [`Part`] and reports; whoever answers `/health/ready` holds
+//! the [`Health`] and asks. A change is logged once, a lasting trouble once a minute.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+/// How often a lasting trouble is said again.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// The parts of one role. Cheap to clone; all clones see the same.
+#[derive(Debug, Clone, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<&'static str, Status>>>);
+
+/// One part's report.
+#[derive(Debug, Clone)]
+struct Status {
+    trouble: Option<String>,
+    said_at: Option<Instant>,
+}
+
+/// The handle of whoever watches one part.
+#[derive(Debug, Clone)]
+pub struct Part {
+    name: &'static str,
+    health: Health,
+}
+
+/// The answer of `/health/ready`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// Whether every part works.
+    pub ready: bool,
+    /// Each part by name: `"ok"`, or why not.
+    pub parts: BTreeMap<&'static str, String>,
+}
+
+impl Health {
+    /// Adds a part, which counts as not working until its first report.
+    pub fn part(&self, name: &'static str) -> Part {
+        let waiting = Status { trouble: Some("not yet checked".to_owned()), said_at: None };
+        self.with(|parts| parts.insert(name, waiting));
+        Part { name, health: self.clone() }
+    }
+
+    /// How all parts are now.
+    pub fn readiness(&self) -> Readiness {
+        self.with(|parts| Readiness {
+            ready: parts.values().all(|status| status.trouble.is_none()),
+            parts: parts
+                .iter()
+                .map(|(name, status)| {
+                    (*name, status.trouble.clone().unwrap_or_else(|| "ok".to_owned()))
+                })
+                .collect(),
+        })
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&mut BTreeMap<&'static str, Status>) -> T) -> T {
+        // The map is whole after every step, so a panic elsewhere leaves nothing half done.
+        read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Part {
+    /// The part works.
+    pub fn ok(&self) {
+        let before = self.replace(Status { trouble: None, said_at: None });
+        if before.is_some_and(|status| status.trouble.is_some()) {
+            tracing::info!(part = self.name, "{} works", self.name);
+        }
+    }
+
+    /// The part does not work; `why` is a sentence for whoever has to mend it.
+    pub fn trouble(&self, why: impl Into<String>) {
+        let why = why.into();
+        let now = Instant::now();
+        let said_at = self.health.with(|parts| {
+            let status = parts.get(self.name)?;
+            (status.trouble.as_deref() == Some(why.as_str())).then_some(status.said_at?)
+        });
+        let is_due = said_at.is_none_or(|at| now.duration_since(at) >= REMINDER);
+        if is_due {
+            tracing::warn!(part = self.name, "{} does not work: {why}", self.name);
+        }
+        let said_at = if is_due { Some(now) } else { said_at };
+        self.replace(Status { trouble: Some(why), said_at });
+    }
+
+    /// Why the part does not work at the moment, if so.
+    pub fn current_trouble(&self) -> Option<String> {
+        self.health.with(|parts| parts.get(self.name).and_then(|status| status.trouble.clone()))
+    }
+
+    /// Reports a check's result.
+    pub fn report<E: std::fmt::Display>(&self, checked: Result<(), E>) {
+        match checked {
+            Ok(()) => self.ok(),
+            Err(error) => self.trouble(error.to_string()),
+        }
+    }
+
+    /// Runs `check` every `interval` and reports, until `stop`. A check that takes longer than
+    /// `timeout` counts as trouble.
+    pub async fn watch<C, E>(
+        self,
+        interval: Duration,
+        timeout: Duration,
+        stop: CancellationToken,
+        mut check: C,
+    ) where
+        C: AsyncFnMut() -> Result<(), E>,
+        E: std::fmt::Display,
+    {
+        while !stop.is_cancelled() {
+            match tokio::time::timeout(timeout, check()).await {
+                Ok(checked) => self.report(checked),
+                Err(_) => self.trouble(format!("no answer within {timeout:?}")),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    fn replace(&self, status: Status) -> Option<Status> {
+        self.health.with(|parts| parts.insert(self.name, status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_ready_when_every_part_works() {
+        let health = Health::default();
+        let (broker, store) = (health.part("broker"), health.part("store"));
+        assert!(!health.readiness().ready);
+        broker.ok();
+        store.ok();
+        assert!(health.readiness().ready);
+        store.trouble("gone");
+        let readiness = health.readiness();
+        assert!(!readiness.ready);
+        assert_eq!(readiness.parts["store"], "gone");
+        assert_eq!(readiness.parts["broker"], "ok");
+        assert_eq!(store.current_trouble().as_deref(), Some("gone"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_hangs_is_trouble() {
+        let health = Health::default();
+        let stop = CancellationToken::new();
+        let part = health.part("broker");
+        let second = Duration::from_secs(1);
+        let watch = part.clone().watch(second, second, stop.clone(), async || {
+            std::future::pending::<Result<(), std::convert::Infallible>>().await
+        });
+        let look = async {
+            tokio::time::sleep(second * 2).await;
+            stop.cancel();
+        };
+        tokio::join!(watch, look);
+        assert_eq!(part.current_trouble().as_deref(), Some("no answer within 1s"));
+    }
+}

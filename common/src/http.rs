@@ -1,0 +1,95 @@
+//! How an HTTP error looks (RFC 9457), and the health routes that every role serves alike.
+
+use axum::Json;
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::health::Health;
+
+/// An error answer: `application/problem+json` with a status, a stable code and a sentence.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    retry_after_seconds: Option<u64>,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// `code` is stable and for programs, `detail` a sentence for the person who asked.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after_seconds: None, members: Map::new() }
+    }
+
+    /// Says when to come again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Adds an extension member (RFC 9457, 3.2).
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        // What does not serialize is left out: an error answer must not fail itself.
+        if let Ok(value) = serde_json::to_value(value) {
+            self.members.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// The status it answers with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = self.members;
+        body.insert("type".to_owned(), "about:blank".into());
+        body.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("error").into());
+        body.insert("status".to_owned(), self.status.as_u16().into());
+        body.insert("code".to_owned(), self.code.into());
+        body.insert("detail".to_owned(), self.detail.into());
+        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// `GET /health/ready` (200 or 503, each part by name) and `GET /health/live`, which hangs on
+/// `is_alive`: whether the role still makes progress.
+pub fn health_routes<S>(
+    health: Health,
+    is_alive: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let ready = move || {
+        let readiness = health.readiness();
+        let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        std::future::ready((status, Json(readiness)))
+    };
+    let live = move || {
+        let is_alive = is_alive();
+        let status = if is_alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        std::future::ready((status, Json(serde_json::json!({ "live": is_alive }))))
+    };
+    Router::new().route("/health/ready", get(ready)).route("/health/live", get(live))
+}

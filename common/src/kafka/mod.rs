@@ -1,0 +1,265 @@
+//! How to reach Kafka: settings in, librdkafka configurations out.
+//!
+//! Nothing else in linkrelay writes a librdkafka key. What loses or doubles nothing is fixed
+//! here; everything else can be set with `KAFKA_CONFIG`.
+
+mod brokers;
+mod context;
+mod pass_through;
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+
+pub use brokers::Brokers;
+pub use context::{RelayContext, log_line};
+pub use pass_through::PassThrough;
+
+use crate::settings::SettingsError;
+
+/// Where a broker is looked for if nothing is said.
+pub const DEFAULT_BROKERS: &str = "127.0.0.1:9092";
+/// A revoked partition is drained within this many seconds at the most: see [`GroupSettings`].
+const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The cluster and the two topics.
+#[derive(Debug, Clone, Args)]
+pub struct KafkaSettings {
+    /// Kafka brokers, `host:port`, separated by commas [default: 127.0.0.1:9092; `up`: an embedded broker]
+    #[arg(long, env = "KAFKA_BROKERS")]
+    pub kafka_brokers: Option<Brokers>,
+
+    /// The topic of links
+    #[arg(long, env = "KAFKA_TOPIC", default_value = "LINKS-YOUTUBE", value_parser = topic_name)]
+    pub kafka_topic: String,
+
+    /// The topic of dead letters
+    #[arg(long, env = "KAFKA_DLQ_TOPIC", default_value = "LINKS-YOUTUBE.dlq", value_parser = topic_name)]
+    pub kafka_dlq_topic: String,
+
+    /// More librdkafka settings for every client, `key=value`, separated by commas (TLS, SASL, …)
+    #[arg(long, env = "KAFKA_CONFIG", default_value = "", hide_env_values = true)]
+    pub kafka_config: PassThrough,
+}
+
+/// The consumer group.
+#[derive(Debug, Clone, Args)]
+pub struct GroupSettings {
+    /// The consumer group
+    #[arg(long, env = "KAFKA_GROUP_ID", default_value = "linkrelay")]
+    pub kafka_group_id: String,
+
+    /// How the group shares partitions: `classic` (cooperative-sticky) or `consumer` (KIP-848)
+    #[arg(long, env = "KAFKA_GROUP_PROTOCOL", default_value = "classic")]
+    pub kafka_group_protocol: GroupProtocol,
+
+    /// A fixed name of this member (static membership): a restart within the session time-out moves no partition
+    #[arg(long, env = "KAFKA_GROUP_INSTANCE_ID")]
+    pub kafka_group_instance_id: Option<String>,
+}
+
+/// How a group shares partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GroupProtocol {
+    /// The clients decide, cooperatively (KIP-429).
+    Classic,
+    /// The broker decides (KIP-848).
+    Consumer,
+}
+
+impl KafkaSettings {
+    /// The brokers to ask.
+    pub fn brokers(&self) -> &str {
+        self.kafka_brokers.as_ref().map_or(DEFAULT_BROKERS, Brokers::as_str)
+    }
+
+    /// A client that only asks (metadata, topics).
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.brokers()).set("client.id", "linkrelay");
+        // A topic is made on purpose, with the right number of partitions, or not at all.
+        config.set("allow.auto.create.topics", "false");
+        // Idle connections are closed by brokers all day; that is no news.
+        config.set("log.connection.close", "false");
+        config.set("socket.keepalive.enable", "true").set("reconnect.backoff.max.ms", "2000");
+        config.set_log_level(RDKafkaLogLevel::Info);
+        self.kafka_config.apply(&mut config);
+        config
+    }
+
+    /// A producer that acknowledges only what every in-sync replica has, each record once.
+    /// `delivery_timeout` is the longest that a record may wait for its acknowledgement.
+    pub fn producer(&self, delivery_timeout: Duration) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("compression.type", "zstd").set("linger.ms", "2");
+        config
+            .set("queue.buffering.max.messages", "100000")
+            .set("queue.buffering.max.kbytes", "131072");
+        overlay(&mut config, &self.client());
+        config.set("acks", "all").set("enable.idempotence", "true");
+        config.set("delivery.timeout.ms", delivery_timeout.as_millis().to_string());
+        config
+    }
+
+    /// A member of the group that commits nothing by itself.
+    pub fn consumer(&self, group: &GroupSettings) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        // Lanes bound what is in work; librdkafka's own queue only has to keep them fed.
+        config.set("queued.min.messages", "10000").set("queued.max.messages.kbytes", "16384");
+        config.set("fetch.wait.max.ms", "50").set("auto.offset.reset", "earliest");
+        config.set("max.poll.interval.ms", MAX_POLL_INTERVAL.as_millis().to_string());
+        if group.kafka_group_protocol == GroupProtocol::Classic {
+            config.set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string());
+            config.set("heartbeat.interval.ms", "3000");
+            config.set("partition.assignment.strategy", "cooperative-sticky");
+        } else {
+            config.set("group.protocol", "consumer");
+        }
+        overlay(&mut config, &self.client());
+        config.set("group.id", &group.kafka_group_id);
+        if let Some(instance_id) = &group.kafka_group_instance_id {
+            config.set("group.instance.id", instance_id);
+        }
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config
+    }
+
+    /// Asks librdkafka whether it knows every setting, without touching the network.
+    ///
+    /// # Errors
+    /// Names `KAFKA_CONFIG` and the key.
+    pub fn validate(&self, group: &GroupSettings) -> Result<(), SettingsError> {
+        if self.kafka_topic == self.kafka_dlq_topic {
+            return Err(SettingsError::new("KAFKA_DLQ_TOPIC", "must differ from KAFKA_TOPIC"));
+        }
+        if group.kafka_group_id.is_empty() {
+            return Err(SettingsError::new("KAFKA_GROUP_ID", "must not be empty"));
+        }
+        self.kafka_config.validate(group.kafka_group_protocol)?;
+        for config in [self.producer(Duration::from_secs(30)), self.consumer(group)] {
+            config.create_native_config().map_err(|error| unknown_key(&error))?;
+        }
+        Ok(())
+    }
+}
+
+impl GroupSettings {
+    /// A drain must end before the group gives the partitions away on its own.
+    ///
+    /// # Errors
+    /// Names `DRAIN_TIMEOUT` if it leaves no room below the session and poll time-outs.
+    pub fn validate_drain(
+        &self,
+        kafka: &KafkaSettings,
+        drain_timeout: Duration,
+    ) -> Result<(), SettingsError> {
+        let config = kafka.consumer(self);
+        for key in ["session.timeout.ms", "max.poll.interval.ms"] {
+            let limit =
+                config.get(key).and_then(|text| text.parse().ok()).map(Duration::from_millis);
+            if let Some(limit) = limit.filter(|limit| drain_timeout >= *limit) {
+                let problem = format!("{drain_timeout:?} must be below {key} ({limit:?})");
+                return Err(SettingsError::new("DRAIN_TIMEOUT", problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The pass-through settings win over our defaults.
+fn overlay(config: &mut ClientConfig, over: &ClientConfig) {
+    for (key, value) in over.config_map() {
+        config.set(key, value);
+    }
+    config.set_log_level(RDKafkaLogLevel::Info);
+}
+
+/// The error of a client that could not even be made: always a wrong setting.
+pub fn unknown_key(error: &KafkaError) -> SettingsError {
+    match error {
+        KafkaError::ClientConfig(_, description, key, _) => {
+            // The value may be a password; librdkafka's description does not repeat it.
+            SettingsError::new("KAFKA_CONFIG", format!("{key}: {description}"))
+        }
+        other => SettingsError::new("KAFKA_CONFIG", other.to_string()),
+    }
+}
+
+fn topic_name(name: &str) -> Result<String, String> {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty()
+        || name.len() > 249
+        || matches!(name, "." | "..")
+        || !name.chars().all(is_legal)
+    {
+        return Err(
+            "a topic name is 1 to 249 characters of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned()
+        );
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Settings {
+        #[command(flatten)]
+        kafka: KafkaSettings,
+        #[command(flatten)]
+        group: GroupSettings,
+    }
+
+    fn settings(arguments: &[&str]) -> Settings {
+        Settings::parse_from([&["test"], arguments].concat())
+    }
+
+    #[test]
+    fn what_keeps_links_safe_cannot_be_set_away() {
+        let settings = settings(&["--kafka-config", "acks=0,linger.ms=7"]);
+        let error = settings.kafka.validate(&settings.group).unwrap_err();
+        assert_eq!(error.setting, "KAFKA_CONFIG");
+        assert!(error.problem.contains("acks"), "{error}");
+        let config = settings.kafka.producer(Duration::from_secs(9));
+        let map = config.config_map();
+        assert_eq!((map["acks"], map["enable.idempotence"]), ("all", "true"));
+        assert_eq!((map["linger.ms"], map["delivery.timeout.ms"]), ("7", "9000"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let settings = settings(&["--kafka-config", "no.such.key=1"]);
+        let error = settings.kafka.validate(&settings.group).unwrap_err().to_string();
+        assert!(error.starts_with("KAFKA_CONFIG: no.such.key"), "{error}");
+    }
+
+    #[test]
+    fn the_new_group_protocol_comes_without_the_old_keys() {
+        let settings =
+            settings(&["--kafka-group-protocol", "consumer", "--kafka-group-instance-id", "a"]);
+        settings.kafka.validate(&settings.group).unwrap();
+        let config = settings.kafka.consumer(&settings.group);
+        let map = config.config_map();
+        assert_eq!((map["group.protocol"], map["group.instance.id"]), ("consumer", "a"));
+        for key in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"]
+        {
+            assert!(!map.contains_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_drain_longer_than_the_session_is_refused() {
+        let settings = settings(&["--kafka-config", "session.timeout.ms=6000"]);
+        let validate =
+            |seconds| settings.group.validate_drain(&settings.kafka, Duration::from_secs(seconds));
+        assert!(validate(5).is_ok());
+        assert_eq!(validate(6).unwrap_err().setting, "DRAIN_TIMEOUT");
+    }
+}

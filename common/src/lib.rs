@@ -1,0 +1,30 @@
+//! What crosses the wire in linkrelay, and what every role needs to take part.
+//!
+//! In reading order: [`link`] turns what a person pasted into a [`VideoId`]; [`ids`] names
+//! requests and documents; [`video`] is what is known of a video; [`message`] and [`headers`] are the Kafka record; [`kafka`] makes
+//! client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
+//! of itself; [`telemetry`] and [`shutdown`] are how a process begins and ends.
+//!
+//! It must not know: extraction, stores, or either role's logic.
+
+pub mod class;
+pub mod headers;
+pub mod health;
+pub mod http;
+pub mod ids;
+pub mod kafka;
+pub mod link;
+pub mod message;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;
+pub mod topic;
+pub mod video;
+
+pub use class::ErrorClass;
+pub use headers::{DeadLetterHeaders, RecordHeaders};
+pub use ids::{DocumentId, RequestId};
+pub use link::{LinkError, VideoId, parse_link};
+pub use message::{DecodeError, LinkMessage};
+pub use settings::SettingsError;
+pub use video::Video;

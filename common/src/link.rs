@@ -1,0 +1,276 @@
+//! From what a person pasted to a video id; the only reader of YouTube URLs in linkrelay.
+//!
+//! Only the [`VideoId`] goes further: no host that a user named is ever asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+/// The longest link that is looked at, in bytes.
+pub const MAX_LINK_BYTES: usize = 2_048;
+
+const VIDEO_ID_BYTES: usize = 11;
+const WATCH_HOSTS: [&str; 7] = [
+    "youtube.com",
+    "www.youtube.com",
+    "m.youtube.com",
+    "music.youtube.com",
+    "gaming.youtube.com",
+    "youtube-nocookie.com",
+    "www.youtube-nocookie.com",
+];
+const SHORT_HOSTS: [&str; 2] = ["youtu.be", "www.youtu.be"];
+/// Path prefixes that are followed by the video id.
+const ID_PATHS: [&str; 7] = ["shorts", "live", "embed", "v", "e", "vi", "watch"];
+/// Words that stand where an id would, and happen to be eleven letters long.
+const NOT_IDS: [&str; 2] = ["videoseries", "live_stream"];
+
+/// The eleven characters that name a video.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VideoId([u8; VIDEO_ID_BYTES]);
+
+impl VideoId {
+    /// Reads exactly eleven characters of `A-Z a-z 0-9 - _`.
+    ///
+    /// # Errors
+    /// [`LinkError::BadVideoId`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, LinkError> {
+        let bytes: [u8; VIDEO_ID_BYTES] =
+            text.as_bytes().try_into().map_err(|_| LinkError::BadVideoId)?;
+        let is_id_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if bytes.iter().all(is_id_byte) { Ok(Self(bytes)) } else { Err(LinkError::BadVideoId) }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        // `parse`, the only constructor, lets nothing but ASCII in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The plainest link to this video.
+    pub fn watch_url(&self) -> String {
+        format!("https://www.youtube.com/watch?v={self}")
+    }
+}
+
+impl fmt::Display for VideoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for VideoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VideoId({self})")
+    }
+}
+
+impl FromStr for VideoId {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for VideoId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for VideoId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a link is refused; the text is meant for the person who sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum LinkError {
+    /// Not an http(s) URL at all.
+    #[error("this is not a web address")]
+    NotAUrl,
+    /// A URL of another site.
+    #[error("this is not a YouTube address")]
+    NotYouTube,
+    /// A YouTube page that is not one video (a channel, a playlist, a search).
+    #[error("this YouTube address names no video")]
+    NoVideoId,
+    /// The id has the wrong length or alphabet.
+    #[error("the video id must be 11 characters of A-Z, a-z, 0-9, - and _")]
+    BadVideoId,
+    /// Longer than [`MAX_LINK_BYTES`].
+    #[error("the link is longer than {MAX_LINK_BYTES} bytes")]
+    TooLong,
+}
+
+impl LinkError {
+    /// The stable code that answers and documents carry.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAUrl => "not_a_url",
+            Self::NotYouTube => "not_youtube",
+            Self::NoVideoId => "no_video_id",
+            Self::BadVideoId => "bad_video_id",
+            Self::TooLong => "too_long",
+        }
+    }
+}
+
+/// Finds the video that a link names: watch, youtu.be, shorts, live, embed, /v/, with or
+/// without a scheme, on any of YouTube's own hosts.
+///
+/// # Errors
+/// A [`LinkError`] whose text can be shown to the person who sent the link.
+pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
+    let link = link.trim();
+    if link.len() > MAX_LINK_BYTES {
+        return Err(LinkError::TooLong);
+    }
+    let url = parse_url(link)?;
+    let Some(Host::Domain(host)) = url.host() else {
+        return Err(LinkError::NotYouTube);
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if SHORT_HOSTS.contains(&host) {
+        id_of_short_link(&url)
+    } else if WATCH_HOSTS.contains(&host) {
+        id_of_watch_link(&url)
+    } else {
+        Err(LinkError::NotYouTube)
+    }
+}
+
+fn parse_url(link: &str) -> Result<Url, LinkError> {
+    let with_scheme = if link.contains("://") {
+        link.to_owned()
+    } else {
+        format!("https://{}", link.trim_start_matches('/'))
+    };
+    let url = Url::parse(&with_scheme).map_err(|_| LinkError::NotAUrl)?;
+    let is_web = matches!(url.scheme(), "http" | "https");
+    // Without a scheme, a single word ("hello") would otherwise count as a host.
+    let has_real_host =
+        link.contains("://") || url.host_str().is_some_and(|host| host.contains('.'));
+    if is_web && has_real_host { Ok(url) } else { Err(LinkError::NotAUrl) }
+}
+
+fn path_segments(url: &Url) -> impl Iterator<Item = &str> {
+    url.path().split('/').filter(|segment| !segment.is_empty())
+}
+
+fn id_of_short_link(url: &Url) -> Result<VideoId, LinkError> {
+    match path_segments(url).next() {
+        Some("watch") => id_of_query(url),
+        Some(segment) => VideoId::parse(segment),
+        None => Err(LinkError::NoVideoId),
+    }
+}
+
+fn id_of_watch_link(url: &Url) -> Result<VideoId, LinkError> {
+    let mut segments = path_segments(url);
+    let Some(page) = segments.next().filter(|page| ID_PATHS.contains(page)) else {
+        return Err(LinkError::NoVideoId);
+    };
+    match segments.next() {
+        Some(word) if NOT_IDS.contains(&word) => Err(LinkError::NoVideoId),
+        Some(segment) => VideoId::parse(segment),
+        None if page == "watch" => id_of_query(url),
+        None => Err(LinkError::NoVideoId),
+    }
+}
+
+fn id_of_query(url: &Url) -> Result<VideoId, LinkError> {
+    let video = url.query_pairs().find(|(name, _)| name == "v");
+    match video {
+        Some((_, id)) if !id.is_empty() => VideoId::parse(&id),
+        _ => Err(LinkError::NoVideoId),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "5fR9AHlSDtc";
+
+    #[test]
+    fn every_form_of_link_to_a_video_is_understood() {
+        for link in [
+            "https://www.youtube.com/watch?v=5fR9AHlSDtc",
+            "http://youtube.com/watch?v=5fR9AHlSDtc&t=42s&list=PL1&index=3",
+            "https://www.youtube.com/watch?app=desktop&v=5fR9AHlSDtc#at",
+            "  https://youtu.be/5fR9AHlSDtc?si=abc  ",
+            "youtu.be/5fR9AHlSDtc",
+            "//youtu.be/5fR9AHlSDtc",
+            "https://www.youtube.com/shorts/5fR9AHlSDtc",
+            "https://www.youtube.com/live/5fR9AHlSDtc?feature=share",
+            "https://www.youtube.com/embed/5fR9AHlSDtc",
+            "https://www.youtube.com/v/5fR9AHlSDtc",
+            "https://music.youtube.com/watch?v=5fR9AHlSDtc",
+            "https://m.youtube.com/watch?v=5fR9AHlSDtc",
+            "https://www.youtube-nocookie.com/embed/5fR9AHlSDtc",
+            "www.youtube.com/watch?v=5fR9AHlSDtc",
+            "HTTPS://WWW.YOUTUBE.COM/watch?v=5fR9AHlSDtc",
+            "https://www.youtube.com./watch?v=5fR9AHlSDtc",
+            "https://www.youtube.com//watch?v=5fR9AHlSDtc",
+            "https://www.youtube.com:443/watch?v=5fR9AHlSDtc",
+            "https://www.youtube.com/watch?v=%35fR9AHlSDtc",
+        ] {
+            assert_eq!(parse_link(link).map(|id| id.to_string()), Ok(ID.to_owned()), "{link}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_its_code() {
+        let long = format!("https://www.youtube.com/watch?v=5fR9AHlSDtc&x={}", "a".repeat(2_048));
+        for (link, code) in [
+            ("", "not_a_url"),
+            ("hello", "not_a_url"),
+            ("hello world", "not_a_url"),
+            ("ftp://youtube.com/watch?v=5fR9AHlSDtc", "not_a_url"),
+            ("javascript:alert(1)", "not_a_url"),
+            ("https://", "not_a_url"),
+            ("https://example.com/watch?v=5fR9AHlSDtc", "not_youtube"),
+            ("https://youtube.com.example.com/watch?v=5fR9AHlSDtc", "not_youtube"),
+            ("https://www.youtube.com@example.com/watch?v=5fR9AHlSDtc", "not_youtube"),
+            ("https://notyoutube.com/watch?v=5fR9AHlSDtc", "not_youtube"),
+            ("https://127.0.0.1/watch?v=5fR9AHlSDtc", "not_youtube"),
+            ("https://www.youtube.com/", "no_video_id"),
+            ("https://www.youtube.com/watch", "no_video_id"),
+            ("https://www.youtube.com/watch?v=", "no_video_id"),
+            ("https://www.youtube.com/@someone", "no_video_id"),
+            ("https://www.youtube.com/playlist?list=PL1", "no_video_id"),
+            ("https://www.youtube.com/embed/videoseries?list=PL1", "no_video_id"),
+            ("https://www.youtube.com/embed/live_stream?channel=UC1", "no_video_id"),
+            ("https://youtu.be/", "no_video_id"),
+            ("https://youtu.be/short", "bad_video_id"),
+            ("https://www.youtube.com/watch?v=5fR9AHlSDt", "bad_video_id"),
+            ("https://www.youtube.com/watch?v=5fR9AHlSDtcc", "bad_video_id"),
+            ("https://www.youtube.com/watch?v=5fR9AHlSDt%20", "bad_video_id"),
+            (long.as_str(), "too_long"),
+        ] {
+            assert_eq!(parse_link(link).map_err(LinkError::code), Err(code), "{link}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered_without_a_panic(text in "\\PC{0,80}") {
+            let _answer = parse_link(&text);
+        }
+
+        #[test]
+        fn every_id_survives_its_own_watch_url(id in "[A-Za-z0-9_-]{11}") {
+            let parsed = parse_link(&format!("https://www.youtube.com/watch?v={id}"))?;
+            prop_assert_eq!(parsed.as_str(), id.as_str());
+            prop_assert_eq!(parse_link(&parsed.watch_url())?, parsed);
+        }
+    }
+}

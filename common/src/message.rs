@@ -1,0 +1,154 @@
+//! The value of a Kafka record: which links, and whether a cache may answer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{LinkError, parse_link};
+
+/// What a record asks for. At least one link; each is as the person wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkMessage {
+    /// The links, in order; a link's place is its index.
+    pub links: Vec<String>,
+    /// Ask the far side even if a cached answer is at hand.
+    pub force: bool,
+}
+
+/// Why a record's value cannot be read; such a record is dead-lettered with its raw bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes are no UTF-8.
+    #[error("the value is not UTF-8 text")]
+    NotText(#[from] std::str::Utf8Error),
+    /// Looks like JSON, but is not of the contract's form.
+    #[error("the value is not a JSON object with \"links\": {0}")]
+    NotTheContract(#[from] serde_json::Error),
+    /// Neither JSON nor the address of a web page.
+    #[error("the value is neither a JSON object nor a link")]
+    NotALink,
+    /// `"links": []`.
+    #[error("the list of links is empty")]
+    NoLinks,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    links: OneOrMany,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    force: bool,
+}
+
+impl LinkMessage {
+    /// A message of one link, the form that linkrelay itself writes.
+    pub fn one(link: impl Into<String>, force: bool) -> Self {
+        Self { links: vec![link.into()], force }
+    }
+
+    /// Reads a record's value: `{"links": "…"}`, `{"links": ["…"]}`, with an optional
+    /// `"force": true`, or a bare link. Members it does not know are ignored.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the value is of none of these forms.
+    pub fn decode(value: &[u8]) -> Result<Self, DecodeError> {
+        let text = std::str::from_utf8(value)?.trim_start_matches('\u{feff}').trim();
+        if text.starts_with('{') {
+            return Self::from_wire(serde_json::from_str(text)?);
+        }
+        match parse_link(text) {
+            // Too long or of no video: still somebody's link, which gets a document that says so.
+            Err(LinkError::NotAUrl) => Err(DecodeError::NotALink),
+            _ if text.contains(char::is_whitespace) => Err(DecodeError::NotALink),
+            _ => Ok(Self::one(text, false)),
+        }
+    }
+
+    /// The record's value; a single link is written as a string.
+    pub fn encode(&self) -> Vec<u8> {
+        let links = match self.links.as_slice() {
+            [link] => OneOrMany::One(link.clone()),
+            links => OneOrMany::Many(links.to_vec()),
+        };
+        // Strings and a bool always serialize.
+        serde_json::to_vec(&Wire { links, force: self.force }).unwrap_or_default()
+    }
+
+    fn from_wire(wire: Wire) -> Result<Self, DecodeError> {
+        let links = match wire.links {
+            OneOrMany::One(link) => vec![link],
+            OneOrMany::Many(links) => links,
+        };
+        if links.is_empty() {
+            Err(DecodeError::NoLinks)
+        } else {
+            Ok(Self { links, force: wire.force })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINK: &str = "https://youtu.be/5fR9AHlSDtc";
+
+    #[test]
+    fn every_form_a_person_may_type_is_taken() {
+        let one = LinkMessage::one(LINK, false);
+        for value in [
+            format!(r#"{{"links":"{LINK}"}}"#),
+            format!(r#" {{ "links" : ["{LINK}"] , "note": 1 }} "#),
+            LINK.to_owned(),
+            format!("\u{feff}{LINK}\r\n"),
+        ] {
+            assert_eq!(LinkMessage::decode(value.as_bytes()).unwrap(), one, "{value}");
+        }
+        let both = format!(r#"{{"links":["{LINK}","x"],"force":true}}"#);
+        let both = LinkMessage::decode(both.as_bytes()).unwrap();
+        assert_eq!(both, LinkMessage { links: vec![LINK.to_owned(), "x".to_owned()], force: true });
+    }
+
+    #[test]
+    fn a_link_to_no_video_is_still_a_link() {
+        let link = "https://example.com/a";
+        assert_eq!(LinkMessage::decode(link.as_bytes()).unwrap(), LinkMessage::one(link, false));
+    }
+
+    #[test]
+    fn rubbish_is_refused() {
+        for value in [
+            "",
+            "hello",
+            "hello world",
+            "[1]",
+            "{",
+            r#"{"links":5}"#,
+            r#"{"links":[]}"#,
+            r#"{"link":"x"}"#,
+            "see https://youtu.be/5fR9AHlSDtc",
+        ] {
+            assert!(LinkMessage::decode(value.as_bytes()).is_err(), "{value}");
+        }
+        assert!(matches!(LinkMessage::decode(&[0xff, 0xfe]), Err(DecodeError::NotText(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_survives_the_wire(links in proptest::collection::vec(any::<String>(), 1..5), force: bool) {
+            let message = LinkMessage { links, force };
+            prop_assert_eq!(LinkMessage::decode(&message.encode()).unwrap(), message);
+        }
+
+        #[test]
+        fn any_bytes_are_answered_without_a_panic(bytes: Vec<u8>) {
+            drop(LinkMessage::decode(&bytes));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Log lines: to stderr, as text or JSON, filtered by `RUST_LOG`.
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::settings::SettingsError;
+
+/// `info` for our own lines; the libraries speak only when something is wrong.
+const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For collectors: one JSON object a line.
+    Json,
+}
+
+/// How to log.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct LogSettings {
+    /// How log lines look (which ones are written is RUST_LOG, as in `info,linkrelay_consumer=debug`)
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+}
+
+impl LogSettings {
+    /// Starts logging for the whole process.
+    ///
+    /// # Errors
+    /// If `RUST_LOG` cannot be read, or logging was started before.
+    pub fn start(self) -> Result<(), SettingsError> {
+        let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+            Ok(text) if !text.is_empty() => EnvFilter::try_new(text),
+            _ => EnvFilter::try_new(DEFAULT_FILTER),
+        };
+        let filter = filter.map_err(|error| SettingsError::new("RUST_LOG", error.to_string()))?;
+        let lines = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_span_events(FmtSpan::NONE)
+            .with_writer(std::io::stderr);
+        let started = match self.log_format {
+            LogFormat::Text => lines.try_init(),
+            LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        };
+        started.map_err(|error| SettingsError::new("LOG_FORMAT", error.to_string()))
+    }
+}
+
+/// Logging for tests: captured per test, may be called any number of times.
+pub fn start_for_test() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // The second caller finds logging started, which is what it wants.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
+}

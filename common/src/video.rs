@@ -1,0 +1,76 @@
+//! What is known of a video: what the extractor finds, documents keep and answers show.
+//!
+//! A field that the source did not give is `None` (null on every wire), never 0 or "".
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is known of one video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are YouTube's own; units stand where there is one")]
+pub struct Video {
+    /// Never empty.
+    pub title: String,
+    pub description: Option<String>,
+    pub author: Author,
+    /// Seconds; `None` for a live or upcoming broadcast.
+    pub length_seconds: Option<u64>,
+    pub view_count: Option<u64>,
+    pub like_count: Option<u64>,
+    /// A page that gives only a day counts as midnight UTC.
+    pub publish_date: Option<Timestamp>,
+    pub category: Option<String>,
+    pub keywords: Option<Vec<String>>,
+    pub thumbnails: Option<Vec<Thumbnail>>,
+    pub availability: Option<Availability>,
+    pub is_live: Option<bool>,
+    pub is_upcoming: Option<bool>,
+    pub family_safe: Option<bool>,
+    pub chapters: Option<Vec<Chapter>>,
+}
+
+/// Whether a video whose metadata is public can be played, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each says it all by its name")]
+pub enum Availability {
+    Ok,
+    AgeRestricted,
+    GeoBlocked,
+    MembersOnly,
+    PaymentRequired,
+    Upcoming,
+    /// Cannot be played, and the page does not say why (a missing recording, for one).
+    Unavailable,
+}
+
+/// Who published a video.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are YouTube's own")]
+pub struct Author {
+    pub name: Option<String>,
+    pub channel_id: Option<String>,
+    pub url: Option<String>,
+    pub subscribers: Option<u64>,
+    pub verified: Option<bool>,
+}
+
+/// One size of a video's picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are YouTube's own")]
+pub struct Thumbnail {
+    pub url: String,
+    /// Pixels.
+    pub width: Option<u32>,
+    /// Pixels.
+    pub height: Option<u32>,
+}
+
+/// One chapter of a video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are YouTube's own")]
+pub struct Chapter {
+    pub title: String,
+    /// From the video's beginning.
+    pub start_seconds: u64,
+}

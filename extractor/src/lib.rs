@@ -1,0 +1,37 @@
+//! A YouTube link in, its metadata out.
+//!
+//! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
+//! to find it, [`strategies`] has a file for each; [`chain`] tries them in order; [`config`]
+//! makes a chain from settings.
+//!
+//! It must not know: Kafka, databases, or who asks.
+
+pub mod error;
+pub mod extraction;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use linkrelay_common::VideoId;
+use linkrelay_common::video::Video;
+
+pub use error::{ExtractError, Refusal};
+pub use extraction::Extraction;
+
+/// Finds the metadata of one video. What the consumer is given; tests give their own.
+#[async_trait]
+pub trait Extract: Debug + Send + Sync {
+    /// Asks for one video; `force` passes by any cache. Has its own deadlines, and may be
+    /// dropped at any time.
+    async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError>;
+}
+
+/// One way to find metadata, behind [`Extract`].
+#[async_trait]
+pub trait Strategy: Debug + Send + Sync {
+    /// Its name in `EXTRACTORS`, in documents (`source`) and in metrics.
+    fn name(&self) -> &'static str;
+
+    /// Asks for one video. Gives only metadata of exactly this video, with a title.
+    async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError>;
+}

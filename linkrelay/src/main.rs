@@ -1,0 +1,3 @@
+//! The linkrelay command.
+
+fn main() {}

@@ -1,0 +1,81 @@
+//! What is kept of a link: one document per submitted link, stored or failed.
+
+use jiff::Timestamp;
+use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video};
+use serde::{Deserialize, Serialize};
+
+/// The document. Its JSON form has RFC 3339 times; MongoDB gets BSON dates instead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinkDocument {
+    /// `<request-id>:<index>`, or `<topic>:<partition>:<offset>:<i>`.
+    #[serde(rename = "_id")]
+    pub id: DocumentId,
+    /// Of the HTTP request; null for records that came without.
+    pub request_id: Option<RequestId>,
+    /// The link's place in its request or record, from 0.
+    pub index: u32,
+    /// As it was submitted.
+    pub link: String,
+    /// Null if the link names none.
+    pub video_id: Option<String>,
+    /// Whether there is metadata.
+    pub status: LinkState,
+    /// The metadata, if stored.
+    pub video: Option<Video>,
+    /// Why not, if failed.
+    pub error: Option<LinkError>,
+    /// Which strategy of the extractor gave the metadata.
+    pub source: Option<String>,
+    /// When the link was submitted, if known.
+    pub submitted_at: Option<Timestamp>,
+    /// When the far side answered.
+    pub extracted_at: Option<Timestamp>,
+    /// When the document was written.
+    pub stored_at: Timestamp,
+    /// The record it came by; null if it came by HTTP alone.
+    pub kafka: Option<RecordPlace>,
+}
+
+/// Whether there is metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkState {
+    /// There is.
+    Stored,
+    /// There is none to be had.
+    Failed,
+}
+
+impl LinkState {
+    /// As it stands in the document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why there is no metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkError {
+    /// What kind of failure.
+    pub class: ErrorClass,
+    /// A stable word for programs (`private`, `not_youtube`, …).
+    pub code: String,
+    /// A sentence for the person who submitted the link.
+    pub message: String,
+    /// How often it was tried; 0 if there was nothing to try.
+    pub attempts: u32,
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordPlace {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}

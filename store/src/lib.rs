@@ -1,0 +1,98 @@
+//! Where linkrelay keeps its documents: MongoDB, or a SQLite file as the embedded default.
+//!
+//! In reading order: [`document`] is what is kept; [`LinkStore`] is what a store can do;
+//! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one; [`contract`] are the
+//! tests that both must pass.
+//!
+//! It must not know: Kafka, HTTP, or how metadata is found.
+
+pub mod document;
+pub mod error;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use linkrelay_common::{DocumentId, RequestId};
+
+pub use document::{LinkDocument, LinkError, LinkState, RecordPlace};
+pub use error::StoreError;
+
+/// What became of one document of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// It is new.
+    Inserted,
+    /// A document of the same id was there: the link was delivered before, and is done.
+    AlreadyThere,
+    /// The one that was there said `failed`, this one does not, and has taken its place.
+    Replaced,
+    /// The store refuses this document (too large, against a validator); others are not touched.
+    Refused {
+        /// The store's own words.
+        reason: String,
+    },
+}
+
+/// One link of a request, as its status shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkStatus {
+    /// The link's place in the request, from 0.
+    pub index: u32,
+    /// As it was submitted.
+    pub link: String,
+    /// If the link names one.
+    pub video_id: Option<String>,
+    /// Stored or failed.
+    pub state: LinkState,
+    /// Of the video, if stored.
+    pub title: Option<String>,
+    /// Why, if failed.
+    pub error: Option<LinkError>,
+}
+
+/// How many links of a request are done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// With metadata.
+    pub stored: u32,
+    /// Without, for good.
+    pub failed: u32,
+}
+
+/// What both stores can do. Every method may be called from many tasks at once, and none
+/// retries by itself: what to do about an error is the caller's decision.
+#[async_trait]
+pub trait LinkStore: Debug + Send + Sync {
+    /// Makes what is missing of collections, tables and indexes; safe to call again.
+    async fn ensure_schema(&self) -> Result<(), StoreError>;
+
+    /// Writes documents; each is durable when this answers (MongoDB: majority).
+    ///
+    /// Gives one outcome per document, in their order. A document whose id is there already is
+    /// never doubled.
+    ///
+    /// # Errors
+    /// If the fate of at least one document is unknown. Writing the whole batch again is safe.
+    async fn write_batch(
+        &self,
+        documents: &[LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError>;
+
+    /// The whole documents of these ids; those that are not there are left out.
+    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError>;
+
+    /// How many links of a request are done.
+    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError>;
+
+    /// The done links of a request with an index of `from_index` or more and below
+    /// `from_index + limit`, by index.
+    async fn request_links(
+        &self,
+        request_id: RequestId,
+        from_index: u32,
+        limit: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError>;
+
+    /// Answers if the store can be reached and used.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
