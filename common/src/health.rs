@@ -107,14 +107,15 @@ impl Part {
 
     /// Runs `check` every `interval` and reports, until `stop`. A check that takes longer than
     /// `timeout` counts as trouble.
-    pub async fn watch<C, E>(
+    pub async fn watch<C, F, E>(
         self,
         interval: Duration,
         timeout: Duration,
         stop: CancellationToken,
         mut check: C,
     ) where
-        C: AsyncFnMut() -> Result<(), E>,
+        C: FnMut() -> F,
+        F: Future<Output = Result<(), E>>,
         E: std::fmt::Display,
     {
         while !stop.is_cancelled() {
@@ -160,8 +161,8 @@ mod tests {
         let stop = CancellationToken::new();
         let part = health.part("broker");
         let second = Duration::from_secs(1);
-        let watch = part.clone().watch(second, second, stop.clone(), async || {
-            std::future::pending::<Result<(), std::convert::Infallible>>().await
+        let watch = part.clone().watch(second, second, stop.clone(), || {
+            std::future::pending::<Result<(), std::convert::Infallible>>()
         });
         let look = async {
             tokio::time::sleep(second * 2).await;
