@@ -83,6 +83,11 @@ pub struct DeadLetterHeaders {
 }
 
 impl DeadLetterHeaders {
+    /// Says which link of its record a dead letter is; for records of several links.
+    pub fn with_index(headers: OwnedHeaders, index: u32) -> OwnedHeaders {
+        with(headers, INDEX, &index.to_string())
+    }
+
     /// Adds these to the record's own headers, which go through unchanged.
     pub fn add_to(&self, headers: OwnedHeaders) -> OwnedHeaders {
         let origin = format!("{}:{}:{}", self.topic, self.partition, self.offset);

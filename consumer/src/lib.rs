@@ -1,1 +1,34 @@
-//! In the making.
+//! linkrelay's Kafka side: records in, extraction, documents out, offsets committed only when
+//! the documents are there.
+//!
+//! In reading order, which is the way of a record: the [`poll`] thread owns the Kafka consumer
+//! and the [`assignment`]; it hands each [`record`] to the [`lane`] of its partition, whose
+//! [`worker`] decodes it and lets [`process`] find the metadata (waiting its turn in
+//! [`cool_down`], trying again by [`retry`], giving up into [`dead_letter`]); the [`batcher`]
+//! writes documents and reports completions back to the poll thread, which moves the
+//! [`tracker`] and commits. [`app`] puts the parts together; [`config`] sets them.
+//!
+//! Work goes down channels, completions come up, and nothing is shared but counters of permits.
+//! It must not know: how metadata is found, or which store keeps it.
+
+pub mod app;
+pub mod config;
+pub mod error;
+
+mod assignment;
+mod batcher;
+mod context;
+mod cool_down;
+mod dead_letter;
+mod http;
+mod lane;
+mod poll;
+mod process;
+mod record;
+mod retry;
+mod tracker;
+mod worker;
+
+pub use app::{Consumer, ConsumerParts};
+pub use config::{ConsumerSettings, PipelineSettings};
+pub use error::ConsumerError;

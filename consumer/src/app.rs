@@ -1,0 +1,214 @@
+//! The consumer as a whole: puts the parts together, runs them, and ends them in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::SettingsError;
+use linkrelay_common::health::{Health, Part};
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
+use linkrelay_extractor::Extract;
+use linkrelay_store::LinkStore;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::producer::FutureProducer;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::assignment::Assignment;
+use crate::batcher::{self, BatchWriter};
+use crate::config::{ConsumerSettings, PipelineSettings};
+use crate::context::GroupContext;
+use crate::cool_down::CoolDown;
+use crate::dead_letter::DeadLetters;
+use crate::error::ConsumerError;
+use crate::http;
+use crate::lane::LaneEnd;
+use crate::poll::{Heartbeat, PollLoop, PollParts};
+use crate::process::{Finished, Processor};
+use crate::record::Completion;
+use crate::worker;
+
+/// How long a dead letter may wait for the broker before it is tried anew.
+const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
+const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
+const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the parts around the pipeline get to end after it.
+const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Reports of completed batches on their way to the poll thread.
+const COMPLETIONS_QUEUE: usize = 1_024;
+
+/// What a consumer is made of, whoever chose it: the binary from its settings, `up` and tests
+/// from their own.
+#[derive(Debug)]
+pub struct ConsumerParts {
+    /// Where records come from.
+    pub kafka: KafkaSettings,
+    /// As which group.
+    pub group: GroupSettings,
+    /// How much at once.
+    pub pipeline: PipelineSettings,
+    /// The address of health checks; `None` for none.
+    pub http_addr: Option<SocketAddr>,
+    /// Finds metadata.
+    pub extractor: Arc<dyn Extract>,
+    /// Keeps documents.
+    pub store: Arc<dyn LinkStore>,
+}
+
+/// A consumer that is built and not yet running.
+pub struct Consumer {
+    parts: ConsumerParts,
+    client: BaseConsumer<GroupContext>,
+    dead_letters: Arc<DeadLetters>,
+    listener: Option<TcpListener>,
+    health: Health,
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumer").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+impl Consumer {
+    /// From the binary's settings.
+    ///
+    /// # Errors
+    /// A wrong setting, by name. A broker or store that is merely away is none.
+    pub async fn build(settings: ConsumerSettings) -> Result<Self, ConsumerError> {
+        let ConsumerSettings { http_addr, kafka, group, extractor, store, pipeline, .. } = settings;
+        let (extractor, store) = (extractor.build()?, store.open()?);
+        let http_addr = Some(http_addr);
+        Self::from_parts(ConsumerParts { kafka, group, pipeline, http_addr, extractor, store })
+            .await
+    }
+
+    /// From parts; binds its address.
+    ///
+    /// # Errors
+    /// See [`Consumer::build`].
+    pub async fn from_parts(parts: ConsumerParts) -> Result<Self, ConsumerError> {
+        parts.kafka.validate(&parts.group)?;
+        parts.pipeline.validate(&parts.kafka, &parts.group)?;
+        let client: BaseConsumer<GroupContext> = parts
+            .kafka
+            .consumer(&parts.group)
+            .create_with_context(GroupContext::default())
+            .map_err(|error| unknown_key(&error))?;
+        let producer: FutureProducer<RelayContext> = parts
+            .kafka
+            .producer(DEAD_LETTER_TIMEOUT)
+            .create_with_context(RelayContext)
+            .map_err(|error| unknown_key(&error))?;
+        let dead_letters =
+            Arc::new(DeadLetters::new(producer, parts.kafka.kafka_dlq_topic.clone()));
+        let listener = match parts.http_addr {
+            None => None,
+            Some(addr) => {
+                let bound = TcpListener::bind(addr).await;
+                Some(bound.map_err(|error| {
+                    SettingsError::new("HTTP_ADDR", format!("{addr} cannot be used: {error}"))
+                })?)
+            }
+        };
+        Ok(Self { parts, client, dead_letters, listener, health: Health::default() })
+    }
+
+    /// Where health checks are answered, if they are.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// How its parts are; to be kept by whoever wants to know while it runs.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Works until `stop`; then drains, commits and leaves the group.
+    ///
+    /// # Errors
+    /// If it had to end by itself.
+    pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
+        let Self { parts, client, dead_letters, listener, health } = self;
+        let around = Around::start(&parts, &dead_letters, listener, &health);
+        let beside = Beside { dead_letters: Arc::clone(&dead_letters), health, store_part, heartbeat };
+        let pipeline = Pipeline::start(&parts, client, beside, stop)?;
+        let ended = pipeline.run(parts.pipeline.drain_timeout).await;
+        around.end(dead_letters).await;
+        ended
+    }
+}
+
+/// What runs beside the pipeline, from before it begins until after it ends.
+struct Around {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    heartbeat: Arc<Heartbeat>,
+    store_part: Part,
+}
+
+impl Around {
+    fn start(
+        parts: &ConsumerParts,
+        dead_letters: &Arc<DeadLetters>,
+        listener: Option<TcpListener>,
+        health: &Health,
+    ) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let heartbeat = Arc::new(Heartbeat::new());
+        let store_part = health.part("store");
+        tasks.spawn(linkrelay_store::supervise(
+            Arc::clone(&parts.store),
+            store_part.clone(),
+            stop.clone(),
+        ));
+        let topics = [parts.kafka.kafka_topic.clone(), parts.kafka.kafka_dlq_topic.clone()];
+        tasks.spawn(watch_broker(
+            Arc::clone(dead_letters),
+            topics,
+            health.part("broker"),
+            stop.clone(),
+        ));
+        if let Some(listener) = listener {
+            let router = http::router(health.clone(), Arc::clone(&heartbeat));
+            tasks.spawn(linkrelay_common::http::serve(listener, router, stop.clone()));
+        }
+        Self { tasks, stop, heartbeat, store_part }
+    }
+
+    async fn end(self, dead_letters: Arc<DeadLetters>) {
+        self.stop.cancel();
+        self.tasks.spawn_blocking(move || dead_letters.flush(LAST_STEPS_TIMEOUT));
+        self.tasks.close();
+        if tokio::time::timeout(LAST_STEPS_TIMEOUT * 2, self.tasks.wait()).await.is_err() {
+            tracing::warn!("health checks or dead letters did not end in time");
+        }
+    }
+}
+
+async fn watch_broker(
+    dead_letters: Arc<DeadLetters>,
+    topics: [String; 2],
+    part: Part,
+    stop: CancellationToken,
+) {
+    let check = || {
+        let (dead_letters, topics) = (Arc::clone(&dead_letters), topics.clone());
+        async move {
+            let describe = move || {
+                topics
+                    .iter()
+                    .try_for_each(|topic| dead_letters.describe(topic, BROKER_CHECK_TIMEOUT))
+            };
+            match tokio::task::spawn_blocking(describe).await {
+                Ok(described) => described.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+    };
+    // The check has a deadline of its own; twice, since it asks for two topics.
+    part.watch(BROKER_CHECK_INTERVAL, BROKER_CHECK_TIMEOUT * 3, stop, check).await;
+}

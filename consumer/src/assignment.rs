@@ -1,0 +1,328 @@
+//! The partitions this process has: a lane each, owned by value by the poll thread.
+//!
+//! It must not know the Kafka client: it says what to pause, resume and commit, and the poll
+//! thread does it.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinHandle;
+
+use crate::lane::{Lane, LaneEnd, LaneLimits};
+use crate::record::{Completion, Epoch, Record};
+use crate::tracker::TrackerError;
+
+/// Bounds on what all lanes hold together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AssignmentLimits {
+    pub(crate) lane: LaneLimits,
+    pub(crate) held_bytes: usize,
+}
+
+/// Which partitions to pause and to resume.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Regulation {
+    pub(crate) pause: Vec<i32>,
+    pub(crate) resume: Vec<i32>,
+}
+
+/// Starts the worker of a lane.
+pub(crate) type StartWorker = Box<dyn Fn(LaneEnd) -> JoinHandle<()> + Send>;
+
+/// All lanes of one consumer.
+pub(crate) struct Assignment {
+    lanes: BTreeMap<i32, Lane>,
+    epochs_count: u64,
+    limits: AssignmentLimits,
+    /// All lanes together hold too much; stays so until they hold half.
+    is_over_budget: bool,
+    start_worker: StartWorker,
+}
+
+impl Assignment {
+    pub(crate) fn new(limits: AssignmentLimits, start_worker: StartWorker) -> Self {
+        Self {
+            lanes: BTreeMap::new(),
+            epochs_count: 0,
+            limits,
+            is_over_budget: false,
+            start_worker,
+        }
+    }
+
+    /// Opens a lane for each partition. A lane that is still there is fenced first.
+    pub(crate) fn assign(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            self.epochs_count += 1;
+            let lane = Lane::new(Epoch(self.epochs_count), self.limits.lane, &self.start_worker);
+            self.lanes.insert(*partition, lane);
+        }
+        // librdkafka clears pause flags when it assigns: what is full is to be paused again.
+        for lane in self.lanes.values_mut() {
+            lane.is_paused = false;
+        }
+    }
+
+    /// Begins to drain these lanes.
+    pub(crate) fn drain(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            if let Some(lane) = self.lanes.get_mut(partition) {
+                lane.drain();
+            }
+        }
+    }
+
+    /// Whether nothing of these partitions is in work any more.
+    pub(crate) fn is_drained(&self, partitions: &[i32]) -> bool {
+        partitions.iter().filter_map(|partition| self.lanes.get(partition)).all(Lane::is_drained)
+    }
+
+    /// Fences these lanes: whatever of them is still in work changes nothing any more.
+    pub(crate) fn fence(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            self.lanes.remove(partition);
+        }
+    }
+
+    /// Every partition with a lane.
+    pub(crate) fn partitions(&self) -> Vec<i32> {
+        self.lanes.keys().copied().collect()
+    }
+
+    /// Hands a record to its lane. A record of a partition that is not ours (any more) is left
+    /// to whoever has it.
+    pub(crate) fn take(&mut self, record: Record) {
+        let (partition, offset) = (record.partition, record.offset);
+        let begun = self.lanes.get_mut(&partition).map(|lane| lane.begin(offset));
+        let begun = match begun {
+            Some(Err(error @ TrackerError::Backwards { .. })) => {
+                // The topic was truncated or made anew; its offsets begin again, and so does the lane.
+                tracing::warn!(partition, %error, "offsets went backwards: the partition begins anew");
+                self.assign(&[partition]);
+                self.lanes.get_mut(&partition).map(|lane| lane.begin(offset))
+            }
+            begun => begun,
+        };
+        match begun {
+            Some(Ok(true)) => {
+                if let Some(lane) = self.lanes.get_mut(&partition) {
+                    lane.push(record);
+                }
+            }
+            Some(Ok(false)) | None => {}
+            Some(Err(error)) => {
+                tracing::error!(partition, offset, %error, "a record was not taken")
+            }
+        }
+    }
+
+    /// A record is done for good; one of an older epoch changes nothing.
+    pub(crate) fn complete(&mut self, completion: &Completion) {
+        let lane =
+            self.lanes.get_mut(&completion.partition).filter(|lane| lane.epoch == completion.epoch);
+        let Some(lane) = lane else {
+            tracing::debug!(
+                partition = completion.partition,
+                offset = completion.offset,
+                "a late completion is fenced"
+            );
+            return;
+        };
+        if let Err(error) = lane.complete(completion) {
+            tracing::error!(partition = completion.partition, %error, "a completion was not counted");
+        }
+    }
+
+    /// Hands over what waits, and says which partitions to pause and to resume now.
+    pub(crate) fn regulate(&mut self) -> Regulation {
+        let held_bytes: usize = self.lanes.values().map(Lane::held_bytes).sum();
+        let limit =
+            if self.is_over_budget { self.limits.held_bytes / 2 } else { self.limits.held_bytes };
+        self.is_over_budget = held_bytes > limit;
+        let mut regulation = Regulation::default();
+        for (partition, lane) in &mut self.lanes {
+            lane.hand_over();
+            let must_pause = self.is_over_budget || lane.is_full() || lane.is_draining();
+            if must_pause && !lane.is_paused {
+                lane.is_paused = true;
+                regulation.pause.push(*partition);
+            } else if lane.is_paused && !must_pause && lane.is_low() {
+                lane.is_paused = false;
+                regulation.resume.push(*partition);
+            }
+        }
+        regulation
+    }
+
+    /// A partition whose worker ended although nobody told it to.
+    pub(crate) fn dead_partition(&self) -> Option<i32> {
+        self.lanes.iter().find(|(_, lane)| lane.is_dead()).map(|(partition, _)| *partition)
+    }
+
+    /// Whether completions are waited for: a lane is paused or drains.
+    pub(crate) fn is_held(&self) -> bool {
+        self.lanes.values().any(|lane| lane.is_paused || lane.is_draining())
+    }
+
+    /// The offsets to commit, of those of `partitions` whose prefix moved.
+    pub(crate) fn offsets_to_commit(&self, partitions: &[i32]) -> Vec<(i32, i64)> {
+        let lanes = partitions
+            .iter()
+            .filter_map(|partition| Some((*partition, self.lanes.get(partition)?)));
+        lanes.filter_map(|(partition, lane)| Some((partition, lane.offset_to_commit()?))).collect()
+    }
+
+    /// The broker has these commits.
+    pub(crate) fn mark_committed(&mut self, offsets: &[(i32, i64)]) {
+        for (partition, offset) in offsets {
+            if let Some(lane) = self.lanes.get_mut(partition) {
+                lane.mark_committed(*offset);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::record::Ticket;
+
+    const LIMITS: AssignmentLimits =
+        AssignmentLimits { lane: LaneLimits { queued: 4, prefix_gap: 100 }, held_bytes: 1_000_000 };
+
+    /// An assignment whose workers pass their end of the lane to the test, and end when drained.
+    fn assignment(limits: AssignmentLimits) -> (Assignment, mpsc::Receiver<LaneEnd>) {
+        let (sender, receiver) = mpsc::channel(16);
+        let start = Box::new(move |end: LaneEnd| {
+            let signals = end.signals.clone();
+            sender.try_send(end).unwrap();
+            tokio::spawn(async move { signals.drain.cancelled().await })
+        });
+        (Assignment::new(limits, start), receiver)
+    }
+
+    fn record(partition: i32, offset: i64, value_bytes: usize) -> Record {
+        let value = vec![b'x'; value_bytes];
+        Record {
+            topic: Arc::from("T"),
+            partition,
+            offset,
+            key: None,
+            value,
+            headers: None,
+            written_at: None,
+        }
+    }
+
+    fn ticket(end: &LaneEnd, record: Record) -> Ticket {
+        Ticket::new(record, end.epoch, Arc::clone(&end.in_work), 1)
+    }
+
+    #[tokio::test]
+    async fn a_full_lane_pauses_and_a_low_one_resumes() {
+        let (mut assignment, mut ends) = assignment(LIMITS);
+        assignment.assign(&[0, 1]);
+        let mut end = ends.try_recv().unwrap();
+        for offset in 0..6 {
+            assignment.take(record(0, offset, 1));
+        }
+        assert_eq!(assignment.regulate(), Regulation { pause: vec![0], resume: vec![] });
+        assert_eq!(assignment.regulate(), Regulation::default());
+        // Two did not fit at first; all six come out, in order.
+        for offset in 0..6 {
+            assert_eq!(end.records.try_recv().unwrap().offset, offset);
+            if offset < 5 {
+                let regulation = assignment.regulate();
+                assert!(regulation.pause.is_empty());
+            }
+        }
+        assert!(!assignment.is_held());
+    }
+
+    #[tokio::test]
+    async fn an_assignment_clears_pause_flags_so_full_lanes_pause_again() {
+        let (mut assignment, _ends) = assignment(LIMITS);
+        assignment.assign(&[0]);
+        (0..4).for_each(|offset| assignment.take(record(0, offset, 1)));
+        assert_eq!(assignment.regulate().pause, [0]);
+        assignment.assign(&[1]);
+        assert_eq!(assignment.regulate().pause, [0]);
+    }
+
+    #[tokio::test]
+    async fn too_many_bytes_pause_every_lane_until_half_is_gone() {
+        let (mut assignment, mut ends) =
+            assignment(AssignmentLimits { held_bytes: 2_000, ..LIMITS });
+        assignment.assign(&[0, 1]);
+        let end = ends.try_recv().unwrap();
+        assignment.take(record(0, 0, 1_000));
+        assignment.take(record(0, 1, 1_000));
+        assert_eq!(assignment.regulate().pause, [0, 1]);
+        let complete = |assignment: &mut Assignment, offset| {
+            let completion = ticket(&end, record(0, offset, 1_000)).finish_link().unwrap();
+            assignment.complete(&completion);
+        };
+        complete(&mut assignment, 0);
+        assert_eq!(assignment.regulate(), Regulation::default());
+        complete(&mut assignment, 1);
+        assert_eq!(assignment.regulate().resume, [0, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_late_completion_is_fenced() {
+        let (mut assignment, mut ends) = assignment(LIMITS);
+        assignment.assign(&[0]);
+        let old = ends.try_recv().unwrap();
+        assignment.take(record(0, 7, 1));
+        let late = ticket(&old, record(0, 7, 1)).finish_link().unwrap();
+        assignment.fence(&[0]);
+        assert!(old.signals.fence.is_cancelled());
+        assignment.assign(&[0]);
+        assignment.take(record(0, 7, 1));
+        assignment.complete(&late);
+        assert_eq!(assignment.offsets_to_commit(&[0]), [(0, 7)]);
+    }
+
+    #[tokio::test]
+    async fn only_a_prefix_that_moved_is_committed() {
+        let (mut assignment, mut ends) = assignment(LIMITS);
+        assignment.assign(&[0]);
+        let end = ends.try_recv().unwrap();
+        assert_eq!(assignment.offsets_to_commit(&[0]), []);
+        assignment.take(record(0, 7, 1));
+        assignment.complete(&ticket(&end, record(0, 7, 1)).finish_link().unwrap());
+        assert_eq!(assignment.offsets_to_commit(&[0]), [(0, 8)]);
+        assignment.mark_committed(&[(0, 8)]);
+        assert_eq!(assignment.offsets_to_commit(&[0]), []);
+    }
+
+    #[tokio::test]
+    async fn a_lane_is_drained_when_nothing_of_it_is_in_work() {
+        let (mut assignment, mut ends) = assignment(LIMITS);
+        assignment.assign(&[0]);
+        let end = ends.try_recv().unwrap();
+        assignment.take(record(0, 7, 1));
+        let ticket = ticket(&end, record(0, 7, 1));
+        assignment.drain(&[0]);
+        assert!(end.signals.drain.is_cancelled());
+        drop(end);
+        tokio::task::yield_now().await;
+        assert!(!assignment.is_drained(&[0]));
+        drop(ticket);
+        assert!(assignment.is_drained(&[0]));
+    }
+
+    #[tokio::test]
+    async fn a_topic_made_anew_begins_anew() {
+        let (mut assignment, mut ends) = assignment(LIMITS);
+        assignment.assign(&[0]);
+        assignment.take(record(0, 7, 1));
+        assignment.take(record(0, 0, 1));
+        let (old, mut new) = (ends.try_recv().unwrap(), ends.try_recv().unwrap());
+        assert!(old.signals.fence.is_cancelled());
+        assert_eq!(new.records.try_recv().unwrap().offset, 0);
+    }
+}

@@ -1,0 +1,153 @@
+//! Gathers documents of all lanes and writes them in batches; the store's acknowledgement is
+//! what makes a record complete.
+//!
+//! It never gives a document up: a store that is down is tried for ever, and meanwhile the
+//! bounded channels fill, lanes fill, and partitions pause.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use linkrelay_common::ErrorClass;
+use linkrelay_common::health::Part;
+use linkrelay_store::{LinkDocument, LinkError, LinkState, LinkStore, WriteOutcome};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::dead_letter::{DeadLetters, Reason};
+use crate::process::Finished;
+use crate::record::{Completion, Ticket};
+use crate::retry::waits_for_ever;
+
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// How large a batch grows, and how many are written at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchLimits {
+    pub(crate) documents: usize,
+    /// How long the first document of a batch waits for more.
+    pub(crate) linger: Duration,
+    pub(crate) in_flight: usize,
+}
+
+/// Writes batches and reports completions. Cheap to clone: each write has one.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchWriter {
+    pub(crate) store: Arc<dyn LinkStore>,
+    pub(crate) store_part: Part,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) completions: mpsc::Sender<Vec<Completion>>,
+}
+
+/// Runs until every sender of `finished` is gone and the last batch is written, or until
+/// `abandon`, when what is not yet written is left to be delivered again.
+pub(crate) async fn run(
+    mut finished: mpsc::Receiver<Finished>,
+    writer: BatchWriter,
+    limits: BatchLimits,
+    abandon: CancellationToken,
+) {
+    let mut writes = JoinSet::new();
+    while let Some(Some(batch)) = abandon.run_until_cancelled(gather(&mut finished, limits)).await {
+        while writes.len() >= limits.in_flight {
+            log_panic(writes.join_next().await);
+        }
+        let (writer, abandon) = (writer.clone(), abandon.clone());
+        writes.spawn(async move {
+            // Dropped half-way, the batch is written or not; its records are delivered again.
+            abandon.run_until_cancelled(writer.write(batch)).await;
+        });
+    }
+    while let Some(written) = writes.join_next().await {
+        log_panic(Some(written));
+    }
+}
+
+fn log_panic(joined: Option<Result<(), tokio::task::JoinError>>) {
+    if let Some(Err(error)) = joined {
+        // Its records stay incomplete and hold their prefix, so nothing is lost.
+        tracing::error!(%error, "a batch write ended by itself; its links will be delivered again");
+    }
+}
+
+/// The next batch, never empty; `None` when no more documents will come.
+async fn gather(
+    finished: &mut mpsc::Receiver<Finished>,
+    limits: BatchLimits,
+) -> Option<Vec<Finished>> {
+    let mut batch = Vec::with_capacity(limits.documents);
+    if finished.recv_many(&mut batch, limits.documents).await == 0 {
+        return None;
+    }
+    let deadline = Instant::now() + limits.linger;
+    while batch.len() < limits.documents {
+        let room = limits.documents - batch.len();
+        match tokio::time::timeout_at(deadline, finished.recv_many(&mut batch, room)).await {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    Some(batch)
+}
+
+impl BatchWriter {
+    async fn write(self, batch: Vec<Finished>) {
+        let (mut documents, tickets): (Vec<LinkDocument>, Vec<Arc<Ticket>>) =
+            batch.into_iter().map(|finished| (finished.document, finished.ticket)).unzip();
+        let outcomes = self.write_until_acknowledged(&mut documents).await;
+        let mut completions = Vec::with_capacity(documents.len());
+        for ((document, ticket), outcome) in documents.into_iter().zip(tickets).zip(outcomes) {
+            if let WriteOutcome::Refused { reason } = outcome {
+                self.give_up(document, &ticket, &reason).await;
+            }
+            completions.extend(ticket.finish_link());
+        }
+        // The poll thread outlives every lane; if it is gone, the process ends.
+        drop(self.completions.send(completions).await);
+    }
+
+    async fn write_until_acknowledged(&self, documents: &mut [LinkDocument]) -> Vec<WriteOutcome> {
+        let mut waits = waits_for_ever(BACKOFF_MIN, BACKOFF_MAX);
+        loop {
+            let now = Timestamp::now();
+            documents.iter_mut().for_each(|document| document.stored_at = now);
+            let error = match self.store.write_batch(documents).await {
+                Ok(outcomes) => {
+                    self.store_part.ok();
+                    return outcomes;
+                }
+                Err(error) => error,
+            };
+            self.store_part.trouble(error.to_string());
+            tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
+        }
+    }
+
+    /// The store refuses this one document: a dead letter, and a failed document that says so,
+    /// small enough that the store has no reason to refuse it, too.
+    async fn give_up(&self, document: LinkDocument, ticket: &Ticket, reason: &str) {
+        tracing::warn!(
+            document_id = %document.id, video_id = document.video_id, partition = ticket.record.partition,
+            offset = ticket.record.offset, reason, "the store refuses a document: moved to the dead letters"
+        );
+        let letter = Reason { class: ErrorClass::Permanent, error: reason, attempts: 1 };
+        self.dead_letters.write_record(&ticket.record, letter).await;
+        let error = LinkError {
+            class: ErrorClass::Permanent,
+            code: "refused_by_store".to_owned(),
+            message: "the document could not be stored".to_owned(),
+            attempts: 1,
+        };
+        let failed = LinkDocument {
+            status: LinkState::Failed,
+            video: None,
+            source: None,
+            error: Some(error),
+            ..document
+        };
+        self.write_until_acknowledged(&mut [failed]).await;
+    }
+}

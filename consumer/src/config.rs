@@ -1,0 +1,165 @@
+//! Every setting of the consumer: a command line argument with an environment name.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use humantime::parse_duration;
+use linkrelay_common::SettingsError;
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
+use linkrelay_common::telemetry::LogSettings;
+use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_store::settings::StoreSettings;
+
+use crate::assignment::AssignmentLimits;
+use crate::batcher::BatchLimits;
+use crate::lane::LaneLimits;
+use crate::retry::RetryPolicy;
+
+/// Takes links from Kafka, finds their metadata, and writes a document for each.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "linkrelay-consumer", version)]
+pub struct ConsumerSettings {
+    /// The address of health checks
+    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:5000")]
+    pub http_addr: SocketAddr,
+
+    /// Where records come from.
+    #[command(flatten)]
+    pub kafka: KafkaSettings,
+
+    /// As which group.
+    #[command(flatten)]
+    pub group: GroupSettings,
+
+    /// How metadata is found.
+    #[command(flatten)]
+    pub extractor: ExtractorSettings,
+
+    /// Where documents go.
+    #[command(flatten)]
+    pub store: StoreSettings,
+
+    /// How much at once.
+    #[command(flatten)]
+    pub pipeline: PipelineSettings,
+
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// How much is done at once, how often, and how long.
+#[derive(Debug, Clone, Args)]
+pub struct PipelineSettings {
+    /// Links asked for at once by the whole process
+    #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 64)]
+    pub max_in_flight: usize,
+
+    /// Links in work at once per partition
+    #[arg(long, env = "CONCURRENCY_PER_PARTITION", default_value_t = 64)]
+    pub concurrency_per_partition: usize,
+
+    /// How often a link is tried before it becomes a dead letter
+    #[arg(long, env = "MAX_ATTEMPTS", default_value_t = 5)]
+    pub max_attempts: u32,
+
+    /// The wait before a link's second attempt; doubled for each further one
+    #[arg(long, env = "RETRY_BACKOFF_MIN", default_value = "500ms", value_parser = parse_duration)]
+    pub retry_backoff_min: Duration,
+
+    /// The longest wait between two attempts
+    #[arg(long, env = "RETRY_BACKOFF_MAX", default_value = "30s", value_parser = parse_duration)]
+    pub retry_backoff_max: Duration,
+
+    /// How long links in flight may take to finish when partitions are revoked or the process stops
+    #[arg(long, env = "DRAIN_TIMEOUT", default_value = "10s", value_parser = parse_duration)]
+    pub drain_timeout: Duration,
+
+    /// How often offsets are committed
+    #[arg(long, env = "COMMIT_INTERVAL", default_value = "1s", value_parser = parse_duration)]
+    pub commit_interval: Duration,
+
+    /// Records waiting per partition before it is paused
+    #[arg(long, env = "LANE_QUEUE", default_value_t = 1_000)]
+    pub lane_queue: usize,
+
+    /// Records between the committed offset and the newest one taken, per partition, before it is paused
+    #[arg(long, env = "MAX_PREFIX_GAP", default_value_t = 20_000)]
+    pub max_prefix_gap: usize,
+
+    /// Bytes of records in work, all partitions together, before all are paused
+    #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1_024 * 1_024)]
+    pub max_held_bytes: usize,
+
+    /// Documents in one write to the store
+    #[arg(long, env = "BATCH_DOCUMENTS", default_value_t = 500)]
+    pub batch_documents: usize,
+
+    /// How long the first document of a batch waits for more
+    #[arg(long, env = "BATCH_LINGER", default_value = "5ms", value_parser = parse_duration)]
+    pub batch_linger: Duration,
+
+    /// Writes to the store at once
+    #[arg(long, env = "BATCHES_IN_FLIGHT", default_value_t = 4)]
+    pub batches_in_flight: usize,
+}
+
+impl PipelineSettings {
+    /// Checks what no single setting can see.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn validate(
+        &self,
+        kafka: &KafkaSettings,
+        group: &GroupSettings,
+    ) -> Result<(), SettingsError> {
+        for (setting, value) in [
+            ("MAX_IN_FLIGHT", self.max_in_flight),
+            ("CONCURRENCY_PER_PARTITION", self.concurrency_per_partition),
+            ("MAX_ATTEMPTS", self.max_attempts as usize),
+            ("LANE_QUEUE", self.lane_queue),
+            ("MAX_PREFIX_GAP", self.max_prefix_gap),
+            ("MAX_HELD_BYTES", self.max_held_bytes),
+            ("BATCH_DOCUMENTS", self.batch_documents),
+            ("BATCHES_IN_FLIGHT", self.batches_in_flight),
+        ] {
+            if value == 0 {
+                return Err(SettingsError::new(setting, "must be at least 1"));
+            }
+        }
+        for (setting, value) in
+            [("MAX_IN_FLIGHT", self.max_in_flight), ("LANE_QUEUE", self.lane_queue)]
+        {
+            if value > tokio::sync::Semaphore::MAX_PERMITS {
+                return Err(SettingsError::new(setting, "is too large"));
+            }
+        }
+        if self.retry_backoff_min > self.retry_backoff_max {
+            return Err(SettingsError::new(
+                "RETRY_BACKOFF_MIN",
+                "must not be above RETRY_BACKOFF_MAX",
+            ));
+        }
+        group.validate_drain(kafka, self.drain_timeout)
+    }
+
+    pub(crate) fn retry_policy(&self) -> RetryPolicy {
+        let Self { max_attempts, retry_backoff_min, retry_backoff_max, .. } = *self;
+        RetryPolicy { max_attempts, backoff_min: retry_backoff_min, backoff_max: retry_backoff_max }
+    }
+
+    pub(crate) fn batch_limits(&self) -> BatchLimits {
+        BatchLimits {
+            documents: self.batch_documents,
+            linger: self.batch_linger,
+            in_flight: self.batches_in_flight,
+        }
+    }
+
+    pub(crate) fn assignment_limits(&self) -> AssignmentLimits {
+        let lane = LaneLimits { queued: self.lane_queue, prefix_gap: self.max_prefix_gap };
+        AssignmentLimits { lane, held_bytes: self.max_held_bytes }
+    }
+}

@@ -1,0 +1,114 @@
+//! librdkafka's callbacks, turned into events that the poll thread takes in its own time.
+//!
+//! A callback runs inside the poll thread's own `poll`, so it must never wait for work. A
+//! revoked partition is only reported: the poll thread drains its lane, commits, and gives it
+//! back itself, while the other lanes keep moving. Lost, closing and error are answered at once.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use linkrelay_common::kafka::log_line;
+use rdkafka::ClientContext;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+
+/// What the group decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GroupEvent {
+    /// These partitions are ours from now on.
+    Assigned(Vec<i32>),
+    /// These are to be given back, once drained.
+    Revoked(Vec<i32>),
+    /// These were taken away: somebody else may work on them already.
+    Lost(Vec<i32>),
+}
+
+/// The consumer's context.
+#[derive(Debug, Default)]
+pub(crate) struct GroupContext {
+    events: Mutex<VecDeque<GroupEvent>>,
+    is_closing: AtomicBool,
+}
+
+impl GroupContext {
+    /// The next event, in the order in which they came.
+    pub(crate) fn next_event(&self) -> Option<GroupEvent> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// From now on a revocation is answered at once: everything is drained and committed, and
+    /// rdkafka's drop polls until the close is done.
+    pub(crate) fn begin_close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+    }
+
+    fn report(&self, event: GroupEvent) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+    }
+}
+
+/// Gives partitions back by whichever protocol the group follows.
+pub(crate) fn give_back(
+    consumer: &BaseConsumer<GroupContext>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+    }
+}
+
+fn take_over(
+    consumer: &BaseConsumer<GroupContext>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let partitions: Vec<i32> =
+            list.elements().iter().map(|element| element.partition()).collect();
+        let answered = match error {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.report(GroupEvent::Assigned(partitions));
+                take_over(consumer, list)
+            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS
+                if !consumer.assignment_lost() && !self.is_closing.load(Ordering::Acquire) =>
+            {
+                self.report(GroupEvent::Revoked(partitions));
+                Ok(())
+            }
+            _ => {
+                self.report(GroupEvent::Lost(partitions));
+                give_back(consumer, list)
+            }
+        };
+        if let Err(error) = answered {
+            tracing::error!(%error, "the group's decision could not be followed");
+        }
+    }
+}

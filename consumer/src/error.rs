@@ -1,0 +1,26 @@
+//! Why the consumer cannot start, or had to end. What happens to single links and records is no
+//! error of this kind: it is decided in `process`.
+
+use linkrelay_common::SettingsError;
+use rdkafka::error::KafkaError;
+
+/// An end of the consumer as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// A setting that cannot work.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// librdkafka refuses to go on, for ever (fenced by another member of the same instance id,
+    /// for one).
+    #[error("the Kafka client cannot go on: {0}")]
+    Fatal(String),
+    /// librdkafka refused a call that cannot fail for a reason of the broker's.
+    #[error("the Kafka client failed: {0}")]
+    Kafka(#[from] KafkaError),
+    /// A thread or task ended that may not.
+    #[error("{0} ended unexpectedly")]
+    Died(&'static str),
+    /// The operating system refused.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}

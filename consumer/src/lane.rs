@@ -1,0 +1,191 @@
+//! The poll thread's end of one partition: what was handed to its worker, and what came back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::record::{Completion, Epoch, InWork, Record};
+use crate::tracker::{OffsetTracker, TrackerError};
+
+/// How the poll thread tells a worker to come to an end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LaneSignals {
+    /// Begin nothing new; finish what is in flight.
+    pub(crate) drain: CancellationToken,
+    /// Drop everything.
+    pub(crate) fence: CancellationToken,
+}
+
+/// What a lane's worker is made of, on its side of the channel.
+#[derive(Debug)]
+pub(crate) struct LaneEnd {
+    pub(crate) epoch: Epoch,
+    pub(crate) records: mpsc::Receiver<Record>,
+    pub(crate) signals: LaneSignals,
+    pub(crate) in_work: Arc<InWork>,
+}
+
+/// How much one lane may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LaneLimits {
+    /// Records handed over and not yet begun.
+    pub(crate) queued: usize,
+    /// Records between the prefix and the newest taken.
+    pub(crate) prefix_gap: usize,
+}
+
+/// One partition of the assignment. Owned by the poll thread by value.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) epoch: Epoch,
+    pub(crate) is_paused: bool,
+    limits: LaneLimits,
+    tracker: OffsetTracker,
+    committed: Option<i64>,
+    /// `None` once the lane drains: nothing more is handed over.
+    records: Option<mpsc::Sender<Record>>,
+    /// What did not fit; librdkafka may deliver a little more after a pause.
+    overflow: VecDeque<Record>,
+    held_bytes: usize,
+    signals: LaneSignals,
+    in_work: Arc<InWork>,
+    worker: JoinHandle<()>,
+}
+
+impl Lane {
+    /// Makes both ends; `start_worker` is given the other one.
+    pub(crate) fn new(
+        epoch: Epoch,
+        limits: LaneLimits,
+        start_worker: impl FnOnce(LaneEnd) -> JoinHandle<()>,
+    ) -> Self {
+        let (sender, receiver) = mpsc::channel(limits.queued);
+        let signals = LaneSignals::default();
+        let in_work = Arc::new(InWork);
+        let end = LaneEnd {
+            epoch,
+            records: receiver,
+            signals: signals.clone(),
+            in_work: Arc::clone(&in_work),
+        };
+        Self {
+            epoch,
+            is_paused: false,
+            limits,
+            tracker: OffsetTracker::default(),
+            committed: None,
+            records: Some(sender),
+            overflow: VecDeque::new(),
+            held_bytes: 0,
+            signals,
+            in_work,
+            worker: start_worker(end),
+        }
+    }
+
+    /// Counts a record as taken. `false` from a draining lane, which takes none: whoever is
+    /// assigned the partition next gets it again.
+    pub(crate) fn begin(&mut self, offset: i64) -> Result<bool, TrackerError> {
+        if self.is_draining() {
+            return Ok(false);
+        }
+        self.tracker.take(offset).map(|()| true)
+    }
+
+    /// Hands a record that was begun to the worker, as soon as there is room.
+    pub(crate) fn push(&mut self, record: Record) {
+        self.held_bytes += record.size_bytes();
+        self.overflow.push_back(record);
+        self.hand_over();
+    }
+
+    /// Moves what fits to the worker.
+    pub(crate) fn hand_over(&mut self) {
+        let Some(sender) = &self.records else { return };
+        while let Some(record) = self.overflow.pop_front() {
+            match sender.try_send(record) {
+                Ok(()) => {}
+                // A worker that is gone drains or is fenced; its records will be delivered again.
+                Err(TrySendError::Closed(_)) => {}
+                Err(TrySendError::Full(record)) => {
+                    self.overflow.push_front(record);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A record of this lane is done for good.
+    pub(crate) fn complete(&mut self, completion: &Completion) -> Result<(), TrackerError> {
+        self.tracker.complete(completion.offset)?;
+        self.held_bytes = self.held_bytes.saturating_sub(completion.size_bytes);
+        Ok(())
+    }
+
+    /// Holds so much that its partition is to be paused.
+    pub(crate) fn is_full(&self) -> bool {
+        let is_queue_full = self.records.as_ref().is_some_and(|records| records.capacity() == 0);
+        is_queue_full || !self.overflow.is_empty() || self.tracker.gap() >= self.limits.prefix_gap
+    }
+
+    /// Holds so little that its partition may be resumed. Well below full, so that pausing
+    /// (which throws librdkafka's own fetch queue away) does not come after every record.
+    pub(crate) fn is_low(&self) -> bool {
+        let has_room = self
+            .records
+            .as_ref()
+            .is_some_and(|records| records.capacity() * 2 >= self.limits.queued);
+        has_room && self.overflow.is_empty() && self.tracker.gap() * 4 <= self.limits.prefix_gap * 3
+    }
+
+    /// Bytes of the records that are taken and not complete.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// The offset to commit, if it moved since the last commit.
+    pub(crate) fn offset_to_commit(&self) -> Option<i64> {
+        self.tracker
+            .prefix()
+            .filter(|prefix| self.committed.is_none_or(|committed| committed < *prefix))
+    }
+
+    /// The broker has the commit.
+    pub(crate) fn mark_committed(&mut self, offset: i64) {
+        self.committed = self.committed.max(Some(offset));
+    }
+
+    /// Begin nothing new; what is in flight is finished.
+    pub(crate) fn drain(&mut self) {
+        self.records = None;
+        self.overflow.clear();
+        self.signals.drain.cancel();
+    }
+
+    /// Whether it was told to drain.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.records.is_none()
+    }
+
+    /// Whether its worker ended although nobody told it to: a bug, and the end of this consumer.
+    pub(crate) fn is_dead(&self) -> bool {
+        !self.is_draining() && self.worker.is_finished()
+    }
+
+    /// Whether nothing of it is in work any more: all its completions have been sent.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.is_draining() && self.worker.is_finished() && Arc::strong_count(&self.in_work) == 1
+    }
+}
+
+impl Drop for Lane {
+    /// A lane that is gone is fenced: its worker drops everything, its late completions carry
+    /// an epoch that no lane has.
+    fn drop(&mut self) {
+        self.signals.fence.cancel();
+    }
+}

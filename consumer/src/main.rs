@@ -1,0 +1,35 @@
+//! The consumer as a process of its own.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use linkrelay_common::shutdown;
+use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(ConsumerSettings::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("linkrelay-consumer: {error}");
+            ExitCode::from(if matches!(error, ConsumerError::Settings(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
+    settings.log.start()?;
+    let stop = shutdown::on_signal()?;
+    Consumer::build(settings).await?.run_until_stopped(stop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use linkrelay_consumer::ConsumerSettings;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        ConsumerSettings::command().debug_assert();
+    }
+}

@@ -1,0 +1,123 @@
+//! The way of a record, put together: poll thread, lanes, batcher. Begins with the client and
+//! ends when every lane is drained and the last batch is written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::health::Part;
+use rdkafka::consumer::BaseConsumer;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::ConsumerParts;
+use crate::assignment::{Assignment, StartWorker};
+use crate::batcher::{self, BatchWriter};
+use crate::config::PipelineSettings;
+use crate::context::GroupContext;
+use crate::cool_down::CoolDown;
+use crate::dead_letter::DeadLetters;
+use crate::error::ConsumerError;
+use crate::poll::{Heartbeat, PollLoop, PollParts};
+use crate::process::{Finished, Processor};
+use crate::record::Completion;
+use crate::worker;
+
+/// Reports of completed batches on their way to the poll thread.
+const COMPLETIONS_QUEUE: usize = 1_024;
+
+/// A running pipeline.
+pub(crate) struct Pipeline {
+    polled: oneshot::Receiver<Result<(), ConsumerError>>,
+    batcher: tokio::task::JoinHandle<()>,
+    abandon: CancellationToken,
+    workers: TaskTracker,
+}
+
+impl Pipeline {
+    fn start(
+        parts: &ConsumerParts,
+        client: BaseConsumer<GroupContext>,
+        dead_letters: &Arc<DeadLetters>,
+        health: &Health,
+        around: &Around,
+        stop: CancellationToken,
+    ) -> Result<Self, ConsumerError> {
+        let settings = &parts.pipeline;
+        let (finished, to_write) = mpsc::channel::<Finished>(settings.batch_documents);
+        let (completions, completed) = mpsc::channel::<Vec<Completion>>(COMPLETIONS_QUEUE);
+        let writer = BatchWriter {
+            store: Arc::clone(&parts.store),
+            store_part: around.store_part.clone(),
+            dead_letters: Arc::clone(dead_letters),
+            completions: completions.clone(),
+        };
+        let processor = Arc::new(Processor {
+            extractor: Arc::clone(&parts.extractor),
+            permits: Arc::new(Semaphore::new(settings.max_in_flight)),
+            cool_down: Arc::new(CoolDown::default()),
+            retry: settings.retry_policy(),
+            dead_letters: Arc::clone(dead_letters),
+            finished,
+            completions,
+        });
+        let (abandon, workers) = (CancellationToken::new(), TaskTracker::new());
+        let poll = PollLoop::new(PollParts {
+            consumer: client,
+            topic: Arc::from(parts.kafka.kafka_topic.as_str()),
+            assignment: Assignment::new(
+                settings.assignment_limits(),
+                lane_starter(processor, settings, &workers),
+            ),
+            completions: completed,
+            group_part: health.part("group"),
+            heartbeat: Arc::clone(&around.heartbeat),
+            commit_interval: settings.commit_interval,
+            drain_timeout: settings.drain_timeout,
+            stop,
+        });
+        let batcher =
+            tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
+        let (report, polled) = oneshot::channel();
+        std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
+            // Nobody listens only if the process ends anyway.
+            drop(report.send(poll.run()));
+        })?;
+        Ok(Self { polled, batcher, abandon, workers })
+    }
+
+    async fn run(self, drain_timeout: Duration) -> Result<(), ConsumerError> {
+        let ended = self.polled.await.unwrap_or(Err(ConsumerError::Died("the poll thread")));
+        self.workers.close();
+        // By now every lane is drained or fenced, so the workers and then the batcher end.
+        let abandon = self.abandon;
+        let last_writes = async {
+            self.workers.wait().await;
+            self.batcher.await
+        };
+        tokio::pin!(last_writes);
+        let written = tokio::select! {
+            written = &mut last_writes => written,
+            () = tokio::time::sleep(drain_timeout) => {
+                tracing::warn!("documents not written in time are left to be delivered again");
+                abandon.cancel();
+                last_writes.await
+            }
+        };
+        written.map_err(|_| ConsumerError::Died("the batcher"))?;
+        ended
+    }
+}
+
+fn lane_starter(
+    processor: Arc<Processor>,
+    settings: &PipelineSettings,
+    workers: &TaskTracker,
+) -> Box<dyn Fn(LaneEnd) -> tokio::task::JoinHandle<()> + Send> {
+    let (runtime, workers) = (Handle::current(), workers.clone());
+    let concurrency = settings.concurrency_per_partition;
+    Box::new(move |end| {
+        workers.spawn_on(worker::run(end, Arc::clone(&processor), concurrency), &runtime)
+    })
+}

@@ -1,0 +1,299 @@
+//! The thread that owns the Kafka consumer. It polls, routes, pauses, resumes and commits, and
+//! never waits for work: so heartbeats, rebalances and max.poll.interval are always served.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use linkrelay_common::health::Part;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::Offset;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::assignment::Assignment;
+use crate::context::{GroupContext, GroupEvent, give_back};
+use crate::error::ConsumerError;
+use crate::record::{Completion, Record};
+
+/// How long a poll waits when nothing else is expected.
+const IDLE_WAIT: Duration = Duration::from_millis(50);
+/// How long it waits while completions are looked for.
+const HELD_WAIT: Duration = Duration::from_millis(1);
+/// How many records are taken before everything else gets its turn.
+const BURST: usize = 500;
+/// After a commit that failed, the next one waits longer: the broker may be away, and a
+/// synchronous commit then holds this thread.
+const FAILED_COMMIT_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tells others that the thread still turns.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    started: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Heartbeat {
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+
+    /// How long ago the thread last began a turn.
+    pub(crate) fn age(&self) -> Duration {
+        self.started
+            .elapsed()
+            .saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Relaxed)))
+    }
+
+    fn beat(&self) {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(now_ms, Ordering::Relaxed);
+    }
+}
+
+/// Lanes on their way to their end.
+struct Drain {
+    partitions: Vec<i32>,
+    deadline: Instant,
+    /// The group waits for them; otherwise the close gives them back.
+    is_revoked: bool,
+}
+
+/// What the thread is given.
+pub(crate) struct PollParts {
+    pub(crate) consumer: BaseConsumer<GroupContext>,
+    pub(crate) topic: Arc<str>,
+    pub(crate) assignment: Assignment,
+    pub(crate) completions: mpsc::Receiver<Vec<Completion>>,
+    pub(crate) group_part: Part,
+    pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) commit_interval: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The thread's whole state.
+pub(crate) struct PollLoop {
+    parts: PollParts,
+    drains: Vec<Drain>,
+    next_commit: Instant,
+    is_stopping: bool,
+}
+
+impl PollLoop {
+    pub(crate) fn new(parts: PollParts) -> Self {
+        let next_commit = Instant::now() + parts.commit_interval;
+        Self { parts, drains: Vec::new(), next_commit, is_stopping: false }
+    }
+
+    /// Runs until stopped and drained, then leaves the group. Blocks: for a thread of its own,
+    /// where the consumer's drop, too, may wait for the broker.
+    ///
+    /// # Errors
+    /// If librdkafka says that this consumer can never work again.
+    pub(crate) fn run(mut self) -> Result<(), ConsumerError> {
+        let ended = self.turn_until_drained();
+        // Whatever the end, nobody is left to answer a revocation but the callback itself.
+        self.parts.consumer.context().begin_close();
+        ended
+    }
+
+    fn turn_until_drained(&mut self) -> Result<(), ConsumerError> {
+        self.parts.consumer.subscribe(&[&self.parts.topic])?;
+        while !(self.is_stopping && self.drains.is_empty()) {
+            self.parts.heartbeat.beat();
+            self.poll_records()?;
+            self.receive_completions();
+            self.regulate()?;
+            self.commit_if_due();
+            self.finish_drains();
+            self.begin_stop_if_asked();
+        }
+        Ok(())
+    }
+
+    fn poll_records(&mut self) -> Result<(), ConsumerError> {
+        let mut wait = if self.parts.assignment.is_held() { HELD_WAIT } else { IDLE_WAIT };
+        for _ in 0..BURST {
+            let polled = self.parts.consumer.poll(wait);
+            let polled = polled
+                .map(|polled| polled.map(|message| Record::copy(&self.parts.topic, &message)));
+            // What the group decided comes before the record that the same poll gave.
+            self.follow_group();
+            match polled {
+                None => return Ok(()),
+                Some(Ok(record)) => self.parts.assignment.take(record),
+                Some(Err(error)) => self.report(&error)?,
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    fn follow_group(&mut self) {
+        while let Some(event) = self.parts.consumer.context().next_event() {
+            match event {
+                GroupEvent::Assigned(partitions) => {
+                    tracing::info!(topic = %self.parts.topic, ?partitions, "assigned");
+                    self.parts.assignment.assign(&partitions);
+                    self.parts.group_part.ok();
+                    if self.is_stopping {
+                        self.begin_drain(partitions, false);
+                    }
+                }
+                GroupEvent::Revoked(partitions) => {
+                    tracing::info!(topic = %self.parts.topic, ?partitions, "revoked: draining");
+                    self.begin_drain(partitions, true);
+                }
+                GroupEvent::Lost(partitions) => {
+                    tracing::warn!(topic = %self.parts.topic, ?partitions, "lost: fenced without a commit");
+                    self.parts.assignment.fence(&partitions);
+                }
+            }
+        }
+    }
+
+    /// An error of a poll: fatal ones end the thread, others pass by themselves.
+    fn report(&self, error: &KafkaError) -> Result<(), ConsumerError> {
+        let topic = &self.parts.topic;
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => return Err(self.fatal_error(error)),
+            // The watch of the broker and its topics reports these, once a while.
+            Some(
+                RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic,
+            ) => {}
+            _ => tracing::warn!(%topic, %error, "a poll failed; it will be tried again"),
+        }
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            Err(self.fatal_error(error))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn fatal_error(&self, error: &KafkaError) -> ConsumerError {
+        let reason = self.parts.consumer.client().fatal_error().map(|(_, reason)| reason);
+        ConsumerError::Fatal(reason.unwrap_or_else(|| error.to_string()))
+    }
+
+    fn receive_completions(&mut self) {
+        while let Ok(completions) = self.parts.completions.try_recv() {
+            for completion in &completions {
+                self.parts.assignment.complete(completion);
+            }
+        }
+    }
+
+    fn regulate(&mut self) -> Result<(), ConsumerError> {
+        if let Some(partition) = self.parts.assignment.dead_partition() {
+            tracing::error!(topic = %self.parts.topic, partition, "the worker of a partition ended by itself");
+            return Err(ConsumerError::Died("the worker of a partition"));
+        }
+        let regulation = self.parts.assignment.regulate();
+        let consumer = &self.parts.consumer;
+        for (partitions, act) in [
+            (regulation.pause, Consumer::pause as fn(&BaseConsumer<_>, &TopicPartitionList) -> _),
+            (regulation.resume, Consumer::resume),
+        ] {
+            if partitions.is_empty() {
+                continue;
+            }
+            if let Err(error) = act(consumer, &self.list(&partitions)) {
+                // Not ours any more: the group's event is on its way.
+                tracing::debug!(?partitions, %error, "could not be paused or resumed");
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_if_due(&mut self) {
+        if Instant::now() < self.next_commit {
+            return;
+        }
+        let committed = self.commit(&self.parts.assignment.partitions());
+        let pause =
+            if committed.is_ok() { self.parts.commit_interval } else { FAILED_COMMIT_PAUSE };
+        self.next_commit = Instant::now() + pause;
+    }
+
+    /// Commits the prefixes that moved, and waits for the broker's answer: an asynchronous
+    /// commit has none (rust-rdkafka #856).
+    fn commit(&mut self, partitions: &[i32]) -> Result<(), KafkaError> {
+        let offsets = self.parts.assignment.offsets_to_commit(partitions);
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, offset) in &offsets {
+            list.add_partition_offset(&self.parts.topic, *partition, Offset::Offset(*offset))?;
+        }
+        let committed = self.parts.consumer.commit(&list, CommitMode::Sync);
+        match &committed {
+            Ok(()) => self.parts.assignment.mark_committed(&offsets),
+            Err(error) => {
+                tracing::warn!(topic = %self.parts.topic, %error, ?offsets, "a commit failed; it will be tried again")
+            }
+        }
+        committed
+    }
+
+    fn begin_drain(&mut self, partitions: Vec<i32>, is_revoked: bool) {
+        self.parts.assignment.drain(&partitions);
+        self.drains.push(Drain {
+            partitions,
+            deadline: Instant::now() + self.parts.drain_timeout,
+            is_revoked,
+        });
+    }
+
+    /// Gives back what is drained, or what has had its time; commits first.
+    fn finish_drains(&mut self) {
+        let now = Instant::now();
+        for drain in std::mem::take(&mut self.drains) {
+            let is_drained = self.parts.assignment.is_drained(&drain.partitions);
+            if !is_drained && now < drain.deadline {
+                self.drains.push(drain);
+                continue;
+            }
+            if !is_drained {
+                tracing::warn!(partitions = ?drain.partitions, "not drained in time: what is in flight will be delivered again");
+            }
+            // A completion is sent before its ticket is dropped, so all of them are here by now.
+            self.receive_completions();
+            // A failed commit is logged there; the records are delivered again.
+            drop(self.commit(&drain.partitions));
+            self.parts.assignment.fence(&drain.partitions);
+            if drain.is_revoked
+                && let Err(error) = give_back(&self.parts.consumer, &self.list(&drain.partitions))
+            {
+                tracing::warn!(partitions = ?drain.partitions, %error, "could not be given back");
+            }
+        }
+    }
+
+    fn begin_stop_if_asked(&mut self) {
+        if self.is_stopping || !self.parts.stop.is_cancelled() {
+            return;
+        }
+        self.is_stopping = true;
+        let is_draining =
+            |partition: &i32| self.drains.iter().any(|drain| drain.partitions.contains(partition));
+        let mut partitions = self.parts.assignment.partitions();
+        partitions.retain(|partition| !is_draining(partition));
+        tracing::info!(topic = %self.parts.topic, ?partitions, "stopping: draining");
+        self.begin_drain(partitions, false);
+    }
+
+    fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.parts.topic, *partition);
+        }
+        list
+    }
+}

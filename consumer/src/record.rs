@@ -1,0 +1,136 @@
+//! One record in work: what it says, where it stands, and when it is complete.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::Timestamp;
+use linkrelay_common::{DocumentId, RecordHeaders, RequestId};
+use linkrelay_store::RecordPlace;
+use rdkafka::Message;
+use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
+
+/// Which assignment of a partition a record belongs to. A completion from an older one is
+/// fenced: it changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Epoch(pub(crate) u64);
+
+/// A record, copied out of librdkafka's memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: Option<OwnedHeaders>,
+    pub(crate) written_at: Option<Timestamp>,
+}
+
+impl Record {
+    pub(crate) fn copy(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> Self {
+        let milliseconds = message.timestamp().to_millis();
+        Self {
+            topic: Arc::clone(topic),
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().map(<[u8]>::to_vec),
+            // A record without a value (a tombstone) is malformed, as an empty one is.
+            value: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
+            headers: message.headers().map(|headers| headers.detach()),
+            written_at: milliseconds.and_then(|at| Timestamp::from_millisecond(at).ok()),
+        }
+    }
+
+    /// What it holds in memory, roughly.
+    pub(crate) fn size_bytes(&self) -> usize {
+        const OVERHEAD_BYTES: usize = 256;
+        let headers = self.headers.iter().flat_map(|headers| headers.iter());
+        let headers_bytes: usize =
+            headers.map(|header| header.key.len() + header.value.map_or(0, <[u8]>::len)).sum();
+        OVERHEAD_BYTES + self.key.as_ref().map_or(0, Vec::len) + self.value.len() + headers_bytes
+    }
+
+    pub(crate) fn place(&self) -> RecordPlace {
+        RecordPlace {
+            topic: self.topic.to_string(),
+            partition: self.partition,
+            offset: self.offset,
+        }
+    }
+
+    pub(crate) fn relay_headers(&self) -> RecordHeaders {
+        self.headers.as_ref().map(RecordHeaders::read).unwrap_or_default()
+    }
+}
+
+/// A record in work. Held by each of its links until that link is done; whoever finishes the
+/// last one gets the record's [`Completion`].
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) record: Record,
+    pub(crate) headers: RecordHeaders,
+    epoch: Epoch,
+    links_left: AtomicU32,
+    /// Lets the lane see whether anything of it is still in work.
+    _in_work: Arc<InWork>,
+}
+
+/// Each ticket holds a clone; the lane counts them.
+#[derive(Debug, Default)]
+pub(crate) struct InWork;
+
+/// Says that a record is done for good and its offset may be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Completion {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) epoch: Epoch,
+    pub(crate) size_bytes: usize,
+}
+
+impl Ticket {
+    /// For a record of `links_count` links; a malformed record counts as one.
+    pub(crate) fn new(
+        record: Record,
+        epoch: Epoch,
+        in_work: Arc<InWork>,
+        links_count: u32,
+    ) -> Self {
+        let headers = record.relay_headers();
+        Self { record, headers, epoch, links_left: AtomicU32::new(links_count), _in_work: in_work }
+    }
+
+    /// The request, index and id of the document for the link at `index` of this record's
+    /// `links_count`. A request's place is the place of one link, so it counts only for records
+    /// of one.
+    pub(crate) fn document_place(
+        &self,
+        index: u32,
+        links_count: usize,
+    ) -> (Option<RequestId>, u32, DocumentId) {
+        match self.headers.place {
+            Some((request_id, index)) if links_count == 1 => {
+                (Some(request_id), index, DocumentId::of_request(request_id, index))
+            }
+            _ => {
+                let record = &self.record;
+                (
+                    None,
+                    index,
+                    DocumentId::of_record(&record.topic, record.partition, record.offset, index),
+                )
+            }
+        }
+    }
+
+    /// One link is done for good. Gives the completion if it was the last.
+    pub(crate) fn finish_link(&self) -> Option<Completion> {
+        let is_last = self.links_left.fetch_sub(1, Ordering::AcqRel) == 1;
+        is_last.then(|| Completion {
+            partition: self.record.partition,
+            offset: self.record.offset,
+            epoch: self.epoch,
+            size_bytes: self.record.size_bytes(),
+        })
+    }
+}
