@@ -61,6 +61,12 @@ impl Health {
         })
     }
 
+    /// The role is about to end: not ready from now on, which is no trouble to be logged.
+    pub fn stopping(&self) {
+        let stopping = Status { trouble: Some("stopping".to_owned()), said_at: None };
+        self.with(|parts| parts.insert("process", stopping));
+    }
+
     fn with<T>(&self, read: impl FnOnce(&mut BTreeMap<&'static str, Status>) -> T) -> T {
         // The map is whole after every step, so a panic elsewhere leaves nothing half done.
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -153,6 +159,16 @@ mod tests {
         assert_eq!(readiness.parts["store"], "gone");
         assert_eq!(readiness.parts["broker"], "ok");
         assert_eq!(store.current_trouble().as_deref(), Some("gone"));
+    }
+
+    #[test]
+    fn a_role_that_stops_is_not_ready() {
+        let health = Health::default();
+        health.part("broker").ok();
+        health.stopping();
+        let readiness = health.readiness();
+        assert!(!readiness.ready);
+        assert_eq!(readiness.parts["process"], "stopping");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,14 +1,10 @@
-//! How an HTTP error looks (RFC 9457), and the health routes that every role serves alike.
+//! How an HTTP error looks (RFC 9457).
 
 use axum::Json;
-use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::health::Health;
 
 /// An error answer: `application/problem+json` with a status, a stable code and a sentence.
 #[derive(Debug, Clone)]
@@ -70,26 +66,4 @@ impl IntoResponse for Problem {
         }
         response
     }
-}
-
-/// `GET /health/ready` (200 or 503, each part by name) and `GET /health/live`, which hangs on
-/// `is_alive`: whether the role still makes progress.
-pub fn health_routes<S>(
-    health: Health,
-    is_alive: impl Fn() -> bool + Clone + Send + Sync + 'static,
-) -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    let ready = move || {
-        let readiness = health.readiness();
-        let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        std::future::ready((status, Json(readiness)))
-    };
-    let live = move || {
-        let is_alive = is_alive();
-        let status = if is_alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        std::future::ready((status, Json(serde_json::json!({ "live": is_alive }))))
-    };
-    Router::new().route("/health/ready", get(ready)).route("/health/live", get(live))
 }

@@ -1,0 +1,29 @@
+//! The health routes that every role serves alike.
+
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+
+use crate::health::Health;
+
+/// `GET /health/ready` (200 or 503, each part by name) and `GET /health/live`, which hangs on
+/// `is_alive`: whether the role still makes progress.
+pub fn health_routes<S>(
+    health: Health,
+    is_alive: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let ready = move || {
+        let readiness = health.readiness();
+        let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        std::future::ready((status, Json(readiness)))
+    };
+    let live = move || {
+        let is_alive = is_alive();
+        let status = if is_alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        std::future::ready((status, Json(serde_json::json!({ "live": is_alive }))))
+    };
+    Router::new().route("/health/ready", get(ready)).route("/health/live", get(live))
+}

@@ -1,0 +1,207 @@
+//! Accepts connections and serves them until told to stop, then lets requests finish.
+//!
+//! `axum::serve` has no time-out for request headers, so a client that sends them byte by byte
+//! would hold a connection for ever; hyper has one.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long to wait after the process ran out of something (file descriptors, most likely).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// The time-outs of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeSettings {
+    /// How long a request's header may take to arrive; an idle connection is closed after it, too.
+    pub header_read_timeout: Duration,
+    /// How long requests in flight may take once `stop` is called.
+    pub drain_timeout: Duration,
+}
+
+/// Serves until `stop`, then closes the listener, lets the requests in flight finish and cuts
+/// off those that do not within the drain time-out. Gives how many were cut off.
+///
+/// # Cancel safety
+/// Dropping it leaves its connections running until they end; call `stop` instead.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    stop: CancellationToken,
+) -> usize {
+    let connections = TaskTracker::new();
+    let cut_off = CancellationToken::new();
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = Connection {
+                    router: router.clone(),
+                    header_read_timeout: settings.header_read_timeout,
+                    stop: stop.clone(),
+                    cut_off: cut_off.clone(),
+                };
+                connections.spawn(connection.run(stream));
+            }
+            Err(error) => after_failed_accept(&error, &stop).await,
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(settings.drain_timeout, connections.wait()).await.is_ok() {
+        return 0;
+    }
+    let cut_off_count = connections.len();
+    cut_off.cancel();
+    connections.wait().await;
+    cut_off_count
+}
+
+/// A connection that died before it was accepted concerns nobody; anything else is a lack of
+/// something that only time brings back.
+async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
+    let is_the_client_s = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    );
+    if !is_the_client_s {
+        tracing::warn!(error = %error, "cannot accept a connection: {error}");
+        stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await;
+    }
+}
+
+struct Connection {
+    router: Router,
+    header_read_timeout: Duration,
+    stop: CancellationToken,
+    cut_off: CancellationToken,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        // An answer is written in one go; waiting for more to send would only delay it.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "cannot set TCP_NODELAY");
+        }
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_read_timeout)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+        let mut connection = pin!(connection);
+        let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
+        if ended.is_none() {
+            connection.as_mut().graceful_shutdown();
+            ended = self.cut_off.run_until_cancelled(connection.as_mut()).await;
+        }
+        if let Some(Err(error)) = ended {
+            tracing::debug!(error = %error, "a connection ended: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    struct Running {
+        addr: SocketAddr,
+        stop: CancellationToken,
+        serving: JoinHandle<usize>,
+    }
+
+    async fn start(router: Router, header_read_timeout_ms: u64, drain_timeout_ms: u64) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let settings = ServeSettings {
+            header_read_timeout: Duration::from_millis(header_read_timeout_ms),
+            drain_timeout: Duration::from_millis(drain_timeout_ms),
+        };
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, router, settings, stop.clone()));
+        Running { addr, stop, serving }
+    }
+
+    async fn ask(addr: SocketAddr, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn read_to_end(mut stream: TcpStream) -> String {
+        let mut answer = String::new();
+        // A connection that was cut off may end with a reset: what came before counts.
+        let _ended = stream.read_to_string(&mut answer).await;
+        answer
+    }
+
+    /// A route that says when it was reached, and answers when it is let go.
+    fn gate() -> (Router, Arc<Notify>, Arc<Notify>) {
+        let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (reached_, go_) = (Arc::clone(&reached), Arc::clone(&go));
+        let handler = move || {
+            let (reached, go) = (Arc::clone(&reached_), Arc::clone(&go_));
+            async move {
+                reached.notify_one();
+                go.notified().await;
+                "done"
+            }
+        };
+        (Router::new().route("/", get(handler)), reached, go)
+    }
+
+    const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_request_in_flight_is_answered_before_the_server_ends() {
+        let (router, reached, go) = gate();
+        let running = start(router, 10_000, 10_000).await;
+        let stream = ask(running.addr, REQUEST).await;
+        reached.notified().await;
+        running.stop.cancel();
+        go.notify_one();
+        let answer = read_to_end(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+        assert_eq!(running.serving.await.unwrap(), 0);
+        assert!(TcpStream::connect(running.addr).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_outlives_the_drain_is_cut_off_and_counted() {
+        let (router, reached, _go) = gate();
+        let running = start(router, 10_000, 50).await;
+        let stream = ask(running.addr, REQUEST).await;
+        reached.notified().await;
+        running.stop.cancel();
+        assert_eq!(running.serving.await.unwrap(), 1);
+        assert_eq!(read_to_end(stream).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_header_that_never_ends_closes_the_connection() {
+        let (router, _reached, _go) = gate();
+        let running = start(router, 100, 10_000).await;
+        let stream = ask(running.addr, "GET / HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
+        // Ends only because the server closes: the client never does.
+        read_to_end(stream).await;
+        running.stop.cancel();
+        assert_eq!(running.serving.await.unwrap(), 0);
+    }
+}
