@@ -6,39 +6,35 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
+use linkrelay_common::http::{ServeSettings, serve};
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use linkrelay_extractor::Extract;
 use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::producer::FutureProducer;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::assignment::Assignment;
-use crate::batcher::{self, BatchWriter};
 use crate::config::{ConsumerSettings, PipelineSettings};
 use crate::context::GroupContext;
-use crate::cool_down::CoolDown;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
 use crate::http;
-use crate::lane::LaneEnd;
-use crate::poll::{Heartbeat, PollLoop, PollParts};
-use crate::process::{Finished, Processor};
-use crate::record::Completion;
-use crate::worker;
+use crate::pipeline::{Pipeline, Reports};
+use crate::poll::Heartbeat;
 
 /// How long a dead letter may wait for the broker before it is tried anew.
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Health checks are small and quick.
+const HEALTH_TIMEOUTS: ServeSettings = ServeSettings {
+    header_read_timeout: Duration::from_secs(10),
+    drain_timeout: Duration::from_secs(2),
+};
 const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
 const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the parts around the pipeline get to end after it.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Reports of completed batches on their way to the poll thread.
-const COMPLETIONS_QUEUE: usize = 1_024;
 
 /// What a consumer is made of, whoever chose it: the binary from its settings, `up` and tests
 /// from their own.
@@ -133,9 +129,11 @@ impl Consumer {
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
         let Self { parts, client, dead_letters, listener, health } = self;
-        let around = Around::start(&parts, &dead_letters, listener, &health);
-        let beside = Beside { dead_letters: Arc::clone(&dead_letters), health, store_part, heartbeat };
-        let pipeline = Pipeline::start(&parts, client, beside, stop)?;
+        let heartbeat = Arc::new(Heartbeat::new());
+        let around = Around::start(&parts, &dead_letters, listener, &health, &heartbeat);
+        let reports =
+            Reports { group: health.part("group"), store: around.store_part.clone(), heartbeat };
+        let pipeline = Pipeline::start(&parts, client, &dead_letters, reports, stop)?;
         let ended = pipeline.run(parts.pipeline.drain_timeout).await;
         around.end(dead_letters).await;
         ended
@@ -146,7 +144,6 @@ impl Consumer {
 struct Around {
     tasks: TaskTracker,
     stop: CancellationToken,
-    heartbeat: Arc<Heartbeat>,
     store_part: Part,
 }
 
@@ -156,9 +153,9 @@ impl Around {
         dead_letters: &Arc<DeadLetters>,
         listener: Option<TcpListener>,
         health: &Health,
+        heartbeat: &Arc<Heartbeat>,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let heartbeat = Arc::new(Heartbeat::new());
         let store_part = health.part("store");
         tasks.spawn(linkrelay_store::supervise(
             Arc::clone(&parts.store),
@@ -173,10 +170,10 @@ impl Around {
             stop.clone(),
         ));
         if let Some(listener) = listener {
-            let router = http::router(health.clone(), Arc::clone(&heartbeat));
-            tasks.spawn(linkrelay_common::http::serve(listener, router, stop.clone()));
+            let router = http::router(health.clone(), Arc::clone(heartbeat));
+            tasks.spawn(serve(listener, router, HEALTH_TIMEOUTS, stop.clone()));
         }
-        Self { tasks, stop, heartbeat, store_part }
+        Self { tasks, stop, store_part }
     }
 
     async fn end(self, dead_letters: Arc<DeadLetters>) {

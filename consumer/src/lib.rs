@@ -6,7 +6,7 @@
 //! [`worker`] decodes it and lets [`process`] find the metadata (waiting its turn in
 //! [`cool_down`], trying again by [`retry`], giving up into [`dead_letter`]); the [`batcher`]
 //! writes documents and reports completions back to the poll thread, which moves the
-//! [`tracker`] and commits. [`app`] puts the parts together; [`config`] sets them.
+//! [`tracker`] and commits. [`pipeline`] puts them together, [`app`] runs it; [`config`] sets them.
 //!
 //! Work goes down channels, completions come up, and nothing is shared but counters of permits.
 //! It must not know: how metadata is found, or which store keeps it.
@@ -22,6 +22,7 @@ mod cool_down;
 mod dead_letter;
 mod http;
 mod lane;
+mod pipeline;
 mod poll;
 mod process;
 mod record;

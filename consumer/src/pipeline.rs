@@ -27,6 +27,13 @@ use crate::worker;
 /// Reports of completed batches on their way to the poll thread.
 const COMPLETIONS_QUEUE: usize = 1_024;
 
+/// Where a pipeline says how it is.
+pub(crate) struct Reports {
+    pub(crate) group: Part,
+    pub(crate) store: Part,
+    pub(crate) heartbeat: Arc<Heartbeat>,
+}
+
 /// A running pipeline.
 pub(crate) struct Pipeline {
     polled: oneshot::Receiver<Result<(), ConsumerError>>,
@@ -36,12 +43,11 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    fn start(
+    pub(crate) fn start(
         parts: &ConsumerParts,
         client: BaseConsumer<GroupContext>,
         dead_letters: &Arc<DeadLetters>,
-        health: &Health,
-        around: &Around,
+        reports: Reports,
         stop: CancellationToken,
     ) -> Result<Self, ConsumerError> {
         let settings = &parts.pipeline;
@@ -49,7 +55,7 @@ impl Pipeline {
         let (completions, completed) = mpsc::channel::<Vec<Completion>>(COMPLETIONS_QUEUE);
         let writer = BatchWriter {
             store: Arc::clone(&parts.store),
-            store_part: around.store_part.clone(),
+            store_part: reports.store,
             dead_letters: Arc::clone(dead_letters),
             completions: completions.clone(),
         };
@@ -71,8 +77,8 @@ impl Pipeline {
                 lane_starter(processor, settings, &workers),
             ),
             completions: completed,
-            group_part: health.part("group"),
-            heartbeat: Arc::clone(&around.heartbeat),
+            group_part: reports.group,
+            heartbeat: reports.heartbeat,
             commit_interval: settings.commit_interval,
             drain_timeout: settings.drain_timeout,
             stop,
@@ -87,7 +93,7 @@ impl Pipeline {
         Ok(Self { polled, batcher, abandon, workers })
     }
 
-    async fn run(self, drain_timeout: Duration) -> Result<(), ConsumerError> {
+    pub(crate) async fn run(self, drain_timeout: Duration) -> Result<(), ConsumerError> {
         let ended = self.polled.await.unwrap_or(Err(ConsumerError::Died("the poll thread")));
         self.workers.close();
         // By now every lane is drained or fenced, so the workers and then the batcher end.
@@ -114,7 +120,7 @@ fn lane_starter(
     processor: Arc<Processor>,
     settings: &PipelineSettings,
     workers: &TaskTracker,
-) -> Box<dyn Fn(LaneEnd) -> tokio::task::JoinHandle<()> + Send> {
+) -> StartWorker {
     let (runtime, workers) = (Handle::current(), workers.clone());
     let concurrency = settings.concurrency_per_partition;
     Box::new(move |end| {

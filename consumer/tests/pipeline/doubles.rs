@@ -1,0 +1,198 @@
+//! An extractor and a store that do what the test says.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use linkrelay_common::video::{Author, Video};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_store::{
+    LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+};
+use tokio::sync::Semaphore;
+
+/// Finds every video, unless told otherwise.
+#[derive(Debug)]
+pub(crate) struct ScriptedExtractor {
+    scripts: Mutex<HashMap<VideoId, VecDeque<ExtractError>>>,
+    always: Mutex<HashMap<VideoId, ExtractError>>,
+    /// Videos whose extraction panics.
+    pub(crate) panics: Mutex<HashSet<VideoId>>,
+    /// Each extraction takes a permit and keeps it: none left, none ends.
+    pub(crate) gate: Semaphore,
+    pub(crate) calls: AtomicUsize,
+    in_flight: AtomicUsize,
+    pub(crate) most_in_flight: AtomicUsize,
+}
+
+impl ScriptedExtractor {
+    pub(crate) fn new() -> Self {
+        Self {
+            scripts: Mutex::default(),
+            always: Mutex::default(),
+            panics: Mutex::default(),
+            gate: Semaphore::new(1_000_000),
+            calls: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    /// The next attempts for a video fail like this, then it is found.
+    pub(crate) fn fail(&self, video_id: VideoId, errors: impl IntoIterator<Item = ExtractError>) {
+        self.scripts.lock().unwrap().insert(video_id, errors.into_iter().collect());
+    }
+
+    pub(crate) fn always_fail(&self, video_id: VideoId, error: ExtractError) {
+        self.always.lock().unwrap().insert(video_id, error);
+    }
+
+    /// From now on no extraction ends until the gate is opened.
+    pub(crate) fn close_gate(&self) {
+        self.gate.forget_permits(usize::MAX);
+    }
+
+    pub(crate) fn open_gate(&self) {
+        self.gate.add_permits(1_000_000);
+    }
+
+    pub(crate) fn calls_count(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    fn scripted(&self, video_id: VideoId) -> Option<ExtractError> {
+        let next = self.scripts.lock().unwrap().get_mut(&video_id).and_then(VecDeque::pop_front);
+        next.or_else(|| self.always.lock().unwrap().get(&video_id).cloned())
+    }
+}
+
+/// Counts down when an extraction ends, or is dropped.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Extract for ScriptedExtractor {
+    async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        let _in_flight = InFlight(&self.in_flight);
+        self.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        self.gate.acquire().await.unwrap().forget();
+        assert!(!self.panics.lock().unwrap().contains(&video_id), "the test wants a panic here");
+        if let Some(error) = self.scripted(video_id) {
+            return Err(error);
+        }
+        let source = "scripted".to_owned();
+        Ok(Extraction { video_id, video: video(video_id), source, extracted_at: Timestamp::now() })
+    }
+}
+
+fn video(video_id: VideoId) -> Video {
+    Video {
+        title: format!("video {video_id}"),
+        description: None,
+        author: Author::default(),
+        length_seconds: None,
+        view_count: None,
+        like_count: None,
+        publish_date: None,
+        category: None,
+        keywords: None,
+        thumbnails: None,
+        availability: None,
+        is_live: None,
+        is_upcoming: None,
+        family_safe: None,
+        chapters: None,
+    }
+}
+
+/// Keeps documents in memory, and counts what a real store would have hidden.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryStore {
+    documents: Mutex<BTreeMap<DocumentId, LinkDocument>>,
+    pub(crate) is_down: AtomicBool,
+    /// Stored documents of these links are refused; failed ones are not.
+    pub(crate) refused_links: Mutex<HashSet<String>>,
+}
+
+impl MemoryStore {
+    pub(crate) fn documents(&self) -> Vec<LinkDocument> {
+        self.documents.lock().unwrap().values().cloned().collect()
+    }
+
+    pub(crate) fn documents_count(&self) -> usize {
+        self.documents.lock().unwrap().len()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let is_down = self.is_down.load(Ordering::SeqCst);
+        if is_down { Err(StoreError::Unreachable("the test says so".to_owned())) } else { Ok(()) }
+    }
+
+    fn write(&self, document: &LinkDocument) -> WriteOutcome {
+        if document.status == LinkState::Stored
+            && self.refused_links.lock().unwrap().contains(&document.link)
+        {
+            return WriteOutcome::Refused { reason: "too large".to_owned() };
+        }
+        let mut documents = self.documents.lock().unwrap();
+        let existing = documents.get(&document.id).map(|existing| existing.status);
+        let outcome = match (existing, document.status) {
+            (None, _) => WriteOutcome::Inserted,
+            (Some(LinkState::Failed), LinkState::Stored) => WriteOutcome::Replaced,
+            _ => return WriteOutcome::AlreadyThere,
+        };
+        documents.insert(document.id.clone(), document.clone());
+        outcome
+    }
+}
+
+#[async_trait]
+impl LinkStore for MemoryStore {
+    async fn ensure_schema(&self) -> Result<(), StoreError> {
+        self.check()
+    }
+
+    async fn write_batch(
+        &self,
+        documents: &[LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError> {
+        self.check()?;
+        Ok(documents.iter().map(|document| self.write(document)).collect())
+    }
+
+    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        let documents = self.documents.lock().unwrap();
+        Ok(ids.iter().filter_map(|id| documents.get(id).cloned()).collect())
+    }
+
+    async fn request_counts(&self, _: RequestId) -> Result<RequestCounts, StoreError> {
+        Err(StoreError::Refused("the consumer never asks".to_owned()))
+    }
+
+    async fn request_links(
+        &self,
+        _: RequestId,
+        _: u32,
+        _: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError> {
+        Err(StoreError::Refused("the consumer never asks".to_owned()))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.check()
+    }
+}

@@ -1,0 +1,12 @@
+//! The whole consumer against librdkafka's mock cluster: behaviour of the loop, with an
+//! extractor and a store that do what the test says. What only a real broker can prove is in
+//! the end-to-end tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod doubles;
+mod relay;
+
+/// What becomes of links, good and bad.
+mod outcomes;
+/// Outages, stops and restarts.
+mod survival;

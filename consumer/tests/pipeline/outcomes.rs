@@ -1,0 +1,171 @@
+use jiff::Timestamp;
+use linkrelay_common::{ErrorClass, LinkMessage, RecordHeaders, RequestId};
+use linkrelay_extractor::{ExtractError, Refusal};
+use linkrelay_store::LinkState;
+
+use crate::relay::{Relay, link, until, video_id};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_becomes_one_document_with_its_place_in_the_request() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    let request_id = RequestId::new(2);
+    let submitted_at = Timestamp::from_second(1_700_000_000).unwrap();
+    for index in [0, 1, 1] {
+        let headers = RecordHeaders {
+            place: Some((request_id, index)),
+            submitted_at: Some(submitted_at),
+            trace_parent: None,
+        };
+        let number = index as usize;
+        relay
+            .publish(&LinkMessage::one(link(number), false), &headers, video_id(number).as_str())
+            .await;
+    }
+    until("everything is committed", || relay.lag() == 0).await;
+    let documents = relay.store.documents();
+    let ids: Vec<String> = documents.iter().map(|document| document.id.to_string()).collect();
+    assert_eq!(ids, [format!("{request_id}:0"), format!("{request_id}:1")]);
+    assert_eq!(documents[1].request_id, Some(request_id));
+    assert_eq!(documents[1].index, 1);
+    assert_eq!(documents[1].link, link(1));
+    assert_eq!(documents[1].submitted_at, Some(submitted_at));
+    assert_eq!(documents[1].source.as_deref(), Some("scripted"));
+    assert_eq!(documents[1].video.as_ref().unwrap().title, format!("video {}", video_id(1)));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    relay.type_in(format!(r#"{{"links":"{}"}}"#, link(0)).as_bytes()).await;
+    relay.type_in(format!(r#"{{"links":["{}","{}"]}}"#, link(1), link(2)).as_bytes()).await;
+    relay.type_in(link(3).as_bytes()).await;
+    relay.type_in(b"rubbish \xff\x00").await;
+    relay.type_in(b"").await;
+    until("everything is committed", || relay.lag() == 0).await;
+    let mut links: Vec<String> =
+        relay.store.documents().into_iter().map(|document| document.link).collect();
+    links.sort();
+    assert_eq!(links, [link(0), link(1), link(2), link(3)]);
+    let mut dead_letters = relay.dead_letters();
+    dead_letters.sort_by(|a, b| a.value.cmp(&b.value));
+    let values: Vec<&[u8]> = dead_letters.iter().map(|letter| letter.value.as_slice()).collect();
+    assert_eq!(values, [b"".as_slice(), b"rubbish \xff\x00"]);
+    let headers = &dead_letters[1].headers;
+    assert_eq!(headers["linkrelay-error-class"], "malformed");
+    assert_eq!(headers["linkrelay-attempts"], "0");
+    assert!(headers["linkrelay-origin"].starts_with("LINKS-YOUTUBE:"));
+    assert!(headers["linkrelay-failed-at"].parse::<Timestamp>().is_ok());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_class_of_error_has_its_own_fate() {
+    let relay = Relay::start();
+    let transient = || ExtractError::Status(503);
+    relay.extractor.always_fail(video_id(0), ExtractError::Refused(Refusal::Private));
+    relay.extractor.fail(video_id(1), [transient(), transient()]);
+    relay.extractor.always_fail(video_id(2), transient());
+    let running = relay.consume(&["--max-attempts", "3"]).await;
+    relay.publish_links(0..3).await;
+    relay.type_in(b"https://example.com/").await;
+    until("everything is committed", || relay.lag() == 0).await;
+
+    let document = |link: String| {
+        relay
+            .store
+            .documents()
+            .into_iter()
+            .find(|document| document.link == link)
+            .expect("a document")
+    };
+    let private = document(link(0)).error.unwrap();
+    assert_eq!(
+        (private.class, private.code.as_str(), private.attempts),
+        (ErrorClass::Permanent, "private", 1)
+    );
+    assert_eq!(document(link(1)).status, LinkState::Stored);
+    let given_up = document(link(2)).error.unwrap();
+    assert_eq!((given_up.class, given_up.attempts), (ErrorClass::Transient, 3));
+    let foreign = document("https://example.com/".to_owned());
+    assert_eq!(foreign.video_id, None);
+    assert_eq!(foreign.error.unwrap().code, "not_youtube");
+
+    let dead_letters = relay.dead_letters();
+    assert_eq!(dead_letters.len(), 1, "{dead_letters:?}");
+    assert_eq!(dead_letters[0].key.as_deref(), Some(video_id(2).as_str().as_bytes()));
+    assert_eq!(dead_letters[0].headers["linkrelay-attempts"], "3");
+    assert_eq!(dead_letters[0].headers["linkrelay-error-class"], "transient");
+    assert_eq!(LinkMessage::decode(&dead_letters[0].value).unwrap().links, [link(2)]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_record_with_several_links_only_the_one_that_fails_becomes_a_dead_letter() {
+    let relay = Relay::start();
+    relay.extractor.always_fail(video_id(1), ExtractError::Status(500));
+    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let links = (0..3).map(link).collect();
+    relay.publish(&LinkMessage { links, force: false }, &RecordHeaders::default(), "k").await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 3);
+    let dead_letters = relay.dead_letters();
+    assert_eq!(dead_letters.len(), 1);
+    assert_eq!(LinkMessage::decode(&dead_letters[0].value).unwrap().links, [link(1)]);
+    assert_eq!(dead_letters[0].headers["linkrelay-index"], "1");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttling_costs_no_attempt() {
+    let relay = Relay::start();
+    let throttled = ExtractError::Throttled { reason: "status_429", retry_after: None };
+    relay.extractor.fail(video_id(0), [throttled]);
+    let running = relay.consume(&["--max-attempts", "1"]).await;
+    relay.publish_links(0..1).await;
+    until("it is stored", || relay.store.documents_count() == 1).await;
+    assert_eq!(relay.store.documents()[0].status, LinkState::Stored);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_the_store_refuses_hits_only_itself() {
+    let relay = Relay::start();
+    relay.store.refused_links.lock().unwrap().insert(link(1));
+    let running = relay.consume(&[]).await;
+    relay.publish_links(0..3).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    let states: Vec<_> = relay
+        .store
+        .documents()
+        .iter()
+        .map(|document| (document.link.clone(), document.status))
+        .collect();
+    assert_eq!(states.len(), 3);
+    for (its_link, status) in states {
+        assert_eq!(status == LinkState::Failed, its_link == link(1));
+    }
+    assert_eq!(relay.dead_letters().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_the_extractor_is_only_that_link_s_trouble() {
+    let relay = Relay::start();
+    relay.extractor.panics.lock().unwrap().insert(video_id(0));
+    let running = relay.consume(&["--max-attempts", "2"]).await;
+    relay.publish_links(0..20).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    let failed: Vec<_> = relay
+        .store
+        .documents()
+        .into_iter()
+        .filter(|document| document.status == LinkState::Failed)
+        .collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].link, link(0));
+    assert!(running.is_running());
+    running.stop().await;
+}

@@ -1,0 +1,209 @@
+//! A mock cluster with the two topics, and consumers on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use linkrelay_common::health::Health;
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
+use linkrelay_common::{LinkMessage, RecordHeaders, VideoId};
+use linkrelay_consumer::{Consumer, ConsumerError, ConsumerParts, PipelineSettings};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{BorrowedHeaders, Headers, Message};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::doubles::{MemoryStore, ScriptedExtractor};
+
+pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
+pub(crate) const DLQ: &str = "LINKS-YOUTUBE.dlq";
+pub(crate) const PARTITIONS: i32 = 3;
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Parser)]
+#[command(args_override_self = true)]
+struct Settings {
+    #[command(flatten)]
+    kafka: KafkaSettings,
+    #[command(flatten)]
+    group: GroupSettings,
+    #[command(flatten)]
+    pipeline: PipelineSettings,
+}
+
+/// The mock cluster, and what stands behind the consumers of one test.
+pub(crate) struct Relay {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    producer: FutureProducer,
+    pub(crate) extractor: Arc<ScriptedExtractor>,
+    pub(crate) store: Arc<MemoryStore>,
+}
+
+/// One running consumer.
+pub(crate) struct Running {
+    pub(crate) health: Health,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), ConsumerError>>,
+}
+
+/// A dead letter as it lies in its topic.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// A different video for each number.
+pub(crate) fn video_id(number: usize) -> VideoId {
+    VideoId::parse(&format!("v{number:010}")).unwrap()
+}
+
+pub(crate) fn link(number: usize) -> String {
+    video_id(number).watch_url()
+}
+
+/// Waits for a condition, and says what it waited for if it never comes.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(LIMIT, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "waited in vain until {what}");
+}
+
+impl Relay {
+    pub(crate) fn start() -> Self {
+        linkrelay_common::telemetry::start_for_test();
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+        cluster.create_topic(DLQ, 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers());
+        let producer = config.create().unwrap();
+        let (extractor, store) =
+            (Arc::new(ScriptedExtractor::new()), Arc::new(MemoryStore::default()));
+        Self { cluster, producer, extractor, store }
+    }
+
+    /// Starts a consumer with these settings on top of ones that suit the mock cluster.
+    pub(crate) async fn consume(&self, settings: &[&str]) -> Running {
+        let brokers = self.cluster.bootstrap_servers();
+        let base = [
+            "test",
+            "--kafka-brokers",
+            &brokers,
+            "--kafka-config",
+            "session.timeout.ms=4000,heartbeat.interval.ms=300,fetch.wait.max.ms=10",
+            "--drain-timeout",
+            "3s",
+            "--commit-interval",
+            "100ms",
+            "--retry-backoff-min",
+            "1ms",
+            "--retry-backoff-max",
+            "10ms",
+        ];
+        let Settings { kafka, group, pipeline } = Settings::parse_from([&base, settings].concat());
+        let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
+        let parts = ConsumerParts { kafka, group, pipeline, http_addr: None, extractor, store };
+        let consumer = Consumer::from_parts(parts).await.unwrap();
+        let (health, stop) = (consumer.health(), CancellationToken::new());
+        let task = tokio::spawn(consumer.run_until_stopped(stop.clone()));
+        Running { health, stop, task }
+    }
+
+    /// Writes a record as linkrelay's own producer does.
+    pub(crate) async fn publish(&self, message: &LinkMessage, headers: &RecordHeaders, key: &str) {
+        let value = message.encode();
+        let record = FutureRecord::to(TOPIC).payload(&value).key(key).headers(headers.to_kafka());
+        self.producer.send(record, LIMIT).await.unwrap();
+    }
+
+    /// Writes a record as a person does: no key, no headers.
+    pub(crate) async fn type_in(&self, value: &[u8]) {
+        self.producer
+            .send::<[u8], [u8], _>(FutureRecord::to(TOPIC).payload(value), LIMIT)
+            .await
+            .unwrap();
+    }
+
+    /// Writes the links of these numbers, one record each, all over the partitions.
+    pub(crate) async fn publish_links(&self, numbers: std::ops::Range<usize>) {
+        let records = numbers.map(|number| async move {
+            let value = LinkMessage::one(link(number), false).encode();
+            let id = video_id(number).to_string();
+            self.producer
+                .send(FutureRecord::to(TOPIC).payload(&value).key(&id), LIMIT)
+                .await
+                .unwrap();
+        });
+        futures::future::join_all(records).await;
+    }
+
+    /// Everything in the dead-letter topic.
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
+        let reader = self.reader();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(DLQ, 0, Offset::Beginning).unwrap();
+        reader.assign(&list).unwrap();
+        let (_, end) = reader.fetch_watermarks(DLQ, 0, LIMIT).unwrap();
+        (0..end).map(|_| dead_letter(&reader.poll(LIMIT).unwrap().unwrap())).collect()
+    }
+
+    /// Log end minus committed, all partitions together.
+    pub(crate) fn lag(&self) -> i64 {
+        let reader = self.reader();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(TOPIC, 0, PARTITIONS - 1);
+        let committed = reader.committed_offsets(list, LIMIT).unwrap();
+        let lag = |partition| {
+            let (_, end) = reader.fetch_watermarks(TOPIC, partition, LIMIT).unwrap();
+            let committed = committed
+                .find_partition(TOPIC, partition)
+                .and_then(|found| found.offset().to_raw());
+            end - committed.unwrap_or(0).max(0)
+        };
+        (0..PARTITIONS).map(lag).sum()
+    }
+
+    fn reader(&self) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.cluster.bootstrap_servers())
+            .set("group.id", "linkrelay");
+        config.create().unwrap()
+    }
+}
+
+fn dead_letter(message: &impl Message<Headers = BorrowedHeaders>) -> DeadLetter {
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
+    let headers = message.headers().unwrap().iter();
+    DeadLetter {
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().unwrap_or_default().to_vec(),
+        headers: headers.map(|header| (header.key.to_owned(), text(header.value))).collect(),
+    }
+}
+
+impl Running {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.health.readiness().ready
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap().unwrap();
+    }
+    pub(crate) fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+}

@@ -1,0 +1,132 @@
+use std::sync::atomic::Ordering;
+
+use linkrelay_extractor::ExtractError;
+
+use crate::relay::{Relay, until, video_id};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_drains_commits_and_the_next_start_goes_on_from_there() {
+    let relay = Relay::start();
+    relay.extractor.close_gate();
+    let running = relay.consume(&["--max-in-flight", "10"]).await;
+    relay.publish_links(0..50).await;
+    until("ten links are in flight", || relay.extractor.in_flight() == 10).await;
+    let stopping = tokio::spawn(running.stop());
+    relay.extractor.open_gate();
+    stopping.await.unwrap();
+    let stored = relay.store.documents_count();
+    assert!((10..=50).contains(&stored), "{stored}");
+    let running = relay.consume(&[]).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 50);
+    // What the first run finished was committed, but for completions beyond the prefix.
+    assert!(relay.extractor.calls_count() <= 50 + stored, "{}", relay.extractor.calls_count());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_do_not_end_in_time_are_left_to_the_next_start() {
+    let relay = Relay::start();
+    relay.extractor.close_gate();
+    let running = relay.consume(&["--drain-timeout", "100ms"]).await;
+    relay.publish_links(0..5).await;
+    until("they are in flight", || relay.extractor.in_flight() == 5).await;
+    running.stop().await;
+    assert_eq!(relay.store.documents_count(), 0);
+    assert_eq!(relay.lag(), 5);
+    assert_eq!(relay.extractor.in_flight(), 0);
+    relay.extractor.open_gate();
+    let running = relay.consume(&[]).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 5);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_links_that_only_back_off() {
+    let relay = Relay::start();
+    relay.extractor.always_fail(video_id(0), ExtractError::Status(503));
+    let running = relay
+        .consume(&[
+            "--retry-backoff-min",
+            "1h",
+            "--retry-backoff-max",
+            "1h",
+            "--drain-timeout",
+            "3900ms",
+        ])
+        .await;
+    relay.publish_links(0..1).await;
+    until("it was tried", || {
+        relay.extractor.calls_count() == 1 && relay.extractor.in_flight() == 0
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(relay.lag(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_outage_holds_everything_and_loses_nothing() {
+    let relay = Relay::start();
+    relay.store.is_down.store(true, Ordering::SeqCst);
+    let running = relay.consume(&["--lane-queue", "5", "--batch-documents", "10"]).await;
+    relay.publish_links(0..500).await;
+    until("it reports the store", || {
+        running.health.readiness().parts["store"].contains("the test says so")
+    })
+    .await;
+    assert_eq!(relay.lag(), 500);
+    relay.store.is_down.store(false, Ordering::SeqCst);
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 500);
+    until("it is ready again", || running.is_ready()).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_lanes_pause_and_resume_until_all_is_done() {
+    let relay = Relay::start();
+    let running = relay
+        .consume(&[
+            "--lane-queue",
+            "2",
+            "--max-prefix-gap",
+            "7",
+            "--concurrency-per-partition",
+            "3",
+            "--max-held-bytes",
+            "5000",
+        ])
+        .await;
+    relay.publish_links(0..1_000).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 1_000);
+    assert_eq!(relay.extractor.calls_count(), 1_000);
+    assert!(relay.extractor.most_in_flight.load(Ordering::SeqCst) <= 9);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn max_in_flight_bounds_the_whole_process() {
+    let relay = Relay::start();
+    let running = relay.consume(&["--max-in-flight", "4"]).await;
+    relay.publish_links(0..200).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert!(relay.extractor.most_in_flight.load(Ordering::SeqCst) <= 4);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_move_between_consumers_and_every_link_is_stored_once() {
+    let relay = Relay::start();
+    let first = relay.consume(&[]).await;
+    relay.publish_links(0..300).await;
+    let second = relay.consume(&[]).await;
+    relay.publish_links(300..600).await;
+    until("both have partitions", || second.health.readiness().parts["group"] == "ok").await;
+    first.stop().await;
+    relay.publish_links(600..900).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 900);
+    second.stop().await;
+}
