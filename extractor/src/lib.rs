@@ -1,13 +1,18 @@
 //! A YouTube link in, its metadata out.
 //!
 //! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
-//! to find it, [`strategies`] has a file for each; [`chain`] tries them in order; [`config`]
-//! makes a chain from settings.
+//! to find it, `strategies` has a file for each; [`chain`] tries them in order; [`config`]
+//! makes a chain from settings. Below them, [`page`] reads a watch page, and `client` is the one
+//! place that talks to YouTube.
+//!
+//! Only a [`VideoId`] comes in and only YouTube is asked: no request goes to a host that a
+//! user named.
 //!
 //! It must not know: Kafka, databases, or who asks.
 
 pub mod error;
 pub mod extraction;
+pub mod page;
 
 use std::fmt::Debug;
 

@@ -1,0 +1,102 @@
+//! The fields of a [`Video`] out of a player response.
+//!
+//! `videoDetails` is the truth; `microformat` adds what only the web client is told. Titles and
+//! owners elsewhere in a page may be translations or another channel, and are not read.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use linkrelay_common::video::{Author, Thumbnail, Video};
+use serde_json::Value;
+
+use super::locate::PlayerResponse;
+use super::{chapters, country, json, owner, playability};
+
+/// Everything that the body says of the video of this player response, whose title is known.
+pub(super) fn video(body: &[u8], player: &PlayerResponse, title: String) -> Video {
+    let details = &player.video_details;
+    let renderer = microformat(player);
+    // The members are left out where they would be false.
+    let is_live = json::flag(details, "isLive").unwrap_or_default();
+    let is_upcoming = json::flag(details, "isUpcoming").unwrap_or_default();
+    // 0 stands for a length that is not known yet.
+    let length_seconds = json::count(details, "lengthSeconds").filter(|seconds| *seconds > 0);
+    Video {
+        title,
+        description: json::text(details, "shortDescription"),
+        author: author(body, details, renderer),
+        length_seconds: length_seconds.filter(|_| !is_live && !is_upcoming),
+        view_count: json::count(details, "viewCount"),
+        // Elsewhere a page has only a rounded text ("215 K"); here it is exact, or not there.
+        like_count: json::count(renderer, "likeCount"),
+        publish_date: json::text(renderer, "publishDate").and_then(|text| instant(&text)),
+        category: json::text(renderer, "category"),
+        keywords: keywords(details),
+        thumbnails: thumbnails(details),
+        availability: playability::availability(&player.playability_status, || {
+            country::is_blocked_here(body, renderer)
+        }),
+        is_live: Some(is_live),
+        is_upcoming: Some(is_upcoming),
+        family_safe: json::flag(renderer, "isFamilySafe"),
+        chapters: chapters::read(body),
+    }
+}
+
+/// A date-time with offset (pages since 2023-09), or a day, which counts as midnight UTC.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    if let Ok(instant) = text.parse() {
+        return Some(instant);
+    }
+    let day: Date = text.parse().ok()?;
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
+}
+
+fn microformat(player: &PlayerResponse) -> &Value {
+    player.microformat.get("playerMicroformatRenderer").unwrap_or(&Value::Null)
+}
+
+fn author(body: &[u8], details: &Value, renderer: &Value) -> Author {
+    let channel_id = json::text(details, "channelId");
+    let owner = channel_id.as_deref().and_then(|id| owner::read(body, id));
+    Author {
+        name: json::text(details, "author"),
+        url: json::text(renderer, "ownerProfileUrl"),
+        subscribers: owner.as_ref().and_then(|owner| owner.subscribers),
+        verified: owner.map(|owner| owner.is_verified),
+        channel_id,
+    }
+}
+
+fn keywords(details: &Value) -> Option<Vec<String>> {
+    let keywords = details.get("keywords")?.as_array()?;
+    Some(keywords.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+fn thumbnails(details: &Value) -> Option<Vec<Thumbnail>> {
+    let thumbnails = details.get("thumbnail")?.get("thumbnails")?.as_array()?;
+    Some(thumbnails.iter().filter_map(thumbnail).collect())
+}
+
+fn thumbnail(value: &Value) -> Option<Thumbnail> {
+    let pixels = |key| json::count(value, key).and_then(|pixels| u32::try_from(pixels).ok());
+    Some(Thumbnail {
+        url: json::text(value, "url")?,
+        width: pixels("width"),
+        height: pixels("height"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_counts_as_midnight_and_an_offset_is_honoured() {
+        let text = |text| instant(text).map(|at| at.to_string());
+        assert_eq!(text("2019-12-05").as_deref(), Some("2019-12-05T00:00:00Z"));
+        assert_eq!(text("2017-04-14T09:02:38-07:00").as_deref(), Some("2017-04-14T16:02:38Z"));
+        assert_eq!(text("yesterday"), None);
+        assert_eq!(text(""), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The direct reader: from the body of a watch page, of `watch?pbj=1` or of a player answer to
+//! a [`Video`], or to the reason why there is none. Pure: no network, no clock.
+//!
+//! In reading order: [`locate`] finds the player response in all its forms; [`playability`] says
+//! what stands in the way; [`fields`] reads the metadata, with [`owner`], [`chapters`] and
+//! [`country`] for what stands elsewhere in the page; [`interstitial`] knows the pages that come
+//! instead.
+
+mod chapters;
+mod country;
+mod fields;
+mod interstitial;
+mod json;
+mod locate;
+mod owner;
+mod playability;
+#[cfg(test)]
+mod properties;
+
+use linkrelay_common::VideoId;
+use linkrelay_common::video::Video;
+use serde_json::Value;
+
+use crate::error::ExtractError;
+
+pub(crate) use fields::instant;
+
+/// Reads the metadata of `video_id`; never gives that of another video, and never panics.
+///
+/// A video that cannot be played but has metadata is found, with its `availability`.
+///
+/// # Errors
+/// - [`ExtractError::Refused`] if the body says so beyond doubt and has no metadata.
+/// - [`ExtractError::Throttled`] for a bot check, a consent page or a captcha.
+/// - [`ExtractError::Unreadable`] for everything else, playlists and channels among it.
+pub fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
+    let mut refusing: Option<Value> = None;
+    let mut is_of_another_video = false;
+    for player in locate::player_responses(body) {
+        match (player.video_id(), player.title()) {
+            (Some(id), _) if id != video_id.as_str() => is_of_another_video = true,
+            (Some(_), Some(title)) => return Ok(fields::video(body, &player, title)),
+            _ => {
+                refusing.get_or_insert(player.playability_status);
+            }
+        }
+    }
+    match refusing {
+        Some(status) => Err(playability::refusal(&status)),
+        None if is_of_another_video => {
+            Err(ExtractError::Unreadable("it is about another video".to_owned()))
+        }
+        None => Err(interstitial::explain(body)),
+    }
+}
+
+/// The throttling that a body amounts to, for strategies with a reader of their own.
+pub(crate) fn throttled(body: &[u8]) -> Option<ExtractError> {
+    if locate::player_responses(body).next().is_some() {
+        return None;
+    }
+    interstitial::throttled(body)
+}

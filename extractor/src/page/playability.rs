@@ -1,0 +1,138 @@
+//! Whether a video can be played, told without reading words: they come in any language.
+//!
+//! The rules were found on captured pages and player answers of 2017 to 2026; where a rule is
+//! not sure, the answer is "unknown" and not a refusal, because a refusal is for good.
+
+use linkrelay_common::video::Availability;
+use serde_json::Value;
+
+use crate::error::{ExtractError, Refusal};
+
+/// The offer that stands on members-only videos.
+const MEMBERS_OFFER: &str = "sponsors_only_video";
+
+/// What stands in the way of a video that has metadata; `None` if that cannot be told (a
+/// request to sign in may be meant for us and not for the video).
+///
+/// `is_blocked_here` is asked only where it decides.
+pub(super) fn availability(
+    status: &Value,
+    is_blocked_here: impl FnOnce() -> bool,
+) -> Option<Availability> {
+    match name(status)? {
+        "OK" => Some(Availability::Ok),
+        "LIVE_STREAM_OFFLINE" => Some(Availability::Upcoming),
+        "ERROR" => Some(Availability::Unavailable),
+        "UNPLAYABLE" => Some(match offer(status) {
+            Some(MEMBERS_OFFER) => Availability::MembersOnly,
+            Some(_) => Availability::PaymentRequired,
+            None if is_blocked_here() => Availability::GeoBlocked,
+            None => Availability::Unavailable,
+        }),
+        _ => is_age_gate(status).then_some(Availability::AgeRestricted),
+    }
+}
+
+/// Why there is no metadata.
+pub(super) fn refusal(status: &Value) -> ExtractError {
+    match (name(status), offer(status)) {
+        (Some("ERROR"), _) => ExtractError::Refused(Refusal::Unavailable),
+        (Some("UNPLAYABLE"), Some(MEMBERS_OFFER)) => ExtractError::Refused(Refusal::MembersOnly),
+        (Some("UNPLAYABLE"), Some(_)) => ExtractError::Refused(Refusal::PaymentRequired),
+        _ if is_age_gate(status) => ExtractError::Refused(Refusal::AgeRestricted),
+        (Some("LOGIN_REQUIRED"), _) if has_messages(status) => {
+            ExtractError::Refused(Refusal::Private)
+        }
+        (Some("LOGIN_REQUIRED"), _) => {
+            ExtractError::Throttled { reason: "bot_check", retry_after: None }
+        }
+        // "UNPLAYABLE" alone is one client's answer; another may be given the video.
+        (Some(name), _) => {
+            let name: String = name.chars().filter(char::is_ascii).take(40).collect();
+            ExtractError::Unreadable(format!("no metadata, playability {name}"))
+        }
+        (None, _) => ExtractError::Unreadable("neither metadata nor playability".to_owned()),
+    }
+}
+
+fn name(status: &Value) -> Option<&str> {
+    status.get("status")?.as_str()
+}
+
+fn is_age_gate(status: &Value) -> bool {
+    let is_named = matches!(name(status), Some("AGE_CHECK_REQUIRED" | "AGE_VERIFICATION_REQUIRED"));
+    let has_reason =
+        status.get("desktopLegacyAgeGateReason").is_some_and(|reason| !reason.is_null());
+    is_named || (name(status) == Some("LOGIN_REQUIRED") && has_reason)
+}
+
+fn has_messages(status: &Value) -> bool {
+    status.get("messages").and_then(Value::as_array).is_some_and(|messages| !messages.is_empty())
+}
+
+/// The id of what YouTube would sell instead; it stands in one of several screens.
+fn offer(status: &Value) -> Option<&str> {
+    let screens = status.get("errorScreen")?.as_object()?;
+    screens.values().find_map(|screen| screen.get("offerId")?.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use linkrelay_common::ErrorClass;
+    use serde_json::json;
+
+    use super::*;
+
+    fn offering(offer: &str) -> Value {
+        json!({
+            "status": "UNPLAYABLE",
+            "errorScreen": {"playerLegacyDesktopYpcOfferRenderer": {"offerId": offer}},
+        })
+    }
+
+    #[test]
+    fn with_metadata_each_status_says_what_stands_in_the_way() {
+        for (status, is_blocked, expected) in [
+            (json!({"status": "OK"}), true, Some(Availability::Ok)),
+            (json!({"status": "ERROR"}), true, Some(Availability::Unavailable)),
+            (json!({"status": "LIVE_STREAM_OFFLINE"}), true, Some(Availability::Upcoming)),
+            (json!({"status": "UNPLAYABLE"}), true, Some(Availability::GeoBlocked)),
+            (json!({"status": "UNPLAYABLE"}), false, Some(Availability::Unavailable)),
+            (offering("sponsors_only_video"), true, Some(Availability::MembersOnly)),
+            (offering("a.V.1"), true, Some(Availability::PaymentRequired)),
+            (
+                json!({"status": "LOGIN_REQUIRED", "desktopLegacyAgeGateReason": 1}),
+                true,
+                Some(Availability::AgeRestricted),
+            ),
+            (json!({"status": "LOGIN_REQUIRED"}), true, None),
+            (json!({"status": "SOMETHING_NEW"}), true, None),
+            (json!({"status": 5}), true, None),
+            (Value::Null, true, None),
+        ] {
+            assert_eq!(availability(&status, || is_blocked), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn without_metadata_only_a_sure_sign_is_a_refusal() {
+        for (status, code) in [
+            (json!({"status": "ERROR"}), "unavailable"),
+            (offering("sponsors_only_video"), "members_only"),
+            (offering("a.V.1"), "payment_required"),
+            (json!({"status": "LOGIN_REQUIRED", "messages": ["words"]}), "private"),
+            (
+                json!({"status": "LOGIN_REQUIRED", "desktopLegacyAgeGateReason": 1}),
+                "age_restricted",
+            ),
+            (json!({"status": "LOGIN_REQUIRED", "reason": "words", "skip": {}}), "throttled"),
+            (json!({"status": "LOGIN_REQUIRED", "messages": []}), "throttled"),
+            (json!({"status": "UNPLAYABLE"}), "unreadable"),
+            (json!({"status": "OK"}), "unreadable"),
+            (json!([]), "unreadable"),
+        ] {
+            assert_eq!(refusal(&status).code(), code, "{status}");
+        }
+        assert_eq!(refusal(&json!({"status": "UNPLAYABLE"})).class(), ErrorClass::Transient);
+    }
+}
