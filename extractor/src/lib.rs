@@ -10,9 +10,15 @@
 //!
 //! It must not know: Kafka, databases, or who asks.
 
+mod address;
+pub mod chain;
+mod client;
+pub mod config;
 pub mod error;
 pub mod extraction;
 pub mod page;
+mod retry_after;
+mod strategies;
 
 use std::fmt::Debug;
 
@@ -20,6 +26,8 @@ use async_trait::async_trait;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
+pub use chain::Chain;
+pub use config::ExtractorSettings;
 pub use error::{ExtractError, Refusal};
 pub use extraction::Extraction;
 

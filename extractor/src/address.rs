@@ -1,0 +1,161 @@
+//! Which server is asked, and which redirects are followed: never to a host that is not ours
+//! to ask.
+
+use linkrelay_common::VideoId;
+use url::{Host, Url};
+
+const YOUTUBE: &str = "https://www.youtube.com/";
+
+/// The server that stands for YouTube: www.youtube.com, or the one of `YOUTUBE_BASE_URL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    base: Url,
+    /// Whether YouTube's other hosts belong to it, too.
+    is_youtube: bool,
+}
+
+/// What to do about a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    /// It stays where we may ask.
+    Follow,
+    /// It leads to a page that asks for fewer requests; see [`crate::ExtractError::Throttled`].
+    Throttled(&'static str),
+    /// It leads away.
+    Refuse,
+}
+
+impl Address {
+    /// The real YouTube.
+    #[expect(clippy::expect_used, reason = "a constant; the tests below parse it")]
+    pub(crate) fn youtube() -> Self {
+        let base = Url::parse(YOUTUBE).expect("the address of YouTube is a URL");
+        Self { base, is_youtube: true }
+    }
+
+    /// Reads `https://host[:port]`, nothing more.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let base = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+        let has_more = base.path() != "/"
+            || base.query().is_some()
+            || base.fragment().is_some()
+            || !base.username().is_empty()
+            || base.password().is_some();
+        if base.scheme() != "https" || base.host().is_none() {
+            Err("must be of the form https://host:port".to_owned())
+        } else if has_more {
+            Err("must be https://host:port, without a path, a query or a user".to_owned())
+        } else {
+            Ok(Self { base, is_youtube: false })
+        }
+    }
+
+    /// Whether this is the real YouTube.
+    pub(crate) fn is_youtube(&self) -> bool {
+        self.is_youtube
+    }
+
+    /// The page of a video, asked for in English, so that what is text can be read.
+    pub(crate) fn watch_url(&self, video_id: VideoId) -> Url {
+        let mut url = self.base.clone();
+        url.set_path("/watch");
+        url.query_pairs_mut().append_pair("v", video_id.as_str()).append_pair("hl", "en");
+        url
+    }
+
+    /// Judges where a redirect leads.
+    pub(crate) fn judge(&self, to: &Url) -> Redirect {
+        let host = to.host_str().unwrap_or_default();
+        if host.starts_with("consent.") || to.path() == "/consent" {
+            Redirect::Throttled("consent")
+        } else if to.path() == "/sorry" || to.path().starts_with("/sorry/") {
+            Redirect::Throttled("sorry")
+        } else if self.is_ours(to) {
+            Redirect::Follow
+        } else {
+            Redirect::Refuse
+        }
+    }
+
+    fn is_ours(&self, to: &Url) -> bool {
+        if to.origin() == self.base.origin() {
+            return true;
+        }
+        let is_youtube_host = match to.host() {
+            Some(Host::Domain(host)) => host == "youtube.com" || host.ends_with(".youtube.com"),
+            _ => false,
+        };
+        self.is_youtube && is_youtube_host && to.scheme() == "https" && to.port().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(address: &Address, to: &str) -> Redirect {
+        address.judge(&Url::parse(to).unwrap())
+    }
+
+    #[test]
+    fn only_youtube_s_own_hosts_are_followed() {
+        let youtube = Address::youtube();
+        for (to, verdict) in [
+            ("https://www.youtube.com/watch?v=5fR9AHlSDtc", Redirect::Follow),
+            ("https://m.youtube.com/watch?v=5fR9AHlSDtc", Redirect::Follow),
+            ("https://youtube.com/", Redirect::Follow),
+            ("http://www.youtube.com/", Redirect::Refuse),
+            ("https://www.youtube.com:8443/", Redirect::Refuse),
+            ("https://notyoutube.com/", Redirect::Refuse),
+            ("https://www.youtube.com.example.com/", Redirect::Refuse),
+            ("https://127.0.0.1/", Redirect::Refuse),
+            ("https://accounts.google.com/ServiceLogin", Redirect::Refuse),
+            ("https://consent.youtube.com/m?continue=x", Redirect::Throttled("consent")),
+            ("https://consent.google.com/ml", Redirect::Throttled("consent")),
+            ("https://www.google.com/sorry/index?continue=x", Redirect::Throttled("sorry")),
+        ] {
+            assert_eq!(judge(&youtube, to), verdict, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_configured_server_stands_alone() {
+        let fake = Address::parse("https://127.0.0.1:8443").unwrap();
+        assert_eq!(judge(&fake, "https://127.0.0.1:8443/other"), Redirect::Follow);
+        assert_eq!(judge(&fake, "https://127.0.0.1:9000/"), Redirect::Refuse);
+        assert_eq!(judge(&fake, "https://www.youtube.com/"), Redirect::Refuse);
+        assert_eq!(
+            judge(&fake, "https://127.0.0.1:8443/sorry/index"),
+            Redirect::Throttled("sorry")
+        );
+    }
+
+    #[test]
+    fn a_base_url_is_a_scheme_and_a_host_and_nothing_more() {
+        for good in ["https://localhost:8443", "https://localhost:8443/", "https://[::1]:1"] {
+            assert!(Address::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "localhost:8443",
+            "http://localhost:8443",
+            "https://",
+            "https://host/path",
+            "https://host/?a=1",
+            "https://user:secret@host",
+        ] {
+            let problem = Address::parse(bad).unwrap_err();
+            assert!(!problem.contains("secret"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn only_the_id_goes_into_the_url() {
+        let id = VideoId::parse("5fR9AHlSDtc").unwrap();
+        let url = Address::youtube().watch_url(id);
+        assert_eq!(url.as_str(), "https://www.youtube.com/watch?v=5fR9AHlSDtc&hl=en");
+    }
+}

@@ -1,0 +1,163 @@
+//! One client for all that is asked of YouTube: bounded in time and in size, never led away.
+//!
+//! It knows HTTP and nothing of what stands in a page.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use linkrelay_common::VideoId;
+use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, Response, StatusCode};
+
+use crate::address::{Address, Redirect};
+use crate::error::ExtractError;
+use crate::retry_after;
+
+/// Many times the largest page seen (1.5 MB); counted after decompression.
+const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+const MAX_REDIRECTS: usize = 3;
+/// The pages that we know how to read are the ones that a desktop browser is given.
+const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 \
+                          (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+
+/// How long each step of a request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeouts {
+    /// From nothing to a connection, TLS included.
+    pub(crate) connect: Duration,
+    /// Between two pieces of an answer.
+    pub(crate) read: Duration,
+    /// A whole request, its redirects and its body included.
+    pub(crate) total: Duration,
+}
+
+/// Asks YouTube. Cheap to clone; all clones share their connections.
+#[derive(Debug, Clone)]
+pub(crate) struct YouTubeClient {
+    http: reqwest::Client,
+    address: Arc<Address>,
+}
+
+impl YouTubeClient {
+    /// A client that trusts `certificates` besides the well-known ones. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up with these certificates.
+    pub(crate) fn new(
+        address: Address,
+        certificates: Vec<Certificate>,
+        timeouts: Timeouts,
+    ) -> Result<Self, reqwest::Error> {
+        let address = Arc::new(address);
+        let judge = address.clone();
+        let english =
+            HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("en-US,en;q=0.9"))]);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(english)
+            .https_only(true)
+            .connect_timeout(timeouts.connect)
+            .read_timeout(timeouts.read)
+            .timeout(timeouts.total)
+            .redirect(Policy::custom(move |attempt| follow(&judge, attempt)));
+        if !address.is_youtube() {
+            // A server of one's own is not behind the way out to the world.
+            builder = builder.no_proxy();
+        }
+        for certificate in certificates {
+            builder = builder.add_root_certificate(certificate);
+        }
+        Ok(Self { http: builder.build()?, address })
+    }
+
+    /// The body of a video's watch page.
+    ///
+    /// # Errors
+    /// Throttled for 429 and for redirects to a consent or /sorry page; [`ExtractError::Status`]
+    /// for every other status that is not a success (404, too: YouTube has a page for a deleted
+    /// video); time-outs, connection errors, and Unreadable for a body beyond the limit.
+    pub(crate) async fn watch_page(&self, video_id: VideoId) -> Result<Vec<u8>, ExtractError> {
+        let started = Instant::now();
+        let failed = |error| of_transport(error, started.elapsed());
+        let request = self.http.get(self.address.watch_url(video_id));
+        let response = request.send().await.map_err(failed)?;
+        if !response.status().is_success() {
+            return Err(self.of_status(&response));
+        }
+        read_bounded(response, MAX_BODY_BYTES).await.map_err(|error| match error {
+            BodyError::TooLarge => {
+                ExtractError::Unreadable(format!("it is larger than {MAX_BODY_BYTES} bytes"))
+            }
+            BodyError::Transport(error) => failed(error),
+        })
+    }
+
+    fn of_status(&self, response: &Response) -> ExtractError {
+        let status = response.status();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let header = response.headers().get(RETRY_AFTER);
+            let text = header.and_then(|value| value.to_str().ok());
+            let retry_after = text.and_then(|text| retry_after::parse(text, SystemTime::now()));
+            return ExtractError::Throttled { reason: "status_429", retry_after };
+        }
+        match self.redirect_of(response) {
+            Some(Redirect::Throttled(reason)) => {
+                ExtractError::Throttled { reason, retry_after: None }
+            }
+            _ => ExtractError::Status(status.as_u16()),
+        }
+    }
+
+    /// Where a redirect leads that was not followed.
+    fn redirect_of(&self, response: &Response) -> Option<Redirect> {
+        let location = response.headers().get(LOCATION)?.to_str().ok()?;
+        let to = response.url().join(location).ok()?;
+        response.status().is_redirection().then(|| self.address.judge(&to))
+    }
+}
+
+/// A redirect that is not followed becomes the answer itself.
+fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
+    let is_one_too_many = attempt.previous().len() > MAX_REDIRECTS;
+    if !is_one_too_many && address.judge(attempt.url()) == Redirect::Follow {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+enum BodyError {
+    TooLarge,
+    Transport(reqwest::Error),
+}
+
+async fn read_bounded(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Transport)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn of_transport(error: reqwest::Error, elapsed: Duration) -> ExtractError {
+    if error.is_timeout() {
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        return ExtractError::TimedOut(Duration::from_millis(millis));
+    }
+    ExtractError::Connection(chain_of(&error.without_url()))
+}
+
+/// An error and what caused it, in one line: reqwest alone says only "error sending request".
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,114 @@
+//! The strict reader of what the crate answers.
+//!
+//! Most of its failures look like a success with nothing in it, its zeros and empty texts mean
+//! "unknown", and some of its fields are guesses; only what is sure is taken.
+
+use linkrelay_common::VideoId;
+use linkrelay_common::video::{Author, Chapter, Thumbnail, Video};
+use rusty_ytdl::{VideoDetails, VideoError, VideoInfo};
+
+use crate::error::{ExtractError, Refusal};
+use crate::page;
+
+/// What the crate found, if it is this video and has a title.
+///
+/// Not taken, because the crate does not know it or gets it wrong: likes ("43,864" is 44 to
+/// it), age restriction, whether a broadcast is live, and whether the video can be played.
+pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, ExtractError> {
+    let details = &info.video_details;
+    if details.video_id != video_id.as_str() {
+        return Err(ExtractError::Unreadable("rusty_ytdl found no such video in it".to_owned()));
+    }
+    let title = some(&details.title)
+        .ok_or_else(|| ExtractError::Unreadable("rusty_ytdl found no title in it".to_owned()))?;
+    let category = some(&details.category);
+    Ok(Video {
+        title,
+        description: some(&details.description),
+        author: author(details),
+        length_seconds: number(&details.length_seconds),
+        view_count: number(&details.view_count),
+        like_count: None,
+        publish_date: page::instant(&details.publish_date),
+        // "Safe" is also its default where the page has no such part, and so no category.
+        family_safe: category.is_some().then_some(details.is_family_safe),
+        category,
+        keywords: list(details.keywords.clone()),
+        thumbnails: list(thumbnails(details)),
+        availability: None,
+        is_live: None,
+        is_upcoming: None,
+        chapters: list(chapters(details)),
+    })
+}
+
+/// What an error of the crate amounts to.
+pub(super) fn error(error: &VideoError) -> ExtractError {
+    match error {
+        // It says this for playability ERROR alone.
+        VideoError::VideoNotFound => ExtractError::Refused(Refusal::Unavailable),
+        VideoError::VideoPlayerResponseError(_) => {
+            ExtractError::Throttled { reason: "bot_check", retry_after: None }
+        }
+        // It says this for an age gate and a bot check, too.
+        VideoError::VideoIsPrivate => {
+            ExtractError::Unreadable("rusty_ytdl was asked to sign in".to_owned())
+        }
+        error => ExtractError::Unreadable(format!("rusty_ytdl: {error}")),
+    }
+}
+
+fn author(details: &VideoDetails) -> Author {
+    let channel_id = some(&details.channel_id);
+    // The box that these two come from may be of another channel.
+    let owner =
+        details.author.as_ref().filter(|author| Some(author.id.as_str()) == channel_id.as_deref());
+    Author {
+        name: details.author.as_ref().and_then(|author| some(&author.name)),
+        url: some(&details.owner_profile_url),
+        // It drops a "B", and reads nothing as 0: below a thousand it may be anything.
+        subscribers: owner.map(|owner| owner.subscriber_count).filter(|count| *count >= 1_000),
+        // Its `false` may also mean that there is no such box.
+        verified: owner.map(|owner| owner.verified).filter(|is_verified| *is_verified),
+        channel_id,
+    }
+}
+
+/// The crate adds the microformat's one thumbnail to those of the details.
+fn thumbnails(details: &VideoDetails) -> Vec<Thumbnail> {
+    let mut thumbnails: Vec<Thumbnail> = Vec::new();
+    for found in &details.thumbnails {
+        let pixels = |pixels| u32::try_from(pixels).ok().filter(|pixels| *pixels > 0);
+        let is_new = thumbnails.iter().all(|known| known.url != found.url);
+        if is_new && !found.url.is_empty() {
+            thumbnails.push(Thumbnail {
+                url: found.url.clone(),
+                width: pixels(found.width),
+                height: pixels(found.height),
+            });
+        }
+    }
+    thumbnails
+}
+
+fn chapters(details: &VideoDetails) -> Vec<Chapter> {
+    let chapters = details.chapters.iter().filter(|chapter| !chapter.title.is_empty());
+    chapters
+        .filter_map(|chapter| {
+            let start_seconds = u64::try_from(chapter.start_time).ok()?;
+            Some(Chapter { title: chapter.title.clone(), start_seconds })
+        })
+        .collect()
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+fn number(digits: &str) -> Option<u64> {
+    digits.parse().ok().filter(|number| *number > 0)
+}
+
+fn list<T>(items: Vec<T>) -> Option<Vec<T>> {
+    (!items.is_empty()).then_some(items)
+}

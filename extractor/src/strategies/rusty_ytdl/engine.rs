@@ -1,0 +1,134 @@
+//! One call of the crate, on the thread that it is made on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use linkrelay_common::VideoId;
+use linkrelay_common::video::Video;
+use rusty_ytdl::{RequestOptions, VideoOptions};
+use tokio::runtime::{Builder, Runtime};
+
+use super::convert;
+use super::replay::{Replay, ReplayError};
+use crate::error::ExtractError;
+
+/// All is in memory, so a call that takes this long is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(5);
+
+/// Why the crate cannot be called at all.
+#[derive(Debug, thiserror::Error)]
+enum EngineError {
+    #[error("no runtime: {0}")]
+    Runtime(#[from] std::io::Error),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}
+
+/// A runtime, the server within it, and a client that asks only that server. Opened with the
+/// first page, so that nobody pays for a strategy that is never needed.
+#[derive(Debug, Default)]
+pub(super) struct Engine {
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    runtime: Runtime,
+    replay: Replay,
+    options: VideoOptions,
+}
+
+impl Engine {
+    /// Has the crate read a page; blocks this thread until it has.
+    ///
+    /// # Panics
+    /// Where the crate does; this engine must then not be used again.
+    pub(super) fn read(&mut self, video_id: VideoId, page: Bytes) -> Result<Video, ExtractError> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => Open::new().map_err(|error| {
+                ExtractError::Unreadable(format!("its reader does not start: {error}"))
+            })?,
+        };
+        self.open.insert(open).read(video_id, page)
+    }
+}
+
+impl Open {
+    fn new() -> Result<Self, EngineError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let replay = runtime.block_on(Replay::open())?;
+        let request_options = RequestOptions {
+            client: Some(replay.client()?),
+            max_retries: Some(0),
+            ..RequestOptions::default()
+        };
+        let options = VideoOptions { request_options, ..VideoOptions::default() };
+        Ok(Self { runtime, replay, options })
+    }
+
+    fn read(&self, video_id: VideoId, page: Bytes) -> Result<Video, ExtractError> {
+        let video = rusty_ytdl::Video::new_with_options(video_id.as_str(), self.options.clone())
+            .map_err(|error| convert::error(&error))?;
+        self.replay.load(page);
+        let called = self
+            .runtime
+            .block_on(async { tokio::time::timeout(STUCK_AFTER, video.get_basic_info()).await });
+        self.replay.load(Bytes::new());
+        match called {
+            Ok(Ok(info)) => convert::video(&info, video_id),
+            Ok(Err(error)) => Err(convert::error(&error)),
+            Err(_) => Err(ExtractError::TimedOut(STUCK_AFTER)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "5fR9AHlSDtc";
+
+    /// The smallest page that the crate reads; it wants `}}};` after the player response.
+    fn page(status: &str) -> Bytes {
+        let player = json!({
+            "playabilityStatus": {"status": status},
+            "videoDetails": {"videoId": ID, "title": "A title", "lengthSeconds": "61"},
+            "microformat": {"playerMicroformatRenderer": {"category": "Music"}},
+            "zLast": {"ends": {"deep": 1}},
+        });
+        Bytes::from(format!(
+            "<html><script>var ytInitialPlayerResponse = {player};</script>\
+             <script>var ytInitialData = {{}};</script>\
+             <script>\"jsUrl\":\"/s/player/1/base.js\"</script></html>"
+        ))
+    }
+
+    fn id(text: &str) -> VideoId {
+        VideoId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_crate_reads_pages_one_after_the_other_without_a_network() {
+        let mut engine = Engine::default();
+        for _ in 0..3 {
+            let video = engine.read(id(ID), page("OK")).unwrap();
+            assert_eq!(video.title, "A title");
+            assert_eq!(video.length_seconds, Some(61));
+        }
+    }
+
+    #[test]
+    fn what_the_crate_says_of_a_page_is_classed() {
+        let mut engine = Engine::default();
+        let mut code = |video_id, page| engine.read(id(video_id), page).unwrap_err().code();
+        assert_eq!(code("AAAAAAAAAAA", page("OK")), "unreadable");
+        assert_eq!(code(ID, page("ERROR")), "unavailable");
+        assert_eq!(code(ID, page("LOGIN_REQUIRED")), "unreadable");
+        assert_eq!(code(ID, page("LIVE_STREAM_OFFLINE")), "unreadable");
+        assert_eq!(code(ID, Bytes::new()), "unreadable");
+        assert_eq!(code(ID, Bytes::from_static(b"\xff\xfe<script>")), "unreadable");
+    }
+}

@@ -1,0 +1,120 @@
+//! Stands for www.youtube.com before the crate, on 127.0.0.1 and for this process alone.
+//!
+//! The crate can be given a client but no page, and will speak only HTTPS to that one name. So
+//! its client resolves the name to this server and trusts this server's certificate, made at
+//! start and never written down, and no other: nothing else can be reached or believed.
+//! The tasks of the server belong to the runtime it was opened in and end with it.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use reqwest::Certificate;
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+const NAME: &str = "www.youtube.com";
+
+/// Why the server does not open.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReplayError {
+    #[error("no certificate for the replay server: {0}")]
+    Certificate(#[from] rcgen::Error),
+    #[error("no TLS for the replay server: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("the replay server cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+    #[error("no client for the replay server: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// The server's handle.
+#[derive(Debug)]
+pub(super) struct Replay {
+    address: SocketAddr,
+    certificate: CertificateDer<'static>,
+    page: Arc<Mutex<Bytes>>,
+    /// Dropped with the handle, which ends the server.
+    _server: JoinSet<()>,
+}
+
+impl Replay {
+    /// Listens on a free port of 127.0.0.1; answers while the runtime is driven.
+    pub(super) async fn open() -> Result<Self, ReplayError> {
+        let own = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
+        let certificate = own.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let page = Arc::new(Mutex::new(Bytes::new()));
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, TlsAcceptor::from(Arc::new(tls)), page.clone()));
+        Ok(Self { address, certificate, page, _server: server })
+    }
+
+    /// A client that takes this server for YouTube and can reach nothing else.
+    pub(super) fn client(&self) -> Result<reqwest::Client, ReplayError> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_built_in_root_certs(false)
+            .add_root_certificate(Certificate::from_der(&self.certificate)?)
+            .resolve(NAME, self.address)
+            .build()?;
+        Ok(client)
+    }
+
+    /// The page that is answered from now on.
+    pub(super) fn load(&self, page: Bytes) {
+        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
+    }
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                connections.spawn(connection(stream, tls.clone(), page.clone()));
+            }
+            Some(_ended) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Serves one connection; if it breaks, the crate is told so by its own client.
+async fn connection(stream: TcpStream, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>) {
+    let Ok(stream) = tls.accept(stream).await else { return };
+    let service = service_fn(|request: Request<Incoming>| {
+        let body = answer(request.uri().path(), &page);
+        async move { Ok::<_, Infallible>(Response::new(Full::new(body))) }
+    });
+    let _broken = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The page, or nothing in the form that the crate takes for an answer.
+fn answer(path: &str, page: &Mutex<Bytes>) -> Bytes {
+    if path == "/watch" {
+        page.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    } else if path.starts_with("/youtubei/") {
+        Bytes::from_static(b"{}")
+    } else {
+        Bytes::new()
+    }
+}
