@@ -237,3 +237,63 @@ fn thumbnails(draws: &mut Draws, id: &str) -> Vec<GeneratedThumbnail> {
 fn second(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::{id_from_name, is_video_id};
+
+    fn many() -> Vec<GeneratedVideo> {
+        (0..3_000).map(|n| expected(&id_from_name(&format!("many {n}")))).collect()
+    }
+
+    #[test]
+    fn every_video_is_one_that_youtube_could_have() {
+        for video in many() {
+            assert!(is_video_id(&video.video_id) && !video.title.trim().is_empty(), "{video:?}");
+            assert!(
+                video.channel_id.starts_with("UC") && video.channel_id.len() == 24,
+                "{video:?}"
+            );
+            assert!(video.length_seconds > 0 && video.view_count > 0, "{video:?}");
+            assert!(video.like_count.is_none_or(|likes| likes < video.view_count), "{video:?}");
+            assert!(video.title.chars().count() <= 100, "YouTube's limit: {}", video.title);
+            let starts: Vec<u64> =
+                video.chapters.iter().map(|chapter| chapter.start_seconds).collect();
+            assert!(
+                starts.is_sorted() && starts.last().is_none_or(|last| *last < video.length_seconds)
+            );
+            assert!(starts.first().is_none_or(|first| *first == 0), "{starts:?}");
+        }
+    }
+
+    #[test]
+    fn a_publish_date_says_the_same_as_its_instant() {
+        for video in many() {
+            let text = match video.publish_date.len() {
+                10 => format!("{}T00:00:00Z", video.publish_date),
+                _ => video.publish_date,
+            };
+            assert_eq!(text.parse::<Timestamp>().unwrap(), video.published_at);
+        }
+    }
+
+    #[test]
+    fn everything_that_makes_a_reader_stumble_is_there() {
+        let videos = many();
+        let has = |what: &str, is_so: &dyn Fn(&GeneratedVideo) -> bool| {
+            assert!(videos.iter().any(is_so), "no video has {what}");
+        };
+        has("more views than 32 bits hold", &|video| video.view_count > u64::from(u32::MAX));
+        has("hidden likes", &|video| video.like_count.is_none());
+        has("no keywords", &|video| video.keywords.is_empty());
+        has("no description", &|video| video.description.is_empty());
+        has("chapters", &|video| !video.chapters.is_empty());
+        has("a day as its date", &|video| video.publish_date.len() == 10);
+        has("the end of a script", &|video| video.description.contains("</script>"));
+        has("the end of a statement", &|video| video.description.contains("\"};"));
+        has("such an end in its title", &|video| video.title.contains("};"));
+        has("quotes and a backslash in its title", &|video| video.title.contains('\\'));
+        has("an emoji in its title", &|video| video.title.contains('🎬'));
+    }
+}

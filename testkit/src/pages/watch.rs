@@ -103,3 +103,71 @@ fn item(video: &GeneratedVideo, playability: Playability) -> String {
         r#"<div id="watch7-content" class="watch-main-col" itemscope itemid="" itemtype="http://schema.org/VideoObject"><meta itemprop="name" content="{title}"><meta itemprop="duration" content="PT{minutes}M{seconds}S"><meta itemprop="identifier" content="{video_id}"><span itemprop="author" itemscope itemtype="http://schema.org/Person"><link itemprop="url" href="http://www.youtube.com/channel/{channel_id}"><link itemprop="name" content="{author}"></span><meta itemprop="isFamilyFriendly" content="{is_family_friendly}"><meta itemprop="interactionCount" content="{view_count}"><meta itemprop="datePublished" content="{publish_date}"><meta itemprop="genre" content="{category}"></div>"#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Deserializer;
+
+    use super::*;
+    use crate::pages::{expected, id_from_name};
+
+    const ALL: [Playability; 10] = [
+        Playability::Ok,
+        Playability::Live,
+        Playability::Upcoming,
+        Playability::AgeRestricted,
+        Playability::GeoBlocked,
+        Playability::MembersOnly,
+        Playability::PaymentRequired,
+        Playability::Private,
+        Playability::Deleted,
+        Playability::BotCheck,
+    ];
+
+    fn whole(id: &str, playability: Playability) -> String {
+        let WatchPage { beginning, rest } = page(&expected(id), playability);
+        beginning + &rest
+    }
+
+    fn assigned(page: &str, name: &str) -> Value {
+        let (_, json) = page.split_once(&format!("var {name} = ")).unwrap();
+        let mut values = Deserializer::from_str(json).into_iter();
+        let value = values.next().unwrap().unwrap();
+        assert!(json[values.byte_offset()..].starts_with(";</script>"), "{name} ends its script");
+        value
+    }
+
+    #[test]
+    fn no_text_ends_a_script_or_opens_an_element() {
+        let frame = whole("aaaaaaaaaaa", Playability::Private).matches('<').count();
+        assert!(frame > 10);
+        let tags = |id: &str| {
+            let page = whole(id, Playability::Ok);
+            (
+                page.matches('<').count(),
+                page.matches("<script").count(),
+                page.matches("</script>").count(),
+            )
+        };
+        let first = tags("aaaaaaaaaaa");
+        assert_eq!(first.1, first.2);
+        for n in 0..1_000 {
+            assert_eq!(tags(&id_from_name(&n.to_string())), first, "every page has the same tags");
+        }
+    }
+
+    #[test]
+    fn every_page_holds_what_the_player_route_answers() {
+        for (n, playability) in ALL.into_iter().cycle().take(500).enumerate() {
+            let id = id_from_name(&n.to_string());
+            let page = whole(&id, playability);
+            let mut found = assigned(&page, "ytInitialPlayerResponse");
+            assert!(found.as_object_mut().unwrap().remove("frameworkUpdates").is_some());
+            assert_eq!(found, player::response(&expected(&id), playability, player::Client::Web));
+            assert_eq!(
+                assigned(&page, "ytInitialData"),
+                initial_data::response(&expected(&id), playability)
+            );
+        }
+    }
+}

@@ -42,11 +42,8 @@ pub(super) async fn answer(
         Route::BaseJs => {
             Answer::ok(JAVASCRIPT, vec![Bytes::from_static(pages::BASE_JS.as_bytes())])
         }
-        Route::Consent => {
-            let continue_to = parameter(&request, "continue").unwrap_or_default();
-            Answer::html(pages::refusal::consent_page(&continue_to))
-        }
-        Route::Sorry => videos::sorry(""),
+        Route::Consent => Answer::html(pages::refusal::consent_page(&continue_to(&request))),
+        Route::Sorry => videos::sorry(&continue_to(&request)),
         Route::Other => not_found(),
     };
     Ok(answer.into_response())
@@ -91,6 +88,11 @@ fn host(request: &Request<Incoming>) -> &str {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().authority().map(|authority| authority.as_str()).or(header);
     host.unwrap_or_default().split(':').next().unwrap_or_default()
+}
+
+/// Where a page that stands in the way leads to.
+fn continue_to(request: &Request<Incoming>) -> String {
+    parameter(request, "continue").unwrap_or_default()
 }
 
 async fn watch(world: &World, fate: &Fate, request: &Request<Incoming>) -> Answer {

@@ -69,7 +69,7 @@ async fn fail(
         Failure::NotFound => {
             Answer::html(pages::refusal::NOT_FOUND_PAGE).with_status(StatusCode::NOT_FOUND)
         }
-        Failure::Throttled { retry_after } => sorry(id).with_retry_after(retry_after),
+        Failure::Throttled { retry_after } => sorry(&watch_url(id)).with_retry_after(retry_after),
         Failure::ServerError => unavailable(),
         Failure::Hang => {
             world.stop.cancelled().await;
@@ -79,7 +79,7 @@ async fn fail(
         Failure::CutOffBody => succeed(world, id, question).with_ending(Ending::CutOff),
         Failure::ConsentRedirect if question.place() == Place::Watch => consent_redirect(id),
         Failure::SorryRedirect if question.place() == Place::Watch => sorry_redirect(id),
-        Failure::SorryRedirect => sorry(id),
+        Failure::SorryRedirect => sorry(&watch_url(id)),
         Failure::WrongVideo => generated(world, &pages::other_id(id), question, Playability::Ok),
         Failure::EmptyAnswer => Answer::ok(HTML, Vec::new()),
         Failure::Garbage => succeed(world, id, question).truncated(),
@@ -117,8 +117,9 @@ fn unavailable() -> Answer {
     Answer::text("Service Unavailable").with_status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-pub(super) fn sorry(id: &str) -> Answer {
-    let page = pages::refusal::sorry_page(&watch_url(id));
+/// Status 429 with a captcha, after which one would be where one wanted to be.
+pub(super) fn sorry(continue_to: &str) -> Answer {
+    let page = pages::refusal::sorry_page(continue_to);
     Answer::html(page).with_status(StatusCode::TOO_MANY_REQUESTS)
 }
 
