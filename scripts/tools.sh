@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Fetches the test servers: Kafka (jars from Maven Central) and SecantusDB, which speaks MongoDB's
+# wire protocol (from PyPI). Safe to run again; quick when all is there.
+#
+# They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
+# linked to them or shipped with them: they are separate processes that tests start and stop.
+set -euo pipefail
+
+kafka_version=4.1.0
+secantusdb_version=0.7.0b3
+
+workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tools=${LINKRELAY_TOOLS:-$workspace/target/tools}
+kafka=$tools/kafka-$kafka_version
+secantusdb=$tools/secantusdb
+
+say() { echo "tools: $*" >&2; }
+
+need() {
+  command -v "$1" >/dev/null || {
+    say "$1 is missing: run scripts/bootstrap.sh --tests"
+    exit 1
+  }
+}
+
+# A folder that is whole has this file in it, with the version that was installed. The layout's
+# own number is part of it, so that a change of this script reaches folders already made.
+is_installed() { [[ -f $1/.installed && $(<"$1/.installed") == "$2" ]]; }
+
+# Builds a folder beside its place with the function $3, then moves it there in one step: a run
+# that is cut off leaves nothing that looks whole.
+install_folder() {
+  local place=$1 stamp=$2 build=$3 fresh
+  if is_installed "$place" "$stamp"; then
+    return
+  fi
+  mkdir -p "$tools"
+  exec 9>"$tools/.lock"
+  flock 9
+  if ! is_installed "$place" "$stamp"; then
+    say "installing $stamp into $place"
+    fresh=$(mktemp -d "$tools/.fresh.XXXXXX")
+    # shellcheck disable=SC2064 # the folder is to be removed even if `fresh` changes later
+    trap "rm -rf '$fresh'" EXIT
+    "$build" "$fresh"
+    echo "$stamp" >"$fresh/.installed"
+    chmod 755 "$fresh"
+    rm -rf "$place"
+    mv "$fresh" "$place"
+    trap - EXIT
+  fi
+  exec 9>&-
+}
+
+fetch_kafka() {
+  need java
+  need mvn
+  cat >"$1/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>linkrelay</groupId>
+  <artifactId>kafka-for-tests</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>$kafka_version</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>$kafka_version</version>
+    </dependency>
+  </dependencies>
+</project>
+POM
+  mvn -q -B -f "$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$1/libs" \
+    -DincludeScope=runtime >&2
+  write_kafka_settings "$1"
+  write_kafka_commands "$1"
+}
+
+# Every client and the broker log to stderr, the commands only what is wrong.
+write_kafka_settings() {
+  mkdir "$1/config"
+  local target
+  for target in broker=info tools=error; do
+    cat >"$1/config/log4j2-${target%=*}.properties" <<LOG4J
+status=error
+appender.stderr.type=Console
+appender.stderr.name=stderr
+appender.stderr.target=SYSTEM_ERR
+appender.stderr.layout.type=PatternLayout
+appender.stderr.layout.pattern=[%d] %p %m (%c)%n
+rootLogger.level=${target#*=}
+rootLogger.appenderRef.stderr.ref=stderr
+LOG4J
+  done
+}
+
+# The same names as in a Kafka distribution, so that the folder serves as a KAFKA_HOME.
+write_kafka_commands() {
+  mkdir "$1/bin"
+  write_kafka_command "$1/bin/kafka-topics.sh" tools org.apache.kafka.tools.TopicCommand
+  write_kafka_command "$1/bin/kafka-console-producer.sh" tools org.apache.kafka.tools.ConsoleProducer
+  write_kafka_command "$1/bin/kafka-console-consumer.sh" tools \
+    org.apache.kafka.tools.consumer.ConsoleConsumer
+  write_kafka_command "$1/bin/kafka-consumer-groups.sh" tools \
+    org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
+  write_kafka_command "$1/bin/kafka-storage.sh" tools kafka.tools.StorageTool
+  write_kafka_command "$1/bin/kafka-server-start.sh" broker kafka.Kafka
+}
+
+write_kafka_command() {
+  local heap=256m
+  [[ $2 == broker ]] && heap=512m
+  cat >"$1" <<COMMAND
+#!/bin/sh
+# Runs $3 of Kafka $kafka_version.
+home=\$(cd "\$(dirname "\$0")/.." && pwd)
+# Short runs and small brokers: start quickly rather than run fast for ever.
+# shellcheck disable=SC2086 # KAFKA_HEAP_OPTS and KAFKA_OPTS hold several words
+exec java \${KAFKA_HEAP_OPTS:--Xmx$heap} -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \\
+  -Dlog4j2.configurationFile="\$home/config/log4j2-$2.properties" \${KAFKA_OPTS:-} \\
+  -cp "\$home/libs/*" $3 "\$@"
+COMMAND
+  chmod 755 "$1"
+}
+
+fetch_secantusdb() {
+  need python3
+  # A venv's scripts name the folder that they were made in, which is not where this one ends up:
+  # the command below asks the interpreter instead.
+  python3 -m venv "$1/venv"
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "secantusdb==$secantusdb_version" >&2
+  mkdir "$1/bin"
+  cat >"$1/bin/secantusd" <<'COMMAND'
+#!/bin/sh
+# Runs SecantusDB's server with the interpreter of the venv beside it, wherever that was moved to.
+home=$(cd "$(dirname "$0")/.." && pwd)
+exec "$home/venv/bin/python" "$home/venv/bin/secantusd-py" "$@"
+COMMAND
+  chmod 755 "$1/bin/secantusd"
+}
+
+install_folder "$kafka" "kafka $kafka_version, layout 1" fetch_kafka
+install_folder "$secantusdb" "secantusdb $secantusdb_version, layout 1" fetch_secantusdb
