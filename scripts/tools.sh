@@ -7,6 +7,8 @@
 set -euo pipefail
 
 kafka_version=4.1.0
+# The version of slf4j-api that this Kafka depends on: log lines go to stderr.
+slf4j_version=1.7.36
 secantusdb_version=0.7.0b3
 
 workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -73,31 +75,17 @@ fetch_kafka() {
       <artifactId>kafka-tools</artifactId>
       <version>$kafka_version</version>
     </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId>
+      <artifactId>slf4j-simple</artifactId>
+      <version>$slf4j_version</version>
+    </dependency>
   </dependencies>
 </project>
 POM
-  mvn -q -B -f "$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$1/libs" \
+  mvn -q -B -f "$1/pom.xml" -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory="$1/libs" \
     -DincludeScope=runtime >&2
-  write_kafka_settings "$1"
   write_kafka_commands "$1"
-}
-
-# Every client and the broker log to stderr, the commands only what is wrong.
-write_kafka_settings() {
-  mkdir "$1/config"
-  local target
-  for target in broker=info tools=error; do
-    cat >"$1/config/log4j2-${target%=*}.properties" <<LOG4J
-status=error
-appender.stderr.type=Console
-appender.stderr.name=stderr
-appender.stderr.target=SYSTEM_ERR
-appender.stderr.layout.type=PatternLayout
-appender.stderr.layout.pattern=[%d] %p %m (%c)%n
-rootLogger.level=${target#*=}
-rootLogger.appenderRef.stderr.ref=stderr
-LOG4J
-  done
 }
 
 # The same names as in a Kafka distribution, so that the folder serves as a KAFKA_HOME.
@@ -114,8 +102,8 @@ write_kafka_commands() {
 }
 
 write_kafka_command() {
-  local heap=256m
-  [[ $2 == broker ]] && heap=512m
+  local heap=256m level=error
+  [[ $2 == broker ]] && heap=512m level=info
   cat >"$1" <<COMMAND
 #!/bin/sh
 # Runs $3 of Kafka $kafka_version.
@@ -123,7 +111,8 @@ home=\$(cd "\$(dirname "\$0")/.." && pwd)
 # Short runs and small brokers: start quickly rather than run fast for ever.
 # shellcheck disable=SC2086 # KAFKA_HEAP_OPTS and KAFKA_OPTS hold several words
 exec java \${KAFKA_HEAP_OPTS:--Xmx$heap} -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \\
-  -Dlog4j2.configurationFile="\$home/config/log4j2-$2.properties" \${KAFKA_OPTS:-} \\
+  -Dorg.slf4j.simpleLogger.defaultLogLevel=$level -Dorg.slf4j.simpleLogger.showDateTime=true \\
+  \${KAFKA_OPTS:-} \\
   -cp "\$home/libs/*" $3 "\$@"
 COMMAND
   chmod 755 "$1"
@@ -146,5 +135,5 @@ COMMAND
   chmod 755 "$1/bin/secantusd"
 }
 
-install_folder "$kafka" "kafka $kafka_version, layout 1" fetch_kafka
+install_folder "$kafka" "kafka $kafka_version, layout 2" fetch_kafka
 install_folder "$secantusdb" "secantusdb $secantusdb_version, layout 1" fetch_secantusdb

@@ -1,0 +1,244 @@
+//! A real Kafka broker for tests: KRaft, one node, on free ports, its data in a temporary folder.
+//!
+//! [`KafkaBroker::shared`] for tests that only use topics of their own, [`KafkaBroker::start`]
+//! for those that kill it.
+
+mod inspect;
+mod properties;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::process::{Process, ProcessBuilder};
+use crate::proxy::TcpProxy;
+use crate::tools::{free_port, fresh_name, kafka_home};
+use crate::wait::LONG;
+
+pub use inspect::TopicRecord;
+
+/// A cold start takes 4 s on an idle machine; the limit is for a busy one.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long one question to the broker may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// Another process may take a free port before the broker does.
+const START_TRIES: u32 = 3;
+
+/// A broker under a test's control. Dropping it kills it and removes its data.
+#[derive(Debug)]
+pub struct KafkaBroker {
+    home: PathBuf,
+    process: Process,
+    port: u16,
+    /// After the process: the data goes when nobody writes it any more.
+    folder: TempDir,
+}
+
+impl KafkaBroker {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// If Kafka is not there (`make tools`), or does not start; then with the end of its log.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with settings of `server.properties` that win over those of the testkit.
+    ///
+    /// # Errors
+    /// As [`KafkaBroker::start`].
+    pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+        let mut tries_left = START_TRIES;
+        loop {
+            match Self::try_start(settings).await {
+                Err(error) if tries_left > 1 && is_port_taken(&error) => tries_left -= 1,
+                started => return started,
+            }
+        }
+    }
+
+    /// Starts one whose clients can be cut off: wherever they begin, the broker sends them to
+    /// the proxy.
+    ///
+    /// # Errors
+    /// As [`KafkaBroker::start`].
+    pub async fn start_proxied() -> Result<(Self, TcpProxy)> {
+        // Nobody comes through the proxy before it knows its target.
+        let proxy = TcpProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let advertised = format!("PLAINTEXT://{}", proxy.addr());
+        let broker = Self::start_with(&[("advertised.listeners", &advertised)]).await?;
+        proxy.retarget(broker.addr());
+        Ok((broker, proxy))
+    }
+
+    /// The broker of this test process, started by whoever asks first. It is gone with the
+    /// process.
+    ///
+    /// # Errors
+    /// As [`KafkaBroker::start`].
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<KafkaBroker> = OnceCell::const_new();
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    /// What a client connects to.
+    pub fn bootstrap_servers(&self) -> String {
+        self.addr().to_string()
+    }
+
+    /// The same as an address, for a proxy.
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The `KAFKA_HOME` with the command line tools.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// SIGKILL. What was acknowledged is still there after a [restart](Self::restart).
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        self.process.kill()
+    }
+
+    /// SIGTERM: a controlled shutdown.
+    ///
+    /// # Errors
+    /// If it still runs after a minute.
+    pub async fn terminate(&mut self) -> Result<ExitStatus> {
+        self.process.terminate(LONG).await
+    }
+
+    /// SIGSTOP: connections stay, nothing is answered.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn pause(&mut self) -> Result<()> {
+        self.process.pause()
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn resume(&mut self) -> Result<()> {
+        self.process.resume()
+    }
+
+    /// Starts it again on the same port and data; kills it first if it runs.
+    ///
+    /// # Errors
+    /// If it does not start, with the end of its log.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.process = spawn(&self.home, self.folder.path())?;
+        self.until_ready().await
+    }
+
+    /// The process, for its pid and logs.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// A client's configuration with nothing but the address and a low log level.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.bootstrap_servers());
+        // A broker that is killed on purpose is no news.
+        config.set_log_level(RDKafkaLogLevel::Emerg);
+        config
+    }
+
+    /// Makes a topic, and waits until every partition has a leader.
+    ///
+    /// # Errors
+    /// If there is one of that name, or the broker does not answer.
+    pub async fn create_topic(&self, name: &str, partitions_count: i32) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.client_config().create()?;
+        let topic = NewTopic::new(name, partitions_count, TopicReplication::Fixed(1));
+        let options = AdminOptions::new()
+            .operation_timeout(Some(ANSWER_LIMIT))
+            .request_timeout(Some(ANSWER_LIMIT));
+        for made in admin.create_topics(&[topic], &options).await? {
+            made.map_err(|(topic, code)| anyhow::anyhow!("creating topic {topic}: {code}"))?;
+        }
+        let wanted = usize::try_from(partitions_count).context("a count of partitions")?;
+        self.until_led(name, wanted).await
+    }
+
+    /// Makes a topic under a name that nobody else uses, which begins with `prefix`.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub async fn fresh_topic(&self, prefix: &str, partitions_count: i32) -> Result<String> {
+        let name = fresh_name(prefix);
+        self.create_topic(&name, partitions_count).await?;
+        Ok(name)
+    }
+
+    async fn try_start(settings: &[(&str, &str)]) -> Result<Self> {
+        let home = kafka_home()?;
+        let folder = tempfile::Builder::new().prefix("linkrelay-kafka-").tempdir()?;
+        let (port, controller_port) = (free_port()?, free_port()?);
+        let text = properties::text(folder.path(), port, controller_port, settings);
+        std::fs::write(properties_path(folder.path()), text)?;
+        format_storage(&home, folder.path()).await?;
+        let process = spawn(&home, folder.path())?;
+        let mut broker = Self { home, process, port, folder };
+        broker.until_ready().await?;
+        Ok(broker)
+    }
+
+    /// Ready is: takes a connection, and names itself in its metadata.
+    async fn until_ready(&mut self) -> Result<()> {
+        self.process.until_accepts(self.addr(), START_LIMIT).await?;
+        let is_registered = |brokers_count, _: &[usize]| brokers_count == 1;
+        self.until_metadata("the broker's registration", None, is_registered).await
+    }
+
+    async fn until_led(&self, topic: &str, partitions_count: usize) -> Result<()> {
+        let is_led = |_, led: &[usize]| led == [partitions_count];
+        self.until_metadata("a leader for every partition", Some(topic), is_led).await
+    }
+}
+
+fn properties_path(folder: &Path) -> PathBuf {
+    folder.join("server.properties")
+}
+
+async fn format_storage(home: &Path, folder: &Path) -> Result<()> {
+    // Any 16 bytes in base64 are a cluster id; this one says where it comes from.
+    let mut format = ProcessBuilder::new("format", home.join("bin/kafka-storage.sh"))
+        .args(["format", "--standalone", "--cluster-id", "linkrelay-testkit-nodeA"])
+        .arg("--config")
+        .arg(properties_path(folder))
+        .log_dir(folder)
+        .spawn()?;
+    let status = format.wait(START_LIMIT).await?;
+    anyhow::ensure!(status.success(), "formatting Kafka's storage\n{}", format.log_tail());
+    Ok(())
+}
+
+fn spawn(home: &Path, folder: &Path) -> Result<Process> {
+    ProcessBuilder::new("kafka", home.join("bin/kafka-server-start.sh"))
+        .arg(properties_path(folder))
+        .env_remove("KAFKA_OPTS")
+        .log_dir(folder)
+        .remove_if_orphaned(folder)
+        .spawn()
+}
+
+fn is_port_taken(error: &anyhow::Error) -> bool {
+    format!("{error:#}").contains("Address already in use")
+}

@@ -1,0 +1,145 @@
+//! A server that speaks MongoDB's wire protocol, for tests: SecantusDB on a free port with its
+//! data in a temporary folder, or a real MongoDB where `MONGODB_URI` names one.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::process::{Process, ProcessBuilder};
+use crate::tools::{free_port, secantusdb_home};
+
+/// A start takes a second on an idle machine; the limit is for a busy one.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A server. If it is ours, dropping it kills it and removes its data.
+#[derive(Debug)]
+pub struct MongoServer {
+    uri: String,
+    /// `None` for the server that `MONGODB_URI` names.
+    own: Option<OwnServer>,
+}
+
+#[derive(Debug)]
+struct OwnServer {
+    process: Process,
+    port: u16,
+    folder: TempDir,
+}
+
+impl MongoServer {
+    /// Starts one of our own, which a test may kill.
+    ///
+    /// # Errors
+    /// If SecantusDB is not there (`make tools`), or does not start; then with its log's end.
+    pub async fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("linkrelay-mongo-").tempdir()?;
+        let port = free_port()?;
+        let process = spawn(folder.path(), port)?;
+        let mut own = OwnServer { process, port, folder };
+        own.until_ready().await?;
+        Ok(Self {
+            uri: format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
+            own: Some(own),
+        })
+    }
+
+    /// The server of this test process, started by whoever asks first; or the one that
+    /// `MONGODB_URI` names. Use a database of your own there
+    /// ([`fresh_name`](crate::tools::fresh_name)).
+    ///
+    /// # Errors
+    /// As [`MongoServer::start`].
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
+        let named = std::env::var("MONGODB_URI").ok().filter(|uri| !uri.is_empty());
+        SHARED
+            .get_or_try_init(async || match named {
+                Some(uri) => Ok(Self { uri, own: None }),
+                None => Self::start().await,
+            })
+            .await
+    }
+
+    /// What a client connects to.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Its address, for a proxy.
+    ///
+    /// # Errors
+    /// If it is not ours.
+    pub fn addr(&self) -> Result<SocketAddr> {
+        let own = self.own.as_ref().context(NOT_OURS)?;
+        Ok(own.addr())
+    }
+
+    /// SIGKILL. What was acknowledged is still there after a [restart](Self::restart).
+    ///
+    /// # Errors
+    /// If it is not ours.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        self.own()?.process.kill()
+    }
+
+    /// Starts it again on the same port and data; kills it first if it runs.
+    ///
+    /// # Errors
+    /// If it is not ours, or does not start.
+    pub async fn restart(&mut self) -> Result<()> {
+        let own = self.own()?;
+        own.process.kill()?;
+        own.process = spawn(own.folder.path(), own.port)?;
+        own.until_ready().await
+    }
+
+    /// SIGSTOP: connections stay, nothing is answered.
+    ///
+    /// # Errors
+    /// If it is not ours, or does not run.
+    pub fn pause(&mut self) -> Result<()> {
+        self.own()?.process.pause()
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Errors
+    /// If it is not ours, or does not run.
+    pub fn resume(&mut self) -> Result<()> {
+        self.own()?.process.resume()
+    }
+
+    fn own(&mut self) -> Result<&mut OwnServer> {
+        self.own.as_mut().context(NOT_OURS)
+    }
+}
+
+const NOT_OURS: &str = "the server that MONGODB_URI names is not for tests to stop";
+
+impl OwnServer {
+    fn addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// It opens its storage first, and its port when it can answer.
+    async fn until_ready(&mut self) -> Result<()> {
+        self.process.until_accepts(self.addr(), START_LIMIT).await
+    }
+}
+
+fn spawn(folder: &Path, port: u16) -> Result<Process> {
+    ProcessBuilder::new("secantusd", secantusdb_home()?.join("bin/secantusd"))
+        .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+        .arg("--storage-path")
+        .arg(folder.join("data"))
+        // It looks for a settings file in its working directory.
+        .current_dir(folder)
+        .log_dir(folder)
+        .remove_if_orphaned(folder)
+        .spawn()
+}

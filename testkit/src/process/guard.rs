@@ -1,0 +1,68 @@
+//! Ends a server whose test process is gone.
+//!
+//! Nothing in the test process can do that: a static is never dropped, and SIGKILL asks nobody.
+//! So a small shell waits on a pipe of which the test process holds the only other end. The
+//! kernel closes that end whatever the process died of, and the shell then kills the server.
+
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+/// Signals to the foreground of a terminal (Ctrl-C) are not meant for the guard. It reads the
+/// server's process group, then a second line that dismisses it, or the end of the pipe.
+const SCRIPT: &str = r#"
+trap '' INT TERM HUP
+read -r group || exit 0
+if read -r _; then exit 0; fi
+kill -9 -- "-$group"
+[ "$#" -eq 0 ] || rm -rf -- "$@" || { sleep 1; rm -rf -- "$@"; }
+"#;
+
+#[derive(Debug)]
+pub(super) struct Guard {
+    shell: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Starts a guard for a server that is about to start. `folders` go when it has to act.
+    pub(super) fn start(folders: &[PathBuf]) -> Result<Self> {
+        let mut shell = Command::new("sh")
+            .args(["-c", SCRIPT, "guard"])
+            .args(folders)
+            .stdin(Stdio::piped())
+            // Or whoever reads our output would wait for the guard.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("starting sh as a guard")?;
+        let pipe = shell.stdin.take();
+        Ok(Self { shell, pipe })
+    }
+
+    /// Tells the process group to be killed.
+    pub(super) fn watch(&mut self, group: u32) -> Result<()> {
+        let pipe = self.pipe.as_mut().context("the guard was dismissed")?;
+        writeln!(pipe, "{group}").context("telling the guard whom to watch")
+    }
+
+    /// The server is gone: its number may belong to another process soon.
+    pub(super) fn dismiss(&mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            // A guard that cannot be written to is gone itself.
+            drop(writeln!(pipe, "\ndismissed"));
+            drop(pipe);
+            drop(self.shell.wait());
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.dismiss();
+    }
+}

@@ -1,0 +1,338 @@
+//! A server process under a test's control: started with its output in files, killed, stopped
+//! and paused at will, and gone when its handle drops or the test process dies.
+//!
+//! Not bound to a tokio runtime: a server may be shared by tests that each have their own.
+
+mod guard;
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::wait::{SHORT, wait_for};
+use guard::Guard;
+
+/// How much of a log an error shows.
+const TAIL_LINES: usize = 30;
+
+/// What to start, and how.
+#[derive(Debug)]
+pub struct ProcessBuilder {
+    name: String,
+    command: Command,
+    log_dir: Option<PathBuf>,
+    orphaned_folders: Vec<PathBuf>,
+}
+
+/// A running (or ended) process. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    guard: Guard,
+    stdout_path: PathBuf,
+    stderr_path: PathBuf,
+    /// Holds the log files if nobody said where to put them.
+    _own_log_dir: Option<TempDir>,
+}
+
+/// Finds a binary of this workspace beside the running test: `target/debug/NAME`.
+///
+/// # Errors
+/// If it was not built, with the word that builds it.
+pub fn workspace_binary(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("finding the running test")?;
+    // A test is in target/debug/deps, a binary in target/debug.
+    let found = test.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    found
+        .into_iter()
+        .find(|path| path.is_file())
+        .with_context(|| format!("no binary {name}: run `cargo build --workspace --bins` first"))
+}
+
+impl ProcessBuilder {
+    /// `name` appears in errors and in the names of the log files.
+    pub fn new(name: &str, program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(program);
+        // A group of its own: Ctrl-C in a terminal is for the tests, and a kill reaches children.
+        command.process_group(0).stdin(Stdio::null());
+        Self { name: name.to_owned(), command, log_dir: None, orphaned_folders: Vec::new() }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Takes a variable of the test's own environment away.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Its working directory.
+    #[must_use]
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Where its output goes, added to what is there: for a server that is started again.
+    /// Without it, a temporary folder that goes with the handle.
+    #[must_use]
+    pub fn log_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.log_dir = Some(folder.into());
+        self
+    }
+
+    /// A folder to remove if the test process dies before its handle drops.
+    #[must_use]
+    pub fn remove_if_orphaned(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.orphaned_folders.push(folder.into());
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the program cannot be run.
+    pub fn spawn(mut self) -> Result<Process> {
+        let own_log_dir = if self.log_dir.is_none() { Some(tempfile::tempdir()?) } else { None };
+        let log_dir = match (&self.log_dir, &own_log_dir) {
+            (Some(folder), _) => folder.clone(),
+            (None, own) => own.as_ref().context("a log folder")?.path().to_owned(),
+        };
+        self.orphaned_folders.extend(own_log_dir.as_ref().map(|dir| dir.path().to_owned()));
+        let stdout_path = log_dir.join(format!("{}.stdout", self.name));
+        let stderr_path = log_dir.join(format!("{}.stderr", self.name));
+        let mut guard = Guard::start(&self.orphaned_folders)?;
+        let child = self
+            .command
+            .stdout(log_file(&stdout_path)?)
+            .stderr(log_file(&stderr_path)?)
+            .spawn()
+            .with_context(|| format!("starting {} ({:?})", self.name, self.command))?;
+        let mut process = Process {
+            name: self.name,
+            guard: {
+                guard.watch(child.id())?;
+                guard
+            },
+            child,
+            stdout_path,
+            stderr_path,
+            _own_log_dir: own_log_dir,
+        };
+        process.exit_status()?;
+        Ok(process)
+    }
+}
+
+impl Process {
+    /// Its process id, also after its end.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its exit status if it has ended.
+    ///
+    /// # Errors
+    /// If the kernel does not say.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait().with_context(|| format!("asking for {}", self.name))?;
+        if status.is_some() {
+            self.guard.dismiss();
+        }
+        Ok(status)
+    }
+
+    /// For the loop that waits until a server is ready: one that has ended never will be.
+    ///
+    /// # Errors
+    /// If it has ended, with its status and the end of its log.
+    pub fn ensure_running(&mut self) -> Result<()> {
+        match self.exit_status()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended: {status}\n{}", self.name, self.log_tail()),
+        }
+    }
+
+    /// SIGKILL, to its children too, and waits for its end. Nothing happens if it has ended.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        if let Some(status) = self.exit_status()? {
+            return Ok(status);
+        }
+        kill_process_group(Pid::from_child(&self.child), Signal::KILL)
+            .with_context(|| format!("killing {}", self.name))?;
+        // Ends at once: SIGKILL cannot be caught, nor held off by a pause.
+        let status = self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        self.guard.dismiss();
+        Ok(status)
+    }
+
+    /// SIGTERM, and waits for its end. Nothing happens if it has ended.
+    ///
+    /// # Errors
+    /// If it still runs after `limit`, with the end of its log.
+    pub async fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
+        if let Some(status) = self.exit_status()? {
+            return Ok(status);
+        }
+        self.signal(Signal::TERM)?;
+        self.wait(limit).await
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it still runs after `limit`, with the end of its log.
+    pub async fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let what = format!("the end of {}", self.name);
+        let ended = wait_for(&what, limit, SHORT, async || match self.exit_status() {
+            Ok(Some(status)) => Ok(Ok(status)),
+            Ok(None) => Err("it runs".to_owned()),
+            Err(error) => Ok(Err(error)),
+        });
+        match ended.await {
+            Ok(status) => status,
+            Err(error) => bail!("{error}\n{}", self.log_tail()),
+        }
+    }
+
+    /// Waits until it takes connections at `addr`.
+    ///
+    /// # Errors
+    /// If it ends instead, or does not within `limit`; both with the end of its log.
+    pub async fn until_accepts(&mut self, addr: SocketAddr, limit: Duration) -> Result<()> {
+        let what = format!("{} at {addr}", self.name);
+        let accepts = wait_for(&what, limit, SHORT, async || {
+            if let Err(ended) = self.ensure_running() {
+                return Ok(Err(ended));
+            }
+            match TcpStream::connect(addr).await {
+                Ok(_) => Ok(Ok(())),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        match accepts.await {
+            Ok(accepts) => accepts,
+            Err(late) => bail!("{late}\n{}", self.log_tail()),
+        }
+    }
+
+    /// SIGSTOP: it keeps its connections and answers nothing.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT, after a pause.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn resume(&mut self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn interrupt(&mut self) -> Result<()> {
+        self.signal(Signal::INT)
+    }
+
+    /// The file of its standard output.
+    pub fn stdout_path(&self) -> &Path {
+        &self.stdout_path
+    }
+
+    /// The file of its standard error.
+    pub fn stderr_path(&self) -> &Path {
+        &self.stderr_path
+    }
+
+    /// Its standard output so far.
+    ///
+    /// # Errors
+    /// If the file is gone.
+    pub fn stdout(&self) -> Result<String> {
+        read_lossy(&self.stdout_path)
+    }
+
+    /// Its standard error so far.
+    ///
+    /// # Errors
+    /// If the file is gone.
+    pub fn stderr(&self) -> Result<String> {
+        read_lossy(&self.stderr_path)
+    }
+
+    /// The last lines of both outputs, for an error.
+    pub fn log_tail(&self) -> String {
+        let tail = |path: &Path| {
+            let text = read_lossy(path).unwrap_or_else(|error| format!("{error:#}"));
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+            format!("--- {}\n{tail}", path.display())
+        };
+        format!("{}\n{}", tail(&self.stdout_path), tail(&self.stderr_path))
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.ensure_running()?;
+        kill_process(Pid::from_child(&self.child), signal)
+            .with_context(|| format!("sending {signal:?} to {}", self.name))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The guard goes after the process, so that an error here still leaves it one killer.
+        drop(self.kill());
+    }
+}
+
+fn log_file(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.with_context(|| format!("opening {}", path.display()))
+}
+
+fn read_lossy(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests;
