@@ -52,12 +52,13 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = self.members;
+        let mut body = Map::new();
         body.insert("type".to_owned(), "about:blank".into());
         body.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("error").into());
         body.insert("status".to_owned(), self.status.as_u16().into());
         body.insert("code".to_owned(), self.code.into());
         body.insert("detail".to_owned(), self.detail.into());
+        body.extend(self.members);
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
