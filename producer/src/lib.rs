@@ -1,1 +1,24 @@
-//! In the making.
+//! linkrelay's HTTP side: links in over axum, records out to Kafka, answered once they are safe.
+//!
+//! In reading order: [`config`] is what can be set; [`record`] is one link on its way;
+//! [`publish`] hands records to Kafka and awaits their acknowledgements; [`journal`] keeps them
+//! where the broker forgets; [`submit`] is the one thing this role does, without any HTTP;
+//! [`routes`] speak HTTP, [`error`] is what they answer when something is wrong and [`layers`] is
+//! what stands before them; [`app`] puts it together, runs it and ends it.
+//!
+//! It must not know: how metadata is found, or who reads the topic.
+
+pub mod app;
+pub mod broker;
+pub mod config;
+mod error;
+pub mod journal;
+mod layers;
+pub mod publish;
+pub mod record;
+mod routes;
+mod state;
+mod submit;
+
+pub use app::{PartDied, Producer, StartError};
+pub use config::{ApiSettings, ProducerSettings};

@@ -1,0 +1,260 @@
+//! The role as an object: built, asked for its address, run, ended.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::SettingsError;
+use linkrelay_common::health::{Health, Part};
+use linkrelay_common::http::{ServeSettings, health_routes, serve};
+use linkrelay_store::LinkStore;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::broker::{self, TopicKnowledge};
+use crate::config::ProducerSettings;
+use crate::journal::{Journal, JournaledIntake, MAX_UNPUBLISHED, republish_pending};
+use crate::publish::{KafkaPublisher, Publish};
+use crate::record::LinkRecord;
+use crate::state::{AppState, Limits};
+use crate::submit::Submitter;
+use crate::{layers, routes};
+
+/// What the drain leaves, whatever the requests took, for the last records and tasks.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// Why the role could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The address cannot be had.
+    #[error("HTTP_ADDR: cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A part of the role ended while nobody had asked it to: a defect, after which the process is
+/// better started anew.
+#[derive(Debug, thiserror::Error)]
+#[error("the producer's {name} ended by itself")]
+pub struct PartDied {
+    /// Which one.
+    pub name: &'static str,
+}
+
+/// The HTTP side, bound to its address and not yet serving.
+#[derive(Debug)]
+pub struct Producer {
+    listener: TcpListener,
+    addr: SocketAddr,
+    settings: ProducerSettings,
+    store: Arc<dyn LinkStore>,
+    publish: Arc<dyn Publish>,
+    topic: TopicKnowledge,
+    health: Health,
+    broker: Part,
+    journaled: Option<Journaled>,
+}
+
+/// Embedded mode: the intake by way of the journal, and what its republishing task needs.
+#[derive(Debug)]
+struct Journaled {
+    intake: JournaledIntake,
+    unpublished: mpsc::Receiver<LinkRecord>,
+}
+
+impl Producer {
+    /// Binds the address and makes the Kafka client; asks neither broker nor store, which may
+    /// come later. With a `journal`, links are accepted by way of it.
+    ///
+    /// # Errors
+    /// [`StartError`]: one line that names the setting.
+    pub async fn build(
+        settings: ProducerSettings,
+        store: Arc<dyn LinkStore>,
+        journal: Option<Arc<dyn Journal>>,
+    ) -> Result<Self, StartError> {
+        settings.validate()?;
+        let publisher = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout())?;
+        Self::build_with(settings, store, journal, Arc::new(publisher)).await
+    }
+
+    /// The same with a publisher of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Producer::build`].
+    pub async fn build_with(
+        settings: ProducerSettings,
+        store: Arc<dyn LinkStore>,
+        journal: Option<Arc<dyn Journal>>,
+        publish: Arc<dyn Publish>,
+    ) -> Result<Self, StartError> {
+        settings.validate()?;
+        let addr = settings.api.http_addr;
+        let listen = |source| StartError::Listen { addr, source };
+        let listener = TcpListener::bind(addr).await.map_err(listen)?;
+        let addr = listener.local_addr().map_err(listen)?;
+        let health = Health::default();
+        Ok(Self {
+            listener,
+            addr,
+            settings,
+            store,
+            publish,
+            topic: TopicKnowledge::default(),
+            broker: health.part("broker"),
+            journaled: journal.map(|journal| Journaled::new(journal, health.part("journal"))),
+            health,
+        })
+    }
+
+    /// Where it listens; the port is known even if port 0 was asked for.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// How its parts are.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Serves until `stop`, then: not ready, no new connections, requests in flight finished,
+    /// the Kafka client flushed; all within `DRAIN_TIMEOUT`. What does not make it is logged.
+    ///
+    /// # Errors
+    /// If a part ended by itself; the rest was stopped in the same order.
+    pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), PartDied> {
+        let (accepting, background) = (CancellationToken::new(), CancellationToken::new());
+        let router = self.router();
+        let drain_timeout = self.settings.drain_timeout;
+        let under_way = self.journaled.as_ref().map(|journaled| journaled.intake.under_way.clone());
+        let (publish, health) = (Arc::clone(&self.publish), self.health.clone());
+        let serve_settings = ServeSettings {
+            header_read_timeout: self.settings.api.header_read_timeout,
+            drain_timeout,
+        };
+        tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);
+        let (listener, mut tasks) = self.start_background(&background);
+        let serving = tokio::spawn(serve(listener, router, serve_settings, accepting.clone()));
+
+        let died = tokio::select! {
+            () = stop.cancelled() => None,
+            Some(ended) = tasks.join_next() => Some(PartDied { name: name_of(ended) }),
+        };
+        if let Some(died) = &died {
+            tracing::error!("{died}: stopping");
+        }
+        let deadline = Instant::now() + drain_timeout;
+        health.stopping();
+        accepting.cancel();
+        let cut_off_count = serving.await.unwrap_or_default();
+        let deadline = deadline.max(Instant::now() + LAST_MOMENT);
+        if let Some(under_way) = under_way {
+            under_way.close();
+            // Those that do not make it are in the journal, or were never accepted.
+            timeout_at(deadline, under_way.wait()).await.ok();
+        }
+        background.cancel();
+        let unacked_count = publish.flush(deadline - Instant::now()).await;
+        join(tasks, deadline.max(Instant::now() + LAST_MOMENT)).await;
+        report_drain(cut_off_count, unacked_count);
+        // Joins librdkafka's threads, which takes its time.
+        tokio::task::spawn_blocking(move || drop(publish)).await.ok();
+        died.map_or(Ok(()), Err)
+    }
+
+    fn router(&self) -> axum::Router {
+        let api = &self.settings.api;
+        let submitter = Submitter {
+            publish: Arc::clone(&self.publish),
+            intake: self.journaled.as_ref().map(|journaled| journaled.intake.clone()),
+            topic: self.topic.clone(),
+            timeout: api.request_timeout,
+        };
+        let limits = Limits {
+            max_body_bytes: api.max_body_bytes,
+            max_links: api.max_links_per_request,
+            body_read_timeout: api.body_read_timeout,
+            store_timeout: api.request_timeout,
+        };
+        let state = AppState::new(submitter, Arc::clone(&self.store), limits);
+        let publish = Arc::clone(&self.publish);
+        let health = health_routes(self.health.clone(), move || publish.fatal_error().is_none());
+        let limits = layers::Limits {
+            max_concurrent_requests: api.max_concurrent_requests,
+            request_timeout: api.body_read_timeout + api.request_timeout + LAST_MOMENT,
+        };
+        layers::stack(routes::router(state), health, limits)
+    }
+
+    /// Starts the tasks that watch and republish, each under its name.
+    fn start_background(self, stop: &CancellationToken) -> (TcpListener, JoinSet<&'static str>) {
+        let mut tasks = JoinSet::new();
+        let watching =
+            broker::watch(Arc::clone(&self.publish), self.topic, self.broker, stop.clone());
+        tasks.spawn(named("broker watch", watching));
+        if let Some(Journaled { intake, unpublished }) = self.journaled {
+            let republishing = republish_pending(
+                intake.journal,
+                self.publish,
+                unpublished,
+                self.settings.api.request_timeout,
+                intake.part,
+                stop.clone(),
+            );
+            tasks.spawn(named("republishing", republishing));
+        }
+        (self.listener, tasks)
+    }
+}
+
+impl Journaled {
+    fn new(journal: Arc<dyn Journal>, part: Part) -> Self {
+        let (sender, unpublished) = mpsc::channel(MAX_UNPUBLISHED);
+        let intake =
+            JournaledIntake { journal, unpublished: sender, part, under_way: TaskTracker::new() };
+        Self { intake, unpublished }
+    }
+}
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+fn name_of(ended: Result<&'static str, JoinError>) -> &'static str {
+    // A panic takes the name with it; the panic's own message is in the log.
+    ended.unwrap_or("background task")
+}
+
+async fn join(mut tasks: JoinSet<&'static str>, deadline: Instant) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if timeout_at(deadline, all).await.is_err() {
+        tracing::warn!("a background task did not end in time");
+        tasks.shutdown().await;
+    }
+}
+
+fn report_drain(cut_off_count: usize, unacked_count: usize) {
+    if cut_off_count > 0 {
+        tracing::warn!(cut_off_count, "{cut_off_count} connections were cut off in a request");
+    }
+    if unacked_count > 0 {
+        tracing::warn!(
+            unacked_count,
+            "{unacked_count} links were not acknowledged; nobody was told that they were accepted"
+        );
+    }
+    tracing::info!("stopped");
+}

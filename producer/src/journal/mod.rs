@@ -1,0 +1,52 @@
+//! Where accepted links are kept while the broker itself forgets (embedded mode).
+//!
+//! The embedded broker lives in the memory of the process. So a link is first appended to a
+//! journal on disk, then published; writing its document removes the entry, and the next start
+//! publishes what is left. A link counts as accepted once it is in the journal, whether or not
+//! its publishing worked: [`republish_pending`] tries again until it does.
+//!
+//! It must not know: what the journal is kept in.
+
+mod intake;
+mod republish;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+pub(crate) use intake::JournaledIntake;
+pub use republish::republish_pending;
+
+use crate::record::LinkRecord;
+
+/// The most records that may wait for another try at publishing, and the most that may be
+/// between the journal and the broker at any time.
+pub(crate) const MAX_UNPUBLISHED: usize = 100_000;
+
+/// A durable list of the links that were accepted and have no document yet.
+#[async_trait]
+pub trait Journal: Debug + Send + Sync {
+    /// Writes all of these or none; they survive a kill once this answers.
+    ///
+    /// # Errors
+    /// [`JournalError::Full`] above its bound: an embedded broker drops its oldest records
+    /// silently, so the journal takes no more links than the broker holds.
+    async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError>;
+
+    /// All links without a document, oldest first.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn pending(&self) -> Result<Vec<LinkRecord>, JournalError>;
+}
+
+/// Why links were not taken into the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// As many links wait for their documents as may.
+    #[error("too many accepted links are waiting for their documents")]
+    Full,
+    /// It cannot be read or written.
+    #[error("the journal cannot be used: {0}")]
+    Unusable(String),
+}

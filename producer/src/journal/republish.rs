@@ -1,0 +1,76 @@
+//! Publishes what is in the journal and not in the broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::health::Part;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Journal;
+use crate::publish::{Publish, publish_all};
+use crate::record::LinkRecord;
+
+/// How many records are handed to the broker before their acknowledgements are awaited.
+const BATCH_LINKS: usize = 1_000;
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Publishes what the journal holds from before this start, then what comes by `unpublished`.
+///
+/// Each record is tried until the broker has it, or until `stop`; what is not published by then
+/// stays in the journal.
+///
+/// A record may be published twice (its acknowledgement was late); both have the same document
+/// id, so there is one document.
+pub async fn republish_pending(
+    journal: Arc<dyn Journal>,
+    publish: Arc<dyn Publish>,
+    mut unpublished: mpsc::Receiver<LinkRecord>,
+    timeout: Duration,
+    part: Part,
+    stop: CancellationToken,
+) {
+    let republishing = async {
+        let left = read_pending(journal.as_ref(), &part).await;
+        if !left.is_empty() {
+            let links_total = left.len();
+            tracing::info!(links_total, "publishing {links_total} links that were left over");
+        }
+        for batch in left.chunks(BATCH_LINKS) {
+            publish_until_acked(publish.as_ref(), batch.to_vec(), timeout).await;
+        }
+        let mut batch = Vec::new();
+        while unpublished.recv_many(&mut batch, BATCH_LINKS).await > 0 {
+            publish_until_acked(publish.as_ref(), std::mem::take(&mut batch), timeout).await;
+        }
+    };
+    stop.run_until_cancelled(republishing).await;
+}
+
+async fn read_pending(journal: &dyn Journal, part: &Part) -> Vec<LinkRecord> {
+    loop {
+        match journal.pending().await {
+            Ok(left) => {
+                part.ok();
+                return left;
+            }
+            Err(error) => part.trouble(error.to_string()),
+        }
+        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+    }
+}
+
+async fn publish_until_acked(
+    publish: &dyn Publish,
+    mut records: Vec<LinkRecord>,
+    timeout: Duration,
+) {
+    loop {
+        let failures = publish_all(publish, &records, timeout).await;
+        let Some((_, error)) = failures.first() else { return };
+        let links_total = failures.len();
+        tracing::warn!(links_total, "{links_total} journaled links are not published yet: {error}");
+        records = failures.iter().map(|(place, _)| records[*place].clone()).collect();
+        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+    }
+}

@@ -1,0 +1,257 @@
+//! Publishing in two steps: hand a record over, then await its acknowledgement.
+//!
+//! A queue that is full says so at once, and nobody waits for room: whoever asked by HTTP is
+//! better off coming again. All acknowledgements of a request are awaited under one deadline.
+//!
+//! It must not know: HTTP, or what a request is.
+
+mod kafka;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use linkrelay_common::topic::{HOW_TO_CREATE, TopicError};
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+pub use kafka::KafkaPublisher;
+
+use crate::record::LinkRecord;
+
+/// The broker, as this role needs it.
+#[async_trait]
+pub trait Publish: Debug + Send + Sync {
+    /// Hands a record over; never blocks. The future is ready when the broker (all in-sync
+    /// replicas) has it, or never will have.
+    ///
+    /// # Errors
+    /// If the record was not taken: it will never arrive.
+    fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError>;
+
+    /// Asks whether the broker answers and has the topic.
+    async fn check(&self) -> Result<(), TopicError>;
+
+    /// Why this publisher will never work again, if so; only a new process mends it.
+    fn fatal_error(&self) -> Option<String>;
+
+    /// Waits until everything that was sent has its answer. Gives how many records have none
+    /// when `timeout` is over.
+    async fn flush(&self, timeout: Duration) -> usize;
+}
+
+/// Why a record is not known to have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// More is waiting for the broker than may wait.
+    #[error("too many links are waiting for the broker")]
+    QueueFull,
+    /// No acknowledgement in time. The record may still arrive.
+    #[error(
+        "the broker did not acknowledge the link in time; it may still arrive, under this same id"
+    )]
+    TimedOut,
+    /// There is no topic to publish to.
+    #[error("the topic does not exist; {HOW_TO_CREATE}")]
+    TopicMissing,
+    /// The broker, or librdkafka, refuses the record.
+    #[error("the broker refuses the link: {0}")]
+    Refused(RDKafkaErrorCode),
+    /// The process ended first. The record may still arrive.
+    #[error("the server stopped before the broker answered; the link may still arrive")]
+    Stopped,
+}
+
+impl PublishError {
+    /// The stable word for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::TimedOut => "delivery_timeout",
+            Self::TopicMissing => "topic_missing",
+            Self::Refused(_) => "broker_refused",
+            Self::Stopped => "stopping",
+        }
+    }
+
+    /// When to come again, in seconds.
+    pub fn retry_after_seconds(self) -> u64 {
+        match self {
+            Self::QueueFull | Self::Stopped => 1,
+            Self::TimedOut | Self::Refused(_) => 5,
+            Self::TopicMissing => 10,
+        }
+    }
+}
+
+/// The second step of publishing: ready when the record's fate is known.
+#[derive(Debug)]
+pub struct AckFuture(oneshot::Receiver<Result<(), PublishError>>);
+
+/// The other end of an [`AckFuture`]. Dropped without an answer, it answers
+/// [`PublishError::Stopped`].
+#[derive(Debug)]
+pub struct AckSender(oneshot::Sender<Result<(), PublishError>>);
+
+impl AckFuture {
+    /// A future and what makes it ready.
+    pub fn pair() -> (AckSender, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (AckSender(sender), Self(receiver))
+    }
+}
+
+impl AckSender {
+    /// Tells the record's fate; nobody may be listening any more.
+    pub fn answer(self, fate: Result<(), PublishError>) {
+        self.0.send(fate).ok();
+    }
+}
+
+impl Future for AckFuture {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let fate = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(fate.unwrap_or(Err(PublishError::Stopped)))
+    }
+}
+
+/// A record that is not known to have arrived: its place among those to publish, and why.
+pub type Failure = (usize, PublishError);
+
+/// Publishes records and awaits their acknowledgements for up to `timeout`. Gives those that
+/// failed, by place; an empty list means that the broker has them all.
+///
+/// # Cancel safety
+/// Dropping it forgets the acknowledgements; what was sent may arrive.
+pub async fn publish_all(
+    publish: &dyn Publish,
+    records: &[LinkRecord],
+    timeout: Duration,
+) -> Vec<Failure> {
+    let deadline = Instant::now() + timeout;
+    let (acks, mut failures) = send_all(publish, records);
+    for (place, ack) in acks {
+        // After the deadline this still takes the answers that are there already.
+        let fate = timeout_at(deadline, ack).await.unwrap_or(Err(PublishError::TimedOut));
+        if let Err(error) = fate {
+            failures.push((place, error));
+        }
+    }
+    failures.sort_unstable_by_key(|(place, _)| *place);
+    failures
+}
+
+fn send_all(
+    publish: &dyn Publish,
+    records: &[LinkRecord],
+) -> (Vec<(usize, AckFuture)>, Vec<Failure>) {
+    let mut acks = Vec::with_capacity(records.len());
+    let mut failures = Vec::new();
+    for (place, record) in records.iter().enumerate() {
+        match publish.send(record) {
+            Ok(ack) => acks.push((place, ack)),
+            Err(PublishError::QueueFull) => {
+                // The rest would only compete for the room that others wait for.
+                let rest = (place..records.len()).map(|place| (place, PublishError::QueueFull));
+                failures.extend(rest);
+                break;
+            }
+            Err(error) => failures.push((place, error)),
+        }
+    }
+    (acks, failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use jiff::Timestamp;
+    use linkrelay_common::RequestId;
+
+    use super::*;
+
+    /// Takes `room` records and acknowledges the first `acked` of them.
+    #[derive(Debug, Default)]
+    struct Fake {
+        room: usize,
+        acked: usize,
+        sent: AtomicUsize,
+        unanswered: Mutex<Vec<AckSender>>,
+    }
+
+    #[async_trait]
+    impl Publish for Fake {
+        fn send(&self, _record: &LinkRecord) -> Result<AckFuture, PublishError> {
+            let place = self.sent.fetch_add(1, Ordering::Relaxed);
+            if place >= self.room {
+                return Err(PublishError::QueueFull);
+            }
+            let (sender, future) = AckFuture::pair();
+            if place < self.acked {
+                sender.answer(Ok(()));
+            } else {
+                self.unanswered.lock().unwrap().push(sender);
+            }
+            Ok(future)
+        }
+
+        async fn check(&self) -> Result<(), TopicError> {
+            Ok(())
+        }
+
+        fn fatal_error(&self) -> Option<String> {
+            None
+        }
+
+        async fn flush(&self, _timeout: Duration) -> usize {
+            0
+        }
+    }
+
+    fn records(count: usize) -> Vec<LinkRecord> {
+        let record = LinkRecord {
+            video_id: "5fR9AHlSDtc".parse().unwrap(),
+            link: "youtu.be/5fR9AHlSDtc".to_owned(),
+            force: false,
+            request_id: RequestId::new(1),
+            index: 0,
+            submitted_at: Timestamp::UNIX_EPOCH,
+            trace_parent: None,
+        };
+        vec![record; count]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_fails_the_rest_without_trying_it() {
+        let fake = Fake { room: 2, acked: 2, ..Fake::default() };
+        let failures = publish_all(&fake, &records(5), Duration::from_secs(1)).await;
+        let full = PublishError::QueueFull;
+        assert_eq!(failures, [(2, full), (3, full), (4, full)]);
+        assert_eq!(fake.sent.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_deadline_holds_for_all() {
+        let fake = Fake { room: 9, acked: 1, ..Fake::default() };
+        let started = Instant::now();
+        let failures = publish_all(&fake, &records(4), Duration::from_secs(7)).await;
+        let late = PublishError::TimedOut;
+        assert_eq!(failures, [(1, late), (2, late), (3, late)]);
+        assert_eq!(started.elapsed().as_secs(), 7, "in paused time");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_is_a_stop() {
+        let (sender, future) = AckFuture::pair();
+        drop(sender);
+        assert_eq!(future.await, Err(PublishError::Stopped));
+    }
+}

@@ -1,0 +1,104 @@
+//! Reads a request's body: so many bytes, in such a time.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use crate::error::ApiError;
+
+/// A body that is too large is read on and thrown away up to so many times the limit: a server
+/// that closes the connection while the client still sends takes its own answer back with the
+/// reset. Beyond it, the client has to live with that.
+const DISCARDED_PER_LIMIT: usize = 16;
+
+/// Reads a whole body of up to `max_bytes` that arrives within `timeout`.
+pub(crate) async fn read(
+    body: Body,
+    max_bytes: usize,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    let reading = tokio::time::timeout(timeout, read_whole(body, max_bytes));
+    reading.await.unwrap_or(Err(ApiError::BodyTimeout))
+}
+
+async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, ApiError> {
+    let too_large = ApiError::BodyTooLarge { max_bytes };
+    let discarded_max = max_bytes.saturating_mul(DISCARDED_PER_LIMIT);
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > discarded_max {
+        return Err(too_large);
+    }
+    // Nearly every body is one chunk, which is taken as it is.
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut read_bytes = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(|_| ApiError::BodyBroken)?.into_data() else { continue };
+        read_bytes = read_bytes.saturating_add(chunk.len());
+        if read_bytes > discarded_max {
+            return Err(too_large);
+        } else if declared.max(read_bytes) > max_bytes {
+            continue;
+        } else if first.is_empty() {
+            first = chunk;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&chunk);
+        }
+    }
+    if read_bytes > max_bytes {
+        return Err(too_large);
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn body_of(chunks: Vec<Vec<u8>>) -> Body {
+        Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>)))
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
+        for body in [Body::from(vec![b'x'; 11]), body_of(vec![vec![b'x'; 4]; 3])] {
+            let error = read(body, 10, SECOND).await.unwrap_err();
+            assert!(matches!(error, ApiError::BodyTooLarge { max_bytes: 10 }), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_not_read_for_ever() {
+        let endless = stream::repeat_with(|| Ok::<_, std::convert::Infallible>(vec![b'x'; 100]));
+        let error = read(Body::from_stream(endless), 10, SECOND).await.unwrap_err();
+        assert!(matches!(error, ApiError::BodyTooLarge { .. }), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_a_time_out() {
+        let never = stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+        let error = read(Body::from_stream(never), 10, SECOND).await.unwrap_err();
+        assert!(matches!(error, ApiError::BodyTimeout), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_come_out_as_they_went_in(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..9)) {
+            let whole = chunks.concat();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            let read = runtime.block_on(read(body_of(chunks), 100, SECOND))
+                .map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(read.as_ref(), whole.as_slice());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The request headers that mean something here.
+
+use axum::http::{HeaderMap, header};
+
+use crate::error::ApiError;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const MAX_KEY_BYTES: usize = 255;
+const TRACE_PARENT: &str = "traceparent";
+
+/// Refuses a body that is not declared as JSON: a browser sends `text/plain` or a form to any
+/// host unasked, and `application/json` only where it was allowed to.
+pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim);
+    let is_json = essence.is_some_and(|essence| {
+        essence.eq_ignore_ascii_case("application/json")
+            || (essence.to_ascii_lowercase().starts_with("application/")
+                && essence.to_ascii_lowercase().ends_with("+json"))
+    });
+    if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType) }
+}
+
+/// The client's own name for this request, if it gave one.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let bytes = value.as_bytes();
+    let is_key =
+        (1..=MAX_KEY_BYTES).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    match value.to_str() {
+        // Two keys are no key: which one would count?
+        Ok(key) if is_key && values.next().is_none() => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::BadIdempotencyKey),
+    }
+}
+
+/// The caller's trace, if its header is of the W3C form; another one is dropped, as the
+/// recommendation wants (W3C Trace Context, 3.2.2).
+pub(crate) fn trace_parent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(TRACE_PARENT)?.to_str().ok()?;
+    is_trace_parent(text).then(|| text.to_owned())
+}
+
+fn is_trace_parent(text: &str) -> bool {
+    let mut fields = text.split('-');
+    let mut next = |length: usize| {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        fields.next().filter(|field| field.len() == length && field.bytes().all(is_hex))
+    };
+    let (Some(version), Some(trace_id), Some(parent_id), Some(_flags)) =
+        (next(2), next(32), next(16), next(2))
+    else {
+        return false;
+    };
+    let is_zero = |field: &str| field.bytes().all(|byte| byte == b'0');
+    let has_more = fields.next().is_some();
+    let is_version = match version {
+        "ff" => false,
+        "00" => !has_more,
+        // A later version may have more fields.
+        _ => true,
+    };
+    is_version && !is_zero(trace_id) && !is_zero(parent_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &[u8]) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_bytes(value).unwrap())])
+    }
+
+    #[test]
+    fn json_is_what_says_so() {
+        for (content_type, is_json) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/vnd.api+json", true),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("application/jsonp", false),
+            ("", false),
+        ] {
+            let headers = headers("content-type", content_type.as_bytes());
+            assert_eq!(expect_json(&headers).is_ok(), is_json, "{content_type}");
+        }
+        assert!(expect_json(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn an_idempotency_key_is_visible_ascii() {
+        assert!(idempotency_key(&HeaderMap::new()).is_ok_and(|key| key.is_none()));
+        let longest = "k".repeat(255);
+        for key in ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", longest.as_str()] {
+            let read = idempotency_key(&headers(IDEMPOTENCY_KEY, key.as_bytes())).unwrap();
+            assert_eq!(read.as_deref(), Some(key));
+        }
+        let too_long = "k".repeat(256);
+        for key in ["", "a b", "\u{e9}", too_long.as_str()] {
+            assert!(idempotency_key(&headers(IDEMPOTENCY_KEY, key.as_bytes())).is_err(), "{key}");
+        }
+        let mut two = headers(IDEMPOTENCY_KEY, b"a");
+        two.append(IDEMPOTENCY_KEY, HeaderValue::from_static("b"));
+        assert!(idempotency_key(&two).is_err());
+    }
+
+    #[test]
+    fn only_a_well_formed_trace_goes_on() {
+        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        let zeros = "0".repeat(32);
+        for (text, is_one) in [
+            (format!("00-{trace}-{parent}-01"), true),
+            (format!("cc-{trace}-{parent}-01-more"), true),
+            (format!("00-{trace}-{parent}-01-more"), false),
+            (format!("ff-{trace}-{parent}-01"), false),
+            (format!("00-{zeros}-{parent}-01"), false),
+            (format!("00-{trace}-{}-01", &zeros[..16]), false),
+            (format!("00-{}-{parent}-01", trace.to_uppercase()), false),
+            (format!("00-{trace}-{parent}"), false),
+            ("rubbish".to_owned(), false),
+        ] {
+            let read = trace_parent(&headers(TRACE_PARENT, text.as_bytes()));
+            assert_eq!(read.is_some(), is_one, "{text}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The application under test.
+
+pub(crate) mod fake_journal;
+pub(crate) mod fake_publish;
+pub(crate) mod fake_store;
+pub(crate) mod kafka;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use linkrelay_common::kafka::{KafkaSettings, PassThrough};
+use linkrelay_common::telemetry;
+use linkrelay_producer::journal::Journal;
+use linkrelay_producer::publish::{KafkaPublisher, Publish};
+use linkrelay_producer::{PartDied, Producer, ProducerSettings};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use fake_store::FakeStore;
+use kafka::Broker;
+
+pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
+pub(crate) const LINK: &str = "https://www.youtube.com/watch?v=5fR9AHlSDtc";
+pub(crate) const OTHER_LINK: &str = "https://youtu.be/dQw4w9WgXcQ";
+
+/// A running producer. Stopped by [`TestApp::stop`], or else when the runtime ends.
+pub(crate) struct TestApp {
+    pub(crate) addr: SocketAddr,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) stop: CancellationToken,
+    client: reqwest::Client,
+    running: JoinHandle<Result<(), PartDied>>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) allow: Option<String>,
+    pub(crate) json: Value,
+}
+
+/// Settings on a free port, with the shortest deadline there may be.
+pub(crate) fn settings(brokers: &str) -> ProducerSettings {
+    telemetry::start_for_test();
+    let mut settings = ProducerSettings::new(KafkaSettings {
+        kafka_brokers: Some(brokers.parse().unwrap()),
+        kafka_topic: TOPIC.to_owned(),
+        kafka_dlq_topic: format!("{TOPIC}.dlq"),
+        kafka_config: PassThrough::default(),
+    });
+    settings.api.http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
+    settings.api.request_timeout = Duration::from_secs(2);
+    settings
+}
+
+/// For apps whose publisher is a fake: nothing is ever asked there.
+pub(crate) const NO_BROKER: &str = "127.0.0.1:1";
+
+impl TestApp {
+    /// With a broker; deadlines long enough for a busy machine.
+    pub(crate) async fn with_broker(broker: &Broker) -> Self {
+        let mut settings = settings(&broker.addresses());
+        settings.api.request_timeout = Duration::from_secs(30);
+        settings.drain_timeout = Duration::from_secs(30);
+        Self::with_settings(settings).await
+    }
+
+    pub(crate) async fn with_settings(settings: ProducerSettings) -> Self {
+        let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout()).unwrap();
+        Self::start(settings, Arc::new(publish), None).await
+    }
+
+    pub(crate) async fn with_publish(publish: Arc<dyn Publish>) -> Self {
+        Self::start(settings(NO_BROKER), publish, None).await
+    }
+
+    pub(crate) async fn start(
+        settings: ProducerSettings,
+        publish: Arc<dyn Publish>,
+        journal: Option<Arc<dyn Journal>>,
+    ) -> Self {
+        let store = Arc::new(FakeStore::default());
+        let producer = Producer::build_with(settings, Arc::clone(&store) as _, journal, publish)
+            .await
+            .unwrap();
+        let addr = producer.addr();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(producer.run_until_stopped(stop.clone()));
+        Self { addr, store, stop, client: reqwest::Client::new(), running }
+    }
+
+    /// Stops it and waits for its end.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = method.parse().unwrap();
+        self.client.request(method, format!("http://{}{path}", self.addr))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.request("GET", path)).await
+    }
+
+    pub(crate) fn submission(&self, body: &Value) -> RequestBuilder {
+        self.request("POST", "/links/send-message-kafka").json(body)
+    }
+
+    pub(crate) async fn submit(&self, body: &Value) -> Answer {
+        answer(self.submission(body)).await
+    }
+
+    /// Waits until `/health/ready` answers 200.
+    pub(crate) async fn until_ready(&self) {
+        until("the app is ready", async || self.get("/health/ready").await.status == 200).await;
+    }
+}
+
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let header = |name: &str| {
+        let value = response.headers().get(name);
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    Answer {
+        status: response.status().as_u16(),
+        content_type: header("content-type").unwrap_or_default(),
+        retry_after: header("retry-after"),
+        allow: header("allow"),
+        json: json_of(response).await,
+    }
+}
+
+async fn json_of(response: Response) -> Value {
+    let status: StatusCode = response.status();
+    let text = response.text().await.unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}, and no JSON: {text}"))
+}
+
+impl Answer {
+    /// Checks that it is a problem of RFC 9457 with this status and code.
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.json["code"].as_str()), (status, Some(code)), "{self:?}");
+        assert_eq!(self.content_type, "application/problem+json");
+        assert_eq!(self.json["status"], status);
+        assert!(self.json["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.json["id"].as_str().unwrap()
+    }
+}
+
+/// Waits until something holds, looking often and for a long time.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,115 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use linkrelay_common::RequestId;
+use linkrelay_producer::publish::{Publish, PublishError};
+use linkrelay_producer::record::LinkRecord;
+use serde_json::json;
+
+use crate::helpers::fake_journal::FakeJournal;
+use crate::helpers::fake_publish::{Do, FakePublish};
+use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, settings, until};
+
+async fn app(publish: Arc<dyn Publish>, journal: &Arc<FakeJournal>) -> TestApp {
+    let journal = Arc::clone(journal);
+    let app = TestApp::start(settings(NO_BROKER), publish, Some(journal)).await;
+    // Ready means that what was left over was read, so nothing new counts as that.
+    app.until_ready().await;
+    app
+}
+
+fn record(count: u32, index: u32) -> LinkRecord {
+    LinkRecord {
+        video_id: "5fR9AHlSDtc".parse().unwrap(),
+        link: LINK.to_owned(),
+        force: false,
+        request_id: RequestId::new(count),
+        index,
+        submitted_at: Timestamp::UNIX_EPOCH,
+        trace_parent: None,
+    }
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_journaled_and_published() {
+    let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
+    let app = app(publish.clone(), &journal).await;
+    let taken = app.submit(&json!({"links": [LINK, OTHER_LINK]})).await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    assert_eq!(journal.entries.lock().unwrap().len(), 2);
+    assert_eq!(publish.sent(), *journal.entries.lock().unwrap());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_journal_nothing_is_accepted_or_published() {
+    let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
+    let app = app(publish.clone(), &journal).await;
+    journal.is_broken.store(true, Ordering::Relaxed);
+    let refused = app.submit(&json!({"links": LINK})).await;
+    refused.assert_problem(503, "journal_unavailable");
+    assert!(!refused.json.to_string().contains("secret"), "{refused:?}");
+    assert_eq!(app.get("/health/ready").await.status, 503);
+
+    journal.is_broken.store(false, Ordering::Relaxed);
+    journal.is_full.store(true, Ordering::Relaxed);
+    let refused = app.submit(&json!({"links": LINK})).await;
+    refused.assert_problem(503, "queue_full");
+    assert_eq!(refused.retry_after.as_deref(), Some("1"));
+    assert_eq!(publish.sent(), []);
+
+    journal.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(app.submit(&json!({"links": LINK})).await.status, 201);
+    app.until_ready().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_left_over_is_published_at_the_next_start() {
+    let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
+    let left: Vec<_> = (0..2_500).map(|index| record(2_500, index)).collect();
+    *journal.entries.lock().unwrap() = left.clone();
+    let app = app(publish.clone(), &journal).await;
+    until("all are published", async || publish.sent().len() == left.len()).await;
+    assert_eq!(publish.sent(), left);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_journaled_link_is_published_until_it_arrives() {
+    let script = |n| match n {
+        0 => Do::Ack,
+        1 => Do::Refuse(PublishError::QueueFull),
+        2 => Do::FailLater(PublishError::TimedOut),
+        _ => Do::Ack,
+    };
+    let (publish, journal) = (FakePublish::new(script), Arc::new(FakeJournal::default()));
+    let app = app(publish.clone(), &journal).await;
+    let taken = app.submit(&json!({"links": [LINK, OTHER_LINK]})).await;
+    assert_eq!(taken.status, 201, "the journal has both: {taken:?}");
+    until("it is published again, twice", async || publish.sent().len() == 4).await;
+    let sent = publish.sent();
+    assert!(sent[1..].iter().all(|record| record.link == OTHER_LINK), "{sent:?}");
+    assert_eq!(sent[1], sent[3], "under the same id");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_no_link_unpublished() {
+    let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
+    let app = app(publish.clone(), &journal).await;
+    journal.waits.store(true, Ordering::Relaxed);
+    let body = json!({"links": LINK});
+    let gone = async {
+        until("the link is being journaled", async || journal.entries.lock().unwrap().len() == 1)
+            .await;
+    };
+    tokio::select! {
+        _ = app.submit(&body) => panic!("answered before it was journaled"),
+        () = gone => {}
+    }
+    journal.go.notify_one();
+    until("it is published all the same", async || publish.sent().len() == 1).await;
+    app.stop().await;
+}

@@ -1,0 +1,106 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_producer::publish::KafkaPublisher;
+use linkrelay_producer::{Producer, StartError};
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use crate::helpers::fake_publish::{Do, FakePublish, Observed};
+use crate::helpers::fake_store::FakeStore;
+use crate::helpers::kafka::Broker;
+use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_lets_what_is_under_way_arrive() {
+    let broker = Broker::with_topic();
+    broker.answer_after(Duration::from_millis(500));
+    let mut settings = settings(&broker.addresses());
+    settings.api.request_timeout = Duration::from_secs(30);
+    settings.drain_timeout = Duration::from_secs(30);
+    let publish =
+        Observed::new(KafkaPublisher::new(&settings.kafka, settings.delivery_timeout()).unwrap());
+    let app = TestApp::start(settings, publish.clone(), None).await;
+    let body = json!({"links": LINK});
+    let stop = async {
+        until("the link is on its way", async || publish.sent_count() == 1).await;
+        app.stop.cancel();
+    };
+    let (taken, ()) = tokio::join!(app.submit(&body), stop);
+    assert_eq!(taken.status, 201, "{taken:?}");
+    let addr = app.addr;
+    app.stop().await;
+    assert!(TcpStream::connect(addr).await.is_err());
+    assert_eq!(broker.records().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_even_if_the_broker_never_answers() {
+    let broker = Broker::with_topic();
+    let app = TestApp::with_settings(settings(&broker.addresses())).await;
+    app.until_ready().await;
+    broker.down();
+    let body = json!({"links": LINK});
+    let stop = async { app.stop.cancel() };
+    // Either it was refused as the broker did not answer, or it came too late to be heard.
+    let (sent, ()) = tokio::join!(app.submission(&body).send(), stop);
+    assert!(sent.map_or(true, |answer| answer.status() != 201));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn while_it_stops_it_is_not_ready() {
+    let publish = FakePublish::new(|_| Do::Hold);
+    let mut settings = settings(NO_BROKER);
+    settings.api.request_timeout = Duration::from_secs(15);
+    let producer =
+        Producer::build_with(settings, Arc::new(FakeStore::default()), None, publish.clone())
+            .await
+            .unwrap();
+    let (addr, health) = (producer.addr(), producer.health());
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn(producer.run_until_stopped(stop.clone()));
+    until("it is ready", async || health.readiness().ready).await;
+    let request = reqwest::Client::new()
+        .post(format!("http://{addr}/links/send-message-kafka"))
+        .json(&json!({"links": LINK}))
+        .send();
+    let look = async {
+        until("the request is under way", async || publish.sent().len() == 1).await;
+        stop.cancel();
+        until("it is not ready", async || !health.readiness().ready).await;
+        publish.release();
+    };
+    let (taken, ()) = tokio::join!(request, look);
+    assert_eq!(taken.unwrap().status(), 201);
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_port_is_an_error_that_names_the_setting() {
+    let app = TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await;
+    let mut settings = settings(NO_BROKER);
+    settings.api.http_addr = app.addr;
+    let error = Producer::build(settings, Arc::new(FakeStore::default()), None).await.unwrap_err();
+    assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_setting_that_only_librdkafka_can_judge_is_named() {
+    let mut settings = settings(NO_BROKER);
+    // Longer than the delivery time-out: legal alone, refused when the client is made.
+    settings.kafka.kafka_config = "linger.ms=60000".parse().unwrap();
+    let error = Producer::build(settings, Arc::new(FakeStore::default()), None).await.unwrap_err();
+    assert!(error.to_string().starts_with("KAFKA_CONFIG: "), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_not_there_yet_is_no_reason_not_to_start() {
+    let app = TestApp::with_settings(settings(NO_BROKER)).await;
+    let readiness = app.get("/health/ready").await;
+    assert_eq!(readiness.status, 503);
+    assert_eq!(app.get("/health/live").await.status, 200);
+    app.stop().await;
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::helpers::fake_publish::{Do, FakePublish};
+use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
+
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Sends `text`, never more, and reads until the server closes.
+async fn send_and_stop(app: &TestApp, text: &str) -> String {
+    let mut stream = TcpStream::connect(app.addr).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_header_that_does_not_end_is_cut_off() {
+    let mut settings = settings(NO_BROKER);
+    settings.api.header_read_timeout = SHORT;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack), None).await;
+    let answer =
+        send_and_stop(&app, "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(!answer.contains("201"), "{answer}");
+    assert_eq!(app.submit(&json!({"links": LINK})).await.status, 201);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_is_408() {
+    let mut settings = settings(NO_BROKER);
+    settings.api.body_read_timeout = SHORT;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack), None).await;
+    let head = "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n\
+        content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"links\":";
+    let answer = send_and_stop(&app, head).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains("body_timeout"), "{answer}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_shed_while_health_answers() {
+    let mut settings = settings(NO_BROKER);
+    settings.api.max_concurrent_requests = 2;
+    settings.api.request_timeout = Duration::from_secs(15);
+    let publish = FakePublish::new(|_| Do::Hold);
+    let app = TestApp::start(settings, publish.clone(), None).await;
+    let body = json!({"links": LINK});
+    let held = async { tokio::join!(app.submit(&body), app.submit(&body)) };
+    let overload = async {
+        until("both requests are under way", async || publish.sent().len() == 2).await;
+        let shed = app.submit(&body).await;
+        shed.assert_problem(503, "overloaded");
+        assert_eq!(shed.retry_after.as_deref(), Some("1"));
+        app.get("/links/x").await.assert_problem(503, "overloaded");
+        assert_eq!(app.get("/health/live").await.status, 200);
+        assert_eq!(app.get("/health/ready").await.status, 200);
+        publish.release();
+    };
+    let ((first, second), ()) = tokio::join!(held, overload);
+    assert_eq!((first.status, second.status), (201, 201));
+    app.get("/links/x").await.assert_problem(400, "bad_request_id");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_gives_its_place_back() {
+    let mut settings = settings(NO_BROKER);
+    settings.api.max_concurrent_requests = 1;
+    settings.api.request_timeout = Duration::from_secs(15);
+    let publish = FakePublish::new(|n| if n == 0 { Do::Hold } else { Do::Ack });
+    let app = TestApp::start(settings, publish.clone(), None).await;
+    let body = json!({"links": LINK});
+    let gone = async {
+        until("the request is under way", async || publish.sent().len() == 1).await;
+    };
+    tokio::select! {
+        _ = app.submit(&body) => panic!("answered without an acknowledgement"),
+        () = gone => {}
+    }
+    until("its place is free", async || app.submit(&body).await.status == 201).await;
+    app.stop().await;
+}

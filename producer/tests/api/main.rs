@@ -1,0 +1,20 @@
+//! The API as its users see it: a real server on a free port, and librdkafka's mock cluster as
+//! the broker wherever the broker matters.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+/// The application under test, what stands in for its surroundings, and waiting.
+mod helpers;
+
+/// What a broker that is away, slow, full or without a topic does to a request.
+mod broker;
+/// Embedded mode: what is accepted is in the journal, and comes out of it again.
+mod journal;
+/// Start and stop.
+mod life;
+/// Clients that are too slow or too many.
+mod limits;
+/// `GET /links/{id}`.
+mod status;
+/// `POST /links/send-message-kafka`, as its contract has it.
+mod submit;

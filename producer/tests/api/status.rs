@@ -1,0 +1,119 @@
+use std::sync::atomic::Ordering;
+
+use linkrelay_common::{ErrorClass, RequestId};
+use linkrelay_store::{LinkError, LinkState, LinkStatus};
+use serde_json::json;
+
+use crate::helpers::fake_publish::{Do, FakePublish};
+use crate::helpers::{LINK, TestApp};
+use crate::submit::assert_snapshot;
+
+fn stored(index: u32) -> LinkStatus {
+    LinkStatus {
+        index,
+        link: LINK.to_owned(),
+        video_id: Some("5fR9AHlSDtc".to_owned()),
+        state: LinkState::Stored,
+        title: Some(format!("Video {index}")),
+        error: None,
+    }
+}
+
+fn failed(index: u32) -> LinkStatus {
+    let error = LinkError {
+        class: ErrorClass::Permanent,
+        code: "private".to_owned(),
+        message: "the video is private".to_owned(),
+        attempts: 1,
+    };
+    LinkStatus { state: LinkState::Failed, title: None, error: Some(error), ..stored(index) }
+}
+
+async fn app() -> TestApp {
+    TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await
+}
+
+#[tokio::test]
+async fn a_request_shows_what_is_done_and_what_is_not() {
+    let app = app().await;
+    let id = RequestId::new(4);
+    app.store.add(id, stored(2));
+    app.store.add(id, failed(0));
+    app.store.add(RequestId::new(4), stored(1));
+    let status = app.get(&format!("/links/{id}")).await;
+    assert_eq!(status.status, 200, "{status:?}");
+    assert_eq!(status.id(), id.to_string());
+    assert_snapshot!(status);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_to_the_end() {
+    let app = app().await;
+    let id = RequestId::new(250);
+    for index in (0..250).filter(|index| index % 10 != 3) {
+        app.store.add(id, if index % 10 == 0 { failed(index) } else { stored(index) });
+    }
+    let mut next = Some(format!("/links/{id}"));
+    let mut seen = Vec::new();
+    let mut pages_count = 0;
+    while let Some(path) = next {
+        let page = app.get(&path).await;
+        assert_eq!(page.status, 200);
+        let counts = ["total", "stored", "failed", "pending"].map(|name| page.json[name].as_u64());
+        assert_eq!(counts, [250, 200, 25, 25].map(Some), "{path}");
+        for link in page.json["links"].as_array().unwrap() {
+            let index = link["index"].as_u64().unwrap();
+            let status = match index % 10 {
+                0 => "failed",
+                3 => "pending",
+                _ => "stored",
+            };
+            assert_eq!(link["status"], status, "{link}");
+            seen.push(index);
+        }
+        pages_count += 1;
+        next = page.json["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(pages_count, 3);
+    assert_eq!(seen, (0..250).collect::<Vec<_>>());
+
+    let end = app.get(&format!("/links/{id}?from=249&limit=1000")).await;
+    assert_eq!(end.json["links"].as_array().unwrap().len(), 1);
+    let beyond = app.get(&format!("/links/{id}?from=4294967295")).await;
+    assert_eq!((beyond.status, &beyond.json["links"]), (200, &json!([])));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_refused() {
+    let app = app().await;
+    let id = RequestId::new(3);
+    for wrong in ["x", "4294967296", &format!("{id}0000000000"), &id.to_string().to_uppercase()] {
+        if wrong != id.to_string() {
+            app.get(&format!("/links/{wrong}")).await.assert_problem(400, "bad_request_id");
+        }
+    }
+    for query in ["limit=0", "limit=1001", "limit=x", "from=-1", "from=4294967296"] {
+        app.get(&format!("/links/{id}?{query}")).await.assert_problem(400, "bad_query");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_a_503_without_its_secrets() {
+    let app = app().await;
+    app.store.is_down.store(true, Ordering::Relaxed);
+    for count in [1, 5_000] {
+        let refused = app.get(&format!("/links/{}", RequestId::new(count))).await;
+        refused.assert_problem(503, "store_unavailable");
+        assert_eq!(refused.retry_after.as_deref(), Some("5"));
+        assert!(!refused.json.to_string().contains("secret"), "{refused:?}");
+    }
+    assert_eq!(
+        app.submit(&json!({"links": LINK})).await.status,
+        201,
+        "links are taken all the same"
+    );
+    app.stop().await;
+}
