@@ -19,7 +19,7 @@ static SETTINGS: LazyLock<String> = LazyLock::new(|| {
     let config = json!({"jsUrl": BASE_JS_PATH, "rootElementId": "movie_player", "serializedExperimentIds": "24004644,24077241"});
     let settings = json!({
         "CLIENT_CANARY_STATE": "none", "INNERTUBE_API_KEY": "a-key-of-the-fake", "INNERTUBE_API_VERSION": "v1",
-        "INNERTUBE_CLIENT_NAME": "WEB", "INNERTUBE_CLIENT_VERSION": "2.20250611.00.00", "STS": 20_249,
+        "GL": "US", "INNERTUBE_CONTEXT_GL": "US", "INNERTUBE_CLIENT_NAME": "WEB", "INNERTUBE_CLIENT_VERSION": "2.20250611.00.00", "STS": 20_249,
         "PLAYER_JS_URL": BASE_JS_PATH,
         "WEB_PLAYER_CONTEXT_CONFIGS": {"WEB_PLAYER_CONTEXT_CONFIG_ID_KEVLAR_WATCH": config},
     });
