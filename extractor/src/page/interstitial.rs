@@ -18,7 +18,7 @@ const CAPTCHA_SIGNS: [&str; 3] =
     ["action=\"/das_captcha", "action=\"/sorry/", "class=\"g-recaptcha\""];
 
 /// The throttling that a body without a player response amounts to, if it does.
-pub(super) fn throttled(body: &[u8]) -> Option<ExtractError> {
+fn throttled(body: &[u8]) -> Option<ExtractError> {
     let holds_any = |signs: &[&str]| signs.iter().any(|sign| locate::has(body, sign));
     let reason = if holds_any(&CONSENT_FORMS) {
         "consent"

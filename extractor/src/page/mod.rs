@@ -1,10 +1,9 @@
 //! The direct reader: from the body of a watch page, of `watch?pbj=1` or of a player answer to
 //! a [`Video`], or to the reason why there is none. Pure: no network, no clock.
 //!
-//! In reading order: [`locate`] finds the player response in all its forms; [`playability`] says
-//! what stands in the way; [`fields`] reads the metadata, with [`owner`], [`chapters`] and
-//! [`country`] for what stands elsewhere in the page; [`interstitial`] knows the pages that come
-//! instead.
+//! In reading order: `locate` finds the player response in all its forms; `playability` says
+//! what stands in the way; `fields` reads the metadata, with `owner`, `chapters` and `country`
+//! for what stands elsewhere in the page; `interstitial` knows the pages that come instead.
 
 mod chapters;
 mod country;
@@ -17,8 +16,8 @@ mod playability;
 #[cfg(test)]
 mod properties;
 
-use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
+use linkrelay_common::{ErrorClass, VideoId};
 use serde_json::Value;
 
 use crate::error::ExtractError;
@@ -54,10 +53,7 @@ pub fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     }
 }
 
-/// The throttling that a body amounts to, for strategies with a reader of their own.
-pub(crate) fn throttled(body: &[u8]) -> Option<ExtractError> {
-    if locate::player_responses(body).next().is_some() {
-        return None;
-    }
-    interstitial::throttled(body)
+/// The throttling that a body amounts to, for strategies whose own reader does not see it.
+pub(crate) fn throttled(body: &[u8], video_id: VideoId) -> Option<ExtractError> {
+    read(body, video_id).err().filter(|error| error.class() == ErrorClass::Throttled)
 }

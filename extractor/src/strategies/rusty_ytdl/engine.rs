@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
+use memchr::memmem;
 use rusty_ytdl::{RequestOptions, VideoOptions};
 use tokio::runtime::{Builder, Runtime};
 
@@ -70,7 +71,7 @@ impl Open {
     fn read(&self, video_id: VideoId, page: Bytes) -> Result<Video, ExtractError> {
         let video = rusty_ytdl::Video::new_with_options(video_id.as_str(), self.options.clone())
             .map_err(|error| convert::error(&error))?;
-        self.replay.load(page);
+        self.replay.load(with_safe_spaces(page));
         let called = self
             .runtime
             .block_on(async { tokio::time::timeout(STUCK_AFTER, video.get_basic_info()).await });
@@ -81,6 +82,24 @@ impl Open {
             Err(_) => Err(ExtractError::TimedOut(STUCK_AFTER)),
         }
     }
+}
+
+/// Writes no-break spaces as JSON escapes: the crate takes its JSON out of a script as HTML
+/// text, which turns them into `&nbsp;` in titles and descriptions.
+fn with_safe_spaces(page: Bytes) -> Bytes {
+    const SPACE: &[u8] = "\u{a0}".as_bytes();
+    if memmem::find(&page, SPACE).is_none() {
+        return page;
+    }
+    let mut safe = Vec::with_capacity(page.len() + page.len() / 16);
+    let mut from = 0;
+    for at in memmem::find_iter(&page, SPACE) {
+        safe.extend_from_slice(&page[from..at]);
+        safe.extend_from_slice(br"\u00a0");
+        from = at + SPACE.len();
+    }
+    safe.extend_from_slice(&page[from..]);
+    Bytes::from(safe)
 }
 
 #[cfg(test)]
@@ -118,6 +137,14 @@ mod tests {
             assert_eq!(video.title, "A title");
             assert_eq!(video.length_seconds, Some(61));
         }
+    }
+
+    #[test]
+    fn a_no_break_space_stays_one() {
+        let page = String::from_utf8(page("OK").to_vec()).unwrap();
+        let page = page.replace("A title", "A\u{a0}title\u{a0}");
+        let video = Engine::default().read(id(ID), page.into()).unwrap();
+        assert_eq!(video.title, "A\u{a0}title\u{a0}");
     }
 
     #[test]

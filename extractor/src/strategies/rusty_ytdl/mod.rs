@@ -63,7 +63,7 @@ impl Strategy for RustyYtdl {
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
         let body = self.client.watch_page(video_id).await?;
-        if let Some(throttled) = page::throttled(&body) {
+        if let Some(throttled) = page::throttled(&body, video_id) {
             return Err(throttled);
         }
         let reading = self.pool.run((video_id, Bytes::from(body)));

@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 const NAME: &str = "www.youtube.com";
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the server does not open.
 #[derive(Debug, thiserror::Error)]
@@ -90,10 +92,14 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>)
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            Ok((stream, _)) = listener.accept() => {
-                connections.spawn(connection(stream, tls.clone(), page.clone()));
-            }
-            Some(_ended) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, tls.clone(), page.clone()));
+                }
+                // Out of file descriptors, most likely: there may be one soon.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
 }

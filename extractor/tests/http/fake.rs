@@ -1,0 +1,209 @@
+//! Every strategy and the chain against every way in which the fake YouTube can fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::video::{Availability, Video};
+use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_testkit::pages::{self, GeneratedVideo};
+use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings, Route};
+
+use super::{ID, ask, settings};
+
+const WATCH_PAGE: &str = "watch_page";
+const RUSTY_YTDL: &str = "rusty_ytdl";
+const BOTH: &str = "watch_page,rusty_ytdl";
+
+async fn fake() -> FakeYouTube {
+    FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap()
+}
+
+fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
+    settings(strategies, fake.base_url(), fake.ca_cert_path()).build().unwrap()
+}
+
+/// An answer in a word: the availability of what was found, or the code of the error.
+fn word(answer: &Result<Extraction, ExtractError>) -> String {
+    match answer {
+        Ok(found) => match found.video.availability {
+            Some(it) => serde_json::to_value(it).unwrap().as_str().unwrap().to_owned(),
+            None => "found".to_owned(),
+        },
+        Err(ExtractError::Throttled { reason, .. }) => format!("throttled {reason}"),
+        Err(error) => error.code().to_owned(),
+    }
+}
+
+/// What each failure is to `watch_page`, to `rusty_ytdl`, and to both in a chain.
+fn expected(failure: Failure) -> [&'static str; 3] {
+    match failure {
+        Failure::NotFound | Failure::ServerError => ["bad_status"; 3],
+        // The crate cannot tell these two from an age gate and a bot check.
+        Failure::Private => ["private", "unreadable", "private"],
+        Failure::Deleted => ["unavailable"; 3],
+        // The crate gives no metadata of what is sold or has not begun.
+        Failure::MembersOnly => ["members_only", "unreadable", "members_only"],
+        Failure::PaymentRequired => ["payment_required", "unreadable", "payment_required"],
+        Failure::Upcoming => ["upcoming", "unreadable", "upcoming"],
+        // The crate finds these, but does not know whether they can be played.
+        Failure::AgeRestricted => ["age_restricted", "found", "age_restricted"],
+        Failure::GeoBlocked => ["geo_blocked", "found", "geo_blocked"],
+        Failure::Live => ["ok", "found", "ok"],
+        Failure::BotCheck => ["throttled bot_check"; 3],
+        Failure::Throttled { .. } => ["throttled status_429"; 3],
+        Failure::Hang => ["timed_out"; 3],
+        Failure::Reset | Failure::CutOffBody => ["connection"; 3],
+        Failure::ConsentRedirect => ["throttled consent"; 3],
+        Failure::SorryRedirect => ["throttled sorry"; 3],
+        Failure::WrongVideo | Failure::EmptyAnswer | Failure::Garbage => ["unreadable"; 3],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_failure_ends_in_its_class() {
+    let fake = fake().await;
+    for (i, strategies) in [WATCH_PAGE, RUSTY_YTDL, BOTH].into_iter().enumerate() {
+        let patient = extractor(strategies, &fake);
+        let mut hasty = settings(strategies, fake.base_url(), fake.ca_cert_path());
+        hasty.extractor_timeout = Duration::from_millis(300);
+        let hasty = hasty.build().unwrap();
+        for failure in Failure::ALL {
+            fake.set_failure(ID, Some(failure));
+            let asked = if failure == Failure::Hang { &hasty } else { &patient };
+            let answer = ask(asked, ID).await;
+            assert_eq!(word(&answer), expected(failure)[i], "{strategies}, {failure}: {answer:?}");
+        }
+    }
+    let hits = fake.hits();
+    assert_eq!((hits.route(Route::Consent), hits.route(Route::Sorry)), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_final_or_throttled_is_asked_once_and_the_rest_by_each_strategy() {
+    let fake = fake().await;
+    let chain = extractor(BOTH, &fake);
+    for (failure, asked) in [
+        (None, 1),
+        (Some(Failure::Deleted), 1),
+        (Some(Failure::BotCheck), 1),
+        (Some(Failure::Throttled { retry_after: None }), 1),
+        (Some(Failure::ConsentRedirect), 1),
+        (Some(Failure::ServerError), 2),
+        (Some(Failure::Garbage), 2),
+    ] {
+        fake.set_failure(ID, failure);
+        fake.reset_hits();
+        let _answer = ask(&chain, ID).await;
+        assert_eq!(fake.hits().total, asked, "{failure:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_is_handed_on() {
+    let fake = fake().await;
+    let wait = Duration::from_secs(7);
+    fake.set_failure(ID, Some(Failure::Throttled { retry_after: Some(wait) }));
+    for strategies in [WATCH_PAGE, RUSTY_YTDL, BOTH] {
+        let error = ask(&extractor(strategies, &fake), ID).await.unwrap_err();
+        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
+        assert_eq!(retry_after, Some(wait), "{strategies}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_strategies_find_what_the_page_says() {
+    let fake = fake().await;
+    let ids = (0..8).map(|i| pages::id_from_name(&format!("video {i}"))).collect::<Vec<_>>();
+    for strategies in [WATCH_PAGE, RUSTY_YTDL] {
+        let extractor = extractor(strategies, &fake);
+        for id in &ids {
+            let found = ask(&extractor, id).await.unwrap();
+            assert_eq!(found.video_id.as_str(), id);
+            assert_eq!(found.source, strategies);
+            compare(&found.video, &pages::expected(id), strategies == WATCH_PAGE);
+        }
+    }
+}
+
+/// `is_whole`: whether the strategy also knows what the crate does not.
+fn compare(found: &Video, made: &GeneratedVideo, is_whole: bool) {
+    assert_eq!(found.title, made.title);
+    assert_eq!(found.description.as_deref().unwrap_or_default(), made.description);
+    assert_eq!(found.author.name.as_ref(), Some(&made.author));
+    assert_eq!(found.author.channel_id.as_ref(), Some(&made.channel_id));
+    assert_eq!(found.author.url, Some(made.owner_profile_url()));
+    assert_eq!(found.length_seconds, Some(made.length_seconds));
+    assert_eq!(found.publish_date, Some(made.published_at));
+    assert_eq!(found.category.as_ref(), Some(&made.category));
+    assert_eq!(found.keywords.as_deref().unwrap_or_default(), made.keywords);
+    assert_eq!(found.family_safe, Some(true));
+    let chapters = found.chapters.iter().flatten().map(|it| (it.title.as_str(), it.start_seconds));
+    let made_chapters = made.chapters.iter().map(|it| (it.title.as_str(), it.start_seconds));
+    assert!(chapters.eq(made_chapters), "{:?}", found.chapters);
+    let urls = found.thumbnails.iter().flatten().map(|it| it.url.as_str()).collect::<Vec<_>>();
+    assert!(made.thumbnails.iter().all(|it| urls.contains(&it.url.as_str())), "{urls:?}");
+    if is_whole {
+        assert_eq!(found.availability, Some(Availability::Ok));
+        assert_eq!(found.view_count, Some(made.view_count));
+        assert_eq!(found.like_count, made.like_count);
+        assert_eq!(found.author.subscribers, Some(made.subscribers));
+        assert_eq!(found.author.verified, Some(made.channel_verified));
+        assert_eq!(found.is_live, Some(false));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_has_no_length() {
+    let fake = fake().await;
+    let extractor = extractor(WATCH_PAGE, &fake);
+    fake.set_failure(ID, Some(Failure::Live));
+    let live = ask(&extractor, ID).await.unwrap().video;
+    assert_eq!((live.is_live, live.length_seconds), (Some(true), None));
+    fake.set_failure(ID, Some(Failure::Upcoming));
+    let upcoming = ask(&extractor, ID).await.unwrap().video;
+    assert_eq!((upcoming.is_upcoming, upcoming.length_seconds), (Some(true), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_crate_costs_one_request_and_never_asks_for_the_player() {
+    let fake = fake().await;
+    let extractor = extractor(RUSTY_YTDL, &fake);
+    for i in 0..3 {
+        ask(&extractor, &pages::id_from_name(&format!("request {i}"))).await.unwrap();
+    }
+    let hits = fake.hits();
+    assert_eq!((hits.total, hits.route(Route::Watch)), (3, 3), "{hits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_pages_at_once_all_find_their_way_through_one_thread() {
+    let fake = fake().await;
+    let extractor = extractor(RUSTY_YTDL, &fake);
+    let asks = (0..12).map(|i| {
+        let extractor = extractor.clone();
+        tokio::spawn(async move {
+            let id = pages::id_from_name(&format!("at once {i}"));
+            let found = ask(&extractor, &id).await.unwrap();
+            assert_eq!(found.video.title, pages::expected(&id).title);
+        })
+    });
+    for asked in asks.collect::<Vec<_>>() {
+        asked.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_an_unknown_certificate_is_not_believed() {
+    let (fake, other) = (fake().await, fake().await);
+    let extractor = settings(WATCH_PAGE, fake.base_url(), other.ca_cert_path()).build().unwrap();
+    assert_eq!(word(&ask(&extractor, ID).await), "connection");
+    assert_eq!(fake.hits().total, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_a_broken_connection() {
+    let fake = fake().await;
+    let extractor = extractor(BOTH, &fake);
+    fake.stop().await;
+    assert_eq!(word(&ask(&extractor, ID).await), "connection");
+}

@@ -1,0 +1,29 @@
+//! The extractor over HTTPS. One binary:
+//! - `fake` asks the fake YouTube, in every way that it can fail;
+//! - `wire` asks a server of a few lines that answers what the fake never would.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod fake;
+mod wire;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use linkrelay_common::VideoId;
+use linkrelay_extractor::{Extract, ExtractError, Extraction, ExtractorSettings};
+
+const ID: &str = "5fR9AHlSDtc";
+
+/// The settings for a server in place of YouTube.
+fn settings(strategies: &str, base_url: String, ca_cert: &Path) -> ExtractorSettings {
+    ExtractorSettings {
+        extractors: strategies.to_owned(),
+        youtube_base_url: Some(base_url),
+        youtube_ca_cert: Some(ca_cert.to_owned()),
+        ..ExtractorSettings::default()
+    }
+}
+
+async fn ask(extractor: &Arc<dyn Extract>, id: &str) -> Result<Extraction, ExtractError> {
+    extractor.extract(VideoId::parse(id).unwrap(), false).await
+}

@@ -1,0 +1,165 @@
+//! Answers that the fake YouTube never gives: redirects that lead away or in circles, bodies
+//! without an end, dates.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use linkrelay_extractor::{Extract, ExtractError};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+use super::{ID, ask, settings};
+
+/// Reads a request's first line, answers with the bytes of a function, and hangs up.
+struct Wire {
+    port: u16,
+    requests: Arc<AtomicUsize>,
+    ca_cert: PathBuf,
+    _folder: TempDir,
+    _server: JoinSet<()>,
+}
+
+type Respond = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
+impl Wire {
+    async fn start(respond: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ca_cert = folder.path().join("ca.pem");
+        std::fs::write(&ca_cert, own.cert.pem()).unwrap();
+        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key.into())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, Arc::new(tls), Arc::new(respond), requests.clone()));
+        Self { port, requests, ca_cert, _folder: folder, _server: server }
+    }
+
+    fn extractor(&self) -> Arc<dyn Extract> {
+        let base_url = format!("https://127.0.0.1:{}", self.port);
+        settings("watch_page", base_url, &self.ca_cert).build().unwrap()
+    }
+
+    fn requests_count(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    respond: Respond,
+    requests: Arc<AtomicUsize>,
+) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        requests.fetch_add(1, Ordering::SeqCst);
+        connections.spawn(connection(stream, TlsAcceptor::from(tls.clone()), respond.clone()));
+    }
+}
+
+async fn connection(stream: TcpStream, tls: TlsAcceptor, respond: Respond) {
+    let Ok(mut stream) = tls.accept(stream).await else { return };
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = stream.read_u8().await else { return };
+        request.push(byte);
+    }
+    let request = String::from_utf8_lossy(&request).into_owned();
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    // A client that has had enough hangs up in the middle of an answer.
+    if stream.write_all(&respond(path)).await.is_ok() {
+        let _closed = stream.shutdown().await;
+    }
+}
+
+fn answer(head: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "var ytInitialPlayerResponse = {{\"playabilityStatus\":{{\"status\":\"OK\"}},\
+         \"videoDetails\":{{\"videoId\":\"{ID}\",\"title\":\"A title\"}}}};"
+    )
+});
+
+#[tokio::test]
+async fn a_redirect_within_the_same_server_is_followed() {
+    let wire = Wire::start(|path| {
+        if path.starts_with("/elsewhere") {
+            answer("200 OK", &PAGE)
+        } else {
+            answer("302 Found\r\nLocation: /elsewhere?a=1", "")
+        }
+    })
+    .await;
+    assert_eq!(ask(&wire.extractor(), ID).await.unwrap().video.title, "A title");
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_server_is_not_followed() {
+    let other = Wire::start(|_| answer("200 OK", &PAGE)).await;
+    let location = format!("302 Found\r\nLocation: https://127.0.0.1:{}/", other.port);
+    let wire = Wire::start(move |_| answer(&location, "")).await;
+    let error = ask(&wire.extractor(), ID).await.unwrap_err();
+    assert!(matches!(error, ExtractError::Status(302)), "{error}");
+    assert_eq!((wire.requests_count(), other.requests_count()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_circle_of_redirects_is_left_after_a_few() {
+    let wire = Wire::start(|_| answer("302 Found\r\nLocation: /again", "")).await;
+    let error = ask(&wire.extractor(), ID).await.unwrap_err();
+    assert!(matches!(error, ExtractError::Status(302)), "{error}");
+    assert_eq!(wire.requests_count(), 4, "the page and three redirects");
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_given_up() {
+    let wire = Wire::start(|_| answer("200 OK", &(" ".repeat(9_000_000) + &PAGE))).await;
+    let error = ask(&wire.extractor(), ID).await.unwrap_err();
+    assert!(error.to_string().contains("larger than 8388608 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_date_to_come_back_at_is_understood() {
+    let wire =
+        Wire::start(|_| answer("429 Too Many\r\nRetry-After: Sat, 06 Nov 2094 08:00:00 GMT", ""))
+            .await;
+    let error = ask(&wire.extractor(), ID).await.unwrap_err();
+    let ExtractError::Throttled { retry_after: Some(wait), .. } = error else { panic!("{error}") };
+    assert_eq!(wait.as_secs(), 3_600);
+}
+
+#[tokio::test]
+async fn an_error_s_text_names_its_cause_and_not_the_url() {
+    let wire = Wire::start(|_| b"this is not HTTP\r\n\r\n".to_vec()).await;
+    let error = ask(&wire.extractor(), ID).await.unwrap_err();
+    let ExtractError::Connection(text) = error else { panic!("{error}") };
+    assert!(text.contains(": ") && !text.contains("/watch"), "{text}");
+}
+
+#[tokio::test]
+async fn a_consent_page_without_a_redirect_is_throttling_too() {
+    let body = r#"<form action="https://consent.youtube.com/s" method="POST">"#;
+    let wire = Wire::start(move |_| answer("200 OK", body)).await;
+    let error = ask(&wire.extractor(), ID).await.unwrap_err();
+    assert!(matches!(error, ExtractError::Throttled { reason: "consent", .. }), "{error}");
+}
