@@ -153,6 +153,21 @@ fn compare(found: &Video, made: &GeneratedVideo, is_whole: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_real_size_comes_over_http2_as_well() {
+    let settings =
+        FakeYouTubeSettings { http2: true, page_bytes: 1 << 20, ..FakeYouTubeSettings::default() };
+    let fake = FakeYouTube::start(settings).await.unwrap();
+    for strategies in [WATCH_PAGE, RUSTY_YTDL] {
+        let extractor = extractor(strategies, &fake);
+        fake.set_failure(ID, Some(Failure::Reset));
+        assert_eq!(word(&ask(&extractor, ID).await), "connection", "{strategies}");
+        fake.set_failure(ID, None);
+        let found = ask(&extractor, ID).await.unwrap();
+        compare(&found.video, &pages::expected(ID), strategies == WATCH_PAGE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broadcast_has_no_length() {
     let fake = fake().await;
     let extractor = extractor(WATCH_PAGE, &fake);
