@@ -1,3 +1,23 @@
-//! The linkrelay command.
+//! The linkrelay command: the whole pipeline in one process, and the tools around it.
 
-fn main() {}
+mod api;
+mod cli;
+mod embedded;
+mod exit;
+mod extract;
+mod journal;
+mod links;
+mod progress;
+mod status;
+mod submit;
+mod topics;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit::code(cli::run(cli::Cli::parse()).await)
+}

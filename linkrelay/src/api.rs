@@ -1,0 +1,169 @@
+//! The HTTP API of a running linkrelay, as its command line sees it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use reqwest::{RequestBuilder, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+/// Longer than the server's own deadline, so that it is the server that answers.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a submission is tried while the server says "not now".
+const MAX_ATTEMPTS: u32 = 10;
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Which server.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// The address of linkrelay's HTTP API
+    #[arg(
+        long,
+        env = "LINKRELAY_URL",
+        default_value = "http://127.0.0.1:3000",
+        value_name = "URL"
+    )]
+    server: String,
+}
+
+/// A client of one server.
+pub(crate) struct Api {
+    server: String,
+    http: reqwest::Client,
+}
+
+/// The answer to a submission of which at least one link was looked at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Submitted {
+    /// Missing if no link was accepted.
+    pub(crate) id: Option<String>,
+    #[serde(default)]
+    pub(crate) accepted: u64,
+    #[serde(default)]
+    pub(crate) results: Vec<LinkResult>,
+    /// Of a refusal as a whole.
+    pub(crate) detail: Option<String>,
+}
+
+/// What became of one link at the door.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LinkResult {
+    pub(crate) link: String,
+    pub(crate) error: Option<LinkFailure>,
+}
+
+/// Why a link came to nothing.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct LinkFailure {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// The state of a request.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct RequestStatus {
+    pub(crate) id: String,
+    pub(crate) total: u64,
+    pub(crate) stored: u64,
+    pub(crate) failed: u64,
+    pub(crate) pending: u64,
+    pub(crate) links: Vec<LinkState>,
+}
+
+/// The state of one link.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct LinkState {
+    pub(crate) index: u32,
+    pub(crate) link: Option<String>,
+    pub(crate) video_id: Option<String>,
+    pub(crate) status: String,
+    pub(crate) title: Option<String>,
+    pub(crate) error: Option<LinkFailure>,
+}
+
+impl ServerArguments {
+    pub(crate) fn connect(self) -> anyhow::Result<Api> {
+        let http = reqwest::Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .build()
+            .context("no HTTP client")?;
+        Ok(Api { server: self.server.trim_end_matches('/').to_owned(), http })
+    }
+}
+
+impl Api {
+    /// Submits links; `key` makes a repetition harmless, so "not now" and a broken connection
+    /// are tried again.
+    pub(crate) async fn submit(&self, links: &[String], key: &str) -> anyhow::Result<Submitted> {
+        let request = || {
+            let url = format!("{}/links/send-message-kafka", self.server);
+            self.http
+                .post(url)
+                .header("Idempotency-Key", key)
+                .json(&serde_json::json!({ "links": links }))
+        };
+        let mut attempts = 1;
+        loop {
+            let (retry_after, problem) = match self.send(request()).await {
+                Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                    let retry_after = retry_after(&response);
+                    let refused: Submitted = read(response).await?;
+                    (
+                        retry_after,
+                        refused.detail.unwrap_or_else(|| "the server is not available".to_owned()),
+                    )
+                }
+                Ok(response) => return read(response).await,
+                Err(error) if attempts == MAX_ATTEMPTS => return Err(error),
+                Err(error) => (DEFAULT_RETRY_AFTER, format!("{error:#}")),
+            };
+            anyhow::ensure!(
+                attempts < MAX_ATTEMPTS,
+                "given up after {attempts} attempts: {problem}"
+            );
+            eprintln!("{problem}; trying again in {} s", retry_after.as_secs());
+            tokio::time::sleep(retry_after).await;
+            attempts += 1;
+        }
+    }
+
+    /// The state of a request, with up to `limit` of its links from index `from` on.
+    pub(crate) async fn status(
+        &self,
+        id: &str,
+        from: u64,
+        limit: u64,
+    ) -> anyhow::Result<RequestStatus> {
+        let url = format!("{}/links/{id}", self.server);
+        let response =
+            self.send(self.http.get(url).query(&[("from", from), ("limit", limit)])).await?;
+        if response.status().is_success() {
+            return read(response).await;
+        }
+        let refused: Submitted = read(response).await?;
+        anyhow::bail!(refused.detail.unwrap_or_else(|| "the server refuses".to_owned()))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
+        request.send().await.with_context(|| format!("no answer from {}", self.server))
+    }
+}
+
+async fn read<T: serde::de::DeserializeOwned>(response: reqwest::Response) -> anyhow::Result<T> {
+    let status = response.status();
+    response
+        .json()
+        .await
+        .with_context(|| format!("an answer with status {status} that is not linkrelay's"))
+}
+
+fn retry_after(response: &reqwest::Response) -> Duration {
+    let seconds = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    seconds
+        .map_or(DEFAULT_RETRY_AFTER, Duration::from_secs)
+        .clamp(Duration::from_secs(1), MAX_RETRY_AFTER)
+}

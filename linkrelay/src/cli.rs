@@ -1,0 +1,58 @@
+//! What can be said on the command line; each command has a file of its own.
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use linkrelay_common::telemetry::LogSettings;
+
+use crate::exit::Outcome;
+use crate::{extract, status, submit, topics, up};
+
+/// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
+#[derive(Debug, Parser)]
+#[command(name = "linkrelay", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    log: LogSettings,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process: the HTTP API, and consumers
+    #[command(name = "up")]
+    Up(Box<up::UpSettings>),
+    /// Submit links to a running linkrelay
+    Submit(submit::SubmitArguments),
+    /// Show what became of a request
+    Status(status::StatusArguments),
+    /// Find the metadata of links here and now, without Kafka or a store; prints a JSON object a line
+    Extract(extract::ExtractArguments),
+    /// Make or describe the topics
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
+}
+
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    cli.log.start().context("logging cannot start")?;
+    match cli.command {
+        Command::Up(settings) => up::run(*settings, cli.log).await,
+        Command::Submit(arguments) => submit::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments).await,
+        Command::Extract(arguments) => extract::run(arguments).await,
+        Command::Topics(command) => topics::run(command).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

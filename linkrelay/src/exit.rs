@@ -1,0 +1,78 @@
+//! How the process ends: 0 done, 1 failed, 2 a wrong setting or usage. The only place that
+//! prints an error.
+
+use std::io;
+use std::process::ExitCode;
+
+use linkrelay_common::SettingsError;
+use linkrelay_consumer::ConsumerError;
+use linkrelay_producer::StartError;
+
+/// How a command ended that did not end in an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything it was asked for.
+    Done,
+    /// It did its work, and some of the links failed; it has said which.
+    SomeFailed,
+}
+
+pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
+    match ended {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        // Whoever read our output has seen enough (`linkrelay status … | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("linkrelay: {}", one_line(&error));
+            ExitCode::from(if is_wrong_setting(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+/// The error and its causes; a cause that the line before it quotes is not said again.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.into_iter().any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn is_wrong_setting(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<SettingsError>()
+            || matches!(cause.downcast_ref(), Some(ConsumerError::Settings(_)))
+            || matches!(cause.downcast_ref(), Some(StartError::Settings(_)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_is_told_from_a_failure() {
+        let setting = || SettingsError::new("KAFKA_BROKERS", "is wrong");
+        assert!(is_wrong_setting(&anyhow::Error::from(ConsumerError::Settings(setting()))));
+        assert!(is_wrong_setting(&Err::<(), _>(setting()).context("starting").unwrap_err()));
+        assert!(!is_wrong_setting(&anyhow::anyhow!("something else")));
+    }
+
+    #[test]
+    fn an_error_is_one_line_without_repetition() {
+        let error = Err::<(), _>(ConsumerError::Settings(SettingsError::new("A", "b")))
+            .context("c")
+            .unwrap_err();
+        assert_eq!(one_line(&error), "c: A: b");
+    }
+}

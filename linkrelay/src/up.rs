@@ -1,0 +1,181 @@
+//! `linkrelay up`: every role in one process.
+//!
+//! It holds no logic of its own: it maps its few options on to the normal settings of each role,
+//! starts the roles, and ends them in order (the producer first, so that the consumers can still
+//! take what it accepted).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
+use linkrelay_common::shutdown;
+use linkrelay_common::telemetry::LogSettings;
+use linkrelay_consumer::{Consumer, ConsumerParts, PipelineSettings};
+use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_producer::journal::Journal;
+use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
+use linkrelay_store::LinkStore;
+use linkrelay_store::settings::StoreSettings;
+use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::embedded::EmbeddedBroker;
+use crate::exit::Outcome;
+use crate::journal::{JournaledStore, SqliteJournal};
+
+/// Everything of every role.
+#[derive(Debug, Args)]
+pub(crate) struct UpSettings {
+    /// Answer from a built-in fake YouTube, so that all can be tried with no network
+    #[arg(long)]
+    demo: bool,
+
+    /// How many consumers to run
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    consumers: u16,
+
+    /// The address of the consumers' health checks
+    #[arg(long, env = "EXTRACTOR_ADDR", default_value = "127.0.0.1:5000")]
+    extractor_addr: SocketAddr,
+
+    #[command(flatten)]
+    api: ApiSettings,
+
+    #[command(flatten)]
+    kafka: KafkaSettings,
+
+    #[command(flatten)]
+    group: GroupSettings,
+
+    #[command(flatten)]
+    extractor: ExtractorSettings,
+
+    #[command(flatten)]
+    store: StoreSettings,
+
+    #[command(flatten)]
+    pipeline: PipelineSettings,
+}
+
+/// What the roles stand on; it outlives them.
+struct Ground {
+    kafka: KafkaSettings,
+    store: Arc<dyn LinkStore>,
+    journal: Option<Arc<dyn Journal>>,
+    extractor: ExtractorSettings,
+    broker: Option<EmbeddedBroker>,
+    fake: Option<FakeYouTube>,
+}
+
+pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
+    let stop = shutdown::on_signal().context("signals cannot be heard")?;
+    let ground = prepare(&settings).await?;
+    let producer_settings = ProducerSettings {
+        api: settings.api.clone(),
+        kafka: ground.kafka.clone(),
+        drain_timeout: settings.pipeline.drain_timeout.max(settings.api.request_timeout),
+        log,
+    };
+    let producer =
+        Producer::build(producer_settings, Arc::clone(&ground.store), ground.journal.clone())
+            .await?;
+    let extractor = ground.extractor.build()?;
+    let mut consumers = Vec::new();
+    for number in 0..settings.consumers {
+        let parts = ConsumerParts {
+            kafka: ground.kafka.clone(),
+            group: settings.group.clone(),
+            pipeline: settings.pipeline.clone(),
+            // One address for one process: its consumers share one fate.
+            http_addr: (number == 0).then_some(settings.extractor_addr),
+            extractor: Arc::clone(&extractor),
+            store: Arc::clone(&ground.store),
+        };
+        consumers.push(Consumer::from_parts(parts).await?);
+    }
+    announce(&producer, &ground, settings.consumers);
+    let ended = run_roles(producer, consumers, stop).await;
+    if let Some(fake) = ground.fake {
+        fake.stop().await;
+    }
+    drop(ground.broker);
+    ended.map(|()| Outcome::Done)
+}
+
+async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
+    let broker = match settings.kafka.kafka_brokers {
+        Some(_) => None,
+        None => Some(EmbeddedBroker::start(&settings.kafka)?),
+    };
+    let kafka = match &broker {
+        Some(broker) => broker.settings(settings.kafka.clone())?,
+        None => settings.kafka.clone(),
+    };
+    let (store, journal) = open_store(&settings.store, broker.is_some())?;
+    let mut extractor = settings.extractor.clone();
+    let fake = if settings.demo {
+        Some(FakeYouTube::start(FakeYouTubeSettings::default()).await?)
+    } else {
+        None
+    };
+    if let Some(fake) = &fake {
+        extractor.youtube_base_url = Some(fake.base_url());
+        extractor.youtube_ca_cert = Some(PathBuf::from(fake.ca_cert_path()));
+    }
+    Ok(Ground { kafka, store, journal, extractor, broker, fake })
+}
+
+/// A broker that forgets needs a journal, which is in the SQLite file whatever keeps the documents.
+fn open_store(
+    settings: &StoreSettings,
+    is_embedded: bool,
+) -> anyhow::Result<(Arc<dyn LinkStore>, Option<Arc<dyn Journal>>)> {
+    if !is_embedded {
+        return Ok((settings.open()?, None));
+    }
+    let file = settings.open_sqlite()?;
+    let journal = Arc::new(SqliteJournal::new(Arc::clone(&file)));
+    let documents: Arc<dyn LinkStore> = if settings.is_mongo() { settings.open()? } else { file };
+    let store = JournaledStore { documents, journal: Arc::clone(&journal) };
+    Ok((Arc::new(store), Some(journal)))
+}
+
+fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
+    let broker = if ground.broker.is_some() { "embedded" } else { ground.kafka.brokers() };
+    let youtube = if ground.fake.is_some() { "fake (--demo)" } else { "real" };
+    tracing::info!(consumers, broker, youtube, "linkrelay is up on http://{}", producer.addr());
+}
+
+/// Runs until stopped, or until one role ends by itself, which ends all.
+async fn run_roles(
+    producer: Producer,
+    consumers: Vec<Consumer>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let consumers_stop = CancellationToken::new();
+    let mut roles = JoinSet::new();
+    for consumer in consumers {
+        let ended = consumer.run_until_stopped(consumers_stop.clone());
+        roles.spawn(async { ended.await.context("a consumer ended") });
+    }
+    let (consumers_told, all_told) = (consumers_stop.clone(), stop.clone());
+    roles.spawn(async move {
+        let ended = producer.run_until_stopped(all_told).await.context("the producer ended");
+        // Only now: what it accepted to the last is in the broker, and may still be taken.
+        consumers_told.cancel();
+        ended
+    });
+    let mut first_error = Ok(());
+    while let Some(ended) = roles.join_next().await {
+        let ended = ended.context("a role panicked").and_then(|ended| ended);
+        if ended.is_err() {
+            stop.cancel();
+            first_error = first_error.and(ended);
+        }
+    }
+    first_error
+}

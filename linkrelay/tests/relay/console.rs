@@ -1,0 +1,48 @@
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use linkrelay_testkit::youtube::FakeYouTubeSettings;
+
+use crate::site::{Site, link};
+
+/// Types lines into the real kafka-console-producer.
+fn type_in(site: &Site, lines: &[u8]) {
+    let mut console = Command::new(site.broker.home().join("bin/kafka-console-producer.sh"))
+        .args(["--bootstrap-server", &site.broker.bootstrap_servers(), "--topic", &site.topic])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    console.stdin.take().unwrap().write_all(lines).unwrap();
+    assert!(console.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_typed_by_hand_become_documents_and_rubbish_a_dead_letter() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let consumer = site.consumer(&[]);
+    let lines = format!(
+        "{{\"links\":\"{}\"}}\n{{\"links\":[\"{}\",\"{}\"]}}\n{}\nthis is rubbish\n{}\n",
+        link(0),
+        link(1),
+        link(2),
+        link(3),
+        link(4)
+    );
+    tokio::task::block_in_place(|| type_in(&site, lines.as_bytes()));
+    consumer.until_ready().await;
+    site.until_lag_is_zero().await;
+    let documents = site.documents().await;
+    let links: BTreeSet<String> =
+        documents.iter().map(|document| document.get_str("link").unwrap().to_owned()).collect();
+    assert_eq!(links, (0..5).map(link).collect());
+    assert_eq!(documents.len(), 5);
+    let dead_letters = site.dead_letters().await;
+    assert_eq!(dead_letters.len(), 1);
+    assert_eq!(dead_letters[0].value.as_deref(), Some(b"this is rubbish".as_slice()));
+    assert_eq!(dead_letters[0].header("linkrelay-error-class"), Some("malformed"));
+    assert!(dead_letters[0].header("linkrelay-error").is_some());
+    assert!(dead_letters[0].header("linkrelay-origin").unwrap().starts_with(&site.topic));
+    consumer.stop().await;
+}

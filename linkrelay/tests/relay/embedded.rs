@@ -1,0 +1,82 @@
+use std::path::Path;
+use std::time::Duration;
+
+use linkrelay_testkit::tools::free_port;
+use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
+use serde_json::json;
+
+use crate::site::{Role, link};
+
+fn up(data: &Path, arguments: &[&str], more: &[(&'static str, String)]) -> Role {
+    let extractor_addr = format!("127.0.0.1:{}", free_port().unwrap());
+    let env = [("DATA_DIR", data.display().to_string()), ("EXTRACTOR_ADDR", extractor_addr)];
+    Role::spawn(
+        "linkrelay",
+        &[&["up"], arguments].concat(),
+        "HTTP_ADDR",
+        env.into_iter().chain(more.to_vec()),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_command_serves_the_whole_pipeline() {
+    let data = tempfile::tempdir().unwrap();
+    let relay = up(data.path(), &["--demo", "--consumers", "2"], &[]);
+    relay.until_ready().await;
+    let id = relay.post_good(&json!("https://www.youtube.com/watch?v=5fR9AHlSDtc")).await;
+    let status = relay.until_nothing_is_pending(&id).await;
+    assert_eq!(status["stored"], 1);
+    assert_eq!(status["links"][0]["video_id"], "5fR9AHlSDtc");
+    assert!(status["links"][0]["title"].is_string(), "{status}");
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_loses_nothing_that_was_answered_201() {
+    let data = tempfile::tempdir().unwrap();
+    let latency = Duration::from_millis(200);
+    let fake =
+        FakeYouTube::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() })
+            .await
+            .unwrap();
+    let youtube = [
+        ("YOUTUBE_BASE_URL", fake.base_url()),
+        ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
+    ];
+    let mut relay = up(data.path(), &[], &youtube);
+    relay.until_ready().await;
+    let mut ids = Vec::new();
+    for request in 0..20 {
+        let links: Vec<String> = (request * 100..(request + 1) * 100).map(link).collect();
+        ids.push(relay.post_good(&json!(links)).await);
+    }
+    wait_for("extraction to be under way", LONG, SHORT, async || {
+        let hits = fake.hits().total;
+        if hits > 50 { Ok(()) } else { Err(format!("{hits} hits")) }
+    })
+    .await
+    .unwrap();
+    relay.process.kill().unwrap();
+    drop(relay);
+
+    let relay = up(data.path(), &[], &youtube);
+    let mut stored = 0;
+    for id in &ids {
+        stored += relay_status(&relay, id).await;
+    }
+    assert_eq!(stored, 2_000);
+    assert_eq!(documents_count(data.path()), 2_000);
+    relay.stop().await;
+}
+
+async fn relay_status(relay: &Role, id: &str) -> u64 {
+    relay.until_ready().await;
+    relay.until_nothing_is_pending(id).await["stored"].as_u64().unwrap()
+}
+
+/// The ids are the table's key, so a double would show as another id.
+fn documents_count(data: &Path) -> i64 {
+    let file = rusqlite::Connection::open(data.join("linkrelay.sqlite")).unwrap();
+    file.query_row("SELECT count(*) FROM documents", [], |row| row.get(0)).unwrap()
+}

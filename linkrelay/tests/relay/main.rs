@@ -1,0 +1,21 @@
+//! linkrelay's own processes, together, on real servers: a Kafka broker, a MongoDB-wire server
+//! and the fake YouTube.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+/// The servers and processes of one test.
+mod site;
+
+/// Links typed by hand.
+mod console;
+/// Captured pages through the whole pipeline.
+mod corpus;
+/// Everything in one process.
+mod embedded;
+/// Kills, missing topics, servers that are away.
+mod faults;
+/// The load that linkrelay is chosen for.
+mod main_job;
+/// Wrong settings end at start.
+mod settings;
+/// The commands around the pipeline.
+mod tools;
