@@ -1,10 +1,12 @@
 //! A real broker: what is asked of it, and what it survives.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+use std::time::Instant;
+
 use anyhow::Result;
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::tools::fresh_name;
-use linkrelay_testkit::wait::LONG;
+use linkrelay_testkit::wait::{LONG, SHORT};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Header, Message as _, OwnedHeaders};
@@ -34,7 +36,14 @@ async fn consume_one(mut config: ClientConfig, topic: &str) -> Result<String> {
     let consumed = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer = config.create()?;
         consumer.subscribe(&[&topic])?;
-        let message = consumer.poll(LONG).ok_or_else(|| anyhow::anyhow!("no record"))??;
+        let deadline = Instant::now() + LONG;
+        // A poll comes back without a record when it has served a rebalance.
+        let message = loop {
+            match consumer.poll(SHORT) {
+                Some(message) => break message?,
+                None => anyhow::ensure!(Instant::now() < deadline, "no record"),
+            }
+        };
         consumer.commit_message(&message, CommitMode::Sync)?;
         Ok(String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned())
     });

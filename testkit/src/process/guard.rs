@@ -17,7 +17,7 @@ const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 read -r group || exit 0
 if read -r _; then exit 0; fi
-kill -9 -- "-$group"
+kill -s KILL -- "-$group"
 [ "$#" -eq 0 ] || rm -rf -- "$@" || { sleep 1; rm -rf -- "$@"; }
 "#;
 
