@@ -4,6 +4,10 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video};
 use serde::{Deserialize, Serialize};
 
+/// The largest document that a store takes, in bytes of its stored form: BSON's own limit, which
+/// SQLite keeps, too, so that a link's fate does not depend on the store.
+pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
 /// The document. Its JSON form has RFC 3339 times; MongoDB gets BSON dates instead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkDocument {

@@ -4,7 +4,7 @@ use linkrelay_common::ErrorClass;
 
 /// An error of a store as a whole; the refusal of single documents is
 /// [`WriteOutcome::Refused`](crate::WriteOutcome).
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be reached, or did not answer in time.
     #[error("the store cannot be reached: {0}")]

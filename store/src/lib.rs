@@ -1,21 +1,31 @@
 //! Where linkrelay keeps its documents: MongoDB, or a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is kept; [`LinkStore`] is what a store can do;
-//! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one; [`contract`] are the
-//! tests that both must pass.
+//! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one and [`supervise`]
+//! watches it; the feature `contract` has the tests that both must pass.
 //!
 //! It must not know: Kafka, HTTP, or how metadata is found.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod document;
 pub mod error;
+pub mod mongo;
+pub mod settings;
+pub mod sqlite;
+pub mod supervise;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId};
 
-pub use document::{LinkDocument, LinkError, LinkState, RecordPlace};
+pub use document::{LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES, RecordPlace};
 pub use error::StoreError;
+pub use mongo::MongoStore;
+pub use settings::StoreSettings;
+pub use sqlite::SqliteStore;
+pub use supervise::supervise;
 
 /// What became of one document of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +88,8 @@ pub trait LinkStore: Debug + Send + Sync {
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError>;
 
-    /// The whole documents of these ids; those that are not there are left out.
+    /// The whole documents of these ids, in no certain order; those that are not there are left
+    /// out, and one asked for twice comes once.
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError>;
 
     /// How many links of a request are done.

@@ -1,0 +1,49 @@
+//! What every store must do, as tests: each takes an empty store whose schema was made, and
+//! panics where the store breaks [`LinkStore`](crate::LinkStore)'s word.
+//!
+//! [`contract_tests!`](crate::contract_tests) makes a test of each:
+//!
+//! ```ignore
+//! linkrelay_store::contract_tests!(open);
+//! ```
+//!
+//! where `async fn open()` gives a value whose `store()` is a `&dyn LinkStore`.
+
+mod read;
+pub mod sample;
+mod write;
+
+pub use read::*;
+pub use write::*;
+
+/// Makes a `#[tokio::test]` of every function of [`contract`](crate::contract).
+#[macro_export]
+macro_rules! contract_tests {
+    ($open:path) => {
+        $crate::contract_tests! { @each $open:
+            every_field_comes_back
+            a_document_of_nulls_comes_back
+            what_is_there_is_not_doubled
+            only_a_failed_document_is_replaced
+            duplicates_within_a_batch_are_one_document
+            a_refused_document_hits_only_itself
+            an_empty_batch_is_written
+            writers_at_once_insert_each_id_once
+            what_is_not_there_is_left_out
+            many_ids_are_found_at_once
+            counts_are_of_one_request
+            links_come_page_by_page
+            a_link_s_status_shows_title_and_error
+            the_schema_can_be_made_again
+        }
+    };
+    (@each $open:path: $($case:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let opened = $open().await;
+                $crate::contract::$case(opened.store()).await.expect(stringify!($case));
+            }
+        )+
+    };
+}

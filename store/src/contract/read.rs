@@ -1,0 +1,96 @@
+//! What a store must answer.
+
+use linkrelay_common::{DocumentId, RequestId};
+
+use super::sample;
+use crate::{LinkDocument, LinkState, LinkStore, RequestCounts, StoreError};
+
+/// Asking for what is not there, or for nothing, is no error.
+pub async fn what_is_not_there_is_left_out(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(3);
+    let there = sample::stored(request_id, 1);
+    store.write_batch(std::slice::from_ref(&there)).await?;
+    let asked: Vec<_> = [0, 1, 1, 2].map(|index| DocumentId::of_request(request_id, index)).into();
+    assert_eq!(store.find(&asked).await?, [there]);
+    assert_eq!(store.find(&[]).await?, []);
+    let other = RequestId::new(3);
+    assert_eq!(store.request_counts(other).await?, RequestCounts::default());
+    assert_eq!(store.request_links(other, 0, 10).await?, []);
+    Ok(())
+}
+
+/// More than fit into one query or one answer of a server.
+pub async fn many_ids_are_found_at_once(store: &dyn LinkStore) -> Result<(), StoreError> {
+    const LINKS: u32 = 1_100;
+    let request_id = RequestId::new(LINKS);
+    let documents: Vec<_> = (0..LINKS).map(|index| sample::failed(request_id, index)).collect();
+    store.write_batch(&documents).await?;
+    let ids: Vec<_> = documents.iter().rev().map(|document| document.id.clone()).collect();
+    let mut found = store.find(&ids).await?;
+    found.sort_by_key(|document| document.index);
+    assert!(found == documents, "found {} of {LINKS}", found.len());
+    assert_eq!(store.request_links(request_id, 0, LINKS).await?.len(), documents.len());
+    Ok(())
+}
+
+/// Neither another request's nor those without a request count.
+pub async fn counts_are_of_one_request(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let (one, other) = (RequestId::new(5), RequestId::new(5));
+    store.write_batch(&mixed(one)).await?;
+    store.write_batch(&[sample::stored(other, 0), sample::of_nulls(1)]).await?;
+    assert_eq!(store.request_counts(one).await?, RequestCounts { stored: 2, failed: 1 });
+    assert_eq!(store.request_counts(other).await?, RequestCounts { stored: 1, failed: 0 });
+    Ok(())
+}
+
+/// A page is a range of indexes; what is not done yet leaves a gap.
+pub async fn links_come_page_by_page(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(5);
+    let mut documents = mixed(request_id);
+    documents.reverse();
+    store.write_batch(&documents).await?;
+    for (from_index, limit, expected) in [
+        (0, 5, vec![0, 2, 4]),
+        (0, 2, vec![0]),
+        (1, 3, vec![2]),
+        (2, 1, vec![2]),
+        (3, 0, vec![]),
+        (5, 5, vec![]),
+        (1, u32::MAX, vec![2, 4]),
+        (u32::MAX, u32::MAX, vec![]),
+    ] {
+        let links = store.request_links(request_id, from_index, limit).await?;
+        let indexes: Vec<_> = links.iter().map(|link| link.index).collect();
+        assert_eq!(indexes, expected, "{limit} from {from_index}");
+    }
+    Ok(())
+}
+
+/// Who submitted a link sees what it is, or why it is not.
+pub async fn a_link_s_status_shows_title_and_error(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
+    let request_id = RequestId::new(2);
+    let documents = [sample::stored(request_id, 0), sample::failed(request_id, 1)];
+    store.write_batch(&documents).await?;
+    let links = store.request_links(request_id, 0, 2).await?;
+    for (link, document) in links.iter().zip(&documents) {
+        assert_eq!(link.link, document.link);
+        assert_eq!(link.video_id, document.video_id);
+        assert_eq!(link.state, document.status);
+        assert_eq!(link.error, document.error);
+    }
+    let titles: Vec<_> = links.into_iter().map(|link| (link.state, link.title)).collect();
+    let expected = [(LinkState::Stored, Some(sample::title(0))), (LinkState::Failed, None)];
+    assert_eq!(titles, expected);
+    Ok(())
+}
+
+/// Three of five links are done.
+fn mixed(request_id: RequestId) -> Vec<LinkDocument> {
+    vec![
+        sample::stored(request_id, 0),
+        sample::failed(request_id, 2),
+        sample::stored(request_id, 4),
+    ]
+}

@@ -1,0 +1,174 @@
+//! What a store must do with what it is given.
+
+use futures::future::try_join_all;
+use linkrelay_common::RequestId;
+
+use super::sample;
+use crate::document::MAX_DOCUMENT_BYTES;
+use crate::{LinkDocument, LinkState, LinkStore, RequestCounts, StoreError, WriteOutcome};
+
+use WriteOutcome::{AlreadyThere, Inserted, Replaced};
+
+/// A document is read as it was written.
+pub async fn every_field_comes_back(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(2);
+    let documents = [sample::stored(request_id, 0), sample::failed(request_id, 1)];
+    assert_eq!(store.write_batch(&documents).await?, [Inserted, Inserted]);
+    assert_eq!(found(store, &documents).await?, documents);
+    Ok(())
+}
+
+/// Null is a value: nothing becomes 0, "" or an empty list.
+pub async fn a_document_of_nulls_comes_back(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let mut sparse = sample::stored(RequestId::new(1), 0);
+    if let Some(video) = &mut sparse.video {
+        (video.view_count, video.publish_date, video.keywords) = (None, None, None);
+        (video.thumbnails, video.availability, video.chapters) = (None, None, Some(Vec::new()));
+        video.author = linkrelay_common::video::Author::default();
+    }
+    let mut documents = [sample::of_nulls(7), sparse];
+    documents.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(store.write_batch(&documents).await?, [Inserted, Inserted]);
+    assert_eq!(found(store, &documents).await?, documents);
+    Ok(())
+}
+
+/// Writing again changes nothing, whole or in part.
+pub async fn what_is_there_is_not_doubled(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(3);
+    let first = [sample::stored(request_id, 0), sample::failed(request_id, 1)];
+    store.write_batch(&first).await?;
+    let mut again = [
+        sample::stored(request_id, 0),
+        sample::failed(request_id, 1),
+        sample::stored(request_id, 2),
+    ];
+    for document in &mut again {
+        document.source = Some("later".to_owned());
+    }
+    assert_eq!(store.write_batch(&again).await?, [AlreadyThere, AlreadyThere, Inserted]);
+    assert_eq!(found(store, &first).await?, first);
+    assert_eq!(counts(store, request_id).await?, (2, 1));
+    Ok(())
+}
+
+/// A replay that succeeds takes the place of a failure; nothing takes the place of a success.
+pub async fn only_a_failed_document_is_replaced(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(2);
+    let failed = [sample::failed(request_id, 0), sample::failed(request_id, 1)];
+    let replay = [sample::stored(request_id, 0), sample::failed(request_id, 1)];
+    store.write_batch(&failed).await?;
+    assert_eq!(store.write_batch(&replay).await?, [Replaced, AlreadyThere]);
+    assert_eq!(found(store, &replay).await?, replay);
+    assert_eq!(store.write_batch(&failed).await?, [AlreadyThere, AlreadyThere]);
+    assert_eq!(found(store, &replay).await?, replay);
+    assert_eq!(counts(store, request_id).await?, (1, 1));
+    Ok(())
+}
+
+/// The first of a batch wins, but for a success after a failure.
+pub async fn duplicates_within_a_batch_are_one_document(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
+    let request_id = RequestId::new(2);
+    let late = |mut document: LinkDocument| {
+        document.source = Some("late".to_owned());
+        document
+    };
+    let batch = [
+        sample::stored(request_id, 0),
+        late(sample::stored(request_id, 0)),
+        sample::failed(request_id, 1),
+        late(sample::stored(request_id, 1)),
+        sample::stored(request_id, 1),
+    ];
+    let outcomes = store.write_batch(&batch).await?;
+    assert_eq!(outcomes, [Inserted, AlreadyThere, Inserted, Replaced, AlreadyThere]);
+    let kept = [batch[0].clone(), batch[3].clone()];
+    assert_eq!(found(store, &kept).await?, kept);
+    assert_eq!(counts(store, request_id).await?, (2, 0));
+    Ok(())
+}
+
+/// A document that no store can take is refused alone, wherever it stands in its batch.
+pub async fn a_refused_document_hits_only_itself(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(4);
+    let mut batch = [0, 1, 2, 3].map(|index| sample::stored(request_id, index));
+    store.write_batch(&batch[3..]).await?;
+    if let Some(video) = &mut batch[1].video {
+        video.description = Some("x".repeat(MAX_DOCUMENT_BYTES));
+    }
+    let outcomes = store.write_batch(&batch).await?;
+    assert_eq!([&outcomes[0], &outcomes[2], &outcomes[3]], [&Inserted, &Inserted, &AlreadyThere]);
+    let WriteOutcome::Refused { reason } = &outcomes[1] else {
+        panic!("not refused: {:?}", outcomes[1])
+    };
+    assert!(reason.len() < 500, "a reason is a sentence, not the document");
+    assert_eq!(store.write_batch(&batch[1..2]).await?.len(), 1, "alone it is refused, too");
+    assert_eq!(store.find(&[batch[1].id.clone()]).await?, []);
+    assert_eq!(counts(store, request_id).await?, (3, 0));
+    Ok(())
+}
+
+/// Nothing is a batch.
+pub async fn an_empty_batch_is_written(store: &dyn LinkStore) -> Result<(), StoreError> {
+    assert_eq!(store.write_batch(&[]).await?, []);
+    Ok(())
+}
+
+/// Redelivery to several consumers at once: for each id one insert, or one insert and one
+/// replacement, whoever comes first.
+pub async fn writers_at_once_insert_each_id_once(store: &dyn LinkStore) -> Result<(), StoreError> {
+    const LINKS: u32 = 40;
+    let request_id = RequestId::new(LINKS);
+    let batch = |writer: u32| -> Vec<LinkDocument> {
+        let fails = |index: u32| (index + writer).is_multiple_of(3);
+        (0..LINKS)
+            .map(|index| {
+                if fails(index) {
+                    sample::failed(request_id, index)
+                } else {
+                    sample::stored(request_id, index)
+                }
+            })
+            .collect()
+    };
+    let batches: Vec<_> = (0..6).map(batch).collect();
+    let outcomes = try_join_all(batches.iter().map(|batch| store.write_batch(batch))).await?;
+    for index in 0..LINKS as usize {
+        let count = |wanted| outcomes.iter().filter(|writer| writer[index] == wanted).count();
+        assert_eq!(count(Inserted), 1, "link {index}");
+        assert!(count(Replaced) <= 1, "link {index}");
+        assert_eq!(count(Inserted) + count(Replaced) + count(AlreadyThere), batches.len());
+    }
+    assert_eq!(counts(store, request_id).await?, (LINKS, 0));
+    Ok(())
+}
+
+/// With data in the store, and by many at once: every process does it at start.
+pub async fn the_schema_can_be_made_again(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let documents = [sample::stored(RequestId::new(1), 0)];
+    store.write_batch(&documents).await?;
+    try_join_all((0..3).map(|_| store.ensure_schema())).await?;
+    assert_eq!(found(store, &documents).await?, documents);
+    store.ping().await
+}
+
+/// What is kept of these documents, by index.
+async fn found(
+    store: &dyn LinkStore,
+    documents: &[LinkDocument],
+) -> Result<Vec<LinkDocument>, StoreError> {
+    let ids: Vec<_> = documents.iter().map(|document| document.id.clone()).collect();
+    let mut found = store.find(&ids).await?;
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    let has_right_state =
+        |document: &LinkDocument| document.video.is_none() || document.status == LinkState::Stored;
+    assert!(found.iter().all(has_right_state));
+    Ok(found)
+}
+
+async fn counts(store: &dyn LinkStore, request_id: RequestId) -> Result<(u32, u32), StoreError> {
+    let RequestCounts { stored, failed } = store.request_counts(request_id).await?;
+    Ok((stored, failed))
+}

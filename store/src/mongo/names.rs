@@ -1,0 +1,68 @@
+//! Which names MongoDB takes for databases and collections, so that a wrong one is refused at
+//! start instead of by every write.
+
+use linkrelay_common::SettingsError;
+
+/// MongoDB's own limit for a database's name.
+const MAX_DATABASE_BYTES: usize = 63;
+/// MongoDB's own limit for `database.collection`.
+const MAX_NAMESPACE_BYTES: usize = 255;
+
+/// Checks `MONGODB_DATABASE` and `MONGODB_COLLECTION`.
+pub(super) fn check(database: &str, collection: &str) -> Result<(), SettingsError> {
+    database_problem(database)
+        .map_or(Ok(()), |problem| Err(SettingsError::new("MONGODB_DATABASE", problem)))?;
+    collection_problem(database, collection)
+        .map_or(Ok(()), |problem| Err(SettingsError::new("MONGODB_COLLECTION", problem)))
+}
+
+fn database_problem(name: &str) -> Option<String> {
+    const FORBIDDEN: &[char] = &['/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?', '\0'];
+    if name.is_empty() || name.len() > MAX_DATABASE_BYTES {
+        return Some(format!("has 1 to {MAX_DATABASE_BYTES} bytes, not {}", name.len()));
+    }
+    name.contains(FORBIDDEN).then(|| r#"may contain no space and none of /\."$*<>:|?"#.to_owned())
+}
+
+fn collection_problem(database: &str, name: &str) -> Option<String> {
+    let namespace_bytes = database.len() + 1 + name.len();
+    if name.is_empty() || namespace_bytes > MAX_NAMESPACE_BYTES {
+        return Some(format!(
+            "is empty, or longer than {MAX_NAMESPACE_BYTES} bytes together with the database"
+        ));
+    }
+    let is_wrong = name.contains(['$', '\0'])
+        || name.starts_with("system.")
+        || name.starts_with('.')
+        || name.ends_with('.');
+    is_wrong.then(|| {
+        "may contain no $, may not begin with \"system.\", and not begin or end with a dot"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_names_the_setting() {
+        let long = "x".repeat(64);
+        for name in ["", "a b", "a.b", "a$", "a/b", long.as_str()] {
+            assert_eq!(check(name, "youtube").unwrap_err().setting, "MONGODB_DATABASE", "{name}");
+        }
+        let long = "x".repeat(255);
+        for name in ["", "a$b", "system.users", ".a", "a.", long.as_str()] {
+            let error = check("linkrelay", name).unwrap_err();
+            assert_eq!(error.setting, "MONGODB_COLLECTION", "{name}");
+        }
+    }
+
+    #[test]
+    fn usual_names_are_taken() {
+        for (database, collection) in [("linkrelay", "youtube"), ("link-relay_2", "links.youtube")]
+        {
+            assert_eq!(check(database, collection), Ok(()));
+        }
+    }
+}

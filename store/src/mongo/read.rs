@@ -1,0 +1,123 @@
+//! The reads. All go by `_id` or begin with an equality on `request_id`, which an index serves;
+//! none counts documents by scanning, and none hints at an index.
+
+use std::collections::BTreeSet;
+
+use futures::TryStreamExt;
+use linkrelay_common::{DocumentId, RequestId};
+use mongodb::Collection;
+use mongodb::bson::{Document, doc};
+use serde::Deserialize;
+
+use super::{codec, failure};
+use crate::error::StoreError;
+use crate::{LinkDocument, LinkError, LinkState, LinkStatus, RequestCounts};
+
+/// How many ids one query asks for; far below the limit of a command's size.
+const IDS_PER_QUERY: usize = 1_000;
+/// A page of a request is one round trip; the server would give 101 documents at first.
+const ROWS_PER_ROUND_TRIP: u32 = 1_000;
+
+/// What the status of a link needs of its document.
+#[derive(Debug, Deserialize)]
+pub(super) struct LinkRow {
+    index: u32,
+    link: String,
+    video_id: Option<String>,
+    status: LinkState,
+    video: Option<TitleOnly>,
+    error: Option<LinkError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TitleOnly {
+    title: Option<String>,
+}
+
+/// How many links of a request have which status.
+#[derive(Debug, Deserialize)]
+struct CountRow {
+    #[serde(rename = "_id")]
+    status: LinkState,
+    count: u32,
+}
+
+/// See [`LinkStore::find`](crate::LinkStore::find).
+pub(super) async fn find(
+    collection: &Collection<Document>,
+    ids: &[DocumentId],
+) -> Result<Vec<LinkDocument>, StoreError> {
+    let distinct: BTreeSet<&str> = ids.iter().map(DocumentId::as_str).collect();
+    let distinct: Vec<&str> = distinct.into_iter().collect();
+    let mut documents = Vec::with_capacity(distinct.len());
+    for ids in distinct.chunks(IDS_PER_QUERY) {
+        let found = collection.find(doc! { "_id": { "$in": ids } }).await;
+        let mut found = found.map_err(|error| failure::store_error(&error))?;
+        while let Some(fields) =
+            found.try_next().await.map_err(|error| failure::store_error(&error))?
+        {
+            documents.push(codec::decode(fields)?);
+        }
+    }
+    Ok(documents)
+}
+
+/// Counted by the server, from the index alone.
+pub(super) async fn request_counts(
+    collection: &Collection<Document>,
+    request_id: RequestId,
+) -> Result<RequestCounts, StoreError> {
+    let by_status = [
+        doc! { "$match": { "request_id": request_id.to_string() } },
+        doc! { "$group": { "_id": "$status", "count": { "$sum": 1 } } },
+    ];
+    let rows = collection.aggregate(by_status).with_type::<CountRow>().await;
+    let rows = rows.map_err(|error| failure::store_error(&error))?;
+    rows.try_fold(RequestCounts::default(), async |mut counts, row| {
+        match row.status {
+            LinkState::Stored => counts.stored = row.count,
+            LinkState::Failed => counts.failed = row.count,
+        }
+        Ok(counts)
+    })
+    .await
+    .map_err(|error| failure::store_error(&error))
+}
+
+/// One page of a request's links, by the index's own order.
+pub(super) async fn request_links(
+    collection: &Collection<LinkRow>,
+    request_id: RequestId,
+    from_index: u32,
+    limit: u32,
+) -> Result<Vec<LinkStatus>, StoreError> {
+    let end = i64::from(from_index) + i64::from(limit);
+    let page = doc! {
+        "request_id": request_id.to_string(),
+        "index": { "$gte": i64::from(from_index), "$lt": end },
+    };
+    let fields = doc! {
+        "_id": 0, "index": 1, "link": 1, "video_id": 1, "status": 1, "video.title": 1, "error": 1,
+    };
+    let rows = collection
+        .find(page)
+        .projection(fields)
+        .sort(doc! { "index": 1 })
+        .batch_size(ROWS_PER_ROUND_TRIP)
+        .await
+        .map_err(|error| failure::store_error(&error))?;
+    rows.map_ok(LinkStatus::from).try_collect().await.map_err(|error| failure::store_error(&error))
+}
+
+impl From<LinkRow> for LinkStatus {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            index: row.index,
+            link: row.link,
+            video_id: row.video_id,
+            state: row.status,
+            title: row.video.and_then(|video| video.title),
+            error: row.error,
+        }
+    }
+}

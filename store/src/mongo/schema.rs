@@ -1,0 +1,21 @@
+//! The indexes, made at start. Making one that is there already does nothing.
+
+use mongodb::IndexModel;
+use mongodb::bson::{Document, doc};
+
+/// What the reads need; each index costs every write, so there is none without a reader.
+pub(super) fn indexes() -> [IndexModel; 4] {
+    [
+        // The status of a request: its counts come from the index alone.
+        index(doc! { "request_id": 1, "index": 1, "status": 1 }),
+        // All documents of a video or of a channel, newest first.
+        index(doc! { "video_id": 1, "stored_at": -1 }),
+        index(doc! { "video.author.channel_id": 1, "stored_at": -1 }),
+        // Everything, newest first.
+        index(doc! { "stored_at": -1 }),
+    ]
+}
+
+fn index(keys: Document) -> IndexModel {
+    IndexModel::builder().keys(keys).build()
+}

@@ -1,0 +1,146 @@
+//! The connection to MongoDB: made when it is first needed, so that a process starts without
+//! one, and bounded in time, so that whoever retries notices trouble early.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use linkrelay_common::{DocumentId, RequestId, SettingsError};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::error::Error;
+use mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, ReadPreference, SelectionCriteria,
+    WriteConcern,
+};
+use mongodb::{Client, Collection};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+use super::uri::MongoUri;
+use super::{failure, names, read, schema, write};
+use crate::error::StoreError;
+use crate::{LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome};
+
+/// How long to look for a server that can serve, and to connect to it, unless the connection
+/// string says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a majority may take to acknowledge a write before its fate counts as unknown.
+const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The deadline of one call; the driver itself would wait for ever on a connection gone silent.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for making indexes, which may have to read a whole collection.
+const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Documents in a collection of MongoDB.
+#[derive(Debug)]
+pub struct MongoStore {
+    uri: MongoUri,
+    database: String,
+    collection: String,
+    connected: OnceCell<Collection<RawDocumentBuf>>,
+}
+
+impl MongoStore {
+    /// Checks the settings and connects to nothing: the server may come later.
+    ///
+    /// # Errors
+    /// If the connection string or a name can never work; names the variable, never shows a
+    /// password.
+    pub fn new(
+        uri: &SecretString,
+        database: &str,
+        collection: &str,
+    ) -> Result<Self, SettingsError> {
+        names::check(database, collection)?;
+        Ok(Self {
+            uri: MongoUri::parse(uri)?,
+            database: database.to_owned(),
+            collection: collection.to_owned(),
+            connected: OnceCell::new(),
+        })
+    }
+
+    async fn collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        let connecting = self.connected.get_or_try_init(|| self.connect());
+        within(CALL_TIMEOUT, async {
+            connecting.await.map_err(|error| failure::store_error(&error))
+        })
+        .await
+    }
+
+    async fn connect(&self) -> Result<Collection<RawDocumentBuf>, Error> {
+        let options = with_our_defaults(self.uri.client_options().await?);
+        let majority =
+            WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY_TIMEOUT).build();
+        let options_of_collection = CollectionOptions::builder().write_concern(majority).build();
+        Ok(Client::with_options(options)?
+            .database(&self.database)
+            .collection_with_options(&self.collection, options_of_collection))
+    }
+}
+
+/// What the connection string leaves open.
+fn with_our_defaults(mut options: ClientOptions) -> ClientOptions {
+    options.app_name.get_or_insert_with(|| "linkrelay".to_owned());
+    options.server_selection_timeout.get_or_insert(CONNECT_TIMEOUT);
+    options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+    options
+}
+
+async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(deadline, call).await.unwrap_or_else(|_| {
+        Err(StoreError::Unreachable(format!("MongoDB gave no answer within {deadline:?}")))
+    })
+}
+
+#[async_trait]
+impl LinkStore for MongoStore {
+    async fn ensure_schema(&self) -> Result<(), StoreError> {
+        let collection = self.collection().await?;
+        within(SCHEMA_TIMEOUT, async {
+            let made = collection.create_indexes(schema::indexes()).await;
+            made.map(drop).map_err(|error| failure::store_error(&error))
+        })
+        .await
+    }
+
+    async fn write_batch(
+        &self,
+        documents: &[LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError> {
+        let collection = self.collection().await?;
+        within(CALL_TIMEOUT, write::write_batch(collection, documents)).await
+    }
+
+    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(CALL_TIMEOUT, read::find(&collection, ids)).await
+    }
+
+    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(CALL_TIMEOUT, read::request_counts(&collection, request_id)).await
+    }
+
+    async fn request_links(
+        &self,
+        request_id: RequestId,
+        from_index: u32,
+        limit: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<read::LinkRow>();
+        within(CALL_TIMEOUT, read::request_links(&collection, request_id, from_index, limit)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let database = self.collection().await?.client().database(&self.database);
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        within(CALL_TIMEOUT, async {
+            let answer = database.run_command(doc! { "ping": 1 }).selection_criteria(primary).await;
+            answer.map(drop).map_err(|error| failure::store_error(&error))
+        })
+        .await
+    }
+}

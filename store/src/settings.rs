@@ -1,0 +1,141 @@
+//! Which store, and where: the shared settings of every role that reads or writes documents.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use linkrelay_common::SettingsError;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::LinkStore;
+use crate::mongo::MongoStore;
+use crate::sqlite::SqliteStore;
+
+/// The SQLite file within `DATA_DIR`.
+const FILE_NAME: &str = "linkrelay.sqlite";
+
+/// Where documents are kept.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoreSettings {
+    /// Connection string of MongoDB (mongodb:// or mongodb+srv://). Without it, documents are
+    /// kept in a SQLite file in DATA_DIR.
+    // Not parsed by clap, whose error would show the password.
+    #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_name = "URI")]
+    pub mongodb_uri: Option<SecretString>,
+
+    /// Database in MongoDB.
+    #[arg(long, env = "MONGODB_DATABASE", default_value = "linkrelay", value_name = "NAME")]
+    pub mongodb_database: String,
+
+    /// Collection in that database.
+    #[arg(long, env = "MONGODB_COLLECTION", default_value = "youtube", value_name = "NAME")]
+    pub mongodb_collection: String,
+
+    /// Directory of the SQLite file; made if it is not there.
+    #[arg(long, env = "DATA_DIR", default_value = "./linkrelay-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+}
+
+impl StoreSettings {
+    /// Whether documents go to MongoDB. An empty `MONGODB_URI` counts as none: that is how
+    /// compose files and shells unset a variable.
+    pub fn is_mongo(&self) -> bool {
+        self.uri().is_some()
+    }
+
+    /// MongoDB if there is a connection string, else SQLite. MongoDB need not be reachable yet.
+    ///
+    /// # Errors
+    /// If a setting can never work; names it.
+    pub fn open(&self) -> Result<Arc<dyn LinkStore>, SettingsError> {
+        match self.uri() {
+            Some(uri) => {
+                let store = MongoStore::new(uri, &self.mongodb_database, &self.mongodb_collection)?;
+                Ok(Arc::new(store))
+            }
+            None => Ok(self.open_sqlite()?),
+        }
+    }
+
+    /// The SQLite file, for the embedded mode, which needs its journal, too. Blocks for some
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// If the directory cannot be made, or the file in it cannot be used.
+    pub fn open_sqlite(&self) -> Result<Arc<SqliteStore>, SettingsError> {
+        let problem = |path: &Path, error: &dyn std::fmt::Display| {
+            SettingsError::new("DATA_DIR", format!("{}: {error}", path.display()))
+        };
+        std::fs::create_dir_all(&self.data_dir).map_err(|error| problem(&self.data_dir, &error))?;
+        let path = self.data_dir.join(FILE_NAME);
+        let store = SqliteStore::open(&path).map_err(|error| problem(&path, &error))?;
+        Ok(Arc::new(store))
+    }
+
+    fn uri(&self) -> Option<&SecretString> {
+        self.mongodb_uri.as_ref().filter(|uri| !uri.expose_secret().trim().is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        store: StoreSettings,
+    }
+
+    fn settings(arguments: &[&str]) -> StoreSettings {
+        Command::parse_from([&["x"], arguments].concat()).store
+    }
+
+    #[test]
+    fn a_password_is_in_no_debug_print_help_or_error() {
+        let store = settings(&["--mongodb-uri", "mongodb://user:sesame@host:x"]);
+        assert!(!format!("{store:?}").contains("sesame"));
+        let error = store.open().map(|_| ()).unwrap_err();
+        assert_eq!(error.setting, "MONGODB_URI");
+        assert!(!error.to_string().contains("sesame"), "{error}");
+    }
+
+    #[test]
+    fn mongodb_is_opened_without_a_server_or_a_runtime() {
+        let store = settings(&["--mongodb-uri", "mongodb://127.0.0.1:1"]);
+        assert!(store.is_mongo());
+        assert!(store.open().is_ok());
+    }
+
+    #[test]
+    fn an_empty_connection_string_means_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path().join("a/b");
+        let store = settings(&["--mongodb-uri=", "--data-dir", data_dir.to_str().unwrap()]);
+        assert!(!store.is_mongo());
+        store.open().unwrap();
+        assert!(data_dir.join(FILE_NAME).is_file());
+    }
+
+    #[test]
+    fn a_data_dir_that_cannot_be_one_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        std::fs::write(&file, "no directory").unwrap();
+        let below = file.join("below");
+        for path in [&file, &below] {
+            let error = settings(&["--data-dir", path.to_str().unwrap()]).open_sqlite();
+            assert_eq!(error.unwrap_err().setting, "DATA_DIR");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_sqlite_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(FILE_NAME), "x".repeat(5_000)).unwrap();
+        let store = settings(&["--data-dir", directory.path().to_str().unwrap()]);
+        let error = store.open_sqlite().unwrap_err().to_string();
+        assert!(error.starts_with("DATA_DIR: ") && error.contains(FILE_NAME), "{error}");
+    }
+}

@@ -1,0 +1,69 @@
+//! A document as a row: what is asked for in columns, the whole as JSON.
+
+use linkrelay_common::DocumentId;
+use rusqlite::types::Type;
+
+use crate::document::{LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
+
+/// A document, ready for the writer's thread.
+#[derive(Debug)]
+pub(super) struct DocumentRow {
+    pub(super) id: DocumentId,
+    pub(super) request_id: Option<String>,
+    pub(super) index: u32,
+    pub(super) status: LinkState,
+    pub(super) video_id: Option<String>,
+    pub(super) channel_id: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) link: String,
+    pub(super) error: Option<String>,
+    pub(super) stored_at_millis: i64,
+    pub(super) document: String,
+}
+
+/// The row, or why the document can never be taken.
+pub(super) fn encode(document: &LinkDocument) -> Result<DocumentRow, String> {
+    let json = |error: serde_json::Error| error.to_string();
+    let whole = serde_json::to_string(document).map_err(json)?;
+    if whole.len() > MAX_DOCUMENT_BYTES {
+        return Err(format!(
+            "the document has {} bytes, more than the {MAX_DOCUMENT_BYTES} of a store",
+            whole.len()
+        ));
+    }
+    let video = document.video.as_ref();
+    Ok(DocumentRow {
+        id: document.id.clone(),
+        request_id: document.request_id.map(|id| id.to_string()),
+        index: document.index,
+        status: document.status,
+        video_id: document.video_id.clone(),
+        channel_id: video.and_then(|video| video.author.channel_id.clone()),
+        title: video.map(|video| video.title.clone()),
+        link: document.link.clone(),
+        error: document.error.as_ref().map(serde_json::to_string).transpose().map_err(json)?,
+        stored_at_millis: document.stored_at.as_millisecond(),
+        document: whole,
+    })
+}
+
+/// Reads a JSON column.
+pub(super) fn decode<T: serde::de::DeserializeOwned>(
+    column: usize,
+    json: &str,
+) -> rusqlite::Result<T> {
+    serde_json::from_str(json).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// Reads a status column.
+pub(super) fn state(column: usize, text: &str) -> rusqlite::Result<LinkState> {
+    [LinkState::Stored, LinkState::Failed]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| {
+            let unknown = format!("{text:?} is no status of a link").into();
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unknown)
+        })
+}

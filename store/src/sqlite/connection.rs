@@ -1,0 +1,56 @@
+//! Opening the file: the settings that make a commit durable and let others read meanwhile.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::failure;
+
+/// How long to wait for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often to ask again where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// Above this the write-ahead log is cut back after a checkpoint.
+const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
+/// How many prepared statements a connection keeps; there are fewer of ours.
+const STATEMENTS_KEPT: usize = 32;
+
+/// The connection that writes; makes the file if there is none.
+pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags)?;
+    use_write_ahead_log(&connection)?;
+    // FULL: a commit has reached the disk when it returns, so what is acknowledged is durable.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_LIMIT_BYTES)?;
+    Ok(connection)
+}
+
+/// A connection that cannot write.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(connection)
+}
+
+/// Two processes that open a new file at once both want it for themselves for a moment, and
+/// SQLite does not call its busy handler here: it would be a deadlock.
+fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if failure::is_busy(&error) && Instant::now() < deadline => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The statements about documents.
+
+use std::collections::BTreeSet;
+
+use linkrelay_common::DocumentId;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use crate::document::{LinkDocument, LinkState};
+use crate::{LinkStatus, RequestCounts, WriteOutcome};
+
+use super::codec::{self, DocumentRow};
+
+const INSERT: &str = "INSERT INTO document
+    (id, request_id, idx, status, video_id, channel_id, title, link, error, stored_at, document)
+    VALUES (:id, :request_id, :idx, :status, :video_id, :channel_id, :title, :link, :error,
+        :stored_at, :document)
+    ON CONFLICT (id) DO NOTHING";
+
+const REPLACE_FAILED: &str = "UPDATE document
+    SET request_id = :request_id, idx = :idx, status = :status, video_id = :video_id,
+        channel_id = :channel_id, title = :title, link = :link, error = :error,
+        stored_at = :stored_at, document = :document
+    WHERE id = :id AND status = 'failed'";
+
+/// Writes one document, unless a better or equal one is there.
+pub(super) fn write(connection: &Connection, row: &DocumentRow) -> rusqlite::Result<WriteOutcome> {
+    if execute(connection, INSERT, row)? > 0 {
+        return Ok(WriteOutcome::Inserted);
+    }
+    if row.status == LinkState::Stored && execute(connection, REPLACE_FAILED, row)? > 0 {
+        return Ok(WriteOutcome::Replaced);
+    }
+    Ok(WriteOutcome::AlreadyThere)
+}
+
+/// Whether there is a document of this id.
+pub(super) fn exists(connection: &Connection, id: &DocumentId) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM document WHERE id = ?1")?.exists(params![id.as_str()])
+}
+
+/// See [`LinkStore::find`](crate::LinkStore::find).
+pub(super) fn find(
+    connection: &Connection,
+    ids: &[DocumentId],
+) -> rusqlite::Result<Vec<LinkDocument>> {
+    let mut statement = connection.prepare_cached("SELECT document FROM document WHERE id = ?1")?;
+    let distinct: BTreeSet<&DocumentId> = ids.iter().collect();
+    let mut documents = Vec::with_capacity(distinct.len());
+    for id in distinct {
+        let found = statement
+            .query_row(params![id.as_str()], |row| codec::decode(0, row.get_ref(0)?.as_str()?))
+            .optional()?;
+        documents.extend(found);
+    }
+    Ok(documents)
+}
+
+/// See [`LinkStore::request_counts`](crate::LinkStore::request_counts).
+pub(super) fn request_counts(
+    connection: &Connection,
+    request_id: &str,
+) -> rusqlite::Result<RequestCounts> {
+    let mut statement = connection
+        .prepare_cached("SELECT status, count(*) FROM document WHERE request_id = ?1 GROUP BY 1")?;
+    let mut rows = statement.query(params![request_id])?;
+    let mut counts = RequestCounts::default();
+    while let Some(row) = rows.next()? {
+        match codec::state(0, row.get_ref(0)?.as_str()?)? {
+            LinkState::Stored => counts.stored = row.get(1)?,
+            LinkState::Failed => counts.failed = row.get(1)?,
+        }
+    }
+    Ok(counts)
+}
+
+/// See [`LinkStore::request_links`](crate::LinkStore::request_links).
+pub(super) fn request_links(
+    connection: &Connection,
+    request_id: &str,
+    from_index: u32,
+    limit: u32,
+) -> rusqlite::Result<Vec<LinkStatus>> {
+    let end = i64::from(from_index) + i64::from(limit);
+    connection
+        .prepare_cached(
+            "SELECT idx, link, video_id, status, title, error FROM document
+             WHERE request_id = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx",
+        )?
+        .query_map(params![request_id, from_index, end], link_status)?
+        .collect()
+}
+
+fn link_status(row: &Row<'_>) -> rusqlite::Result<LinkStatus> {
+    let error: Option<String> = row.get(5)?;
+    Ok(LinkStatus {
+        index: row.get(0)?,
+        link: row.get(1)?,
+        video_id: row.get(2)?,
+        state: codec::state(3, row.get_ref(3)?.as_str()?)?,
+        title: row.get(4)?,
+        error: error.map(|error| codec::decode(5, &error)).transpose()?,
+    })
+}
+
+fn execute(connection: &Connection, statement: &str, row: &DocumentRow) -> rusqlite::Result<usize> {
+    connection.prepare_cached(statement)?.execute(named_params! {
+        ":id": row.id.as_str(),
+        ":request_id": row.request_id,
+        ":idx": row.index,
+        ":status": row.status.as_str(),
+        ":video_id": row.video_id,
+        ":channel_id": row.channel_id,
+        ":title": row.title,
+        ":link": row.link,
+        ":error": row.error,
+        ":stored_at": row.stored_at_millis,
+        ":document": row.document,
+    })
+}

@@ -1,0 +1,188 @@
+//! The journal of the embedded mode: links that were accepted and are not written yet.
+//!
+//! The broker inside the process forgets on exit. So the producer first journals a link, then
+//! publishes it; writing the link's document removes the entry in the same transaction; and the
+//! next start publishes what is left. An entry is therefore there exactly as long as the link is
+//! accepted and has no document.
+
+mod headers;
+
+use linkrelay_common::DocumentId;
+use rusqlite::{Connection, Row, params};
+
+use crate::error::StoreError;
+
+use super::documents;
+use super::store::SqliteStore;
+
+/// A link on its way: the Kafka record, and the id of the document that it will become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// Of the document to come; there is one entry per id.
+    pub document_id: DocumentId,
+    /// The record's key.
+    pub key: Vec<u8>,
+    /// The record's value.
+    pub value: Vec<u8>,
+    /// The record's headers, in order; a name may stand twice.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Where an entry stands in the journal. Positions grow, and none is given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JournalPosition(i64);
+
+impl JournalPosition {
+    /// Before every entry.
+    pub const START: Self = Self(0);
+}
+
+/// An entry that is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingEntry {
+    /// Where to go on after it.
+    pub position: JournalPosition,
+    /// The entry.
+    pub entry: JournalEntry,
+}
+
+/// How much is in the journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JournalSize {
+    /// The number of entries.
+    pub entries: u64,
+    /// Keys, values and headers together.
+    pub bytes: u64,
+}
+
+impl SqliteStore {
+    /// Journals links; all of them are durable when this answers, or, on an error, none.
+    ///
+    /// A link whose document is there is done and not journaled; one that is journaled already
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn journal_append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreError> {
+        self.writer.run(move |connection| append(connection, &entries)).await
+    }
+
+    /// Up to `limit` entries after a position, in the order in which they were appended.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn journal_pending(
+        &self,
+        after: JournalPosition,
+        limit: u32,
+    ) -> Result<Vec<PendingEntry>, StoreError> {
+        self.readers.run(move |connection| pending(connection, after, limit)).await
+    }
+
+    /// How much is in the journal; reads one row.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn journal_size(&self) -> Result<JournalSize, StoreError> {
+        self.readers.run(size).await
+    }
+
+    /// Removes entries that will have no document: refused by the broker, or dead-lettered.
+    ///
+    /// # Errors
+    /// If the file cannot be written; none is removed then.
+    pub async fn journal_remove(&self, ids: Vec<DocumentId>) -> Result<(), StoreError> {
+        self.writer.run(move |connection| remove(connection, &ids)).await
+    }
+}
+
+/// Removes the entries of these documents; part of the transaction that writes them.
+pub(super) fn remove<'a>(
+    connection: &Connection,
+    ids: impl IntoIterator<Item = &'a DocumentId>,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM journal WHERE id = ?1 RETURNING bytes")?;
+    let (mut entries, mut bytes) = (0, 0);
+    for id in ids {
+        for removed in statement.query_map(params![id.as_str()], |row| row.get::<_, i64>(0))? {
+            entries -= 1;
+            bytes -= removed?;
+        }
+    }
+    add_to_total(connection, entries, bytes)
+}
+
+fn append(connection: &Connection, entries: &[JournalEntry]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO journal (id, key, value, headers, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO NOTHING",
+    )?;
+    let (mut added_entries, mut added_bytes) = (0, 0);
+    for entry in entries {
+        if documents::exists(connection, &entry.document_id)? {
+            continue;
+        }
+        let headers = headers::encode(&entry.headers);
+        let bytes = entry.key.len() + entry.value.len() + headers.len();
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let id = entry.document_id.as_str();
+        let is_new = statement.execute(params![id, entry.key, entry.value, headers, bytes])? > 0;
+        if is_new {
+            added_entries += 1;
+            added_bytes += bytes;
+        }
+    }
+    add_to_total(connection, added_entries, added_bytes)
+}
+
+fn pending(
+    connection: &Connection,
+    after: JournalPosition,
+    limit: u32,
+) -> rusqlite::Result<Vec<PendingEntry>> {
+    connection
+        .prepare_cached(
+            "SELECT position, id, key, value, headers FROM journal
+             WHERE position > ?1 ORDER BY position LIMIT ?2",
+        )?
+        .query_map(params![after.0, limit], pending_entry)?
+        .collect()
+}
+
+fn pending_entry(row: &Row<'_>) -> rusqlite::Result<PendingEntry> {
+    Ok(PendingEntry {
+        position: JournalPosition(row.get(0)?),
+        entry: JournalEntry {
+            document_id: DocumentId::from_stored(row.get(1)?),
+            key: row.get(2)?,
+            value: row.get(3)?,
+            headers: headers::decode(row.get_ref(4)?.as_blob()?).ok_or_else(|| {
+                let broken = "the headers are cut off".into();
+                rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
+            })?,
+        },
+    })
+}
+
+fn size(connection: &Connection) -> rusqlite::Result<JournalSize> {
+    connection
+        .prepare_cached("SELECT entries, bytes FROM journal_total")?
+        .query_row([], |row| Ok(JournalSize { entries: count(row, 0)?, bytes: count(row, 1)? }))
+}
+
+/// SQLite's integers are signed.
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+fn add_to_total(connection: &Connection, entries: i64, bytes: i64) -> rusqlite::Result<()> {
+    if entries == 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached("UPDATE journal_total SET entries = entries + ?1, bytes = bytes + ?2")?
+        .execute(params![entries, bytes])
+        .map(drop)
+}

@@ -1,0 +1,63 @@
+//! Headers as bytes: for each its name, then its value, each after its length (u32, little
+//! endian).
+
+/// The bytes of these headers.
+pub(super) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in headers {
+        for part in [name.as_bytes(), value] {
+            // A record has some megabytes at most.
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+    }
+    bytes
+}
+
+/// The headers again, or nothing if the bytes are not whole.
+pub(super) fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let mut headers = Vec::new();
+    while !bytes.is_empty() {
+        let name = std::str::from_utf8(part(&mut bytes)?).ok()?.to_owned();
+        headers.push((name, part(&mut bytes)?.to_vec()));
+    }
+    Some(headers)
+}
+
+/// Takes one part off the front.
+fn part<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (part, rest) = rest.split_at_checked(length)?;
+    *bytes = rest;
+    Some(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn headers_survive_their_bytes(headers: Vec<(String, Vec<u8>)>) {
+            prop_assert_eq!(decode(&encode(&headers)), Some(headers));
+        }
+
+        #[test]
+        fn rubbish_is_refused_or_read_but_never_panics(bytes: Vec<u8>) {
+            if let Some(headers) = decode(&bytes) {
+                prop_assert_eq!(encode(&headers), bytes);
+            }
+        }
+
+        #[test]
+        fn what_is_cut_off_is_refused(name: String, value: Vec<u8>, cut in 1_usize..) {
+            let bytes = encode(&[(name, value)]);
+            let kept = bytes.len() - 1 - cut % (bytes.len() - 1);
+            prop_assert_eq!(decode(&bytes[..kept.max(1)]), None);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The few connections that read. In a file with a write-ahead log a reader waits for nobody.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use crate::error::StoreError;
+
+use super::{connection, failure};
+
+/// How many reads run at once; each takes a thread of the runtime's blocking pool.
+const READERS: usize = 4;
+
+/// Connections for reading, opened when needed and kept.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            idle: Arc::default(),
+            permits: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+
+    /// Has `read` done on a thread that may block.
+    pub(super) async fn run<T, R>(&self, read: R) -> Result<T, StoreError>
+    where
+        R: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let permit =
+            Arc::clone(&self.permits).acquire_owned().await.map_err(|_| failure::closed())?;
+        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        let reading = tokio::task::spawn_blocking(move || {
+            // Held until the read is done, even if the caller has gone away meanwhile.
+            let _permit = permit;
+            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = kept.map_or_else(|| connection::open_reader(&path), Ok)?;
+            let result = read(&connection)?;
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(result)
+        });
+        let result = reading.await.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+        result.map_err(|error| failure::store_error(&error))
+    }
+}

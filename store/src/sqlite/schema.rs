@@ -1,0 +1,105 @@
+//! The tables, and how an older file becomes a newer one. `PRAGMA user_version` says which it is.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::StoreError;
+
+use super::failure;
+
+/// Each brings a file one version up. Never change one that was released: add another.
+const MIGRATIONS: [&str; 1] = [
+    // The columns are what is asked for; `document` is the whole, as JSON. The index by request
+    // answers a status without touching the table. `journal_total` is one row, kept by whoever
+    // changes the journal, so that its size is known at once in every process.
+    "CREATE TABLE document (
+        id TEXT PRIMARY KEY NOT NULL,
+        request_id TEXT,
+        idx INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        video_id TEXT,
+        channel_id TEXT,
+        title TEXT,
+        link TEXT NOT NULL,
+        error TEXT,
+        stored_at INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX document_by_request ON document (request_id, idx, status)
+        WHERE request_id IS NOT NULL;
+    CREATE INDEX document_by_video ON document (video_id, stored_at) WHERE video_id IS NOT NULL;
+    CREATE INDEX document_by_channel ON document (channel_id, stored_at)
+        WHERE channel_id IS NOT NULL;
+    CREATE INDEX document_by_time ON document (stored_at);
+    CREATE TABLE journal (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        key BLOB NOT NULL,
+        value BLOB NOT NULL,
+        headers BLOB NOT NULL,
+        bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE journal_total (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        entries INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO journal_total VALUES (1, 0, 0);",
+];
+
+/// The version of a file that has them all.
+const VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;
+
+/// Brings the file up to this program's version; does nothing if it is there already.
+///
+/// # Errors
+/// If a newer program made the file, or it is not one of ours.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let from = version(connection).map_err(|error| failure::store_error(&error))?;
+    if from == VERSION { Ok(()) } else { bring_up(connection) }
+}
+
+fn bring_up(connection: &mut Connection) -> Result<(), StoreError> {
+    let error_of = |error: rusqlite::Error| failure::store_error(&error);
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error_of)?;
+    // Asked again under the lock: another process may have been faster.
+    let from = version(&transaction).map_err(error_of)?;
+    let todo = usize::try_from(from).ok().and_then(|from| MIGRATIONS.get(from..));
+    let Some(todo) = todo else {
+        return Err(StoreError::Refused(format!(
+            "the SQLite file has schema version {from}, this program knows {VERSION}: it was \
+             made by a newer one"
+        )));
+    };
+    for migration in todo {
+        transaction.execute_batch(migration).map_err(error_of)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION).map_err(error_of)?;
+    transaction.commit().map_err(error_of)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_brought_up_once() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!(version(&connection).unwrap(), VERSION);
+    }
+
+    #[test]
+    fn a_newer_file_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let error = migrate(&mut connection).unwrap_err().to_string();
+        assert!(error.contains("99"), "{error}");
+        assert_eq!(version(&connection).unwrap(), 99);
+    }
+}

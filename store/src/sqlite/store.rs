@@ -1,0 +1,109 @@
+//! The SQLite file as a [`LinkStore`].
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use linkrelay_common::{DocumentId, RequestId};
+use rusqlite::Connection;
+
+use super::codec::{self, DocumentRow};
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{connection, documents, failure, journal, schema};
+use crate::error::StoreError;
+use crate::{LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome};
+
+/// Documents in a SQLite file.
+///
+/// Dropping the last handle waits until what is queued has reached the disk, some milliseconds;
+/// where that may not block, [`close`](Self::close) it first.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(super) writer: Writer,
+    pub(super) readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it if there is none, and brings its tables up to date. Blocks for
+    /// some milliseconds; meant for a program's start.
+    ///
+    /// # Errors
+    /// If the file cannot be written, is no SQLite file, or was made by a newer program.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let error_of = |error: rusqlite::Error| failure::store_error(&error);
+        let mut connection = connection::open_writer(path).map_err(error_of)?;
+        schema::migrate(&mut connection)?;
+        let writer = Writer::start(connection)
+            .map_err(|error| StoreError::Refused(format!("no thread for writing: {error}")))?;
+        Ok(Self { writer, readers: Readers::new(path) })
+    }
+
+    /// Finishes what is queued and closes the file for writing; whatever comes later is refused.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl LinkStore for SqliteStore {
+    /// The tables were made by [`SqliteStore::open`]; this asks whether they can be read.
+    async fn ensure_schema(&self) -> Result<(), StoreError> {
+        self.readers.run(|connection| documents::find(connection, &[]).map(drop)).await
+    }
+
+    async fn write_batch(
+        &self,
+        documents: &[LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError> {
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<_> = documents.iter().map(codec::encode).collect();
+        self.writer.run(move |connection| write_rows(connection, &rows)).await
+    }
+
+    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        let ids = ids.to_vec();
+        self.readers.run(move |connection| documents::find(connection, &ids)).await
+    }
+
+    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
+        let id = request_id.to_string();
+        self.readers.run(move |connection| documents::request_counts(connection, &id)).await
+    }
+
+    async fn request_links(
+        &self,
+        request_id: RequestId,
+        from_index: u32,
+        limit: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError> {
+        let id = request_id.to_string();
+        self.readers
+            .run(move |connection| documents::request_links(connection, &id, from_index, limit))
+            .await
+    }
+
+    /// Takes the lock for writing, so that it tells of a dead thread or a file that another
+    /// process holds.
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.writer.run(|connection| documents::find(connection, &[]).map(drop)).await
+    }
+}
+
+/// Writes what can be written, and removes its journal entries in the same transaction. A
+/// refused document leaves its entry: its link is not done.
+fn write_rows(
+    connection: &Connection,
+    rows: &[Result<DocumentRow, String>],
+) -> rusqlite::Result<Vec<WriteOutcome>> {
+    let outcomes = rows
+        .iter()
+        .map(|row| match row {
+            Ok(row) => documents::write(connection, row),
+            Err(reason) => Ok(WriteOutcome::Refused { reason: reason.clone() }),
+        })
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    journal::remove(connection, rows.iter().flatten().map(|row| &row.id))?;
+    Ok(outcomes)
+}

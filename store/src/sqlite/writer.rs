@@ -1,0 +1,246 @@
+//! The one thread that writes, with group commit: whatever is queued while one transaction is on
+//! its way to the disk goes into the next, so that many callers share one fsync.
+//!
+//! It must not know what is written: a job is a function on the connection.
+
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::StoreError;
+
+use super::failure;
+
+/// How many jobs may wait; a job is a whole batch, so few are many documents.
+const QUEUE_CAPACITY: usize = 64;
+/// How many jobs share one transaction at most, so that the first does not wait too long.
+const JOBS_PER_COMMIT: usize = 32;
+
+/// The handle of the thread. The thread finishes what is queued and ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Message {
+    Run(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// One caller's share of a transaction.
+trait Job: Send {
+    /// Does the work, within a savepoint that is rolled back if this fails.
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    /// Tells the caller, once the transaction has been committed, or not.
+    fn answer(self: Box<Self>, done: Result<(), StoreError>);
+}
+
+struct Task<W, T> {
+    work: W,
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<W, T> Job for Task<W, T>
+where
+    W: FnMut(&Connection) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.result = Some((self.work)(connection)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, done: Result<(), StoreError>) {
+        let answer = match (done, self.result) {
+            (Ok(()), Some(result)) => Ok(result),
+            (Ok(()), None) => Err(failure::closed()),
+            (Err(error), _) => Err(error),
+        };
+        // A caller that has gone away does not want to know; its work is done all the same.
+        let _unheard = self.reply.send(answer).is_err();
+    }
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::channel(QUEUE_CAPACITY);
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_until_closed(connection, queue))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Has `work` done within a transaction; it is durable when this answers. Waits while the
+    /// queue is full.
+    ///
+    /// # Errors
+    /// If the work or the commit failed: nothing of it is in the file then.
+    ///
+    /// # Cancel safety
+    /// If dropped while waiting for the answer, the work is done all the same.
+    pub(super) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        W: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task = Message::Run(Box::new(Task { work, result: None, reply }));
+        let jobs = self.jobs.as_ref().ok_or_else(failure::closed)?;
+        jobs.send(task).await.map_err(|_| failure::closed())?;
+        answer.await.map_err(|_| failure::closed())?
+    }
+
+    /// Finishes what is queued and ends the thread; what comes later is refused.
+    pub(super) async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        let Some(jobs) = &self.jobs else { return };
+        if jobs.send(Message::Close(reply)).await.is_ok() {
+            // An error says that the thread is gone, too.
+            let _gone = closed.await.is_err();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the SQLite writer's thread has panicked");
+        }
+    }
+}
+
+fn write_until_closed(mut connection: Connection, mut queue: mpsc::Receiver<Message>) {
+    while let Some(first) = queue.blocking_recv() {
+        let (jobs, close) = gather(first, &mut queue);
+        commit(&mut connection, jobs);
+        if let Some(closed) = close {
+            queue.close();
+            drop(connection);
+            let _unheard = closed.send(()).is_err();
+            return;
+        }
+    }
+}
+
+/// The first message and what else is there already, up to a wish to close.
+fn gather(
+    first: Message,
+    queue: &mut mpsc::Receiver<Message>,
+) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
+    let mut jobs = Vec::new();
+    let mut next = Some(first);
+    while let Some(message) = next {
+        match message {
+            Message::Run(job) => jobs.push(job),
+            Message::Close(reply) => return (jobs, Some(reply)),
+        }
+        next = if jobs.len() < JOBS_PER_COMMIT { queue.try_recv().ok() } else { None };
+    }
+    (jobs, None)
+}
+
+/// Does the jobs in one transaction, and tells each what became of it.
+fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn Job>>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let results = match try_commit(connection, &mut jobs) {
+        Ok(results) => results,
+        Err(error) => vec![Err(error); jobs.len()],
+    };
+    for (job, result) in jobs.into_iter().zip(results) {
+        job.answer(result);
+    }
+}
+
+/// Gives each job's own result, or the error that undid them all.
+fn try_commit(
+    connection: &mut Connection,
+    jobs: &mut [Box<dyn Job>],
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let error_of = |error: rusqlite::Error| failure::store_error(&error);
+    let mut transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error_of)?;
+    let mut results = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let savepoint = transaction.savepoint().map_err(error_of)?;
+        let result = job.run(&savepoint).and_then(|()| savepoint.commit()).map_err(error_of);
+        // After an error like a full disk SQLite may have rolled back everything by itself.
+        if transaction.is_autocommit() {
+            result?;
+            return Err(StoreError::Refused("the transaction was rolled back".to_owned()));
+        }
+        results.push(result);
+    }
+    transaction.commit().map_err(error_of)?;
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER NOT NULL UNIQUE)").unwrap();
+        Writer::start(connection).unwrap()
+    }
+
+    async fn insert(writer: &Writer, n: i64) -> Result<usize, StoreError> {
+        writer.run(move |connection| connection.execute("INSERT INTO t VALUES (?1)", [n])).await
+    }
+
+    async fn count(writer: &Writer) -> i64 {
+        let count = |connection: &Connection| {
+            connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        };
+        writer.run(count).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_takes_no_other_with_it() {
+        let writer = writer();
+        let jobs = [1, 2, 1, 3, 2].map(|n| insert(&writer, n));
+        let results = futures::future::join_all(jobs).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3, "{results:?}");
+        assert_eq!(count(&writer).await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_leaves_nothing_behind() {
+        let writer = writer();
+        let work = |connection: &Connection| {
+            connection.execute("INSERT INTO t VALUES (1)", [])?;
+            connection.execute("INSERT INTO t VALUES (1)", [])
+        };
+        assert!(writer.run(work).await.is_err());
+        assert_eq!(count(&writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_lost_transaction_is_told_to_every_job_of_it() {
+        let writer = writer();
+        let lose = |connection: &Connection| connection.execute_batch("ROLLBACK");
+        let (first, lost, last) =
+            tokio::join!(insert(&writer, 1), writer.run(lose), insert(&writer, 2));
+        assert!(lost.is_err());
+        let kept = [first, last].iter().filter(|result| result.is_ok()).count();
+        assert_eq!(count(&writer).await, i64::try_from(kept).unwrap());
+    }
+
+    #[tokio::test]
+    async fn closing_finishes_what_is_queued_and_refuses_the_rest() {
+        let writer = writer();
+        let (queued, ()) = tokio::join!(insert(&writer, 1), writer.close());
+        assert!(queued.is_ok());
+        assert!(matches!(insert(&writer, 2).await, Err(StoreError::Unreachable(_))));
+        writer.close().await;
+    }
+}

@@ -1,0 +1,60 @@
+//! The SQLite store: the contract of every store, and what only a file can prove.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+#[path = "sqlite/durability.rs"]
+mod durability;
+#[path = "sqlite/journal.rs"]
+mod journal;
+
+use std::path::PathBuf;
+
+use linkrelay_store::{LinkStore, SqliteStore};
+use tempfile::TempDir;
+
+/// A store in a directory of its own, which goes with it.
+struct TestStore {
+    store: SqliteStore,
+    directory: TempDir,
+}
+
+impl TestStore {
+    fn open() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&file(&directory)).unwrap();
+        Self { store, directory }
+    }
+
+    fn store(&self) -> &dyn LinkStore {
+        &self.store
+    }
+
+    /// A second handle to the same file, as another process has.
+    fn beside(&self) -> SqliteStore {
+        SqliteStore::open(&file(&self.directory)).unwrap()
+    }
+
+    /// The same file after an orderly end.
+    fn reopen(self) -> Self {
+        let Self { store, directory } = self;
+        drop(store);
+        let store = SqliteStore::open(&file(&directory)).unwrap();
+        Self { store, directory }
+    }
+}
+
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("store.sqlite")
+}
+
+async fn open() -> TestStore {
+    let opened = TestStore::open();
+    opened.store.ensure_schema().await.unwrap();
+    opened
+}
+
+mod contract {
+    use super::open;
+
+    linkrelay_store::contract_tests!(open);
+}

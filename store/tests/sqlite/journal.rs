@@ -1,0 +1,201 @@
+//! The journal holds exactly what was accepted and is not written yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_store::contract::sample;
+use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize};
+use linkrelay_store::{LinkStore, MAX_DOCUMENT_BYTES, SqliteStore, WriteOutcome};
+use proptest::prelude::*;
+
+use crate::TestStore;
+
+const LINKS: u32 = 6;
+
+fn entry(request_id: RequestId, index: u32) -> JournalEntry {
+    JournalEntry {
+        document_id: DocumentId::of_request(request_id, index),
+        key: format!("video-{index:05}").into_bytes(),
+        value: vec![b'v'; 10 + index as usize],
+        headers: vec![("linkrelay-index".to_owned(), index.to_string().into_bytes())],
+    }
+}
+
+/// All that is there, read in pages of two.
+async fn pending(store: &SqliteStore) -> Vec<JournalEntry> {
+    let mut entries = Vec::new();
+    let mut after = JournalPosition::START;
+    loop {
+        let page = store.journal_pending(after, 2).await.unwrap();
+        let Some(last) = page.last() else { return entries };
+        after = last.position;
+        entries.extend(page.into_iter().map(|pending| pending.entry));
+    }
+}
+
+#[tokio::test]
+async fn entries_come_back_whole_and_in_order_after_a_new_start() {
+    let opened = TestStore::open();
+    let request_id = RequestId::new(LINKS);
+    let entries: Vec<_> = [3, 1, 2, 0, 4].map(|index| entry(request_id, index)).into();
+    opened.store.journal_append(entries.clone()).await.unwrap();
+    let reopened = opened.reopen();
+    assert_eq!(pending(&reopened.store).await, entries);
+}
+
+#[tokio::test]
+async fn what_is_journaled_or_written_is_not_journaled_again() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let request_id = RequestId::new(LINKS);
+    store.write_batch(&[sample::failed(request_id, 0)]).await.unwrap();
+    let first = entry(request_id, 1);
+    let mut again = first.clone();
+    again.value.push(b'!');
+    store.journal_append(vec![entry(request_id, 0), first.clone(), again]).await.unwrap();
+    assert_eq!(pending(store).await, [first]);
+}
+
+#[tokio::test]
+async fn a_refused_document_leaves_its_entry() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let request_id = RequestId::new(LINKS);
+    let entries = vec![entry(request_id, 0), entry(request_id, 1)];
+    store.journal_append(entries.clone()).await.unwrap();
+    let mut too_large = sample::stored(request_id, 0);
+    too_large.link = "x".repeat(MAX_DOCUMENT_BYTES);
+    let outcomes = store.write_batch(&[too_large, sample::stored(request_id, 1)]).await.unwrap();
+    assert!(matches!(outcomes[..], [WriteOutcome::Refused { .. }, WriteOutcome::Inserted]));
+    assert_eq!(pending(store).await, entries[..1]);
+    store.journal_remove(vec![entries[0].document_id.clone()]).await.unwrap();
+    assert_eq!(store.journal_size().await.unwrap(), JournalSize::default());
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(Vec<u32>),
+    Write(Vec<u32>, bool),
+    Remove(Vec<u32>),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let some_links = || proptest::collection::vec(0..LINKS, 0..4);
+    prop_oneof![
+        4 => some_links().prop_map(Step::Append),
+        3 => (some_links(), any::<bool>()).prop_map(|(links, fails)| Step::Write(links, fails)),
+        1 => some_links().prop_map(Step::Remove),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// What should be there.
+#[derive(Debug, Default)]
+struct Model {
+    pending: Vec<u32>,
+    written: BTreeSet<u32>,
+}
+
+impl Model {
+    fn append(&mut self, links: &[u32]) {
+        for link in links {
+            if !self.written.contains(link) && !self.pending.contains(link) {
+                self.pending.push(*link);
+            }
+        }
+    }
+
+    fn remove(&mut self, links: &[u32]) {
+        self.pending.retain(|link| !links.contains(link));
+    }
+
+    fn write(&mut self, links: &[u32]) {
+        self.written.extend(links);
+        self.remove(links);
+    }
+}
+
+/// Does the steps two by two at once, as producer and consumer do; where the two do not
+/// commute the model cannot tell who came first, so those are done one after the other.
+async fn follow(steps: Vec<Step>) {
+    let request_id = RequestId::new(LINKS);
+    let mut model = Model::default();
+    let mut opened = TestStore::open();
+    let mut steps = steps.into_iter().peekable();
+    while let Some(step) = steps.next() {
+        match step {
+            Step::Append(appended) => {
+                let entries = appended.iter().map(|index| entry(request_id, *index)).collect();
+                let written = steps.next_if(|next| {
+                    matches!(next, Step::Write(links, _)
+                        if links.iter().all(|link| !appended.contains(link)))
+                });
+                let documents = match &written {
+                    Some(Step::Write(links, fails)) => documents(request_id, links, *fails),
+                    _ => Vec::new(),
+                };
+                let (journaled, stored) = tokio::join!(
+                    opened.store.journal_append(entries),
+                    opened.store.write_batch(&documents)
+                );
+                journaled.unwrap();
+                stored.unwrap();
+                model.append(&appended);
+                if let Some(Step::Write(links, _)) = written {
+                    model.write(&links);
+                }
+            }
+            Step::Write(links, fails) => {
+                opened.store.write_batch(&documents(request_id, &links, fails)).await.unwrap();
+                model.write(&links);
+            }
+            Step::Remove(links) => {
+                let ids = links.iter().map(|index| DocumentId::of_request(request_id, *index));
+                opened.store.journal_remove(ids.collect()).await.unwrap();
+                model.remove(&links);
+            }
+            Step::Reopen => opened = opened.reopen(),
+        }
+        check(&opened.store, request_id, &model).await;
+    }
+}
+
+fn documents(
+    request_id: RequestId,
+    links: &[u32],
+    fails: bool,
+) -> Vec<linkrelay_store::LinkDocument> {
+    let document = if fails { sample::failed } else { sample::stored };
+    links.iter().map(|index| document(request_id, *index)).collect()
+}
+
+async fn check(store: &SqliteStore, request_id: RequestId, model: &Model) {
+    let expected: Vec<_> = model.pending.iter().map(|index| entry(request_id, *index)).collect();
+    let entries = pending(store).await;
+    assert_eq!(entries, expected);
+    // Sizes of the model, by name of the entry, plus eight bytes of lengths per header.
+    let sizes: BTreeMap<_, _> = entries
+        .iter()
+        .map(|entry| {
+            let headers: usize =
+                entry.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+            (&entry.document_id, entry.key.len() + entry.value.len() + headers)
+        })
+        .collect();
+    let size = store.journal_size().await.unwrap();
+    assert_eq!(size.entries, entries.len() as u64);
+    assert_eq!(size.bytes, sizes.values().sum::<usize>() as u64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_journal_is_what_was_accepted_and_not_written(
+        steps in proptest::collection::vec(step(), 1..20),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(follow(steps));
+    }
+}
