@@ -8,7 +8,7 @@ use std::time::Duration;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_common::http::{ServeSettings, health_routes, serve};
-use linkrelay_store::LinkStore;
+use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -64,6 +64,7 @@ pub struct Producer {
     topic: TopicKnowledge,
     health: Health,
     broker: Part,
+    store_part: Part,
     journaled: Option<Journaled>,
 }
 
@@ -114,6 +115,7 @@ impl Producer {
             publish,
             topic: TopicKnowledge::default(),
             broker: health.part("broker"),
+            store_part: health.part("store"),
             journaled: journal.map(|journal| Journaled::new(journal, health.part("journal"))),
             health,
         })
@@ -204,6 +206,8 @@ impl Producer {
         let watching =
             broker::watch(Arc::clone(&self.publish), self.topic, self.broker, stop.clone());
         tasks.spawn(named("broker watch", watching));
+        let supervising = supervise(self.store, self.store_part, stop.clone());
+        tasks.spawn(named("store watch", supervising));
         if let Some(Journaled { intake, unpublished }) = self.journaled {
             let republishing = republish_pending(
                 intake.journal,

@@ -7,6 +7,7 @@ use clap::{Args, Parser};
 use linkrelay_common::SettingsError;
 use linkrelay_common::kafka::{GroupProtocol, GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
+use linkrelay_store::StoreSettings;
 
 /// How much earlier than the request librdkafka gives a record up. It looks for overdue records
 /// once a second, so with anything less a record could outlive the request that awaits it.
@@ -24,6 +25,10 @@ pub struct ProducerSettings {
     /// The broker and its topics.
     #[command(flatten)]
     pub kafka: KafkaSettings,
+
+    /// Where documents are looked up.
+    #[command(flatten)]
+    pub store: StoreSettings,
 
     /// How long a stop may take: requests in flight, then what is still on its way to the broker
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
@@ -68,10 +73,11 @@ pub struct ApiSettings {
 
 impl ProducerSettings {
     /// Settings as they are with nothing set, for a program that runs this role itself.
-    pub fn new(kafka: KafkaSettings) -> Self {
+    pub fn new(kafka: KafkaSettings, store: StoreSettings) -> Self {
         Self {
             api: ApiSettings::default(),
             kafka,
+            store,
             drain_timeout: Duration::from_secs(15),
             log: LogSettings::default(),
         }
@@ -181,10 +187,8 @@ mod tests {
     fn nothing_set_is_the_default_and_valid() {
         let settings = parse(&[]);
         assert_eq!(settings.api, ApiSettings::default());
-        assert_eq!(
-            settings.drain_timeout,
-            ProducerSettings::new(settings.kafka.clone()).drain_timeout
-        );
+        let new = ProducerSettings::new(settings.kafka.clone(), settings.store.clone());
+        assert_eq!(settings.drain_timeout, new.drain_timeout);
         assert_eq!(settings.validate(), Ok(()));
         assert!(settings.delivery_timeout() < settings.api.request_timeout);
     }

@@ -9,6 +9,7 @@
 
 mod intake;
 mod republish;
+mod sqlite;
 
 use std::fmt::Debug;
 
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 
 pub(crate) use intake::JournaledIntake;
 pub use republish::republish_pending;
+pub use sqlite::SqliteJournal;
 
 use crate::record::LinkRecord;
 

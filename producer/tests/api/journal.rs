@@ -3,8 +3,10 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use linkrelay_common::RequestId;
+use linkrelay_producer::journal::SqliteJournal;
 use linkrelay_producer::publish::{Publish, PublishError};
 use linkrelay_producer::record::LinkRecord;
+use linkrelay_store::SqliteStore;
 use serde_json::json;
 
 use crate::helpers::fake_journal::FakeJournal;
@@ -112,4 +114,26 @@ async fn a_client_that_goes_away_leaves_no_link_unpublished() {
     journal.go.notify_one();
     until("it is published all the same", async || publish.sent().len() == 1).await;
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_outlives_the_process_in_the_store_s_own_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Arc::new(SqliteStore::open(&dir.path().join("linkrelay.sqlite")).unwrap());
+    let start = async |publish: &Arc<FakePublish>| {
+        let journal = Arc::new(SqliteJournal::new(open()));
+        TestApp::start(settings(NO_BROKER), publish.clone(), Some(journal)).await
+    };
+    let never = FakePublish::new(|_| Do::Refuse(PublishError::QueueFull));
+    let first = start(&never).await;
+    let taken = first.submit(&json!({"links": [LINK, OTHER_LINK]})).await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    first.stop().await;
+
+    let publish = FakePublish::new(|_| Do::Ack);
+    let second = start(&publish).await;
+    until("both are published", async || publish.sent().len() == 2).await;
+    let ids: Vec<_> = publish.sent().iter().map(|sent| sent.document_id().to_string()).collect();
+    assert_eq!(ids, [0, 1].map(|index| format!("{}:{index}", taken.id())));
+    second.stop().await;
 }

@@ -14,6 +14,8 @@ mod journal;
 mod life;
 /// Clients that are too slow or too many.
 mod limits;
+/// The program itself: exit codes, the line that says why, signals.
+mod process;
 /// `GET /links/{id}`.
 mod status;
 /// `POST /links/send-message-kafka`, as its contract has it.

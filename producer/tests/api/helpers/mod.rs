@@ -14,6 +14,7 @@ use linkrelay_common::telemetry;
 use linkrelay_producer::journal::Journal;
 use linkrelay_producer::publish::{KafkaPublisher, Publish};
 use linkrelay_producer::{PartDied, Producer, ProducerSettings};
+use linkrelay_store::StoreSettings;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -48,12 +49,20 @@ pub(crate) struct Answer {
 /// Settings on a free port, with the shortest deadline there may be.
 pub(crate) fn settings(brokers: &str) -> ProducerSettings {
     telemetry::start_for_test();
-    let mut settings = ProducerSettings::new(KafkaSettings {
+    let kafka = KafkaSettings {
         kafka_brokers: Some(brokers.parse().unwrap()),
         kafka_topic: TOPIC.to_owned(),
         kafka_dlq_topic: format!("{TOPIC}.dlq"),
         kafka_config: PassThrough::default(),
-    });
+    };
+    // Of the process only: the app itself is given a store.
+    let store = StoreSettings {
+        mongodb_uri: None,
+        mongodb_database: "unused".to_owned(),
+        mongodb_collection: "unused".to_owned(),
+        data_dir: "unused".into(),
+    };
+    let mut settings = ProducerSettings::new(kafka, store);
     settings.api.http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
     settings.api.request_timeout = Duration::from_secs(2);
     settings

@@ -1,0 +1,236 @@
+//! The journal of the embedded store's file.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use linkrelay_common::{LinkMessage, RecordHeaders, VideoId};
+use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
+use rdkafka::message::{Header, Headers, OwnedHeaders};
+
+use super::{Journal, JournalError};
+use crate::record::LinkRecord;
+
+/// What the embedded broker holds without dropping anything even if all links are to one video,
+/// and so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some
+/// 80 bytes of frame a record.
+const DEFAULT_BOUND: JournalSize = JournalSize { entries: 20_000, bytes: 3_670_016 };
+/// How many entries are read at a time.
+const PAGE_ENTRIES: u32 = 1_000;
+
+/// Keeps accepted links in the SQLite file that their documents go to, which removes an entry
+/// in the same transaction that writes its document.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    store: Arc<SqliteStore>,
+    bound: JournalSize,
+    /// What is being appended right now, and does not count in the file yet.
+    under_way: Mutex<JournalSize>,
+}
+
+impl SqliteJournal {
+    /// A journal that takes as much as the embedded broker holds.
+    pub fn new(store: Arc<SqliteStore>) -> Self {
+        Self::with_bound(store, DEFAULT_BOUND)
+    }
+
+    /// A journal that takes up to `bound`.
+    pub fn with_bound(store: Arc<SqliteStore>, bound: JournalSize) -> Self {
+        Self { store, bound, under_way: Mutex::default() }
+    }
+
+    /// Keeps room until the guard is dropped. What is in the file and still under way counts
+    /// twice for a moment: too much is refused rather than too much taken.
+    async fn reserve(&self, wanted: JournalSize) -> Result<Reserved<'_>, JournalError> {
+        let reserved = Reserved::new(&self.under_way, wanted);
+        let in_file = self.store.journal_size().await.map_err(unusable)?;
+        let under_way = reserved.total();
+        let has_room = in_file.entries + under_way.entries <= self.bound.entries
+            && in_file.bytes + under_way.bytes <= self.bound.bytes;
+        if has_room { Ok(reserved) } else { Err(JournalError::Full) }
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError> {
+        let entries: Vec<_> = records.iter().map(entry_of).collect();
+        let _reserved = self.reserve(size_of(&entries)).await?;
+        self.store.journal_append(entries).await.map_err(unusable)
+    }
+
+    async fn pending(&self) -> Result<Vec<LinkRecord>, JournalError> {
+        let mut records = Vec::new();
+        let mut after = JournalPosition::START;
+        loop {
+            let page = self.store.journal_pending(after, PAGE_ENTRIES).await.map_err(unusable)?;
+            let Some(last) = page.last() else { return Ok(records) };
+            after = last.position;
+            records.extend(page.iter().filter_map(|pending| readable(&pending.entry)));
+        }
+    }
+}
+
+/// Room that is taken for as long as this lives.
+struct Reserved<'a> {
+    under_way: &'a Mutex<JournalSize>,
+    size: JournalSize,
+}
+
+impl<'a> Reserved<'a> {
+    fn new(under_way: &'a Mutex<JournalSize>, size: JournalSize) -> Self {
+        let reserved = Self { under_way, size };
+        reserved.change(|total| {
+            total.entries += size.entries;
+            total.bytes += size.bytes;
+        });
+        reserved
+    }
+
+    fn total(&self) -> JournalSize {
+        self.change(|total| *total)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut JournalSize) -> T) -> T {
+        // Two numbers, whole after every step: a panic elsewhere leaves nothing half done.
+        change(&mut self.under_way.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        let size = self.size;
+        self.change(|total| {
+            total.entries -= size.entries;
+            total.bytes -= size.bytes;
+        });
+    }
+}
+
+fn entry_of(record: &LinkRecord) -> JournalEntry {
+    let headers = record.headers().to_kafka();
+    let headers = headers
+        .iter()
+        .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
+    JournalEntry {
+        document_id: record.document_id(),
+        key: record.video_id.as_str().as_bytes().to_vec(),
+        value: record.value(),
+        headers: headers.collect(),
+    }
+}
+
+/// An entry that another version wrote in a form of its own must not keep the others from
+/// being published; it stays where it is.
+fn readable(entry: &JournalEntry) -> Option<LinkRecord> {
+    let record = record_of(entry);
+    if record.is_none() {
+        let id = &entry.document_id;
+        tracing::warn!(document_id = %id, "the journal entry of {id} cannot be read, and stays");
+    }
+    record
+}
+
+fn record_of(entry: &JournalEntry) -> Option<LinkRecord> {
+    let mut headers = OwnedHeaders::new();
+    for (key, value) in &entry.headers {
+        headers = headers.insert(Header { key, value: Some(value) });
+    }
+    let headers = RecordHeaders::read(&headers);
+    let (request_id, index) = headers.place?;
+    let message = LinkMessage::decode(&entry.value).ok()?;
+    Some(LinkRecord {
+        video_id: VideoId::parse(std::str::from_utf8(&entry.key).ok()?).ok()?,
+        link: message.links.into_iter().next()?,
+        force: message.force,
+        request_id,
+        index,
+        submitted_at: headers.submitted_at.unwrap_or_else(Timestamp::now),
+        trace_parent: headers.trace_parent,
+    })
+}
+
+fn size_of(entries: &[JournalEntry]) -> JournalSize {
+    let bytes = entries.iter().map(|entry| {
+        let headers: usize =
+            entry.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        entry.key.len() + entry.value.len() + headers
+    });
+    let (entries_count, bytes) = (entries.len(), bytes.sum::<usize>());
+    // A count of what is in memory fits.
+    JournalSize {
+        entries: u64::try_from(entries_count).unwrap_or(u64::MAX),
+        bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+    }
+}
+
+fn unusable(error: linkrelay_store::StoreError) -> JournalError {
+    JournalError::Unusable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use linkrelay_common::RequestId;
+
+    use super::*;
+
+    fn records(count: u32) -> Vec<LinkRecord> {
+        let request_id = RequestId::new(count);
+        (0..count)
+            .map(|index| LinkRecord {
+                video_id: "5fR9AHlSDtc".parse().unwrap(),
+                link: "https://youtu.be/5fR9AHlSDtc".to_owned(),
+                force: index % 2 == 0,
+                request_id,
+                index,
+                submitted_at: Timestamp::now(),
+                trace_parent: (index == 0).then(|| "00-1-2-3".to_owned()),
+            })
+            .collect()
+    }
+
+    async fn journal(bound: JournalSize) -> (tempfile::TempDir, SqliteJournal) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&dir.path().join("test.sqlite")).unwrap());
+        linkrelay_store::LinkStore::ensure_schema(store.as_ref()).await.unwrap();
+        (dir, SqliteJournal::with_bound(store, bound))
+    }
+
+    #[tokio::test]
+    async fn what_goes_in_comes_out_in_order() {
+        let (_dir, journal) = journal(DEFAULT_BOUND).await;
+        let records = records(2_500);
+        journal.append(&records[..10]).await.unwrap();
+        journal.append(&records[10..]).await.unwrap();
+        assert_eq!(journal.pending().await.unwrap(), records);
+    }
+
+    #[tokio::test]
+    async fn all_or_none_up_to_the_bound() {
+        let (_dir, journal) = journal(JournalSize { entries: 5, bytes: 1_000_000 }).await;
+        let records = records(6);
+        assert!(matches!(journal.append(&records).await, Err(JournalError::Full)));
+        assert_eq!(journal.pending().await.unwrap(), []);
+        journal.append(&records[..5]).await.unwrap();
+        assert!(matches!(journal.append(&records[5..]).await, Err(JournalError::Full)));
+        assert_eq!(journal.pending().await.unwrap(), records[..5]);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_bounded_too() {
+        let (_dir, journal) = journal(JournalSize { entries: 100, bytes: 500 }).await;
+        assert!(matches!(journal.append(&records(10)).await, Err(JournalError::Full)));
+        journal.append(&records(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn many_at_once_stay_below_the_bound() {
+        let (_dir, journal) = journal(JournalSize { entries: 50, bytes: 1_000_000 }).await;
+        let batches: Vec<_> = (0..30).map(|_| records(5)).collect();
+        let appends = batches.iter().map(|batch| journal.append(batch));
+        let taken = futures::future::join_all(appends).await;
+        let accepted_count = taken.iter().filter(|taken| taken.is_ok()).count() * 5;
+        assert!((5..=50).contains(&accepted_count), "{accepted_count}");
+        assert_eq!(journal.pending().await.unwrap().len(), accepted_count);
+    }
+}

@@ -1,0 +1,28 @@
+//! The `linkrelay-producer` process: parse, start, run, and say in one line why not.
+//!
+//! Exit codes: 0 stopped as asked, 2 a wrong setting, 1 anything else.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use linkrelay_common::{SettingsError, shutdown};
+use linkrelay_producer::{Producer, ProducerSettings, StartError};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Err(error) = run(ProducerSettings::parse()).await else { return ExitCode::SUCCESS };
+    eprintln!("linkrelay-producer: {error:#}");
+    let is_wrong_setting = error.is::<SettingsError>()
+        || matches!(error.downcast_ref(), Some(StartError::Settings(_)));
+    ExitCode::from(if is_wrong_setting { 2 } else { 1 })
+}
+
+async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
+    settings.log.start()?;
+    let stop = shutdown::on_signal().context("listening for signals")?;
+    settings.validate()?;
+    let store = settings.store.open()?;
+    let producer = Producer::build(settings, store, None).await?;
+    Ok(producer.run_until_stopped(stop).await?)
+}

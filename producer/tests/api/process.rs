@@ -1,0 +1,97 @@
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// The program with nothing of this process's environment, on a free port and its own directory.
+fn program(dir: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_linkrelay-producer"));
+    command
+        .env_clear()
+        .env("HTTP_ADDR", "127.0.0.1:0")
+        .env("KAFKA_BROKERS", "127.0.0.1:1")
+        .env("DATA_DIR", dir.path())
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Reads log lines until the one that tells the address.
+async fn address(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("ended before it listened");
+            if let Some((_, rest)) = line.split_once("listening on ") {
+                return rest.split_whitespace().next().unwrap().to_owned();
+            }
+        }
+    };
+    let address = timeout(LONG, address).await.unwrap();
+    // Goes on reading, so that the program never writes to a closed pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    address
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_exit_code_2_and_one_line_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "no directory").unwrap();
+    for (variable, value) in [
+        ("KAFKA_CONFIG", "no.such.key=1"),
+        ("REQUEST_TIMEOUT", "1s"),
+        ("DATA_DIR", file.to_str().unwrap()),
+        ("MONGODB_URI", "http://user:sesame@host"),
+        ("RUST_LOG", "linkrelay=loudest"),
+    ] {
+        let mut command = program(&dir);
+        let output = timeout(LONG, command.env(variable, value).output()).await.unwrap().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("linkrelay-producer: {variable}: ")), "{stderr}");
+        assert!(!stderr.contains("sesame"), "{stderr}");
+    }
+    // What clap itself refuses.
+    let mut command = program(&dir);
+    let output = command.env("KAFKA_BROKERS", "no-port").output();
+    let output = timeout(LONG, output).await.unwrap().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.contains("KAFKA_BROKERS") && stderr.contains("no-port"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_exit_code_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let mut command = program(&dir);
+    let output = timeout(LONG, command.env("HTTP_ADDR", addr).output()).await.unwrap().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("linkrelay-producer: HTTP_ADDR: cannot listen"), "{stderr}");
+}
+
+#[tokio::test]
+async fn it_serves_without_a_broker_and_ends_well_on_sigterm() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = program(&dir).spawn().unwrap();
+    let address = address(&mut child).await;
+    let live = reqwest::get(format!("{address}/health/live")).await.unwrap();
+    assert_eq!(live.status(), 200);
+    let ready = reqwest::get(format!("{address}/health/ready")).await.unwrap();
+    assert_eq!(ready.status(), 503);
+
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let status = timeout(LONG, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
