@@ -28,6 +28,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("group.consumer.session.timeout.ms", "6000"),
     ("group.consumer.min.heartbeat.interval.ms", "100"),
     ("group.consumer.heartbeat.interval.ms", "500"),
+    // A broker that was killed may register again only when its old session is over.
+    ("broker.session.timeout.ms", "3000"),
+    ("broker.heartbeat.interval.ms", "500"),
     ("log.cleaner.dedupe.buffer.size", "4194304"),
     ("num.network.threads", "2"),
     ("num.io.threads", "4"),

@@ -17,15 +17,12 @@ const CHUNKS_UNDER_WAY: usize = 64;
 
 /// Runs until both directions have ended. Aborting it resets both sides.
 pub(super) async fn run(mut client: TcpStream, flow: watch::Receiver<Flow>) {
-    // What is dropped half-way is a reset, as when a machine or a cable goes.
     let target = flow.borrow().target;
-    if client.set_zero_linger().is_err() {
+    let Ok(mut server) = TcpStream::connect(target).await else {
+        drop(client.set_zero_linger());
         return;
-    }
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
-    let is_ready =
-        server.set_zero_linger().and(server.set_nodelay(true)).and(client.set_nodelay(true));
-    if is_ready.is_err() {
+    };
+    if prepare(&client).and_then(|()| prepare(&server)).is_err() {
         return;
     }
     let (client_reader, client_writer) = client.split();
@@ -35,6 +32,12 @@ pub(super) async fn run(mut client: TcpStream, flow: watch::Receiver<Flow>) {
         direction(client_reader, server_writer, flow.clone()),
         direction(server_reader, client_writer, flow),
     );
+}
+
+/// What is dropped half-way is a reset, as when a machine or a cable goes.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_zero_linger()?;
+    stream.set_nodelay(true)
 }
 
 async fn direction(
