@@ -5,7 +5,7 @@ mod cli;
 mod embedded;
 mod exit;
 mod extract;
-mod journal;
+mod journaled_store;
 mod links;
 mod progress;
 mod status;

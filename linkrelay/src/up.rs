@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use linkrelay_common::SettingsError;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::shutdown;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_consumer::{Consumer, ConsumerParts, PipelineSettings};
 use linkrelay_extractor::config::ExtractorSettings;
-use linkrelay_producer::journal::Journal;
+use linkrelay_producer::journal::{Journal, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embedded::EmbeddedBroker;
 use crate::exit::Outcome;
-use crate::journal::{JournaledStore, SqliteJournal};
+use crate::journaled_store::JournaledStore;
 
 /// Everything of every role.
 #[derive(Debug, Args)]
@@ -76,6 +77,7 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
     let ground = prepare(&settings).await?;
     let producer_settings = ProducerSettings {
         api: settings.api.clone(),
+        store: settings.store,
         kafka: ground.kafka.clone(),
         drain_timeout: settings.pipeline.drain_timeout.max(settings.api.request_timeout),
         log,
@@ -115,7 +117,7 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         Some(broker) => broker.settings(settings.kafka.clone())?,
         None => settings.kafka.clone(),
     };
-    let (store, journal) = open_store(&settings.store, broker.is_some())?;
+    let Storage { documents, journal } = open_storage(&settings.store, broker.is_some())?;
     let mut extractor = settings.extractor.clone();
     let fake = if settings.demo {
         Some(FakeYouTube::start(FakeYouTubeSettings::default()).await?)
@@ -126,22 +128,28 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         extractor.youtube_base_url = Some(fake.base_url());
         extractor.youtube_ca_cert = Some(PathBuf::from(fake.ca_cert_path()));
     }
-    Ok(Ground { kafka, store, journal, extractor, broker, fake })
+    Ok(Ground { kafka, store: documents, journal, extractor, broker, fake })
 }
 
-/// A broker that forgets needs a journal, which is in the SQLite file whatever keeps the documents.
-fn open_store(
-    settings: &StoreSettings,
-    is_embedded: bool,
-) -> anyhow::Result<(Arc<dyn LinkStore>, Option<Arc<dyn Journal>>)> {
+/// Where documents go, and what makes up for a broker that forgets.
+struct Storage {
+    documents: Arc<dyn LinkStore>,
+    journal: Option<Arc<dyn Journal>>,
+}
+
+/// The journal is in the SQLite file, whatever keeps the documents.
+fn open_storage(settings: &StoreSettings, is_embedded: bool) -> Result<Storage, SettingsError> {
     if !is_embedded {
-        return Ok((settings.open()?, None));
+        return Ok(Storage { documents: settings.open()?, journal: None });
     }
     let file = settings.open_sqlite()?;
-    let journal = Arc::new(SqliteJournal::new(Arc::clone(&file)));
-    let documents: Arc<dyn LinkStore> = if settings.is_mongo() { settings.open()? } else { file };
-    let store = JournaledStore { documents, journal: Arc::clone(&journal) };
-    Ok((Arc::new(store), Some(journal)))
+    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::new(Arc::clone(&file)));
+    let documents: Arc<dyn LinkStore> = if settings.is_mongo() {
+        Arc::new(JournaledStore { documents: settings.open()?, file })
+    } else {
+        file
+    };
+    Ok(Storage { documents, journal: Some(journal) })
 }
 
 fn announce(producer: &Producer, ground: &Ground, consumers: u16) {

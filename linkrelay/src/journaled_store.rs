@@ -1,0 +1,111 @@
+//! A store beside the journal's file that takes a link out of the journal once its document is
+//! written: for an embedded broker with documents in MongoDB.
+//!
+//! The SQLite store does so itself, in the transaction of the document. Here an entry may
+//! outlive its document for a moment; published again, it finds the document there.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_store::sqlite::SqliteStore;
+use linkrelay_store::{
+    LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+};
+
+/// `documents`, with the journal in `file`.
+#[derive(Debug)]
+pub(crate) struct JournaledStore {
+    pub(crate) documents: Arc<dyn LinkStore>,
+    pub(crate) file: Arc<SqliteStore>,
+}
+
+#[async_trait]
+impl LinkStore for JournaledStore {
+    async fn ensure_schema(&self) -> Result<(), StoreError> {
+        self.documents.ensure_schema().await
+    }
+
+    async fn write_batch(
+        &self,
+        documents: &[LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError> {
+        let outcomes = self.documents.write_batch(documents).await?;
+        let is_written = |outcome: &WriteOutcome| !matches!(outcome, WriteOutcome::Refused { .. });
+        let written = documents.iter().zip(&outcomes).filter(|(_, outcome)| is_written(outcome));
+        let ids = written.map(|(document, _)| document.id.clone()).collect();
+        self.file.journal_remove(ids).await?;
+        Ok(outcomes)
+    }
+
+    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        self.documents.find(ids).await
+    }
+
+    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
+        self.documents.request_counts(request_id).await
+    }
+
+    async fn request_links(
+        &self,
+        request_id: RequestId,
+        from_index: u32,
+        limit: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError> {
+        self.documents.request_links(request_id, from_index, limit).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.documents.ping().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use linkrelay_store::LinkState;
+    use linkrelay_store::sqlite::{JournalEntry, JournalPosition};
+
+    use super::*;
+
+    fn document(id: DocumentId) -> LinkDocument {
+        LinkDocument {
+            id,
+            request_id: None,
+            index: 0,
+            link: "x".to_owned(),
+            video_id: None,
+            status: LinkState::Failed,
+            video: None,
+            error: None,
+            source: None,
+            submitted_at: None,
+            extracted_at: None,
+            stored_at: Timestamp::UNIX_EPOCH,
+            kafka: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_written_document_leaves_the_journal_of_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
+        let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
+        let ids = [0, 1].map(|index| DocumentId::of_record("T", 0, 7, index));
+        let entry = |id: &DocumentId| JournalEntry {
+            document_id: id.clone(),
+            key: vec![],
+            value: vec![],
+            headers: vec![],
+        };
+        for store in [&file, &documents] {
+            store.ensure_schema().await.unwrap();
+        }
+        file.journal_append(ids.iter().map(entry).collect()).await.unwrap();
+        let store = JournaledStore { documents, file: Arc::clone(&file) };
+        store.write_batch(&[document(ids[0].clone())]).await.unwrap();
+        let left = file.journal_pending(JournalPosition::START, 10).await.unwrap();
+        let left: Vec<_> = left.into_iter().map(|pending| pending.entry.document_id).collect();
+        assert_eq!(left, [ids[1].clone()]);
+    }
+}
