@@ -94,7 +94,9 @@ impl KafkaSettings {
     /// `delivery_timeout` is the longest that a record may wait for its acknowledgement.
     pub fn producer(&self, delivery_timeout: Duration) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("compression.type", "zstd").set("linger.ms", "2");
+        // No linger: what comes while a request is under way goes with the next one, and nobody
+        // who waits for an answer waits for company.
+        config.set("compression.type", "zstd").set("linger.ms", "0");
         config
             .set("queue.buffering.max.messages", "100000")
             .set("queue.buffering.max.kbytes", "131072");
