@@ -11,11 +11,12 @@ use linkrelay_common::http::{ServeSettings, health_routes, serve};
 use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::background::Background;
 use crate::broker::{self, TopicKnowledge};
 use crate::config::ProducerSettings;
 use crate::journal::{Journal, JournaledIntake, MAX_UNPUBLISHED, republish_pending};
@@ -63,7 +64,7 @@ pub struct Producer {
     publish: Arc<dyn Publish>,
     topic: TopicKnowledge,
     health: Health,
-    broker: Part,
+    broker_part: Part,
     store_part: Part,
     journaled: Option<Journaled>,
 }
@@ -114,7 +115,7 @@ impl Producer {
             store,
             publish,
             topic: TopicKnowledge::default(),
-            broker: health.part("broker"),
+            broker_part: health.part("broker"),
             store_part: health.part("store"),
             journaled: journal.map(|journal| Journaled::new(journal, health.part("journal"))),
             health,
@@ -137,42 +138,19 @@ impl Producer {
     /// # Errors
     /// If a part ended by itself; the rest was stopped in the same order.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), PartDied> {
-        let (accepting, background) = (CancellationToken::new(), CancellationToken::new());
-        let router = self.router();
         let drain_timeout = self.settings.drain_timeout;
-        let under_way = self.journaled.as_ref().map(|journaled| journaled.intake.under_way.clone());
-        let (publish, health) = (Arc::clone(&self.publish), self.health.clone());
-        let serve_settings = ServeSettings {
-            header_read_timeout: self.settings.api.header_read_timeout,
-            drain_timeout,
-        };
-        tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);
-        let (listener, mut tasks) = self.start_background(&background);
-        let serving = tokio::spawn(serve(listener, router, serve_settings, accepting.clone()));
-
+        let accepting = CancellationToken::new();
+        let mut running = self.start(accepting.clone());
         let died = tokio::select! {
             () = stop.cancelled() => None,
-            Some(ended) = tasks.join_next() => Some(PartDied { name: name_of(ended) }),
+            name = running.background.next_ended() => Some(PartDied { name }),
         };
         if let Some(died) = &died {
             tracing::error!("{died}: stopping");
         }
-        let deadline = Instant::now() + drain_timeout;
-        health.stopping();
+        running.health.stopping();
         accepting.cancel();
-        let cut_off_count = serving.await.unwrap_or_default();
-        let deadline = deadline.max(Instant::now() + LAST_MOMENT);
-        if let Some(under_way) = under_way {
-            under_way.close();
-            // Those that do not make it are in the journal, or were never accepted.
-            timeout_at(deadline, under_way.wait()).await.ok();
-        }
-        background.cancel();
-        let unacked_count = publish.flush(deadline - Instant::now()).await;
-        join(tasks, deadline.max(Instant::now() + LAST_MOMENT)).await;
-        report_drain(cut_off_count, unacked_count);
-        // Joins librdkafka's threads, which takes its time.
-        tokio::task::spawn_blocking(move || drop(publish)).await.ok();
+        running.drain(Instant::now() + drain_timeout).await;
         died.map_or(Ok(()), Err)
     }
 
@@ -200,26 +178,63 @@ impl Producer {
         layers::stack(routes::router(state), health, limits)
     }
 
-    /// Starts the tasks that watch and republish, each under its name.
-    fn start_background(self, stop: &CancellationToken) -> (TcpListener, JoinSet<&'static str>) {
-        let mut tasks = JoinSet::new();
+    /// Starts to serve, and the tasks that watch and republish.
+    fn start(self, stop_accepting: CancellationToken) -> Running {
+        let router = self.router();
+        let Self { listener, settings, publish, health, .. } = self;
+        let mut background = Background::default();
+        let stop = background.stop_token();
         let watching =
-            broker::watch(Arc::clone(&self.publish), self.topic, self.broker, stop.clone());
-        tasks.spawn(named("broker watch", watching));
-        let supervising = supervise(self.store, self.store_part, stop.clone());
-        tasks.spawn(named("store watch", supervising));
-        if let Some(Journaled { intake, unpublished }) = self.journaled {
-            let republishing = republish_pending(
-                intake.journal,
-                self.publish,
-                unpublished,
-                self.settings.api.request_timeout,
-                intake.part,
-                stop.clone(),
-            );
-            tasks.spawn(named("republishing", republishing));
+            broker::watch(Arc::clone(&publish), self.topic, self.broker_part, stop.clone());
+        background.spawn("broker watch", watching);
+        background.spawn("store watch", supervise(self.store, self.store_part, stop.clone()));
+        let under_way = self.journaled.map(|Journaled { intake, unpublished }| {
+            let publish = Arc::clone(&publish);
+            let timeout = settings.api.request_timeout;
+            let JournaledIntake { journal, part, under_way, .. } = intake;
+            let republishing =
+                republish_pending(journal, publish, unpublished, timeout, part, stop);
+            background.spawn("republishing", republishing);
+            under_way
+        });
+        let serve_settings = ServeSettings {
+            header_read_timeout: settings.api.header_read_timeout,
+            drain_timeout: settings.drain_timeout,
+        };
+        tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);
+        let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
+        Running { serving, background, under_way, publish, health }
+    }
+}
+
+/// What runs, and has to be ended in order.
+struct Running {
+    /// Gives how many connections it cut off.
+    serving: JoinHandle<usize>,
+    background: Background,
+    /// Requests by way of the journal, which outlive their clients.
+    under_way: Option<TaskTracker>,
+    publish: Arc<dyn Publish>,
+    health: Health,
+}
+
+impl Running {
+    /// Requests first, then what they sent, then what watched over them.
+    async fn drain(self, deadline: Instant) {
+        // `serve` keeps its own deadline, which is this one.
+        let cut_off_count = self.serving.await.unwrap_or_default();
+        let deadline = deadline.max(Instant::now() + LAST_MOMENT);
+        if let Some(under_way) = self.under_way {
+            under_way.close();
+            // Those that do not make it are in the journal, or were never accepted.
+            timeout_at(deadline, under_way.wait()).await.ok();
         }
-        (self.listener, tasks)
+        let unacked_count = self.publish.flush(deadline - Instant::now()).await;
+        self.background.stop(deadline.max(Instant::now() + LAST_MOMENT)).await;
+        report_drain(cut_off_count, unacked_count);
+        // Joins librdkafka's threads, which takes its time.
+        let publish = self.publish;
+        tokio::task::spawn_blocking(move || drop(publish)).await.ok();
     }
 }
 
@@ -229,24 +244,6 @@ impl Journaled {
         let intake =
             JournaledIntake { journal, unpublished: sender, part, under_way: TaskTracker::new() };
         Self { intake, unpublished }
-    }
-}
-
-async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
-    task.await;
-    name
-}
-
-fn name_of(ended: Result<&'static str, JoinError>) -> &'static str {
-    // A panic takes the name with it; the panic's own message is in the log.
-    ended.unwrap_or("background task")
-}
-
-async fn join(mut tasks: JoinSet<&'static str>, deadline: Instant) {
-    let all = async { while tasks.join_next().await.is_some() {} };
-    if timeout_at(deadline, all).await.is_err() {
-        tracing::warn!("a background task did not end in time");
-        tasks.shutdown().await;
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! In reading order: [`config`] is what can be set; [`record`] is one link on its way;
 //! [`publish`] hands records to Kafka and awaits their acknowledgements; [`journal`] keeps them
-//! where the broker forgets; [`submit`] is the one thing this role does, without any HTTP;
-//! [`routes`] speak HTTP, [`error`] is what they answer when something is wrong and [`layers`] is
+//! where the broker forgets; `submit` is the one thing this role does, without any HTTP;
+//! `routes` speak HTTP, `error` is what they answer when something is wrong and `layers` is
 //! what stands before them; [`app`] puts it together, runs it and ends it.
 //!
 //! It must not know: how metadata is found, or who reads the topic.
 
 pub mod app;
+mod background;
 pub mod broker;
 pub mod config;
 mod error;

@@ -1,15 +1,22 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use linkrelay_producer::publish::KafkaPublisher;
-use linkrelay_producer::{Producer, StartError};
+use linkrelay_producer::{Producer, ProducerSettings, StartError};
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::helpers::fake_publish::{Do, FakePublish, Observed};
 use crate::helpers::fake_store::FakeStore;
 use crate::helpers::kafka::Broker;
 use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
+
+fn observed(settings: &ProducerSettings) -> Arc<Observed> {
+    let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout());
+    Observed::new(publish.unwrap())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_lets_what_is_under_way_arrive() {
@@ -18,8 +25,7 @@ async fn a_stop_lets_what_is_under_way_arrive() {
     let mut settings = settings(&broker.addresses());
     settings.api.request_timeout = Duration::from_secs(30);
     settings.drain_timeout = Duration::from_secs(30);
-    let publish =
-        Observed::new(KafkaPublisher::new(&settings.kafka, settings.delivery_timeout()).unwrap());
+    let publish = observed(&settings);
     let app = TestApp::start(settings, publish.clone(), None).await;
     let body = json!({"links": LINK});
     let stop = async {
@@ -31,20 +37,25 @@ async fn a_stop_lets_what_is_under_way_arrive() {
     let addr = app.addr;
     app.stop().await;
     assert!(TcpStream::connect(addr).await.is_err());
+    broker.answer_after(Duration::ZERO);
     assert_eq!(broker.records().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_ends_even_if_the_broker_never_answers() {
     let broker = Broker::with_topic();
-    let app = TestApp::with_settings(settings(&broker.addresses())).await;
+    let settings = settings(&broker.addresses());
+    let publish = observed(&settings);
+    let app = TestApp::start(settings, publish.clone(), None).await;
     app.until_ready().await;
     broker.down();
     let body = json!({"links": LINK});
-    let stop = async { app.stop.cancel() };
-    // Either it was refused as the broker did not answer, or it came too late to be heard.
-    let (sent, ()) = tokio::join!(app.submission(&body).send(), stop);
-    assert!(sent.map_or(true, |answer| answer.status() != 201));
+    let stop = async {
+        until("the link is on its way", async || publish.sent_count() == 1).await;
+        app.stop.cancel();
+    };
+    let (refused, ()) = tokio::join!(app.submit(&body), stop);
+    refused.assert_problem(503, "delivery_timeout");
     app.stop().await;
 }
 
@@ -58,7 +69,7 @@ async fn while_it_stops_it_is_not_ready() {
             .await
             .unwrap();
     let (addr, health) = (producer.addr(), producer.health());
-    let stop = tokio_util::sync::CancellationToken::new();
+    let stop = CancellationToken::new();
     let running = tokio::spawn(producer.run_until_stopped(stop.clone()));
     until("it is ready", async || health.readiness().ready).await;
     let request = reqwest::Client::new()
@@ -103,4 +114,14 @@ async fn a_broker_that_is_not_there_yet_is_no_reason_not_to_start() {
     assert_eq!(readiness.status, 503);
     assert_eq!(app.get("/health/live").await.status, 200);
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_part_that_dies_ends_the_role_with_its_name() {
+    let publish = FakePublish::new(|_| Do::Ack);
+    publish.check_panics.store(true, Ordering::Relaxed);
+    let store = Arc::new(FakeStore::default());
+    let producer = Producer::build_with(settings(NO_BROKER), store, None, publish).await.unwrap();
+    let died = producer.run_until_stopped(CancellationToken::new()).await.unwrap_err();
+    assert_eq!(died.to_string(), "the producer's broker watch ended by itself");
 }

@@ -117,3 +117,12 @@ async fn a_store_that_is_away_is_a_503_without_its_secrets() {
     );
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_store_that_hangs_is_a_503_too() {
+    let app = app().await;
+    app.store.hangs.store(true, Ordering::Relaxed);
+    let refused = app.get(&format!("/links/{}", RequestId::new(1))).await;
+    refused.assert_problem(503, "store_unavailable");
+    app.stop().await;
+}

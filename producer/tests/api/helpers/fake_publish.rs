@@ -2,7 +2,7 @@
 //! acknowledgement until told, panic.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,11 +26,18 @@ pub(crate) struct FakePublish {
     script: Box<dyn Fn(usize) -> Do + Send + Sync>,
     sent: Mutex<Vec<LinkRecord>>,
     held: Mutex<Vec<AckSender>>,
+    /// Whether the next check of the broker panics.
+    pub(crate) check_panics: AtomicBool,
 }
 
 impl FakePublish {
     pub(crate) fn new(script: impl Fn(usize) -> Do + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { script: Box::new(script), sent: Mutex::default(), held: Mutex::default() })
+        Arc::new(Self {
+            script: Box::new(script),
+            sent: Mutex::default(),
+            held: Mutex::default(),
+            check_panics: AtomicBool::new(false),
+        })
     }
 
     /// All records that were sent, whatever became of them.
@@ -66,6 +73,7 @@ impl Publish for FakePublish {
     }
 
     async fn check(&self) -> Result<(), TopicError> {
+        assert!(!self.check_panics.load(Ordering::Relaxed), "as the test wants");
         Ok(())
     }
 

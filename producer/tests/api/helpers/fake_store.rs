@@ -13,6 +13,8 @@ use linkrelay_store::{
 pub(crate) struct FakeStore {
     links: Mutex<Vec<(RequestId, LinkStatus)>>,
     pub(crate) is_down: AtomicBool,
+    /// Whether it never answers.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl FakeStore {
@@ -62,6 +64,9 @@ impl LinkStore for FakeStore {
         from_index: u32,
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let mut links = self.of_request(id)?;
         links.retain(|link| (from_index..from_index + limit).contains(&link.index));
         Ok(links)
