@@ -78,5 +78,5 @@ async fn relay_status(relay: &Role, id: &str) -> u64 {
 /// The ids are the table's key, so a double would show as another id.
 fn documents_count(data: &Path) -> i64 {
     let file = rusqlite::Connection::open(data.join("linkrelay.sqlite")).unwrap();
-    file.query_row("SELECT count(*) FROM documents", [], |row| row.get(0)).unwrap()
+    file.query_row("SELECT count(*) FROM document", [], |row| row.get(0)).unwrap()
 }
