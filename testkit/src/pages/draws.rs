@@ -64,10 +64,7 @@ mod tests {
     #[test]
     fn the_draws_never_change_from_release_to_release() {
         // Documents of earlier demos and recorded seeds stay right only if these numbers stand.
-        assert_eq!(
-            Draws::new(0, &["id", "a"]).id_text(11),
-            Draws::new(0, &["id", "a"]).id_text(11)
-        );
+        assert_eq!(Draws::new(0, &["id", "a"]).id_text(11), "3_nN2MqucYd");
         assert_eq!(Draws(0).number(), 0xe220_a839_7b1d_cdaf, "splitmix64's first from seed 0");
         assert_eq!(Draws::new(0, &[]).0, FNV_OFFSET);
     }

@@ -2,9 +2,10 @@
 //! `body.html.gz` or `body.json.gz`.
 //!
 //! Every case has an id of its own, made from its name. A case that says which video it is about
-//! is served under that video's id; of several about one video on one route, the one captured
-//! last is, until [`Corpus::serve`] says otherwise, and the others go by their own ids. A page
-//! under such an id carries another video's id inside: for a reader it is the wrong video.
+//! is served under that video's id. Of several about one video on one route, the one captured
+//! last is, until [`serve_corpus_case`](super::FakeYouTube::serve_corpus_case) says otherwise;
+//! the others go by their own ids. A page under such an id carries another video's id inside:
+//! for a reader it is the wrong video.
 
 use std::collections::HashMap;
 use std::io::Read;

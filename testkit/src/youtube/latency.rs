@@ -45,12 +45,12 @@ impl Latency {
         let mut changes = self.delay.subscribe();
         loop {
             let delay = *changes.borrow_and_update();
-            let wait = delay.fixed + delay.jitter.mul_f64(share);
+            let wait = delay.fixed.saturating_add(delay.jitter.mul_f64(share));
             if wait.is_zero() {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep_until(began + wait) => return,
+                () = tokio::time::sleep(wait.saturating_sub(began.elapsed())) => return,
                 () = stop.cancelled() => return,
                 // The sender lives in `self`, so this is a change.
                 _ = changes.changed() => {}
@@ -83,6 +83,14 @@ mod tests {
             "{waits:?}"
         );
         assert!(*longest - *shortest > second / 2, "{waits:?}");
+    }
+
+    #[tokio::test]
+    async fn an_endless_wait_is_no_panic() {
+        let latency = Latency::new(Duration::MAX, Duration::MAX, 0);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        latency.wait(&stop).await;
     }
 
     #[tokio::test]

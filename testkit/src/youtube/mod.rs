@@ -71,7 +71,6 @@ impl FakeYouTube {
     /// # Errors
     /// If the address is taken, the CA file cannot be written, or the corpus cannot be read.
     pub async fn start(settings: FakeYouTubeSettings) -> anyhow::Result<Self> {
-        let (ca, tls) = tls::make(settings.ca_cert.as_deref(), settings.http2)?;
         let corpus = match settings.corpus.clone() {
             Some(folder) => {
                 Some(tokio::task::spawn_blocking(move || Corpus::read(&folder)).await??)
@@ -82,6 +81,8 @@ impl FakeYouTube {
             .await
             .with_context(|| format!("cannot listen on {}", settings.addr))?;
         let addr = listener.local_addr().context("the listener has no address")?;
+        // Last, so that a start that fails leaves the file of a server that runs as it is.
+        let (ca, tls) = tls::make(settings.addr.ip(), settings.ca_cert.as_deref(), settings.http2)?;
         let world = Arc::new(World {
             faults: Faults::new(&settings),
             hits: Counters::default(),

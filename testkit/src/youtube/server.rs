@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use super::World;
 use super::body::Pieces;
@@ -63,7 +65,9 @@ async fn serve(tcp: TcpStream, tls: TlsAcceptor, world: Arc<World>) {
     // A client that does not trust the certificate, or is gone: its own affair.
     let Ok(Ok(stream)) = stream else { return };
     let service = service_fn(|request| answer(Arc::clone(&world), fate.clone(), request));
-    let builder = auto::Builder::new(TokioExecutor::new());
+    let over = CancellationToken::new();
+    let _over_guard = over.clone().drop_guard();
+    let builder = auto::Builder::new(Streams { over });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
@@ -74,10 +78,67 @@ async fn serve(tcp: TcpStream, tls: TlsAcceptor, world: Arc<World>) {
     drop(connection.await);
 }
 
+/// Runs the requests of an HTTP/2 connection, which hyper wants as tasks, for as long as the
+/// connection lives.
+#[derive(Debug, Clone)]
+struct Streams {
+    over: CancellationToken,
+}
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let over = self.over.clone();
+        tokio::spawn(async move { over.run_until_cancelled_owned(stream).await });
+    }
+}
+
 async fn answer(
     world: Arc<World>,
     fate: Fate,
     request: Request<Incoming>,
 ) -> Result<Response<Pieces>, Infallible> {
     routes::answer(&world, &fate, request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::{Certificate, Client};
+
+    use crate::youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
+
+    use super::*;
+
+    async fn until_in_flight(world: &World, count: u64) {
+        let looking = async {
+            while world.hits.read().in_flight != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), looking).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_on_after_a_drop() {
+        for http2 in [false, true] {
+            let settings = FakeYouTubeSettings {
+                rates: vec![(Failure::Hang, 1.0)],
+                http2,
+                ..FakeYouTubeSettings::default()
+            };
+            let fake = FakeYouTube::start(settings).await.unwrap();
+            let world = Arc::clone(&fake.world);
+            let pem = std::fs::read(fake.ca_cert_path()).unwrap();
+            let ca = Certificate::from_pem(&pem).unwrap();
+            let client = Client::builder().add_root_certificate(ca).build().unwrap();
+            let url = format!("{}/watch?v=aaaaaaaaaaa", fake.base_url());
+            let hanging = tokio::spawn(async move { client.get(url).send().await });
+            until_in_flight(&world, 1).await;
+            drop(fake);
+            until_in_flight(&world, 0).await;
+            assert!(hanging.await.unwrap().is_err());
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! A certificate authority for one server, and the certificate that it signs.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, SanType,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -52,13 +53,17 @@ impl CaFile {
     }
 }
 
-/// Makes both; the certificate is all that the acceptor needs.
-pub(super) fn make(ca_path: Option<&Path>, http2: bool) -> anyhow::Result<(CaFile, TlsAcceptor)> {
+/// Makes both, for the names above and the address that is listened on.
+pub(super) fn make(
+    ip: IpAddr,
+    ca_path: Option<&Path>,
+    http2: bool,
+) -> anyhow::Result<(CaFile, TlsAcceptor)> {
     let ca_key = KeyPair::generate()?;
     let ca_params = ca_params();
     let ca_pem = ca_params.self_signed(&ca_key)?.pem();
     let key = KeyPair::generate()?;
-    let certificate = server_params()?.signed_by(&key, &Issuer::new(ca_params, ca_key))?;
+    let certificate = server_params(ip)?.signed_by(&key, &Issuer::new(ca_params, ca_key))?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -79,8 +84,9 @@ fn ca_params() -> CertificateParams {
     params
 }
 
-fn server_params() -> anyhow::Result<CertificateParams> {
+fn server_params(ip: IpAddr) -> anyhow::Result<CertificateParams> {
     let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
+    params.subject_alt_names.push(SanType::IpAddress(ip));
     params.distinguished_name.push(DnType::CommonName, "www.youtube.com");
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

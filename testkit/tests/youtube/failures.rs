@@ -260,3 +260,20 @@ async fn garbage_breaks_off_inside_of_the_json() {
     let broken = youtube.player(ID, "WEB").await.text().await.unwrap();
     assert!(serde_json::from_str::<Value>(&broken).unwrap_err().is_eof());
 }
+
+#[tokio::test]
+async fn no_failure_hurts_the_next_request() {
+    for http2 in [false, true] {
+        let youtube = TestYouTube::start_with(|settings| settings.http2 = http2).await;
+        for failure in Failure::ALL.into_iter().filter(|failure| *failure != Failure::Hang) {
+            youtube.fake.set_failure(ID, Some(failure));
+            for path in ["/watch?v=", "/watch?pbj=1&v=", "/oembed?url=https://youtu.be/"] {
+                if let Ok(response) = youtube.try_get(&format!("{path}{ID}")).await {
+                    drop(response.bytes().await);
+                }
+                assert_eq!(youtube.watch("aaaaaaaaaaa").await.status(), 200, "{failure} at {path}");
+            }
+        }
+        assert_eq!(youtube.fake.hits().video("aaaaaaaaaaa"), 3 * 19);
+    }
+}

@@ -167,3 +167,11 @@ async fn what_keeps_it_from_starting_is_named() {
         assert!(format!("{error:#}").contains(&word), "{error:#}");
     }
 }
+
+#[tokio::test]
+async fn another_address_of_this_machine_is_in_the_certificate() {
+    let youtube =
+        TestYouTube::start_with(|settings| settings.addr = "127.0.0.2:0".parse().unwrap()).await;
+    assert!(youtube.fake.base_url().starts_with("https://127.0.0.2:"));
+    assert_eq!(youtube.watch(ID).await.status(), 200);
+}
