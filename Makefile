@@ -1,0 +1,30 @@
+# Every target installs what it needs first (scripts/bootstrap.sh), and says what it cannot.
+.PHONY: help up test lint tools
+
+SHELL := /bin/bash
+# Where cargo puts what it builds, if not in target/.
+TARGET = $${CARGO_TARGET_DIR:-target}
+
+help:
+	@echo 'make up [ARGS=…]  builds linkrelay and starts all of it; ARGS=--demo needs no network'
+	@echo 'make test         format, lints, docs and every test, on real servers'
+	@echo 'make lint         format, lints and docs alone'
+	@echo 'make tools        fetches the servers of the tests (Kafka, SecantusDB)'
+
+up:
+	@scripts/bootstrap.sh
+	@cargo build --release --locked --package linkrelay --bin linkrelay
+	@exec "$(TARGET)/release/linkrelay" up $(ARGS)
+
+test:
+	@scripts/bootstrap.sh --tests
+	@SECONDS=0; scripts/tools.sh && scripts/lint.sh && scripts/test.sh; code=$$?; \
+	echo "make test took $$((SECONDS / 60)) min $$((SECONDS % 60)) s"; exit $$code
+
+lint:
+	@scripts/bootstrap.sh --tests
+	@scripts/lint.sh
+
+tools:
+	@scripts/bootstrap.sh --tests
+	@scripts/tools.sh

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs every test, and says how many there were. Binaries are built first: the end-to-end tests
+# start them as processes.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cargo build --workspace --bins --locked
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+code=0
+cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || code=$?
+# "test result: ok. 13 passed; 0 failed; 0 ignored; …", once a binary.
+awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
+  END { printf "\nall: %d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$log"
+exit "$code"
