@@ -19,8 +19,9 @@ is_at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" 
 check_rust() {
   local wanted version
   wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$workspace/Cargo.toml")
-  has cargo && has rustc ||
+  if ! has cargo || ! has rustc; then
     fail "Rust is missing: linkrelay needs Rust $wanted or newer, for instance from https://rustup.rs"
+  fi
   version=$(cd "$workspace" && rustc --version | awk '{ print $2 }')
   is_at_least "$version" "$wanted" ||
     fail "Rust $version is too old: linkrelay needs $wanted or newer (\`rustup update stable\`)"
