@@ -220,7 +220,7 @@ fn properties_path(folder: &Path) -> PathBuf {
 async fn format_storage(home: &Path, folder: &Path) -> Result<()> {
     // Any 16 bytes in base64 are a cluster id; this one says where it comes from.
     let mut format = ProcessBuilder::new("format", home.join("bin/kafka-storage.sh"))
-        .args(["format", "--standalone", "--cluster-id", "linkrelay-testkit-nodeA"])
+        .args(["format", "--standalone", "--cluster-id", "linkrelay-testkit-node"])
         .arg("--config")
         .arg(properties_path(folder))
         .log_dir(folder)

@@ -1,0 +1,38 @@
+# One image with linkrelay's three binaries; the default runs all roles in one process.
+#
+#   docker build -t linkrelay .
+#   docker run --rm -p 3000:3000 -v linkrelay:/data linkrelay
+#
+# Needs BuildKit (the default builder of Docker 23 and newer) for the cache mounts.
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+# The registry and what was built before are kept between builds, but not in any layer: a change
+# of our code builds our crates alone.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked \
+      --package linkrelay --package linkrelay-producer --package linkrelay-consumer --bins && \
+    install -D --target-directory=/out \
+      target/release/linkrelay target/release/linkrelay-producer target/release/linkrelay-consumer
+
+FROM debian:bookworm-slim
+# zlib is librdkafka's; certificates are for MongoDB and Kafka over TLS.
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends ca-certificates zlib1g && \
+    rm -rf /var/lib/apt/lists/* && \
+    useradd --system --uid 10001 --user-group --home-dir /data linkrelay && \
+    install -d -o linkrelay -g linkrelay /data
+COPY --from=build /out/ /usr/local/bin/
+COPY scripts/healthcheck.sh /usr/local/bin/healthcheck
+COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/linkrelay/
+# Inside a container, 127.0.0.1 is reached by nobody.
+ENV HTTP_ADDR=0.0.0.0:3000 EXTRACTOR_ADDR=0.0.0.0:5000 DATA_DIR=/data
+USER linkrelay
+WORKDIR /data
+VOLUME /data
+EXPOSE 3000 5000
+# Alive, not ready: a store that is down is no reason to replace a container.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["healthcheck", "/health/live"]
+CMD ["linkrelay", "up"]
