@@ -1,7 +1,7 @@
 //! Where linkrelay keeps its documents: MongoDB, or a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is kept; [`LinkStore`] is what a store can do;
-//! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one and [`supervise`]
+//! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass.
 //!
 //! It must not know: Kafka, HTTP, or how metadata is found.

@@ -69,9 +69,14 @@ impl MongoStore {
 
     async fn connect(&self) -> Result<Collection<RawDocumentBuf>, Error> {
         let options = with_our_defaults(self.uri.client_options().await?);
-        let majority =
-            WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY_TIMEOUT).build();
-        let options_of_collection = CollectionOptions::builder().write_concern(majority).build();
+        // `journal` is what a majority means on most servers, but not on all: without it, some
+        // acknowledge what a killed process loses.
+        let durable = WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .w_timeout(MAJORITY_TIMEOUT)
+            .build();
+        let options_of_collection = CollectionOptions::builder().write_concern(durable).build();
         Ok(Client::with_options(options)?
             .database(&self.database)
             .collection_with_options(&self.collection, options_of_collection))

@@ -1,0 +1,60 @@
+//! The MongoDB store: the contract of every store, and what only a server can prove. Runs
+//! against the server that the testkit starts, or the one that `MONGODB_URI` names.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+#[path = "mongo/bson.rs"]
+mod bson;
+#[path = "mongo/outage.rs"]
+mod outage;
+
+use linkrelay_store::{LinkStore, MongoStore};
+use linkrelay_testkit::mongo::MongoServer;
+use linkrelay_testkit::tools::fresh_name;
+use mongodb::bson::Document;
+use mongodb::{Client, Collection};
+use secrecy::SecretString;
+
+const COLLECTION: &str = "youtube";
+
+/// A store in a database of its own.
+struct TestStore {
+    store: MongoStore,
+    uri: String,
+    database: String,
+}
+
+impl TestStore {
+    async fn open() -> Self {
+        let uri = MongoServer::shared().await.unwrap().uri().to_owned();
+        let database = fresh_name("linkrelay-store");
+        let store = mongo_store(&uri, &database);
+        Self { store, uri, database }
+    }
+
+    fn store(&self) -> &dyn LinkStore {
+        &self.store
+    }
+
+    /// The same collection, past the store.
+    async fn raw(&self) -> Collection<Document> {
+        let client = Client::with_uri_str(&self.uri).await.unwrap();
+        client.database(&self.database).collection(COLLECTION)
+    }
+}
+
+fn mongo_store(uri: &str, database: &str) -> MongoStore {
+    MongoStore::new(&SecretString::from(uri), database, COLLECTION).unwrap()
+}
+
+async fn open() -> TestStore {
+    let opened = TestStore::open().await;
+    opened.store.ensure_schema().await.unwrap();
+    opened
+}
+
+mod contract {
+    use super::open;
+
+    linkrelay_store::contract_tests!(open);
+}
