@@ -4,12 +4,13 @@
 //! thread does it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tokio::task::JoinHandle;
 
 use crate::lane::{Lane, LaneEnd, LaneLimits};
 use crate::record::{Completion, Epoch, Record};
-use crate::tracker::TrackerError;
+use crate::tracker::{CommitPoint, TrackerError};
 
 /// Bounds on what all lanes hold together.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,9 @@ pub(crate) struct Regulation {
     pub(crate) pause: Vec<i32>,
     pub(crate) resume: Vec<i32>,
 }
+
+/// What earlier assignments completed beyond the committed offset, by partition.
+pub(crate) type Remembered = BTreeMap<i32, Vec<Range<i64>>>;
 
 /// Starts the worker of a lane.
 pub(crate) type StartWorker = Box<dyn Fn(LaneEnd) -> JoinHandle<()> + Send>;
@@ -49,11 +53,18 @@ impl Assignment {
         }
     }
 
-    /// Opens a lane for each partition. A lane that is still there is fenced first.
-    pub(crate) fn assign(&mut self, partitions: &[i32]) {
+    /// Opens a lane for each partition; `remembered` says what earlier assignments completed
+    /// beyond the committed offsets. A lane that is still there is fenced first.
+    pub(crate) fn assign(&mut self, partitions: &[i32], mut remembered: Remembered) {
         for partition in partitions {
             self.epochs_count += 1;
-            let lane = Lane::new(Epoch(self.epochs_count), self.limits.lane, &self.start_worker);
+            let remembered = remembered.remove(partition).unwrap_or_default();
+            let lane = Lane::new(
+                Epoch(self.epochs_count),
+                self.limits.lane,
+                remembered,
+                &self.start_worker,
+            );
             self.lanes.insert(*partition, lane);
         }
         // librdkafka clears pause flags when it assigns: what is full is to be paused again.
@@ -97,7 +108,7 @@ impl Assignment {
             Some(Err(error @ TrackerError::Backwards { .. })) => {
                 // The topic was truncated or made anew; its offsets begin again, and so does the lane.
                 tracing::warn!(partition, %error, "offsets went backwards: the partition begins anew");
-                self.assign(&[partition]);
+                self.assign(&[partition], Remembered::new());
                 self.lanes.get_mut(&partition).map(|lane| lane.begin(offset))
             }
             begun => begun,
@@ -163,19 +174,19 @@ impl Assignment {
         self.lanes.values().any(|lane| lane.is_paused || lane.is_draining())
     }
 
-    /// The offsets to commit, of those of `partitions` whose prefix moved.
-    pub(crate) fn offsets_to_commit(&self, partitions: &[i32]) -> Vec<(i32, i64)> {
+    /// What to commit of those of `partitions` that have news.
+    pub(crate) fn commit_points(&self, partitions: &[i32]) -> Vec<(i32, CommitPoint)> {
         let lanes = partitions
             .iter()
             .filter_map(|partition| Some((*partition, self.lanes.get(partition)?)));
-        lanes.filter_map(|(partition, lane)| Some((partition, lane.offset_to_commit()?))).collect()
+        lanes.filter_map(|(partition, lane)| Some((partition, lane.commit_point()?))).collect()
     }
 
-    /// The broker has these commits.
-    pub(crate) fn mark_committed(&mut self, offsets: &[(i32, i64)]) {
-        for (partition, offset) in offsets {
+    /// The broker has the newest commit points of these.
+    pub(crate) fn mark_committed(&mut self, points: &[(i32, CommitPoint)]) {
+        for (partition, _) in points {
             if let Some(lane) = self.lanes.get_mut(partition) {
-                lane.mark_committed(*offset);
+                lane.mark_committed();
             }
         }
     }
@@ -217,6 +228,10 @@ mod tests {
         }
     }
 
+    fn at(prefix: i64) -> CommitPoint {
+        CommitPoint { prefix, complete_beyond: vec![] }
+    }
+
     fn ticket(end: &LaneEnd, record: Record) -> Ticket {
         Ticket::new(record, end.epoch, Arc::clone(&end.in_work), 1)
     }
@@ -224,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_lane_pauses_and_a_low_one_resumes() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0, 1]);
+        assignment.assign(&[0, 1], Remembered::new());
         let mut end = ends.try_recv().unwrap();
         for offset in 0..6 {
             assignment.take(record(0, offset, 1));
@@ -245,10 +260,10 @@ mod tests {
     #[tokio::test]
     async fn an_assignment_clears_pause_flags_so_full_lanes_pause_again() {
         let (mut assignment, _ends) = assignment(LIMITS);
-        assignment.assign(&[0]);
+        assignment.assign(&[0], Remembered::new());
         (0..4).for_each(|offset| assignment.take(record(0, offset, 1)));
         assert_eq!(assignment.regulate().pause, [0]);
-        assignment.assign(&[1]);
+        assignment.assign(&[1], Remembered::new());
         assert_eq!(assignment.regulate().pause, [0]);
     }
 
@@ -256,7 +271,7 @@ mod tests {
     async fn too_many_bytes_pause_every_lane_until_half_is_gone() {
         let (mut assignment, mut ends) =
             assignment(AssignmentLimits { held_bytes: 2_000, ..LIMITS });
-        assignment.assign(&[0, 1]);
+        assignment.assign(&[0, 1], Remembered::new());
         let end = ends.try_recv().unwrap();
         assignment.take(record(0, 0, 1_000));
         assignment.take(record(0, 1, 1_000));
@@ -274,35 +289,35 @@ mod tests {
     #[tokio::test]
     async fn a_late_completion_is_fenced() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0]);
+        assignment.assign(&[0], Remembered::new());
         let old = ends.try_recv().unwrap();
         assignment.take(record(0, 7, 1));
         let late = ticket(&old, record(0, 7, 1)).finish_link().unwrap();
         assignment.fence(&[0]);
         assert!(old.signals.fence.is_cancelled());
-        assignment.assign(&[0]);
+        assignment.assign(&[0], Remembered::new());
         assignment.take(record(0, 7, 1));
         assignment.complete(&late);
-        assert_eq!(assignment.offsets_to_commit(&[0]), [(0, 7)]);
+        assert_eq!(assignment.commit_points(&[0]), []);
     }
 
     #[tokio::test]
-    async fn only_a_prefix_that_moved_is_committed() {
+    async fn only_news_is_committed() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0]);
+        assignment.assign(&[0], Remembered::new());
         let end = ends.try_recv().unwrap();
-        assert_eq!(assignment.offsets_to_commit(&[0]), []);
+        assert_eq!(assignment.commit_points(&[0]), []);
         assignment.take(record(0, 7, 1));
         assignment.complete(&ticket(&end, record(0, 7, 1)).finish_link().unwrap());
-        assert_eq!(assignment.offsets_to_commit(&[0]), [(0, 8)]);
-        assignment.mark_committed(&[(0, 8)]);
-        assert_eq!(assignment.offsets_to_commit(&[0]), []);
+        assert_eq!(assignment.commit_points(&[0]), [(0, at(8))]);
+        assignment.mark_committed(&[(0, at(8))]);
+        assert_eq!(assignment.commit_points(&[0]), []);
     }
 
     #[tokio::test]
     async fn a_lane_is_drained_when_nothing_of_it_is_in_work() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0]);
+        assignment.assign(&[0], Remembered::new());
         let end = ends.try_recv().unwrap();
         assignment.take(record(0, 7, 1));
         let ticket = ticket(&end, record(0, 7, 1));
@@ -318,11 +333,23 @@ mod tests {
     #[tokio::test]
     async fn a_topic_made_anew_begins_anew() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0]);
+        assignment.assign(&[0], Remembered::new());
         assignment.take(record(0, 7, 1));
         assignment.take(record(0, 0, 1));
         let (old, mut new) = (ends.try_recv().unwrap(), ends.try_recv().unwrap());
         assert!(old.signals.fence.is_cancelled());
         assert_eq!(new.records.try_recv().unwrap().offset, 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_complete_before_is_not_handed_over_again() {
+        let (mut assignment, mut ends) = assignment(LIMITS);
+        assignment.assign(&[0], Remembered::from([(0, vec![8..9])]));
+        let mut end = ends.try_recv().unwrap();
+        (7..10).for_each(|offset| assignment.take(record(0, offset, 1)));
+        assert_eq!(end.records.try_recv().unwrap().offset, 7);
+        assert_eq!(end.records.try_recv().unwrap().offset, 9);
+        assignment.complete(&ticket(&end, record(0, 7, 1)).finish_link().unwrap());
+        assert_eq!(assignment.commit_points(&[0]), [(0, at(9))]);
     }
 }

@@ -1,6 +1,7 @@
 //! The poll thread's end of one partition: what was handed to its worker, and what came back.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -9,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::record::{Completion, Epoch, InWork, Record};
-use crate::tracker::{OffsetTracker, TrackerError};
+use crate::tracker::{CommitPoint, OffsetTracker, Taken, TrackerError};
 
 /// How the poll thread tells a worker to come to an end.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +46,6 @@ pub(crate) struct Lane {
     pub(crate) is_paused: bool,
     limits: LaneLimits,
     tracker: OffsetTracker,
-    committed: Option<i64>,
     /// `None` once the lane drains: nothing more is handed over.
     records: Option<mpsc::Sender<Record>>,
     /// What did not fit; librdkafka may deliver a little more after a pause.
@@ -57,10 +57,12 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Makes both ends; `start_worker` is given the other one.
+    /// Makes both ends; `start_worker` is given the other one. `remembered` is what an earlier
+    /// assignment completed beyond the committed offset.
     pub(crate) fn new(
         epoch: Epoch,
         limits: LaneLimits,
+        remembered: Vec<Range<i64>>,
         start_worker: impl FnOnce(LaneEnd) -> JoinHandle<()>,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(limits.queued);
@@ -76,8 +78,7 @@ impl Lane {
             epoch,
             is_paused: false,
             limits,
-            tracker: OffsetTracker::default(),
-            committed: None,
+            tracker: OffsetTracker::resume(remembered),
             records: Some(sender),
             overflow: VecDeque::new(),
             held_bytes: 0,
@@ -87,13 +88,13 @@ impl Lane {
         }
     }
 
-    /// Counts a record as taken. `false` from a draining lane, which takes none: whoever is
-    /// assigned the partition next gets it again.
+    /// Counts a record as taken; says whether it is to be worked on. A draining lane takes none:
+    /// whoever is assigned the partition next gets it again.
     pub(crate) fn begin(&mut self, offset: i64) -> Result<bool, TrackerError> {
         if self.is_draining() {
             return Ok(false);
         }
-        self.tracker.take(offset).map(|()| true)
+        Ok(self.tracker.take(offset)? == Taken::New)
     }
 
     /// Hands a record that was begun to the worker, as soon as there is room.
@@ -147,16 +148,14 @@ impl Lane {
         self.held_bytes
     }
 
-    /// The offset to commit, if it moved since the last commit.
-    pub(crate) fn offset_to_commit(&self) -> Option<i64> {
-        self.tracker
-            .prefix()
-            .filter(|prefix| self.committed.is_none_or(|committed| committed < *prefix))
+    /// What to commit, if anything was completed since the last commit.
+    pub(crate) fn commit_point(&self) -> Option<CommitPoint> {
+        self.tracker.commit_point()
     }
 
-    /// The broker has the commit.
-    pub(crate) fn mark_committed(&mut self, offset: i64) {
-        self.committed = self.committed.max(Some(offset));
+    /// The broker has the newest commit point.
+    pub(crate) fn mark_committed(&mut self) {
+        self.tracker.mark_committed();
     }
 
     /// Begin nothing new; what is in flight is finished.

@@ -6,7 +6,7 @@
 //! [`worker`] decodes it and lets [`process`] find the metadata (waiting its turn in
 //! [`cool_down`], trying again by [`retry`], giving up into [`dead_letter`]); the [`batcher`]
 //! writes documents and reports completions back to the poll thread, which moves the
-//! [`tracker`] and commits. [`pipeline`] puts them together, [`app`] runs it; [`config`] sets them.
+//! [`tracker`] and commits, with what is complete beyond the prefix in the commit's [`metadata`]. [`pipeline`] puts them together, [`app`] runs it; [`config`] sets them.
 //!
 //! Work goes down channels, completions come up, and nothing is shared but counters of permits.
 //! It must not know: how metadata is found, or which store keeps it.
@@ -17,11 +17,13 @@ pub mod error;
 
 mod assignment;
 mod batcher;
+mod commit;
 mod context;
 mod cool_down;
 mod dead_letter;
 mod http;
 mod lane;
+mod metadata;
 mod pipeline;
 mod poll;
 mod process;

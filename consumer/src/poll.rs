@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use linkrelay_common::health::Part;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, Remembered};
+use crate::commit;
 use crate::context::{GroupContext, GroupEvent, give_back};
 use crate::error::ConsumerError;
 use crate::record::{Completion, Record};
@@ -137,7 +137,8 @@ impl PollLoop {
             match event {
                 GroupEvent::Assigned(partitions) => {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "assigned");
-                    self.parts.assignment.assign(&partitions);
+                    let remembered = self.remembered(&partitions);
+                    self.parts.assignment.assign(&partitions, remembered);
                     self.parts.group_part.ok();
                     if self.is_stopping {
                         self.begin_drain(partitions, false);
@@ -221,22 +222,31 @@ impl PollLoop {
         self.next_commit = Instant::now() + pause;
     }
 
-    /// Commits the prefixes that moved, and waits for the broker's answer: an asynchronous
-    /// commit has none (rust-rdkafka #856).
+    /// What earlier assignments completed beyond the committed offsets of these partitions.
+    /// Without an answer nothing is known, and the records are worked on again.
+    fn remembered(&self, partitions: &[i32]) -> Remembered {
+        match commit::read(&self.parts.consumer, self.list(partitions)) {
+            Ok(remembered) => remembered,
+            Err(error) => {
+                tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits could not be read: what is complete beyond them is worked on again");
+                Remembered::new()
+            }
+        }
+    }
+
+    /// Commits what has news, and waits for the broker's answer: an asynchronous commit has none
+    /// (rust-rdkafka #856).
     fn commit(&mut self, partitions: &[i32]) -> Result<(), KafkaError> {
-        let offsets = self.parts.assignment.offsets_to_commit(partitions);
-        if offsets.is_empty() {
+        let points = self.parts.assignment.commit_points(partitions);
+        if points.is_empty() {
             return Ok(());
         }
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, offset) in &offsets {
-            list.add_partition_offset(&self.parts.topic, *partition, Offset::Offset(*offset))?;
-        }
-        let committed = self.parts.consumer.commit(&list, CommitMode::Sync);
+        let committed = commit::write(&self.parts.consumer, &self.parts.topic, &points);
         match &committed {
-            Ok(()) => self.parts.assignment.mark_committed(&offsets),
+            Ok(()) => self.parts.assignment.mark_committed(&points),
             Err(error) => {
-                tracing::warn!(topic = %self.parts.topic, %error, ?offsets, "a commit failed; it will be tried again")
+                let partitions: Vec<i32> = points.iter().map(|(partition, _)| *partition).collect();
+                tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "a commit failed; it will be tried again");
             }
         }
         committed
