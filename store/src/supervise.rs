@@ -23,10 +23,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a role to spawn once, beside what uses the store.
 pub async fn supervise(store: Arc<dyn LinkStore>, part: Part, stop: CancellationToken) {
     // `None` says that it was stopped, which is the only way to end.
-    let _stopped = stop.run_until_cancelled(watch(store, part)).await;
+    let _stopped = stop.run_until_cancelled(watch(store, part, stop.clone())).await;
 }
 
-async fn watch(store: Arc<dyn LinkStore>, part: Part) {
+async fn watch(store: Arc<dyn LinkStore>, part: Part, stop: CancellationToken) {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(MIN_WAIT)
         .with_max_delay(MAX_WAIT)
@@ -37,14 +37,7 @@ async fn watch(store: Arc<dyn LinkStore>, part: Part) {
         .notify(|error, _| part.trouble(error.to_string()))
         .await;
     part.report(made);
-    // `Part::watch` would do this, but for the compiler, which cannot prove its future `Send`.
-    loop {
-        tokio::time::sleep(PING_INTERVAL).await;
-        match tokio::time::timeout(PING_TIMEOUT, store.ping()).await {
-            Ok(answer) => part.report(answer),
-            Err(_) => part.trouble(format!("no answer within {PING_TIMEOUT:?}")),
-        }
-    }
+    part.watch(PING_INTERVAL, PING_TIMEOUT, stop, || store.ping()).await;
 }
 
 #[cfg(test)]

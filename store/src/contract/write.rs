@@ -5,7 +5,7 @@ use linkrelay_common::RequestId;
 
 use super::sample;
 use crate::document::MAX_DOCUMENT_BYTES;
-use crate::{LinkDocument, LinkState, LinkStore, RequestCounts, StoreError, WriteOutcome};
+use crate::{LinkDocument, LinkStore, RequestCounts, StoreError, WriteOutcome};
 
 use WriteOutcome::{AlreadyThere, Inserted, Replaced};
 
@@ -104,7 +104,8 @@ pub async fn a_refused_document_hits_only_itself(store: &dyn LinkStore) -> Resul
         panic!("not refused: {:?}", outcomes[1])
     };
     assert!(reason.len() < 500, "a reason is a sentence, not the document");
-    assert_eq!(store.write_batch(&batch[1..2]).await?.len(), 1, "alone it is refused, too");
+    let alone = store.write_batch(&batch[1..2]).await?;
+    assert!(matches!(alone[..], [WriteOutcome::Refused { .. }]), "alone it is refused, too");
     assert_eq!(store.find(&[batch[1].id.clone()]).await?, []);
     assert_eq!(counts(store, request_id).await?, (3, 0));
     Ok(())
@@ -162,9 +163,6 @@ async fn found(
     let ids: Vec<_> = documents.iter().map(|document| document.id.clone()).collect();
     let mut found = store.find(&ids).await?;
     found.sort_by(|a, b| a.id.cmp(&b.id));
-    let has_right_state =
-        |document: &LinkDocument| document.video.is_none() || document.status == LinkState::Stored;
-    assert!(found.iter().all(has_right_state));
     Ok(found)
 }
 
