@@ -3,7 +3,7 @@
 //!
 //! [`contract_tests!`](crate::contract_tests) makes a test of each:
 //!
-//! ```ignore
+//! ```text
 //! linkrelay_store::contract_tests!(open);
 //! ```
 //!
