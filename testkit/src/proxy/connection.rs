@@ -15,29 +15,43 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// Chunks under way in one direction: 1 MiB, then the sender is held.
 const CHUNKS_UNDER_WAY: usize = 64;
 
+/// Both sides. What is dropped half-way is reset, as when a machine or a cable goes; what has
+/// ended is closed, and its last bytes still arrive.
+struct Sides {
+    client: TcpStream,
+    server: TcpStream,
+    has_ended: bool,
+}
+
+impl Drop for Sides {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // A side that is gone needs no reset.
+            drop(self.client.set_zero_linger());
+            drop(self.server.set_zero_linger());
+        }
+    }
+}
+
 /// Runs until both directions have ended. Aborting it resets both sides.
-pub(super) async fn run(mut client: TcpStream, flow: watch::Receiver<Flow>) {
+pub(super) async fn run(client: TcpStream, flow: watch::Receiver<Flow>) {
     let target = flow.borrow().target;
-    let Ok(mut server) = TcpStream::connect(target).await else {
+    let Ok(server) = TcpStream::connect(target).await else {
         drop(client.set_zero_linger());
         return;
     };
-    if prepare(&client).and_then(|()| prepare(&server)).is_err() {
+    let mut sides = Sides { client, server, has_ended: false };
+    if sides.client.set_nodelay(true).is_err() || sides.server.set_nodelay(true).is_err() {
         return;
     }
-    let (client_reader, client_writer) = client.split();
-    let (server_reader, server_writer) = server.split();
+    let (client_reader, client_writer) = sides.client.split();
+    let (server_reader, server_writer) = sides.server.split();
     // The first error ends both: a reset on one side is a reset on the other.
-    let _ended = tokio::try_join!(
+    let both = tokio::try_join!(
         direction(client_reader, server_writer, flow.clone()),
         direction(server_reader, client_writer, flow),
     );
-}
-
-/// What is dropped half-way is a reset, as when a machine or a cable goes.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_zero_linger()?;
-    stream.set_nodelay(true)
+    sides.has_ended = both.is_ok();
 }
 
 async fn direction(
