@@ -3,14 +3,12 @@
 //!
 //! Not bound to a tokio runtime: a server may be shared by tests that each have their own.
 
+mod builder;
 mod guard;
 
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,19 +17,11 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::wait::{SHORT, wait_for};
+pub use builder::ProcessBuilder;
 use guard::Guard;
 
 /// How much of a log an error shows.
 const TAIL_LINES: usize = 30;
-
-/// What to start, and how.
-#[derive(Debug)]
-pub struct ProcessBuilder {
-    name: String,
-    command: Command,
-    log_dir: Option<PathBuf>,
-    orphaned_folders: Vec<PathBuf>,
-}
 
 /// A running (or ended) process. Dropping it kills it.
 #[derive(Debug)]
@@ -57,101 +47,6 @@ pub fn workspace_binary(name: &str) -> Result<PathBuf> {
         .into_iter()
         .find(|path| path.is_file())
         .with_context(|| format!("no binary {name}: run `cargo build --workspace --bins` first"))
-}
-
-impl ProcessBuilder {
-    /// `name` appears in errors and in the names of the log files.
-    pub fn new(name: &str, program: impl AsRef<OsStr>) -> Self {
-        let mut command = Command::new(program);
-        // A group of its own: Ctrl-C in a terminal is for the tests, and a kill reaches children.
-        command.process_group(0).stdin(Stdio::null());
-        Self { name: name.to_owned(), command, log_dir: None, orphaned_folders: Vec::new() }
-    }
-
-    /// Adds an argument.
-    #[must_use]
-    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
-        self.command.arg(argument);
-        self
-    }
-
-    /// Adds arguments.
-    #[must_use]
-    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.command.args(arguments);
-        self
-    }
-
-    /// Sets a variable of its environment.
-    #[must_use]
-    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
-    /// Takes a variable of the test's own environment away.
-    #[must_use]
-    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
-        self.command.env_remove(name);
-        self
-    }
-
-    /// Its working directory.
-    #[must_use]
-    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
-        self.command.current_dir(folder);
-        self
-    }
-
-    /// Where its output goes, added to what is there: for a server that is started again.
-    /// Without it, a temporary folder that goes with the handle.
-    #[must_use]
-    pub fn log_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.log_dir = Some(folder.into());
-        self
-    }
-
-    /// A folder to remove if the test process dies before its handle drops.
-    #[must_use]
-    pub fn remove_if_orphaned(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.orphaned_folders.push(folder.into());
-        self
-    }
-
-    /// Starts it.
-    ///
-    /// # Errors
-    /// If the program cannot be run.
-    pub fn spawn(mut self) -> Result<Process> {
-        let own_log_dir = if self.log_dir.is_none() { Some(tempfile::tempdir()?) } else { None };
-        let log_dir = match (&self.log_dir, &own_log_dir) {
-            (Some(folder), _) => folder.clone(),
-            (None, own) => own.as_ref().context("a log folder")?.path().to_owned(),
-        };
-        self.orphaned_folders.extend(own_log_dir.as_ref().map(|dir| dir.path().to_owned()));
-        let stdout_path = log_dir.join(format!("{}.stdout", self.name));
-        let stderr_path = log_dir.join(format!("{}.stderr", self.name));
-        let mut guard = Guard::start(&self.orphaned_folders)?;
-        let child = self
-            .command
-            .stdout(log_file(&stdout_path)?)
-            .stderr(log_file(&stderr_path)?)
-            .spawn()
-            .with_context(|| format!("starting {} ({:?})", self.name, self.command))?;
-        let mut process = Process {
-            name: self.name,
-            guard: {
-                guard.watch(child.id())?;
-                guard
-            },
-            child,
-            stdout_path,
-            stderr_path,
-            _own_log_dir: own_log_dir,
-        };
-        process.exit_status()?;
-        Ok(process)
-    }
 }
 
 impl Process {
@@ -322,11 +217,6 @@ impl Drop for Process {
         // The guard goes after the process, so that an error here still leaves it one killer.
         drop(self.kill());
     }
-}
-
-fn log_file(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    file.with_context(|| format!("opening {}", path.display()))
 }
 
 fn read_lossy(path: &Path) -> Result<String> {
