@@ -26,10 +26,6 @@ const MIGRATIONS: [&str; 1] = [
     ) STRICT;
     CREATE INDEX document_by_request ON document (request_id, idx, status)
         WHERE request_id IS NOT NULL;
-    CREATE INDEX document_by_video ON document (video_id, stored_at) WHERE video_id IS NOT NULL;
-    CREATE INDEX document_by_channel ON document (channel_id, stored_at)
-        WHERE channel_id IS NOT NULL;
-    CREATE INDEX document_by_time ON document (stored_at);
     CREATE TABLE journal (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
