@@ -3,7 +3,7 @@
 //! In reading order: [`link`] turns what a person pasted into a [`VideoId`]; [`ids`] names
 //! requests and documents; [`video`] is what is known of a video; [`message`] and [`headers`] are the Kafka record; [`kafka`] makes
 //! client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
-//! of itself; [`telemetry`] and [`shutdown`] are how a process begins and ends.
+//! of itself, [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
 //!
 //! It must not know: extraction, stores, or either role's logic.
 
@@ -15,6 +15,7 @@ pub mod ids;
 pub mod kafka;
 pub mod link;
 pub mod message;
+pub mod metrics;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;

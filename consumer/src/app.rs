@@ -21,8 +21,8 @@ use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
 use crate::http;
+use crate::liveness::Liveness;
 use crate::pipeline::{Pipeline, Reports};
-use crate::poll::Heartbeat;
 
 /// How long a dead letter may wait for the broker before it is tried anew.
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -129,10 +129,15 @@ impl Consumer {
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
         let Self { parts, client, dead_letters, listener, health } = self;
-        let heartbeat = Arc::new(Heartbeat::new());
-        let around = Around::start(&parts, &dead_letters, listener, &health, &heartbeat);
-        let reports =
-            Reports { group: health.part("group"), store: around.store_part.clone(), heartbeat };
+        let liveness = Arc::new(Liveness::new());
+        let around = Around::start(&parts, &dead_letters, listener, &health, &liveness);
+        let reports = Reports {
+            group: health.part("group"),
+            extraction: health.part("extraction"),
+            store: around.store.clone(),
+            broker: around.broker.clone(),
+            liveness,
+        };
         let pipeline = Pipeline::start(&parts, client, &dead_letters, reports, stop)?;
         let ended = pipeline.run(parts.pipeline.drain_timeout).await;
         around.end(dead_letters).await;
@@ -144,7 +149,8 @@ impl Consumer {
 struct Around {
     tasks: TaskTracker,
     stop: CancellationToken,
-    store_part: Part,
+    store: Part,
+    broker: Part,
 }
 
 impl Around {
@@ -153,27 +159,22 @@ impl Around {
         dead_letters: &Arc<DeadLetters>,
         listener: Option<TcpListener>,
         health: &Health,
-        heartbeat: &Arc<Heartbeat>,
+        liveness: &Arc<Liveness>,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let store_part = health.part("store");
+        let (store, broker) = (health.part("store"), health.part("broker"));
         tasks.spawn(linkrelay_store::supervise(
             Arc::clone(&parts.store),
-            store_part.clone(),
+            store.clone(),
             stop.clone(),
         ));
         let topics = [parts.kafka.kafka_topic.clone(), parts.kafka.kafka_dlq_topic.clone()];
-        tasks.spawn(watch_broker(
-            Arc::clone(dead_letters),
-            topics,
-            health.part("broker"),
-            stop.clone(),
-        ));
+        tasks.spawn(watch_broker(Arc::clone(dead_letters), topics, broker.clone(), stop.clone()));
         if let Some(listener) = listener {
-            let router = http::router(health.clone(), Arc::clone(heartbeat));
+            let router = http::router(health.clone(), Arc::clone(liveness));
             tasks.spawn(serve(listener, router, HEALTH_TIMEOUTS, stop.clone()));
         }
-        Self { tasks, stop, store_part }
+        Self { tasks, stop, store, broker }
     }
 
     async fn end(self, dead_letters: Arc<DeadLetters>) {

@@ -94,6 +94,11 @@ impl Assignment {
         }
     }
 
+    /// Every lane, by partition.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (i32, &Lane)> {
+        self.lanes.iter().map(|(partition, lane)| (*partition, lane))
+    }
+
     /// Every partition with a lane.
     pub(crate) fn partitions(&self) -> Vec<i32> {
         self.lanes.keys().copied().collect()
@@ -184,9 +189,9 @@ impl Assignment {
 
     /// The broker has the newest commit points of these.
     pub(crate) fn mark_committed(&mut self, points: &[(i32, CommitPoint)]) {
-        for (partition, _) in points {
+        for (partition, point) in points {
             if let Some(lane) = self.lanes.get_mut(partition) {
-                lane.mark_committed();
+                lane.mark_committed(point.prefix);
             }
         }
     }

@@ -4,13 +4,16 @@
 //! It never gives a document up: a store that is down is tried for ever, and meanwhile the
 //! bounded channels fill, lanes fill, and partitions pause.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::ErrorClass;
 use linkrelay_common::health::Part;
+use linkrelay_common::metrics as names;
 use linkrelay_store::{LinkDocument, LinkError, LinkState, LinkStore, WriteOutcome};
+use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -93,12 +96,26 @@ async fn gather(
     Some(batch)
 }
 
+/// Each fate once for the whole batch.
+fn count(documents: &[LinkDocument]) {
+    let mut fates: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for document in documents {
+        let class = document.error.as_ref().map_or("none", |error| error.class.as_str());
+        *fates.entry((document.status.as_str(), class)).or_default() += 1;
+    }
+    for ((outcome, class), links) in fates {
+        let labels = [("outcome", outcome.to_owned()), ("class", class.to_owned())];
+        counter!(names::LINKS, &labels).increment(links);
+    }
+}
+
 impl BatchWriter {
     async fn write(self, batch: Vec<Finished>) {
         let (mut documents, tickets): (Vec<LinkDocument>, Vec<Arc<Ticket>>) =
             batch.into_iter().map(|finished| (finished.document, finished.ticket)).unzip();
         let outcomes = self.write_until_acknowledged(&mut documents).await;
         let mut completions = Vec::with_capacity(documents.len());
+        count(&documents);
         for ((document, ticket), outcome) in documents.into_iter().zip(tickets).zip(outcomes) {
             if let WriteOutcome::Refused { reason } = outcome {
                 self.give_up(document, &ticket, &reason).await;
@@ -111,16 +128,20 @@ impl BatchWriter {
 
     async fn write_until_acknowledged(&self, documents: &mut [LinkDocument]) -> Vec<WriteOutcome> {
         let mut waits = waits_for_ever(BACKOFF_MIN, BACKOFF_MAX);
+        let begin = Instant::now();
         loop {
             let now = Timestamp::now();
             documents.iter_mut().for_each(|document| document.stored_at = now);
             let error = match self.store.write_batch(documents).await {
                 Ok(outcomes) => {
                     self.store_part.ok();
+                    histogram!(names::BATCH_DOCUMENTS).record(documents.len() as f64);
+                    histogram!(names::BATCH_WRITE_DURATION).record(begin.elapsed());
                     return outcomes;
                 }
                 Err(error) => error,
             };
+            counter!(names::STORE_ERRORS).increment(1);
             self.store_part.trouble(error.to_string());
             tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
         }

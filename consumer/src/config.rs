@@ -13,6 +13,7 @@ use linkrelay_store::settings::StoreSettings;
 
 use crate::assignment::AssignmentLimits;
 use crate::batcher::BatchLimits;
+use crate::breaker::BreakerPolicy;
 use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
 
@@ -72,6 +73,22 @@ pub struct PipelineSettings {
     #[arg(long, env = "RETRY_BACKOFF_MAX", default_value = "30s", value_parser = parse_duration)]
     pub retry_backoff_max: Duration,
 
+    /// How many recent links the breaker looks at
+    #[arg(long, env = "BREAKER_WINDOW_LINKS", default_value_t = 50)]
+    pub breaker_window_links: usize,
+
+    /// Fewer recent links than this say nothing to the breaker
+    #[arg(long, env = "BREAKER_MIN_LINKS", default_value_t = 10)]
+    pub breaker_min_links: usize,
+
+    /// The part of recent links, above 0 to 1, that must fail for reasons not theirs before all are held
+    #[arg(long, env = "BREAKER_FAILURE_RATIO", default_value_t = 0.5)]
+    pub breaker_failure_ratio: f64,
+
+    /// How often a link is tried while all are held
+    #[arg(long, env = "BREAKER_PROBE_INTERVAL", default_value = "5s", value_parser = parse_duration)]
+    pub breaker_probe_interval: Duration,
+
     /// How long links in flight may take to finish when partitions are revoked or the process stops
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "10s", value_parser = parse_duration)]
     pub drain_timeout: Duration,
@@ -119,6 +136,7 @@ impl PipelineSettings {
             ("MAX_IN_FLIGHT", self.max_in_flight),
             ("CONCURRENCY_PER_PARTITION", self.concurrency_per_partition),
             ("MAX_ATTEMPTS", self.max_attempts as usize),
+            ("BREAKER_MIN_LINKS", self.breaker_min_links),
             ("LANE_QUEUE", self.lane_queue),
             ("MAX_PREFIX_GAP", self.max_prefix_gap),
             ("MAX_HELD_BYTES", self.max_held_bytes),
@@ -136,6 +154,18 @@ impl PipelineSettings {
                 return Err(SettingsError::new(setting, "is too large"));
             }
         }
+        if !(self.breaker_failure_ratio > 0.0 && self.breaker_failure_ratio <= 1.0) {
+            return Err(SettingsError::new(
+                "BREAKER_FAILURE_RATIO",
+                "must be above 0 and at most 1",
+            ));
+        }
+        if self.breaker_window_links < self.breaker_min_links {
+            return Err(SettingsError::new(
+                "BREAKER_WINDOW_LINKS",
+                "must not be below BREAKER_MIN_LINKS",
+            ));
+        }
         if self.retry_backoff_min > self.retry_backoff_max {
             return Err(SettingsError::new(
                 "RETRY_BACKOFF_MIN",
@@ -148,6 +178,16 @@ impl PipelineSettings {
     pub(crate) fn retry_policy(&self) -> RetryPolicy {
         let Self { max_attempts, retry_backoff_min, retry_backoff_max, .. } = *self;
         RetryPolicy { max_attempts, backoff_min: retry_backoff_min, backoff_max: retry_backoff_max }
+    }
+
+    pub(crate) fn breaker_policy(&self) -> BreakerPolicy {
+        BreakerPolicy {
+            window_links: self.breaker_window_links,
+            // With fewer in flight than that, it would wait for links that cannot come.
+            min_links: self.breaker_min_links.min(self.max_in_flight),
+            failure_ratio: self.breaker_failure_ratio,
+            probe_interval: self.breaker_probe_interval,
+        }
     }
 
     pub(crate) fn batch_limits(&self) -> BatchLimits {

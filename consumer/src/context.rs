@@ -4,12 +4,15 @@
 //! revoked partition is only reported: the poll thread drains its lane, commits, and gives it
 //! back itself, while the other lanes keep moving. Lost, closing and error are answered at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use linkrelay_common::kafka::log_line;
+use linkrelay_common::metrics as names;
+use metrics::counter;
 use rdkafka::ClientContext;
+use rdkafka::Statistics;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -32,6 +35,8 @@ pub(crate) enum GroupEvent {
 pub(crate) struct GroupContext {
     events: Mutex<VecDeque<GroupEvent>>,
     is_closing: AtomicBool,
+    /// By partition of each topic; of the last statistics.
+    log_ends: Mutex<BTreeMap<i32, i64>>,
 }
 
 impl GroupContext {
@@ -46,7 +51,18 @@ impl GroupContext {
         self.is_closing.store(true, Ordering::Release);
     }
 
+    /// The ends of the partitions' logs, as far as librdkafka knows them.
+    pub(crate) fn log_ends(&self) -> BTreeMap<i32, i64> {
+        self.log_ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn report(&self, event: GroupEvent) {
+        let name = match event {
+            GroupEvent::Assigned(_) => "assigned",
+            GroupEvent::Revoked(_) => "revoked",
+            GroupEvent::Lost(_) => "lost",
+        };
+        counter!(names::REBALANCES, "event" => name).increment(1);
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
     }
 }
@@ -79,6 +95,15 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", %error, "{reason}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        // One topic is subscribed to, so a partition's number is enough.
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let known =
+            partitions.filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0);
+        let ends = known.map(|partition| (partition.partition, partition.hi_offset)).collect();
+        *self.log_ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     }
 }
 

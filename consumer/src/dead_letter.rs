@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::kafka::RelayContext;
+use linkrelay_common::metrics as names;
 use linkrelay_common::topic::{self, TopicError};
 use linkrelay_common::{DeadLetterHeaders, ErrorClass, LinkMessage};
+use metrics::counter;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
@@ -49,7 +51,7 @@ impl DeadLetters {
     /// When dropped, the dead letter may be there or not; the record is delivered again.
     pub(crate) async fn write_record(&self, record: &Record, reason: Reason<'_>) {
         let headers = with_reason(record, reason, record.headers.clone().unwrap_or_default());
-        self.write(record, &record.value, headers).await;
+        self.write(record, &record.value, headers, reason.class).await;
     }
 
     /// Gives up one link. Of a record with several links, only this one becomes a dead letter,
@@ -62,7 +64,7 @@ impl DeadLetters {
         let own = record.headers.clone().unwrap_or_default();
         let headers = with_reason(record, reason, DeadLetterHeaders::with_index(own, job.index));
         let value = LinkMessage::one(&job.link, job.force).encode();
-        self.write(record, &value, headers).await;
+        self.write(record, &value, headers, reason.class).await;
     }
 
     /// Asks the broker for a topic. Blocks: not for an async worker thread.
@@ -77,7 +79,7 @@ impl DeadLetters {
         }
     }
 
-    async fn write(&self, record: &Record, value: &[u8], headers: OwnedHeaders) {
+    async fn write(&self, record: &Record, value: &[u8], headers: OwnedHeaders, class: ErrorClass) {
         for wait in waits_for_ever(BACKOFF_MIN, BACKOFF_MAX) {
             let mut dead_letter =
                 FutureRecord::to(&self.topic).payload(value).headers(headers.clone());
@@ -89,7 +91,10 @@ impl DeadLetters {
                 .send::<Vec<u8>, [u8], _>(dead_letter, Timeout::After(Duration::ZERO))
                 .await
             {
-                Ok(_) => return,
+                Ok(_) => {
+                    counter!(names::DEAD_LETTERS, "class" => class.as_str()).increment(1);
+                    return;
+                }
                 Err((error, _)) => tracing::warn!(
                     topic = self.topic, origin_partition = record.partition, origin_offset = record.offset, %error,
                     "a dead letter could not be written, trying again"

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::liveness::Activity;
 use crate::record::{Completion, Epoch, InWork, Record};
 use crate::tracker::{CommitPoint, OffsetTracker, Taken, TrackerError};
 
@@ -28,6 +29,7 @@ pub(crate) struct LaneEnd {
     pub(crate) records: mpsc::Receiver<Record>,
     pub(crate) signals: LaneSignals,
     pub(crate) in_work: Arc<InWork>,
+    pub(crate) activity: Activity,
 }
 
 /// How much one lane may hold.
@@ -53,6 +55,8 @@ pub(crate) struct Lane {
     held_bytes: usize,
     signals: LaneSignals,
     in_work: Arc<InWork>,
+    committed: Option<i64>,
+    activity: Activity,
     worker: JoinHandle<()>,
 }
 
@@ -68,11 +72,13 @@ impl Lane {
         let (sender, receiver) = mpsc::channel(limits.queued);
         let signals = LaneSignals::default();
         let in_work = Arc::new(InWork);
+        let activity = Activity::new();
         let end = LaneEnd {
             epoch,
             records: receiver,
             signals: signals.clone(),
             in_work: Arc::clone(&in_work),
+            activity: activity.clone(),
         };
         Self {
             epoch,
@@ -84,6 +90,8 @@ impl Lane {
             held_bytes: 0,
             signals,
             in_work,
+            committed: None,
+            activity,
             worker: start_worker(end),
         }
     }
@@ -154,8 +162,29 @@ impl Lane {
     }
 
     /// The broker has the newest commit point.
-    pub(crate) fn mark_committed(&mut self) {
+    pub(crate) fn mark_committed(&mut self, prefix: i64) {
+        self.committed = Some(prefix);
         self.tracker.mark_committed();
+    }
+
+    /// The offset of the last commit of this assignment; before it, the first one delivered.
+    pub(crate) fn committed(&self) -> Option<i64> {
+        self.committed.or_else(|| self.tracker.prefix())
+    }
+
+    /// Records taken and not complete.
+    pub(crate) fn in_work_count(&self) -> usize {
+        self.tracker.in_work_count()
+    }
+
+    /// Records between the prefix and the newest taken.
+    pub(crate) fn prefix_gap(&self) -> usize {
+        self.tracker.gap()
+    }
+
+    /// When something of it last moved.
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     /// Begin nothing new; what is in flight is finished.

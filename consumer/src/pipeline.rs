@@ -14,12 +14,15 @@ use tokio_util::task::TaskTracker;
 use crate::app::ConsumerParts;
 use crate::assignment::{Assignment, StartWorker};
 use crate::batcher::{self, BatchWriter};
+use crate::breaker::Breaker;
 use crate::config::PipelineSettings;
 use crate::context::GroupContext;
 use crate::cool_down::CoolDown;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
-use crate::poll::{Heartbeat, PollLoop, PollParts};
+use crate::gauges::Gauges;
+use crate::liveness::{Activity, Liveness, Watchdog};
+use crate::poll::{PollLoop, PollParts};
 use crate::process::{Finished, Processor};
 use crate::record::Completion;
 use crate::worker;
@@ -30,8 +33,10 @@ const COMPLETIONS_QUEUE: usize = 1_024;
 /// Where a pipeline says how it is.
 pub(crate) struct Reports {
     pub(crate) group: Part,
+    pub(crate) extraction: Part,
     pub(crate) store: Part,
-    pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) broker: Part,
+    pub(crate) liveness: Arc<Liveness>,
 }
 
 /// A running pipeline.
@@ -55,30 +60,44 @@ impl Pipeline {
         let (completions, completed) = mpsc::channel::<Vec<Completion>>(COMPLETIONS_QUEUE);
         let writer = BatchWriter {
             store: Arc::clone(&parts.store),
-            store_part: reports.store,
+            store_part: reports.store.clone(),
             dead_letters: Arc::clone(dead_letters),
             completions: completions.clone(),
         };
         let processor = Arc::new(Processor {
             extractor: Arc::clone(&parts.extractor),
-            permits: Arc::new(Semaphore::new(settings.max_in_flight)),
-            cool_down: Arc::new(CoolDown::default()),
+            permits: Semaphore::new(settings.max_in_flight),
+            cool_down: CoolDown::default(),
+            breaker: Breaker::new(settings.breaker_policy(), reports.extraction),
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
             finished,
             completions,
         });
         let (abandon, workers) = (CancellationToken::new(), TaskTracker::new());
+        let topic: Arc<str> = Arc::from(parts.kafka.kafka_topic.as_str());
+        let watchdog = Watchdog {
+            liveness: reports.liveness,
+            processor: Arc::clone(&processor),
+            store: reports.store,
+            broker: reports.broker,
+            limit: Watchdog::limit(settings.retry_backoff_max),
+        };
+        let gauges = Gauges {
+            topic: Arc::clone(&topic),
+            processor: Arc::clone(&processor),
+            max_in_flight: settings.max_in_flight,
+            committed: Activity::new(),
+        };
+        let start_worker = lane_starter(processor, settings, &workers);
         let poll = PollLoop::new(PollParts {
             consumer: client,
-            topic: Arc::from(parts.kafka.kafka_topic.as_str()),
-            assignment: Assignment::new(
-                settings.assignment_limits(),
-                lane_starter(processor, settings, &workers),
-            ),
+            topic,
+            assignment: Assignment::new(settings.assignment_limits(), start_worker),
             completions: completed,
             group_part: reports.group,
-            heartbeat: reports.heartbeat,
+            watchdog,
+            gauges,
             commit_interval: settings.commit_interval,
             drain_timeout: settings.drain_timeout,
             stop,

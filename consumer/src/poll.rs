@@ -2,10 +2,11 @@
 //! never waits for work: so heartbeats, rebalances and max.poll.interval are always served.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use linkrelay_common::health::Part;
+use linkrelay_common::metrics as names;
+use metrics::{Counter, counter};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,6 +17,8 @@ use crate::assignment::{Assignment, Remembered};
 use crate::commit;
 use crate::context::{GroupContext, GroupEvent, give_back};
 use crate::error::ConsumerError;
+use crate::gauges::Gauges;
+use crate::liveness::Watchdog;
 use crate::record::{Completion, Record};
 
 /// How long a poll waits when nothing else is expected.
@@ -24,34 +27,11 @@ const IDLE_WAIT: Duration = Duration::from_millis(50);
 const HELD_WAIT: Duration = Duration::from_millis(1);
 /// How many records are taken before everything else gets its turn.
 const BURST: usize = 500;
+/// How often gauges are published and lanes are looked at.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// After a commit that failed, the next one waits longer: the broker may be away, and a
 /// synchronous commit then holds this thread.
 const FAILED_COMMIT_PAUSE: Duration = Duration::from_secs(5);
-
-/// Tells others that the thread still turns.
-#[derive(Debug)]
-pub(crate) struct Heartbeat {
-    started: Instant,
-    last_ms: AtomicU64,
-}
-
-impl Heartbeat {
-    pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), last_ms: AtomicU64::new(0) }
-    }
-
-    /// How long ago the thread last began a turn.
-    pub(crate) fn age(&self) -> Duration {
-        self.started
-            .elapsed()
-            .saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Relaxed)))
-    }
-
-    fn beat(&self) {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_ms.store(now_ms, Ordering::Relaxed);
-    }
-}
 
 /// Lanes on their way to their end.
 struct Drain {
@@ -68,7 +48,8 @@ pub(crate) struct PollParts {
     pub(crate) assignment: Assignment,
     pub(crate) completions: mpsc::Receiver<Vec<Completion>>,
     pub(crate) group_part: Part,
-    pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) gauges: Gauges,
     pub(crate) commit_interval: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) stop: CancellationToken,
@@ -79,13 +60,25 @@ pub(crate) struct PollLoop {
     parts: PollParts,
     drains: Vec<Drain>,
     next_commit: Instant,
+    next_report: Instant,
     is_stopping: bool,
+    /// Looked up once: it counts every record.
+    records_total: Counter,
 }
 
 impl PollLoop {
     pub(crate) fn new(parts: PollParts) -> Self {
-        let next_commit = Instant::now() + parts.commit_interval;
-        Self { parts, drains: Vec::new(), next_commit, is_stopping: false }
+        let records_total = counter!(names::RECORDS, "topic" => parts.topic.to_string());
+        let now = Instant::now();
+        let next_commit = now + parts.commit_interval;
+        Self {
+            parts,
+            drains: Vec::new(),
+            next_commit,
+            next_report: now,
+            is_stopping: false,
+            records_total,
+        }
     }
 
     /// Runs until stopped and drained, then leaves the group. Blocks: for a thread of its own,
@@ -103,11 +96,12 @@ impl PollLoop {
     fn turn_until_drained(&mut self) -> Result<(), ConsumerError> {
         self.parts.consumer.subscribe(&[&self.parts.topic])?;
         while !(self.is_stopping && self.drains.is_empty()) {
-            self.parts.heartbeat.beat();
+            self.parts.watchdog.liveness.turns.note();
             self.poll_records()?;
             self.receive_completions();
             self.regulate()?;
             self.commit_if_due();
+            self.report_if_due();
             self.finish_drains();
             self.begin_stop_if_asked();
         }
@@ -124,7 +118,10 @@ impl PollLoop {
             self.follow_group();
             match polled {
                 None => return Ok(()),
-                Some(Ok(record)) => self.parts.assignment.take(record),
+                Some(Ok(record)) => {
+                    self.records_total.increment(1);
+                    self.parts.assignment.take(record);
+                }
                 Some(Err(error)) => self.report(&error)?,
             }
             wait = Duration::ZERO;
@@ -222,6 +219,20 @@ impl PollLoop {
         self.next_commit = Instant::now() + pause;
     }
 
+    /// Publishes gauges, and looks for lanes that stand still.
+    fn report_if_due(&mut self) {
+        let now = Instant::now();
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = now + REPORT_INTERVAL;
+        let assignment = &self.parts.assignment;
+        self.parts.gauges.publish(assignment, &self.parts.consumer.context().log_ends());
+        let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
+        let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
+        self.parts.watchdog.check(&self.parts.topic, at_work);
+    }
+
     /// What earlier assignments completed beyond the committed offsets of these partitions.
     /// Without an answer nothing is known, and the records are worked on again.
     fn remembered(&self, partitions: &[i32]) -> Remembered {
@@ -243,8 +254,13 @@ impl PollLoop {
         }
         let committed = commit::write(&self.parts.consumer, &self.parts.topic, &points);
         match &committed {
-            Ok(()) => self.parts.assignment.mark_committed(&points),
+            Ok(()) => {
+                counter!(names::COMMITS, "outcome" => "committed").increment(1);
+                self.parts.gauges.committed.note();
+                self.parts.assignment.mark_committed(&points);
+            }
             Err(error) => {
+                counter!(names::COMMITS, "outcome" => "failed").increment(1);
                 let partitions: Vec<i32> = points.iter().map(|(partition, _)| *partition).collect();
                 tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "a commit failed; it will be tried again");
             }

@@ -2,17 +2,22 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use linkrelay_common::metrics as names;
 use linkrelay_common::{DecodeError, DocumentId, ErrorClass, RequestId, VideoId, parse_link};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkError, LinkState};
-use tokio::sync::{Semaphore, mpsc};
+use metrics::{counter, histogram};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::breaker::{Breaker, Pass};
 use crate::cool_down::CoolDown;
 use crate::dead_letter::{DeadLetters, Reason};
+use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
 
@@ -51,8 +56,9 @@ pub(crate) struct Processor {
     pub(crate) extractor: Arc<dyn Extract>,
     /// The process-wide MAX_IN_FLIGHT. Held while the far side is asked, and not while a link
     /// waits for its next attempt or for the store.
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) cool_down: Arc<CoolDown>,
+    pub(crate) permits: Semaphore,
+    pub(crate) cool_down: CoolDown,
+    pub(crate) breaker: Breaker,
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) finished: mpsc::Sender<Finished>,
@@ -71,13 +77,18 @@ enum Answer {
 impl Processor {
     /// Does one job to its end. When `drain` is cancelled, a link that only waits is dropped;
     /// it stays incomplete and is delivered again.
-    pub(crate) async fn run(self: &Arc<Self>, job: Job, drain: CancellationToken) {
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        job: Job,
+        drain: CancellationToken,
+        activity: Activity,
+    ) {
         match job {
             Job::Malformed { ticket, error } => self.give_up_record(ticket, &error).await,
             Job::Link(job) => {
                 let answer = match parse_link(&job.link) {
                     Ok(video_id) => self
-                        .find(&job, video_id, &drain)
+                        .find(&job, video_id, &drain, &activity)
                         .await
                         .map(|answer| (Some(video_id), answer)),
                     Err(error) => Some((None, Answer::Refused(not_a_video(error)))),
@@ -95,15 +106,18 @@ impl Processor {
         job: &LinkJob,
         video_id: VideoId,
         drain: &CancellationToken,
+        activity: &Activity,
     ) -> Option<Answer> {
         let mut waits = self.retry.waits();
         let mut attempts = 0;
         loop {
-            let permit = drain.run_until_cancelled(self.turn()).await??;
+            let Turn { pass, permit } = drain.run_until_cancelled(self.turn()).await?;
             let extracted = self.extract(video_id, job.force).await;
             drop(permit);
+            activity.note();
             let error = match extracted {
                 Ok(extraction) => {
+                    pass.succeeded();
                     self.cool_down.end();
                     return Some(Answer::Found(Box::new(extraction)));
                 }
@@ -111,44 +125,58 @@ impl Processor {
             };
             match error.class() {
                 ErrorClass::Throttled => {
+                    count_retry(&error);
                     self.throttled(&error);
                     continue;
                 }
                 ErrorClass::Permanent | ErrorClass::Malformed => {
+                    pass.succeeded();
                     return Some(Answer::Refused(link_error(&error, attempts + 1)));
                 }
                 ErrorClass::Transient => attempts += 1,
             }
-            let Some(wait) = waits.next() else {
-                return Some(Answer::GivenUp(link_error(&error, attempts)));
+            pass.failed(attempts == 1, &error.to_string());
+            let wait = match waits.next() {
+                Some(wait) => wait,
+                // Not this link's fault: it waits with the others, and is no dead letter.
+                None if self.breaker.is_open() => Duration::ZERO,
+                None => return Some(Answer::GivenUp(link_error(&error, attempts))),
             };
-            tracing::debug!(
-                %video_id, document_id = %job.id, partition = job.ticket.record.partition,
-                offset = job.ticket.record.offset, attempts, wait_ms = wait.as_millis(), %error, "trying again later"
-            );
+            count_retry(&error);
+            log_retry(job, video_id, attempts, wait, &error);
             drain.run_until_cancelled(tokio::time::sleep(wait)).await?;
+        }
+    }
+
+    /// Waits for leave to ask the far side: the breaker's, the cool-down's, and a permit. What
+    /// was granted first may be over when the last is; then it waits anew.
+    async fn turn(&self) -> Turn<'_> {
+        loop {
+            let pass = self.breaker.pass().await;
+            self.cool_down.passed().await;
+            // The semaphore is never closed.
+            let Ok(permit) = self.permits.acquire().await else { std::future::pending().await };
+            if self.cool_down.is_cool() && (pass.is_probe() || !self.breaker.is_open()) {
+                return Turn { pass, permit };
+            }
         }
     }
 
     /// Asks the extractor. Its code reads strangers' pages: a panic there is that link's trouble,
     /// not the partition's.
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
-        match AssertUnwindSafe(self.extractor.extract(video_id, force)).catch_unwind().await {
-            Ok(extracted) => extracted,
-            Err(_) => Err(ExtractError::Unreadable("the extractor panicked".to_owned())),
-        }
-    }
-
-    /// A permit to ask the far side, once the process is cool. `None` if the process ends.
-    async fn turn(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        loop {
-            self.cool_down.passed().await;
-            let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-            // It may have become hot again while this one queued.
-            if self.cool_down.is_cool() {
-                return Some(permit);
-            }
-        }
+        let begin = Instant::now();
+        let extracted =
+            AssertUnwindSafe(self.extractor.extract(video_id, force)).catch_unwind().await;
+        let extracted = extracted
+            .unwrap_or_else(|_| Err(ExtractError::Unreadable("the extractor panicked".to_owned())));
+        let (strategy, outcome) = match &extracted {
+            Ok(extraction) => (extraction.source.clone(), "found"),
+            Err(error) => ("none".to_owned(), error.class().as_str()),
+        };
+        histogram!(names::EXTRACTION_DURATION, "strategy" => strategy, "outcome" => outcome)
+            .record(begin.elapsed());
+        extracted
     }
 
     fn throttled(&self, error: &ExtractError) {
@@ -183,6 +211,30 @@ impl Processor {
             drop(self.completions.send(vec![completion]).await);
         }
     }
+}
+
+/// Leave to ask the far side once.
+struct Turn<'a> {
+    pass: Pass<'a>,
+    permit: SemaphorePermit<'a>,
+}
+
+fn count_retry(error: &ExtractError) {
+    let labels = [("class", error.class().as_str()), ("code", error.code())];
+    counter!(names::RETRIES, &labels).increment(1);
+}
+
+fn log_retry(
+    job: &LinkJob,
+    video_id: VideoId,
+    attempts: u32,
+    wait: Duration,
+    error: &ExtractError,
+) {
+    tracing::debug!(
+        %video_id, document_id = %job.id, partition = job.ticket.record.partition,
+        offset = job.ticket.record.offset, attempts, wait_ms = wait.as_millis(), %error, "trying again later"
+    );
 }
 
 fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkError) {

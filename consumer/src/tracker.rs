@@ -56,6 +56,7 @@ pub(crate) struct OffsetTracker {
     newest: Option<i64>,
     /// Complete since an earlier assignment, and not yet delivered to this one.
     remembered: VecDeque<Range<i64>>,
+    in_work_count: usize,
     /// Something was completed since the last commit.
     has_news: bool,
 }
@@ -81,6 +82,7 @@ impl OffsetTracker {
             self.move_prefix();
             Ok(Taken::AlreadyComplete)
         } else {
+            self.in_work_count += 1;
             Ok(Taken::New)
         }
     }
@@ -96,6 +98,7 @@ impl OffsetTracker {
             return Err(TrackerError::AlreadyComplete(offset));
         }
         entry.is_complete = true;
+        self.in_work_count -= 1;
         self.has_news = true;
         self.move_prefix();
         Ok(())
@@ -118,6 +121,11 @@ impl OffsetTracker {
     /// The broker has the newest commit point.
     pub(crate) fn mark_committed(&mut self) {
         self.has_news = false;
+    }
+
+    /// How many records are taken and not complete.
+    pub(crate) fn in_work_count(&self) -> usize {
+        self.in_work_count
     }
 
     /// How many records lie between the prefix and the newest taken, complete or not.
@@ -343,6 +351,7 @@ mod tests {
                 let delivered = |offset: i64| Some(offset) <= newest;
                 let gap = first_incomplete.map_or(0, |from| model.log.range(from..).filter(|(offset, _)| delivered(**offset)).count());
                 prop_assert_eq!(tracker.gap(), gap);
+                prop_assert_eq!(tracker.in_work_count(), model.in_work().len());
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::record::{Record, Ticket};
 
 /// Runs until its lane is drained or fenced.
 pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, concurrency: usize) {
-    let LaneEnd { epoch, mut records, signals, in_work } = lane;
+    let LaneEnd { epoch, mut records, signals, in_work, activity } = lane;
     let open = |record| {
         open(record, |record, links_count| {
             Ticket::new(record, epoch, Arc::clone(&in_work), links_count)
@@ -26,7 +26,8 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, concurrency: u
         while in_flight.len() < concurrency
             && let Some(job) = opened.pop_front()
         {
-            in_flight.push(processor.run(job, signals.drain.clone()));
+            activity.note();
+            in_flight.push(processor.run(job, signals.drain.clone(), activity.clone()));
         }
         if is_ending && in_flight.is_empty() {
             return;
@@ -39,7 +40,7 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, concurrency: u
                 is_ending = true;
                 opened.clear();
             }
-            Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
+            Some(()) = in_flight.next(), if !in_flight.is_empty() => activity.note(),
             record = records.recv(), if may_take => match record {
                 Some(record) => opened = open(record),
                 None => is_ending = true,

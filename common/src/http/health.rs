@@ -1,13 +1,18 @@
-//! The health routes that every role serves alike.
+//! The health and metrics routes that every role serves alike.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::health::Health;
+use crate::metrics;
 
-/// `GET /health/ready` (200 or 503, each part by name) and `GET /health/live`, which hangs on
-/// `is_alive`: whether the role still makes progress.
+/// Prometheus' text format, version 0.0.4.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /health/ready` (200 or 503, each part by name), `GET /health/live`, which hangs on
+/// `is_alive`: whether the role still makes progress, and `GET /metrics`.
 pub fn health_routes<S>(
     health: Health,
     is_alive: impl Fn() -> bool + Clone + Send + Sync + 'static,
@@ -25,5 +30,14 @@ where
         let status = if is_alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         std::future::ready((status, Json(serde_json::json!({ "live": is_alive }))))
     };
-    Router::new().route("/health/ready", get(ready)).route("/health/live", get(live))
+    Router::new()
+        .route("/health/ready", get(ready))
+        .route("/health/live", get(live))
+        .route("/metrics", get(metrics_text))
+}
+
+/// 404 in a process that counts nothing.
+async fn metrics_text() -> Result<impl IntoResponse, StatusCode> {
+    let text = metrics::render().ok_or(StatusCode::NOT_FOUND)?;
+    Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text))
 }

@@ -111,6 +111,8 @@ impl KafkaSettings {
         let mut config = ClientConfig::new();
         // Lanes bound what is in work; librdkafka's own queue only has to keep them fed.
         config.set("queued.min.messages", "10000").set("queued.max.messages.kbytes", "16384");
+        // For the end of each partition's log, and so the lag.
+        config.set("statistics.interval.ms", "5000");
         config.set("fetch.wait.max.ms", "50").set("auto.offset.reset", "earliest");
         config.set("max.poll.interval.ms", MAX_POLL_INTERVAL.as_millis().to_string());
         if group.kafka_group_protocol == GroupProtocol::Classic {

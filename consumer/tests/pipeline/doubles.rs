@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 pub(crate) struct ScriptedExtractor {
     scripts: Mutex<HashMap<VideoId, VecDeque<ExtractError>>>,
     always: Mutex<HashMap<VideoId, ExtractError>>,
+    hanging: Mutex<HashSet<VideoId>>,
     /// Videos whose extraction panics.
     pub(crate) panics: Mutex<HashSet<VideoId>>,
     /// Each extraction takes a permit and keeps it: none left, none ends.
@@ -33,6 +34,7 @@ impl ScriptedExtractor {
         Self {
             scripts: Mutex::default(),
             always: Mutex::default(),
+            hanging: Mutex::default(),
             panics: Mutex::default(),
             gate: Semaphore::new(1_000_000),
             calls: AtomicUsize::new(0),
@@ -48,6 +50,17 @@ impl ScriptedExtractor {
 
     pub(crate) fn always_fail(&self, video_id: VideoId, error: ExtractError) {
         self.always.lock().unwrap().insert(video_id, error);
+    }
+
+    /// Every video is found from now on, also those that hang.
+    pub(crate) fn recover(&self) {
+        self.always.lock().unwrap().clear();
+        self.hanging.lock().unwrap().clear();
+    }
+
+    /// An extraction of this video never ends.
+    pub(crate) fn hang(&self, video_id: VideoId) {
+        self.hanging.lock().unwrap().insert(video_id);
     }
 
     /// From now on no extraction ends until the gate is opened.
@@ -90,6 +103,9 @@ impl Extract for ScriptedExtractor {
         let _in_flight = InFlight(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
+        if self.hanging.lock().unwrap().contains(&video_id) {
+            std::future::pending::<()>().await;
+        }
         assert!(!self.panics.lock().unwrap().contains(&video_id), "the test wants a panic here");
         if let Some(error) = self.scripted(video_id) {
             return Err(error);

@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use linkrelay_extractor::ExtractError;
+use linkrelay_store::LinkState;
 
 use crate::relay::{Relay, until, video_id};
 
@@ -129,4 +130,64 @@ async fn partitions_move_between_consumers_and_every_link_is_stored_once() {
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 900);
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_every_link_fails_all_are_held_and_none_becomes_a_dead_letter() {
+    let relay = Relay::start();
+    for number in 0..200 {
+        relay.extractor.always_fail(video_id(number), ExtractError::Status(503));
+    }
+    let running = relay
+        .consume(&[
+            "--max-attempts",
+            "2",
+            "--breaker-probe-interval",
+            "100ms",
+            "--max-in-flight",
+            "20",
+        ])
+        .await;
+    relay.publish_links(0..200).await;
+    until("it says that it holds", || {
+        running.health.readiness().parts["extraction"].contains("status 503")
+    })
+    .await;
+    assert!(!running.is_ready());
+    let calls = relay.extractor.calls_count();
+    until("it has probed some times", || relay.extractor.calls_count() >= calls + 5).await;
+    assert!(relay.extractor.in_flight() <= 20);
+    assert!(relay.dead_letters().is_empty());
+    assert_eq!(relay.store.documents_count(), 0);
+    relay.extractor.recover();
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 200);
+    assert!(relay.store.documents().iter().all(|document| document.status == LinkState::Stored));
+    assert!(relay.dead_letters().is_empty());
+    until("it is ready again", || running.is_ready()).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_repeats_only_what_was_in_flight() {
+    let relay = Relay::start();
+    // One link that never ends holds the prefix of its partition.
+    relay.extractor.hang(video_id(0));
+    let settings = ["--drain-timeout", "100ms", "--commit-interval", "50ms"];
+    let running = relay.consume(&settings).await;
+    relay.publish_links(0..2_000).await;
+    until("all others are stored", || relay.store.documents_count() == 1_999).await;
+    running.stop().await;
+    assert!(relay.lag() > 500, "the prefix of one partition stands at its first link");
+    relay.extractor.recover();
+    let calls = relay.extractor.calls_count();
+    let running = relay.consume(&settings).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents_count(), 2_000);
+    assert_eq!(
+        relay.extractor.calls_count() - calls,
+        1,
+        "only the one that hung is asked for again"
+    );
+    running.stop().await;
 }

@@ -1,0 +1,161 @@
+//! Every metric of linkrelay: its name, its labels and its help, in one place.
+//!
+//! Names follow Prometheus (base units, `_total` for counters, one quantity a name); labels are
+//! few and bounded: a topic, a partition, an outcome, a class, a strategy, never a link or an id.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
+
+/// HTTP requests answered, by `route` and `status`.
+pub const HTTP_REQUESTS: &str = "linkrelay_http_requests_total";
+/// Time from a request's header to its answer, by `route`.
+pub const HTTP_REQUEST_DURATION: &str = "linkrelay_http_request_duration_seconds";
+/// Links submitted by HTTP, by `outcome`: accepted, rejected, unavailable.
+pub const LINKS_SUBMITTED: &str = "linkrelay_links_submitted_total";
+/// Records taken from Kafka, by `topic`.
+pub const RECORDS: &str = "linkrelay_records_total";
+/// Links done for good, by `outcome` (stored, failed) and `class` of the error (or none).
+pub const LINKS: &str = "linkrelay_links_total";
+/// Attempts that failed and were or will be repeated, by `class` and `code`.
+pub const RETRIES: &str = "linkrelay_retries_total";
+/// Dead letters that the broker has, by `class`.
+pub const DEAD_LETTERS: &str = "linkrelay_dead_letters_total";
+/// Time that asking for one video took, by `strategy` (none for a failure) and `outcome`.
+pub const EXTRACTION_DURATION: &str = "linkrelay_extraction_duration_seconds";
+/// Documents in one acknowledged write.
+pub const BATCH_DOCUMENTS: &str = "linkrelay_batch_documents";
+/// Time from the first try of a write to its acknowledgement.
+pub const BATCH_WRITE_DURATION: &str = "linkrelay_batch_write_duration_seconds";
+/// Writes that the store did not acknowledge and that are tried again.
+pub const STORE_ERRORS: &str = "linkrelay_store_errors_total";
+/// Links being asked for at this moment.
+pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
+/// Records between the committed offset and the end of the log, by `topic` and `partition`.
+pub const PARTITION_LAG: &str = "linkrelay_partition_lag_records";
+/// Records taken and not complete, by `topic` and `partition`.
+pub const PARTITION_IN_WORK: &str = "linkrelay_partition_in_work_records";
+/// Records between the prefix and the newest taken, complete or not, by `topic` and `partition`.
+pub const PARTITION_PREFIX_GAP: &str = "linkrelay_partition_prefix_gap_records";
+/// 1 while a full lane holds its partition, by `topic` and `partition`.
+pub const PARTITION_PAUSED: &str = "linkrelay_partition_paused";
+/// Commits, by `outcome`: committed, failed.
+pub const COMMITS: &str = "linkrelay_commits_total";
+/// Time since the last commit that the broker acknowledged, or since the start.
+pub const COMMIT_AGE: &str = "linkrelay_commit_age_seconds";
+/// What the group decided, by `event`: assigned, revoked, lost.
+pub const REBALANCES: &str = "linkrelay_rebalances_total";
+/// 1 while the process cools down after throttling.
+pub const COOLING_DOWN: &str = "linkrelay_cooling_down";
+/// 1 while the breaker holds the pipeline.
+pub const BREAKER_OPEN: &str = "linkrelay_breaker_open";
+
+const COUNTERS: [(&str, &str); 9] = [
+    (HTTP_REQUESTS, "HTTP requests answered."),
+    (LINKS_SUBMITTED, "Links submitted by HTTP."),
+    (RECORDS, "Records taken from Kafka."),
+    (LINKS, "Links done for good."),
+    (RETRIES, "Attempts that failed and are repeated."),
+    (DEAD_LETTERS, "Dead letters that the broker has."),
+    (COMMITS, "Offset commits."),
+    (REBALANCES, "What the consumer group decided."),
+    (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
+];
+const GAUGES: [(&str, Unit, &str); 8] = [
+    (LINKS_IN_FLIGHT, Unit::Count, "Links being asked for at this moment."),
+    (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
+    (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
+    (PARTITION_PREFIX_GAP, Unit::Count, "Records between the prefix and the newest taken."),
+    (PARTITION_PAUSED, Unit::Count, "1 while a full lane holds its partition."),
+    (COMMIT_AGE, Unit::Seconds, "Time since the last acknowledged commit."),
+    (COOLING_DOWN, Unit::Count, "1 while the process cools down after throttling."),
+    (BREAKER_OPEN, Unit::Count, "1 while the breaker holds the pipeline."),
+];
+const HISTOGRAMS: [(&str, Unit, &str); 4] = [
+    (HTTP_REQUEST_DURATION, Unit::Seconds, "Time from a request's header to its answer."),
+    (EXTRACTION_DURATION, Unit::Seconds, "Time that asking for one video took."),
+    (BATCH_DOCUMENTS, Unit::Count, "Documents in one acknowledged write."),
+    (BATCH_WRITE_DURATION, Unit::Seconds, "Time until a write was acknowledged."),
+];
+
+/// From a cached answer to the longest time-out.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Up to `BATCH_DOCUMENTS`, and beyond if it is set higher.
+const DOCUMENTS: [f64; 9] = [1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
+/// A gauge that nobody sets any more is gone: the partition is another consumer's.
+const GAUGE_IDLE: Duration = Duration::from_secs(60);
+
+/// The recorder is one for the process, as the counting macros have it; so is its text.
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Begins to count, for the whole process; to be called once, before anything counts.
+///
+/// # Errors
+/// If something counts already.
+pub fn start() -> Result<(), BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_DOCUMENTS.to_owned()), &DOCUMENTS)?
+        .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE))
+        .install_recorder()?;
+    describe();
+    HANDLE.get_or_init(|| handle);
+    Ok(())
+}
+
+/// What was counted, in Prometheus' text format; `None` before [`start`].
+pub fn render() -> Option<String> {
+    let handle = HANDLE.get()?;
+    handle.run_upkeep();
+    Some(handle.render())
+}
+
+fn describe() {
+    for (name, help) in COUNTERS {
+        describe_counter!(name, Unit::Count, help);
+    }
+    for (name, unit, help) in GAUGES {
+        describe_gauge!(name, unit, help);
+    }
+    for (name, unit, help) in HISTOGRAMS {
+        describe_histogram!(name, unit, help);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_is_described_once_and_named_as_prometheus_asks() {
+        let counters = COUNTERS.iter().map(|(name, help)| (*name, *help, true));
+        let gauges = GAUGES.iter().map(|(name, _, help)| (*name, *help, false));
+        let histograms = HISTOGRAMS.iter().map(|(name, _, help)| (*name, *help, false));
+        let mut names = BTreeSet::new();
+        for (name, help, is_counter) in counters.chain(gauges).chain(histograms) {
+            assert!(names.insert(name), "{name} twice");
+            assert!(name.starts_with("linkrelay_") && help.ends_with('.'), "{name}: {help}");
+            assert_eq!(name.ends_with("_total"), is_counter, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_rendered_with_its_help() {
+        start().unwrap();
+        metrics::counter!(LINKS, "outcome" => "stored", "class" => "none").increment(2);
+        metrics::histogram!(BATCH_DOCUMENTS).record(7.0);
+        let text = render().unwrap();
+        assert!(text.contains("# HELP linkrelay_links_total Links done for good."), "{text}");
+        assert!(
+            text.contains(r#"linkrelay_links_total{outcome="stored",class="none"} 2"#),
+            "{text}"
+        );
+        assert!(text.contains(r#"linkrelay_batch_documents_bucket{le="10"} 1"#), "{text}");
+    }
+}

@@ -1,0 +1,302 @@
+//! Holds the pipeline when most recent links fail for reasons that are not theirs, instead of
+//! emptying the topic into the dead letters.
+//!
+//! Closed: links flow. Open: they wait, but for one probe at a time, each interval. A probe that
+//! gets an answer (a refusal is one, too) closes it again.
+//!
+//! A link counts once as failing, however often it is tried: one bad link with many attempts is
+//! no outage. A link that succeeds counts each time.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use linkrelay_common::health::Part;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// When the breaker opens, and how often it probes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BreakerPolicy {
+    /// How many recent links are looked at.
+    pub(crate) window_links: usize,
+    /// Fewer links than this say nothing.
+    pub(crate) min_links: usize,
+    /// The part of them that must fail, above 0 to 1.
+    pub(crate) failure_ratio: f64,
+    pub(crate) probe_interval: Duration,
+}
+
+/// Shared by every lane of the process.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    policy: BreakerPolicy,
+    part: Part,
+    state: Mutex<State>,
+    /// Wakes those who wait when the state changes.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether each recent link failed.
+    recent: VecDeque<bool>,
+    /// `Some` while open.
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    next_probe: Instant,
+    is_probing: bool,
+    last_error: String,
+}
+
+/// Leave to ask the far side. To be reported on; dropped without a report, it says nothing.
+#[derive(Debug)]
+pub(crate) struct Pass<'a> {
+    breaker: &'a Breaker,
+    is_probe: bool,
+}
+
+impl Breaker {
+    /// Begins closed.
+    pub(crate) fn new(policy: BreakerPolicy, part: Part) -> Self {
+        part.ok();
+        Self { policy, part, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Waits for leave: at once while closed, for the next probe's turn while open.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    pub(crate) async fn pass(&self) -> Pass<'_> {
+        loop {
+            let changed = self.changed.notified();
+            let wait_until = match self.with(State::enter) {
+                Entry::Free => return Pass { breaker: self, is_probe: false },
+                Entry::Probe => return Pass { breaker: self, is_probe: true },
+                Entry::Wait { until } => until,
+            };
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(wait_until) => {}
+            }
+        }
+    }
+
+    /// Whether links are held.
+    pub(crate) fn is_open(&self) -> bool {
+        self.with(|state| state.open.is_some())
+    }
+
+    fn succeeded(&self) {
+        let was_open = self.with(|state| {
+            state.count(false, self.policy.window_links);
+            state.open.take().is_some()
+        });
+        if was_open {
+            self.with(|state| state.recent.clear());
+            self.part.ok();
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn failed(&self, is_first_attempt: bool, error: &str) {
+        let now = Instant::now();
+        let trouble = self.with(|state| {
+            if is_first_attempt {
+                state.count(true, self.policy.window_links);
+            }
+            if state.open.is_none() && !state.is_failing(&self.policy) {
+                return None;
+            }
+            let open = state.open.get_or_insert_with(|| Open {
+                next_probe: now + self.policy.probe_interval,
+                is_probing: false,
+                last_error: String::new(),
+            });
+            error.clone_into(&mut open.last_error);
+            let interval = self.policy.probe_interval;
+            Some(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"))
+        });
+        if let Some(trouble) = trouble {
+            self.part.trouble(trouble);
+        }
+    }
+
+    fn end_probe(&self) {
+        let next_probe = Instant::now() + self.policy.probe_interval;
+        self.with(|state| {
+            if let Some(open) = &mut state.open {
+                open.is_probing = false;
+                open.next_probe = next_probe;
+            }
+        });
+        self.changed.notify_waiters();
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // The state is whole after every step.
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+enum Entry {
+    Free,
+    Probe,
+    /// `None`: until something changes.
+    Wait {
+        until: Option<Instant>,
+    },
+}
+
+impl State {
+    fn enter(&mut self) -> Entry {
+        let Some(open) = &mut self.open else { return Entry::Free };
+        if open.is_probing {
+            return Entry::Wait { until: None };
+        }
+        if open.next_probe > Instant::now() {
+            return Entry::Wait { until: Some(open.next_probe) };
+        }
+        open.is_probing = true;
+        Entry::Probe
+    }
+
+    fn count(&mut self, has_failed: bool, window_links: usize) {
+        self.recent.push_back(has_failed);
+        while self.recent.len() > window_links {
+            self.recent.pop_front();
+        }
+    }
+
+    fn is_failing(&self, policy: &BreakerPolicy) -> bool {
+        let failed = self.recent.iter().filter(|has_failed| **has_failed).count();
+        self.recent.len() >= policy.min_links
+            && failed as f64 >= policy.failure_ratio * self.recent.len() as f64
+    }
+}
+
+impl Pass<'_> {
+    /// Whether it was granted although the breaker is open.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
+    /// The far side answered: with metadata, or with a refusal.
+    pub(crate) fn succeeded(self) {
+        self.breaker.succeeded();
+    }
+
+    /// It did not, for a reason that is not the link's. `is_first_attempt` of this link.
+    pub(crate) fn failed(self, is_first_attempt: bool, error: &str) {
+        self.breaker.failed(is_first_attempt, error);
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.breaker.end_probe();
+        }
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linkrelay_common::health::Health;
+
+    use super::*;
+
+    const POLICY: BreakerPolicy = BreakerPolicy {
+        window_links: 10,
+        min_links: 4,
+        failure_ratio: 0.5,
+        probe_interval: Duration::from_secs(5),
+    };
+
+    fn breaker() -> (Breaker, Health) {
+        let health = Health::default();
+        (Breaker::new(POLICY, health.part("extraction")), health)
+    }
+
+    async fn fail(breaker: &Breaker, is_first_attempt: bool) {
+        breaker.pass().await.failed(is_first_attempt, "status 503");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_when_half_of_the_recent_links_fail() {
+        let (breaker, health) = breaker();
+        breaker.pass().await.succeeded();
+        for _ in 0..2 {
+            fail(&breaker, true).await;
+        }
+        assert!(!breaker.is_open(), "three links say nothing");
+        fail(&breaker, true).await;
+        assert!(breaker.is_open());
+        let readiness = health.readiness();
+        assert!(
+            !readiness.ready && readiness.parts["extraction"].contains("status 503"),
+            "{readiness:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_bad_link_with_many_attempts_does_not_open_it() {
+        let (breaker, _) = breaker();
+        fail(&breaker, true).await;
+        for _ in 0..100 {
+            fail(&breaker, false).await;
+        }
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_open_one_probe_at_a_time_passes_each_interval() {
+        let (breaker, _) = breaker();
+        for _ in 0..4 {
+            fail(&breaker, true).await;
+        }
+        let opened = Instant::now();
+        let probe = breaker.pass().await;
+        assert_eq!(opened.elapsed().as_secs(), 5);
+        let second = tokio::time::timeout(Duration::from_secs(60), breaker.pass()).await;
+        assert!(second.is_err(), "a second probe passed beside the first");
+        probe.failed(false, "still 503");
+        assert!(breaker.is_open());
+        let probe = breaker.pass().await;
+        probe.succeeded();
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_dropped_makes_room_for_another() {
+        let (breaker, _) = breaker();
+        for _ in 0..4 {
+            fail(&breaker, true).await;
+        }
+        drop(breaker.pass().await);
+        breaker.pass().await.succeeded();
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_lets_everybody_go_on() {
+        let (breaker, health) = breaker();
+        for _ in 0..4 {
+            fail(&breaker, true).await;
+        }
+        let waiting = async { breaker.pass().await.succeeded() };
+        let probing = async { breaker.pass().await.succeeded() };
+        tokio::join!(probing, waiting);
+        assert!(health.readiness().ready);
+    }
+}

@@ -1,0 +1,41 @@
+//! What can be read off at any moment, published once in a while by the poll thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use linkrelay_common::metrics as names;
+use metrics::gauge;
+
+use crate::assignment::Assignment;
+use crate::liveness::Activity;
+use crate::process::Processor;
+
+/// Publishes gauges.
+pub(crate) struct Gauges {
+    pub(crate) topic: Arc<str>,
+    pub(crate) processor: Arc<Processor>,
+    pub(crate) max_in_flight: usize,
+    pub(crate) committed: Activity,
+}
+
+impl Gauges {
+    /// `log_ends` are the partitions' ends, as far as librdkafka knows them.
+    pub(crate) fn publish(&self, assignment: &Assignment, log_ends: &BTreeMap<i32, i64>) {
+        let processor = &self.processor;
+        let in_flight = self.max_in_flight.saturating_sub(processor.permits.available_permits());
+        gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
+        gauge!(names::COOLING_DOWN).set(f64::from(u8::from(!processor.cool_down.is_cool())));
+        gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(processor.breaker.is_open())));
+        gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
+        for (partition, lane) in assignment.lanes() {
+            let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];
+            gauge!(names::PARTITION_IN_WORK, &labels).set(lane.in_work_count() as f64);
+            gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.prefix_gap() as f64);
+            gauge!(names::PARTITION_PAUSED, &labels).set(f64::from(u8::from(lane.is_paused)));
+            if let Some((end, committed)) = log_ends.get(&partition).copied().zip(lane.committed())
+            {
+                gauge!(names::PARTITION_LAG, &labels).set((end - committed).max(0) as f64);
+            }
+        }
+    }
+}
