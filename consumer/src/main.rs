@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use linkrelay_common::shutdown;
+use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
 
 #[tokio::main]
@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
     settings.log.start()?;
+    metrics::start().map_err(|_| ConsumerError::Died("the metrics recorder"))?;
     let stop = shutdown::on_signal()?;
     Consumer::build(settings).await?.run_until_stopped(stop).await
 }

@@ -12,8 +12,8 @@ use anyhow::Context;
 use clap::Args;
 use linkrelay_common::SettingsError;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
-use linkrelay_common::shutdown;
 use linkrelay_common::telemetry::LogSettings;
+use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerParts, PipelineSettings};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_producer::journal::{Journal, SqliteJournal};
@@ -74,6 +74,7 @@ struct Ground {
 
 pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
     let stop = shutdown::on_signal().context("signals cannot be heard")?;
+    metrics::start().context("nothing can be counted")?;
     let ground = prepare(&settings).await?;
     let producer_settings = ProducerSettings {
         api: settings.api.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::http::Request;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{BoxError, ServiceBuilder};
@@ -14,6 +15,7 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
 use crate::error::ApiError;
+use crate::measure;
 
 /// The limits on the API's own routes.
 #[derive(Debug, Clone, Copy)]
@@ -28,9 +30,10 @@ pub(crate) struct Limits {
 ///
 /// 1. *catch panic*, so that nothing below it, layers included, ends a connection without a word;
 /// 2. *trace*, so that what is shed or timed out is traced, too;
-/// 3. *load shedding* over the concurrency limit, around `api` only: a probe must get its answer
+/// 3. *count and time*, by route;
+/// 4. *load shedding* over the concurrency limit, around `api` only: a probe must get its answer
 ///    exactly when there are too many requests, or a busy process is taken for a dead one;
-/// 4. *request time-out*, inside the limit, so that a request that hangs gives its place back.
+/// 5. *request time-out*, inside the limit, so that a request that hangs gives its place back.
 ///
 /// The body's size and time-out are the handler's (`routes::body`): only there is it known
 /// whether a body is wanted at all, and what to answer.
@@ -59,7 +62,8 @@ pub(crate) fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
                         .on_body_chunk(())
                         .on_eos(())
                         .on_failure(()),
-                ),
+                )
+                .layer(middleware::from_fn(measure::request)),
         )
 }
 

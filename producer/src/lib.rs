@@ -15,6 +15,7 @@ pub mod config;
 mod error;
 pub mod journal;
 mod layers;
+mod measure;
 pub mod publish;
 pub mod record;
 mod routes;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use linkrelay_common::{SettingsError, shutdown};
+use linkrelay_common::{SettingsError, metrics, shutdown};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 
 #[tokio::main]
@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
     settings.log.start()?;
+    metrics::start().context("counting")?;
     let stop = shutdown::on_signal().context("listening for signals")?;
     settings.validate()?;
     let store = settings.store.open()?;

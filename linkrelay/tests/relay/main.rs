@@ -13,6 +13,8 @@ mod corpus;
 mod embedded;
 /// Kills, missing topics, servers that are away.
 mod faults;
+/// Consumers that come and go, with every group protocol.
+mod group;
 /// The load that linkrelay is chosen for.
 mod main_job;
 /// Wrong settings end at start.

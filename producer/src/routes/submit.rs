@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::results::{LinkResult, results};
 use super::{body, headers};
 use crate::error::{ApiError, StatusUrl, Unpublished};
+use crate::measure;
 use crate::state::AppState;
 use crate::submit::{Checked, Rejected, Submitted, Terms, records_of};
 
@@ -99,6 +100,7 @@ fn check(links: Vec<String>, max_links: usize) -> Result<Checked, ApiError> {
     }
     let checked = Checked::new(links);
     if checked.valid.is_empty() {
+        measure::links("rejected", checked.rejected.len());
         let results = to_json(&results(&[], &[], &checked.rejected));
         return Err(ApiError::NoValidLinks { results });
     }
@@ -112,6 +114,9 @@ fn answer(
 ) -> Result<Response, ApiError> {
     let Submitted { records, failures } = submitted;
     let accepted = records.len() - failures.len();
+    measure::links("accepted", accepted);
+    measure::links("unavailable", failures.len());
+    measure::links("rejected", rejected.len());
     if let Some((_, error)) = failures.first() {
         return Err(ApiError::Unpublished(Box::new(Unpublished {
             id,
