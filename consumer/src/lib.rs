@@ -1,12 +1,13 @@
-//! linkrelay's Kafka side: records in, extraction, documents out, offsets committed only when
-//! the documents are there.
+//! linkrelay's Kafka side: records in, extraction, documents out, offsets committed only when the
+//! documents are there.
 //!
-//! In reading order, which is the way of a record: the [`poll`] thread owns the Kafka consumer
-//! and the [`assignment`]; it hands each [`record`] to the [`lane`] of its partition, whose
-//! [`worker`] decodes it and lets [`process`] find the metadata (waiting its turn in
-//! [`cool_down`] and before the [`breaker`], trying again by [`retry`], giving up into [`dead_letter`]); the [`batcher`]
-//! writes documents and reports completions back to the poll thread, which moves the
-//! [`tracker`] and commits, with what is complete beyond the prefix in the commit's [`metadata`]. [`liveness`] and [`gauges`] say how it goes; [`pipeline`] puts them together, [`app`] runs it; [`config`] sets them.
+//! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer and
+//! the `assignment`; it hands each `record` to the `lane` of its partition, whose `worker`
+//! decodes it and lets `process` find the metadata (waiting its turn in `cool_down` and before
+//! the `breaker`, trying again by `retry`, giving up into `dead_letter`); the `batcher` writes
+//! documents and reports completions back to the poll thread, which moves the `tracker` and
+//! commits, with what is complete beyond the prefix in the commit's `metadata`. `liveness` and
+//! `gauges` say how it goes; `pipeline` puts them together, `app` runs it; `config` sets them.
 //!
 //! Work goes down channels, completions come up, and nothing is shared but counters of permits.
 //! It must not know: how metadata is found, or which store keeps it.

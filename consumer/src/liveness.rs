@@ -81,25 +81,17 @@ impl Watchdog {
 
     /// Judges the lanes that have work, each with its last activity.
     pub(crate) fn check<'a>(&self, topic: &str, lanes: impl Iterator<Item = (i32, &'a Activity)>) {
-        let is_held = self.is_held();
-        let mut is_stalled = false;
-        for (partition, activity) in lanes {
-            if is_held {
-                activity.note();
-            }
-            let age = activity.age();
-            if age > self.limit {
-                is_stalled = true;
-                let seconds = age.as_secs();
-                tracing::error!(
-                    topic,
-                    partition,
-                    seconds,
-                    "a partition has work and makes no progress"
-                );
-            }
+        let stalled = stalled(lanes, self.is_held(), self.limit);
+        for (partition, age) in &stalled {
+            let seconds = age.as_secs();
+            tracing::error!(
+                topic,
+                partition,
+                seconds,
+                "a partition has work and makes no progress"
+            );
         }
-        self.liveness.is_stalled.store(is_stalled, Ordering::Relaxed);
+        self.liveness.is_stalled.store(!stalled.is_empty(), Ordering::Relaxed);
     }
 
     fn is_held(&self) -> bool {
@@ -107,5 +99,56 @@ impl Watchdog {
             || self.processor.breaker.is_open()
             || self.store.current_trouble().is_some()
             || self.broker.current_trouble().is_some()
+    }
+}
+
+/// The lanes that stand still, and for how long. While everything is held, the time does not run.
+fn stalled<'a>(
+    lanes: impl Iterator<Item = (i32, &'a Activity)>,
+    is_held: bool,
+    limit: Duration,
+) -> Vec<(i32, Duration)> {
+    let mut stalled = Vec::new();
+    for (partition, activity) in lanes {
+        if is_held {
+            activity.note();
+        }
+        let age = activity.age();
+        if age > limit {
+            stalled.push((partition, age));
+        }
+    }
+    stalled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An activity that stood still for so long.
+    fn still(age: Duration) -> Activity {
+        let started = Instant::now().checked_sub(age).unwrap();
+        Activity(Arc::new(Stamp { started, last_ms: AtomicU64::new(0) }))
+    }
+
+    #[test]
+    fn a_lane_that_stands_still_is_named_unless_everything_is_held() {
+        let (moving, standing) = (still(Duration::ZERO), still(Duration::from_secs(60)));
+        let lanes = || [(0, &moving), (1, &standing)].into_iter();
+        let limit = Duration::from_secs(30);
+        let named = |stalled: Vec<(i32, Duration)>| {
+            stalled.into_iter().map(|(partition, _)| partition).collect::<Vec<_>>()
+        };
+        assert_eq!(named(stalled(lanes(), false, limit)), [1]);
+        assert_eq!(named(stalled(lanes(), true, limit)), [0; 0]);
+        // The time begins anew when the hold is over.
+        assert_eq!(named(stalled(lanes(), false, limit)), [0; 0]);
+    }
+
+    #[test]
+    fn a_poll_thread_that_does_not_turn_is_not_alive() {
+        let liveness = |age| Liveness { turns: still(age), is_stalled: AtomicBool::new(false) };
+        assert!(liveness(Duration::from_secs(60)).is_alive());
+        assert!(!liveness(Duration::from_secs(91)).is_alive());
     }
 }

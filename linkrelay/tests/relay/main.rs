@@ -17,6 +17,8 @@ mod faults;
 mod group;
 /// The load that linkrelay is chosen for.
 mod main_job;
+/// What a kill makes to be done again.
+mod repeats;
 /// Wrong settings end at start.
 mod settings;
 /// The commands around the pipeline.

@@ -111,6 +111,10 @@ impl Site {
         documents
     }
 
+    pub(crate) async fn documents_count(&self) -> u64 {
+        self.documents.count_documents(doc! {}).await.unwrap()
+    }
+
     pub(crate) async fn document(&self, id: &str) -> Option<Document> {
         self.documents.find_one(doc! { "_id": id }).await.unwrap()
     }
@@ -241,7 +245,11 @@ impl Role {
 
 /// A link to a video of its own for each number.
 pub(crate) fn link(number: usize) -> String {
-    format!("https://www.youtube.com/watch?v=t{number:010}")
+    format!("https://www.youtube.com/watch?v={}", video_id(number))
+}
+
+pub(crate) fn video_id(number: usize) -> String {
+    format!("t{number:010}")
 }
 
 /// The folder of captured pages, if this machine has it.
