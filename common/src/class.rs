@@ -1,5 +1,7 @@
 //! What is to be done about a failure: the one question that every layer asks of an error.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// The class of a failure decides its fate; see docs/ARCHITECTURE.md, "Errors".
@@ -17,6 +19,9 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// Every class, once.
+    pub const ALL: [Self; 4] = [Self::Permanent, Self::Transient, Self::Throttled, Self::Malformed];
+
     /// The class as it stands in documents, headers and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,5 +36,18 @@ impl ErrorClass {
 impl std::fmt::Display for ErrorClass {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// None of the words of [`ErrorClass::as_str`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a class of errors is permanent, transient, throttled or malformed")]
+pub struct ErrorClassError;
+
+impl FromStr for ErrorClass {
+    type Err = ErrorClassError;
+
+    fn from_str(text: &str) -> Result<Self, ErrorClassError> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text).ok_or(ErrorClassError)
     }
 }

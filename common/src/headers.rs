@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use crate::class::ErrorClass;
-use crate::ids::RequestId;
+use crate::ids::{DocumentId, RequestId};
+use crate::origin::Origin;
 
 const REQUEST_ID: &str = "linkrelay-request-id";
 const INDEX: &str = "linkrelay-index";
@@ -19,15 +20,21 @@ const ATTEMPTS: &str = "linkrelay-attempts";
 const ORIGIN: &str = "linkrelay-origin";
 const FAILED_AT: &str = "linkrelay-failed-at";
 
+/// What makes a record a dead letter; a replay takes these off and leaves the origin.
+const OF_A_FAILURE: [&str; 4] = [ERROR_CLASS, ERROR, ATTEMPTS, FAILED_AT];
+
 /// A header's text is cut at this length; an error message needs no more.
 const MAX_ERROR_CHARS: usize = 1_000;
 
-/// Which request a record belongs to.
+/// Which request a record belongs to, or where it first stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordHeaders {
     /// The request and the link's index in it; given only together, and with the index below
     /// the request's count.
     pub place: Option<(RequestId, u32)>,
+    /// Where a replayed record first stood, and the index of its link there (0 if it is not
+    /// said). The index is the one of `place`, if both are given.
+    pub origin: Option<(Origin, u32)>,
     /// When the request came in.
     pub submitted_at: Option<Timestamp>,
     /// W3C trace context.
@@ -39,8 +46,10 @@ impl RecordHeaders {
     pub fn read(headers: &impl Headers) -> Self {
         let request_id = text(headers, REQUEST_ID).and_then(|id| id.parse::<RequestId>().ok());
         let index = text(headers, INDEX).and_then(|index| index.parse::<u32>().ok());
+        let origin = text(headers, ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
         Self {
             place: request_id.zip(index).filter(|(id, index)| *index < id.links_count()),
+            origin: origin.map(|origin| (origin, index.unwrap_or(0))),
             submitted_at: text(headers, SUBMITTED_AT).and_then(|at| at.parse().ok()),
             trace_parent: text(headers, TRACE_PARENT).map(str::to_owned),
         }
@@ -49,8 +58,14 @@ impl RecordHeaders {
     /// The headers as they are published.
     pub fn to_kafka(&self) -> OwnedHeaders {
         let mut headers = OwnedHeaders::new();
-        if let Some((request_id, index)) = self.place {
+        if let Some((request_id, _)) = self.place {
             headers = with(headers, REQUEST_ID, &request_id.to_string());
+        }
+        if let Some((origin, _)) = &self.origin {
+            headers = with(headers, ORIGIN, &origin.to_string());
+        }
+        let index_at_origin = self.origin.as_ref().map(|(_, index)| *index);
+        if let Some(index) = self.place.map(|(_, index)| index).or(index_at_origin) {
             headers = with(headers, INDEX, &index.to_string());
         }
         if let Some(at) = self.submitted_at {
@@ -60,6 +75,24 @@ impl RecordHeaders {
             headers = with(headers, TRACE_PARENT, trace_parent);
         }
         headers
+    }
+
+    /// The request, index and id of the document for the link at `index` of a record's
+    /// `links_count`, as far as these headers name it; otherwise it is named by where the record
+    /// stands. An index in the headers is the index of one link, so it counts only for records
+    /// of one.
+    pub fn document_place(
+        &self,
+        index: u32,
+        links_count: usize,
+    ) -> Option<(Option<RequestId>, u32, DocumentId)> {
+        if let (Some((request_id, index)), 1) = (self.place, links_count) {
+            return Some((Some(request_id), index, DocumentId::of_request(request_id, index)));
+        }
+        let (origin, index_there) = self.origin.as_ref()?;
+        let index = if links_count == 1 { *index_there } else { index };
+        let id = DocumentId::of_record(&origin.topic, origin.partition, origin.offset, index);
+        Some((None, index, id))
     }
 }
 
@@ -72,36 +105,70 @@ pub struct DeadLetterHeaders {
     pub error: String,
     /// How often it was tried; 0 for a record that could not be read.
     pub attempts: u32,
-    /// Where the record stood.
-    pub topic: String,
-    /// See `topic`.
-    pub partition: i32,
-    /// See `topic`.
-    pub offset: i64,
+    /// Where the record stood, before any replay.
+    pub origin: Origin,
     /// When it was given up.
     pub failed_at: Timestamp,
 }
 
 impl DeadLetterHeaders {
-    /// Says which link of its record a dead letter is; for records of several links.
-    pub fn with_index(headers: OwnedHeaders, index: u32) -> OwnedHeaders {
-        with(headers, INDEX, &index.to_string())
+    /// Reads them back. `None` for a record that is no dead letter of ours; only the words of
+    /// the error may be missing.
+    pub fn read(headers: &impl Headers) -> Option<Self> {
+        Some(Self {
+            class: text(headers, ERROR_CLASS)?.parse().ok()?,
+            error: text(headers, ERROR).unwrap_or_default().to_owned(),
+            attempts: text(headers, ATTEMPTS)?.parse().ok()?,
+            origin: text(headers, ORIGIN)?.parse().ok()?,
+            failed_at: text(headers, FAILED_AT)?.parse().ok()?,
+        })
     }
 
-    /// Adds these to the record's own headers, which go through unchanged.
-    pub fn add_to(&self, headers: OwnedHeaders) -> OwnedHeaders {
-        let origin = format!("{}:{}:{}", self.topic, self.partition, self.offset);
+    /// Says which link of its record a dead letter is, for a link whose document is named by
+    /// the record's origin. A request id goes: with this index it would name another document.
+    pub fn with_index(headers: &OwnedHeaders, index: u32) -> OwnedHeaders {
+        with(without(headers, &[REQUEST_ID, INDEX]), INDEX, &index.to_string())
+    }
+
+    /// Adds the time of submission to the headers of a record that does not tell it, so that it
+    /// outlives the record.
+    pub fn with_submitted_at(headers: OwnedHeaders, at: Timestamp) -> OwnedHeaders {
+        match RecordHeaders::read(&headers).submitted_at {
+            Some(_) => headers,
+            None => with(without(&headers, &[SUBMITTED_AT]), SUBMITTED_AT, &at.to_string()),
+        }
+    }
+
+    /// Adds these to the record's own headers, which go through unchanged. Of a replayed record
+    /// that failed again the first origin stays, and what was said of the failure before goes.
+    pub fn add_to(&self, headers: &OwnedHeaders) -> OwnedHeaders {
+        let first = text(headers, ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
         let error: String = self.error.chars().take(MAX_ERROR_CHARS).collect();
+        let headers = without(&Self::strip(headers), &[ORIGIN]);
         let headers = with(headers, ERROR_CLASS, self.class.as_str());
         let headers = with(headers, ERROR, &error);
         let headers = with(headers, ATTEMPTS, &self.attempts.to_string());
-        let headers = with(headers, ORIGIN, &origin);
+        let headers = with(headers, ORIGIN, &first.as_ref().unwrap_or(&self.origin).to_string());
         with(headers, FAILED_AT, &self.failed_at.to_string())
+    }
+
+    /// A dead letter's headers for its replay: without the failure, with the origin.
+    pub fn strip(headers: &OwnedHeaders) -> OwnedHeaders {
+        without(headers, &OF_A_FAILURE)
     }
 }
 
 fn with(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
     headers.insert(Header { key, value: Some(value) })
+}
+
+/// A copy without the headers of these names, the others in their order.
+fn without(headers: &OwnedHeaders, names: &[&str]) -> OwnedHeaders {
+    let kept = headers.iter().filter(|header| !names.contains(&header.key));
+    let room = headers.count() + OF_A_FAILURE.len() + 1;
+    kept.fold(OwnedHeaders::new_with_capacity(room), |copy, header| {
+        copy.insert(Header { key: header.key, value: header.value })
+    })
 }
 
 fn text<'a>(headers: &'a impl Headers, key: &str) -> Option<&'a str> {
@@ -110,50 +177,4 @@ fn text<'a>(headers: &'a impl Headers, key: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn an_index_without_its_request_counts_for_nothing() {
-        let id = RequestId::new(2).to_string();
-        for (request_id, index) in
-            [("rubbish", "0"), (id.as_str(), "2"), (id.as_str(), "-1"), (id.as_str(), "")]
-        {
-            let headers = with(with(OwnedHeaders::new(), REQUEST_ID, request_id), INDEX, index);
-            assert_eq!(RecordHeaders::read(&headers).place, None, "{request_id} {index}");
-        }
-    }
-
-    #[test]
-    fn a_dead_letter_keeps_the_record_s_own_headers() {
-        let own = RecordHeaders { place: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
-        let dead = DeadLetterHeaders {
-            class: ErrorClass::Transient,
-            error: "é".repeat(2_000),
-            attempts: 5,
-            topic: "T".to_owned(),
-            partition: 3,
-            offset: 42,
-            failed_at: Timestamp::UNIX_EPOCH,
-        };
-        let headers = dead.add_to(own.to_kafka());
-        assert_eq!(RecordHeaders::read(&headers), own);
-        assert_eq!(text(&headers, ORIGIN), Some("T:3:42"));
-        assert_eq!(text(&headers, ERROR_CLASS), Some("transient"));
-        assert_eq!(text(&headers, ERROR).map(|error| error.chars().count()), Some(1_000));
-    }
-
-    proptest! {
-        #[test]
-        fn headers_survive_the_wire(count in 1_u32.., trace_parent: Option<String>, second in 0_i64..4_000_000_000, has_place: bool) {
-            let headers = RecordHeaders {
-                place: has_place.then(|| (RequestId::new(count), count - 1)),
-                submitted_at: Timestamp::from_second(second).ok(),
-                trace_parent,
-            };
-            prop_assert_eq!(RecordHeaders::read(&headers.to_kafka()), headers);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What crosses the wire in linkrelay, and what every role needs to take part.
 //!
 //! In reading order: [`link`] turns what a person pasted into a [`VideoId`]; [`ids`] names
-//! requests and documents; [`video`] is what is known of a video; [`message`] and [`headers`] are the Kafka record; [`kafka`] makes
+//! requests and documents, [`origin`] a record's first place; [`video`] is what is known of a video; [`message`] and [`headers`] are the Kafka record; [`kafka`] makes
 //! client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
 //! of itself, [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
 //!
@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod link;
 pub mod message;
 pub mod metrics;
+pub mod origin;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
@@ -27,5 +28,6 @@ pub use headers::{DeadLetterHeaders, RecordHeaders};
 pub use ids::{DocumentId, RequestId};
 pub use link::{LinkError, VideoId, parse_link};
 pub use message::{DecodeError, LinkMessage};
+pub use origin::Origin;
 pub use settings::SettingsError;
 pub use video::Video;

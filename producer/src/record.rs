@@ -34,6 +34,7 @@ impl LinkRecord {
             place: Some((self.request_id, self.index)),
             submitted_at: Some(self.submitted_at),
             trace_parent: self.trace_parent.clone(),
+            ..RecordHeaders::default()
         }
     }
 

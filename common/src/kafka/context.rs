@@ -2,9 +2,10 @@
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-/// The context of clients that only ask or produce: log lines and nothing else.
+/// The context of clients that only ask, produce, or read by themselves: log lines and nothing else.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RelayContext;
 
@@ -17,6 +18,8 @@ impl ClientContext for RelayContext {
         tracing::debug!(target: "librdkafka", error = %error, "{reason}");
     }
 }
+
+impl ConsumerContext for RelayContext {}
 
 /// Writes one line of librdkafka's.
 ///

@@ -131,6 +131,19 @@ impl KafkaSettings {
         config
     }
 
+    /// A client that reads a topic's records by itself, as no member of a group, and commits
+    /// nothing. It hears of the end of each partition.
+    pub fn reader(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("queued.max.messages.kbytes", "16384").set("fetch.wait.max.ms", "50");
+        overlay(&mut config, &self.client());
+        // librdkafka gives no records to a client without a group's name; no group is joined.
+        config.set("group.id", "linkrelay-reader");
+        config.set("auto.offset.reset", "earliest").set("enable.partition.eof", "true");
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config
+    }
+
     /// Asks librdkafka whether it knows every setting, without touching the network.
     ///
     /// # Errors
@@ -195,17 +208,16 @@ pub fn unknown_key(error: &KafkaError) -> SettingsError {
 }
 
 fn topic_name(name: &str) -> Result<String, String> {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty()
-        || name.len() > 249
-        || matches!(name, "." | "..")
-        || !name.chars().all(is_legal)
-    {
-        return Err(
-            "a topic name is 1 to 249 characters of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned()
-        );
+    if is_topic_name(name) {
+        return Ok(name.to_owned());
     }
-    Ok(name.to_owned())
+    Err("a topic name is 1 to 249 characters of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned())
+}
+
+/// Whether Kafka takes it for a topic.
+pub(crate) fn is_topic_name(name: &str) -> bool {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=249).contains(&name.len()) && !matches!(name, "." | "..") && name.chars().all(is_legal)
 }
 
 #[cfg(test)]
@@ -257,6 +269,15 @@ mod tests {
         {
             assert!(!map.contains_key(key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_reader_commits_nothing_whatever_is_passed_through() {
+        let settings = settings(&["--kafka-config", "enable.auto.commit=true,fetch.wait.max.ms=7"]);
+        let config = settings.kafka.reader();
+        let map = config.config_map();
+        assert_eq!((map["enable.auto.commit"], map["fetch.wait.max.ms"]), ("false", "7"));
+        config.create_native_config().unwrap();
     }
 
     #[test]

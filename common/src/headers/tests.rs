@@ -1,0 +1,178 @@
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+
+type Raw = Vec<(String, Option<Vec<u8>>)>;
+
+fn raw(headers: &OwnedHeaders) -> Raw {
+    let owned = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(Vec::from));
+    headers.iter().map(owned).collect()
+}
+
+fn from_raw(raw: &Raw) -> OwnedHeaders {
+    raw.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+        headers.insert(Header { key, value: value.as_ref() })
+    })
+}
+
+fn origin(offset: i64) -> Origin {
+    Origin { topic: "T".to_owned(), partition: 3, offset }
+}
+
+fn dead(error: &str, attempts: u32, offset: i64) -> DeadLetterHeaders {
+    DeadLetterHeaders {
+        class: ErrorClass::Transient,
+        error: error.to_owned(),
+        attempts,
+        origin: origin(offset),
+        failed_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn id_of(headers: &OwnedHeaders, index: u32, links_count: usize) -> Option<String> {
+    let place = RecordHeaders::read(headers).document_place(index, links_count);
+    place.map(|(_, _, id)| id.to_string())
+}
+
+#[test]
+fn an_index_without_its_request_counts_for_nothing() {
+    let id = RequestId::new(2).to_string();
+    for (request_id, index) in
+        [("rubbish", "0"), (id.as_str(), "2"), (id.as_str(), "-1"), (id.as_str(), "")]
+    {
+        let headers = with(with(OwnedHeaders::new(), REQUEST_ID, request_id), INDEX, index);
+        assert_eq!(RecordHeaders::read(&headers).place, None, "{request_id} {index}");
+        assert_eq!(id_of(&headers, 0, 1), None, "{request_id} {index}");
+    }
+}
+
+#[test]
+fn a_dead_letter_keeps_the_record_s_own_headers() {
+    let own = RecordHeaders { place: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
+    let headers = dead(&"é".repeat(2_000), 5, 42).add_to(&own.to_kafka());
+    let read = RecordHeaders::read(&headers);
+    assert_eq!((read.place, read.origin), (own.place, Some((origin(42), 0))));
+    assert_eq!(text(&headers, ORIGIN), Some("T:3:42"));
+    assert_eq!(text(&headers, ERROR_CLASS), Some("transient"));
+    assert_eq!(text(&headers, ERROR).map(|error| error.chars().count()), Some(1_000));
+}
+
+#[test]
+fn a_request_s_place_goes_before_the_origin() {
+    let request_id = RequestId::new(9);
+    let headers = RecordHeaders {
+        place: Some((request_id, 7)),
+        origin: Some((origin(42), 7)),
+        ..RecordHeaders::default()
+    };
+    let of_request = Some((Some(request_id), 7, DocumentId::of_request(request_id, 7)));
+    assert_eq!(headers.document_place(0, 1), of_request);
+    // With several links, the one index in the headers is nobody's.
+    let of_record = |index| Some((None, index, DocumentId::of_record("T", 3, 42, index)));
+    assert_eq!(headers.document_place(2, 3), of_record(2));
+}
+
+#[test]
+fn a_replay_finds_the_document_of_the_link_that_failed() {
+    let request_id = RequestId::new(2).to_string();
+    let no_index = with(OwnedHeaders::new(), REQUEST_ID, &request_id);
+    let stray_index = with(OwnedHeaders::new(), INDEX, "8");
+    for own in [OwnedHeaders::new(), no_index, stray_index] {
+        // As the consumer gives up the third link of a record that came without a place.
+        let letter = dead("e", 5, 42).add_to(&DeadLetterHeaders::with_index(&own, 2));
+        let replayed = DeadLetterHeaders::strip(&letter);
+        assert_eq!(id_of(&replayed, 0, 1).as_deref(), Some("T:3:42:2"));
+        let again = dead("again", 1, 99).add_to(&DeadLetterHeaders::with_index(&replayed, 2));
+        assert_eq!(id_of(&again, 0, 1).as_deref(), Some("T:3:42:2"));
+    }
+}
+
+#[test]
+fn a_record_that_is_no_dead_letter_of_ours_reads_as_none() {
+    let whole = raw(&dead("e", 1, 42).add_to(&OwnedHeaders::new()));
+    assert!(DeadLetterHeaders::read(&from_raw(&whole)).is_some());
+    for missing in [ERROR_CLASS, ATTEMPTS, ORIGIN, FAILED_AT] {
+        let headers = without(&from_raw(&whole), &[missing]);
+        assert_eq!(DeadLetterHeaders::read(&headers), None, "{missing}");
+        let wrong = with(headers, missing, "rubbish");
+        assert_eq!(DeadLetterHeaders::read(&wrong), None, "{missing}");
+    }
+    let wordless = without(&from_raw(&whole), &[ERROR]);
+    assert_eq!(DeadLetterHeaders::read(&wordless).map(|letter| letter.error), Some(String::new()));
+}
+
+#[test]
+fn the_time_of_submission_is_added_once() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let headers = DeadLetterHeaders::with_submitted_at(OwnedHeaders::new(), at(5));
+    let headers = DeadLetterHeaders::with_submitted_at(headers, at(9));
+    assert_eq!(raw(&headers).len(), 1);
+    assert_eq!(RecordHeaders::read(&headers).submitted_at, Some(at(5)));
+}
+
+/// Headers of other programs, names used twice and values that are no text among them.
+fn foreign() -> impl Strategy<Value = Raw> {
+    vec(("[a-c]{1,2}", option::of(vec(any::<u8>(), 0..9))), 0..6)
+}
+
+fn class() -> impl Strategy<Value = ErrorClass> {
+    proptest::sample::select(ErrorClass::ALL.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn headers_survive_the_wire(
+        count in 1_u32.., trace_parent: Option<String>, second in 0_i64..4_000_000_000,
+        has_place: bool, offset in option::of(0_i64..), index: u32,
+    ) {
+        let place = has_place.then(|| (RequestId::new(count), count - 1));
+        let index = if has_place { count - 1 } else { index };
+        let headers = RecordHeaders {
+            place,
+            origin: offset.map(|offset| (origin(offset), index)),
+            submitted_at: Timestamp::from_second(second).ok(),
+            trace_parent,
+        };
+        prop_assert_eq!(RecordHeaders::read(&headers.to_kafka()), headers);
+    }
+
+    #[test]
+    fn a_dead_letter_is_read_back_as_it_was_written(
+        class in class(), error in ".{0,1000}", attempts: u32, offset in 0_i64..,
+        nanosecond in 0_i128..4_000_000_000_000_000_000, foreign in foreign(),
+    ) {
+        let failed_at = Timestamp::from_nanosecond(nanosecond).unwrap();
+        let letter = DeadLetterHeaders { class, error, attempts, origin: origin(offset), failed_at };
+        prop_assert_eq!(DeadLetterHeaders::read(&letter.add_to(&from_raw(&foreign))), Some(letter));
+    }
+
+    #[test]
+    fn replays_and_failures_in_turn_change_nothing_but_the_failure(
+        foreign in foreign(), turns in vec((".{0,20}", any::<u32>(), 0_i64..), 1..5),
+    ) {
+        let own = from_raw(&foreign);
+        let mut headers = own.clone();
+        for (error, attempts, offset) in &turns {
+            let letter = dead(error, *attempts, *offset).add_to(&headers);
+            prop_assert_eq!(letter.count(), own.count() + OF_A_FAILURE.len() + 1);
+            let read = DeadLetterHeaders::read(&letter).unwrap();
+            prop_assert_eq!((&read.error, read.attempts), (error, *attempts));
+            prop_assert_eq!(read.origin, origin(turns[0].2));
+            headers = DeadLetterHeaders::strip(&letter);
+            prop_assert_eq!(raw(&without(&headers, &[ORIGIN])), raw(&own));
+        }
+        let place = RecordHeaders::read(&headers).document_place(0, 1);
+        let first = DocumentId::of_record("T", 3, turns[0].2, 0);
+        prop_assert_eq!(place, Some((None, 0, first)));
+    }
+
+    #[test]
+    fn any_headers_are_answered_without_a_panic(foreign in foreign(), value: Vec<u8>) {
+        for name in [REQUEST_ID, INDEX, SUBMITTED_AT, ORIGIN, ERROR_CLASS, ATTEMPTS, FAILED_AT] {
+            let headers = from_raw(&foreign).insert(Header { key: name, value: Some(&value) });
+            drop((RecordHeaders::read(&headers), DeadLetterHeaders::read(&headers)));
+        }
+    }
+}
