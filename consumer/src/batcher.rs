@@ -155,7 +155,7 @@ impl BatchWriter {
             offset = ticket.record.offset, reason, "the store refuses a document: moved to the dead letters"
         );
         let letter = Reason { class: ErrorClass::Permanent, error: reason, attempts: 1 };
-        self.dead_letters.write_record(&ticket.record, letter).await;
+        self.dead_letters.write_document(&ticket.record, &document, letter).await;
         let error = LinkError {
             class: ErrorClass::Permanent,
             code: "refused_by_store".to_owned(),

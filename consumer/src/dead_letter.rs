@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use linkrelay_common::kafka::RelayContext;
 use linkrelay_common::metrics as names;
 use linkrelay_common::topic::{self, TopicError};
-use linkrelay_common::{DeadLetterHeaders, ErrorClass, LinkMessage};
+use linkrelay_common::{DeadLetterHeaders, ErrorClass, LinkMessage, Origin};
+use linkrelay_store::LinkDocument;
 use metrics::counter;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -44,27 +45,56 @@ impl DeadLetters {
         Self { producer, topic }
     }
 
-    /// Gives up a whole record: key, value and headers go through unchanged. Tries until the
-    /// broker has it.
+    /// Gives up a record that cannot be read: key, value and headers go through unchanged. Tries
+    /// until the broker has it.
     ///
     /// # Cancel safety
     /// When dropped, the dead letter may be there or not; the record is delivered again.
     pub(crate) async fn write_record(&self, record: &Record, reason: Reason<'_>) {
-        let headers = with_reason(record, reason, record.headers.clone().unwrap_or_default());
+        let own = record.headers.clone().unwrap_or_default();
+        let headers = with_reason(record, reason, own);
         self.write(record, &record.value, headers, reason.class).await;
     }
 
-    /// Gives up one link. Of a record with several links, only this one becomes a dead letter,
-    /// with its index.
+    /// Gives up one link for which there is no metadata to be had.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: Reason<'_>) {
-        let record = &job.ticket.record;
-        if job.is_whole_record {
-            return self.write_record(record, reason).await;
+        let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
+        let index = job.request_id.is_none().then_some(job.index);
+        self.write_one(&job.ticket.record, only, index, reason).await;
+    }
+
+    /// Gives up one link whose document the store refuses.
+    pub(crate) async fn write_document(
+        &self,
+        record: &Record,
+        document: &LinkDocument,
+        reason: Reason<'_>,
+    ) {
+        let message = LinkMessage::decode(&record.value).ok();
+        let several = message.filter(|message| message.links.len() > 1);
+        let only = several.map(|message| LinkMessage::one(&document.link, message.force));
+        let index = document.request_id.is_none().then_some(document.index);
+        self.write_one(record, only, index, reason).await;
+    }
+
+    /// Of a record with several links, `only` the one that failed becomes a dead letter. `index`
+    /// is said where the record's place names the document, so that a replay finds it.
+    async fn write_one(
+        &self,
+        record: &Record,
+        only: Option<LinkMessage>,
+        index: Option<u32>,
+        reason: Reason<'_>,
+    ) {
+        let mut headers = record.headers.clone().unwrap_or_default();
+        if let Some(index) = index {
+            headers = DeadLetterHeaders::with_index(&headers, index);
         }
-        let own = record.headers.clone().unwrap_or_default();
-        let headers = with_reason(record, reason, DeadLetterHeaders::with_index(own, job.index));
-        let value = LinkMessage::one(&job.link, job.force).encode();
-        self.write(record, &value, headers, reason.class).await;
+        let headers = with_reason(record, reason, headers);
+        match only {
+            Some(message) => self.write(record, &message.encode(), headers, reason.class).await,
+            None => self.write(record, &record.value, headers, reason.class).await,
+        }
     }
 
     /// Asks the broker for a topic. Blocks: not for an async worker thread.
@@ -110,10 +140,16 @@ fn with_reason(record: &Record, reason: Reason<'_>, headers: OwnedHeaders) -> Ow
         class: reason.class,
         error: reason.error.to_owned(),
         attempts: reason.attempts,
-        topic: record.topic.to_string(),
-        partition: record.partition,
-        offset: record.offset,
+        origin: Origin {
+            topic: record.topic.to_string(),
+            partition: record.partition,
+            offset: record.offset,
+        },
         failed_at: Timestamp::now(),
     };
-    dead_letter.add_to(headers)
+    let headers = match record.written_at {
+        Some(at) => DeadLetterHeaders::with_submitted_at(headers, at),
+        None => headers,
+    };
+    dead_letter.add_to(&headers)
 }

@@ -101,26 +101,16 @@ impl Ticket {
     }
 
     /// The request, index and id of the document for the link at `index` of this record's
-    /// `links_count`. A request's place is the place of one link, so it counts only for records
-    /// of one.
+    /// `links_count`: by its headers, or by where it stands.
     pub(crate) fn document_place(
         &self,
         index: u32,
         links_count: usize,
     ) -> (Option<RequestId>, u32, DocumentId) {
-        match self.headers.place {
-            Some((request_id, index)) if links_count == 1 => {
-                (Some(request_id), index, DocumentId::of_request(request_id, index))
-            }
-            _ => {
-                let record = &self.record;
-                (
-                    None,
-                    index,
-                    DocumentId::of_record(&record.topic, record.partition, record.offset, index),
-                )
-            }
-        }
+        self.headers.document_place(index, links_count).unwrap_or_else(|| {
+            let Record { topic, partition, offset, .. } = &self.record;
+            (None, index, DocumentId::of_record(topic, *partition, *offset, index))
+        })
     }
 
     /// One link is done for good. Gives the completion if it was the last.

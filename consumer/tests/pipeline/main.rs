@@ -8,5 +8,7 @@ mod relay;
 
 /// What becomes of links, good and bad.
 mod outcomes;
+/// Dead letters that are published again.
+mod replays;
 /// Outages, stops and restarts.
 mod survival;

@@ -15,7 +15,7 @@ async fn a_link_becomes_one_document_with_its_place_in_the_request() {
         let headers = RecordHeaders {
             place: Some((request_id, index)),
             submitted_at: Some(submitted_at),
-            trace_parent: None,
+            ..RecordHeaders::default()
         };
         let number = index as usize;
         relay

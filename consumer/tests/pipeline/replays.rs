@@ -1,0 +1,75 @@
+use linkrelay_common::{LinkMessage, Origin, RecordHeaders};
+use linkrelay_extractor::ExtractError;
+use linkrelay_store::LinkState;
+
+use crate::relay::{DeadLetter, Relay, link, until, video_id};
+
+/// What a replay publishes of a dead letter.
+async fn replay(relay: &Relay, letter: &DeadLetter) {
+    let origin: Origin = letter.headers["linkrelay-origin"].parse().unwrap();
+    let index = letter.headers["linkrelay-index"].parse().unwrap();
+    let submitted_at = letter.headers["linkrelay-submitted-at"].parse().unwrap();
+    let headers = RecordHeaders {
+        origin: Some((origin, index)),
+        submitted_at: Some(submitted_at),
+        ..RecordHeaders::default()
+    };
+    let message = LinkMessage::decode(&letter.value).unwrap();
+    relay.publish(&message, &headers, "k").await;
+}
+
+fn failed_count(relay: &Relay) -> usize {
+    let documents = relay.store.documents();
+    documents.iter().filter(|document| document.status == LinkState::Failed).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_link_without_a_request_finds_its_own_document() {
+    let relay = Relay::start();
+    relay.extractor.fail(video_id(1), [ExtractError::Status(500), ExtractError::Status(503)]);
+    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let links = (0..3).map(link).collect();
+    relay.publish(&LinkMessage { links, force: false }, &RecordHeaders::default(), "k").await;
+    until("everything is committed", || relay.lag() == 0).await;
+    let before = relay.store.documents();
+    assert_eq!((before.len(), failed_count(&relay)), (3, 1));
+
+    // Fails again: the dead letter still says where the record first stood.
+    replay(&relay, &relay.dead_letters()[0]).await;
+    until("it is given up again", || relay.dead_letters().len() == 2 && relay.lag() == 0).await;
+    let letters = relay.dead_letters();
+    for name in ["linkrelay-origin", "linkrelay-index", "linkrelay-submitted-at"] {
+        assert_eq!(letters[0].headers[name], letters[1].headers[name], "{name}");
+    }
+    assert_ne!(letters[0].headers["linkrelay-error"], letters[1].headers["linkrelay-error"]);
+    assert_eq!(failed_count(&relay), 1);
+
+    replay(&relay, &letters[1]).await;
+    until("it is stored", || failed_count(&relay) == 0).await;
+    let after = relay.store.documents();
+    assert_eq!(after.len(), 3);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!((&before.id, before.index, &before.link), (&after.id, after.index, &after.link));
+        assert_eq!(before.submitted_at, after.submitted_at);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_letter() {
+    let relay = Relay::start();
+    relay.store.refused_links.lock().unwrap().insert(link(2));
+    let running = relay.consume(&[]).await;
+    let links = (0..3).map(link).collect();
+    relay.publish(&LinkMessage { links, force: true }, &RecordHeaders::default(), "k").await;
+    until("everything is committed", || relay.lag() == 0).await;
+    let letters = relay.dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(LinkMessage::decode(&letters[0].value).unwrap(), LinkMessage::one(link(2), true));
+    assert_eq!(letters[0].headers["linkrelay-index"], "2");
+    relay.store.refused_links.lock().unwrap().clear();
+    replay(&relay, &letters[0]).await;
+    until("it is stored", || failed_count(&relay) == 0).await;
+    assert_eq!(relay.store.documents_count(), 3);
+    running.stop().await;
+}
