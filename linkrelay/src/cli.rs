@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
-use crate::{extract, status, submit, topics, up};
+use crate::{dlq, extract, status, submit, topics, up};
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ enum Command {
     /// Make or describe the topics
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
+    /// Show dead letters, or publish them once more
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
 }
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
@@ -42,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Status(arguments) => status::run(arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,
         Command::Topics(command) => topics::run(command).await,
+        Command::Dlq(command) => dlq::run(command).await,
     }
 }
 

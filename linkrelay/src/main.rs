@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod dlq;
 mod embedded;
 mod exit;
 mod extract;

@@ -9,6 +9,8 @@ mod site;
 mod console;
 /// Captured pages through the whole pipeline.
 mod corpus;
+/// Links that were given up, and another chance for them.
+mod dlq;
 /// Everything in one process.
 mod embedded;
 /// Kills, missing topics, servers that are away.

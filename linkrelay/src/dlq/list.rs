@@ -1,0 +1,109 @@
+//! `linkrelay dlq list`.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+
+use clap::Args;
+use jiff::Timestamp;
+use linkrelay_common::kafka::KafkaSettings;
+use tokio_util::sync::CancellationToken;
+
+use super::filter::FilterArguments;
+use super::form::Form;
+use super::letter::DeadLetter;
+use super::reader::DlqReader;
+use crate::exit::Outcome;
+
+/// Which dead letters, and how to show them.
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    filter: FilterArguments,
+
+    /// Show the newest N only, the newest last
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    kafka: KafkaSettings,
+}
+
+pub(super) async fn run(arguments: ListArguments) -> anyhow::Result<Outcome> {
+    arguments.filter.validate()?;
+    tokio::task::spawn_blocking(move || list(&arguments)).await?
+}
+
+fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
+    let reader = DlqReader::open(&arguments.kafka)?;
+    let form = Form::of_stdout(arguments.json);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    if let Some(heading) = form.heading() {
+        writeln!(out, "{heading}")?;
+    }
+    let mut newest = arguments.limit.map(Newest::new);
+    let (mut read, mut shown) = (0_u64, 0_u64);
+    reader.read(&CancellationToken::new(), |message| {
+        read += 1;
+        let letter = DeadLetter::read(message);
+        if arguments.filter.takes(&letter) {
+            shown += 1;
+            match &mut newest {
+                Some(newest) => newest.take(letter),
+                None => writeln!(out, "{}", form.line(&letter)?)?,
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for letter in newest.iter().flat_map(Newest::letters) {
+        writeln!(out, "{}", form.line(letter)?)?;
+    }
+    out.flush()?;
+    eprintln!("{shown} of {read} dead letters are meant");
+    Ok(Outcome::Done)
+}
+
+/// The newest few, oldest first; holds no more than it shows.
+struct Newest {
+    limit: usize,
+    letters: BTreeMap<(Option<Timestamp>, i32, i64), DeadLetter>,
+}
+
+impl Newest {
+    fn new(limit: u32) -> Self {
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), letters: BTreeMap::new() }
+    }
+
+    fn take(&mut self, letter: DeadLetter) {
+        self.letters.insert((letter.failed_at, letter.partition, letter.offset), letter);
+        if self.letters.len() > self.limit {
+            self.letters.pop_first();
+        }
+    }
+
+    fn letters(&self) -> impl Iterator<Item = &DeadLetter> {
+        self.letters.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linkrelay_common::ErrorClass;
+
+    use super::super::letter::tests::letter;
+    use super::*;
+
+    #[test]
+    fn a_limit_keeps_the_newest_in_order_of_time() {
+        let mut newest = Newest::new(2);
+        for second in [5, 1, 9, 3] {
+            newest.take(letter(ErrorClass::Transient, second));
+        }
+        let offsets: Vec<i64> = newest.letters().map(|letter| letter.offset).collect();
+        assert_eq!(offsets, [5, 9]);
+    }
+}

@@ -1,0 +1,102 @@
+//! The newest dead letter of each document: what a replay publishes, however often a link was
+//! given up. Knows places, not records, so that a topic of any size fits.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use jiff::Timestamp;
+
+use super::letter::DeadLetter;
+
+/// Identities, and where the newest dead letter of each stands.
+#[derive(Debug, Default)]
+pub(super) struct NewestLetters(HashMap<Box<str>, Standing>);
+
+/// When, then where: dead letters of one document may lie in several partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    failed_at: Option<Timestamp>,
+    partition: i32,
+    offset: i64,
+}
+
+impl Standing {
+    fn of(letter: &DeadLetter) -> Self {
+        let DeadLetter { failed_at, partition, offset, .. } = *letter;
+        Self { failed_at, partition, offset }
+    }
+}
+
+impl NewestLetters {
+    /// Takes one in. `false` if there is another of the same identity: one of the two is older.
+    pub(super) fn take(&mut self, identity: &str, letter: &DeadLetter) -> bool {
+        let standing = Standing::of(letter);
+        match self.0.entry(identity.into()) {
+            Entry::Vacant(entry) => {
+                entry.insert(standing);
+                true
+            }
+            Entry::Occupied(mut entry) => {
+                let newest = *entry.get();
+                entry.insert(newest.max(standing));
+                false
+            }
+        }
+    }
+
+    /// Whether it is the newest of its identity; not so if it was never taken in.
+    pub(super) fn is_newest(&self, letter: &DeadLetter) -> bool {
+        let newest = letter.identity().and_then(|identity| self.0.get(identity));
+        newest == Some(&Standing::of(letter))
+    }
+
+    /// How many identities there are.
+    pub(super) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linkrelay_common::{DocumentId, ErrorClass};
+    use proptest::prelude::*;
+
+    use super::super::letter::tests::letter;
+    use super::*;
+
+    #[test]
+    fn the_time_decides_and_not_the_order_of_reading() {
+        let at = |second, partition| DeadLetter {
+            document_id: Some(DocumentId::from_stored("D".to_owned())),
+            partition,
+            ..letter(ErrorClass::Transient, second)
+        };
+        let mut newest = NewestLetters::default();
+        let taken = [(2, 1), (3, 0), (1, 2)].map(|(second, partition)| {
+            let letter = at(second, partition);
+            newest.take("D", &letter)
+        });
+        assert_eq!(taken, [true, false, false]);
+        assert_eq!(newest.count(), 1);
+        assert!(newest.is_newest(&at(3, 0)));
+        assert!(!newest.is_newest(&at(2, 1)) && !newest.is_newest(&at(3, 1)));
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_one_of_each_identity_is_the_newest(taken in proptest::collection::vec((0_u8..5, 0_i64..1_000), 1..50)) {
+            let letters: std::collections::BTreeSet<(u8, i64)> = taken.into_iter().collect();
+            let letters: Vec<DeadLetter> = letters
+                .into_iter()
+                .map(|(name, second)| DeadLetter {
+                    document_id: Some(DocumentId::from_stored(name.to_string())),
+                    ..letter(ErrorClass::Transient, second)
+                })
+                .collect();
+            let mut newest = NewestLetters::default();
+            let new = letters.iter().filter(|letter| newest.take(letter.identity().unwrap(), letter)).count();
+            prop_assert_eq!(newest.count(), new as u64);
+            prop_assert_eq!(letters.iter().filter(|letter| newest.is_newest(letter)).count(), new);
+        }
+    }
+}

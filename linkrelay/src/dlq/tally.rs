@@ -1,0 +1,80 @@
+//! What a replay did, and what it left alone and why.
+
+use std::fmt;
+
+/// Counts of dead letters. Each one that was meant is in exactly one of them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) replayed: u64,
+    /// There is a newer one of the same document.
+    pub(super) older: u64,
+    /// The document is stored.
+    pub(super) stored: u64,
+    /// There is no document in the store.
+    pub(super) missing: u64,
+    /// Cannot be read, and nobody asked for those.
+    pub(super) malformed: u64,
+    /// No dead letter of ours.
+    pub(super) strange: u64,
+    /// The broker did not take it.
+    pub(super) refused: u64,
+}
+
+impl Tally {
+    /// How many of the newest letters have met their fate.
+    pub(super) fn done(&self) -> u64 {
+        self.replayed + self.stored + self.missing + self.refused
+    }
+
+    /// The whole in one line; `verb` says what was done, or would be.
+    pub(super) fn line(&self, verb: &str) -> String {
+        format!("{verb} {}{}", self.replayed, Skipped(self))
+    }
+}
+
+/// The rest of the line.
+struct Skipped<'a>(&'a Tally);
+
+impl fmt::Display for Skipped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { older, stored, missing, malformed, strange, refused, .. } = *self.0;
+        let reasons = [
+            (stored, "stored already"),
+            (older, "older than another of the same document"),
+            (missing, "without a document in this store (--no-store-check replays them)"),
+            (malformed, "malformed (--class malformed replays them)"),
+            (strange, "without linkrelay's headers"),
+        ];
+        let reasons: Vec<String> = reasons
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, why)| format!("{count} {why}"))
+            .collect();
+        let skipped = older + stored + missing + malformed + strange;
+        write!(f, ", skipped {skipped}")?;
+        if !reasons.is_empty() {
+            write!(f, ": {}", reasons.join(", "))?;
+        }
+        if refused > 0 {
+            write!(f, "; {refused} could not be published")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reasons_that_occurred_are_said() {
+        let tally = Tally { replayed: 5, ..Tally::default() };
+        assert_eq!(tally.line("replayed"), "replayed 5, skipped 0");
+        let tally = Tally { replayed: 5, older: 2, stored: 1, refused: 3, ..Tally::default() };
+        assert_eq!(
+            tally.line("replayed"),
+            "replayed 5, skipped 3: 1 stored already, 2 older than another of the same document; 3 could not be published"
+        );
+        assert_eq!(tally.done(), 9);
+    }
+}

@@ -1,0 +1,419 @@
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use clap::Parser;
+use jiff::Timestamp;
+use linkrelay_common::{DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, Origin};
+use linkrelay_store::{LinkDocument, LinkState, StoreSettings};
+use linkrelay_testkit::process::{ProcessBuilder, workspace_binary};
+use linkrelay_testkit::tools::free_port;
+use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::{Value, json};
+
+use crate::site::{Site, link};
+
+/// What a command said.
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+
+    fn last_line(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+}
+
+fn dlq(site: &Site, arguments: &[&str]) -> Said {
+    dlq_with(site, arguments, &[])
+}
+
+fn dlq_with(site: &Site, arguments: &[&str], env: &[(&str, &str)]) -> Said {
+    let mut command = Command::new(workspace_binary("linkrelay").unwrap());
+    command.arg("dlq").args(arguments).envs(site.env()).envs(env.iter().copied());
+    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// A record as another program writes it.
+async fn publish(site: &Site, topic: &str, value: &[u8], headers: OwnedHeaders) {
+    let producer: FutureProducer = site.broker.client_config().create().unwrap();
+    let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).headers(headers);
+    producer.send(record, LONG).await.unwrap();
+}
+
+fn fail(site: &Site, numbers: &[usize], failure: Option<Failure>) {
+    for number in numbers {
+        site.fake.set_failure(&format!("t{number:010}"), failure);
+    }
+}
+
+/// Ids and statuses of all documents, in the order of ids.
+async fn states(site: &Site) -> Vec<(String, String)> {
+    let documents = site.documents().await;
+    let text =
+        |document: &mongodb::bson::Document, field| document.get_str(field).unwrap().to_owned();
+    documents.iter().map(|document| (text(document, "_id"), text(document, "status"))).collect()
+}
+
+fn failed_count(states: &[(String, String)]) -> usize {
+    states.iter().filter(|(_, status)| status == "failed").count()
+}
+
+async fn topic_count(site: &Site, topic: &str) -> i64 {
+    site.broker.end_offsets(topic).await.unwrap().values().sum()
+}
+
+const FAILING: [usize; 6] = [3, 11, 19, 27, 35, 51];
+
+/// Fifty links of a request and three of a record without one, six of which fail, and a record
+/// that cannot be read. Gives the request's id.
+async fn give_up_six(site: &Site) -> String {
+    fail(site, &FAILING, Some(Failure::ServerError));
+    let producer = site.producer(&[]);
+    producer.until_ready().await;
+    let id = producer.post_good(&json!((0..50).map(link).collect::<Vec<_>>())).await;
+    let typed = LinkMessage { links: (50..53).map(link).collect(), force: false };
+    publish(site, &site.topic, &typed.encode(), OwnedHeaders::new()).await;
+    publish(site, &site.topic, b"rubbish \xff", OwnedHeaders::new()).await;
+    site.until_lag_is_zero().await;
+    producer.stop().await;
+    id
+}
+
+/// Good links, so that those that fail are not most of the recent ones.
+async fn add_good_links(site: &Site, numbers: std::ops::Range<usize>) {
+    let links = numbers.map(link).collect();
+    publish(site, &site.topic, &LinkMessage { links, force: false }.encode(), OwnedHeaders::new())
+        .await;
+    site.until_lag_is_zero().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_given_up_are_listed_and_replayed_into_their_own_documents() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let consumer = site.consumer(&[("MAX_ATTEMPTS", "2")]);
+    consumer.until_ready().await;
+    let request_id = give_up_six(&site).await;
+    check_lists(&site, &request_id).await;
+    check_dry_run(&site).await;
+
+    add_good_links(&site, 100..160).await;
+    let before = states(&site).await;
+    assert_eq!((before.len(), failed_count(&before)), (53 + 60, 6));
+    let again = dlq(&site, &["replay", "--class", "transient"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(again.stdout, "replayed 6, skipped 0\n");
+    assert!(again.stderr.contains("done: 6 of 6"), "{}", again.stderr);
+    site.until_lag_is_zero().await;
+    check_failed_again(&site).await;
+    assert_eq!(states(&site).await, before);
+
+    fail(&site, &FAILING, None);
+    let replayed = dlq(&site, &["replay", "--all"]);
+    let expected = "replayed 6, skipped 7: 6 older than another of the same document, 1 malformed (--class malformed replays them)\n";
+    assert_eq!(replayed.stdout, expected, "{}", replayed.stderr);
+    site.until_lag_is_zero().await;
+    let after = states(&site).await;
+    assert_eq!(failed_count(&after), 0);
+    let ids =
+        |states: &[(String, String)]| states.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&after), ids(&before));
+
+    let topic_before = topic_count(&site, &site.topic).await;
+    let twice = dlq(&site, &["replay", "--since", "1h"]);
+    assert!(
+        twice.stdout.starts_with("replayed 0, skipped 13: 6 stored already, 6 older"),
+        "{}",
+        twice.stdout
+    );
+    assert_eq!(topic_count(&site, &site.topic).await, topic_before);
+
+    let malformed = dlq(&site, &["replay", "--class", "malformed"]);
+    assert_eq!(malformed.stdout, "replayed 1, skipped 0\n", "{}", malformed.stderr);
+    site.until_lag_is_zero().await;
+    let letters = site.dead_letters().await;
+    assert_eq!(letters.len(), 14);
+    assert_eq!(letters[13].value.as_deref(), Some(&b"rubbish \xff"[..]));
+    assert_eq!(site.documents().await.len(), after.len());
+    consumer.stop().await;
+}
+
+async fn check_lists(site: &Site, request_id: &str) {
+    let plain = dlq(site, &["list"]);
+    assert_eq!(plain.code, Some(0), "{}", plain.stderr);
+    assert_eq!(plain.lines().len(), 7, "{}", plain.stdout);
+    assert!(plain.stderr.contains("7 of 7"), "{}", plain.stderr);
+    let fields: Vec<Vec<&str>> =
+        plain.lines().iter().map(|line| line.split('\t').collect()).collect();
+    assert!(fields.iter().all(|fields| fields.len() == 6), "{}", plain.stdout);
+    let rubbish = fields.iter().find(|fields| fields[1] == "malformed").unwrap();
+    assert_eq!((rubbish[2], rubbish[4]), ("0", "rubbish \\xff"));
+
+    let listed = |arguments: &[&str]| -> Vec<Value> {
+        let said = dlq(site, &[&["list", "--json"], arguments].concat());
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.lines().into_iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let transient = listed(&["--class", "transient"]);
+    let documents = site.documents().await;
+    let failed: BTreeSet<(&str, &str)> = documents
+        .iter()
+        .filter(|document| document.get_str("status").unwrap() == "failed")
+        .map(|document| (document.get_str("_id").unwrap(), document.get_str("link").unwrap()))
+        .collect();
+    let text = |letter: &'_ Value, field: &str| letter[field].as_str().unwrap().to_owned();
+    let of_letters: Vec<(String, String)> = transient
+        .iter()
+        .map(|letter| (text(letter, "document_id"), text(letter, "link")))
+        .collect();
+    let of_letters: BTreeSet<(&str, &str)> =
+        of_letters.iter().map(|(id, link)| (id.as_str(), link.as_str())).collect();
+    assert_eq!(of_letters, failed);
+    assert!(transient.iter().all(|letter| letter["attempts"] == 2));
+    let typed = transient.iter().find(|letter| letter["request_id"].is_null()).unwrap();
+    let expected = format!("{}:1", text(typed, "origin"));
+    assert_eq!(typed["document_id"], expected);
+
+    let of_request = listed(&["--request", request_id]);
+    assert_eq!(of_request.len(), 5);
+    assert!(of_request.iter().all(|letter| letter["request_id"] == request_id));
+    assert_eq!(listed(&["--class", "malformed", "--class", "transient"]).len(), 7);
+    assert_eq!(listed(&["--since", "1h"]).len(), 7);
+    assert_eq!(listed(&["--until", "1h"]).len(), 0);
+    let all = listed(&[]);
+    assert_eq!(listed(&["--since", &text(&all[5], "failed_at")]).len(), 2);
+    assert_eq!(listed(&["--limit", "2"]), all[5..]);
+    assert_eq!(topic_count(site, &site.dlq).await, 7);
+}
+
+async fn check_dry_run(site: &Site) {
+    let before = topic_count(site, &site.topic).await;
+    let dry = dlq(site, &["replay", "--all", "--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert_eq!(dry.lines().len(), 7, "{}", dry.stdout);
+    assert!(
+        dry.last_line().starts_with("would replay 6, skipped 1: 1 malformed"),
+        "{}",
+        dry.stdout
+    );
+    assert_eq!(topic_count(site, &site.topic).await, before);
+}
+
+/// The dead letters of links that were replayed in vain: nothing in them is said twice, and they
+/// still say where the record first stood.
+async fn check_failed_again(site: &Site) {
+    let letters = site.dead_letters().await;
+    assert_eq!(letters.len(), 13);
+    let origins = |letters: &[linkrelay_testkit::kafka::TopicRecord]| -> BTreeSet<String> {
+        let transient = letters
+            .iter()
+            .filter(|letter| letter.header("linkrelay-error-class") == Some("transient"));
+        transient.map(|letter| letter.header("linkrelay-origin").unwrap().to_owned()).collect()
+    };
+    let (first, second) = letters.split_at(7);
+    assert_eq!(origins(first), origins(second));
+    for letter in second {
+        let names: BTreeSet<&str> = letter.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.len(), letter.headers.len(), "{:?}", letter.headers);
+        let old = first
+            .iter()
+            .find(|old| old.header("linkrelay-origin") == letter.header("linkrelay-origin"))
+            .unwrap();
+        assert_eq!((&old.key, &old.value), (&letter.key, &letter.value));
+        for name in ["linkrelay-request-id", "linkrelay-index", "linkrelay-submitted-at"] {
+            assert_eq!(old.header(name), letter.header(name), "{name}");
+        }
+    }
+}
+
+const PREPARED: i64 = 1_000;
+
+#[derive(Parser)]
+struct Store {
+    #[command(flatten)]
+    settings: StoreSettings,
+}
+
+/// Dead letters and failed documents, as if a consumer had given their links up.
+async fn prepare_dead_letters(site: &Site) {
+    let env = site.env();
+    let value = |name| env.iter().find(|(found, _)| *found == name).unwrap().1.as_str();
+    let arguments = [
+        "x",
+        "--mongodb-uri",
+        value("MONGODB_URI"),
+        "--mongodb-database",
+        value("MONGODB_DATABASE"),
+    ];
+    let store = Store::parse_from(arguments).settings.open().unwrap();
+    let producer: FutureProducer = site.broker.client_config().create().unwrap();
+    let (mut documents, mut sent) = (Vec::new(), Vec::new());
+    for number in 0..PREPARED {
+        // Offsets that no record of this test has.
+        let origin = Origin { topic: site.topic.clone(), partition: 0, offset: 1_000_000 + number };
+        let link = link(usize::try_from(number).unwrap());
+        documents.push(failed_document(&origin, &link));
+        let letter = DeadLetterHeaders {
+            class: ErrorClass::Transient,
+            error: "as if".to_owned(),
+            attempts: 5,
+            origin,
+            failed_at: Timestamp::now(),
+        };
+        let headers = letter.add_to(&DeadLetterHeaders::with_index(&OwnedHeaders::new(), 0));
+        let value = LinkMessage::one(link, false).encode();
+        let record = FutureRecord::<[u8], [u8]>::to(&site.dlq).payload(&value).headers(headers);
+        sent.push(producer.send_result(record).map_err(|(error, _)| error).unwrap());
+    }
+    store.write_batch(&documents).await.unwrap();
+    for delivery in sent {
+        delivery.await.unwrap().unwrap();
+    }
+}
+
+fn failed_document(origin: &Origin, link: &str) -> LinkDocument {
+    LinkDocument {
+        id: DocumentId::of_record(&origin.topic, origin.partition, origin.offset, 0),
+        request_id: None,
+        index: 0,
+        link: link.to_owned(),
+        video_id: None,
+        status: LinkState::Failed,
+        video: None,
+        error: None,
+        source: None,
+        submitted_at: None,
+        extracted_at: None,
+        stored_at: Timestamp::now(),
+        kafka: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_interrupted_says_what_it_did_and_the_next_does_the_rest() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    prepare_dead_letters(&site).await;
+    let before = states(&site).await;
+    let mut builder = ProcessBuilder::new("replay", workspace_binary("linkrelay").unwrap())
+        .args(["dlq", "replay", "--all", "--batch", "1"]);
+    for (name, value) in site.env() {
+        builder = builder.env(name, value);
+    }
+    let mut replay = builder.spawn().unwrap();
+    wait_for("a few to be replayed", LONG, Duration::from_millis(1), async || {
+        replay.ensure_running().map_err(|error| error.to_string())?;
+        match topic_count(&site, &site.topic).await {
+            count if count > 5 => Ok(()),
+            count => Err(format!("{count} are")),
+        }
+    })
+    .await
+    .unwrap();
+    replay.interrupt().unwrap();
+    let ended = replay.wait(LONG).await.unwrap();
+    let (stdout, stderr) = (replay.stdout().unwrap(), replay.stderr().unwrap());
+    assert_eq!(ended.code(), Some(1), "{stdout}{stderr}");
+    let replayed = topic_count(&site, &site.topic).await;
+    let left = PREPARED - replayed;
+    assert!(left > 0, "it was not interrupted half-way\n{stdout}{stderr}");
+    assert_eq!(stdout, format!("replayed {replayed}, skipped 0\n"), "{stderr}");
+    assert!(stderr.contains(&format!("interrupted; run it again for the {left}")), "{stderr}");
+
+    let consumer = site.consumer(&[]);
+    site.until_lag_is_zero().await;
+    let rest = dlq(&site, &["replay", "--all"]);
+    let expected = format!("replayed {left}, skipped {replayed}: {replayed} stored already\n");
+    assert_eq!(rest.stdout, expected, "{}", rest.stderr);
+    site.until_lag_is_zero().await;
+    let after = states(&site).await;
+    assert_eq!(failed_count(&after), 0);
+    assert!(after.iter().zip(&before).all(|(after, before)| after.0 == before.0));
+    assert_eq!(after.len(), before.len());
+    let nothing = dlq(&site, &["replay", "--all"]);
+    assert!(nothing.stdout.starts_with("replayed 0, "), "{}", nothing.stdout);
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hinders_is_said_before_anything_is_published() {
+    let site = Site::without_topics(FakeYouTubeSettings::default()).await;
+    for arguments in [&["list"][..], &["replay", "--all"]] {
+        let missing = dlq(&site, arguments);
+        assert_eq!(missing.code, Some(1));
+        assert!(missing.stderr.contains("linkrelay topics create"), "{}", missing.stderr);
+    }
+    site.create_topics().await;
+    let empty = dlq(&site, &["list"]);
+    assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), ""), "{}", empty.stderr);
+    assert_eq!(dlq(&site, &["replay", "--all"]).stdout, "replayed 0, skipped 0\n");
+
+    let nowhere = format!("127.0.0.1:{}", free_port().unwrap());
+    let brokerless = dlq_with(&site, &["list"], &[("KAFKA_BROKERS", &nowhere)]);
+    assert_eq!(brokerless.code, Some(1));
+    assert!(
+        brokerless.stderr.contains(&nowhere) && brokerless.stderr.contains("no answer"),
+        "{}",
+        brokerless.stderr
+    );
+
+    let no_store = format!("mongodb://{nowhere}/?directConnection=true");
+    let no_store = [("MONGODB_URI", no_store.as_str())];
+    let storeless = dlq_with(&site, &["replay", "--all"], &no_store);
+    assert_eq!(storeless.code, Some(1));
+    assert!(storeless.stderr.contains("--no-store-check"), "{}", storeless.stderr);
+    let unchecked = dlq_with(&site, &["replay", "--all", "--no-store-check"], &no_store);
+    assert_eq!(unchecked.stdout, "replayed 0, skipped 0\n", "{}", unchecked.stderr);
+
+    for (wrong, word) in [
+        (&["replay"][..], "--all"),
+        (&["replay", "--all", "--class", "transient"], "--class"),
+        (&["list", "--since", "1h", "--until", "2h"], "--since"),
+        (&["list", "--since", "soon"], "--since"),
+        (&["replay", "--all", "--kafka-dlq-topic", &site.topic], "KAFKA_DLQ_TOPIC"),
+    ] {
+        let said = dlq(&site, wrong);
+        assert_eq!(said.code, Some(2), "{wrong:?}: {}", said.stderr);
+        assert!(said.stderr.contains(word), "{wrong:?}: {}", said.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let letter = DeadLetterHeaders {
+        class: ErrorClass::Transient,
+        error: String::new(),
+        attempts: 5,
+        origin: Origin { topic: site.topic.clone(), partition: 0, offset: 7 },
+        failed_at: Timestamp::now(),
+    };
+    publish(&site, &site.dlq, link(0).as_bytes(), letter.add_to(&OwnedHeaders::new())).await;
+    publish(&site, &site.dlq, link(1).as_bytes(), OwnedHeaders::new()).await;
+    let checked = dlq(&site, &["replay", "--all"]);
+    assert!(
+        checked.stdout.starts_with("replayed 0, skipped 2: 1 without a document"),
+        "{}",
+        checked.stdout
+    );
+    assert!(checked.stdout.contains("1 without linkrelay's headers"), "{}", checked.stdout);
+    let unchecked = dlq(&site, &["replay", "--all", "--no-store-check"]);
+    assert!(unchecked.stdout.starts_with("replayed 1, skipped 1"), "{}", unchecked.stdout);
+    let published = wait_for("the record", LONG, SHORT, async || {
+        site.broker.topic_records(&site.topic).await.map_err(|error| error.to_string())
+    });
+    let published = published.await.unwrap();
+    assert_eq!(published.len(), 1);
+    let origin = format!("{}:0:7", site.topic);
+    assert_eq!(published[0].headers, [("linkrelay-origin".to_owned(), Some(origin.into_bytes()))]);
+}
