@@ -3,6 +3,8 @@
 //! All are optional. A value that cannot be read counts as absent: other programs write to
 //! the topic, too, and a wrong header must not hold a link.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use jiff::Timestamp;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
@@ -25,6 +27,21 @@ const OF_A_FAILURE: [&str; 4] = [ERROR_CLASS, ERROR, ATTEMPTS, FAILED_AT];
 
 /// A header's text is cut at this length; an error message needs no more.
 const MAX_ERROR_CHARS: usize = 1_000;
+
+/// A copy of a record's headers, without those whose names are not UTF-8.
+///
+/// To be made before anything else looks at a stranger's headers: rust-rdkafka (0.39,
+/// `Headers::try_get`) panics where it meets such a name, and one record would end the thread
+/// that polls, at every start.
+pub fn copy_readable(headers: &impl Headers) -> OwnedHeaders {
+    let count = headers.count();
+    (0..count).fold(OwnedHeaders::new_with_capacity(count), |copy, place| {
+        match catch_unwind(AssertUnwindSafe(|| headers.try_get(place))) {
+            Ok(Some(header)) => copy.insert(header),
+            Ok(None) | Err(_) => copy,
+        }
+    })
+}
 
 /// Which request a record belongs to, or where it first stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -166,9 +183,7 @@ fn with(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
 fn without(headers: &OwnedHeaders, names: &[&str]) -> OwnedHeaders {
     let kept = headers.iter().filter(|header| !names.contains(&header.key));
     let room = headers.count() + OF_A_FAILURE.len() + 1;
-    kept.fold(OwnedHeaders::new_with_capacity(room), |copy, header| {
-        copy.insert(Header { key: header.key, value: header.value })
-    })
+    kept.fold(OwnedHeaders::new_with_capacity(room), |copy, header| copy.insert(header))
 }
 
 fn text<'a>(headers: &'a impl Headers, key: &str) -> Option<&'a str> {

@@ -24,7 +24,7 @@ pub mod topic;
 pub mod video;
 
 pub use class::ErrorClass;
-pub use headers::{DeadLetterHeaders, RecordHeaders};
+pub use headers::{DeadLetterHeaders, RecordHeaders, copy_readable};
 pub use ids::{DocumentId, RequestId};
 pub use link::{LinkError, VideoId, parse_link};
 pub use message::{DecodeError, LinkMessage};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RecordHeaders, RequestId};
+use linkrelay_common::{DocumentId, RecordHeaders, RequestId, copy_readable};
 use linkrelay_store::RecordPlace;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
@@ -36,7 +36,7 @@ impl Record {
             key: message.key().map(<[u8]>::to_vec),
             // A record without a value (a tombstone) is malformed, as an empty one is.
             value: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
-            headers: message.headers().map(|headers| headers.detach()),
+            headers: message.headers().map(copy_readable),
             written_at: milliseconds.and_then(|at| Timestamp::from_millisecond(at).ok()),
         }
     }

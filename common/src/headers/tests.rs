@@ -103,6 +103,34 @@ fn a_record_that_is_no_dead_letter_of_ours_reads_as_none() {
     assert_eq!(DeadLetterHeaders::read(&wordless).map(|letter| letter.error), Some(String::new()));
 }
 
+/// Answers as rust-rdkafka does where the first header's name is not text.
+struct RudeName(OwnedHeaders);
+
+impl Headers for RudeName {
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    fn try_get(&self, place: usize) -> Option<Header<'_, &[u8]>> {
+        assert_ne!(place, 0, "the test wants a panic here");
+        self.0.try_get(place)
+    }
+}
+
+#[test]
+fn a_name_that_is_not_text_costs_its_own_header_only() {
+    let own = RecordHeaders { place: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
+    let named = own.to_kafka();
+    let headers = raw(&named)
+        .into_iter()
+        .fold(with(OwnedHeaders::new(), "rude", "x"), |headers, (key, value)| {
+            headers.insert(Header { key: &key, value: value.as_ref() })
+        });
+    let readable = copy_readable(&RudeName(headers));
+    assert_eq!(raw(&readable), raw(&named));
+    assert_eq!(RecordHeaders::read(&readable), own);
+}
+
 #[test]
 fn the_time_of_submission_is_added_once() {
     let at = |second| Timestamp::from_second(second).unwrap();

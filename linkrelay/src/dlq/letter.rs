@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use linkrelay_common::{
-    DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, RecordHeaders, RequestId,
+    DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, RecordHeaders, RequestId, copy_readable,
 };
 use rdkafka::Message;
 use serde::Serialize;
@@ -36,8 +36,8 @@ pub(super) struct DeadLetter {
 
 impl DeadLetter {
     pub(super) fn read(message: &impl Message) -> Self {
-        let headers = message.headers().map(RecordHeaders::read).unwrap_or_default();
-        let reason = message.headers().and_then(DeadLetterHeaders::read);
+        let all = message.headers().map(copy_readable).unwrap_or_default();
+        let (headers, reason) = (RecordHeaders::read(&all), DeadLetterHeaders::read(&all));
         let value = message.payload().unwrap_or_default();
         let link = only_link(value);
         let place = link.as_ref().and_then(|_| headers.document_place(0, 1));

@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use linkrelay_common::DeadLetterHeaders;
+use linkrelay_common::{DeadLetterHeaders, copy_readable};
 use rdkafka::Message;
-use rdkafka::message::{Header, Headers, OwnedHeaders};
+use rdkafka::message::OwnedHeaders;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     fn new(letter: DeadLetter, message: &impl Message) -> Self {
-        let headers = message.headers().map(copy).unwrap_or_default();
+        let headers = message.headers().map(copy_readable).unwrap_or_default();
         Self {
             letter,
             key: message.key().map(Vec::from),
@@ -43,12 +43,6 @@ impl Candidate {
     fn size_bytes(&self) -> usize {
         self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
     }
-}
-
-fn copy(headers: &impl Headers) -> OwnedHeaders {
-    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.count()), |copy, header| {
-        copy.insert(Header { key: header.key, value: header.value })
-    })
 }
 
 /// Reads in a thread of its own. Dropping the receiver ends it.
@@ -108,6 +102,8 @@ fn send(sender: &mpsc::Sender<Vec<Candidate>>, page: Vec<Candidate>) -> ControlF
 #[cfg(test)]
 mod tests {
     use linkrelay_common::{ErrorClass, RecordHeaders};
+
+    use rdkafka::message::{Header, Headers};
 
     use super::super::letter::tests::{reason, record};
     use super::*;
