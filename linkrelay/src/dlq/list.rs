@@ -63,7 +63,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
         writeln!(out, "{}", form.line(letter)?)?;
     }
     out.flush()?;
-    eprintln!("{shown} of {read} dead letters are meant");
+    eprintln!("{shown} of {read} dead letters");
     Ok(Outcome::Done)
 }
 
