@@ -114,6 +114,14 @@ impl MongoServer {
         self.own()?.process.resume()
     }
 
+    /// The process, for its pid and logs.
+    ///
+    /// # Errors
+    /// If it is not ours.
+    pub fn process(&self) -> Result<&Process> {
+        Ok(&self.own.as_ref().context(NOT_OURS)?.process)
+    }
+
     fn own(&mut self) -> Result<&mut OwnServer> {
         self.own.as_mut().context(NOT_OURS)
     }

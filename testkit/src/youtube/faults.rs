@@ -76,13 +76,7 @@ impl Faults {
     }
 
     fn by_rate(&self, choices: &mut Choices, video_id: &str) -> Option<Failure> {
-        let draw = Draws::new(self.seed, &["rate", video_id]).fraction();
-        let mut reached = 0.0;
-        let chosen = choices.rates.iter().find(|(_, rate)| {
-            reached += rate;
-            draw < reached
-        });
-        let (failure, _) = *chosen?;
+        let failure = chosen_by_rate(self.seed, &choices.rates, video_id)?;
         if let Some(limit) = self.transient_attempts.filter(|_| failure.is_transient()) {
             let attempts = choices.attempts.entry(video_id.to_owned()).or_insert(0);
             if *attempts >= limit {
@@ -97,6 +91,21 @@ impl Faults {
         // Each change is whole in itself, so a panic elsewhere leaves nothing half done.
         act(&mut self.choices.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The failure that rates choose for a video: its id and the seed alone decide.
+pub(crate) fn chosen_by_rate(
+    seed: u64,
+    rates: &[(Failure, f64)],
+    video_id: &str,
+) -> Option<Failure> {
+    let draw = Draws::new(seed, &["rate", video_id]).fraction();
+    let mut reached = 0.0;
+    let chosen = rates.iter().find(|(_, rate)| {
+        reached += rate;
+        draw < reached
+    });
+    chosen.map(|(failure, _)| *failure)
 }
 
 #[cfg(test)]

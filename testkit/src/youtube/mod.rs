@@ -39,6 +39,8 @@ pub use failure::Failure;
 pub use hits::{Hits, Route};
 pub use settings::FakeYouTubeSettings;
 
+pub(crate) use faults::chosen_by_rate;
+
 use corpus::Corpus;
 use faults::Faults;
 use hits::Counters;

@@ -1,0 +1,111 @@
+//! What must be there at the end, link by link.
+
+use std::collections::BTreeSet;
+
+use super::settings::{TRANSIENT_ATTEMPTS, rates};
+use crate::youtube::{Failure, chosen_by_rate};
+
+/// What a link's document must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Its metadata.
+    Stored,
+    /// That there is none to be had.
+    Failed,
+}
+
+/// A link and its fate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedLink {
+    /// As it was sent.
+    pub link: String,
+    /// The video that it names; `None` if it names none.
+    pub video_id: Option<String>,
+    /// See [`Fate`].
+    pub fate: Fate,
+}
+
+/// A request that was answered 201.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcknowledgedRequest {
+    /// The id that the answer gave.
+    pub id: String,
+    /// Its links, by index.
+    pub links: Vec<ExpectedLink>,
+}
+
+/// A record that was put straight into the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordByHand {
+    /// Its value; no other record has the same.
+    pub value: Vec<u8>,
+    /// The links in it; none if it is rubbish.
+    pub links: Vec<ExpectedLink>,
+}
+
+/// Everything that was promised.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The topic's name, which is part of some ids.
+    pub topic: String,
+    /// By the HTTP API.
+    pub requests: Vec<AcknowledgedRequest>,
+    /// By hand, acknowledged by the broker.
+    pub by_hand: Vec<RecordByHand>,
+    /// Links of requests that were never answered 201: they may be there or not.
+    pub unresolved_links: BTreeSet<String>,
+}
+
+/// What the fake YouTube will do about each video; the same choice as its own.
+#[derive(Debug, Clone)]
+pub(super) struct Fates {
+    seed: u64,
+    rates: Vec<(Failure, f64)>,
+}
+
+impl Fates {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, rates: rates() }
+    }
+
+    /// What is promised of a link to this video.
+    pub(super) fn link(&self, link: String, video_id: String) -> ExpectedLink {
+        let fate = match self.failure(&video_id) {
+            Some(failure) if !failure.is_transient() => Fate::Failed,
+            _ => Fate::Stored,
+        };
+        ExpectedLink { link, video_id: Some(video_id), fate }
+    }
+
+    /// How many requests for this video fail before it recovers.
+    pub(super) fn failing_requests(&self, video_id: &str) -> u64 {
+        let is_transient = self.failure(video_id).is_some_and(Failure::is_transient);
+        if is_transient { u64::from(TRANSIENT_ATTEMPTS) } else { 0 }
+    }
+
+    fn failure(&self, video_id: &str) -> Option<Failure> {
+        chosen_by_rate(self.seed, &self.rates, video_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::id_from_name;
+
+    #[test]
+    fn a_few_percent_of_all_links_are_promised_to_fail() {
+        let fates = Fates::new(5);
+        let links: Vec<ExpectedLink> = (0..10_000)
+            .map(|number| fates.link(String::new(), id_from_name(&number.to_string())))
+            .collect();
+        let failed: Vec<&ExpectedLink> =
+            links.iter().filter(|link| link.fate == Fate::Failed).collect();
+        assert!((200..400).contains(&failed.len()), "{}", failed.len());
+        let retried = links.iter().filter_map(|link| link.video_id.as_deref());
+        let retried = retried.filter(|id| fates.failing_requests(id) > 0).count();
+        assert!((350..650).contains(&retried), "{retried}");
+        let a_failed_one = failed[0].video_id.as_deref().unwrap();
+        assert_eq!(fates.failing_requests(a_failed_one), 0, "it never recovers");
+    }
+}

@@ -1,0 +1,339 @@
+//! Makes a schedule up from a seed.
+//!
+//! Time is cut into rounds of about a minute, and every round has each kind of fault at least
+//! once, so that a short run is a whole one. Faults of different targets overlap freely; those of
+//! one target never do.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{CONSUMERS, Fault, PlannedFault, Schedule, Target};
+use crate::pages::Draws;
+
+/// A schedule shorter than this could not hold one of each kind.
+pub const MIN_SPAN: Duration = Duration::from_secs(45);
+
+const ROUND: Duration = Duration::from_secs(60);
+/// At the end of a round nothing begins, so that its last faults have the time to end.
+const TAIL: Duration = Duration::from_secs(14);
+/// Between two faults of one target: time to come up, and to do some work.
+const REST: Duration = Duration::from_millis(2_500);
+const MAX_PARTITIONS: i32 = 24;
+
+/// What a schedule has to go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleLimits {
+    /// How long it may take; at least [`MIN_SPAN`].
+    pub span: Duration,
+    /// After so long the group takes a silent consumer's partitions away.
+    pub session_timeout: Duration,
+    /// How many partitions the topic has at the beginning.
+    pub partitions: i32,
+}
+
+impl Schedule {
+    /// The schedule of this seed: the same on every machine and in every release (splitmix64).
+    pub fn draw(seed: u64, limits: ScheduleLimits) -> Self {
+        let mut drawing = Drawing {
+            draws: Draws::new(seed, &["chaos", "schedule"]),
+            limits,
+            free_at: BTreeMap::new(),
+            running: vec![0],
+            partitions: limits.partitions,
+            faults: Vec::new(),
+        };
+        let rounds = (limits.span.as_secs() / ROUND.as_secs()).max(1);
+        let round = limits.span.div_f64(rounds as f64);
+        for number in 0..rounds {
+            drawing.round(round.mul_f64(number as f64), round);
+        }
+        let mut faults = drawing.faults;
+        faults.sort_by_key(|planned| planned.at);
+        Self { seed, span: limits.span, faults }
+    }
+}
+
+/// A kind of fault, before it has a target and a time.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Kill(Target),
+    Stop(Target),
+    FreezeStore,
+    KillConsumer,
+    StopConsumer,
+    FreezeConsumer,
+    ScaleTo(usize),
+    AddPartitions,
+}
+
+/// A schedule that is being drawn.
+struct Drawing {
+    draws: Draws,
+    limits: ScheduleLimits,
+    /// From when on a target may be hit (again).
+    free_at: BTreeMap<Target, Duration>,
+    /// Which consumers run, but for faults.
+    running: Vec<usize>,
+    partitions: i32,
+    faults: Vec<PlannedFault>,
+}
+
+impl Drawing {
+    fn round(&mut self, begin: Duration, length: Duration) {
+        let kinds = self.kinds();
+        let slot = (length - TAIL).div_f64(kinds.len() as f64);
+        for (place, kind) in kinds.into_iter().enumerate() {
+            let at = begin + slot.mul_f64(place as f64 + self.draws.fraction());
+            self.add(kind, at);
+        }
+    }
+
+    /// 1, then 3, and 2 in the second half, with all the rest between in any order.
+    fn kinds(&mut self) -> Vec<Kind> {
+        let mut between = vec![
+            Kind::Kill(Target::Producer),
+            Kind::Stop(Target::Producer),
+            Kind::Kill(Target::Broker),
+            Kind::Kill(Target::Store),
+            Kind::FreezeStore,
+            Kind::KillConsumer,
+            Kind::KillConsumer,
+            Kind::StopConsumer,
+            Kind::FreezeConsumer,
+            Kind::AddPartitions,
+        ];
+        for last in (1..between.len()).rev() {
+            let other = self.draws.below(last as u64 + 1) as usize;
+            between.swap(last, other);
+        }
+        let half = between.len() / 2;
+        let place = half + self.draws.below(between.len() as u64 - half as u64 + 1) as usize;
+        between.insert(place, Kind::ScaleTo(2));
+        let mut kinds = if self.running.len() > 1 { vec![Kind::ScaleTo(1)] } else { Vec::new() };
+        kinds.push(Kind::ScaleTo(CONSUMERS));
+        kinds.extend(between);
+        kinds
+    }
+
+    fn add(&mut self, kind: Kind, at: Duration) {
+        match kind {
+            Kind::Kill(target) => {
+                let down = self.between(500, 4_000);
+                self.hit(target, at, down, Fault::Kill);
+            }
+            Kind::Stop(target) => {
+                let down = self.between(300, 2_500);
+                self.hit(target, at, down, Fault::Stop);
+            }
+            Kind::FreezeStore => {
+                let frozen = self.between(2_000, 8_000);
+                self.hit(Target::Store, at, frozen, Fault::Freeze);
+            }
+            Kind::KillConsumer => {
+                let (target, down) = (self.any_consumer(at), self.between(100, 4_000));
+                self.hit(target, at, down, Fault::Kill);
+            }
+            Kind::StopConsumer => {
+                let (target, down) = (self.any_consumer(at), self.between(100, 2_500));
+                self.hit(target, at, down, Fault::Stop);
+            }
+            Kind::FreezeConsumer => {
+                let frozen = self.limits.session_timeout + self.between(1_500, 4_500);
+                let target = self.any_consumer(at);
+                self.hit(target, at, frozen, Fault::Freeze);
+            }
+            Kind::ScaleTo(count) => self.scale(count, at),
+            Kind::AddPartitions => self.grow(at),
+        }
+    }
+
+    fn hit(
+        &mut self,
+        target: Target,
+        wanted_at: Duration,
+        length: Duration,
+        fault: fn(Target) -> Fault,
+    ) {
+        let at = wanted_at.max(self.free_at(target));
+        let until = at + length;
+        // Rare, and only for the last ones of a crowded round.
+        if until <= self.limits.span {
+            self.free_at.insert(target, until + REST);
+            self.faults.push(PlannedFault { at, until, fault: fault(target) });
+        }
+    }
+
+    fn scale(&mut self, count: usize, wanted_at: Duration) {
+        if count > self.running.len() {
+            let mut stopped: Vec<usize> =
+                (0..CONSUMERS).filter(|number| !self.running.contains(number)).collect();
+            stopped.truncate(count - self.running.len());
+            self.running.extend(&stopped);
+            self.change_scale(stopped, wanted_at, Fault::ScaleUp);
+        } else {
+            // Those that are free first, so that the order of events stays as it was drawn.
+            let mut retired = self.running.clone();
+            retired.sort_by_key(|number| (self.free_at(Target::Consumer(*number)), *number));
+            retired.truncate(self.running.len() - count);
+            self.running.retain(|number| !retired.contains(number));
+            self.change_scale(retired, wanted_at, Fault::ScaleDown);
+        }
+    }
+
+    fn change_scale(
+        &mut self,
+        consumers: Vec<usize>,
+        wanted_at: Duration,
+        fault: fn(Vec<usize>) -> Fault,
+    ) {
+        let free_at = consumers.iter().map(|number| self.free_at(Target::Consumer(*number))).max();
+        let Some(free_at) = free_at else { return };
+        let at = wanted_at.max(free_at).min(self.limits.span);
+        for number in &consumers {
+            self.free_at.insert(Target::Consumer(*number), at + REST);
+        }
+        self.faults.push(PlannedFault { at, until: at, fault: fault(consumers) });
+    }
+
+    fn grow(&mut self, at: Duration) {
+        let first_growth = self.partitions == self.limits.partitions;
+        let more = if first_growth { self.partitions } else { 2 };
+        if self.partitions + more <= MAX_PARTITIONS {
+            self.partitions += more;
+            let fault = Fault::AddPartitions(self.partitions);
+            self.faults.push(PlannedFault { at, until: at, fault });
+        }
+    }
+
+    /// A consumer that runs and is free by then; if there is none, the one that is free first.
+    fn any_consumer(&mut self, at: Duration) -> Target {
+        let mut running: Vec<Target> =
+            self.running.iter().map(|number| Target::Consumer(*number)).collect();
+        running.sort_by_key(|target| (self.free_at(*target), *target));
+        let free = running.iter().filter(|target| self.free_at(**target) <= at).count();
+        running[self.draws.below(free.max(1) as u64) as usize]
+    }
+
+    fn free_at(&self, target: Target) -> Duration {
+        self.free_at.get(&target).copied().unwrap_or_default()
+    }
+
+    fn between(&mut self, least_ms: u64, most_ms: u64) -> Duration {
+        Duration::from_millis(least_ms + self.draws.below(most_ms - least_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chaos::schedule::Act;
+
+    fn limits(span_seconds: u64) -> ScheduleLimits {
+        ScheduleLimits {
+            span: Duration::from_secs(span_seconds),
+            session_timeout: Duration::from_secs(6),
+            partitions: 3,
+        }
+    }
+
+    /// Runs a target through its steps; says whether it runs at the end, or what is wrong.
+    fn walk(schedule: &Schedule, target: Target) -> Result<bool, String> {
+        #[derive(Debug, PartialEq)]
+        enum State {
+            Runs,
+            IsDown,
+            IsFrozen,
+        }
+        let is_late_consumer = matches!(target, Target::Consumer(number) if number > 0);
+        let mut state = if is_late_consumer { State::IsDown } else { State::Runs };
+        let mut last = Duration::ZERO;
+        for step in schedule.steps(target) {
+            if step.at < last {
+                return Err(format!("{target} goes back in time: {step:?}"));
+            }
+            last = step.at;
+            state = match (&state, step.act) {
+                (State::Runs, Act::Kill | Act::Terminate) => State::IsDown,
+                (State::Runs, Act::Freeze) => State::IsFrozen,
+                (State::IsDown, Act::Start) | (State::IsFrozen, Act::Thaw) => State::Runs,
+                _ => return Err(format!("{target} {state:?} cannot {step:?}")),
+            };
+        }
+        if state == State::IsFrozen {
+            return Err(format!("{target} is frozen at the end"));
+        }
+        Ok(state == State::Runs)
+    }
+
+    fn retired_at_the_end(schedule: &Schedule) -> BTreeSet<usize> {
+        let mut retired: BTreeSet<usize> = (1..CONSUMERS).collect();
+        for planned in &schedule.faults {
+            match &planned.fault {
+                Fault::ScaleUp(consumers) => retired.retain(|number| !consumers.contains(number)),
+                Fault::ScaleDown(consumers) => retired.extend(consumers),
+                _ => {}
+            }
+        }
+        retired
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_breaks_is_mended_in_order_and_within_the_span(seed: u64, span in 45_u64..700) {
+            let schedule = Schedule::draw(seed, limits(span));
+            let retired = retired_at_the_end(&schedule);
+            prop_assert_eq!(retired.len(), 1, "it ends with two consumers");
+            for target in Target::ALL {
+                let runs = walk(&schedule, target).map_err(TestCaseError::fail)?;
+                let is_retired = matches!(target, Target::Consumer(number) if retired.contains(&number));
+                prop_assert_eq!(runs, !is_retired, "{}", target);
+            }
+            for planned in &schedule.faults {
+                prop_assert!(planned.at <= planned.until && planned.until <= schedule.span, "{}", planned);
+            }
+        }
+
+        #[test]
+        fn a_zombie_sleeps_longer_than_its_session(seed: u64, span in 45_u64..700) {
+            let limits = limits(span);
+            for planned in Schedule::draw(seed, limits).faults {
+                if let Fault::Freeze(Target::Consumer(_)) = planned.fault {
+                    prop_assert!(planned.until - planned.at > limits.session_timeout);
+                }
+            }
+        }
+
+        #[test]
+        fn every_kind_of_fault_comes_in_every_round(seed: u64, rounds in 1_usize..5) {
+            let schedule = Schedule::draw(seed, limits(60 * rounds as u64));
+            for label in [
+                "kill producer", "stop producer", "kill broker", "kill store", "freeze store", "kill consumer",
+                "stop consumer", "freeze consumer", "scale up", "scale down", "add partitions",
+            ] {
+                let count = schedule.faults.iter().filter(|planned| planned.fault.label() == label).count();
+                prop_assert!(count >= rounds, "{} {} times: {:#?}", label, count, schedule.faults);
+            }
+        }
+
+        #[test]
+        fn a_topic_only_grows(seed: u64, span in 45_u64..3_600) {
+            let growths = Schedule::draw(seed, limits(span)).growths();
+            prop_assert!(growths.iter().all(|(_, count)| (4..=MAX_PARTITIONS).contains(count)));
+            prop_assert!(growths.is_sorted_by(|(at, count), (later, more)| at <= later && count < more));
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_its_schedule_for_ever() {
+        let schedule = Schedule::draw(1, limits(60));
+        assert_eq!(schedule, Schedule::draw(1, limits(60)));
+        assert_ne!(schedule.faults, Schedule::draw(2, limits(60)).faults);
+        let first = schedule.faults[0].to_string();
+        // A seed that somebody reports must mean the same in the next release.
+        assert!(first.ends_with("start consumers [1, 2]"), "{first}");
+    }
+}
