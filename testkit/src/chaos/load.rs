@@ -16,6 +16,8 @@ const LINKS_PER_RECORD_BY_HAND: usize = 60;
 const MIN_RECORDS_BY_HAND: usize = 24;
 /// The load ends a little before the schedule, so that the last faults meet only what is left.
 const LOAD_PART: f64 = 0.95;
+/// A burst of requests comes up to so long before each fault, which then hits a queue of work.
+const BURST_LEAD: Duration = Duration::from_millis(1_500);
 
 /// One request of the load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,19 +45,20 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// The load of this seed: `links` links in requests, some more by hand.
-    pub(super) fn plan(seed: u64, links: usize, span: Duration) -> Self {
+    /// The load of this seed over `span`: `links` links in requests, half of them evenly and half
+    /// in bursts before the `faults`; and some more by hand.
+    pub(super) fn plan(seed: u64, links: usize, span: Duration, faults: &[Duration]) -> Self {
         let fates = Fates::new(seed);
         let span = span.mul_f64(LOAD_PART);
         let batches = batches(seed, links);
-        let pace = span.div_f64(batches.len().max(1) as f64);
+        let moments = moments(seed, batches.len(), span, faults);
         let mut draws = Draws::new(seed, &["chaos", "load"]);
         let mut sent_before = 0;
-        let requests = batches.into_iter().enumerate().map(|(place, size)| {
+        let requests = batches.into_iter().zip(moments).enumerate().map(|(place, (size, at))| {
             let numbers = sent_before..sent_before + size;
             sent_before += size;
             PlannedRequest {
-                at: pace.mul_f64(place as f64),
+                at,
                 key: format!("chaos-{seed}-{place}"),
                 links: numbers.map(|number| link(seed, number, &mut draws, &fates)).collect(),
                 is_sent_again: draws.one_in(ONE_SENT_AGAIN_IN),
@@ -63,6 +66,22 @@ impl Load {
         });
         Self { requests: requests.collect(), by_hand: by_hand(seed, links, span, &fates) }
     }
+}
+
+/// When requests are sent, in order.
+fn moments(seed: u64, count: usize, span: Duration, faults: &[Duration]) -> Vec<Duration> {
+    let mut draws = Draws::new(seed, &["chaos", "moments"]);
+    let pace = span.div_f64(count.max(1) as f64);
+    let mut moments: Vec<Duration> = (0..count)
+        .map(|place| match faults.get(place / 2 % faults.len().max(1)) {
+            Some(fault) if place % 2 == 1 => {
+                fault.saturating_sub(BURST_LEAD.mul_f64(draws.fraction())).min(span)
+            }
+            _ => pace.mul_f64(place as f64),
+        })
+        .collect();
+    moments.sort_unstable();
+    moments
 }
 
 /// The sizes of requests, which sum up to `links`.
@@ -150,12 +169,17 @@ mod tests {
     use crate::pages::is_video_id;
 
     const SPAN: Duration = Duration::from_secs(60);
+    const FAULT: Duration = Duration::from_secs(20);
+
+    fn plan(seed: u64, links: usize) -> Load {
+        Load::plan(seed, links, SPAN, &[FAULT])
+    }
 
     #[test]
     fn a_seed_gives_its_load_for_ever_and_all_links_of_it() {
-        let load = Load::plan(3, 5_000, SPAN);
-        assert_eq!(load, Load::plan(3, 5_000, SPAN));
-        assert_ne!(load.requests, Load::plan(4, 5_000, SPAN).requests);
+        let load = plan(3, 5_000);
+        assert_eq!(load, plan(3, 5_000));
+        assert_ne!(load.requests, plan(4, 5_000).requests);
         let links: Vec<&ExpectedLink> =
             load.requests.iter().flat_map(|request| &request.links).collect();
         assert_eq!(links.len(), 5_000);
@@ -166,12 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_spread_over_the_span_and_some_are_sent_again() {
-        let load = Load::plan(3, 5_000, SPAN);
+    fn requests_are_spread_over_the_span_with_a_burst_before_each_fault_and_some_are_sent_again() {
+        let load = plan(3, 5_000);
         assert!(load.requests.is_sorted_by_key(|request| request.at));
         let last = load.requests.last().unwrap().at;
         assert!(SPAN.mul_f64(0.9) < last && last < SPAN, "{last:?}");
         assert!(load.requests.iter().any(|request| request.is_sent_again));
+        let lead = FAULT - BURST_LEAD;
+        let before_the_fault =
+            |request: &&PlannedRequest| lead <= request.at && request.at <= FAULT;
+        let burst = load.requests.iter().filter(before_the_fault).count();
+        assert!(burst > load.requests.len() / 2, "{burst}");
         let keys: BTreeSet<&str> =
             load.requests.iter().map(|request| request.key.as_str()).collect();
         assert_eq!(keys.len(), load.requests.len());
@@ -180,7 +209,7 @@ mod tests {
     #[test]
     fn no_two_records_by_hand_are_the_same() {
         for links in [100, 5_000, 200_000] {
-            let records = Load::plan(3, links, SPAN).by_hand;
+            let records = plan(3, links).by_hand;
             let values: BTreeSet<&[u8]> =
                 records.iter().map(|planned| planned.record.value.as_slice()).collect();
             assert_eq!(values.len(), records.len());

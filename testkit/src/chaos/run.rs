@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
         log_dir: &'a Path,
     ) -> Self {
         let schedule = super::schedule(&settings);
-        let load = Load::plan(settings.seed, settings.links, settings.span);
+        let load = Load::plan(settings.seed, settings.links, settings.span, &schedule.moments());
         Self { settings, progress, log_dir, schedule, load }
     }
 

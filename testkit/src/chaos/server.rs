@@ -103,6 +103,8 @@ impl Server {
         match (self, act) {
             (Self::Broker(broker), Act::Kill) => broker.kill().map(drop)?,
             (Self::Broker(broker), Act::Start) => broker.restart().await?,
+            (Self::Broker(broker), Act::Freeze) => broker.pause()?,
+            (Self::Broker(broker), Act::Thaw) => broker.resume()?,
             (Self::Store(store), Act::Kill) => store.kill().map(drop)?,
             (Self::Store(store), Act::Start) => store.restart().await?,
             (Self::Store(store), Act::Freeze) => store.pause()?,

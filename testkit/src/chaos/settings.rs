@@ -53,7 +53,7 @@ impl ChaosSettings {
     pub(super) fn youtube(&self) -> FakeYouTubeSettings {
         FakeYouTubeSettings {
             latency: Duration::from_millis(20),
-            latency_jitter: Duration::from_millis(30),
+            latency_jitter: Duration::from_millis(180),
             rates: rates(),
             seed: self.seed,
             transient_attempts: Some(TRANSIENT_ATTEMPTS),
@@ -69,6 +69,8 @@ impl ChaosSettings {
             ("EXTRACTORS", "watch_page".to_owned()),
             ("EXTRACTOR_TIMEOUT", "2s".to_owned()),
             ("EXTRACTOR_CONNECT_TIMEOUT", "2s".to_owned()),
+            // So few that a burst makes a queue, which a fault then hits.
+            ("MAX_IN_FLIGHT", "32".to_owned()),
             ("MAX_ATTEMPTS", MAX_ATTEMPTS.to_owned()),
             ("RETRY_BACKOFF_MIN", "50ms".to_owned()),
             ("RETRY_BACKOFF_MAX", "1s".to_owned()),

@@ -111,5 +111,7 @@ fn shared_env(
         ("YOUTUBE_BASE_URL", fake.base_url()),
         ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
         ("RUST_LOG", LOG_FILTER.to_owned()),
+        // Its log goes to a file, where somebody may have to search it.
+        ("NO_COLOR", "1".to_owned()),
     ]
 }

@@ -15,9 +15,10 @@ pub const MIN_SPAN: Duration = Duration::from_secs(45);
 
 const ROUND: Duration = Duration::from_secs(60);
 /// At the end of a round nothing begins, so that its last faults have the time to end.
-const TAIL: Duration = Duration::from_secs(14);
+const TAIL: Duration = Duration::from_secs(9);
 /// Between two faults of one target: time to come up, and to do some work.
 const REST: Duration = Duration::from_millis(2_500);
+const SHORTEST: Duration = Duration::from_millis(100);
 const MAX_PARTITIONS: i32 = 24;
 
 /// What a schedule has to go by.
@@ -58,7 +59,7 @@ impl Schedule {
 enum Kind {
     Kill(Target),
     Stop(Target),
-    FreezeStore,
+    Freeze(Target),
     KillConsumer,
     StopConsumer,
     FreezeConsumer,
@@ -95,20 +96,23 @@ impl Drawing {
             Kind::Stop(Target::Producer),
             Kind::Kill(Target::Broker),
             Kind::Kill(Target::Store),
-            Kind::FreezeStore,
+            Kind::Freeze(Target::Store),
+            Kind::Freeze(Target::Broker),
             Kind::KillConsumer,
             Kind::KillConsumer,
             Kind::StopConsumer,
-            Kind::FreezeConsumer,
             Kind::AddPartitions,
         ];
         for last in (1..between.len()).rev() {
-            let other = self.draws.below(last as u64 + 1) as usize;
+            let other = self.below(last + 1);
             between.swap(last, other);
         }
         let half = between.len() / 2;
-        let place = half + self.draws.below(between.len() as u64 - half as u64 + 1) as usize;
-        between.insert(place, Kind::ScaleTo(2));
+        let in_second_half = half + self.below(between.len() - half + 1);
+        between.insert(in_second_half, Kind::ScaleTo(2));
+        // Early, because it takes long and must not be cut short.
+        let in_first_half = self.below(half + 1);
+        between.insert(in_first_half, Kind::FreezeConsumer);
         let mut kinds = if self.running.len() > 1 { vec![Kind::ScaleTo(1)] } else { Vec::new() };
         kinds.push(Kind::ScaleTo(CONSUMERS));
         kinds.extend(between);
@@ -125,9 +129,9 @@ impl Drawing {
                 let down = self.between(300, 2_500);
                 self.hit(target, at, down, Fault::Stop);
             }
-            Kind::FreezeStore => {
+            Kind::Freeze(target) => {
                 let frozen = self.between(2_000, 8_000);
-                self.hit(Target::Store, at, frozen, Fault::Freeze);
+                self.hit(target, at, frozen, Fault::Freeze);
             }
             Kind::KillConsumer => {
                 let (target, down) = (self.any_consumer(at), self.between(100, 4_000));
@@ -155,12 +159,13 @@ impl Drawing {
         fault: fn(Target) -> Fault,
     ) {
         let at = wanted_at.max(self.free_at(target));
-        let until = at + length;
-        // Rare, and only for the last ones of a crowded round.
-        if until <= self.limits.span {
-            self.free_at.insert(target, until + REST);
-            self.faults.push(PlannedFault { at, until, fault: fault(target) });
+        let until = (at + length).min(self.limits.span);
+        // Does not happen with the kinds and lengths above, as the tests show.
+        if until < at + SHORTEST {
+            return;
         }
+        self.free_at.insert(target, until + REST);
+        self.faults.push(PlannedFault { at, until, fault: fault(target) });
     }
 
     fn scale(&mut self, count: usize, wanted_at: Duration) {
@@ -211,11 +216,15 @@ impl Drawing {
             self.running.iter().map(|number| Target::Consumer(*number)).collect();
         running.sort_by_key(|target| (self.free_at(*target), *target));
         let free = running.iter().filter(|target| self.free_at(**target) <= at).count();
-        running[self.draws.below(free.max(1) as u64) as usize]
+        running[self.below(free.max(1))]
     }
 
     fn free_at(&self, target: Target) -> Duration {
         self.free_at.get(&target).copied().unwrap_or_default()
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.draws.below(bound as u64) as usize
     }
 
     fn between(&mut self, least_ms: u64, most_ms: u64) -> Duration {
@@ -294,6 +303,8 @@ mod tests {
             }
             for planned in &schedule.faults {
                 prop_assert!(planned.at <= planned.until && planned.until <= schedule.span, "{}", planned);
+                let is_too_short = planned.until < planned.at + SHORTEST;
+                prop_assert!(!is_too_short || planned.fault.target().is_none(), "{}", planned);
             }
         }
 
@@ -311,7 +322,7 @@ mod tests {
         fn every_kind_of_fault_comes_in_every_round(seed: u64, rounds in 1_usize..5) {
             let schedule = Schedule::draw(seed, limits(60 * rounds as u64));
             for label in [
-                "kill producer", "stop producer", "kill broker", "kill store", "freeze store", "kill consumer",
+                "kill producer", "stop producer", "kill broker", "freeze broker", "kill store", "freeze store", "kill consumer",
                 "stop consumer", "freeze consumer", "scale up", "scale down", "add partitions",
             ] {
                 let count = schedule.faults.iter().filter(|planned| planned.fault.label() == label).count();

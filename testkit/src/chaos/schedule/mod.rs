@@ -76,6 +76,14 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What it breaks, if it breaks something.
+    pub fn target(&self) -> Option<Target> {
+        match self {
+            Self::Kill(target) | Self::Stop(target) | Self::Freeze(target) => Some(*target),
+            Self::ScaleUp(_) | Self::ScaleDown(_) | Self::AddPartitions(_) => None,
+        }
+    }
+
     /// The name under which it is counted.
     pub fn label(&self) -> String {
         match self {
@@ -156,6 +164,11 @@ impl Schedule {
             self.faults.iter().flat_map(|planned| steps_of(planned, target)).collect();
         steps.sort_by_key(|step| step.at);
         steps
+    }
+
+    /// When something goes wrong, in order.
+    pub fn moments(&self) -> Vec<Duration> {
+        self.faults.iter().map(|planned| planned.at).collect()
     }
 
     /// When the topic grows, and to how many partitions.
