@@ -3,11 +3,12 @@
 //! In reading order: [`video`] makes a video up from its id; [`Playability`] is whether YouTube
 //! would play it; [`player`] is the JSON that carries the metadata, [`initial_data`] the JSON
 //! for what stands around the player; [`watch`] puts both into a page; [`oembed`] is the short
-//! form; [`refusal`] are the pages that are about no video.
+//! form, [`data_api`] the one of the Data API; [`refusal`] are the pages that are about no video.
 //!
 //! The shapes follow captured answers of 2020 to 2025. It must not know: HTTP, faults, time.
 
 mod availability;
+pub mod data_api;
 mod draws;
 mod escape;
 pub mod initial_data;

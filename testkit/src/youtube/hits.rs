@@ -23,6 +23,8 @@ pub enum Route {
     Player,
     /// `GET /oembed`
     Oembed,
+    /// `GET /youtube/v3/videos`
+    DataApi,
     /// Anything at consent.youtube.com.
     Consent,
     /// `GET /sorry/…` at www.google.com.

@@ -12,6 +12,7 @@ mod answer;
 mod body;
 mod control;
 pub mod corpus;
+pub mod data_api;
 pub mod failure;
 mod faults;
 pub mod hits;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use corpus::CorpusCase;
+pub use data_api::ApiFailure;
 pub use failure::Failure;
 pub use hits::{Hits, Route};
 pub use settings::FakeYouTubeSettings;
@@ -42,6 +44,7 @@ pub use settings::FakeYouTubeSettings;
 pub(crate) use faults::chosen_by_rate;
 
 use corpus::Corpus;
+use data_api::ApiState;
 use faults::Faults;
 use hits::Counters;
 use latency::Latency;
@@ -59,6 +62,7 @@ pub struct FakeYouTube {
 /// What all connections share.
 #[derive(Debug)]
 struct World {
+    api: ApiState,
     faults: Faults,
     hits: Counters,
     latency: Latency,
@@ -86,6 +90,7 @@ impl FakeYouTube {
         // Last, so that a start that fails leaves the file of a server that runs as it is.
         let (ca, tls) = tls::make(settings.addr.ip(), settings.ca_cert.as_deref(), settings.http2)?;
         let world = Arc::new(World {
+            api: ApiState::default(),
             faults: Faults::new(&settings),
             hits: Counters::default(),
             latency: Latency::new(settings.latency, settings.latency_jitter, settings.seed),
@@ -117,6 +122,11 @@ impl FakeYouTube {
     /// still choose it).
     pub fn set_failure(&self, video_id: &str, failure: Option<Failure>) {
         self.world.faults.set(video_id, failure);
+    }
+
+    /// From now on the Data API refuses every call so; with `None`, not any more.
+    pub fn set_api_failure(&self, failure: Option<ApiFailure>) {
+        self.world.api.set(failure);
     }
 
     /// Replaces the rates, as in [`FakeYouTubeSettings::rates`].

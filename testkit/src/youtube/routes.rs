@@ -14,6 +14,7 @@ use super::World;
 use super::answer::{Answer, JAVASCRIPT};
 use super::body::Pieces;
 use super::control;
+use super::data_api;
 use super::hits::Route;
 use super::socket::Fate;
 use super::videos::{self, Question};
@@ -39,6 +40,7 @@ pub(super) async fn answer(
         Route::Watch => watch(world, fate, &request).await,
         Route::Player => player(world, fate, request).await,
         Route::Oembed => oembed(world, fate, &request).await,
+        Route::DataApi => data_api::answer(world, fate, &request).await,
         Route::BaseJs => {
             Answer::ok(JAVASCRIPT, vec![Bytes::from_static(pages::BASE_JS.as_bytes())])
         }
@@ -74,6 +76,7 @@ fn route(request: &Request<Incoming>) -> Route {
         ("www.google.com", _) if path.starts_with("/sorry/") => Route::Sorry,
         (_, "/watch") if is_get => Route::Watch,
         (_, "/oembed") if is_get => Route::Oembed,
+        (_, "/youtube/v3/videos") if is_get => Route::DataApi,
         (_, "/youtubei/v1/player") if *request.method() == Method::POST => Route::Player,
         // Captured pages name other versions of the player than the generated ones.
         _ if is_get && path.starts_with("/s/player/") && path.ends_with("/base.js") => {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 
 /// Every host that linkrelay may ask, and this machine.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "localhost",
     "127.0.0.1",
     "www.youtube.com",
@@ -25,6 +25,7 @@ const NAMES: [&str; 9] = [
     "www.google.com",
     "i.ytimg.com",
     "youtubei.googleapis.com",
+    "www.googleapis.com",
 ];
 
 /// The authority's certificate as a file; its key is forgotten as soon as it has signed.
