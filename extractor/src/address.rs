@@ -5,11 +5,14 @@ use linkrelay_common::VideoId;
 use url::{Host, Url};
 
 const YOUTUBE: &str = "https://www.youtube.com/";
+const GOOGLE_APIS: &str = "https://www.googleapis.com/";
 
 /// The server that stands for YouTube: www.youtube.com, or the one of `YOUTUBE_BASE_URL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     base: Url,
+    /// Where the Data API is: another host of the real one, the same server otherwise.
+    api: Url,
     /// Whether YouTube's other hosts belong to it, too.
     is_youtube: bool,
 }
@@ -30,7 +33,8 @@ impl Address {
     #[expect(clippy::expect_used, reason = "a constant; the tests below parse it")]
     pub(crate) fn youtube() -> Self {
         let base = Url::parse(YOUTUBE).expect("the address of YouTube is a URL");
-        Self { base, is_youtube: true }
+        let api = Url::parse(GOOGLE_APIS).expect("the address of its API is a URL");
+        Self { base, api, is_youtube: true }
     }
 
     /// Reads `https://host[:port]`, nothing more.
@@ -49,7 +53,7 @@ impl Address {
         } else if has_more {
             Err("must be https://host:port, without a path, a query or a user".to_owned())
         } else {
-            Ok(Self { base, is_youtube: false })
+            Ok(Self { api: base.clone(), base, is_youtube: false })
         }
     }
 
@@ -63,6 +67,33 @@ impl Address {
         let mut url = self.base.clone();
         url.set_path("/watch");
         url.query_pairs_mut().append_pair("v", video_id.as_str()).append_pair("hl", "en");
+        url
+    }
+
+    /// Where the player asks for what it is to play.
+    pub(crate) fn player_url(&self) -> Url {
+        let mut url = self.base.clone();
+        url.set_path("/youtubei/v1/player");
+        url.set_query(Some("prettyPrint=false"));
+        url
+    }
+
+    /// What a site asks that embeds a video. The link in it is YouTube's own, whoever is asked.
+    pub(crate) fn oembed_url(&self, video_id: VideoId) -> Url {
+        let mut url = self.base.clone();
+        url.set_path("/oembed");
+        let link = format!("{YOUTUBE}watch?v={}", video_id.as_str());
+        url.query_pairs_mut().append_pair("url", &link).append_pair("format", "json");
+        url
+    }
+
+    /// `videos.list` of the Data API, for these parts of these videos.
+    pub(crate) fn videos_url(&self, parts: &str, video_ids: &[VideoId]) -> Url {
+        let mut url = self.api.clone();
+        url.set_path("/youtube/v3/videos");
+        let ids: Vec<&str> = video_ids.iter().map(VideoId::as_str).collect();
+        let ids = ids.join(",");
+        url.query_pairs_mut().append_pair("part", parts).append_pair("id", &ids);
         url
     }
 
@@ -155,7 +186,22 @@ mod tests {
     #[test]
     fn only_the_id_goes_into_the_url() {
         let id = VideoId::parse("5fR9AHlSDtc").unwrap();
-        let url = Address::youtube().watch_url(id);
-        assert_eq!(url.as_str(), "https://www.youtube.com/watch?v=5fR9AHlSDtc&hl=en");
+        let youtube = Address::youtube();
+        for (url, expected) in [
+            (youtube.watch_url(id), "https://www.youtube.com/watch?v=5fR9AHlSDtc&hl=en"),
+            (youtube.player_url(), "https://www.youtube.com/youtubei/v1/player?prettyPrint=false"),
+            (
+                youtube.oembed_url(id),
+                "https://www.youtube.com/oembed?url=https%3A%2F%2Fwww.youtube.com%2Fwatch%3Fv%3D\
+                 5fR9AHlSDtc&format=json",
+            ),
+            (
+                youtube.videos_url("snippet,status", &[id, id]),
+                "https://www.googleapis.com/youtube/v3/videos?part=snippet%2Cstatus&\
+                 id=5fR9AHlSDtc%2C5fR9AHlSDtc",
+            ),
+        ] {
+            assert_eq!(url.as_str(), expected);
+        }
     }
 }

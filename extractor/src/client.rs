@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use linkrelay_common::VideoId;
-use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Response, StatusCode};
+use reqwest::{Certificate, ClientBuilder, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
 
 use crate::address::{Address, Redirect};
 use crate::error::ExtractError;
@@ -17,6 +18,11 @@ use crate::retry_after;
 /// Many times the largest page seen (1.5 MB); counted after decompression.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 const MAX_REDIRECTS: usize = 3;
+/// What a browser sends whose user has answered the consent page. Without it, viewers in the
+/// European Union are redirected to that page. It names nobody: it is the same for everyone, and
+/// no other cookie is ever kept or sent.
+const CONSENT_COOKIE: &str = "SOCS=CAI";
+const API_KEY_HEADER: &str = "x-goog-api-key";
 /// The pages that we know how to read are the ones that a desktop browser is given.
 const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 \
                           (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
@@ -36,6 +42,8 @@ pub(crate) struct Timeouts {
 #[derive(Debug, Clone)]
 pub(crate) struct YouTubeClient {
     http: reqwest::Client,
+    /// For the Data API, which redirects nobody: its key must not travel on.
+    api: reqwest::Client,
     address: Arc<Address>,
 }
 
@@ -50,25 +58,11 @@ impl YouTubeClient {
         timeouts: Timeouts,
     ) -> Result<Self, reqwest::Error> {
         let address = Arc::new(address);
+        let builder = || builder(&address, &certificates, timeouts);
         let judge = address.clone();
-        let english =
-            HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("en-US,en;q=0.9"))]);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(english)
-            .https_only(true)
-            .connect_timeout(timeouts.connect)
-            .read_timeout(timeouts.read)
-            .timeout(timeouts.total)
-            .redirect(Policy::custom(move |attempt| follow(&judge, attempt)));
-        if !address.is_youtube() {
-            // A server of one's own is not behind the way out to the world.
-            builder = builder.no_proxy();
-        }
-        for certificate in certificates {
-            builder = builder.add_root_certificate(certificate);
-        }
-        Ok(Self { http: builder.build()?, address })
+        let http = builder().redirect(Policy::custom(move |attempt| follow(&judge, attempt)));
+        let api = builder().redirect(Policy::none());
+        Ok(Self { http: http.build()?, api: api.build()?, address })
     }
 
     /// The body of a video's watch page.
@@ -78,19 +72,58 @@ impl YouTubeClient {
     /// for every other status that is not a success (404, too: YouTube has a page for a deleted
     /// video); time-outs, connection errors, and Unreadable for a body beyond the limit.
     pub(crate) async fn watch_page(&self, video_id: VideoId) -> Result<Vec<u8>, ExtractError> {
-        let started = Instant::now();
-        let failed = |error| of_transport(error, started.elapsed());
         let request = self.http.get(self.address.watch_url(video_id));
-        let response = request.send().await.map_err(failed)?;
-        if !response.status().is_success() {
-            return Err(self.of_status(&response));
+        self.success(request.header(COOKIE, CONSENT_COOKIE)).await
+    }
+
+    /// What the player endpoint answers to this question, asked with these headers.
+    ///
+    /// # Errors
+    /// As for [`YouTubeClient::watch_page`].
+    pub(crate) async fn player(
+        &self,
+        question: &Value,
+        headers: HeaderMap,
+    ) -> Result<Vec<u8>, ExtractError> {
+        let request = self.http.post(self.address.player_url());
+        self.success(request.headers(headers).json(question)).await
+    }
+
+    /// The short answer about a video for sites that embed it.
+    ///
+    /// # Errors
+    /// As for [`YouTubeClient::watch_page`].
+    pub(crate) async fn oembed(&self, video_id: VideoId) -> Result<Vec<u8>, ExtractError> {
+        self.success(self.http.get(self.address.oembed_url(video_id))).await
+    }
+
+    /// The Data API's status and answer about these videos; errors of the API are answers, too.
+    ///
+    /// # Errors
+    /// Time-outs, connection errors, and Unreadable for a body beyond the limit.
+    pub(crate) async fn api_videos(
+        &self,
+        key: HeaderValue,
+        parts: &str,
+        video_ids: &[VideoId],
+    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
+        let request = self.api.get(self.address.videos_url(parts, video_ids));
+        let started = Instant::now();
+        let response = request.header(API_KEY_HEADER, key).send().await;
+        let response = response.map_err(|error| of_transport(error, started.elapsed()))?;
+        Ok((response.status(), body_of(response, started).await?))
+    }
+
+    /// The body of an answer that has to be a success.
+    async fn success(&self, request: RequestBuilder) -> Result<Vec<u8>, ExtractError> {
+        let started = Instant::now();
+        let response = request.send().await;
+        let response = response.map_err(|error| of_transport(error, started.elapsed()))?;
+        if response.status().is_success() {
+            body_of(response, started).await
+        } else {
+            Err(self.of_status(&response))
         }
-        read_bounded(response, MAX_BODY_BYTES).await.map_err(|error| match error {
-            BodyError::TooLarge => {
-                ExtractError::Unreadable(format!("it is larger than {MAX_BODY_BYTES} bytes"))
-            }
-            BodyError::Transport(error) => failed(error),
-        })
     }
 
     fn of_status(&self, response: &Response) -> ExtractError {
@@ -117,6 +150,24 @@ impl YouTubeClient {
     }
 }
 
+/// What both clients have in common.
+fn builder(address: &Address, certificates: &[Certificate], timeouts: Timeouts) -> ClientBuilder {
+    let english =
+        HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("en-US,en;q=0.9"))]);
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .default_headers(english)
+        .https_only(true)
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.read)
+        .timeout(timeouts.total);
+    if !address.is_youtube() {
+        // A server of one's own is not behind the way out to the world.
+        builder = builder.no_proxy();
+    }
+    certificates.iter().cloned().fold(builder, ClientBuilder::add_root_certificate)
+}
+
 /// A redirect that is not followed becomes the answer itself.
 fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
     let is_one_too_many = attempt.previous().len() > MAX_REDIRECTS;
@@ -127,16 +178,14 @@ fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
     }
 }
 
-enum BodyError {
-    TooLarge,
-    Transport(reqwest::Error),
-}
-
-async fn read_bounded(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+async fn body_of(mut response: Response, started: Instant) -> Result<Vec<u8>, ExtractError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Transport)? {
-        if body.len() + chunk.len() > max_bytes {
-            return Err(BodyError::TooLarge);
+    let failed = |error| of_transport(error, started.elapsed());
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(ExtractError::Unreadable(format!(
+                "it is larger than {MAX_BODY_BYTES} bytes"
+            )));
         }
         body.extend_from_slice(&chunk);
     }

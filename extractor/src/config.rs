@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use reqwest::Certificate;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::Address;
 use crate::chain::Chain;
 use crate::client::{Timeouts, YouTubeClient};
-use crate::strategies::{RustyYtdl, StrategyName, WatchPage};
+use crate::strategies::{DataApi, Innertube, Oembed, RustyYtdl, StrategyName, WatchPage};
 use crate::{Extract, Strategy};
 
 const EXTRACTORS: &str = "EXTRACTORS";
+const API_KEY: &str = "YOUTUBE_API_KEY";
 const BASE_URL: &str = "YOUTUBE_BASE_URL";
 const CA_CERT: &str = "YOUTUBE_CA_CERT";
 const CONNECT_TIMEOUT: &str = "EXTRACTOR_CONNECT_TIMEOUT";
@@ -21,7 +24,7 @@ const READ_TIMEOUT: &str = "EXTRACTOR_READ_TIMEOUT";
 const TIMEOUT: &str = "EXTRACTOR_TIMEOUT";
 const CPU_THREADS: &str = "EXTRACTOR_CPU_THREADS";
 
-const DEFAULT_EXTRACTORS: &str = "watch_page,rusty_ytdl";
+const DEFAULT_EXTRACTORS: &str = "watch_page,innertube,rusty_ytdl,oembed";
 const DEFAULT_CONNECT_TIMEOUT: &str = "5s";
 const DEFAULT_READ_TIMEOUT: &str = "10s";
 const DEFAULT_TIMEOUT: &str = "15s";
@@ -31,10 +34,14 @@ const MAX_CPU_THREADS: usize = 64;
 /// How metadata is found.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ExtractorSettings {
-    /// Strategies in the order in which they are tried, separated by commas: watch_page,
-    /// rusty_ytdl
+    /// Strategies in the order in which they are tried, separated by commas: data_api (needs
+    /// YOUTUBE_API_KEY), watch_page, innertube, rusty_ytdl, oembed
     #[arg(long, env = "EXTRACTORS", default_value = DEFAULT_EXTRACTORS)]
     pub extractors: String,
+
+    /// A key of the YouTube Data API v3, for the strategy data_api
+    #[arg(long, env = "YOUTUBE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub youtube_api_key: Option<SecretString>,
 
     /// The server that all strategies ask instead of www.youtube.com, as https://host:port
     #[arg(long, env = "YOUTUBE_BASE_URL")]
@@ -65,6 +72,7 @@ impl Default for ExtractorSettings {
     fn default() -> Self {
         Self {
             extractors: DEFAULT_EXTRACTORS.to_owned(),
+            youtube_api_key: None,
             youtube_base_url: None,
             youtube_ca_cert: None,
             extractor_connect_timeout: Duration::from_secs(5),
@@ -83,19 +91,41 @@ impl ExtractorSettings {
     pub fn build(&self) -> Result<Arc<dyn Extract>, SettingsError> {
         let names = self.strategy_names()?;
         let timeouts = self.timeouts()?;
-        let threads = self.cpu_threads()?;
         let certificates = self.certificates()?;
         let client = YouTubeClient::new(self.address()?, certificates, timeouts)
             .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))?;
-        let strategies = names.into_iter().map(|name| -> Arc<dyn Strategy> {
-            match name {
-                StrategyName::WatchPage => Arc::new(WatchPage::new(client.clone())),
-                StrategyName::RustyYtdl => {
-                    Arc::new(RustyYtdl::new(client.clone(), threads, timeouts.total))
-                }
+        let strategies = names.into_iter().map(|name| self.strategy(name, &client));
+        let strategies = strategies.collect::<Result<_, _>>()?;
+        Ok(Arc::new(Chain::new(strategies)))
+    }
+
+    fn strategy(
+        &self,
+        name: StrategyName,
+        client: &YouTubeClient,
+    ) -> Result<Arc<dyn Strategy>, SettingsError> {
+        let client = client.clone();
+        Ok(match name {
+            StrategyName::DataApi => Arc::new(DataApi::new(client, self.api_key()?)),
+            StrategyName::WatchPage => Arc::new(WatchPage::new(client)),
+            StrategyName::RustyYtdl => {
+                Arc::new(RustyYtdl::new(client, self.cpu_threads()?, self.extractor_timeout))
             }
-        });
-        Ok(Arc::new(Chain::new(strategies.collect())))
+            StrategyName::Innertube => Arc::new(Innertube::new(client)),
+            StrategyName::Oembed => Arc::new(Oembed::new(client)),
+        })
+    }
+
+    /// Neither error shows the key.
+    fn api_key(&self) -> Result<HeaderValue, SettingsError> {
+        let key = self.youtube_api_key.as_ref().map(ExposeSecret::expose_secret);
+        let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
+            SettingsError::new(API_KEY, "must be set, because data_api stands in EXTRACTORS")
+        })?;
+        let mut key = HeaderValue::from_str(key)
+            .map_err(|_| SettingsError::new(API_KEY, "has characters that no key has"))?;
+        key.set_sensitive(true);
+        Ok(key)
     }
 
     fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {
@@ -219,12 +249,35 @@ mod tests {
         let unknown = problem(|settings| settings.extractors = "watch_page, magic".to_owned());
         assert_eq!(
             unknown,
-            "EXTRACTORS: there is no strategy \"magic\" (known are watch_page, rusty_ytdl)"
+            "EXTRACTORS: there is no strategy \"magic\" (known are data_api, \
+             watch_page, innertube, rusty_ytdl, oembed)"
         );
         let twice = problem(|settings| settings.extractors = "watch_page,watch_page".to_owned());
         assert!(twice.starts_with("EXTRACTORS: \"watch_page\" stands in it twice"), "{twice}");
         let none = problem(|settings| settings.extractors = String::new());
         assert!(none.starts_with("EXTRACTORS: there is no strategy \"\""), "{none}");
+    }
+
+    #[test]
+    fn the_key_is_needed_by_one_strategy_and_shown_by_no_error() {
+        let build = |key: Option<&str>| {
+            let settings = ExtractorSettings {
+                extractors: "data_api".to_owned(),
+                youtube_api_key: key.map(SecretString::from),
+                ..ExtractorSettings::default()
+            };
+            (settings.build().map_err(|error| error.to_string()), format!("{settings:?}"))
+        };
+        for missing in [None, Some("")] {
+            let problem = build(missing).0.unwrap_err();
+            assert!(problem.starts_with("YOUTUBE_API_KEY: must be set"), "{problem}");
+        }
+        let (problem, shown) = build(Some("secret\n"));
+        let problem = problem.unwrap_err();
+        assert!(problem.starts_with("YOUTUBE_API_KEY: has characters"), "{problem}");
+        assert!(!problem.contains("secret") && !shown.contains("secret"), "{problem} {shown}");
+        let extractor = build(Some("secret")).0.unwrap();
+        assert!(!format!("{extractor:?}").contains("secret"));
     }
 
     #[test]

@@ -69,10 +69,19 @@ pub enum ExtractError {
     /// The connection failed or broke.
     #[error("the connection failed: {0}")]
     Connection(String),
+    /// This way was not tried: it is closed for a while (a breaker is open, a quota is used up).
+    #[error("not asked: {reason}")]
+    StoodDown {
+        /// `breaker_open`, `quota_used_up`, `api_rate_limit`, `api_key_refused`.
+        reason: &'static str,
+        /// How long it stays closed.
+        reopens_in: Duration,
+    },
     /// 429, a bot check, a consent page, a redirect to /sorry: ask less.
     #[error("YouTube asks for fewer requests ({reason})")]
     Throttled {
-        /// What it did: `status_429`, `bot_check`, `consent`, `captcha`, `sorry`.
+        /// What it did: `status_429`, `bot_check`, `consent`, `captcha`, `sorry`. Or what keeps
+        /// us from asking at all: a `reason` of [`ExtractError::StoodDown`].
         reason: &'static str,
         /// How long it said to wait.
         retry_after: Option<Duration>,
@@ -85,9 +94,11 @@ impl ExtractError {
         match self {
             Self::Refused(_) => ErrorClass::Permanent,
             Self::Throttled { .. } => ErrorClass::Throttled,
-            Self::Unreadable(_) | Self::Status(_) | Self::TimedOut(_) | Self::Connection(_) => {
-                ErrorClass::Transient
-            }
+            Self::Unreadable(_)
+            | Self::Status(_)
+            | Self::TimedOut(_)
+            | Self::Connection(_)
+            | Self::StoodDown { .. } => ErrorClass::Transient,
         }
     }
 
@@ -99,6 +110,7 @@ impl ExtractError {
             Self::Status(_) => "bad_status",
             Self::TimedOut(_) => "timed_out",
             Self::Connection(_) => "connection",
+            Self::StoodDown { .. } => "stood_down",
             Self::Throttled { .. } => "throttled",
         }
     }

@@ -11,6 +11,7 @@
 //! It must not know: Kafka, databases, or who asks.
 
 mod address;
+pub mod breaker;
 pub mod chain;
 mod client;
 pub mod config;
@@ -44,6 +45,12 @@ pub trait Extract: Debug + Send + Sync {
 pub trait Strategy: Debug + Send + Sync {
     /// Its name in `EXTRACTORS`, in documents (`source`) and in metrics.
     fn name(&self) -> &'static str;
+
+    /// Whether it gives so little that it is worth asking only where nothing else can help. A
+    /// link whose other strategies met trouble of the moment is better tried again later.
+    fn is_last_resort(&self) -> bool {
+        false
+    }
 
     /// Asks for one video. Gives only metadata of exactly this video, with a title.
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError>;

@@ -5,12 +5,12 @@
 use serde_json::Value;
 
 /// A text that is there and not empty.
-pub(super) fn text(object: &Value, key: &str) -> Option<String> {
+pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
     object.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// A whole number, written as such or as digits in a text.
-pub(super) fn count(object: &Value, key: &str) -> Option<u64> {
+pub(crate) fn count(object: &Value, key: &str) -> Option<u64> {
     match object.get(key)? {
         Value::String(digits) => digits.parse().ok(),
         number => number.as_u64(),
@@ -18,12 +18,12 @@ pub(super) fn count(object: &Value, key: &str) -> Option<u64> {
 }
 
 /// `true` or `false`.
-pub(super) fn flag(object: &Value, key: &str) -> Option<bool> {
+pub(crate) fn flag(object: &Value, key: &str) -> Option<bool> {
     object.get(key)?.as_bool()
 }
 
 /// The text of YouTube's two forms of words: `{"simpleText": …}` and `{"runs": [{"text": …}]}`.
-pub(super) fn words(object: &Value, key: &str) -> Option<String> {
+pub(crate) fn words(object: &Value, key: &str) -> Option<String> {
     let words = object.get(key)?;
     if let Some(simple) = text(words, "simpleText") {
         return Some(simple);

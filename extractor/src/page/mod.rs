@@ -9,7 +9,7 @@ mod chapters;
 mod country;
 mod fields;
 mod interstitial;
-mod json;
+pub(crate) mod json;
 mod locate;
 mod owner;
 mod playability;

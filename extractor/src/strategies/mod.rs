@@ -1,20 +1,32 @@
 //! The ways to find metadata, one file or folder each.
 
+mod data_api;
+mod innertube;
+mod oembed;
 mod rusty_ytdl;
 mod watch_page;
 
+use linkrelay_common::video::{Author, Video};
+
+pub(crate) use data_api::DataApi;
+pub(crate) use innertube::Innertube;
+pub(crate) use oembed::Oembed;
 pub(crate) use rusty_ytdl::RustyYtdl;
 pub(crate) use watch_page::WatchPage;
 
 /// The name of a strategy in `EXTRACTORS`, in documents and in metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StrategyName {
+    DataApi,
     WatchPage,
     RustyYtdl,
+    Innertube,
+    Oembed,
 }
 
 impl StrategyName {
-    pub(crate) const ALL: [Self; 2] = [Self::WatchPage, Self::RustyYtdl];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::DataApi, Self::WatchPage, Self::Innertube, Self::RustyYtdl, Self::Oembed];
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|name| name.as_str() == text)
@@ -22,8 +34,33 @@ impl StrategyName {
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::DataApi => "data_api",
             Self::WatchPage => "watch_page",
             Self::RustyYtdl => "rusty_ytdl",
+            Self::Innertube => "innertube",
+            Self::Oembed => "oembed",
         }
+    }
+}
+
+/// Where a strategy begins that knows little: everything is unknown, and the title has to be
+/// put in.
+pub(crate) fn untitled() -> Video {
+    Video {
+        title: String::new(),
+        description: None,
+        author: Author::default(),
+        length_seconds: None,
+        view_count: None,
+        like_count: None,
+        publish_date: None,
+        category: None,
+        keywords: None,
+        thumbnails: None,
+        availability: None,
+        is_live: None,
+        is_upcoming: None,
+        family_safe: None,
+        chapters: None,
     }
 }

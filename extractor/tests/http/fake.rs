@@ -12,6 +12,9 @@ use super::{ID, ask, settings};
 
 const WATCH_PAGE: &str = "watch_page";
 const RUSTY_YTDL: &str = "rusty_ytdl";
+const INNERTUBE: &str = "innertube";
+const OEMBED: &str = "oembed";
+const DATA_API: &str = "data_api";
 const BOTH: &str = "watch_page,rusty_ytdl";
 
 async fn fake() -> FakeYouTube {
@@ -34,44 +37,90 @@ fn word(answer: &Result<Extraction, ExtractError>) -> String {
     }
 }
 
-/// What each failure is to `watch_page`, to `rusty_ytdl`, and to both in a chain.
-fn expected(failure: Failure) -> [&'static str; 3] {
+/// What each failure is to each strategy, and to the first two in a chain.
+const COLUMNS: [&str; 6] = [WATCH_PAGE, RUSTY_YTDL, BOTH, INNERTUBE, OEMBED, DATA_API];
+
+fn expected(failure: Failure) -> [&'static str; 6] {
+    let unreadable = "unreadable";
+    let with_pages = |pages: [&'static str; 3], others: [&'static str; 3]| {
+        let [one, two, both] = pages;
+        let [innertube, oembed, data_api] = others;
+        [one, two, both, innertube, oembed, data_api]
+    };
     match failure {
-        Failure::NotFound | Failure::ServerError => ["bad_status"; 3],
+        Failure::NotFound => {
+            with_pages(["bad_status"; 3], ["bad_status", unreadable, "bad_status"])
+        }
+        Failure::ServerError => ["bad_status"; 6],
         // The crate cannot tell these two from an age gate and a bot check.
-        Failure::Private => ["private", "unreadable", "private"],
-        Failure::Deleted => ["unavailable"; 3],
+        Failure::Private => {
+            with_pages(["private", unreadable, "private"], ["private", unreadable, "unavailable"])
+        }
+        Failure::Deleted => {
+            with_pages(["unavailable"; 3], ["unavailable", unreadable, "unavailable"])
+        }
         // The crate gives no metadata of what is sold or has not begun.
-        Failure::MembersOnly => ["members_only", "unreadable", "members_only"],
-        Failure::PaymentRequired => ["payment_required", "unreadable", "payment_required"],
-        Failure::Upcoming => ["upcoming", "unreadable", "upcoming"],
+        Failure::MembersOnly => {
+            let sold = "members_only";
+            with_pages([sold, unreadable, sold], [sold, "found", "found"])
+        }
+        Failure::PaymentRequired => {
+            let sold = "payment_required";
+            with_pages([sold, unreadable, sold], [sold, "found", "found"])
+        }
+        Failure::Upcoming => {
+            let upcoming = "upcoming";
+            with_pages([upcoming, unreadable, upcoming], [upcoming, "found", upcoming])
+        }
         // The crate finds these, but does not know whether they can be played.
-        Failure::AgeRestricted => ["age_restricted", "found", "age_restricted"],
-        Failure::GeoBlocked => ["geo_blocked", "found", "geo_blocked"],
-        Failure::Live => ["ok", "found", "ok"],
-        Failure::BotCheck => ["throttled bot_check"; 3],
-        Failure::Throttled { .. } => ["throttled status_429"; 3],
-        Failure::Hang => ["timed_out"; 3],
-        Failure::Reset | Failure::CutOffBody => ["connection"; 3],
-        Failure::ConsentRedirect => ["throttled consent"; 3],
-        Failure::SorryRedirect => ["throttled sorry"; 3],
-        Failure::WrongVideo | Failure::EmptyAnswer | Failure::Garbage => ["unreadable"; 3],
+        Failure::AgeRestricted => {
+            let adults = "age_restricted";
+            with_pages([adults, "found", adults], [adults, "found", adults])
+        }
+        // Only a page names the viewer's country.
+        Failure::GeoBlocked => {
+            with_pages(["geo_blocked", "found", "geo_blocked"], ["unavailable", "found", "found"])
+        }
+        Failure::Live => with_pages(["ok", "found", "ok"], ["ok", "found", "found"]),
+        Failure::BotCheck => {
+            let throttled = "throttled bot_check";
+            with_pages([throttled; 3], [throttled, "found", "found"])
+        }
+        Failure::Throttled { .. } => {
+            let throttled = "throttled status_429";
+            // With nothing left to ask, to stand down is to be throttled.
+            with_pages([throttled; 3], [throttled, throttled, "throttled api_rate_limit"])
+        }
+        Failure::Hang => ["timed_out"; 6],
+        Failure::Reset | Failure::CutOffBody => ["connection"; 6],
+        Failure::ConsentRedirect => with_pages(["throttled consent"; 3], ["ok", "found", "found"]),
+        Failure::SorryRedirect => with_pages(
+            ["throttled sorry"; 3],
+            ["throttled status_429", "throttled status_429", "throttled api_rate_limit"],
+        ),
+        Failure::WrongVideo | Failure::EmptyAnswer | Failure::Garbage => [unreadable; 6],
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_failure_ends_in_its_class() {
     let fake = fake().await;
-    for (i, strategies) in [WATCH_PAGE, RUSTY_YTDL, BOTH].into_iter().enumerate() {
-        let patient = extractor(strategies, &fake);
-        let mut hasty = settings(strategies, fake.base_url(), fake.ca_cert_path());
+    for (i, strategies) in COLUMNS.into_iter().enumerate() {
+        let patient = settings(strategies, fake.base_url(), fake.ca_cert_path());
+        let mut hasty = patient.clone();
         hasty.extractor_timeout = Duration::from_millis(300);
-        let hasty = hasty.build().unwrap();
+        let mut asked = patient.build().unwrap();
         for failure in Failure::ALL {
             fake.set_failure(ID, Some(failure));
-            let asked = if failure == Failure::Hang { &hasty } else { &patient };
-            let answer = ask(asked, ID).await;
+            let answer = match failure {
+                Failure::Hang => ask(&hasty.build().unwrap(), ID).await,
+                _ => ask(&asked, ID).await,
+            };
             assert_eq!(word(&answer), expected(failure)[i], "{strategies}, {failure}: {answer:?}");
+            // An API that has said no is not asked again for a while, so a new one is made.
+            if strategies == DATA_API {
+                asked = patient.build().unwrap();
+            }
         }
     }
     let hits = fake.hits();

@@ -1,9 +1,11 @@
 //! The extractor over HTTPS. One binary:
 //! - `fake` asks the fake YouTube, in every way that it can fail;
+//! - `others` asks it in the ways that are not watch pages;
 //! - `wire` asks a server of a few lines that answers what the fake never would.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod fake;
+mod others;
 mod wire;
 
 use std::path::Path;
@@ -20,6 +22,7 @@ fn settings(strategies: &str, base_url: String, ca_cert: &Path) -> ExtractorSett
         extractors: strategies.to_owned(),
         youtube_base_url: Some(base_url),
         youtube_ca_cert: Some(ca_cert.to_owned()),
+        youtube_api_key: Some("a-key".into()),
         ..ExtractorSettings::default()
     }
 }
