@@ -34,7 +34,9 @@ pub(super) struct Pieces {
 impl Pieces {
     pub(super) fn new(pieces: Vec<Bytes>, ending: Ending) -> Self {
         let unsent_bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let mut pieces = VecDeque::from(pieces);
+        // A client of HTTP/2 takes many empty frames for an attack and hangs up.
+        let mut pieces: VecDeque<Bytes> =
+            pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
         if !matches!(ending, Ending::Whole) {
             keep_first(&mut pieces, unsent_bytes / 2);
         }

@@ -4,7 +4,8 @@
 //! Every case has an id of its own, made from its name. A case that says which video it is about
 //! is served under that video's id. Of several about one video on one route, the one captured
 //! last is, until [`serve_corpus_case`](super::FakeYouTube::serve_corpus_case) says otherwise;
-//! the others go by their own ids. A page under such an id carries another video's id inside:
+//! the others go by their own ids. On the routes for which nothing was captured, such an id is
+//! answered with nothing: what is made up would contradict what is captured. A page under such an id carries another video's id inside:
 //! for a reader it is the wrong video.
 
 use std::collections::HashMap;
@@ -112,6 +113,14 @@ impl Corpus {
         let capture = &self.captures[index];
         let answer = Answer::ok(capture.content_type, vec![capture.body.clone()]);
         Some(answer.with_status(capture.status))
+    }
+
+    /// Whether any route serves a captured answer for this id.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        [Place::Watch, Place::Player, Place::Oembed].into_iter().any(|place| {
+            let key = (place, id.to_owned());
+            self.by_own_id.contains_key(&key) || self.holder(&key).is_some()
+        })
     }
 
     pub(super) fn cases(&self) -> Vec<CorpusCase> {

@@ -46,12 +46,22 @@ pub(super) async fn answer(world: &World, fate: &Fate, id: &str, question: Quest
 }
 
 fn succeed(world: &World, id: &str, question: Question) -> Answer {
-    let captured = world.corpus.as_ref().and_then(|corpus| corpus.find(question.place(), id));
-    match captured {
+    let corpus = world.corpus.as_ref();
+    match corpus.and_then(|corpus| corpus.find(question.place(), id)) {
         Some(captured) => captured,
+        None if corpus.is_some_and(|corpus| corpus.knows(id)) => nothing(question),
         // YouTube, too, has a page for what cannot be an id: it says that there is no such video.
         None if !pages::is_video_id(id) => generated(world, id, question, Playability::Deleted),
         None => generated(world, id, question, Playability::Ok),
+    }
+}
+
+/// Neither a video nor a refusal.
+fn nothing(question: Question) -> Answer {
+    match question {
+        Question::Watch => Answer::html("<!DOCTYPE html><html></html>"),
+        Question::Pbj | Question::Player(_) => Answer::json(&serde_json::json!({})),
+        Question::Oembed => Answer::text("Not Found").with_status(StatusCode::NOT_FOUND),
     }
 }
 
