@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::address::{Address, Redirect};
 use crate::error::ExtractError;
+use crate::gate::Pacer;
 use crate::retry_after;
 
 /// Many times the largest page seen (1.5 MB); counted after decompression.
@@ -45,6 +46,8 @@ pub(crate) struct YouTubeClient {
     /// For the Data API, which redirects nobody: its key must not travel on.
     api: reqwest::Client,
     address: Arc<Address>,
+    /// Each request to youtube.com takes its turn; the Data API counts for itself.
+    pacer: Arc<Pacer>,
 }
 
 impl YouTubeClient {
@@ -56,13 +59,14 @@ impl YouTubeClient {
         address: Address,
         certificates: Vec<Certificate>,
         timeouts: Timeouts,
+        pacer: Pacer,
     ) -> Result<Self, reqwest::Error> {
         let address = Arc::new(address);
         let builder = || builder(&address, &certificates, timeouts);
         let judge = address.clone();
         let http = builder().redirect(Policy::custom(move |attempt| follow(&judge, attempt)));
         let api = builder().redirect(Policy::none());
-        Ok(Self { http: http.build()?, api: api.build()?, address })
+        Ok(Self { http: http.build()?, api: api.build()?, address, pacer: Arc::new(pacer) })
     }
 
     /// The body of a video's watch page.
@@ -116,6 +120,7 @@ impl YouTubeClient {
 
     /// The body of an answer that has to be a success.
     async fn success(&self, request: RequestBuilder) -> Result<Vec<u8>, ExtractError> {
+        self.pacer.turn().await;
         let started = Instant::now();
         let response = request.send().await;
         let response = response.map_err(|error| of_transport(error, started.elapsed()))?;

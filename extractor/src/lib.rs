@@ -1,9 +1,10 @@
 //! A YouTube link in, its metadata out.
 //!
 //! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
-//! to find it, `strategies` has a file for each; [`chain`] tries them in order; [`config`]
-//! makes a chain from settings. Below them, [`page`] reads a watch page, and `client` is the one
-//! place that talks to YouTube.
+//! to find it, `strategies` has a file for each; [`chain`] tries them in order, with a [`breaker`]
+//! for each; `cache` asks for the same video once; `gate` keeps the whole process polite;
+//! [`config`] makes an [`extractor`] from settings. Below them, [`page`] reads a watch page, and
+//! `client` is the one place that talks to YouTube.
 //!
 //! Only a [`VideoId`] comes in and only YouTube is asked: no request goes to a host that a
 //! user named.
@@ -12,11 +13,14 @@
 
 mod address;
 pub mod breaker;
+mod cache;
 pub mod chain;
 mod client;
 pub mod config;
 pub mod error;
 pub mod extraction;
+pub mod extractor;
+mod gate;
 pub mod page;
 mod retry_after;
 mod strategies;
@@ -27,10 +31,14 @@ use async_trait::async_trait;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
+pub use breaker::BreakerState;
+pub use cache::CacheCounts;
 pub use chain::Chain;
 pub use config::ExtractorSettings;
 pub use error::{ExtractError, Refusal};
 pub use extraction::Extraction;
+pub use extractor::{Extractor, ExtractorState};
+pub use gate::GateState;
 
 /// Finds the metadata of one video. What the consumer is given; tests give their own.
 #[async_trait]

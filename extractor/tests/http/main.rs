@@ -1,10 +1,14 @@
 //! The extractor over HTTPS. One binary:
+//! - `corpus` reads captured answers;
 //! - `fake` asks the fake YouTube, in every way that it can fail;
+//! - `load` asks it for many videos at once;
 //! - `others` asks it in the ways that are not watch pages;
 //! - `wire` asks a server of a few lines that answers what the fake never would.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod corpus;
 mod fake;
+mod load;
 mod others;
 mod wire;
 
@@ -23,6 +27,9 @@ fn settings(strategies: &str, base_url: String, ca_cert: &Path) -> ExtractorSett
         youtube_base_url: Some(base_url),
         youtube_ca_cert: Some(ca_cert.to_owned()),
         youtube_api_key: Some("a-key".into()),
+        // The same video fails in one way after the other; nothing of it is to be remembered.
+        cache_entries: 0,
+        cool_down_min: std::time::Duration::from_millis(1),
         ..ExtractorSettings::default()
     }
 }

@@ -1,0 +1,211 @@
+//! From settings to the extractor: each is checked, and a wrong one is named.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::SettingsError;
+use reqwest::Certificate;
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
+
+use super::ExtractorSettings;
+use crate::address::Address;
+use crate::cache::{CacheSettings, Cached};
+use crate::chain::Chain;
+use crate::client::{Timeouts, YouTubeClient};
+use crate::extractor::Extractor;
+use crate::gate::polite::Polite;
+use crate::gate::{Gate, GateSettings, Pacer};
+use crate::strategies::{DataApi, Innertube, Oembed, RustyYtdl, StrategyName, WatchPage};
+use crate::{Extract, Strategy};
+
+const EXTRACTORS: &str = "EXTRACTORS";
+const API_KEY: &str = "YOUTUBE_API_KEY";
+const BASE_URL: &str = "YOUTUBE_BASE_URL";
+const CA_CERT: &str = "YOUTUBE_CA_CERT";
+const CONNECT_TIMEOUT: &str = "EXTRACTOR_CONNECT_TIMEOUT";
+const READ_TIMEOUT: &str = "EXTRACTOR_READ_TIMEOUT";
+const TIMEOUT: &str = "EXTRACTOR_TIMEOUT";
+const CPU_THREADS: &str = "EXTRACTOR_CPU_THREADS";
+const MAX_FETCHES: &str = "MAX_CONCURRENT_FETCHES";
+const RATE: &str = "REQUESTS_PER_SECOND";
+const COOL_DOWN_MIN: &str = "COOL_DOWN_MIN";
+const COOL_DOWN_MAX: &str = "COOL_DOWN_MAX";
+
+const MAX_CPU_THREADS: usize = 64;
+const MAX_MAX_FETCHES: usize = 10_000;
+/// Beyond it a rate is no limit; below its inverse it is no service.
+const MAX_RATE: f64 = 100_000.0;
+
+impl ExtractorSettings {
+    /// Makes the extractor. Reads the certificate file; asks nothing of the network.
+    ///
+    /// # Errors
+    /// The first setting that cannot work.
+    pub fn build(&self) -> Result<Arc<dyn Extract>, SettingsError> {
+        Ok(self.build_extractor()?)
+    }
+
+    /// The same, for those who also want to know how it is ([`Extractor::state`]).
+    ///
+    /// # Errors
+    /// The first setting that cannot work.
+    pub fn build_extractor(&self) -> Result<Arc<Extractor>, SettingsError> {
+        let names = self.strategy_names()?;
+        let timeouts = self.timeouts()?;
+        let certificates = self.certificates()?;
+        let pacer = Pacer::new(self.step()?);
+        let client = YouTubeClient::new(self.address()?, certificates, timeouts, pacer)
+            .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))?;
+        let gate = Arc::new(Gate::new(self.gate()?));
+        let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
+            let strategy = self.strategy(name, &client)?;
+            // The Data API is another service, with limits of its own.
+            let is_ungated = name == StrategyName::DataApi;
+            Ok(if is_ungated { strategy } else { Arc::new(Polite::new(strategy, gate.clone())) })
+        };
+        let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
+        let chain = Arc::new(Chain::new(strategies));
+        let cached = Cached::new(chain.clone(), self.cache());
+        Ok(Arc::new(Extractor::new(chain, gate, cached)))
+    }
+
+    fn strategy(
+        &self,
+        name: StrategyName,
+        client: &YouTubeClient,
+    ) -> Result<Arc<dyn Strategy>, SettingsError> {
+        let client = client.clone();
+        Ok(match name {
+            StrategyName::DataApi => Arc::new(DataApi::new(client, self.api_key()?)),
+            StrategyName::WatchPage => Arc::new(WatchPage::new(client)),
+            StrategyName::RustyYtdl => {
+                Arc::new(RustyYtdl::new(client, self.cpu_threads()?, self.extractor_timeout))
+            }
+            StrategyName::Innertube => Arc::new(Innertube::new(client)),
+            StrategyName::Oembed => Arc::new(Oembed::new(client)),
+        })
+    }
+
+    /// Neither error shows the key.
+    fn api_key(&self) -> Result<HeaderValue, SettingsError> {
+        let key = self.youtube_api_key.as_ref().map(ExposeSecret::expose_secret);
+        let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
+            SettingsError::new(API_KEY, "must be set, because data_api stands in EXTRACTORS")
+        })?;
+        let mut key = HeaderValue::from_str(key)
+            .map_err(|_| SettingsError::new(API_KEY, "has characters that no key has"))?;
+        key.set_sensitive(true);
+        Ok(key)
+    }
+
+    fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {
+        let known = StrategyName::ALL.map(StrategyName::as_str).join(", ");
+        let wrong = |problem: String| {
+            SettingsError::new(EXTRACTORS, format!("{problem} (known are {known})"))
+        };
+        let mut names = Vec::new();
+        for text in self.extractors.split(',').map(str::trim) {
+            let name = StrategyName::parse(text)
+                .ok_or_else(|| wrong(format!("there is no strategy \"{text}\"")))?;
+            if names.contains(&name) {
+                return Err(wrong(format!("\"{text}\" stands in it twice")));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    fn timeouts(&self) -> Result<Timeouts, SettingsError> {
+        for (setting, value) in [
+            (CONNECT_TIMEOUT, self.extractor_connect_timeout),
+            (READ_TIMEOUT, self.extractor_read_timeout),
+            (TIMEOUT, self.extractor_timeout),
+        ] {
+            if value.is_zero() {
+                return Err(SettingsError::new(setting, "must be longer than 0"));
+            }
+        }
+        Ok(Timeouts {
+            connect: self.extractor_connect_timeout,
+            read: self.extractor_read_timeout,
+            total: self.extractor_timeout,
+        })
+    }
+
+    fn cpu_threads(&self) -> Result<usize, SettingsError> {
+        let threads = self.extractor_cpu_threads;
+        let is_sane = (1..=MAX_CPU_THREADS).contains(&threads);
+        is_sane.then_some(threads).ok_or_else(|| {
+            SettingsError::new(CPU_THREADS, format!("must be from 1 to {MAX_CPU_THREADS}"))
+        })
+    }
+
+    fn gate(&self) -> Result<GateSettings, SettingsError> {
+        let max_concurrent = self.max_concurrent_fetches;
+        if !(1..=MAX_MAX_FETCHES).contains(&max_concurrent) {
+            let problem = format!("must be from 1 to {MAX_MAX_FETCHES}");
+            return Err(SettingsError::new(MAX_FETCHES, problem));
+        }
+        let (cool_down_min, cool_down_max) = (self.cool_down_min, self.cool_down_max);
+        if cool_down_min.is_zero() {
+            return Err(SettingsError::new(COOL_DOWN_MIN, "must be longer than 0"));
+        }
+        if cool_down_max < cool_down_min {
+            let problem = format!("must not be shorter than {COOL_DOWN_MIN}");
+            return Err(SettingsError::new(COOL_DOWN_MAX, problem));
+        }
+        Ok(GateSettings { max_concurrent, cool_down_min, cool_down_max })
+    }
+
+    /// The time between two requests, if there is a rate.
+    fn step(&self) -> Result<Option<Duration>, SettingsError> {
+        let rate = self.requests_per_second;
+        if rate == 0.0 {
+            return Ok(None);
+        }
+        let is_sane = (1.0 / MAX_RATE..=MAX_RATE).contains(&rate);
+        is_sane.then(|| Some(Duration::from_secs_f64(1.0 / rate))).ok_or_else(|| {
+            SettingsError::new(RATE, format!("must be 0, or from 0.00001 to {MAX_RATE}"))
+        })
+    }
+
+    fn cache(&self) -> CacheSettings {
+        CacheSettings {
+            entries: self.cache_entries,
+            ttl: self.cache_ttl,
+            negative_ttl: self.cache_negative_ttl,
+        }
+    }
+
+    fn address(&self) -> Result<Address, SettingsError> {
+        // A compose file passes an unset variable on as an empty one.
+        match self.youtube_base_url.as_deref().filter(|text| !text.is_empty()) {
+            None => Ok(Address::youtube()),
+            Some(text) => {
+                Address::parse(text).map_err(|problem| SettingsError::new(BASE_URL, problem))
+            }
+        }
+    }
+
+    fn certificates(&self) -> Result<Vec<Certificate>, SettingsError> {
+        match self.youtube_ca_cert.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+            None => Ok(Vec::new()),
+            Some(path) => {
+                read_certificates(path).map_err(|problem| SettingsError::new(CA_CERT, problem))
+            }
+        }
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem =
+        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let certificates = Certificate::from_pem_bundle(&pem)
+        .map_err(|error| format!("{} is not a PEM file: {error}", path.display()))?;
+    if certificates.is_empty() {
+        return Err(format!("there is no certificate in {}", path.display()));
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,110 @@
+//! The settings of extraction; `build` makes an extractor from them.
+
+mod build;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+const DEFAULT_EXTRACTORS: &str = "watch_page,innertube,rusty_ytdl,oembed";
+const DEFAULT_CONNECT_TIMEOUT: &str = "5s";
+const DEFAULT_READ_TIMEOUT: &str = "10s";
+const DEFAULT_TIMEOUT: &str = "15s";
+const DEFAULT_CPU_THREADS: usize = 1;
+const DEFAULT_MAX_CONCURRENT_FETCHES: usize = 64;
+const DEFAULT_COOL_DOWN_MIN: &str = "1s";
+const DEFAULT_COOL_DOWN_MAX: &str = "5m";
+const DEFAULT_CACHE_ENTRIES: u64 = 10_000;
+const DEFAULT_CACHE_TTL: &str = "10m";
+const DEFAULT_CACHE_NEGATIVE_TTL: &str = "1m";
+
+/// How metadata is found.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExtractorSettings {
+    /// Strategies in the order in which they are tried, separated by commas: data_api (needs
+    /// YOUTUBE_API_KEY), watch_page, innertube, rusty_ytdl, oembed
+    #[arg(long, env = "EXTRACTORS", default_value = DEFAULT_EXTRACTORS)]
+    pub extractors: String,
+
+    /// A key of the YouTube Data API v3, for the strategy data_api
+    #[arg(long, env = "YOUTUBE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub youtube_api_key: Option<SecretString>,
+
+    /// The server that all strategies ask instead of www.youtube.com, as https://host:port
+    #[arg(long, env = "YOUTUBE_BASE_URL")]
+    pub youtube_base_url: Option<String>,
+
+    /// A PEM file with certificates to trust besides the well-known ones, for YOUTUBE_BASE_URL
+    #[arg(long, env = "YOUTUBE_CA_CERT")]
+    pub youtube_ca_cert: Option<PathBuf>,
+
+    /// How long it may take to connect to YouTube
+    #[arg(long, env = "EXTRACTOR_CONNECT_TIMEOUT", default_value = DEFAULT_CONNECT_TIMEOUT, value_parser = humantime::parse_duration)]
+    pub extractor_connect_timeout: Duration,
+
+    /// How long YouTube may be silent within an answer
+    #[arg(long, env = "EXTRACTOR_READ_TIMEOUT", default_value = DEFAULT_READ_TIMEOUT, value_parser = humantime::parse_duration)]
+    pub extractor_read_timeout: Duration,
+
+    /// How long one request to YouTube may take as a whole
+    #[arg(long, env = "EXTRACTOR_TIMEOUT", default_value = DEFAULT_TIMEOUT, value_parser = humantime::parse_duration)]
+    pub extractor_timeout: Duration,
+
+    /// Threads for strategies that need much CPU time (rusty_ytdl), from 1 to 64
+    #[arg(long, env = "EXTRACTOR_CPU_THREADS", default_value_t = DEFAULT_CPU_THREADS)]
+    pub extractor_cpu_threads: usize,
+
+    /// Requests to YouTube under way at once, of the whole process; fewer after throttling
+    #[arg(long, env = "MAX_CONCURRENT_FETCHES", default_value_t = DEFAULT_MAX_CONCURRENT_FETCHES)]
+    pub max_concurrent_fetches: usize,
+
+    /// Requests to YouTube a second, of the whole process, in equal steps; 0 sets no rate
+    #[arg(long, env = "REQUESTS_PER_SECOND", default_value_t = 0.0)]
+    pub requests_per_second: f64,
+
+    /// How long the process waits after throttling that names no time; doubled each time in a row
+    #[arg(long, env = "COOL_DOWN_MIN", default_value = DEFAULT_COOL_DOWN_MIN, value_parser = humantime::parse_duration)]
+    pub cool_down_min: Duration,
+
+    /// The longest wait after throttling, whatever YouTube says
+    #[arg(long, env = "COOL_DOWN_MAX", default_value = DEFAULT_COOL_DOWN_MAX, value_parser = humantime::parse_duration)]
+    pub cool_down_max: Duration,
+
+    /// Answers that are remembered (one with a long description counts as several); 0 remembers
+    /// none
+    #[arg(long, env = "CACHE_ENTRIES", default_value_t = DEFAULT_CACHE_ENTRIES)]
+    pub cache_entries: u64,
+
+    /// How long metadata is remembered
+    #[arg(long, env = "CACHE_TTL", default_value = DEFAULT_CACHE_TTL, value_parser = humantime::parse_duration)]
+    pub cache_ttl: Duration,
+
+    /// How long it is remembered that a video is private, deleted and the like
+    #[arg(long, env = "CACHE_NEGATIVE_TTL", default_value = DEFAULT_CACHE_NEGATIVE_TTL, value_parser = humantime::parse_duration)]
+    pub cache_negative_ttl: Duration,
+}
+
+impl Default for ExtractorSettings {
+    fn default() -> Self {
+        Self {
+            extractors: DEFAULT_EXTRACTORS.to_owned(),
+            youtube_api_key: None,
+            youtube_base_url: None,
+            youtube_ca_cert: None,
+            extractor_connect_timeout: Duration::from_secs(5),
+            extractor_read_timeout: Duration::from_secs(10),
+            extractor_timeout: Duration::from_secs(15),
+            extractor_cpu_threads: DEFAULT_CPU_THREADS,
+            max_concurrent_fetches: DEFAULT_MAX_CONCURRENT_FETCHES,
+            requests_per_second: 0.0,
+            cool_down_min: Duration::from_secs(1),
+            cool_down_max: Duration::from_secs(300),
+            cache_entries: DEFAULT_CACHE_ENTRIES,
+            cache_ttl: Duration::from_secs(600),
+            cache_negative_ttl: Duration::from_secs(60),
+        }
+    }
+}

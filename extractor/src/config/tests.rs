@@ -1,0 +1,134 @@
+//! Settings that work and settings that do not.
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Command {
+    #[command(flatten)]
+    settings: ExtractorSettings,
+}
+
+fn problem(change: impl FnOnce(&mut ExtractorSettings)) -> String {
+    let mut settings = ExtractorSettings::default();
+    change(&mut settings);
+    settings.build().unwrap_err().to_string()
+}
+
+#[test]
+fn the_arguments_are_well_formed_and_their_defaults_work() {
+    Command::command().debug_assert();
+    ExtractorSettings::default().build().unwrap();
+}
+
+#[test]
+fn both_kinds_of_defaults_agree() {
+    let given = Command::parse_from([
+        "x",
+        "--extractors",
+        DEFAULT_EXTRACTORS,
+        "--extractor-connect-timeout",
+        DEFAULT_CONNECT_TIMEOUT,
+        "--extractor-read-timeout",
+        DEFAULT_READ_TIMEOUT,
+        "--extractor-timeout",
+        DEFAULT_TIMEOUT,
+        "--cool-down-min",
+        DEFAULT_COOL_DOWN_MIN,
+        "--cool-down-max",
+        DEFAULT_COOL_DOWN_MAX,
+        "--cache-ttl",
+        DEFAULT_CACHE_TTL,
+        "--cache-negative-ttl",
+        DEFAULT_CACHE_NEGATIVE_TTL,
+    ])
+    .settings;
+    let default = ExtractorSettings::default();
+    // Every field, secrets as such.
+    assert_eq!(format!("{given:?}"), format!("{default:?}"));
+}
+
+#[test]
+fn a_wrong_strategy_is_named_with_the_known_ones() {
+    let unknown = problem(|settings| settings.extractors = "watch_page, magic".to_owned());
+    assert_eq!(
+        unknown,
+        "EXTRACTORS: there is no strategy \"magic\" (known are data_api, \
+         watch_page, innertube, rusty_ytdl, oembed)"
+    );
+    let twice = problem(|settings| settings.extractors = "watch_page,watch_page".to_owned());
+    assert!(twice.starts_with("EXTRACTORS: \"watch_page\" stands in it twice"), "{twice}");
+    let none = problem(|settings| settings.extractors = String::new());
+    assert!(none.starts_with("EXTRACTORS: there is no strategy \"\""), "{none}");
+}
+
+#[test]
+fn the_key_is_needed_by_one_strategy_and_shown_by_no_error() {
+    let build = |key: Option<&str>| {
+        let settings = ExtractorSettings {
+            extractors: "data_api".to_owned(),
+            youtube_api_key: key.map(SecretString::from),
+            ..ExtractorSettings::default()
+        };
+        (settings.build().map_err(|error| error.to_string()), format!("{settings:?}"))
+    };
+    for missing in [None, Some("")] {
+        let problem = build(missing).0.unwrap_err();
+        assert!(problem.starts_with("YOUTUBE_API_KEY: must be set"), "{problem}");
+    }
+    let (problem, shown) = build(Some("secret\n"));
+    let problem = problem.unwrap_err();
+    assert!(problem.starts_with("YOUTUBE_API_KEY: has characters"), "{problem}");
+    assert!(!problem.contains("secret") && !shown.contains("secret"), "{problem} {shown}");
+    let extractor = build(Some("secret")).0.unwrap();
+    assert!(!format!("{extractor:?}").contains("secret"));
+}
+
+#[test]
+fn every_other_wrong_setting_is_named() {
+    let base_url = problem(|settings| settings.youtube_base_url = Some("http://x".to_owned()));
+    assert!(base_url.starts_with("YOUTUBE_BASE_URL: must be"), "{base_url}");
+    let timeout = problem(|settings| settings.extractor_timeout = Duration::ZERO);
+    assert_eq!(timeout, "EXTRACTOR_TIMEOUT: must be longer than 0");
+    let threads = problem(|settings| settings.extractor_cpu_threads = 0);
+    assert_eq!(threads, "EXTRACTOR_CPU_THREADS: must be from 1 to 64");
+    let fetches = problem(|settings| settings.max_concurrent_fetches = 0);
+    assert_eq!(fetches, "MAX_CONCURRENT_FETCHES: must be from 1 to 10000");
+    for rate in [-1.0, f64::NAN, f64::INFINITY, 1e-9] {
+        let rate = problem(|settings| settings.requests_per_second = rate);
+        assert!(rate.starts_with("REQUESTS_PER_SECOND: must be"), "{rate}");
+    }
+    let cool_down = problem(|settings| settings.cool_down_min = Duration::ZERO);
+    assert_eq!(cool_down, "COOL_DOWN_MIN: must be longer than 0");
+    let cool_down = problem(|settings| settings.cool_down_max = Duration::from_millis(1));
+    assert_eq!(cool_down, "COOL_DOWN_MAX: must not be shorter than COOL_DOWN_MIN");
+}
+
+#[test]
+fn a_certificate_file_must_hold_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = problem(|s| s.youtube_ca_cert = Some(folder.path().join("none.pem")));
+    assert!(missing.starts_with("YOUTUBE_CA_CERT: cannot read"), "{missing}");
+    for (name, content) in [
+        ("empty.pem", ""),
+        ("words.pem", "no certificate"),
+        ("broken.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"),
+        ("rubbish.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let problem = problem(|settings| settings.youtube_ca_cert = Some(path));
+        assert!(problem.starts_with("YOUTUBE_CA_CERT: "), "{name}: {problem}");
+    }
+}
+
+#[test]
+fn empty_values_count_as_not_set() {
+    let settings = ExtractorSettings {
+        youtube_base_url: Some(String::new()),
+        youtube_ca_cert: Some(PathBuf::new()),
+        ..ExtractorSettings::default()
+    };
+    settings.build().unwrap();
+}

@@ -1,0 +1,56 @@
+//! The whole extractor, and how it is: what metrics and checks are made of.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use linkrelay_common::VideoId;
+
+use crate::Extract;
+use crate::breaker::BreakerState;
+use crate::cache::{CacheCounts, Cached};
+use crate::chain::Chain;
+use crate::error::ExtractError;
+use crate::extraction::Extraction;
+use crate::gate::{Gate, GateState};
+
+/// A memory and a single flight over a chain of strategies, which share one gate. Made by
+/// [`crate::ExtractorSettings::build_extractor`].
+#[derive(Debug)]
+pub struct Extractor {
+    chain: Arc<Chain>,
+    gate: Arc<Gate>,
+    cached: Cached,
+}
+
+/// An [`Extractor`] at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtractorState {
+    /// Each strategy in its order, and the state of its breaker.
+    pub breakers: Vec<(&'static str, BreakerState)>,
+    /// How much is asked of YouTube.
+    pub gate: GateState,
+    /// Where answers came from.
+    pub cache: CacheCounts,
+}
+
+impl Extractor {
+    pub(crate) fn new(chain: Arc<Chain>, gate: Arc<Gate>, cached: Cached) -> Self {
+        Self { chain, gate, cached }
+    }
+
+    /// How it is. Cheap: it asks nobody.
+    pub fn state(&self) -> ExtractorState {
+        ExtractorState {
+            breakers: self.chain.breakers(),
+            gate: self.gate.state(),
+            cache: self.cached.counts(),
+        }
+    }
+}
+
+#[async_trait]
+impl Extract for Extractor {
+    async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
+        self.cached.extract(video_id, force).await
+    }
+}

@@ -1,0 +1,64 @@
+//! How close one request may follow another, where a fixed rate is set.
+//!
+//! Each request takes the next free moment of a row of equal steps, so there are no bursts, and
+//! whoever came first goes first. (A rate limiter from a library would bring a clock of its own,
+//! which tests in paused time cannot move.)
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Shared by all that ask; without a rate, it holds nobody back.
+#[derive(Debug, Default)]
+pub(crate) struct Pacer {
+    step: Option<Duration>,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pacer {
+    /// One request every `step`.
+    pub(crate) fn new(step: Option<Duration>) -> Self {
+        Self { step, next: Mutex::default() }
+    }
+
+    /// Waits for the next free moment.
+    ///
+    /// # Cancel safety
+    /// Whoever is dropped while waiting leaves its moment unused.
+    pub(crate) async fn turn(&self) {
+        let Some(step) = self.step else { return };
+        let mine = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let mine = next.map_or(now, |next| next.max(now));
+            *next = Some(mine + step);
+            mine
+        };
+        tokio::time::sleep_until(mine).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_follow_each_other_in_equal_steps_and_never_in_bursts() {
+        let pacer = Pacer::new(Some(Duration::from_millis(100)));
+        let began = Instant::now();
+        futures::future::join_all((0..11).map(|_| pacer.turn())).await;
+        assert_eq!(began.elapsed().as_millis(), 1_000);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let resumed = Instant::now();
+        futures::future::join_all((0..3).map(|_| pacer.turn())).await;
+        assert_eq!(resumed.elapsed().as_millis(), 200, "a quiet minute saves up nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_rate_nobody_waits() {
+        let began = Instant::now();
+        Pacer::default().turn().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}
