@@ -3,6 +3,8 @@
 mod data_api;
 mod innertube;
 mod oembed;
+#[cfg(test)]
+mod properties;
 mod rusty_ytdl;
 mod watch_page;
 

@@ -29,7 +29,7 @@ pub(super) enum Problem {
 ///
 /// # Errors
 /// Unreadable if this is not a whole answer; then nothing in it is believed.
-pub(in crate::strategies) fn videos(
+pub(super) fn videos(
     body: &[u8],
     video_ids: &[VideoId],
 ) -> Result<HashMap<VideoId, Result<Video, ExtractError>>, ExtractError> {

@@ -13,7 +13,6 @@ mod categories;
 mod coalesce;
 mod stand_down;
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -93,10 +92,7 @@ impl Api {
         }
     }
 
-    async fn videos(
-        &self,
-        video_ids: &[VideoId],
-    ) -> Result<HashMap<VideoId, Result<Video, ExtractError>>, ExtractError> {
+    async fn videos(&self, video_ids: &[VideoId]) -> Result<Answers, ExtractError> {
         let (status, body) = self.client.api_videos(self.key.clone(), PARTS, video_ids).await?;
         if status.is_success() {
             return answer::videos(&body, video_ids);
@@ -114,4 +110,12 @@ impl Api {
             Problem::Status => ExtractError::Status(status.as_u16()),
         })
     }
+}
+
+/// The answer about one video, for tests.
+#[cfg(test)]
+pub(super) fn read_one(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
+    let mut answers = answer::videos(body, &[video_id])?;
+    let forgotten = || Err(ExtractError::Unreadable("forgotten".to_owned()));
+    answers.remove(&video_id).unwrap_or_else(forgotten)
 }

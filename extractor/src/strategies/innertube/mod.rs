@@ -64,6 +64,12 @@ fn read(profile: &Profile, body: &[u8], video_id: VideoId) -> Result<Video, Extr
     Ok(video)
 }
 
+/// As the first program, for tests.
+#[cfg(test)]
+pub(super) fn read_web(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
+    read(&PROFILES[0], body, video_id)
+}
+
 /// Whether another program may be answered where this one was not: an old version is answered
 /// 400, and what is not for one program is UNPLAYABLE without a cause.
 fn concerns_the_program(error: &ExtractError) -> bool {

@@ -21,7 +21,6 @@ pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, Extrac
     }
     let title = some(&details.title)
         .ok_or_else(|| ExtractError::Unreadable("rusty_ytdl found no title in it".to_owned()))?;
-    let category = some(&details.category);
     Ok(Video {
         title,
         description: some(&details.description),
@@ -30,9 +29,9 @@ pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, Extrac
         view_count: number(&details.view_count),
         like_count: None,
         publish_date: page::instant(&details.publish_date),
-        // "Safe" is also its default where the page has no such part, and so no category.
-        family_safe: category.is_some().then_some(details.is_family_safe),
-        category,
+        // "Safe" is also its default where the page does not say.
+        family_safe: (!details.is_family_safe).then_some(false),
+        category: some(&details.category),
         keywords: list(details.keywords.clone()),
         thumbnails: list(thumbnails(details)),
         availability: None,
