@@ -22,6 +22,7 @@ async fn a_kill_repeats_what_was_in_flight_and_little_more() {
     let settings = [
         ("MAX_IN_FLIGHT", "128"),
         ("CONCURRENCY_PER_PARTITION", "128"),
+        ("MAX_CONCURRENT_FETCHES", "128"),
         ("EXTRACTOR_TIMEOUT", "10m"),
         ("EXTRACTOR_READ_TIMEOUT", "10m"),
     ];
