@@ -80,14 +80,16 @@ async fn an_older_page_can_take_the_id_over() {
 }
 
 #[tokio::test]
-async fn each_route_serves_its_own_kind_and_makes_up_the_rest() {
+async fn each_route_serves_its_own_kind_and_makes_nothing_up_about_the_same_video() {
     let (_folder, youtube) = start_with_small_corpus().await;
     let player = youtube.player(ID, "ANDROID").await;
     assert_eq!(player.headers()["content-type"], "application/json; charset=UTF-8");
     assert_eq!(player.text().await.unwrap(), "body of player");
+    assert_eq!(youtube.oembed(ID).await.status().as_u16(), 404);
+    let other = "AAAAAAAAAAA";
     let oembed: Value =
-        serde_json::from_str(&youtube.oembed(ID).await.text().await.unwrap()).unwrap();
-    assert_eq!(oembed["title"], expected(ID).title);
+        serde_json::from_str(&youtube.oembed(other).await.text().await.unwrap()).unwrap();
+    assert_eq!(oembed["title"], expected(other).title);
     let captcha = youtube.watch(&youtube.fake.corpus_case("captcha").unwrap()).await;
     assert_eq!(
         (captcha.status().as_u16(), captcha.text().await.unwrap().as_str()),
