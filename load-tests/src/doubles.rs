@@ -1,0 +1,239 @@
+//! The two far sides of a consumer, as benchmarks need them: an extractor that only takes time,
+//! and a store that counts, with or without a real one behind it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
+use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_store::{
+    LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+};
+use tokio::sync::Notify;
+
+use crate::drain::timer::Timer;
+
+/// Finds every video after a while.
+#[derive(Debug)]
+pub struct SleepingExtractor {
+    timer: Timer,
+    video: Video,
+    first_begun: OnceLock<Instant>,
+    calls_total: AtomicU64,
+    slept_nanoseconds: AtomicU64,
+}
+
+impl SleepingExtractor {
+    /// One that waits by this timer, and finds this video.
+    pub fn new(timer: Timer, video: Video) -> Self {
+        Self {
+            timer,
+            video,
+            first_begun: OnceLock::new(),
+            calls_total: AtomicU64::new(0),
+            slept_nanoseconds: AtomicU64::new(0),
+        }
+    }
+
+    /// When the first extraction began, if one has.
+    pub fn first_begun(&self) -> Option<Instant> {
+        self.first_begun.get().copied()
+    }
+
+    /// How many extractions have begun.
+    pub fn calls_total(&self) -> u64 {
+        self.calls_total.load(Ordering::Relaxed)
+    }
+
+    /// How long an extraction took, on average.
+    pub fn mean_sleep(&self) -> Duration {
+        let calls_total = self.calls_total().max(1);
+        Duration::from_nanos(self.slept_nanoseconds.load(Ordering::Relaxed) / calls_total)
+    }
+}
+
+#[async_trait]
+impl Extract for SleepingExtractor {
+    async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
+        self.calls_total.fetch_add(1, Ordering::Relaxed);
+        if self.timer.is_none() {
+            self.first_begun.get_or_init(Instant::now);
+        } else {
+            let begun = Instant::now();
+            self.first_begun.get_or_init(|| begun);
+            self.timer.sleep().await;
+            let slept = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.slept_nanoseconds.fetch_add(slept, Ordering::Relaxed);
+        }
+        Ok(Extraction {
+            video_id,
+            video: self.video.clone(),
+            source: "bench".to_owned(),
+            extracted_at: Timestamp::now(),
+        })
+    }
+}
+
+/// Counts acknowledged documents, and says when the last one expected was.
+pub struct CountingStore {
+    /// `None` acknowledges everything at once.
+    inner: Option<Arc<dyn LinkStore>>,
+    expected: u64,
+    acknowledged: AtomicU64,
+    batches_total: AtomicU64,
+    all_acknowledged: OnceLock<Instant>,
+    done: Notify,
+    /// When each document was acknowledged, by its link; only if somebody wants to know.
+    moments: Option<Mutex<HashMap<String, Instant>>>,
+}
+
+impl CountingStore {
+    /// Expects so many documents and acknowledges them at once.
+    pub fn at_once(expected: u64) -> Self {
+        Self {
+            inner: None,
+            expected,
+            acknowledged: AtomicU64::new(0),
+            batches_total: AtomicU64::new(0),
+            all_acknowledged: OnceLock::new(),
+            done: Notify::new(),
+            moments: None,
+        }
+    }
+
+    /// Expects so many documents and hands them to a real store.
+    pub fn before(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
+        Self { inner: Some(inner), ..Self::at_once(expected) }
+    }
+
+    /// The same, and keeps when each document was acknowledged.
+    pub fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
+        Self { moments: Some(Mutex::default()), ..Self::before(inner, expected) }
+    }
+
+    /// How many documents were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Documents in a batch, on average.
+    pub fn mean_batch(&self) -> f64 {
+        self.acknowledged() as f64 / self.batches_total.load(Ordering::Relaxed).max(1) as f64
+    }
+
+    /// Waits until all documents that are expected were acknowledged; gives the moment.
+    pub async fn all_acknowledged(&self) -> Instant {
+        loop {
+            let notified = self.done.notified();
+            if let Some(moment) = self.all_acknowledged.get() {
+                return *moment;
+            }
+            notified.await;
+        }
+    }
+
+    /// When each document was acknowledged, by its link.
+    pub fn moments(&self) -> HashMap<String, Instant> {
+        let kept = self.moments.as_ref();
+        kept.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .unwrap_or_default()
+    }
+
+    fn count(&self, documents: &[LinkDocument]) {
+        let now = Instant::now();
+        if let Some(kept) = &self.moments {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(documents.iter().map(|document| (document.link.clone(), now)));
+        }
+        self.batches_total.fetch_add(1, Ordering::Relaxed);
+        let count = documents.len() as u64;
+        let acknowledged = self.acknowledged.fetch_add(count, Ordering::Relaxed) + count;
+        if acknowledged >= self.expected {
+            self.all_acknowledged.get_or_init(|| now);
+            self.done.notify_waiters();
+        }
+    }
+
+    fn inner(&self) -> Result<&dyn LinkStore, StoreError> {
+        let nothing_kept = || StoreError::Refused("a store that only counts keeps nothing".into());
+        self.inner.as_deref().ok_or_else(nothing_kept)
+    }
+}
+
+impl fmt::Debug for CountingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CountingStore")
+            .field("inner", &self.inner)
+            .field("expected", &self.expected)
+            .field("acknowledged", &self.acknowledged)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl LinkStore for CountingStore {
+    async fn ensure_schema(&self) -> Result<(), StoreError> {
+        match &self.inner {
+            Some(inner) => inner.ensure_schema().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn write_batch(
+        &self,
+        documents: &[LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError> {
+        let outcomes = match &self.inner {
+            Some(inner) => inner.write_batch(documents).await?,
+            None => vec![WriteOutcome::Inserted; documents.len()],
+        };
+        self.count(documents);
+        Ok(outcomes)
+    }
+
+    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        self.inner()?.find(ids).await
+    }
+
+    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
+        self.inner()?.request_counts(request_id).await
+    }
+
+    async fn request_links(
+        &self,
+        request_id: RequestId,
+        from_index: u32,
+        limit: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError> {
+        self.inner()?.request_links(request_id, from_index, limit).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        match &self.inner {
+            Some(inner) => inner.ping().await,
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[tokio::test]
+    async fn the_last_document_expected_is_the_end() {
+        let store = CountingStore::at_once(3);
+        let documents = sample::documents(3);
+        store.write_batch(&documents[..2]).await.unwrap();
+        assert!(store.all_acknowledged.get().is_none());
+        store.write_batch(&documents[2..]).await.unwrap();
+        store.all_acknowledged().await;
+        assert_eq!((store.acknowledged(), store.mean_batch()), (3, 1.5));
+    }
+}

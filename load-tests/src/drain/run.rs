@@ -1,0 +1,73 @@
+//! One consumer that drains one topic.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use linkrelay_store::LinkStore;
+use linkrelay_testkit::kafka::KafkaBroker;
+
+use super::timer::Timer;
+use crate::doubles::{CountingStore, SleepingExtractor};
+use crate::kafka::{RelaySettings, until_all_committed};
+use crate::roles::start_consumer;
+use crate::sample;
+
+/// A run that takes longer is broken.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A topic drained.
+#[derive(Debug)]
+pub(super) struct Drained {
+    pub(super) links_count: usize,
+    /// From the first extraction's beginning to the last document's acknowledgement.
+    pub(super) took: Duration,
+    /// Before it: the group, and the first fetch.
+    pub(super) until_first: Duration,
+    /// After it: the last commit.
+    pub(super) until_committed: Duration,
+    pub(super) mean_sleep: Duration,
+    pub(super) mean_batch: f64,
+}
+
+impl Drained {
+    pub(super) fn links_per_second(&self) -> f64 {
+        self.links_count as f64 / self.took.as_secs_f64()
+    }
+}
+
+/// Drains a topic of so many links into a store, or into nothing, and checks that each link was
+/// extracted once and is committed.
+pub(super) async fn drain(
+    broker: &KafkaBroker,
+    relay: &RelaySettings,
+    timer: Timer,
+    inner: Option<Arc<dyn LinkStore>>,
+    links_count: usize,
+) -> Result<Drained> {
+    let expected = u64::try_from(links_count)?;
+    let (store, video) = match inner {
+        Some(inner) => (CountingStore::before(inner, expected), sample::video()),
+        None => (CountingStore::at_once(expected), sample::small_video()),
+    };
+    let (store, extractor) = (Arc::new(store), Arc::new(SleepingExtractor::new(timer, video)));
+    let started = Instant::now();
+    let consumer =
+        start_consumer(relay, Arc::clone(&extractor) as _, Arc::clone(&store) as _).await?;
+    let ended = tokio::time::timeout(LIMIT, store.all_acknowledged()).await;
+    let ended = ended.with_context(|| format!("not drained after {LIMIT:?}: {store:?}"))?;
+    until_all_committed(broker, relay).await?;
+    let until_committed = ended.elapsed();
+    consumer.stop().await?;
+    ensure!(extractor.calls_total() == expected, "{} extractions", extractor.calls_total());
+    ensure!(store.acknowledged() == expected, "{store:?}");
+    let first = extractor.first_begun().context("nothing was extracted")?;
+    Ok(Drained {
+        links_count,
+        took: ended - first,
+        until_first: first - started,
+        until_committed,
+        mean_sleep: extractor.mean_sleep(),
+        mean_batch: store.mean_batch(),
+    })
+}

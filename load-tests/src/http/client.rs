@@ -1,0 +1,94 @@
+//! A connection that posts JSON and reads the answer, as cheaply as can be: what the load
+//! generator costs is taken from the server on the same machine.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const MAX_HEADERS: usize = 32;
+
+/// A connection that stays open.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    head: String,
+    request: Vec<u8>,
+    received: Vec<u8>,
+}
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
+impl Connection {
+    /// Opens one for POSTs to this path.
+    ///
+    /// # Errors
+    /// If nobody listens there.
+    pub async fn open(addr: SocketAddr, path: &str) -> Result<Self> {
+        let stream =
+            TcpStream::connect(addr).await.with_context(|| format!("connecting to {addr}"))?;
+        stream.set_nodelay(true)?;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\ncontent-length: "
+        );
+        Ok(Self { stream, head, request: Vec::new(), received: Vec::with_capacity(4_096) })
+    }
+
+    /// Posts one body and awaits the answer.
+    ///
+    /// # Errors
+    /// If the connection breaks, or what comes is not HTTP with a content length.
+    pub async fn post(&mut self, body: &[u8]) -> Result<Answer<'_>> {
+        self.request.clear();
+        self.request.extend_from_slice(self.head.as_bytes());
+        self.request.extend_from_slice(format!("{}\r\n\r\n", body.len()).as_bytes());
+        self.request.extend_from_slice(body);
+        self.stream.write_all(&self.request).await?;
+        self.received.clear();
+        loop {
+            let count = self.stream.read_buf(&mut self.received).await?;
+            ensure!(count > 0, "the server closed the connection");
+            if let Some((status, start, end)) = whole_answer(&self.received)? {
+                return Ok(Answer { status, body: &self.received[start..end] });
+            }
+        }
+    }
+}
+
+/// The status, and where the body begins and ends; `None` while something is missing.
+fn whole_answer(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(start) = response.parse(received)? else { return Ok(None) };
+    let length = response
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .context("an answer without a content length")?;
+    let length: usize = std::str::from_utf8(length.value)?.parse()?;
+    let Some(status) = response.code else { bail!("an answer without a status") };
+    Ok((received.len() >= start + length).then_some((status, start, start + length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_once_its_body_is() {
+        let text = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok";
+        for end in 0..text.len() {
+            assert_eq!(whole_answer(&text[..end]).unwrap(), None);
+        }
+        assert_eq!(whole_answer(text).unwrap(), Some((201, text.len() - 2, text.len())));
+        assert!(whole_answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+}

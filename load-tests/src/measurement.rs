@@ -1,0 +1,266 @@
+//! One measured case: its rounds, both sides of its ratio, its target, and how it is shown.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::machine::{Load, Machine};
+use crate::stats::median;
+
+/// What is to be reached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// Ours is at least so much of the other side.
+    Ratio(f64),
+    /// Ours is at least so much, whatever the other side.
+    AtLeast(f64),
+    /// Ours is below.
+    Below(f64),
+}
+
+impl Target {
+    fn is_met(self, ours: f64, ratio: Option<f64>) -> bool {
+        match self {
+            Self::Ratio(least) => ratio.is_some_and(|ratio| ratio >= least),
+            Self::AtLeast(least) => ours >= least,
+            Self::Below(limit) => ours < limit,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ratio(least) => write!(f, "ratio >= {least}"),
+            Self::AtLeast(least) => write!(f, ">= {}", number(*least)),
+            Self::Below(limit) => write!(f, "< {}", number(*limit)),
+        }
+    }
+}
+
+/// One run of a case: both sides, one right after the other.
+#[derive(Debug, Clone, Serialize)]
+pub struct Round {
+    /// What linkrelay did.
+    pub ours: f64,
+    /// What the other side did.
+    pub baseline: Option<f64>,
+    /// While ours ran.
+    pub load: Load,
+    /// What else is worth knowing.
+    pub details: Value,
+}
+
+/// A case, measured.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    /// The benchmark's name.
+    pub benchmark: &'static str,
+    /// Which case of it.
+    pub case: String,
+    /// Of both sides.
+    pub unit: &'static str,
+    /// What the other side is.
+    pub baseline_is: &'static str,
+    /// If there is one for this case.
+    pub target: Option<Target>,
+    /// At least one.
+    pub rounds: Vec<Round>,
+}
+
+/// A line of the results file.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    at: Timestamp,
+    benchmark: &'a str,
+    case: &'a str,
+    unit: &'a str,
+    ours: f64,
+    baseline: Option<f64>,
+    baseline_is: &'a str,
+    ratio: Option<f64>,
+    target: Option<String>,
+    is_met: Option<bool>,
+    rounds: &'a [Round],
+    machine: &'a Machine,
+}
+
+impl Measurement {
+    /// The median of our side.
+    pub fn ours(&self) -> f64 {
+        median(&self.rounds.iter().map(|round| round.ours).collect::<Vec<_>>())
+    }
+
+    /// The median of the other side.
+    pub fn baseline(&self) -> Option<f64> {
+        median_of(self.rounds.iter().map(|round| round.baseline))
+    }
+
+    /// The median of the rounds' ratios: both sides of each met the same machine.
+    pub fn ratio(&self) -> Option<f64> {
+        median_of(self.rounds.iter().map(|round| Some(round.ours / round.baseline?)))
+    }
+
+    /// Whether the target is met, if there is one.
+    pub fn is_met(&self) -> Option<bool> {
+        Some(self.target?.is_met(self.ours(), self.ratio()))
+    }
+
+    /// Adds its line to a file of results.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn append_to(&self, path: &Path, machine: &Machine) -> Result<()> {
+        let line = Line {
+            at: Timestamp::now(),
+            benchmark: self.benchmark,
+            case: &self.case,
+            unit: self.unit,
+            ours: self.ours(),
+            baseline: self.baseline(),
+            baseline_is: self.baseline_is,
+            ratio: self.ratio(),
+            target: self.target.map(|target| target.to_string()),
+            is_met: self.is_met(),
+            rounds: &self.rounds,
+            machine,
+        };
+        let text = serde_json::to_string(&line)?;
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let mut file = file.with_context(|| format!("opening {}", path.display()))?;
+        writeln!(file, "{text}").with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+/// For people: the case on one line, a line for each round.
+impl fmt::Display for Measurement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { benchmark, case, unit, baseline_is, .. } = self;
+        write!(f, "{benchmark}, {case}: {} {unit}", number(self.ours()))?;
+        if let (Some(baseline), Some(ratio)) = (self.baseline(), self.ratio()) {
+            write!(f, ", against {} ({baseline_is}): {ratio:.3}", number(baseline))?;
+        }
+        if let (Some(target), Some(is_met)) = (self.target, self.is_met()) {
+            let verdict = if is_met { "met" } else { "MISSED" };
+            write!(f, "; target {target}: {verdict}")?;
+        }
+        for (round, index) in self.rounds.iter().zip(1..) {
+            let Load { own_cpus, children_cpus, others_cpus, .. } = round.load;
+            write!(f, "\n    round {index}: {}", number(round.ours))?;
+            if let Some(baseline) = round.baseline {
+                write!(f, " against {}, {:.3}", number(baseline), round.ours / baseline)?;
+            }
+            write!(
+                f,
+                "; processors: own {own_cpus:.2}, servers {children_cpus:.2}, others {others_cpus:.2}; {}",
+                round.details
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn median_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.collect::<Option<_>>()?;
+    Some(median(&values))
+}
+
+/// With commas between thousands, and decimals only where they say something.
+fn number(value: f64) -> String {
+    if value < 100.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn measurement(sides: &[(f64, f64)], target: Target) -> Measurement {
+        let load = Load { own_cpus: 1.0, children_cpus: 0.5, others_cpus: 0.0, load_average: 1.0 };
+        let round = |(ours, baseline): &(f64, f64)| Round {
+            ours: *ours,
+            baseline: Some(*baseline),
+            load,
+            details: json!({}),
+        };
+        Measurement {
+            benchmark: "drain",
+            case: "a case".to_owned(),
+            unit: "links/s",
+            baseline_is: "nothing",
+            target: Some(target),
+            rounds: sides.iter().map(round).collect(),
+        }
+    }
+
+    #[test]
+    fn the_ratio_is_the_median_of_the_rounds_ratios() {
+        // A noisy round slows both sides: 0.9 of 100 is as good as 0.9 of 1,000.
+        let measured =
+            measurement(&[(900.0, 1_000.0), (90.0, 100.0), (10.0, 1_000.0)], Target::Ratio(0.9));
+        assert_eq!((measured.ours(), measured.ratio()), (90.0, Some(0.9)));
+        assert_eq!(measured.is_met(), Some(true));
+    }
+
+    #[test]
+    fn each_kind_of_target_looks_at_its_own_figure() {
+        let sides = [(100_000.0, 500_000.0)];
+        for (target, is_met) in [
+            (Target::Ratio(0.3), false),
+            (Target::Ratio(0.2), true),
+            (Target::AtLeast(100_000.0), true),
+            (Target::AtLeast(100_001.0), false),
+            (Target::Below(100_000.0), false),
+            (Target::Below(100_001.0), true),
+        ] {
+            assert_eq!(measurement(&sides, target).is_met(), Some(is_met), "{target}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        for (value, text) in [
+            (0.987, "0.99"),
+            (99.994, "99.99"),
+            (100.0, "100"),
+            (1_234.6, "1,235"),
+            (1_234_567.0, "1,234,567"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn a_results_file_grows_by_a_json_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("results.jsonl");
+        let measured = measurement(&[(9.0, 10.0)], Target::Ratio(0.8));
+        for _ in 0..2 {
+            measured.append_to(&path, &Machine::describe()).unwrap();
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1]["ratio"], 0.9);
+        assert_eq!(lines[1]["rounds"][0]["baseline"], 10.0);
+    }
+}

@@ -1,0 +1,152 @@
+//! What a consumer's process holds in memory while a million records wait for it: a process of
+//! its own, the linkrelay-consumer binary, against the fake YouTube.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use linkrelay_testkit::kafka::KafkaBroker;
+use linkrelay_testkit::mongo::MongoServer;
+use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
+use linkrelay_testkit::wait::{SHORT, wait_for};
+use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
+use serde_json::json;
+
+use crate::BenchSettings;
+use crate::kafka::{dlq, preloaded_topic};
+use crate::machine::{LoadMeter, resident_bytes};
+use crate::measurement::{Measurement, Round, Target};
+use crate::stats::median;
+
+const LAG: usize = 1_000_000;
+const LATENCY: Duration = Duration::from_millis(50);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_secs(60);
+/// As large as YouTube's.
+const PAGE_BYTES: usize = 1_000_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    name: &'static str,
+    page_bytes: usize,
+    /// The store stops answering: everything that can fill up does.
+    is_store_hanging: bool,
+}
+
+const CASES: [Case; 3] = [
+    Case { name: "small pages", page_bytes: 0, is_store_hanging: false },
+    Case { name: "pages of 1 MB", page_bytes: PAGE_BYTES, is_store_hanging: false },
+    Case { name: "a store that hangs", page_bytes: 0, is_store_hanging: true },
+];
+
+/// Runs every case.
+///
+/// # Errors
+/// If a process does not start, or dies.
+pub async fn run(settings: &BenchSettings) -> Result<()> {
+    let broker = KafkaBroker::start().await?;
+    let topic = preloaded_topic(&broker, settings.scaled(LAG)).await?;
+    for (case, number) in CASES.iter().zip(0..).filter(|(case, _)| settings.wants(case.name)) {
+        let group = format!("bench-memory-{number}");
+        let round = round(&broker, &topic, &group, *case, settings).await?;
+        settings.report(&Measurement {
+            benchmark: "memory",
+            case: format!("lag of {}, {}", settings.scaled(LAG), case.name),
+            unit: "MiB at most",
+            baseline_is: "",
+            target: Some(Target::Below(150.0)),
+            rounds: vec![round],
+        })?;
+    }
+    Ok(())
+}
+
+async fn round(
+    broker: &KafkaBroker,
+    topic: &str,
+    group: &str,
+    case: Case,
+    settings: &BenchSettings,
+) -> Result<Round> {
+    let youtube = FakeYouTube::start(FakeYouTubeSettings {
+        latency: LATENCY,
+        page_bytes: case.page_bytes,
+        ..FakeYouTubeSettings::default()
+    })
+    .await?;
+    // One of our own, which may be stopped.
+    let mut mongo = MongoServer::start().await?;
+    let mut consumer = start_consumer(broker, topic, group, &youtube, &mongo)?;
+    until_working(&youtube, &mut consumer).await?;
+    if case.is_store_hanging {
+        mongo.pause()?;
+    }
+    let hits_before = youtube.hits().total;
+    let (meter, watched_for) =
+        (LoadMeter::start()?, Duration::from_secs(settings.scaled(90) as u64));
+    let resident_mib = watch(&mut consumer, watched_for).await?;
+    let (load, lag) = (meter.load()?, broker.lag(group, topic).await?);
+    let asked = youtube.hits().total - hits_before;
+    drop(consumer);
+    youtube.stop().await;
+    ensure!(lag > 0, "the topic was drained: nothing was measured");
+    // The first third is the start.
+    let third = resident_mib.len() / 3;
+    let (early, late) = (&resident_mib[third..2 * third], &resident_mib[2 * third..]);
+    let details = json!({
+        "seconds": watched_for.as_secs(),
+        "mib_in_the_second_third": median(early).round(),
+        "mib_in_the_last_third": median(late).round(),
+        "lag_at_the_end": lag,
+        "links_a_second": asked as f64 / watched_for.as_secs_f64(),
+        "every_five_seconds_mib": resident_mib.iter().step_by(10).map(|mib| mib.round()).collect::<Vec<_>>(),
+    });
+    Ok(Round {
+        ours: resident_mib.iter().copied().fold(0.0, f64::max),
+        baseline: None,
+        load,
+        details,
+    })
+}
+
+fn start_consumer(
+    broker: &KafkaBroker,
+    topic: &str,
+    group: &str,
+    youtube: &FakeYouTube,
+    mongo: &MongoServer,
+) -> Result<Process> {
+    ProcessBuilder::new("consumer", workspace_binary("linkrelay-consumer")?)
+        .env("KAFKA_BROKERS", broker.bootstrap_servers())
+        .env("KAFKA_TOPIC", topic)
+        .env("KAFKA_DLQ_TOPIC", dlq(topic))
+        .env("KAFKA_GROUP_ID", group)
+        .env("MONGODB_URI", mongo.uri())
+        .env("YOUTUBE_BASE_URL", youtube.base_url())
+        .env("YOUTUBE_CA_CERT", youtube.ca_cert_path())
+        .env("EXTRACTORS", "watch_page")
+        .env("HTTP_ADDR", "127.0.0.1:0")
+        .spawn()
+}
+
+async fn until_working(youtube: &FakeYouTube, consumer: &mut Process) -> Result<()> {
+    wait_for("the first thousand links", LIMIT, SHORT, async || {
+        if let Err(ended) = consumer.ensure_running() {
+            return Ok(Err(ended));
+        }
+        let hits = youtube.hits().total;
+        if hits >= 1_000 { Ok(Ok(())) } else { Err(format!("{hits}")) }
+    })
+    .await?
+}
+
+async fn watch(consumer: &mut Process, watched_for: Duration) -> Result<Vec<f64>> {
+    let ends = Instant::now() + watched_for;
+    let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
+    let mut resident_mib = Vec::new();
+    while Instant::now() < ends {
+        interval.tick().await;
+        consumer.ensure_running().context("the consumer ended")?;
+        resident_mib.push(resident_bytes(consumer.pid())? as f64 / (1_024.0 * 1_024.0));
+    }
+    Ok(resident_mib)
+}

@@ -1,0 +1,95 @@
+//! linkrelay's roles inside the benchmark's process, with doubles where the far sides are.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use linkrelay_consumer::{Consumer, ConsumerError, ConsumerParts};
+use linkrelay_extractor::Extract;
+use linkrelay_producer::{PartDied, Producer, ProducerSettings};
+use linkrelay_store::LinkStore;
+use linkrelay_testkit::kafka::KafkaBroker;
+use linkrelay_testkit::wait::{SHORT, wait_for};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::RelaySettings;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A role that runs until it is stopped.
+#[derive(Debug)]
+pub struct Running<E> {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), E>>,
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> Running<E> {
+    fn spawn<F>(run: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(stop.clone()));
+        Self { stop, task }
+    }
+
+    /// Stops it, and waits for its end.
+    ///
+    /// # Errors
+    /// If it had ended by itself, or does not end.
+    pub async fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        let ended = tokio::time::timeout(LIMIT, self.task).await.context("a role does not end")?;
+        Ok(ended??)
+    }
+}
+
+/// Starts a consumer.
+///
+/// # Errors
+/// If a setting is wrong.
+pub async fn start_consumer(
+    settings: &RelaySettings,
+    extractor: Arc<dyn Extract>,
+    store: Arc<dyn LinkStore>,
+) -> Result<Running<ConsumerError>> {
+    let RelaySettings { kafka, group, pipeline } = settings.clone();
+    let parts = ConsumerParts { kafka, group, pipeline, http_addr: None, extractor, store };
+    let consumer = Consumer::from_parts(parts).await?;
+    Ok(Running::spawn(|stop| consumer.run_until_stopped(stop)))
+}
+
+/// Starts a producer on a free port, and waits until it is ready.
+///
+/// # Errors
+/// If it does not become ready.
+pub async fn start_producer(
+    broker: &KafkaBroker,
+    topic: &str,
+    store: Arc<dyn LinkStore>,
+) -> Result<(SocketAddr, Running<PartDied>)> {
+    let brokers = broker.bootstrap_servers();
+    let settings = ProducerSettings::try_parse_from([
+        "bench",
+        "--http-addr",
+        "127.0.0.1:0",
+        "--kafka-brokers",
+        &brokers,
+        "--kafka-topic",
+        topic,
+        "--kafka-dlq-topic",
+        &crate::kafka::dlq(topic),
+    ])?;
+    let producer = Producer::build(settings, store, None).await?;
+    let (addr, health) = (producer.addr(), producer.health());
+    let running = Running::spawn(|stop| producer.run_until_stopped(stop));
+    wait_for("the producer", LIMIT, SHORT, async || {
+        let readiness = health.readiness();
+        if readiness.ready { Ok(()) } else { Err(format!("{readiness:?}")) }
+    })
+    .await?;
+    Ok((addr, running))
+}
