@@ -1,5 +1,5 @@
 # Every target installs what it needs first (scripts/bootstrap.sh), and says what it cannot.
-.PHONY: help up test lint tools
+.PHONY: help up test lint tools bench
 
 SHELL := /bin/bash
 # Where cargo puts what it builds, if not in target/.
@@ -9,6 +9,7 @@ help:
 	@echo 'make up [ARGS=…]  builds linkrelay and starts all of it; ARGS=--demo needs no network'
 	@echo 'make test         format, lints, docs and every test, on real servers'
 	@echo 'make lint         format, lints and docs alone'
+	@echo 'make bench [ARGS=…] how fast it all is (load-tests/README.md); ARGS="all --quick" for a look'
 	@echo 'make tools        fetches the servers of the tests (Kafka, SecantusDB)'
 
 up:
@@ -28,3 +29,8 @@ lint:
 tools:
 	@scripts/bootstrap.sh --tests
 	@scripts/tools.sh
+
+bench:
+	@scripts/bootstrap.sh --tests
+	@scripts/tools.sh
+	@scripts/bench.sh $(ARGS)

@@ -72,7 +72,9 @@ async fn round(broker: &KafkaBroker, settings: &BenchSettings) -> Result<Round> 
 async fn bare(relay: &RelaySettings, warm_up: Duration, duration: Duration) -> Result<f64> {
     let delivery_timeout = Duration::from_secs(10);
     let producer: FutureProducer = relay.kafka.producer(delivery_timeout).create()?;
-    let numbers = Arc::new(AtomicUsize::new(0));
+    // The connection and the producer's id come before the clock starts.
+    publish(&producer, &relay.kafka.kafka_topic, 0).await?;
+    let numbers = Arc::new(AtomicUsize::new(LINKS_PER_REQUEST));
     let counted_from = Instant::now() + warm_up;
     let ends = counted_from + duration;
     let tasks = (0..CONNECTIONS).map(|_| {

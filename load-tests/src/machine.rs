@@ -55,6 +55,8 @@ pub struct Load {
     pub others_cpus: f64,
     /// Of the last minute, at the end.
     pub load_average: f64,
+    /// How long the stretch was.
+    pub seconds: f64,
 }
 
 /// Measures a [`Load`] from its start on.
@@ -99,6 +101,7 @@ impl LoadMeter {
             children_cpus,
             others_cpus: (busy_cpus - own_cpus - children_cpus).max(0.0),
             load_average: load_average()?,
+            seconds,
         })
     }
 }

@@ -111,6 +111,9 @@ impl KafkaSettings {
         let mut config = ClientConfig::new();
         // Lanes bound what is in work; librdkafka's own queue only has to keep them fed.
         config.set("queued.min.messages", "10000").set("queued.max.messages.kbytes", "16384");
+        // How long librdkafka stops fetching once that queue is full. Its default, a second, lets
+        // lanes run dry: a drain of 130,000 links a second became one of 9,000.
+        config.set("fetch.queue.backoff.ms", "10");
         // For the end of each partition's log, and so the lag.
         config.set("statistics.interval.ms", "5000");
         config.set("fetch.wait.max.ms", "50").set("auto.offset.reset", "earliest");

@@ -65,9 +65,9 @@ fn cases() -> Vec<Case> {
 impl Case {
     fn name(self) -> String {
         let latency = match self.latency {
-            Latency::None => "0 ms".to_owned(),
-            Latency::Tokio(latency) => format!("{} ms", latency.as_millis()),
-            Latency::Exact(latency) => format!("{} ms by an exact timer", latency.as_millis()),
+            Latency::None => "at 0 ms".to_owned(),
+            Latency::Tokio(latency) => format!("at {} ms", latency.as_millis()),
+            Latency::Exact(latency) => format!("at {} ms by an exact timer", latency.as_millis()),
         };
         let store = if self.is_store_real { "MongoDB wire" } else { "store at once" };
         format!("{latency}, {store}")
@@ -192,6 +192,9 @@ impl Bench {
         let baseline = [sleepers, other_side.map(|(_, rate)| rate)];
         let baseline = baseline.into_iter().flatten().reduce(f64::min);
         let mut details = drained.details(&timer);
+        let own_seconds = load.own_cpus * load.seconds;
+        details["own_cpu_us_per_link"] =
+            json!(rounded(own_seconds * 1e6 / case.links_count as f64));
         if let Some((name, rate)) = other_side {
             details[name] = json!(rate.round());
         }
