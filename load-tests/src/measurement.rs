@@ -194,7 +194,13 @@ mod tests {
     use super::*;
 
     fn measurement(sides: &[(f64, f64)], target: Target) -> Measurement {
-        let load = Load { own_cpus: 1.0, children_cpus: 0.5, others_cpus: 0.0, load_average: 1.0 };
+        let load = Load {
+            own_cpus: 1.0,
+            children_cpus: 0.5,
+            others_cpus: 0.0,
+            load_average: 1.0,
+            seconds: 1.0,
+        };
         let round = |(ours, baseline): &(f64, f64)| Round {
             ours: *ours,
             baseline: Some(*baseline),

@@ -1,6 +1,7 @@
-//! Documents a second through `LinkStore::write_batch`, against a bare `insert_many` loop: the
-//! same driver, indexes and write concern, the same documents, as many in a batch and as many
-//! batches in flight.
+//! Documents a second through `LinkStore::write_batch`, against a bare `insert_many` loop.
+//!
+//! Both with the same driver, indexes and write concern, the same documents, as many in a batch
+//! and as many batches in flight.
 //!
 //! The bare side inserts bytes that were encoded before the clock started; ours encodes each
 //! document and looks at each outcome.

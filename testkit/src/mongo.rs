@@ -27,20 +27,45 @@ pub struct MongoServer {
 #[derive(Debug)]
 struct OwnServer {
     process: Process,
+    durability: Durability,
     port: u16,
     folder: TempDir,
 }
 
+/// When a write is out of the server's own memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// A moment after its acknowledgement.
+    Later,
+    /// Before its acknowledgement.
+    OnCommit,
+}
+
 impl MongoServer {
-    /// Starts one of our own, which a test may kill.
+    /// Starts one of our own, which a test may kill. SIGKILL may take the last writes with it,
+    /// acknowledged or not, unless they asked for the journal (`j: true`): a majority, which
+    /// implies it with MongoDB, does not here.
     ///
     /// # Errors
     /// If SecantusDB is not there (`make tools`), or does not start; then with its log's end.
     pub async fn start() -> Result<Self> {
+        Self::start_own(Durability::Later).await
+    }
+
+    /// The same, but it flushes its log on every commit, so that SIGKILL takes nothing that was
+    /// acknowledged. For tests that count what is left after a kill; it is slower.
+    ///
+    /// # Errors
+    /// As [`MongoServer::start`].
+    pub async fn start_durable() -> Result<Self> {
+        Self::start_own(Durability::OnCommit).await
+    }
+
+    async fn start_own(durability: Durability) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("linkrelay-mongo-").tempdir()?;
         let port = free_port()?;
-        let process = spawn(folder.path(), port)?;
-        let mut own = OwnServer { process, port, folder };
+        let process = spawn(folder.path(), port, durability)?;
+        let mut own = OwnServer { process, durability, port, folder };
         own.until_ready().await?;
         Ok(Self {
             uri: format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
@@ -79,7 +104,8 @@ impl MongoServer {
         Ok(own.addr())
     }
 
-    /// SIGKILL. What was acknowledged is still there after a [restart](Self::restart).
+    /// SIGKILL. What is still there after a [restart](Self::restart) depends on how it was
+    /// started.
     ///
     /// # Errors
     /// If it is not ours.
@@ -94,7 +120,7 @@ impl MongoServer {
     pub async fn restart(&mut self) -> Result<()> {
         let own = self.own()?;
         own.process.kill()?;
-        own.process = spawn(own.folder.path(), own.port)?;
+        own.process = spawn(own.folder.path(), own.port, own.durability)?;
         own.until_ready().await
     }
 
@@ -140,11 +166,13 @@ impl OwnServer {
     }
 }
 
-fn spawn(folder: &Path, port: u16) -> Result<Process> {
+fn spawn(folder: &Path, port: u16, durability: Durability) -> Result<Process> {
+    let flush = (durability == Durability::OnCommit).then_some("--sync-on-commit");
     ProcessBuilder::new("secantusd", secantusdb_home()?.join("bin/secantusd"))
         .args(["--host", "127.0.0.1", "--port", &port.to_string()])
         .arg("--storage-path")
         .arg(folder.join("data"))
+        .args(flush)
         // It looks for a settings file in its working directory.
         .current_dir(folder)
         .log_dir(folder)

@@ -46,7 +46,8 @@ impl World {
     /// If a tool or binary is missing, or a server does not start.
     pub(super) async fn start(settings: &ChaosSettings, log_dir: &Path) -> Result<Self> {
         let fake = FakeYouTube::start(settings.youtube()).await?;
-        let (broker, store) = tokio::try_join!(KafkaBroker::start(), MongoServer::start())?;
+        // One that may forget what it acknowledged would be counted as linkrelay's loss.
+        let (broker, store) = tokio::try_join!(KafkaBroker::start(), MongoServer::start_durable())?;
         broker.create_topic(TOPIC, PARTITIONS).await?;
         broker.create_topic(DLQ_TOPIC, 1).await?;
         let shared = shared_env(&broker, &store, &fake);
