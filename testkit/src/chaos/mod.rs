@@ -1,7 +1,7 @@
 //! The fault suite: linkrelay's own processes on real servers, a load, and a schedule of faults;
 //! at the end a checker that compares what was promised with what is there.
 //!
-//! In reading order: [`schedule`] is what goes wrong and when, `load` what is sent, [`expected`]
+//! In reading order: `schedule` is what goes wrong and when, `load` what is sent, [`expected`]
 //! what is promised of it; `world` starts everything, `server` and `role` are what can be made to
 //! fail, `client`, `by_hand` and `sending` send; `settle` waits for the end, [`evidence`] gathers
 //! what is there, and [`check`] judges it.
