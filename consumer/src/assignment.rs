@@ -55,6 +55,8 @@ impl Assignment {
 
     /// Opens a lane for each partition; `remembered` says what earlier assignments completed
     /// beyond the committed offsets. A lane that is still there is fenced first.
+    ///
+    /// From here on every lane counts as not paused: the caller must resume all partitions.
     pub(crate) fn assign(&mut self, partitions: &[i32], mut remembered: Remembered) {
         for partition in partitions {
             self.epochs_count += 1;
@@ -67,7 +69,7 @@ impl Assignment {
             );
             self.lanes.insert(*partition, lane);
         }
-        // librdkafka clears pause flags when it assigns: what is full is to be paused again.
+        // The caller resumes all partitions now, so what is full is to be paused again.
         for lane in self.lanes.values_mut() {
             lane.is_paused = false;
         }
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_assignment_clears_pause_flags_so_full_lanes_pause_again() {
+    async fn after_an_assignment_full_lanes_pause_again() {
         let (mut assignment, _ends) = assignment(LIMITS);
         assignment.assign(&[0], Remembered::new());
         (0..4).for_each(|offset| assignment.take(record(0, offset, 1)));

@@ -136,6 +136,7 @@ impl PollLoop {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "assigned");
                     let remembered = self.remembered(&partitions);
                     self.parts.assignment.assign(&partitions, remembered);
+                    self.resume_all();
                     self.parts.group_part.ok();
                     if self.is_stopping {
                         self.begin_drain(partitions, false);
@@ -150,6 +151,16 @@ impl PollLoop {
                     self.parts.assignment.fence(&partitions);
                 }
             }
+        }
+    }
+
+    /// librdkafka keeps an application's pause beyond a revocation (`RD_KAFKA_TOPPAR_F_APP_PAUSE`
+    /// in its `rdkafka_assignment.c`): a partition that was paused when it was given back, as
+    /// every draining one is, comes back paused. Full lanes pause again at once.
+    fn resume_all(&self) {
+        let partitions = self.parts.assignment.partitions();
+        if let Err(error) = self.parts.consumer.resume(&self.list(&partitions)) {
+            tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "could not be resumed");
         }
     }
 

@@ -194,6 +194,11 @@ fn dead_letter(message: &impl Message<Headers = BorrowedHeaders>) -> DeadLetter 
 }
 
 impl Running {
+    /// Whether the group has given it its share.
+    pub(crate) fn group_works(&self) -> bool {
+        self.health.readiness().parts.get("group").is_some_and(|status| status == "ok")
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.health.readiness().ready
     }
