@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use serde_json::json;
-use std::time::Duration;
 
 use crate::site::{Role, Site, link};
 
@@ -90,8 +92,8 @@ fn assignments(role: &Role) -> usize {
     role.log().lines().filter(|line| line.contains("assigned")).count()
 }
 
-/// What the group decided so far, as /metrics counts it.
-async fn rebalances(role: &Role) -> Vec<String> {
+/// What the group decided so far, as /metrics counts it, in whatever order.
+async fn rebalances(role: &Role) -> BTreeSet<String> {
     let text = reqwest::get(format!("{}/metrics", role.url)).await.unwrap().text().await.unwrap();
     text.lines()
         .filter(|line| line.starts_with("linkrelay_rebalances_total"))
