@@ -1,7 +1,7 @@
 //! The partitions this process has: a lane each, owned by value by the poll thread.
 //!
-//! It must not know the Kafka client: it says what to pause, resume and commit, and the poll
-//! thread does it.
+//! It must not know the Kafka client: it says from which partitions to read and what to commit,
+//! and the poll thread does it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,13 +19,6 @@ pub(crate) struct AssignmentLimits {
     pub(crate) held_bytes: usize,
 }
 
-/// Which partitions to pause and to resume.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Regulation {
-    pub(crate) pause: Vec<i32>,
-    pub(crate) resume: Vec<i32>,
-}
-
 /// What earlier assignments completed beyond the committed offset, by partition.
 pub(crate) type Remembered = BTreeMap<i32, Vec<Range<i64>>>;
 
@@ -37,26 +30,18 @@ pub(crate) struct Assignment {
     lanes: BTreeMap<i32, Lane>,
     epochs_count: u64,
     limits: AssignmentLimits,
-    /// All lanes together hold too much; stays so until they hold half.
-    is_over_budget: bool,
+    /// Of the records in work, all lanes together.
+    held_bytes: usize,
     start_worker: StartWorker,
 }
 
 impl Assignment {
     pub(crate) fn new(limits: AssignmentLimits, start_worker: StartWorker) -> Self {
-        Self {
-            lanes: BTreeMap::new(),
-            epochs_count: 0,
-            limits,
-            is_over_budget: false,
-            start_worker,
-        }
+        Self { lanes: BTreeMap::new(), epochs_count: 0, limits, held_bytes: 0, start_worker }
     }
 
     /// Opens a lane for each partition; `remembered` says what earlier assignments completed
     /// beyond the committed offsets. A lane that is still there is fenced first.
-    ///
-    /// From here on every lane counts as not paused: the caller must resume all partitions.
     pub(crate) fn assign(&mut self, partitions: &[i32], mut remembered: Remembered) {
         for partition in partitions {
             self.epochs_count += 1;
@@ -67,11 +52,8 @@ impl Assignment {
                 remembered,
                 &self.start_worker,
             );
-            self.lanes.insert(*partition, lane);
-        }
-        // The caller resumes all partitions now, so what is full is to be paused again.
-        for lane in self.lanes.values_mut() {
-            lane.is_paused = false;
+            let fenced = self.lanes.insert(*partition, lane);
+            self.held_bytes -= fenced.map_or(0, |lane| lane.held_bytes());
         }
     }
 
@@ -92,7 +74,8 @@ impl Assignment {
     /// Fences these lanes: whatever of them is still in work changes nothing any more.
     pub(crate) fn fence(&mut self, partitions: &[i32]) {
         for partition in partitions {
-            self.lanes.remove(partition);
+            let fenced = self.lanes.remove(partition);
+            self.held_bytes -= fenced.map_or(0, |lane| lane.held_bytes());
         }
     }
 
@@ -123,7 +106,9 @@ impl Assignment {
         match begun {
             Some(Ok(true)) => {
                 if let Some(lane) = self.lanes.get_mut(&partition) {
+                    let held_before = lane.held_bytes();
                     lane.push(record);
+                    self.held_bytes += lane.held_bytes() - held_before;
                 }
             }
             Some(Ok(false)) | None => {}
@@ -145,30 +130,17 @@ impl Assignment {
             );
             return;
         };
+        let held_before = lane.held_bytes();
         if let Err(error) = lane.complete(completion) {
             tracing::error!(partition = completion.partition, %error, "a completion was not counted");
         }
+        self.held_bytes -= held_before - lane.held_bytes();
     }
 
-    /// Hands over what waits, and says which partitions to pause and to resume now.
-    pub(crate) fn regulate(&mut self) -> Regulation {
-        let held_bytes: usize = self.lanes.values().map(Lane::held_bytes).sum();
-        let limit =
-            if self.is_over_budget { self.limits.held_bytes / 2 } else { self.limits.held_bytes };
-        self.is_over_budget = held_bytes > limit;
-        let mut regulation = Regulation::default();
-        for (partition, lane) in &mut self.lanes {
-            lane.hand_over();
-            let must_pause = self.is_over_budget || lane.is_full() || lane.is_draining();
-            if must_pause && !lane.is_paused {
-                lane.is_paused = true;
-                regulation.pause.push(*partition);
-            } else if lane.is_paused && !must_pause && lane.is_low() {
-                lane.is_paused = false;
-                regulation.resume.push(*partition);
-            }
-        }
-        regulation
+    /// Whether a record of this partition could be taken now.
+    pub(crate) fn has_room(&self, partition: i32) -> bool {
+        self.held_bytes < self.limits.held_bytes
+            && self.lanes.get(&partition).is_some_and(Lane::has_room)
     }
 
     /// A partition whose worker ended although nobody told it to.
@@ -176,9 +148,9 @@ impl Assignment {
         self.lanes.iter().find(|(_, lane)| lane.is_dead()).map(|(partition, _)| *partition)
     }
 
-    /// Whether completions are waited for: a lane is paused or drains.
+    /// Whether completions are waited for: a lane is full or drains.
     pub(crate) fn is_held(&self) -> bool {
-        self.lanes.values().any(|lane| lane.is_paused || lane.is_draining())
+        self.held_bytes >= self.limits.held_bytes || !self.lanes.values().all(Lane::has_room)
     }
 
     /// What to commit of those of `partitions` that have news.
@@ -244,53 +216,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_lane_pauses_and_a_low_one_resumes() {
+    async fn a_full_lane_has_no_room_until_its_worker_takes_something() {
         let (mut assignment, mut ends) = assignment(LIMITS);
         assignment.assign(&[0, 1], Remembered::new());
         let mut end = ends.try_recv().unwrap();
-        for offset in 0..6 {
+        for offset in 0..4 {
+            assert!(assignment.has_room(0));
             assignment.take(record(0, offset, 1));
         }
-        assert_eq!(assignment.regulate(), Regulation { pause: vec![0], resume: vec![] });
-        assert_eq!(assignment.regulate(), Regulation::default());
-        // Two did not fit at first; all six come out, in order.
-        for offset in 0..6 {
-            assert_eq!(end.records.try_recv().unwrap().offset, offset);
-            if offset < 5 {
-                let regulation = assignment.regulate();
-                assert!(regulation.pause.is_empty());
-            }
-        }
-        assert!(!assignment.is_held());
+        assert!(!assignment.has_room(0) && assignment.has_room(1));
+        assert!(assignment.is_held());
+        assert_eq!(end.records.try_recv().unwrap().offset, 0);
+        assert!(assignment.has_room(0) && !assignment.is_held());
+        assert!(!assignment.has_room(2), "not ours");
     }
 
     #[tokio::test]
-    async fn after_an_assignment_full_lanes_pause_again() {
-        let (mut assignment, _ends) = assignment(LIMITS);
+    async fn a_lane_too_far_beyond_its_prefix_has_no_room_until_the_prefix_moves() {
+        let lane = LaneLimits { queued: 4, prefix_gap: 2 };
+        let (mut assignment, mut ends) = assignment(AssignmentLimits { lane, ..LIMITS });
         assignment.assign(&[0], Remembered::new());
-        (0..4).for_each(|offset| assignment.take(record(0, offset, 1)));
-        assert_eq!(assignment.regulate().pause, [0]);
-        assignment.assign(&[1], Remembered::new());
-        assert_eq!(assignment.regulate().pause, [0]);
+        let mut end = ends.try_recv().unwrap();
+        for offset in 0..2 {
+            assignment.take(record(0, offset, 1));
+            end.records.try_recv().unwrap();
+        }
+        assignment.complete(&ticket(&end, record(0, 1, 1)).finish_link().unwrap());
+        assert!(!assignment.has_room(0));
+        assignment.complete(&ticket(&end, record(0, 0, 1)).finish_link().unwrap());
+        assert!(assignment.has_room(0));
     }
 
     #[tokio::test]
-    async fn too_many_bytes_pause_every_lane_until_half_is_gone() {
+    async fn too_many_bytes_leave_no_lane_room() {
         let (mut assignment, mut ends) =
             assignment(AssignmentLimits { held_bytes: 2_000, ..LIMITS });
         assignment.assign(&[0, 1], Remembered::new());
         let end = ends.try_recv().unwrap();
         assignment.take(record(0, 0, 1_000));
+        assert!(assignment.has_room(0) && assignment.has_room(1));
         assignment.take(record(0, 1, 1_000));
-        assert_eq!(assignment.regulate().pause, [0, 1]);
-        let complete = |assignment: &mut Assignment, offset| {
-            let completion = ticket(&end, record(0, offset, 1_000)).finish_link().unwrap();
-            assignment.complete(&completion);
-        };
-        complete(&mut assignment, 0);
-        assert_eq!(assignment.regulate(), Regulation::default());
-        complete(&mut assignment, 1);
-        assert_eq!(assignment.regulate().resume, [0, 1]);
+        assert!(!assignment.has_room(0) && !assignment.has_room(1));
+        let completion = ticket(&end, record(0, 0, 1_000)).finish_link().unwrap();
+        assignment.complete(&completion);
+        assert!(assignment.has_room(0) && assignment.has_room(1));
+        assignment.take(record(1, 0, 1_000));
+        assert!(!assignment.has_room(0));
+        assignment.fence(&[1]);
+        assert!(assignment.has_room(0), "what is fenced is not held");
+        assignment.assign(&[0], Remembered::new());
+        assert_eq!(assignment.held_bytes, 0);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //! what makes a record complete.
 //!
 //! It never gives a document up: a store that is down is tried for ever, and meanwhile the
-//! bounded channels fill, lanes fill, and partitions pause.
+//! bounded channels fill, lanes fill, and their partitions are not read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

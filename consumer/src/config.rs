@@ -97,15 +97,15 @@ pub struct PipelineSettings {
     #[arg(long, env = "COMMIT_INTERVAL", default_value = "1s", value_parser = parse_duration)]
     pub commit_interval: Duration,
 
-    /// Records waiting per partition before it is paused
+    /// Records waiting per partition before no more of it are read
     #[arg(long, env = "LANE_QUEUE", default_value_t = 1_000)]
     pub lane_queue: usize,
 
-    /// Records between the committed offset and the newest one taken, per partition, before it is paused
+    /// Records between the committed offset and the newest one taken, per partition, before no more of it are read
     #[arg(long, env = "MAX_PREFIX_GAP", default_value_t = 20_000)]
     pub max_prefix_gap: usize,
 
-    /// Bytes of records in work, all partitions together, before all are paused
+    /// Bytes of records in work, all partitions together, before no more are read
     #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1_024 * 1_024)]
     pub max_held_bytes: usize,
 

@@ -1,8 +1,9 @@
 //! librdkafka's callbacks, turned into events that the poll thread takes in its own time.
 //!
-//! A callback runs inside the poll thread's own `poll`, so it must never wait for work. A
-//! revoked partition is only reported: the poll thread drains its lane, commits, and gives it
-//! back itself, while the other lanes keep moving. Lost, closing and error are answered at once.
+//! A callback runs inside the poll thread's own `poll`, so it must never wait for work. What is
+//! assigned and what is revoked is only reported: the poll thread takes a partition over itself,
+//! once it has a queue and a lane for it, and gives it back itself, once its lane is drained and
+//! committed, while the other lanes keep moving. Lost, closing and error are answered at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,7 @@ use rdkafka::types::RDKafkaRespErr;
 /// What the group decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GroupEvent {
-    /// These partitions are ours from now on.
+    /// These partitions are ours, to be taken over.
     Assigned(Vec<i32>),
     /// These are to be given back, once drained.
     Revoked(Vec<i32>),
@@ -45,7 +46,7 @@ impl GroupContext {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// From now on a revocation is answered at once: everything is drained and committed, and
+    /// From now on the group is answered at once: everything is drained and committed, and
     /// rdkafka's drop polls until the close is done.
     pub(crate) fn begin_close(&self) {
         self.is_closing.store(true, Ordering::Release);
@@ -78,7 +79,8 @@ pub(crate) fn give_back(
     }
 }
 
-fn take_over(
+/// Takes partitions over by whichever protocol the group follows.
+pub(crate) fn take_over(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
 ) -> KafkaResult<()> {
@@ -116,13 +118,17 @@ impl ConsumerContext for GroupContext {
     ) {
         let partitions: Vec<i32> =
             list.elements().iter().map(|element| element.partition()).collect();
+        let is_closing = self.is_closing.load(Ordering::Acquire);
         let answered = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.report(GroupEvent::Assigned(partitions));
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS if is_closing => {
                 take_over(consumer, list)
             }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.report(GroupEvent::Assigned(partitions));
+                Ok(())
+            }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS
-                if !consumer.assignment_lost() && !self.is_closing.load(Ordering::Acquire) =>
+                if !consumer.assignment_lost() && !is_closing =>
             {
                 self.report(GroupEvent::Revoked(partitions));
                 Ok(())

@@ -1,6 +1,5 @@
 //! The poll thread's end of one partition: what was handed to its worker, and what came back.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,13 +44,10 @@ pub(crate) struct LaneLimits {
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) epoch: Epoch,
-    pub(crate) is_paused: bool,
     limits: LaneLimits,
     tracker: OffsetTracker,
     /// `None` once the lane drains: nothing more is handed over.
     records: Option<mpsc::Sender<Record>>,
-    /// What did not fit; librdkafka may deliver a little more after a pause.
-    overflow: VecDeque<Record>,
     held_bytes: usize,
     signals: LaneSignals,
     in_work: Arc<InWork>,
@@ -82,11 +78,9 @@ impl Lane {
         };
         Self {
             epoch,
-            is_paused: false,
             limits,
             tracker: OffsetTracker::resume(remembered),
             records: Some(sender),
-            overflow: VecDeque::new(),
             held_bytes: 0,
             signals,
             in_work,
@@ -105,25 +99,17 @@ impl Lane {
         Ok(self.tracker.take(offset)? == Taken::New)
     }
 
-    /// Hands a record that was begun to the worker, as soon as there is room.
+    /// Hands a record that was begun to the worker. For a lane that has room.
     pub(crate) fn push(&mut self, record: Record) {
-        self.held_bytes += record.size_bytes();
-        self.overflow.push_back(record);
-        self.hand_over();
-    }
-
-    /// Moves what fits to the worker.
-    pub(crate) fn hand_over(&mut self) {
         let Some(sender) = &self.records else { return };
-        while let Some(record) = self.overflow.pop_front() {
-            match sender.try_send(record) {
-                Ok(()) => {}
-                // A worker that is gone drains or is fenced; its records will be delivered again.
-                Err(TrySendError::Closed(_)) => {}
-                Err(TrySendError::Full(record)) => {
-                    self.overflow.push_front(record);
-                    return;
-                }
+        let (offset, size_bytes) = (record.offset, record.size_bytes());
+        match sender.try_send(record) {
+            Ok(()) => self.held_bytes += size_bytes,
+            // A worker that is gone drains or is fenced; its records will be delivered again.
+            Err(TrySendError::Closed(_)) => {}
+            // Its offset stays incomplete, so nothing is lost: it will be delivered again.
+            Err(TrySendError::Full(_)) => {
+                tracing::error!(offset, "a lane took more than it has room for")
             }
         }
     }
@@ -135,20 +121,10 @@ impl Lane {
         Ok(())
     }
 
-    /// Holds so much that its partition is to be paused.
-    pub(crate) fn is_full(&self) -> bool {
-        let is_queue_full = self.records.as_ref().is_some_and(|records| records.capacity() == 0);
-        is_queue_full || !self.overflow.is_empty() || self.tracker.gap() >= self.limits.prefix_gap
-    }
-
-    /// Holds so little that its partition may be resumed. Well below full, so that pausing
-    /// (which throws librdkafka's own fetch queue away) does not come after every record.
-    pub(crate) fn is_low(&self) -> bool {
-        let has_room = self
-            .records
-            .as_ref()
-            .is_some_and(|records| records.capacity() * 2 >= self.limits.queued);
-        has_room && self.overflow.is_empty() && self.tracker.gap() * 4 <= self.limits.prefix_gap * 3
+    /// Whether it can take another record. A draining lane takes none.
+    pub(crate) fn has_room(&self) -> bool {
+        let fits = self.records.as_ref().is_some_and(|records| records.capacity() > 0);
+        fits && self.tracker.gap() < self.limits.prefix_gap
     }
 
     /// Bytes of the records that are taken and not complete.
@@ -190,7 +166,6 @@ impl Lane {
     /// Begin nothing new; what is in flight is finished.
     pub(crate) fn drain(&mut self) {
         self.records = None;
-        self.overflow.clear();
         self.signals.drain.cancel();
     }
 

@@ -1,8 +1,8 @@
 //! linkrelay's Kafka side: records in, extraction, documents out, offsets committed only when the
 //! documents are there.
 //!
-//! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer and
-//! the `assignment`; it hands each `record` to the `lane` of its partition, whose `worker`
+//! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer with
+//! its `queues` and the `assignment`; it hands each `record` to the `lane` of its partition, whose `worker`
 //! decodes it and lets `process` find the metadata (waiting its turn in `cool_down` and before
 //! the `breaker`, trying again by `retry`, giving up into `dead_letter`); the `batcher` writes
 //! documents and reports completions back to the poll thread, which moves the `tracker` and
@@ -31,6 +31,7 @@ mod metadata;
 mod pipeline;
 mod poll;
 mod process;
+mod queues;
 mod record;
 mod retry;
 mod tracker;

@@ -90,8 +90,7 @@ impl Pipeline {
             committed: Activity::new(),
         };
         let start_worker = lane_starter(processor, settings, &workers);
-        let poll = PollLoop::new(PollParts {
-            consumer: client,
+        let poll = PollParts {
             topic,
             assignment: Assignment::new(settings.assignment_limits(), start_worker),
             completions: completed,
@@ -101,13 +100,13 @@ impl Pipeline {
             commit_interval: settings.commit_interval,
             drain_timeout: settings.drain_timeout,
             stop,
-        });
+        };
         let batcher =
             tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
         let (report, polled) = oneshot::channel();
         std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
             // Nobody listens only if the process ends anyway.
-            drop(report.send(poll.run()));
+            drop(report.send(PollLoop::new(client, poll).run()));
         })?;
         Ok(Self { polled, batcher, abandon, workers })
     }

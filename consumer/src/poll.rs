@@ -1,5 +1,5 @@
-//! The thread that owns the Kafka consumer. It polls, routes, pauses, resumes and commits, and
-//! never waits for work: so heartbeats, rebalances and max.poll.interval are always served.
+//! The thread that owns the Kafka consumer. It polls, routes and commits, and never waits for
+//! work: so heartbeats, rebalances and max.poll.interval are always served.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::mpsc;
@@ -15,18 +14,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assignment::{Assignment, Remembered};
 use crate::commit;
-use crate::context::{GroupContext, GroupEvent, give_back};
+use crate::context::{GroupContext, GroupEvent};
 use crate::error::ConsumerError;
 use crate::gauges::Gauges;
 use crate::liveness::Watchdog;
+use crate::queues::Queues;
 use crate::record::{Completion, Record};
 
-/// How long a poll waits when nothing else is expected.
+/// How long the thread waits for records when nothing else is expected.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
-/// How long it waits while completions are looked for.
+/// How long it waits while completions are looked for: nothing wakes it for those.
 const HELD_WAIT: Duration = Duration::from_millis(1);
-/// How many records are taken before everything else gets its turn.
-const BURST: usize = 500;
+/// How many records of one partition are taken before the next one gets its turn.
+const BURST: usize = 100;
 /// How often gauges are published and lanes are looked at.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// After a commit that failed, the next one waits longer: the broker may be away, and a
@@ -43,7 +43,6 @@ struct Drain {
 
 /// What the thread is given.
 pub(crate) struct PollParts {
-    pub(crate) consumer: BaseConsumer<GroupContext>,
     pub(crate) topic: Arc<str>,
     pub(crate) assignment: Assignment,
     pub(crate) completions: mpsc::Receiver<Vec<Completion>>,
@@ -57,6 +56,7 @@ pub(crate) struct PollParts {
 
 /// The thread's whole state.
 pub(crate) struct PollLoop {
+    queues: Queues,
     parts: PollParts,
     drains: Vec<Drain>,
     next_commit: Instant,
@@ -67,11 +67,14 @@ pub(crate) struct PollLoop {
 }
 
 impl PollLoop {
-    pub(crate) fn new(parts: PollParts) -> Self {
+    /// For the thread that will run it, and wakes whenever the consumer has something.
+    pub(crate) fn new(consumer: BaseConsumer<GroupContext>, parts: PollParts) -> Self {
+        let queues = Queues::new(consumer, Arc::clone(&parts.topic));
         let records_total = counter!(names::RECORDS, "topic" => parts.topic.to_string());
         let now = Instant::now();
         let next_commit = now + parts.commit_interval;
         Self {
+            queues,
             parts,
             drains: Vec::new(),
             next_commit,
@@ -89,54 +92,67 @@ impl PollLoop {
     pub(crate) fn run(mut self) -> Result<(), ConsumerError> {
         let ended = self.turn_until_drained();
         // Whatever the end, nobody is left to answer a revocation but the callback itself.
-        self.parts.consumer.context().begin_close();
+        self.queues.consumer().context().begin_close();
         ended
     }
 
     fn turn_until_drained(&mut self) -> Result<(), ConsumerError> {
-        self.parts.consumer.subscribe(&[&self.parts.topic])?;
+        self.queues.subscribe()?;
         while !(self.is_stopping && self.drains.is_empty()) {
             self.parts.watchdog.liveness.turns.note();
-            self.poll_records()?;
+            self.poll_group()?;
+            let is_anything_taken = self.take_records()?;
             self.receive_completions();
-            self.regulate()?;
+            self.check_workers()?;
             self.commit_if_due();
             self.report_if_due();
             self.finish_drains();
             self.begin_stop_if_asked();
-        }
-        Ok(())
-    }
-
-    fn poll_records(&mut self) -> Result<(), ConsumerError> {
-        let mut wait = if self.parts.assignment.is_held() { HELD_WAIT } else { IDLE_WAIT };
-        for _ in 0..BURST {
-            let polled = self.parts.consumer.poll(wait);
-            let polled = polled
-                .map(|polled| polled.map(|message| Record::copy(&self.parts.topic, &message)));
-            // What the group decided comes before the record that the same poll gave.
-            self.follow_group();
-            match polled {
-                None => return Ok(()),
-                Some(Ok(record)) => {
-                    self.records_total.increment(1);
-                    self.parts.assignment.take(record);
-                }
-                Some(Err(error)) => self.report(&error)?,
+            if !is_anything_taken {
+                let is_held = self.parts.assignment.is_held();
+                self.queues.wait(if is_held { HELD_WAIT } else { IDLE_WAIT });
             }
-            wait = Duration::ZERO;
         }
         Ok(())
     }
 
-    fn follow_group(&mut self) {
-        while let Some(event) = self.parts.consumer.context().next_event() {
+    fn poll_group(&mut self) -> Result<(), ConsumerError> {
+        let error = self.queues.poll_group()?;
+        self.follow_group()?;
+        error.map_or(Ok(()), |error| self.report(&error))
+    }
+
+    /// Takes records for every lane that has room; says whether there were any.
+    fn take_records(&mut self) -> Result<bool, ConsumerError> {
+        let mut is_anything_taken = false;
+        for partition in self.parts.assignment.partitions() {
+            for _ in 0..BURST {
+                if !self.parts.assignment.has_room(partition) {
+                    break;
+                }
+                match self.queues.poll_partition(partition) {
+                    None => break,
+                    Some(Err(error)) => self.report(&error)?,
+                    Some(Ok(message)) => {
+                        let record = Record::copy(&self.parts.topic, &message);
+                        self.records_total.increment(1);
+                        self.parts.assignment.take(record);
+                        is_anything_taken = true;
+                    }
+                }
+            }
+        }
+        Ok(is_anything_taken)
+    }
+
+    fn follow_group(&mut self) -> Result<(), ConsumerError> {
+        while let Some(event) = self.queues.next_event() {
             match event {
                 GroupEvent::Assigned(partitions) => {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "assigned");
+                    self.queues.take_over(&partitions)?;
                     let remembered = self.remembered(&partitions);
                     self.parts.assignment.assign(&partitions, remembered);
-                    self.resume_all();
                     self.parts.group_part.ok();
                     if self.is_stopping {
                         self.begin_drain(partitions, false);
@@ -149,19 +165,11 @@ impl PollLoop {
                 GroupEvent::Lost(partitions) => {
                     tracing::warn!(topic = %self.parts.topic, ?partitions, "lost: fenced without a commit");
                     self.parts.assignment.fence(&partitions);
+                    self.queues.forget(&partitions);
                 }
             }
         }
-    }
-
-    /// librdkafka keeps an application's pause beyond a revocation (`RD_KAFKA_TOPPAR_F_APP_PAUSE`
-    /// in its `rdkafka_assignment.c`): a partition that was paused when it was given back, as
-    /// every draining one is, comes back paused. Full lanes pause again at once.
-    fn resume_all(&self) {
-        let partitions = self.parts.assignment.partitions();
-        if let Err(error) = self.parts.consumer.resume(&self.list(&partitions)) {
-            tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "could not be resumed");
-        }
+        Ok(())
     }
 
     /// An error of a poll: fatal ones end the thread, others pass by themselves.
@@ -186,7 +194,7 @@ impl PollLoop {
     }
 
     fn fatal_error(&self, error: &KafkaError) -> ConsumerError {
-        let reason = self.parts.consumer.client().fatal_error().map(|(_, reason)| reason);
+        let reason = self.queues.consumer().client().fatal_error().map(|(_, reason)| reason);
         ConsumerError::Fatal(reason.unwrap_or_else(|| error.to_string()))
     }
 
@@ -198,26 +206,10 @@ impl PollLoop {
         }
     }
 
-    fn regulate(&mut self) -> Result<(), ConsumerError> {
-        if let Some(partition) = self.parts.assignment.dead_partition() {
-            tracing::error!(topic = %self.parts.topic, partition, "the worker of a partition ended by itself");
-            return Err(ConsumerError::Died("the worker of a partition"));
-        }
-        let regulation = self.parts.assignment.regulate();
-        let consumer = &self.parts.consumer;
-        for (partitions, act) in [
-            (regulation.pause, Consumer::pause as fn(&BaseConsumer<_>, &TopicPartitionList) -> _),
-            (regulation.resume, Consumer::resume),
-        ] {
-            if partitions.is_empty() {
-                continue;
-            }
-            if let Err(error) = act(consumer, &self.list(&partitions)) {
-                // Not ours any more: the group's event is on its way.
-                tracing::debug!(?partitions, %error, "could not be paused or resumed");
-            }
-        }
-        Ok(())
+    fn check_workers(&self) -> Result<(), ConsumerError> {
+        let Some(partition) = self.parts.assignment.dead_partition() else { return Ok(()) };
+        tracing::error!(topic = %self.parts.topic, partition, "the worker of a partition ended by itself");
+        Err(ConsumerError::Died("the worker of a partition"))
     }
 
     fn commit_if_due(&mut self) {
@@ -238,7 +230,7 @@ impl PollLoop {
         }
         self.next_report = now + REPORT_INTERVAL;
         let assignment = &self.parts.assignment;
-        self.parts.gauges.publish(assignment, &self.parts.consumer.context().log_ends());
+        self.parts.gauges.publish(assignment, &self.queues.consumer().context().log_ends());
         let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
         let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, at_work);
@@ -247,7 +239,7 @@ impl PollLoop {
     /// What earlier assignments completed beyond the committed offsets of these partitions.
     /// Without an answer nothing is known, and the records are worked on again.
     fn remembered(&self, partitions: &[i32]) -> Remembered {
-        match commit::read(&self.parts.consumer, self.list(partitions)) {
+        match commit::read(self.queues.consumer(), self.queues.list(partitions)) {
             Ok(remembered) => remembered,
             Err(error) => {
                 tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits could not be read: what is complete beyond them is worked on again");
@@ -263,7 +255,7 @@ impl PollLoop {
         if points.is_empty() {
             return Ok(());
         }
-        let committed = commit::write(&self.parts.consumer, &self.parts.topic, &points);
+        let committed = commit::write(self.queues.consumer(), &self.parts.topic, &points);
         match &committed {
             Ok(()) => {
                 counter!(names::COMMITS, "outcome" => "committed").increment(1);
@@ -306,7 +298,7 @@ impl PollLoop {
             drop(self.commit(&drain.partitions));
             self.parts.assignment.fence(&drain.partitions);
             if drain.is_revoked
-                && let Err(error) = give_back(&self.parts.consumer, &self.list(&drain.partitions))
+                && let Err(error) = self.queues.give_back(&drain.partitions)
             {
                 tracing::warn!(partitions = ?drain.partitions, %error, "could not be given back");
             }
@@ -324,13 +316,5 @@ impl PollLoop {
         partitions.retain(|partition| !is_draining(partition));
         tracing::info!(topic = %self.parts.topic, ?partitions, "stopping: draining");
         self.begin_drain(partitions, false);
-    }
-
-    fn list(&self, partitions: &[i32]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            list.add_partition(&self.parts.topic, *partition);
-        }
-        list
     }
 }

@@ -109,8 +109,10 @@ impl KafkaSettings {
     /// A member of the group that commits nothing by itself.
     pub fn consumer(&self, group: &GroupSettings) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // Lanes bound what is in work; librdkafka's own queue only has to keep them fed.
-        config.set("queued.min.messages", "10000").set("queued.max.messages.kbytes", "16384");
+        // Lanes bound what is in work; librdkafka's own queues only have to keep them fed. Each
+        // partition is read from a queue of its own, so these are sizes of one partition.
+        config.set("queued.min.messages", "1000").set("queued.max.messages.kbytes", "1024");
+        config.set("max.partition.fetch.bytes", "131072");
         // How long librdkafka stops fetching once that queue is full. Its default, a second, lets
         // lanes run dry: a drain of 130,000 links a second became one of 9,000.
         config.set("fetch.queue.backoff.ms", "10");

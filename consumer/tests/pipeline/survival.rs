@@ -85,7 +85,7 @@ async fn a_store_outage_holds_everything_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_lanes_pause_and_resume_until_all_is_done() {
+async fn small_lanes_fill_and_empty_until_all_is_done() {
     let relay = Relay::start();
     let running = relay
         .consume(&[

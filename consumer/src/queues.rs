@@ -1,0 +1,126 @@
+//! librdkafka's own queues: one for what the group decides, and one for each partition's records.
+//!
+//! A lane that is full is simply not read from: librdkafka then stops fetching for that partition
+//! alone, and what it has fetched stays. Pausing would throw the fetched away, and after a resume
+//! librdkafka looks at the partition again only up to a second later.
+//!
+//! It must not know what becomes of a record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+
+use crate::context::{GroupContext, GroupEvent, give_back, take_over};
+use crate::error::ConsumerError;
+
+/// A record in librdkafka's memory, or why there is none.
+pub(crate) type Polled<'a> = KafkaResult<BorrowedMessage<'a>>;
+
+/// The consumer and the queues of the partitions it has. Belongs to the thread that made it.
+pub(crate) struct Queues {
+    /// Before the consumer, which waits for them to be gone.
+    partitions: BTreeMap<i32, PartitionQueue<GroupContext>>,
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    topic: Arc<str>,
+    thread: Thread,
+}
+
+impl Queues {
+    /// Whatever comes into any queue from now on ends a [`Queues::wait`] of the calling thread.
+    pub(crate) fn new(mut consumer: BaseConsumer<GroupContext>, topic: Arc<str>) -> Self {
+        let thread = thread::current();
+        consumer.set_nonempty_callback(wake(&thread));
+        Self { partitions: BTreeMap::new(), consumer: Arc::new(consumer), topic, thread }
+    }
+
+    /// The client itself.
+    pub(crate) fn consumer(&self) -> &BaseConsumer<GroupContext> {
+        &self.consumer
+    }
+
+    /// Joins the group.
+    pub(crate) fn subscribe(&self) -> KafkaResult<()> {
+        self.consumer.subscribe(&[&self.topic])
+    }
+
+    /// Lets librdkafka call back. Records do not come this way: each partition has been given a
+    /// queue before the first of them was fetched. So one that does is a bug, and going on would
+    /// lose it.
+    ///
+    /// # Errors
+    /// For a record that no queue of a partition has taken.
+    pub(crate) fn poll_group(&self) -> Result<Option<KafkaError>, ConsumerError> {
+        match self.consumer.poll(Duration::ZERO) {
+            None => Ok(None),
+            Some(Err(error)) => Ok(Some(error)),
+            Some(Ok(_)) => Err(ConsumerError::Died("the queue of a partition")),
+        }
+    }
+
+    /// What the group decided, in order.
+    pub(crate) fn next_event(&self) -> Option<GroupEvent> {
+        self.consumer.context().next_event()
+    }
+
+    /// The partition's next record, if one is there.
+    pub(crate) fn poll_partition(&self, partition: i32) -> Option<Polled<'_>> {
+        self.partitions.get(&partition)?.poll(Duration::ZERO)
+    }
+
+    /// Takes partitions over, each with a queue of its own.
+    ///
+    /// # Errors
+    /// If librdkafka refuses.
+    pub(crate) fn take_over(&mut self, partitions: &[i32]) -> KafkaResult<()> {
+        for partition in partitions {
+            // Before the partition is taken over, so that none of its records goes another way.
+            let queue = self.consumer.split_partition_queue(&self.topic, *partition);
+            if let Some(mut queue) = queue {
+                queue.set_nonempty_callback(wake(&self.thread));
+                self.partitions.insert(*partition, queue);
+            }
+        }
+        take_over(&self.consumer, &self.list(partitions))
+    }
+
+    /// Gives partitions back; what is fetched of them is thrown away.
+    ///
+    /// # Errors
+    /// If librdkafka refuses.
+    pub(crate) fn give_back(&mut self, partitions: &[i32]) -> KafkaResult<()> {
+        self.forget(partitions);
+        give_back(&self.consumer, &self.list(partitions))
+    }
+
+    /// For partitions that are not ours any more.
+    pub(crate) fn forget(&mut self, partitions: &[i32]) {
+        self.partitions.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// Waits until something comes, and no longer than `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) {
+        thread::park_timeout(timeout);
+    }
+
+    /// These partitions of our topic.
+    pub(crate) fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        list
+    }
+}
+
+/// Runs on librdkafka's threads, with the queue locked: so it only leaves a word.
+fn wake(thread: &Thread) -> impl Fn() + Send + Sync + 'static {
+    let thread = thread.clone();
+    move || thread.unpark()
+}
