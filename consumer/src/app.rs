@@ -20,17 +20,14 @@ use crate::config::{ConsumerSettings, PipelineSettings};
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
-use crate::http;
 use crate::liveness::Liveness;
 use crate::pipeline::{Pipeline, Reports};
+use crate::server::{self, PostedLinks, ServerSettings};
 
 /// How long a dead letter may wait for the broker before it is tried anew.
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Health checks are small and quick.
-const HEALTH_TIMEOUTS: ServeSettings = ServeSettings {
-    header_read_timeout: Duration::from_secs(10),
-    drain_timeout: Duration::from_secs(2),
-};
+/// What requests in flight get when the pipeline has ended; they had as long as it did.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
 const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the parts around the pipeline get to end after it.
@@ -46,8 +43,8 @@ pub struct ConsumerParts {
     pub group: GroupSettings,
     /// How much at once.
     pub pipeline: PipelineSettings,
-    /// The address of health checks; `None` for none.
-    pub http_addr: Option<SocketAddr>,
+    /// The extractor server and health checks; `None` for neither.
+    pub server: Option<ServerSettings>,
     /// Finds metadata.
     pub extractor: Arc<dyn Extract>,
     /// Keeps documents.
@@ -77,9 +74,9 @@ impl Consumer {
     pub async fn build(settings: ConsumerSettings) -> Result<Self, ConsumerError> {
         let ConsumerSettings { http_addr, kafka, group, extractor, store, pipeline, .. } = settings;
         let (extractor, store) = (extractor.build()?, store.open()?);
-        let http_addr = Some(http_addr);
-        Self::from_parts(ConsumerParts { kafka, group, pipeline, http_addr, extractor, store })
-            .await
+        let (intake, post_links) = (settings.intake, settings.post_links);
+        let server = Some(ServerSettings { http_addr, intake, post_links });
+        Self::from_parts(ConsumerParts { kafka, group, pipeline, server, extractor, store }).await
     }
 
     /// From parts; binds its address.
@@ -89,6 +86,7 @@ impl Consumer {
     pub async fn from_parts(parts: ConsumerParts) -> Result<Self, ConsumerError> {
         parts.kafka.validate(&parts.group)?;
         parts.pipeline.validate(&parts.kafka, &parts.group)?;
+        parts.server.as_ref().map_or(Ok(()), ServerSettings::validate)?;
         let client: BaseConsumer<GroupContext> = parts
             .kafka
             .consumer(&parts.group)
@@ -101,9 +99,10 @@ impl Consumer {
             .map_err(|error| unknown_key(&error))?;
         let dead_letters =
             Arc::new(DeadLetters::new(producer, parts.kafka.kafka_dlq_topic.clone()));
-        let listener = match parts.http_addr {
+        let listener = match &parts.server {
             None => None,
-            Some(addr) => {
+            Some(server) => {
+                let addr = server.http_addr;
                 let bound = TcpListener::bind(addr).await;
                 Some(bound.map_err(|error| {
                     SettingsError::new("HTTP_ADDR", format!("{addr} cannot be used: {error}"))
@@ -113,7 +112,7 @@ impl Consumer {
         Ok(Self { parts, client, dead_letters, listener, health: Health::default() })
     }
 
-    /// Where health checks are answered, if they are.
+    /// Where the extractor server listens, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
@@ -130,7 +129,8 @@ impl Consumer {
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
         let Self { parts, client, dead_letters, listener, health } = self;
         let liveness = Arc::new(Liveness::new());
-        let around = Around::start(&parts, &dead_letters, listener, &health, &liveness);
+        let around =
+            Around::start(&parts, &dead_letters, listener, &health, &liveness, stop.clone());
         let reports = Reports {
             group: health.part("group"),
             extraction: health.part("extraction"),
@@ -160,6 +160,7 @@ impl Around {
         listener: Option<TcpListener>,
         health: &Health,
         liveness: &Arc<Liveness>,
+        told_to_stop: CancellationToken,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (store, broker) = (health.part("store"), health.part("broker"));
@@ -170,9 +171,33 @@ impl Around {
         ));
         let topics = [parts.kafka.kafka_topic.clone(), parts.kafka.kafka_dlq_topic.clone()];
         tasks.spawn(watch_broker(Arc::clone(dead_letters), topics, broker.clone(), stop.clone()));
-        if let Some(listener) = listener {
-            let router = http::router(health.clone(), Arc::clone(liveness));
-            tasks.spawn(serve(listener, router, HEALTH_TIMEOUTS, stop.clone()));
+        if let Some((listener, settings)) = listener.zip(parts.server.as_ref()) {
+            let posted_links = Arc::new(PostedLinks::new(
+                Arc::clone(&parts.extractor),
+                Arc::clone(&parts.store),
+                store.clone(),
+                parts.pipeline.retry_policy(),
+                &settings.post_links,
+                told_to_stop,
+            ));
+            let router = server::router(
+                settings,
+                Arc::clone(&posted_links),
+                health.clone(),
+                Arc::clone(liveness),
+            );
+            let timeouts = ServeSettings {
+                header_read_timeout: settings.intake.header_read_timeout,
+                drain_timeout: LAST_ANSWERS_TIMEOUT,
+            };
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                let cut_off_count = serve(listener, router, timeouts, stop).await;
+                if cut_off_count > 0 {
+                    tracing::warn!(cut_off_count, "connections were cut off in a request");
+                }
+                posted_links.finish().await;
+            });
         }
         Self { tasks, stop, store, broker }
     }

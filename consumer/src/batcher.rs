@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use linkrelay_common::ErrorClass;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
-use linkrelay_store::{LinkDocument, LinkError, LinkState, LinkStore, WriteOutcome};
+use linkrelay_store::{LinkDocument, LinkStore, WriteOutcome};
 use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::dead_letter::{DeadLetters, Reason};
+use crate::document::refused_by_store;
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
 use crate::retry::waits_for_ever;
@@ -96,8 +97,8 @@ async fn gather(
     Some(batch)
 }
 
-/// Each fate once for the whole batch.
-fn count(documents: &[LinkDocument]) {
+/// Counts what became of links, each fate once for the whole batch.
+pub(crate) fn count(documents: &[LinkDocument]) {
     let mut fates: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for document in documents {
         let class = document.error.as_ref().map_or("none", |error| error.class.as_str());
@@ -147,8 +148,7 @@ impl BatchWriter {
         }
     }
 
-    /// The store refuses this one document: a dead letter, and a failed document that says so,
-    /// small enough that the store has no reason to refuse it, too.
+    /// The store refuses this one document: a dead letter, and a failed document that says so.
     async fn give_up(&self, document: LinkDocument, ticket: &Ticket, reason: &str) {
         tracing::warn!(
             document_id = %document.id, video_id = document.video_id, partition = ticket.record.partition,
@@ -156,19 +156,6 @@ impl BatchWriter {
         );
         let letter = Reason { class: ErrorClass::Permanent, error: reason, attempts: 1 };
         self.dead_letters.write_document(&ticket.record, &document, letter).await;
-        let error = LinkError {
-            class: ErrorClass::Permanent,
-            code: "refused_by_store".to_owned(),
-            message: "the document could not be stored".to_owned(),
-            attempts: 1,
-        };
-        let failed = LinkDocument {
-            status: LinkState::Failed,
-            video: None,
-            source: None,
-            error: Some(error),
-            ..document
-        };
-        self.write_until_acknowledged(&mut [failed]).await;
+        self.write_until_acknowledged(&mut [refused_by_store(document)]).await;
     }
 }

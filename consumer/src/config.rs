@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use humantime::parse_duration;
 use linkrelay_common::SettingsError;
+use linkrelay_common::http::intake::IntakeSettings;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_extractor::config::ExtractorSettings;
@@ -16,12 +17,13 @@ use crate::batcher::BatchLimits;
 use crate::breaker::BreakerPolicy;
 use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
+use crate::server::PostLinksSettings;
 
 /// Takes links from Kafka, finds their metadata, and writes a document for each.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "linkrelay-consumer", version)]
 pub struct ConsumerSettings {
-    /// The address of health checks
+    /// The address of the extractor server (`POST /links`) and of health checks
     #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:5000")]
     pub http_addr: SocketAddr,
 
@@ -44,6 +46,14 @@ pub struct ConsumerSettings {
     /// How much at once.
     #[command(flatten)]
     pub pipeline: PipelineSettings,
+
+    /// What clients of the extractor server may send.
+    #[command(flatten)]
+    pub intake: IntakeSettings,
+
+    /// What the extractor server takes at once.
+    #[command(flatten)]
+    pub post_links: PostLinksSettings,
 
     /// How to log.
     #[command(flatten)]

@@ -9,6 +9,9 @@
 //! commits, with what is complete beyond the prefix in the commit's `metadata`. `liveness` and
 //! `gauges` say how it goes; `pipeline` puts them together, `app` runs it; `config` sets them.
 //!
+//! `server` is another way in: links over HTTP, for those who want to wait for their documents.
+//! `ask` and `document` are what both ways do alike.
+//!
 //! Work goes down channels, completions come up, and nothing is shared but counters of permits.
 //! It must not know: how metadata is found, or which store keeps it.
 
@@ -16,6 +19,7 @@ pub mod app;
 pub mod config;
 pub mod error;
 
+mod ask;
 mod assignment;
 mod batcher;
 mod breaker;
@@ -23,8 +27,8 @@ mod commit;
 mod context;
 mod cool_down;
 mod dead_letter;
+mod document;
 mod gauges;
-mod http;
 mod lane;
 mod liveness;
 mod metadata;
@@ -34,9 +38,11 @@ mod process;
 mod queues;
 mod record;
 mod retry;
+pub mod server;
 mod tracker;
 mod worker;
 
 pub use app::{Consumer, ConsumerParts};
 pub use config::{ConsumerSettings, PipelineSettings};
 pub use error::ConsumerError;
+pub use server::{PostLinksSettings, ServerSettings};

@@ -1,22 +1,21 @@
 //! One link from its record to its document: the only place that decides what an error means.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::FutureExt;
-use jiff::Timestamp;
 use linkrelay_common::metrics as names;
 use linkrelay_common::{DecodeError, DocumentId, ErrorClass, RequestId, VideoId, parse_link};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
-use linkrelay_store::{LinkDocument, LinkError, LinkState};
-use metrics::{counter, histogram};
+use linkrelay_store::{LinkDocument, LinkError};
+use metrics::counter;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::ask::ask;
 use crate::breaker::{Breaker, Pass};
 use crate::cool_down::CoolDown;
 use crate::dead_letter::{DeadLetters, Reason};
+use crate::document::{Place, document, link_error};
 use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
@@ -112,7 +111,7 @@ impl Processor {
         let mut attempts = 0;
         loop {
             let Turn { pass, permit } = drain.run_until_cancelled(self.turn()).await?;
-            let extracted = self.extract(video_id, job.force).await;
+            let extracted = ask(self.extractor.as_ref(), video_id, job.force).await;
             drop(permit);
             activity.note();
             let error = match extracted {
@@ -162,23 +161,6 @@ impl Processor {
         }
     }
 
-    /// Asks the extractor. Its code reads strangers' pages: a panic there is that link's trouble,
-    /// not the partition's.
-    async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
-        let begin = Instant::now();
-        let extracted =
-            AssertUnwindSafe(self.extractor.extract(video_id, force)).catch_unwind().await;
-        let extracted = extracted
-            .unwrap_or_else(|_| Err(ExtractError::Unreadable("the extractor panicked".to_owned())));
-        let (strategy, outcome) = match &extracted {
-            Ok(extraction) => (extraction.source.clone(), "found"),
-            Err(error) => ("none".to_owned(), error.class().as_str()),
-        };
-        histogram!(names::EXTRACTION_DURATION, "strategy" => strategy, "outcome" => outcome)
-            .record(begin.elapsed());
-        extracted
-    }
-
     fn throttled(&self, error: &ExtractError) {
         if let ExtractError::Throttled { reason, retry_after } = error {
             self.cool_down.start(reason, *retry_after);
@@ -192,7 +174,7 @@ impl Processor {
                 Reason { class: error.class, error: &error.message, attempts: error.attempts };
             self.dead_letters.write_link(&job, reason).await;
         }
-        let (ticket, document) = document(job, video_id, answer);
+        let (ticket, document) = document_of(job, video_id, answer);
         // The batcher outlives every lane; if it is gone, the process ends and nothing is lost
         // by leaving the record incomplete.
         drop(self.finished.send(Finished { document, ticket }).await);
@@ -246,44 +228,20 @@ fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkError) {
     );
 }
 
-fn document(
+fn document_of(
     job: LinkJob,
     video_id: Option<VideoId>,
     answer: Answer,
 ) -> (Arc<Ticket>, LinkDocument) {
     let LinkJob { ticket, id, request_id, index, link, .. } = job;
-    let (extraction, error) = match answer {
-        Answer::Found(extraction) => (Some(extraction), None),
-        Answer::Refused(error) | Answer::GivenUp(error) => (None, Some(error)),
+    let found = match answer {
+        Answer::Found(extraction) => Ok(extraction),
+        Answer::Refused(error) | Answer::GivenUp(error) => Err(error),
     };
-    let now = Timestamp::now();
-    let extracted_at = extraction.as_ref().map(|extraction| extraction.extracted_at);
-    let (source, video) = extraction.map(|found| (found.source, found.video)).unzip();
-    let document = LinkDocument {
-        id,
-        request_id,
-        index,
-        link,
-        video_id: video_id.map(|video_id| video_id.to_string()),
-        status: if error.is_none() { LinkState::Stored } else { LinkState::Failed },
-        video,
-        error,
-        source,
-        submitted_at: ticket.headers.submitted_at.or(ticket.record.written_at),
-        extracted_at,
-        stored_at: now,
-        kafka: Some(ticket.record.place()),
-    };
-    (ticket, document)
-}
-
-fn link_error(error: &ExtractError, attempts: u32) -> LinkError {
-    LinkError {
-        class: error.class(),
-        code: error.code().to_owned(),
-        message: error.to_string(),
-        attempts,
-    }
+    let submitted_at = ticket.headers.submitted_at.or(ticket.record.written_at);
+    let kafka = Some(ticket.record.place());
+    let place = Place { id, request_id, index, link, video_id, submitted_at, kafka };
+    (ticket, document(place, found))
 }
 
 fn not_a_video(error: linkrelay_common::LinkError) -> LinkError {

@@ -14,7 +14,9 @@ use linkrelay_common::SettingsError;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
-use linkrelay_consumer::{Consumer, ConsumerParts, PipelineSettings};
+use linkrelay_consumer::{
+    Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
+};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_producer::journal::{Journal, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
@@ -39,7 +41,7 @@ pub(crate) struct UpSettings {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     consumers: u16,
 
-    /// The address of the consumers' health checks
+    /// The address of the extractor server (`POST /links`) and of the consumers' health checks
     #[arg(long, env = "EXTRACTOR_ADDR", default_value = "127.0.0.1:5000")]
     extractor_addr: SocketAddr,
 
@@ -60,6 +62,9 @@ pub(crate) struct UpSettings {
 
     #[command(flatten)]
     pipeline: PipelineSettings,
+
+    #[command(flatten)]
+    post_links: PostLinksSettings,
 }
 
 /// What the roles stand on; it outlives them.
@@ -76,30 +81,26 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
     let stop = shutdown::on_signal().context("signals cannot be heard")?;
     metrics::start().context("nothing can be counted")?;
     let ground = prepare(&settings).await?;
+    let consumers = build_consumers(&settings, &ground).await?;
+    let mut api = settings.api.clone();
+    if api.extractor_url.is_none() {
+        let own = consumers.first().and_then(Consumer::http_addr);
+        api.extractor_url = own.map(|addr| format!("http://{addr}").parse()).transpose()?;
+    }
     let producer_settings = ProducerSettings {
-        api: settings.api.clone(),
+        drain_timeout: settings
+            .pipeline
+            .drain_timeout
+            .max(api.request_timeout)
+            .max(api.wait_timeout),
+        api,
         store: settings.store,
         kafka: ground.kafka.clone(),
-        drain_timeout: settings.pipeline.drain_timeout.max(settings.api.request_timeout),
         log,
     };
     let producer =
         Producer::build(producer_settings, Arc::clone(&ground.store), ground.journal.clone())
             .await?;
-    let extractor = ground.extractor.build()?;
-    let mut consumers = Vec::new();
-    for number in 0..settings.consumers {
-        let parts = ConsumerParts {
-            kafka: ground.kafka.clone(),
-            group: settings.group.clone(),
-            pipeline: settings.pipeline.clone(),
-            // One address for one process: its consumers share one fate.
-            http_addr: (number == 0).then_some(settings.extractor_addr),
-            extractor: Arc::clone(&extractor),
-            store: Arc::clone(&ground.store),
-        };
-        consumers.push(Consumer::from_parts(parts).await?);
-    }
     announce(&producer, &ground, settings.consumers);
     let ended = run_roles(producer, consumers, stop).await;
     if let Some(fake) = ground.fake {
@@ -107,6 +108,29 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
     }
     drop(ground.broker);
     ended.map(|()| Outcome::Done)
+}
+
+async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Result<Vec<Consumer>> {
+    let extractor = ground.extractor.build()?;
+    let server = ServerSettings {
+        http_addr: settings.extractor_addr,
+        intake: settings.api.intake.clone(),
+        post_links: settings.post_links.clone(),
+    };
+    let mut consumers = Vec::new();
+    for number in 0..settings.consumers {
+        let parts = ConsumerParts {
+            kafka: ground.kafka.clone(),
+            group: settings.group.clone(),
+            pipeline: settings.pipeline.clone(),
+            // One address for one process: its consumers share one fate.
+            server: (number == 0).then(|| server.clone()),
+            extractor: Arc::clone(&extractor),
+            store: Arc::clone(&ground.store),
+        };
+        consumers.push(Consumer::from_parts(parts).await?);
+    }
+    Ok(consumers)
 }
 
 async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {

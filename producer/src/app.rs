@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_common::http::{ServeSettings, health_routes, serve};
+use linkrelay_common::http::{ServeSettings, health_routes, layers, serve};
 use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -19,12 +19,13 @@ use tokio_util::task::TaskTracker;
 use crate::background::Background;
 use crate::broker::{self, TopicKnowledge};
 use crate::config::ProducerSettings;
+use crate::forward::ExtractorServer;
 use crate::journal::{Journal, JournaledIntake, MAX_UNPUBLISHED, republish_pending};
 use crate::publish::{KafkaPublisher, Publish};
 use crate::record::LinkRecord;
-use crate::state::{AppState, Limits};
+use crate::routes;
+use crate::state::{AppState, Shared};
 use crate::submit::Submitter;
-use crate::{layers, routes};
 
 /// What the drain leaves, whatever the requests took, for the last records and tasks.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -62,6 +63,7 @@ pub struct Producer {
     settings: ProducerSettings,
     store: Arc<dyn LinkStore>,
     publish: Arc<dyn Publish>,
+    extractor_server: ExtractorServer,
     topic: TopicKnowledge,
     health: Health,
     broker_part: Part,
@@ -105,6 +107,7 @@ impl Producer {
         settings.validate()?;
         let addr = settings.api.http_addr;
         let listen = |source| StartError::Listen { addr, source };
+        let extractor_server = settings.api.extractor_server()?;
         let listener = TcpListener::bind(addr).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
         let health = Health::default();
@@ -114,6 +117,7 @@ impl Producer {
             settings,
             store,
             publish,
+            extractor_server,
             topic: TopicKnowledge::default(),
             broker_part: health.part("broker"),
             store_part: health.part("store"),
@@ -162,18 +166,19 @@ impl Producer {
             topic: self.topic.clone(),
             timeout: api.request_timeout,
         };
-        let limits = Limits {
-            max_body_bytes: api.max_body_bytes,
-            max_links: api.max_links_per_request,
-            body_read_timeout: api.body_read_timeout,
+        let state = AppState::new(Shared {
+            submitter,
+            extractor_server: self.extractor_server.clone(),
+            store: Arc::clone(&self.store),
+            intake: api.intake.clone(),
             store_timeout: api.request_timeout,
-        };
-        let state = AppState::new(submitter, Arc::clone(&self.store), limits);
+        });
         let publish = Arc::clone(&self.publish);
         let health = health_routes(self.health.clone(), move || publish.fatal_error().is_none());
+        let longest_wait = api.request_timeout.max(api.wait_timeout);
         let limits = layers::Limits {
-            max_concurrent_requests: api.max_concurrent_requests,
-            request_timeout: api.body_read_timeout + api.request_timeout + LAST_MOMENT,
+            max_concurrent_requests: api.intake.max_concurrent_requests,
+            request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,
         };
         layers::stack(routes::router(state), health, limits)
     }
@@ -198,7 +203,7 @@ impl Producer {
             under_way
         });
         let serve_settings = ServeSettings {
-            header_read_timeout: settings.api.header_read_timeout,
+            header_read_timeout: settings.api.intake.header_read_timeout,
             drain_timeout: settings.drain_timeout,
         };
         tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);

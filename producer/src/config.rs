@@ -5,14 +5,20 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use linkrelay_common::SettingsError;
+use linkrelay_common::http::intake::IntakeSettings;
 use linkrelay_common::kafka::{GroupProtocol, GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_store::StoreSettings;
+use url::Url;
+
+use crate::forward::ExtractorServer;
 
 /// How much earlier than the request librdkafka gives a record up. It looks for overdue records
 /// once a second, so with anything less a record could outlive the request that awaits it.
 const DELIVERY_MARGIN: Duration = Duration::from_millis(1_500);
+const DEFAULT_EXTRACTOR_URL: &str = "http://127.0.0.1:5000";
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+const MIN_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// linkrelay's HTTP API: takes YouTube links, answers when Kafka has them safely.
 #[derive(Debug, Clone, Parser)]
@@ -50,25 +56,21 @@ pub struct ApiSettings {
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub request_timeout: Duration,
 
-    /// How long a request's header may take to arrive; an idle connection is closed after it, too
-    #[arg(long, env = "HEADER_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
-    pub header_read_timeout: Duration,
+    /// The extractor server of the waiting path (`POST /links/send-message-axios`) [default: http://127.0.0.1:5000; `up`: its own]
+    #[arg(long, env = "EXTRACTOR_URL")]
+    pub extractor_url: Option<Url>,
 
-    /// How long a request's body may take to arrive
-    #[arg(long, env = "BODY_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
-    pub body_read_timeout: Duration,
+    /// How long a request of the waiting path waits for its documents before 504 is answered
+    #[arg(long, env = "WAIT_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub wait_timeout: Duration,
 
-    /// The largest request body, in bytes
-    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1_048_576)]
-    pub max_body_bytes: usize,
+    /// The most requests that wait for the extractor server; more are answered 503 at once
+    #[arg(long, env = "MAX_WAITING_REQUESTS", default_value_t = 500)]
+    pub max_waiting_requests: usize,
 
-    /// The most links in one request
-    #[arg(long, env = "MAX_LINKS_PER_REQUEST", default_value_t = 1_000)]
-    pub max_links_per_request: usize,
-
-    /// The most requests at one time; more are answered 503 at once (health is exempt)
-    #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 1_000)]
-    pub max_concurrent_requests: usize,
+    /// What clients may send.
+    #[command(flatten)]
+    pub intake: IntakeSettings,
 }
 
 impl ProducerSettings {
@@ -91,10 +93,17 @@ impl ProducerSettings {
         self.api.validate()?;
         self.kafka.validate(&no_group())?;
         let waiting_max = self.max_waiting_records();
-        if waiting_max.is_some_and(|max| self.api.max_links_per_request > max) {
+        if waiting_max.is_some_and(|max| self.api.intake.max_links_per_request > max) {
             let problem = "a request of so many links would never fit into \
                  queue.buffering.max.messages (100000, unless set with KAFKA_CONFIG)";
             return Err(SettingsError::new("MAX_LINKS_PER_REQUEST", problem));
+        }
+        if self.drain_timeout < self.api.wait_timeout {
+            let problem = format!(
+                "{:?} is below WAIT_TIMEOUT ({:?}): a stop would cut off requests that wait for their documents",
+                self.drain_timeout, self.api.wait_timeout
+            );
+            return Err(SettingsError::new("DRAIN_TIMEOUT", problem));
         }
         if self.drain_timeout < self.api.request_timeout {
             let problem = format!(
@@ -126,35 +135,47 @@ impl ApiSettings {
             );
             return Err(SettingsError::new("REQUEST_TIMEOUT", problem));
         }
-        for (setting, is_zero) in [
-            ("HEADER_READ_TIMEOUT", self.header_read_timeout.is_zero()),
-            ("BODY_READ_TIMEOUT", self.body_read_timeout.is_zero()),
-            ("MAX_BODY_BYTES", self.max_body_bytes == 0),
-            ("MAX_LINKS_PER_REQUEST", self.max_links_per_request == 0),
-            ("MAX_CONCURRENT_REQUESTS", self.max_concurrent_requests == 0),
-        ] {
-            if is_zero {
-                return Err(SettingsError::new(setting, "must not be 0"));
-            }
+        if self.wait_timeout < MIN_WAIT_TIMEOUT {
+            let problem = format!("must be at least {MIN_WAIT_TIMEOUT:?}");
+            return Err(SettingsError::new("WAIT_TIMEOUT", problem));
         }
-        if self.max_concurrent_requests > tokio::sync::Semaphore::MAX_PERMITS {
-            return Err(SettingsError::new("MAX_CONCURRENT_REQUESTS", "is too large a number"));
+        let places = 1..=tokio::sync::Semaphore::MAX_PERMITS;
+        if !places.contains(&self.max_waiting_requests) {
+            let problem = "must be at least 1, and no larger than what can be counted";
+            return Err(SettingsError::new("MAX_WAITING_REQUESTS", problem));
         }
-        Ok(())
+        self.extractor_server()?;
+        self.intake.validate()
+    }
+
+    /// The client of the extractor server; asks nobody yet.
+    ///
+    /// # Errors
+    /// Names `EXTRACTOR_URL`.
+    pub(crate) fn extractor_server(&self) -> Result<ExtractorServer, SettingsError> {
+        let wrong = |problem: String| SettingsError::new("EXTRACTOR_URL", problem);
+        let url = match &self.extractor_url {
+            Some(url) => url.clone(),
+            None => Url::parse(DEFAULT_EXTRACTOR_URL).map_err(|error| wrong(error.to_string()))?,
+        };
+        let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !is_http || url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("must be of the form http://host:port".to_owned()));
+        }
+        ExtractorServer::new(&url, self.wait_timeout, self.max_waiting_requests)
+            .map_err(|error| wrong(error.to_string()))
     }
 }
 
 impl Default for ApiSettings {
     fn default() -> Self {
-        let ten_seconds = Duration::from_secs(10);
         Self {
             http_addr: SocketAddr::from(([127, 0, 0, 1], 3000)),
-            request_timeout: ten_seconds,
-            header_read_timeout: ten_seconds,
-            body_read_timeout: ten_seconds,
-            max_body_bytes: 1_048_576,
-            max_links_per_request: 1_000,
-            max_concurrent_requests: 1_000,
+            request_timeout: Duration::from_secs(10),
+            extractor_url: None,
+            wait_timeout: Duration::from_secs(10),
+            max_waiting_requests: 500,
+            intake: IntakeSettings::default(),
         }
     }
 }
@@ -197,6 +218,10 @@ mod tests {
     fn a_wrong_setting_is_named() {
         for (arguments, setting) in [
             (&["--request-timeout", "1999ms"][..], "REQUEST_TIMEOUT"),
+            (&["--wait-timeout", "999ms"], "WAIT_TIMEOUT"),
+            (&["--wait-timeout", "16s"], "DRAIN_TIMEOUT"),
+            (&["--max-waiting-requests", "0"], "MAX_WAITING_REQUESTS"),
+            (&["--extractor-url", "ftp://127.0.0.1"], "EXTRACTOR_URL"),
             (&["--header-read-timeout", "0s"], "HEADER_READ_TIMEOUT"),
             (&["--body-read-timeout", "0s"], "BODY_READ_TIMEOUT"),
             (&["--max-body-bytes", "0"], "MAX_BODY_BYTES"),

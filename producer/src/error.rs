@@ -8,37 +8,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
 use linkrelay_common::http::Problem;
+use linkrelay_common::http::intake::IntakeError;
 use linkrelay_store::StoreError;
 use serde::Serialize;
 
+use crate::forward::ForwardError;
 use crate::journal::JournalError;
 use crate::publish::PublishError;
 
-/// What the body must look like; said wherever one does not.
-const EXPECTED_BODY: &str = r#"send {"links": "https://…"} or {"links": ["https://…", …]}"#;
-
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    #[error("there is no such address here")]
-    UnknownRoute,
-    #[error("this address does not take that method")]
-    MethodNotAllowed,
-    #[error("the body must be JSON: set the header content-type: application/json")]
-    UnsupportedMediaType,
-    #[error("the body is larger than {max_bytes} bytes")]
-    BodyTooLarge { max_bytes: usize },
-    #[error("the body did not arrive in time")]
-    BodyTimeout,
-    #[error("the body ended early or is not well-formed HTTP")]
-    BodyBroken,
-    #[error("the body cannot be read: {0}; {EXPECTED_BODY}")]
-    BadBody(serde_json::Error),
-    #[error("Idempotency-Key must be 1 to 255 visible ASCII characters")]
-    BadIdempotencyKey,
-    #[error("the list of links is empty")]
-    NoLinks,
-    #[error("{links_count} links are too many for one request; send at most {max}")]
-    TooManyLinks { links_count: usize, max: usize },
+    #[error("{0}")]
+    Intake(#[from] IntakeError),
     #[error("none of the links names a video")]
     NoValidLinks { results: serde_json::Value },
     #[error("{0}")]
@@ -53,12 +34,15 @@ pub(crate) enum ApiError {
     Store(#[from] StoreError),
     #[error("the store did not answer in time")]
     StoreTimeout,
-    #[error("too many requests at once")]
-    Overloaded,
-    #[error("the request took too long")]
-    RequestTimeout,
-    #[error("something broke that should not have; it is in the log")]
-    Panic,
+    #[error("{}", .0.error)]
+    NotForwarded(Box<NotForwarded>),
+}
+
+/// A request that waited for the extractor server in vain.
+#[derive(Debug)]
+pub(crate) struct NotForwarded {
+    pub(crate) id: RequestId,
+    pub(crate) error: ForwardError,
 }
 
 /// A request of which at least one link is not known to be safe.
@@ -74,43 +58,26 @@ pub(crate) struct Unpublished {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownRoute => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken
-            | Self::BadBody(_)
-            | Self::BadIdempotencyKey
-            | Self::BadRequestId(_)
-            | Self::BadQuery(_) => StatusCode::BAD_REQUEST,
-            Self::NoLinks | Self::TooManyLinks { .. } | Self::NoValidLinks { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
+            Self::Intake(error) => error.status(),
+            Self::BadRequestId(_) | Self::BadQuery(_) => StatusCode::BAD_REQUEST,
+            Self::NoValidLinks { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Store(StoreError::Unreadable(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unpublished(_) | Self::Journal(_) | Self::Store(_) | Self::StoreTimeout => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Store(StoreError::Unreadable(_)) | Self::Panic => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
-            Self::Unpublished(_)
-            | Self::Journal(_)
-            | Self::Store(_)
-            | Self::StoreTimeout
-            | Self::Overloaded
-            | Self::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
+                ForwardError::TooManyWait | ForwardError::Unreachable(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+                ForwardError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+                ForwardError::Unknown(_) => StatusCode::BAD_GATEWAY,
+            },
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
-            Self::UnknownRoute => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::BodyTooLarge { .. } => "body_too_large",
-            Self::BodyTimeout => "body_timeout",
-            Self::BodyBroken => "body_broken",
-            Self::BadBody(_) => "bad_body",
-            Self::BadIdempotencyKey => "bad_idempotency_key",
-            Self::NoLinks => "no_links",
-            Self::TooManyLinks { .. } => "too_many_links",
+            Self::Intake(error) => error.code(),
             Self::NoValidLinks { .. } => "no_valid_links",
             Self::BadRequestId(_) => "bad_request_id",
             Self::BadQuery(_) => "bad_query",
@@ -119,9 +86,12 @@ impl ApiError {
             Self::Journal(JournalError::Unusable(_)) => "journal_unavailable",
             Self::Store(StoreError::Unreadable(_)) => "store_unreadable",
             Self::Store(_) | Self::StoreTimeout => "store_unavailable",
-            Self::Overloaded => "overloaded",
-            Self::RequestTimeout => "request_timeout",
-            Self::Panic => "internal_error",
+            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
+                ForwardError::TooManyWait => "overloaded",
+                ForwardError::Unreachable(_) => "extractor_unavailable",
+                ForwardError::TimedOut(_) => "wait_timeout",
+                ForwardError::Unknown(_) => "bad_extractor_answer",
+            },
         }
     }
 
@@ -129,8 +99,13 @@ impl ApiError {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::Unpublished(unpublished) => Some(unpublished.error.retry_after_seconds()),
-            Self::Journal(JournalError::Full) | Self::Overloaded => Some(1),
-            Self::Journal(_) | Self::Store(_) | Self::StoreTimeout | Self::RequestTimeout => {
+            Self::Journal(JournalError::Full) => Some(1),
+            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
+                ForwardError::TooManyWait => Some(1),
+                ForwardError::Unreachable(_) | ForwardError::TimedOut(_) => Some(5),
+                ForwardError::Unknown(_) => None,
+            },
+            Self::Journal(_) | Self::Store(_) | Self::StoreTimeout => {
                 (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(5)
             }
             _ => None,
@@ -146,6 +121,7 @@ impl ApiError {
             Self::Journal(JournalError::Unusable(_)) => {
                 "the links could not be written to the journal; none was taken".to_owned()
             }
+            Self::NotForwarded(not_forwarded) => not_forwarded.detail(),
             Self::Unpublished(_) => format!(
                 "{self}. See results for each link. Send the same links again with the same \
                  Idempotency-Key: what has arrived, or still arrives, is not doubled. Without \
@@ -163,10 +139,36 @@ impl ApiError {
                 let Unpublished { id, accepted_count, .. } = unpublished.as_ref();
                 tracing::warn!(%id, code, accepted_count, "request {id} refused: {self}");
             }
+            Self::NotForwarded(not_forwarded) => {
+                let id = not_forwarded.id;
+                tracing::warn!(%id, code, "request {id} was not answered: {self}");
+            }
             _ if self.status().is_server_error() => {
                 tracing::warn!(code, "request refused: {self}");
             }
             _ => tracing::debug!(code, "request refused: {self}"),
+        }
+    }
+}
+
+impl NotForwarded {
+    /// The address of the extractor server is for the log only.
+    fn detail(&self) -> String {
+        match self.error {
+            ForwardError::TooManyWait => {
+                format!("{}; none of the links was looked up. Send the same again.", self.error)
+            }
+            ForwardError::Unreachable(_) => {
+                "the extractor server cannot be reached. Send the same again; with an \
+                 Idempotency-Key, what has been stored all the same is not doubled."
+                    .to_owned()
+            }
+            ForwardError::TimedOut(_) => format!(
+                "{}. status_url says which links have a document. Send the same again with the \
+                 same Idempotency-Key, and none is doubled.",
+                self.error
+            ),
+            ForwardError::Unknown(_) => self.error.to_string(),
         }
     }
 }
@@ -185,6 +187,9 @@ impl IntoResponse for ApiError {
                 .with("accepted", unpublished.accepted_count)
                 .with("status_url", StatusUrl(unpublished.id))
                 .with("results", unpublished.results),
+            Self::NotForwarded(not_forwarded) => {
+                problem.with("id", not_forwarded.id).with("status_url", StatusUrl(not_forwarded.id))
+            }
             _ => problem,
         }
         .into_response()

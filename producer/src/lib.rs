@@ -3,8 +3,9 @@
 //! In reading order: [`config`] is what can be set; [`record`] is one link on its way;
 //! [`publish`] hands records to Kafka and awaits their acknowledgements; [`journal`] keeps them
 //! where the broker forgets; `submit` is the one thing this role does, without any HTTP;
-//! `routes` speak HTTP, `error` is what they answer when something is wrong and `layers` is
-//! what stands before them; [`app`] puts it together, runs it and ends it.
+//! `forward` is the other way, of those who wait for their documents; `routes` speak HTTP, and
+//! `error` is what they answer when something is wrong; [`app`] puts it together, runs it and
+//! ends it.
 //!
 //! It must not know: how metadata is found, or who reads the topic.
 
@@ -13,8 +14,8 @@ mod background;
 pub mod broker;
 pub mod config;
 mod error;
+mod forward;
 pub mod journal;
-mod layers;
 mod measure;
 pub mod publish;
 pub mod record;

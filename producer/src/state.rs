@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::http::intake::IntakeSettings;
 use linkrelay_store::LinkStore;
 
+use crate::forward::ExtractorServer;
 use crate::submit::Submitter;
 
 /// Cheap to clone: one pointer.
@@ -14,23 +16,18 @@ pub(crate) struct AppState(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) submitter: Submitter,
+    /// Where the waiting path leads.
+    pub(crate) extractor_server: ExtractorServer,
     pub(crate) store: Arc<dyn LinkStore>,
-    pub(crate) limits: Limits,
-}
-
-/// What a request may cost.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) max_body_bytes: usize,
-    pub(crate) max_links: usize,
-    pub(crate) body_read_timeout: Duration,
+    /// What a request may cost.
+    pub(crate) intake: IntakeSettings,
     /// For one question to the store.
     pub(crate) store_timeout: Duration,
 }
 
 impl AppState {
-    pub(crate) fn new(submitter: Submitter, store: Arc<dyn LinkStore>, limits: Limits) -> Self {
-        Self(Arc::new(Shared { submitter, store, limits }))
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
     }
 }
 

@@ -1,9 +1,14 @@
-//! What every HTTP server of linkrelay has in common: how an error looks ([`Problem`]), how
-//! health is asked ([`health_routes`]), and how connections are served and ended ([`serve()`]).
+//! What every HTTP server of linkrelay has in common.
 //!
-//! It must not know: any route of a role.
+//! How an error looks ([`Problem`]), how health is asked ([`health_routes`]), how a request for
+//! links is read and answered ([`intake`]), what stands before the routes ([`layers`]), and how
+//! connections are served and ended ([`serve()`]).
+//!
+//! It must not know: what a role does with a link.
 
 mod health;
+pub mod intake;
+pub mod layers;
 mod problem;
 mod serve;
 

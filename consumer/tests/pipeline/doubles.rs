@@ -140,6 +140,8 @@ fn video(video_id: VideoId) -> Video {
 pub(crate) struct MemoryStore {
     documents: Mutex<BTreeMap<DocumentId, LinkDocument>>,
     pub(crate) is_down: AtomicBool,
+    /// Writes that failed because it was down.
+    pub(crate) refusals: AtomicUsize,
     /// Stored documents of these links are refused; failed ones are not.
     pub(crate) refused_links: Mutex<HashSet<String>>,
 }
@@ -186,7 +188,9 @@ impl LinkStore for MemoryStore {
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
-        self.check()?;
+        self.check().inspect_err(|_| {
+            self.refusals.fetch_add(1, Ordering::SeqCst);
+        })?;
         Ok(documents.iter().map(|document| self.write(document)).collect())
     }
 

@@ -8,6 +8,8 @@ mod relay;
 
 /// What becomes of links, good and bad.
 mod outcomes;
+/// Links that come over HTTP, from those who wait for their documents.
+mod posted;
 /// Dead letters that are published again.
 mod replays;
 /// Outages, stops and restarts.

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use linkrelay_common::health::Health;
+use linkrelay_common::http::intake::IntakeSettings;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::{LinkMessage, RecordHeaders, VideoId};
-use linkrelay_consumer::{Consumer, ConsumerError, ConsumerParts, PipelineSettings};
+use linkrelay_consumer::{
+    Consumer, ConsumerError, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
+};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedHeaders, Headers, Message};
@@ -34,6 +37,8 @@ struct Settings {
     group: GroupSettings,
     #[command(flatten)]
     pipeline: PipelineSettings,
+    #[command(flatten)]
+    post_links: PostLinksSettings,
 }
 
 /// The mock cluster, and what stands behind the consumers of one test.
@@ -47,6 +52,8 @@ pub(crate) struct Relay {
 /// One running consumer.
 pub(crate) struct Running {
     pub(crate) health: Health,
+    /// Of its extractor server.
+    pub(crate) links_url: String,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ConsumerError>>,
 }
@@ -110,13 +117,17 @@ impl Relay {
             "--retry-backoff-max",
             "10ms",
         ];
-        let Settings { kafka, group, pipeline } = Settings::parse_from([&base, settings].concat());
+        let Settings { kafka, group, pipeline, post_links } =
+            Settings::parse_from([&base, settings].concat());
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
-        let parts = ConsumerParts { kafka, group, pipeline, http_addr: None, extractor, store };
+        let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
+        let server = Some(ServerSettings { http_addr, intake, post_links });
+        let parts = ConsumerParts { kafka, group, pipeline, server, extractor, store };
         let consumer = Consumer::from_parts(parts).await.unwrap();
         let (health, stop) = (consumer.health(), CancellationToken::new());
+        let links_url = format!("http://{}/links", consumer.http_addr().unwrap());
         let task = tokio::spawn(consumer.run_until_stopped(stop.clone()));
-        Running { health, stop, task }
+        Running { health, links_url, stop, task }
     }
 
     /// Writes a record as linkrelay's own producer does.
@@ -201,6 +212,11 @@ impl Running {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.health.readiness().ready
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn begin_stop(&self) {
+        self.stop.cancel();
     }
 
     /// Asks it to stop, and waits until it has.

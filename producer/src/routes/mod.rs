@@ -1,17 +1,35 @@
 //! The routes, a file per resource; each parses, calls one function that knows no HTTP, and
 //! maps what comes back.
 
-mod body;
-mod headers;
-mod results;
 mod status;
 mod submit;
+mod wait;
 
 use axum::Router;
+use linkrelay_common::http::intake::CheckedLinks;
 
+use crate::error::ApiError;
+use crate::measure;
 use crate::state::AppState;
 
-/// All routes of the API; health comes beside them, see [`crate::layers`].
+/// All routes of the API; health comes beside them, see [`linkrelay_common::http::layers`].
 pub(crate) fn router(state: AppState) -> Router {
-    Router::new().merge(submit::router()).merge(status::router()).with_state(state)
+    Router::new()
+        .merge(submit::router())
+        .merge(wait::router())
+        .merge(status::router())
+        .with_state(state)
+}
+
+/// Looks at the links of a request.
+///
+/// # Errors
+/// If none of them names a video.
+fn check(links: Vec<String>) -> Result<CheckedLinks, ApiError> {
+    let checked = CheckedLinks::new(links);
+    if checked.valid.is_empty() {
+        measure::links("rejected", checked.rejected.len());
+        return Err(submit::no_valid_links(&checked.rejected));
+    }
+    Ok(checked)
 }

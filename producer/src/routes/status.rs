@@ -80,7 +80,7 @@ async fn status(
     if !(1..=MAX_LIMIT).contains(&page.limit) {
         return Err(ApiError::BadQuery(format!("limit must be between 1 and {MAX_LIMIT}")));
     }
-    let asked = tokio::time::timeout(app.limits.store_timeout, ask(app.store.as_ref(), id, page));
+    let asked = tokio::time::timeout(app.store_timeout, ask(app.store.as_ref(), id, page));
     let (counts, done) = asked.await.map_err(|_| ApiError::StoreTimeout)??;
     Ok(Json(RequestStatus::new(id, page, counts, done)))
 }

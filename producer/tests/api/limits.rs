@@ -21,7 +21,7 @@ async fn send_and_stop(app: &TestApp, text: &str) -> String {
 #[tokio::test]
 async fn a_header_that_does_not_end_is_cut_off() {
     let mut settings = settings(NO_BROKER);
-    settings.api.header_read_timeout = SHORT;
+    settings.api.intake.header_read_timeout = SHORT;
     let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack), None).await;
     let answer =
         send_and_stop(&app, "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n").await;
@@ -33,7 +33,7 @@ async fn a_header_that_does_not_end_is_cut_off() {
 #[tokio::test]
 async fn a_body_that_does_not_end_is_408() {
     let mut settings = settings(NO_BROKER);
-    settings.api.body_read_timeout = SHORT;
+    settings.api.intake.body_read_timeout = SHORT;
     let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack), None).await;
     let head = "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"links\":";
@@ -47,7 +47,7 @@ async fn a_body_that_does_not_end_is_408() {
 #[tokio::test]
 async fn what_is_too_much_is_shed_while_health_answers() {
     let mut settings = settings(NO_BROKER);
-    settings.api.max_concurrent_requests = 2;
+    settings.api.intake.max_concurrent_requests = 2;
     settings.api.request_timeout = Duration::from_secs(15);
     let publish = FakePublish::new(|_| Do::Hold);
     let app = TestApp::start(settings, publish.clone(), None).await;
@@ -72,7 +72,7 @@ async fn what_is_too_much_is_shed_while_health_answers() {
 #[tokio::test]
 async fn a_client_that_goes_away_gives_its_place_back() {
     let mut settings = settings(NO_BROKER);
-    settings.api.max_concurrent_requests = 1;
+    settings.api.intake.max_concurrent_requests = 1;
     settings.api.request_timeout = Duration::from_secs(15);
     let publish = FakePublish::new(|n| if n == 0 { Do::Hold } else { Do::Ack });
     let app = TestApp::start(settings, publish.clone(), None).await;

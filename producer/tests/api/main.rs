@@ -20,3 +20,5 @@ mod process;
 mod status;
 /// `POST /links/send-message-kafka`, as its contract has it.
 mod submit;
+/// `POST /links/send-message-http`, the waiting path.
+mod wait;

@@ -4,6 +4,7 @@ pub(crate) mod fake_journal;
 pub(crate) mod fake_publish;
 pub(crate) mod fake_store;
 pub(crate) mod kafka;
+pub(crate) mod stub_extractor;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

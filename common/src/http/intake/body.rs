@@ -6,7 +6,7 @@ use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use crate::error::ApiError;
+use super::error::IntakeError;
 
 /// A body that is too large is read on and thrown away up to so many times the limit: a server
 /// that closes the connection while the client still sends takes its own answer back with the
@@ -14,17 +14,17 @@ use crate::error::ApiError;
 const DISCARDED_PER_LIMIT: usize = 16;
 
 /// Reads a whole body of up to `max_bytes` that arrives within `timeout`.
-pub(crate) async fn read(
+pub(super) async fn read(
     body: Body,
     max_bytes: usize,
     timeout: Duration,
-) -> Result<Bytes, ApiError> {
+) -> Result<Bytes, IntakeError> {
     let reading = tokio::time::timeout(timeout, read_whole(body, max_bytes));
-    reading.await.unwrap_or(Err(ApiError::BodyTimeout))
+    reading.await.unwrap_or(Err(IntakeError::BodyTimeout))
 }
 
-async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, ApiError> {
-    let too_large = ApiError::BodyTooLarge { max_bytes };
+async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, IntakeError> {
+    let too_large = IntakeError::BodyTooLarge { max_bytes };
     let discarded_max = max_bytes.saturating_mul(DISCARDED_PER_LIMIT);
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > discarded_max {
@@ -35,7 +35,7 @@ async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, ApiError>
     let mut rest = BytesMut::new();
     let mut read_bytes = 0_usize;
     while let Some(frame) = body.frame().await {
-        let Ok(chunk) = frame.map_err(|_| ApiError::BodyBroken)?.into_data() else { continue };
+        let Ok(chunk) = frame.map_err(|_| IntakeError::BodyBroken)?.into_data() else { continue };
         read_bytes = read_bytes.saturating_add(chunk.len());
         if read_bytes > discarded_max {
             return Err(too_large);
@@ -73,7 +73,7 @@ mod tests {
     async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
         for body in [Body::from(vec![b'x'; 11]), body_of(vec![vec![b'x'; 4]; 3])] {
             let error = read(body, 10, SECOND).await.unwrap_err();
-            assert!(matches!(error, ApiError::BodyTooLarge { max_bytes: 10 }), "{error}");
+            assert!(matches!(error, IntakeError::BodyTooLarge { max_bytes: 10 }), "{error}");
         }
     }
 
@@ -81,14 +81,14 @@ mod tests {
     async fn an_endless_body_is_not_read_for_ever() {
         let endless = stream::repeat_with(|| Ok::<_, std::convert::Infallible>(vec![b'x'; 100]));
         let error = read(Body::from_stream(endless), 10, SECOND).await.unwrap_err();
-        assert!(matches!(error, ApiError::BodyTooLarge { .. }), "{error}");
+        assert!(matches!(error, IntakeError::BodyTooLarge { .. }), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_a_time_out() {
         let never = stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
         let error = read(Body::from_stream(never), 10, SECOND).await.unwrap_err();
-        assert!(matches!(error, ApiError::BodyTimeout), "{error}");
+        assert!(matches!(error, IntakeError::BodyTimeout), "{error}");
     }
 
     proptest! {

@@ -1,29 +1,32 @@
 //! What stands before the routes.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
-use axum::http::Request;
-use axum::middleware;
+use axum::extract::MatchedPath;
+use axum::http::{Request, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use metrics::{counter, histogram};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
-use crate::error::ApiError;
-use crate::measure;
+use super::Problem;
+use crate::metrics as names;
 
-/// The limits on the API's own routes.
+/// The limits on a server's own routes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) max_concurrent_requests: usize,
+pub struct Limits {
+    /// More are answered 503 at once.
+    pub max_concurrent_requests: usize,
     /// The last resort: every wait in a handler has a shorter deadline of its own, with a
     /// better answer.
-    pub(crate) request_timeout: Duration,
+    pub request_timeout: Duration,
 }
 
 /// Puts the layers on, from the outside in:
@@ -35,9 +38,9 @@ pub(crate) struct Limits {
 ///    exactly when there are too many requests, or a busy process is taken for a dead one;
 /// 5. *request time-out*, inside the limit, so that a request that hangs gives its place back.
 ///
-/// The body's size and time-out are the handler's (`routes::body`): only there is it known
+/// The body's size and time-out are the handler's ([`super::intake`]): only there is it known
 /// whether a body is wanted at all, and what to answer.
-pub(crate) fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
+pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
     let limited = api.layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(limit_reached))
@@ -47,13 +50,13 @@ pub(crate) fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
     );
     limited
         .merge(exempt)
-        .fallback(async || ApiError::UnknownRoute)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .fallback(async || unknown_route())
+        .method_not_allowed_fallback(async || method_not_allowed())
         .layer(
             ServiceBuilder::new()
                 .layer(CatchPanicLayer::custom(panicked))
                 // Debug, so that a span costs nothing unless somebody wants it. Failures are
-                // logged by `ApiError`, which knows why.
+                // logged where it is known why.
                 .layer(
                     TraceLayer::new_for_http()
                         .make_span_with(request_span)
@@ -63,16 +66,42 @@ pub(crate) fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
                         .on_eos(())
                         .on_failure(()),
                 )
-                .layer(middleware::from_fn(measure::request)),
+                .layer(middleware::from_fn(count_and_time)),
         )
 }
 
-async fn limit_reached(error: BoxError) -> ApiError {
-    if error.is::<tower::timeout::error::Elapsed>() {
-        ApiError::RequestTimeout
+fn unknown_route() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such address here")
+}
+
+fn method_not_allowed() -> Problem {
+    let detail = "this address does not take that method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+async fn limit_reached(error: BoxError) -> Problem {
+    let (code, detail, seconds) = if error.is::<tower::timeout::error::Elapsed>() {
+        ("request_timeout", "the request took too long", 5)
     } else {
-        ApiError::Overloaded
-    }
+        ("overloaded", "too many requests at once", 1)
+    };
+    tracing::warn!(code, "request refused: {detail}");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(seconds)
+}
+
+/// The route is the pattern that matched, never the path: an id is no label.
+async fn count_and_time(
+    route: Option<MatchedPath>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let begin = Instant::now();
+    let response = next.run(request).await;
+    let route = route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned());
+    let status = response.status().as_u16().to_string();
+    histogram!(names::HTTP_REQUEST_DURATION, "route" => route.clone()).record(begin.elapsed());
+    counter!(names::HTTP_REQUESTS, "route" => route, "status" => status).increment(1);
+    response
 }
 
 fn request_span<B>(request: &Request<B>) -> Span {
@@ -97,5 +126,6 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
     tracing::error!("a handler panicked: {message}");
-    ApiError::Panic.into_response()
+    let detail = "something broke that should not have; it is in the log";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
 }

@@ -1,8 +1,11 @@
 //! The request headers that mean something here.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, header};
 
-use crate::error::ApiError;
+use super::TIMEOUT_HEADER;
+use super::error::IntakeError;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const MAX_KEY_BYTES: usize = 255;
@@ -10,7 +13,7 @@ const TRACE_PARENT: &str = "traceparent";
 
 /// Refuses a body that is not declared as JSON: a browser sends `text/plain` or a form to any
 /// host unasked, and `application/json` only where it was allowed to.
-pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), IntakeError> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim);
     let is_json = essence.is_some_and(|essence| {
@@ -18,11 +21,11 @@ pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
             || (essence.to_ascii_lowercase().starts_with("application/")
                 && essence.to_ascii_lowercase().ends_with("+json"))
     });
-    if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType) }
+    if is_json { Ok(()) } else { Err(IntakeError::UnsupportedMediaType) }
 }
 
 /// The client's own name for this request, if it gave one.
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, IntakeError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let bytes = value.as_bytes();
@@ -31,15 +34,21 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     match value.to_str() {
         // Two keys are no key: which one would count?
         Ok(key) if is_key && values.next().is_none() => Ok(Some(key.to_owned())),
-        _ => Err(ApiError::BadIdempotencyKey),
+        _ => Err(IntakeError::BadIdempotencyKey),
     }
 }
 
 /// The caller's trace, if its header is of the W3C form; another one is dropped, as the
 /// recommendation wants (W3C Trace Context, 3.2.2).
-pub(crate) fn trace_parent(headers: &HeaderMap) -> Option<String> {
+pub(super) fn trace_parent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(TRACE_PARENT)?.to_str().ok()?;
     is_trace_parent(text).then(|| text.to_owned())
+}
+
+/// How long the caller will wait; what is no number says nothing.
+pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(TIMEOUT_HEADER)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_millis)
 }
 
 fn is_trace_parent(text: &str) -> bool {
@@ -106,6 +115,13 @@ mod tests {
         let mut two = headers(IDEMPOTENCY_KEY, b"a");
         two.append(IDEMPOTENCY_KEY, HeaderValue::from_static("b"));
         assert!(idempotency_key(&two).is_err());
+    }
+
+    #[test]
+    fn a_timeout_is_a_number_of_milliseconds() {
+        let of = |text: &str| timeout(&headers(TIMEOUT_HEADER, text.as_bytes()));
+        assert_eq!(of("1500"), Some(Duration::from_millis(1_500)));
+        assert_eq!((of("1.5"), of("-1"), of("soon")), (None, None, None));
     }
 
     #[test]

@@ -1,0 +1,100 @@
+//! Which links of a request name a video.
+
+use crate::link::{LinkError, VideoId, parse_link};
+use crate::{DocumentId, RequestId};
+
+/// The links of one request, looked at.
+#[derive(Debug, Default)]
+pub struct CheckedLinks {
+    /// Those that name a video, in order.
+    pub valid: Vec<ValidLink>,
+    /// The others, in order.
+    pub rejected: Vec<RejectedLink>,
+}
+
+/// A link that names a video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidLink {
+    /// As it was sent.
+    pub link: String,
+    /// The video.
+    pub video_id: VideoId,
+}
+
+/// A link that names no video.
+#[derive(Debug)]
+pub struct RejectedLink {
+    /// Its place among all links of the request, from 0.
+    pub index: usize,
+    /// As it was sent.
+    pub link: String,
+    /// What is wrong with it.
+    pub error: LinkError,
+}
+
+impl CheckedLinks {
+    /// Looks at each link.
+    pub fn new(links: Vec<String>) -> Self {
+        let mut checked = Self { valid: Vec::with_capacity(links.len()), rejected: Vec::new() };
+        for (index, link) in links.into_iter().enumerate() {
+            match parse_link(&link) {
+                Ok(video_id) => checked.valid.push(ValidLink { link, video_id }),
+                Err(error) => checked.rejected.push(RejectedLink { index, link, error }),
+            }
+        }
+        checked
+    }
+
+    /// The request's id: it counts the valid links, so that it alone tells which documents there
+    /// will be; with a key, the same key with the same links gives the same id.
+    pub fn request_id(&self, idempotency_key: Option<&str>) -> RequestId {
+        match idempotency_key {
+            Some(key) => RequestId::from_idempotency_key(key, &self.valid),
+            None => RequestId::new(u32::try_from(self.valid.len()).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// The valid links, each with its place among them and the id that its document will have.
+    pub fn documents(&self, id: RequestId) -> impl Iterator<Item = (u32, DocumentId, &ValidLink)> {
+        (0_u32..)
+            .zip(&self.valid)
+            .map(move |(index, valid)| (index, DocumentId::of_request(id, index), valid))
+    }
+}
+
+impl AsRef<str> for ValidLink {
+    fn as_ref(&self) -> &str {
+        &self.link
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked() -> CheckedLinks {
+        let links = ["youtu.be/5fR9AHlSDtc", "hello", "https://youtu.be/dQw4w9WgXcQ"];
+        CheckedLinks::new(links.map(str::to_owned).to_vec())
+    }
+
+    #[test]
+    fn the_id_counts_valid_links_and_places_are_among_them() {
+        let checked = checked();
+        assert_eq!(checked.rejected.len(), 1);
+        assert_eq!((checked.rejected[0].index, checked.rejected[0].error.code()), (1, "not_a_url"));
+        let id = checked.request_id(None);
+        assert_eq!(id.links_count(), 2);
+        let documents: Vec<_> = checked.documents(id).collect();
+        assert_eq!((documents[1].0, documents[1].2.video_id.as_str()), (1, "dQw4w9WgXcQ"));
+    }
+
+    #[test]
+    fn a_key_gives_the_same_documents_again() {
+        let ids = || {
+            let checked = checked();
+            let id = checked.request_id(Some("k"));
+            checked.documents(id).map(|(_, id, _)| id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(), ids());
+    }
+}

@@ -1,0 +1,80 @@
+//! What can be wrong with a request for links before any link is looked at.
+
+use axum::http::StatusCode;
+
+use crate::http::Problem;
+
+/// What the body must look like; said wherever one does not.
+const EXPECTED_BODY: &str = r#"send {"links": "https://…"} or {"links": ["https://…", …]}"#;
+
+/// A request that cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// 415.
+    #[error("the body must be JSON: set the header content-type: application/json")]
+    UnsupportedMediaType,
+    /// 413.
+    #[error("the body is larger than {max_bytes} bytes")]
+    BodyTooLarge {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// 408.
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    /// 400.
+    #[error("the body ended early or is not well-formed HTTP")]
+    BodyBroken,
+    /// 400.
+    #[error("the body cannot be read: {0}; {EXPECTED_BODY}")]
+    BadBody(serde_json::Error),
+    /// 400.
+    #[error("Idempotency-Key must be 1 to 255 visible ASCII characters")]
+    BadIdempotencyKey,
+    /// 422.
+    #[error("the list of links is empty")]
+    NoLinks,
+    /// 422 and not 413: the body is not too large, it asks for too much.
+    #[error("{links_count} links are too many for one request; send at most {max}")]
+    TooManyLinks {
+        /// How many there were.
+        links_count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+}
+
+impl IntakeError {
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken | Self::BadBody(_) | Self::BadIdempotencyKey => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::NoLinks | Self::TooManyLinks { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyBroken => "body_broken",
+            Self::BadBody(_) => "bad_body",
+            Self::BadIdempotencyKey => "bad_idempotency_key",
+            Self::NoLinks => "no_links",
+            Self::TooManyLinks { .. } => "too_many_links",
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        Self::new(error.status(), error.code(), error.to_string())
+    }
+}

@@ -1,0 +1,141 @@
+//! A request for links, the same at every door of linkrelay that takes some.
+//!
+//! [`read_links`] keeps its limits; [`CheckedLinks`] are those that name a video, and the others;
+//! [`results()`] is how an answer says what became of each.
+//!
+//! It must not know: what becomes of a link.
+
+mod body;
+mod check;
+mod error;
+mod headers;
+mod results;
+mod settings;
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::extract::Request;
+use bytes::Bytes;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+pub use check::{CheckedLinks, RejectedLink, ValidLink};
+pub use error::IntakeError;
+pub use results::{LinkFate, LinkResult, LinkResultStatus, ResultError, results};
+pub use settings::IntakeSettings;
+
+/// How long the caller will wait for an answer, in milliseconds: set by a producer that hands a
+/// request on, so that the work ends before the one who waits for it gives up.
+pub const TIMEOUT_HEADER: &str = "linkrelay-timeout-ms";
+
+/// What a client asks for.
+#[derive(Debug)]
+pub struct LinksRequest {
+    /// As they were sent; at least one.
+    pub links: Vec<String>,
+    /// Whether a cached answer will not do.
+    pub force: bool,
+    /// The client's own name of this request.
+    pub idempotency_key: Option<String>,
+    /// W3C trace context.
+    pub trace_parent: Option<String>,
+    /// How long the caller will wait, if it says so.
+    pub timeout: Option<Duration>,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+/// Reads a request; its links are counted and not yet looked at.
+///
+/// # Errors
+/// [`IntakeError`]: what is wrong with it, for the client.
+pub async fn read_links(
+    request: Request,
+    limits: &IntakeSettings,
+) -> Result<LinksRequest, IntakeError> {
+    let (parts, body) = request.into_parts();
+    headers::expect_json(&parts.headers)?;
+    let idempotency_key = headers::idempotency_key(&parts.headers)?;
+    let body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
+    let LinksBody { links: OneOrMany(links), force } =
+        serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
+    if links.is_empty() {
+        return Err(IntakeError::NoLinks);
+    }
+    let (links_count, max) = (links.len(), limits.max_links_per_request);
+    if links_count > max {
+        return Err(IntakeError::TooManyLinks { links_count, max });
+    }
+    let trace_parent = headers::trace_parent(&parts.headers);
+    let timeout = headers::timeout(&parts.headers);
+    Ok(LinksRequest { links, force, idempotency_key, trace_parent, timeout, body })
+}
+
+/// The body: one link or a list of them.
+#[derive(Debug, Deserialize)]
+struct LinksBody {
+    links: OneOrMany,
+    #[serde(default)]
+    force: bool,
+}
+
+#[derive(Debug)]
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+/// Our own, because serde's untagged enums lose the words for what is wrong and where.
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("links as a string or a list of strings")
+    }
+
+    fn visit_str<E: de::Error>(self, link: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany(vec![link.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+        let mut links = Vec::new();
+        while let Some(link) = list.next_element()? {
+            links.push(link);
+        }
+        Ok(OneOrMany(links))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_body_are_read() {
+        let one: LinksBody = serde_json::from_str(r#"{"links":"a\u0062","other":1}"#).unwrap();
+        assert_eq!((one.links.0, one.force), (vec!["ab".to_owned()], false));
+        let many: LinksBody = serde_json::from_str(r#"{"force":true,"links":["a","b"]}"#).unwrap();
+        assert_eq!((many.links.0.len(), many.force), (2, true));
+    }
+
+    #[test]
+    fn a_wrong_body_is_explained() {
+        for (body, words) in [
+            (r#"{"links":5}"#, "expected links as a string or a list of strings"),
+            (r#"{"links":["a",null]}"#, "invalid type: null, expected a string"),
+            (r#"{"link":"a"}"#, "missing field `links`"),
+            (r#"{"links":"a","force":"yes"}"#, "expected a boolean"),
+            (r#"{"links":"a""#, "EOF while parsing"),
+            (r#"{"links":"a"} x"#, "trailing characters"),
+        ] {
+            let error = serde_json::from_str::<LinksBody>(body).unwrap_err().to_string();
+            assert!(error.contains(words), "{body}: {error}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! How much a client may send, and how slowly.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::settings::SettingsError;
+
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+
+/// Limits on what clients send.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct IntakeSettings {
+    /// How long a request's header may take to arrive; an idle connection is closed after it, too
+    #[arg(long, env = "HEADER_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub header_read_timeout: Duration,
+
+    /// How long a request's body may take to arrive
+    #[arg(long, env = "BODY_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub body_read_timeout: Duration,
+
+    /// The largest request body, in bytes
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1_048_576)]
+    pub max_body_bytes: usize,
+
+    /// The most links in one request
+    #[arg(long, env = "MAX_LINKS_PER_REQUEST", default_value_t = 1_000)]
+    pub max_links_per_request: usize,
+
+    /// The most requests at one time; more are answered 503 at once (health is exempt)
+    #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 1_000)]
+    pub max_concurrent_requests: usize,
+}
+
+impl Default for IntakeSettings {
+    fn default() -> Self {
+        Self {
+            header_read_timeout: TEN_SECONDS,
+            body_read_timeout: TEN_SECONDS,
+            max_body_bytes: 1_048_576,
+            max_links_per_request: 1_000,
+            max_concurrent_requests: 1_000,
+        }
+    }
+}
+
+impl IntakeSettings {
+    /// Refuses what lets nothing in.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        for (setting, is_zero) in [
+            ("HEADER_READ_TIMEOUT", self.header_read_timeout.is_zero()),
+            ("BODY_READ_TIMEOUT", self.body_read_timeout.is_zero()),
+            ("MAX_BODY_BYTES", self.max_body_bytes == 0),
+            ("MAX_LINKS_PER_REQUEST", self.max_links_per_request == 0),
+            ("MAX_CONCURRENT_REQUESTS", self.max_concurrent_requests == 0),
+        ] {
+            if is_zero {
+                return Err(SettingsError::new(setting, "must not be 0"));
+            }
+        }
+        if self.max_concurrent_requests > tokio::sync::Semaphore::MAX_PERMITS {
+            return Err(SettingsError::new("MAX_CONCURRENT_REQUESTS", "is too large a number"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What the extractor server answers: from the fates of links to HTTP.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use linkrelay_common::RequestId;
+use linkrelay_common::http::Problem;
+use linkrelay_common::http::intake::{
+    CheckedLinks, LinkFate, LinkResult, LinkResultStatus, ResultError, results,
+};
+use serde::Serialize;
+
+use super::work::{Fate, NotTaken, Unavailable};
+
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// While at least one link has a document.
+#[derive(Debug, Serialize)]
+struct Done<'a> {
+    /// `ok`, or `partial` if some links have no document.
+    res: &'static str,
+    id: RequestId,
+    stored: usize,
+    failed: usize,
+    status_url: String,
+    results: Vec<LinkResult<'a>>,
+}
+
+/// 201 if each link has its document, 207 if some have; otherwise the first reason why none has.
+pub(crate) fn of_fates(id: RequestId, links: &CheckedLinks, fates: &[Fate]) -> Response {
+    let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
+    let stored = count(|fate| matches!(fate, Fate::Stored));
+    let failed = count(|fate| matches!(fate, Fate::Failed(_)));
+    let results = results(link_fates(id, links, fates), &links.rejected);
+    if stored + failed == 0 {
+        return of_none(id, fates, &results).into_response();
+    }
+    let is_whole = links.rejected.is_empty() && stored + failed == fates.len();
+    let (status, res) =
+        if is_whole { (StatusCode::CREATED, "ok") } else { (StatusCode::MULTI_STATUS, "partial") };
+    let done = Done { res, id, stored, failed, status_url: status_url(id), results };
+    (status, Json(done)).into_response()
+}
+
+/// No link names a video.
+pub(crate) fn of_no_valid_links(links: &CheckedLinks) -> Problem {
+    let detail = "none of the links names a video";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", detail)
+        .with("results", results([], &links.rejected))
+}
+
+/// Nothing was done.
+pub(crate) fn of_not_taken(not_taken: NotTaken) -> Problem {
+    let (code, seconds) = match not_taken {
+        NotTaken::Overloaded => ("overloaded", 1),
+        NotTaken::Stopping => ("stopping", 5),
+    };
+    let detail = format!("{not_taken}; none of the links was looked up");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(seconds)
+}
+
+fn of_none(id: RequestId, fates: &[Fate], results: &[LinkResult<'_>]) -> Problem {
+    let reasons = fates.iter().filter_map(|fate| match fate {
+        Fate::Unavailable(unavailable) => Some(unavailable),
+        _ => None,
+    });
+    let longest_wait = reasons.clone().filter_map(retry_after).max();
+    let first = reasons.clone().next().unwrap_or(&Unavailable::OutOfTime);
+    let status = match first {
+        Unavailable::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let detail = format!(
+        "no link has a document: {first}. Send the same again with the same Idempotency-Key, and \
+         none is doubled."
+    );
+    let seconds = longest_wait.unwrap_or(DEFAULT_RETRY_AFTER).as_secs().max(1);
+    Problem::new(status, code(first), detail)
+        .retry_after(seconds)
+        .with("id", id)
+        .with("status_url", status_url(id))
+        .with("results", results)
+}
+
+fn link_fates<'a>(
+    id: RequestId,
+    links: &'a CheckedLinks,
+    fates: &'a [Fate],
+) -> impl Iterator<Item = LinkFate<'a>> {
+    links.documents(id).zip(fates).map(|((_, document_id, valid), fate)| {
+        let (status, error) = match fate {
+            Fate::Stored => (LinkResultStatus::Stored, None),
+            Fate::Failed(error) => {
+                let (code, message) = (error.code.clone().into(), error.message.clone());
+                (LinkResultStatus::Failed, Some(ResultError { code, message }))
+            }
+            Fate::Unavailable(unavailable) => {
+                let (code, message) = (code(unavailable).into(), unavailable.to_string());
+                (LinkResultStatus::Unavailable, Some(ResultError { code, message }))
+            }
+        };
+        LinkFate { link: &valid.link, document_id, status, error }
+    })
+}
+
+fn code(unavailable: &Unavailable) -> &'static str {
+    match unavailable {
+        Unavailable::OutOfTime => "wait_timeout",
+        Unavailable::NotFound { code, .. } => code,
+        Unavailable::NotWritten => "store_unavailable",
+    }
+}
+
+fn retry_after(unavailable: &Unavailable) -> Option<Duration> {
+    match unavailable {
+        Unavailable::NotFound { retry_after, .. } => *retry_after,
+        _ => None,
+    }
+}
+
+fn status_url(id: RequestId) -> String {
+    format!("/links/{id}")
+}

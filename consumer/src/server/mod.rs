@@ -1,0 +1,70 @@
+//! The extractor server: `POST /links` for those who want to wait for their documents. The same
+//! address says whether the consumer lives, whether it can work, and what it counted.
+//!
+//! It must not know: Kafka.
+
+mod answer;
+mod settings;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use linkrelay_common::health::Health;
+use linkrelay_common::http::intake::{CheckedLinks, IntakeSettings, read_links};
+use linkrelay_common::http::{Problem, health_routes, layers};
+
+pub use settings::{PostLinksSettings, ServerSettings};
+use work::Posted;
+pub(crate) use work::PostedLinks;
+
+use crate::liveness::Liveness;
+
+/// What a request may take beyond its body and its work.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone)]
+struct ServerState {
+    posted_links: Arc<PostedLinks>,
+    intake: Arc<IntakeSettings>,
+}
+
+/// The server's routes and what stands before them.
+pub(crate) fn router(
+    settings: &ServerSettings,
+    posted_links: Arc<PostedLinks>,
+    health: Health,
+    liveness: Arc<Liveness>,
+) -> Router {
+    let state = ServerState { posted_links, intake: Arc::new(settings.intake.clone()) };
+    let links = Router::new().route("/links", post(post_links)).with_state(state);
+    let health = health_routes(health, move || liveness.is_alive());
+    let limits = layers::Limits {
+        max_concurrent_requests: settings.intake.max_concurrent_requests,
+        request_timeout: settings.intake.body_read_timeout
+            + settings.post_links.post_links_timeout
+            + LAST_MOMENT,
+    };
+    layers::stack(links, health, limits)
+}
+
+async fn post_links(
+    State(server): State<ServerState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let request = read_links(request, &server.intake).await?;
+    let links = CheckedLinks::new(request.links);
+    if links.valid.is_empty() {
+        return Err(answer::of_no_valid_links(&links));
+    }
+    let id = links.request_id(request.idempotency_key.as_deref());
+    let posted = Posted { id, links: &links, force: request.force, timeout: request.timeout };
+    match server.posted_links.run(posted).await {
+        Ok(fates) => Ok(answer::of_fates(id, &links, &fates).into_response()),
+        Err(not_taken) => Err(answer::of_not_taken(not_taken)),
+    }
+}

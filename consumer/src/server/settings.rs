@@ -1,0 +1,76 @@
+//! How many links the extractor server takes at once, and how long they may take.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use linkrelay_common::SettingsError;
+use linkrelay_common::http::intake::IntakeSettings;
+use tokio::sync::Semaphore;
+
+const MIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What `POST /links` may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct PostLinksSettings {
+    /// Links of `POST /links` asked for at once
+    #[arg(long, env = "POST_LINKS_IN_FLIGHT", default_value_t = 64)]
+    pub post_links_in_flight: usize,
+
+    /// Links of `POST /links` that wait for their turn; with more, requests are answered 503 at once
+    #[arg(long, env = "POST_LINKS_WAITING", default_value_t = 256)]
+    pub post_links_waiting: usize,
+
+    /// How long a request of `POST /links` may take (a producer that hands one on may ask for less)
+    #[arg(long, env = "POST_LINKS_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub post_links_timeout: Duration,
+}
+
+impl Default for PostLinksSettings {
+    fn default() -> Self {
+        Self {
+            post_links_in_flight: 64,
+            post_links_waiting: 256,
+            post_links_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The consumer's HTTP address, and what is taken there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Where it listens (port 0: any free one).
+    pub http_addr: SocketAddr,
+    /// What clients may send.
+    pub intake: IntakeSettings,
+    /// What `POST /links` may cost.
+    pub post_links: PostLinksSettings,
+}
+
+impl ServerSettings {
+    /// Checks what lets nothing through.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        self.intake.validate()?;
+        let PostLinksSettings { post_links_in_flight, post_links_waiting, post_links_timeout } =
+            self.post_links;
+        if post_links_in_flight == 0 {
+            return Err(SettingsError::new("POST_LINKS_IN_FLIGHT", "must be at least 1"));
+        }
+        // What one `acquire_many` can take at most.
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        let is_countable = post_links_in_flight
+            .checked_add(post_links_waiting)
+            .is_some_and(|capacity| capacity <= most);
+        if !is_countable {
+            return Err(SettingsError::new("POST_LINKS_WAITING", "is too large a number"));
+        }
+        if post_links_timeout < MIN_TIMEOUT {
+            let problem = format!("must be at least {MIN_TIMEOUT:?}");
+            return Err(SettingsError::new("POST_LINKS_TIMEOUT", problem));
+        }
+        Ok(())
+    }
+}

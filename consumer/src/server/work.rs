@@ -1,0 +1,285 @@
+//! Links that somebody waits for: all are looked up, then all documents are written at once.
+//!
+//! Nothing is written before every link of the request is answered or out of time, and what is
+//! then written is written whether or not the one who asked is still there: so a request that is
+//! dropped leaves no document, or all of them. It must not know: HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use linkrelay_common::health::Part;
+use linkrelay_common::http::intake::{CheckedLinks, ValidLink};
+use linkrelay_common::metrics as names;
+use linkrelay_common::{DocumentId, ErrorClass, RequestId};
+use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_store::{LinkDocument, LinkError, LinkStore, StoreError, WriteOutcome};
+use metrics::counter;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::settings::PostLinksSettings;
+use crate::ask::ask;
+use crate::batcher;
+use crate::document::{Place, document, link_error, refused_by_store};
+use crate::retry::{RetryPolicy, waits_for_ever};
+
+/// What of a request's time is kept for the store, at most, and the least.
+const WRITE_SHARE: u32 = 4;
+const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
+const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(50);
+const WRITE_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// Looks links up and stores what is found; shared by all requests of the server.
+#[derive(Debug)]
+pub(crate) struct PostedLinks {
+    pub(crate) extractor: Arc<dyn Extract>,
+    pub(crate) store: Arc<dyn LinkStore>,
+    pub(crate) store_part: Part,
+    pub(crate) retry: RetryPolicy,
+    /// Links asked for at once.
+    turns: Semaphore,
+    /// Links taken in: those asked for and those that wait.
+    places: Semaphore,
+    places_count: u32,
+    timeout: Duration,
+    writes: TaskTracker,
+    /// No new request is taken.
+    pub(crate) stop: CancellationToken,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(crate) struct Posted<'a> {
+    pub(crate) id: RequestId,
+    pub(crate) links: &'a CheckedLinks,
+    pub(crate) force: bool,
+    /// How long the one who asked will wait, if he said so.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Fate {
+    /// There is a document, and this is what it says.
+    Stored,
+    /// There is a document that says why there is no metadata.
+    Failed(LinkError),
+    /// There is none, as far as is known.
+    Unavailable(Unavailable),
+}
+
+/// Why there is no document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unavailable {
+    #[error("there was no time left for this link")]
+    OutOfTime,
+    #[error("{message}")]
+    NotFound { code: &'static str, message: String, retry_after: Option<Duration> },
+    #[error("the store did not acknowledge the document in time")]
+    NotWritten,
+}
+
+/// Why a request is not taken at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotTaken {
+    #[error("too many links wait already")]
+    Overloaded,
+    #[error("this server is stopping")]
+    Stopping,
+}
+
+impl PostedLinks {
+    pub(crate) fn new(
+        extractor: Arc<dyn Extract>,
+        store: Arc<dyn LinkStore>,
+        store_part: Part,
+        retry: RetryPolicy,
+        settings: &PostLinksSettings,
+        stop: CancellationToken,
+    ) -> Self {
+        let places = settings.post_links_in_flight + settings.post_links_waiting;
+        Self {
+            extractor,
+            store,
+            store_part,
+            retry,
+            turns: Semaphore::new(settings.post_links_in_flight),
+            places: Semaphore::new(places),
+            places_count: u32::try_from(places).unwrap_or(u32::MAX),
+            timeout: settings.post_links_timeout,
+            writes: TaskTracker::new(),
+            stop,
+        }
+    }
+
+    /// Gives the fate of each valid link, in order.
+    ///
+    /// # Errors
+    /// If there is no place for it; then nothing was done.
+    pub(crate) async fn run(self: &Arc<Self>, posted: Posted<'_>) -> Result<Vec<Fate>, NotTaken> {
+        if self.stop.is_cancelled() {
+            return Err(NotTaken::Stopping);
+        }
+        let links_count = u32::try_from(posted.links.valid.len()).unwrap_or(u32::MAX);
+        // A request larger than all places is taken when nobody else is here.
+        let wanted = links_count.min(self.places_count);
+        let Ok(_places) = self.places.try_acquire_many(wanted) else {
+            return Err(NotTaken::Overloaded);
+        };
+        let timeout = posted.timeout.map_or(self.timeout, |asked| asked.min(self.timeout));
+        let write_time = (timeout / WRITE_SHARE).min(MAX_WRITE_TIME);
+        let deadline = Instant::now() + timeout;
+        let found = self.find_all(&posted, deadline - write_time).await;
+        let writing = Arc::clone(self).write_all(found, deadline);
+        // A task of its own, so that it ends even if the one who asked has gone.
+        let written = self.writes.spawn(writing).await;
+        // A panic there leaves it unknown what is written.
+        let lost = || vec![Fate::Unavailable(Unavailable::NotWritten); links_count as usize];
+        Ok(written.unwrap_or_else(|_| lost()))
+    }
+
+    /// Waits until what is being written is written.
+    pub(crate) async fn finish(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    async fn find_all(
+        &self,
+        posted: &Posted<'_>,
+        deadline: Instant,
+    ) -> Vec<Result<LinkDocument, Unavailable>> {
+        let submitted_at = Timestamp::now();
+        let finding = posted.links.documents(posted.id).map(|(index, id, valid)| async move {
+            let found = timeout_at(deadline, self.find(valid, posted.force)).await;
+            let found = found.unwrap_or(Err(Unavailable::OutOfTime))?;
+            let place = Place {
+                id,
+                request_id: Some(posted.id),
+                index,
+                link: valid.link.clone(),
+                video_id: Some(valid.video_id),
+                submitted_at: Some(submitted_at),
+                kafka: None,
+            };
+            Ok(document(place, found))
+        });
+        join_all(finding).await
+    }
+
+    /// The metadata, or why there never will be any.
+    async fn find(
+        &self,
+        valid: &ValidLink,
+        force: bool,
+    ) -> Result<Result<Box<Extraction>, LinkError>, Unavailable> {
+        let mut waits = self.retry.waits();
+        for attempts in 1.. {
+            // The semaphore is never closed.
+            let Ok(turn) = self.turns.acquire().await else { break };
+            let asked = ask(self.extractor.as_ref(), valid.video_id, force).await;
+            drop(turn);
+            let error = match asked {
+                Ok(extraction) => return Ok(Ok(Box::new(extraction))),
+                Err(error) => error,
+            };
+            match error.class() {
+                ErrorClass::Permanent | ErrorClass::Malformed => {
+                    return Ok(Err(link_error(&error, attempts)));
+                }
+                // The one who waits decides whether to come again.
+                ErrorClass::Throttled => return Err(not_found(&error)),
+                ErrorClass::Transient => {}
+            }
+            let Some(wait) = waits.next() else { return Err(not_found(&error)) };
+            tokio::time::sleep(wait).await;
+        }
+        Err(Unavailable::OutOfTime)
+    }
+
+    async fn write_all(
+        self: Arc<Self>,
+        found: Vec<Result<LinkDocument, Unavailable>>,
+        deadline: Instant,
+    ) -> Vec<Fate> {
+        let mut documents: Vec<LinkDocument> =
+            found.iter().filter_map(|found| found.as_ref().ok().cloned()).collect();
+        let written = timeout_at(deadline, self.write(&mut documents)).await;
+        if written.is_err() {
+            tracing::warn!(
+                documents = documents.len(),
+                "documents of a waiting request were not acknowledged in time"
+            );
+        }
+        let mut documents = documents.into_iter();
+        let fates = found.into_iter().map(|found| match found {
+            Err(unavailable) => Fate::Unavailable(unavailable),
+            Ok(_) if written.is_err() => Fate::Unavailable(Unavailable::NotWritten),
+            // One of `documents` for each that was found, in the same order.
+            Ok(found) => fate(documents.next().unwrap_or(found)),
+        });
+        fates.collect()
+    }
+
+    /// Writes documents until the store has them all, and leaves in each what the store has.
+    async fn write(&self, documents: &mut [LinkDocument]) {
+        if documents.is_empty() {
+            return;
+        }
+        let mut waits = waits_for_ever(WRITE_BACKOFF_MIN, WRITE_BACKOFF_MAX);
+        while let Err(error) = self.write_once(documents).await {
+            counter!(names::STORE_ERRORS).increment(1);
+            self.store_part.trouble(error.to_string());
+            tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
+        }
+        self.store_part.ok();
+        batcher::count(documents);
+    }
+
+    async fn write_once(&self, documents: &mut [LinkDocument]) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        documents.iter_mut().for_each(|document| document.stored_at = now);
+        let outcomes = self.store.write_batch(documents).await?;
+        let mut known: Vec<DocumentId> = Vec::new();
+        for (document, outcome) in documents.iter_mut().zip(outcomes) {
+            match outcome {
+                WriteOutcome::Inserted | WriteOutcome::Replaced => {}
+                WriteOutcome::AlreadyThere => known.push(document.id.clone()),
+                WriteOutcome::Refused { reason } => {
+                    tracing::warn!(document_id = %document.id, reason, "the store refuses a document");
+                    *document = refused_by_store(document.clone());
+                    self.store.write_batch(std::slice::from_ref(document)).await?;
+                }
+            }
+        }
+        if !known.is_empty() {
+            // Sent before, perhaps with another outcome: the answer says what is there.
+            for stored in self.store.find(&known).await? {
+                let ours = documents.iter_mut().find(|document| document.id == stored.id);
+                if let Some(ours) = ours {
+                    *ours = stored;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fate(document: LinkDocument) -> Fate {
+    match document.error {
+        Some(error) => Fate::Failed(error),
+        None => Fate::Stored,
+    }
+}
+
+fn not_found(error: &ExtractError) -> Unavailable {
+    let retry_after = match error {
+        ExtractError::Throttled { retry_after, .. } => *retry_after,
+        _ => None,
+    };
+    Unavailable::NotFound { code: error.code(), message: error.to_string(), retry_after }
+}

@@ -1,0 +1,241 @@
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use linkrelay_extractor::{ExtractError, error::Refusal};
+use linkrelay_store::LinkState;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::relay::{Relay, Running, link, until, video_id};
+
+/// An answer, read to its end.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    retry_after: Option<String>,
+    json: Value,
+}
+
+impl Answer {
+    fn statuses(&self) -> Vec<&str> {
+        let results = self.json["results"].as_array().unwrap();
+        results.iter().map(|result| result["status"].as_str().unwrap()).collect()
+    }
+}
+
+async fn post(running: &Running, body: &Value) -> Answer {
+    post_with(running, &[], body).await
+}
+
+async fn post_with(running: &Running, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let request = reqwest::Client::new().post(&running.links_url).json(body);
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let response = request.send().await.unwrap();
+    let retry_after = response.headers().get("retry-after").cloned();
+    Answer {
+        status: response.status().as_u16(),
+        retry_after: retry_after.map(|value| value.to_str().unwrap().to_owned()),
+        json: response.json().await.unwrap(),
+    }
+}
+
+/// A request that goes on by itself, until it is aborted: a client that hangs up.
+fn posting(running: &Running, body: Value) -> JoinHandle<()> {
+    let request = reqwest::Client::new().post(&running.links_url).json(&body);
+    tokio::spawn(async move {
+        drop(request.send().await);
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_answered_when_their_documents_are_there() {
+    let relay = Relay::start();
+    relay.extractor.always_fail(video_id(2), ExtractError::Refused(Refusal::Private));
+    let running = relay.consume(&[]).await;
+    let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.json["res"], "ok");
+    assert_eq!((&answer.json["stored"], &answer.json["failed"]), (&json!(1), &json!(1)));
+    assert_eq!(answer.statuses(), ["stored", "failed"]);
+    assert_eq!(answer.json["results"][1]["error"]["code"], "private");
+    let id = answer.json["id"].as_str().unwrap();
+    assert_eq!(answer.json["status_url"], format!("/links/{id}"));
+    let documents = relay.store.documents();
+    assert_eq!(documents.len(), 2);
+    for (document, result) in documents.iter().zip(answer.json["results"].as_array().unwrap()) {
+        assert_eq!(result["document_id"], document.id.as_str());
+        assert_eq!(document.request_id.unwrap().to_string(), id);
+        assert_eq!(document.kafka, None);
+        assert!(document.submitted_at.is_some());
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_link_is_rejected_and_the_others_are_stored() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    let answer = post(&running, &json!({"links": [link(1), "hello", link(3)]})).await;
+    assert_eq!((answer.status, &answer.json["res"]), (207, &json!("partial")), "{answer:?}");
+    assert_eq!(answer.statuses(), ["stored", "rejected", "stored"]);
+    let none = post(&running, &json!({"links": "hello"})).await;
+    assert_eq!((none.status, &none.json["code"]), (422, &json!("no_valid_links")));
+    let wrong = post(&running, &json!({"links": 5})).await;
+    assert_eq!((wrong.status, &wrong.json["code"]), (400, &json!("bad_body")));
+    assert_eq!(relay.store.documents_count(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_now_is_tried_again_and_then_left_to_the_one_who_asked() {
+    let relay = Relay::start();
+    relay.extractor.fail(video_id(1), [ExtractError::Status(503), ExtractError::Status(503)]);
+    relay.extractor.always_fail(video_id(2), ExtractError::Status(503));
+    let throttled =
+        ExtractError::Throttled { reason: "status_429", retry_after: Some(Duration::from_secs(7)) };
+    relay.extractor.always_fail(video_id(3), throttled);
+    let running = relay.consume(&["--max-attempts", "3"]).await;
+    let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
+    assert_eq!(answer.status, 207, "{answer:?}");
+    assert_eq!(answer.statuses(), ["stored", "unavailable"]);
+    assert_eq!(answer.json["results"][1]["error"]["code"], "bad_status");
+    let answer = post(&running, &json!({"links": link(3)})).await;
+    assert_eq!((answer.status, &answer.json["code"]), (503, &json!("throttled")), "{answer:?}");
+    assert_eq!(answer.retry_after.as_deref(), Some("7"));
+    assert_eq!(relay.store.documents_count(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_is_504_and_leaves_no_document() {
+    let relay = Relay::start();
+    relay.extractor.hang(video_id(1));
+    let running = relay.consume(&[]).await;
+    let soon = [("linkrelay-timeout-ms", "400")];
+    let answer = post_with(&running, &soon, &json!({"links": link(1)})).await;
+    assert_eq!((answer.status, &answer.json["code"]), (504, &json!("wait_timeout")), "{answer:?}");
+    assert_eq!(answer.statuses(), ["unavailable"]);
+    assert_eq!(relay.store.documents_count(), 0);
+    let answer = post_with(&running, &soon, &json!({"links": [link(1), link(2)]})).await;
+    assert_eq!(answer.status, 207, "{answer:?}");
+    assert_eq!(answer.statuses(), ["unavailable", "stored"]);
+    assert_eq!(relay.store.documents_count(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_again_writes_nothing_twice_and_says_what_is_there() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    let (key, body) = ([("idempotency-key", "k")], json!({"links": [link(1), link(2)]}));
+    let first = post_with(&running, &key, &body).await;
+    relay.extractor.always_fail(video_id(2), ExtractError::Refused(Refusal::Private));
+    let second = post_with(&running, &key, &body).await;
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.json, second.json);
+    assert_eq!(relay.store.documents_count(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_may_wait_is_refused_at_once() {
+    let relay = Relay::start();
+    relay.extractor.close_gate();
+    let running =
+        relay.consume(&["--post-links-in-flight", "2", "--post-links-waiting", "1"]).await;
+    let waiting = posting(&running, json!({"links": [link(1), link(2), link(3)]}));
+    until("two are asked for", || relay.extractor.in_flight() == 2).await;
+    let refused = post(&running, &json!({"links": link(4)})).await;
+    assert_eq!((refused.status, &refused.json["code"]), (503, &json!("overloaded")), "{refused:?}");
+    assert_eq!(refused.retry_after.as_deref(), Some("1"));
+    relay.extractor.open_gate();
+    waiting.await.unwrap();
+    assert_eq!(relay.store.documents_count(), 3);
+    // More than all places together, and nobody else is here.
+    let large = post(&running, &json!({"links": (4..9).map(link).collect::<Vec<_>>()})).await;
+    assert_eq!(large.status, 201, "{large:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_while_links_are_looked_up_leaves_no_document() {
+    let relay = Relay::start();
+    relay.extractor.hang(video_id(2));
+    let running =
+        relay.consume(&["--post-links-in-flight", "2", "--post-links-waiting", "0"]).await;
+    let gone = posting(&running, json!({"links": [link(1), link(2)]}));
+    until("one of them hangs", || {
+        relay.extractor.calls_count() == 2 && relay.extractor.in_flight() == 1
+    })
+    .await;
+    gone.abort();
+    until("it is dropped", || relay.extractor.in_flight() == 0).await;
+    relay.extractor.recover();
+    // Its places are free again.
+    let next = post(&running, &json!({"links": [link(3), link(4)]})).await;
+    assert_eq!(next.status, 201, "{next:?}");
+    assert_eq!(relay.store.documents_count(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_written_is_written_though_nobody_waits_for_it_any_more() {
+    let relay = Relay::start();
+    relay.store.is_down.store(true, Ordering::SeqCst);
+    let running = relay.consume(&[]).await;
+    let gone = posting(&running, json!({"links": [link(1), link(2)]}));
+    until("the store has refused it", || {
+        relay.extractor.calls_count() == 2 && relay.store.refusals.load(Ordering::SeqCst) > 0
+    })
+    .await;
+    gone.abort();
+    relay.store.is_down.store(false, Ordering::SeqCst);
+    until("both are written", || relay.store.documents_count() == 2).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_in_time_is_503() {
+    let relay = Relay::start();
+    relay.store.is_down.store(true, Ordering::SeqCst);
+    let running = relay.consume(&[]).await;
+    let soon = [("linkrelay-timeout-ms", "400")];
+    let answer = post_with(&running, &soon, &json!({"links": link(1)})).await;
+    let code = &answer.json["code"];
+    assert_eq!((answer.status, code), (503, &json!("store_unavailable")), "{answer:?}");
+    relay.store.is_down.store(false, Ordering::SeqCst);
+    until("the store is well again", || running.is_ready()).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_the_store_refuses_is_a_failed_one() {
+    let relay = Relay::start();
+    relay.store.refused_links.lock().unwrap().insert(link(1));
+    let running = relay.consume(&[]).await;
+    let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
+    assert_eq!(answer.statuses(), ["failed", "stored"], "{answer:?}");
+    assert_eq!(answer.json["results"][0]["error"]["code"], "refused_by_store");
+    assert_eq!(relay.store.documents()[0].status, LinkState::Failed);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_lets_requests_end_and_takes_no_new_ones() {
+    let relay = Relay::start();
+    // So that the drain has something to wait for.
+    relay.extractor.close_gate();
+    let running = relay.consume(&["--drain-timeout", "30s"]).await;
+    relay.publish_links(0..1).await;
+    until("a record is in work", || relay.extractor.in_flight() == 1).await;
+    let waiting = posting(&running, json!({"links": link(5)}));
+    until("the request is, too", || relay.extractor.in_flight() == 2).await;
+    running.begin_stop();
+    let refused = post(&running, &json!({"links": link(6)})).await;
+    assert_eq!((refused.status, &refused.json["code"]), (503, &json!("stopping")), "{refused:?}");
+    relay.extractor.open_gate();
+    waiting.await.unwrap();
+    running.stop().await;
+    assert_eq!(relay.store.documents_count(), 2);
+}
