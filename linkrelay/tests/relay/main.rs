@@ -5,6 +5,8 @@
 /// The servers and processes of one test.
 mod site;
 
+/// Too many, too slow, too odd.
+mod abuse;
 /// Links typed by hand.
 mod console;
 /// Captured pages through the whole pipeline.
@@ -25,3 +27,5 @@ mod repeats;
 mod settings;
 /// The commands around the pipeline.
 mod tools;
+/// Those who wait for their documents.
+mod waiting;

@@ -27,6 +27,15 @@ pub(crate) struct Site {
     documents: Collection<Document>,
 }
 
+/// Which way links go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// `POST /links/send-message-kafka`.
+    Kafka,
+    /// `POST /links/send-message-http`.
+    Waiting,
+}
+
 /// A process of linkrelay's, and where it answers.
 pub(crate) struct Role {
     pub(crate) process: Process,
@@ -194,7 +203,16 @@ impl Role {
 
     /// Posts links; gives the status and the answer.
     pub(crate) async fn post(&self, links: &Value) -> (u16, Value) {
-        let url = format!("{}/links/send-message-kafka", self.url);
+        self.post_to(Path::Kafka, links).await
+    }
+
+    /// Posts links by one of the two ways; gives the status and the answer.
+    pub(crate) async fn post_to(&self, path: Path, links: &Value) -> (u16, Value) {
+        let route = match path {
+            Path::Kafka => "send-message-kafka",
+            Path::Waiting => "send-message-http",
+        };
+        let url = format!("{}/links/{route}", self.url);
         let response = self.http.post(url).json(&json!({ "links": links })).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
@@ -224,6 +242,26 @@ impl Role {
         })
         .await
         .unwrap()
+    }
+
+    /// The status and the text of an address.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let response = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// What it holds in memory.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kibibytes: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kibibytes * 1_024
     }
 
     /// SIGTERM; it must end well.

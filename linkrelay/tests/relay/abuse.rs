@@ -1,0 +1,244 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::youtube::FakeYouTubeSettings;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::site::{Path, Role, Site, link};
+
+const FLOOD_DURATION: Duration = Duration::from_secs(20);
+const IDLE_CONNECTIONS: usize = 1_000;
+/// What a flood may leave behind of buffers, stacks and an allocator's habits.
+const FLAT_BYTES: u64 = 48 * 1_024 * 1_024;
+
+/// A site whose two doors are narrow: so that a test can be ten times too much.
+async fn narrow_site() -> (Site, Role, Role) {
+    let latency = Duration::from_millis(200);
+    let site = Site::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() }).await;
+    let consumer = site.consumer(&[("POST_LINKS_IN_FLIGHT", "8"), ("POST_LINKS_WAITING", "16")]);
+    let producer = site.producer(&[
+        ("EXTRACTOR_URL", &consumer.url),
+        ("MAX_WAITING_REQUESTS", "40"),
+        ("MAX_CONCURRENT_REQUESTS", "60"),
+    ]);
+    producer.until_ready().await;
+    consumer.until_ready().await;
+    (site, producer, consumer)
+}
+
+/// What a flood was answered.
+#[derive(Debug, Default)]
+struct Answers {
+    done: AtomicU64,
+    refused: AtomicU64,
+    other: AtomicU64,
+    links: AtomicU64,
+}
+
+/// As many clients as say, each of which asks again as soon as it is answered.
+async fn flood(producer: &Arc<Role>, path: Path, clients: usize) -> Arc<Answers> {
+    let (answers, is_over) = (Arc::new(Answers::default()), Arc::new(AtomicBool::new(false)));
+    let mut flooding = JoinSet::new();
+    for _ in 0..clients {
+        let (producer, answers) = (Arc::clone(producer), Arc::clone(&answers));
+        let is_over = Arc::clone(&is_over);
+        flooding.spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                let number = answers.links.fetch_add(1, Ordering::Relaxed);
+                let number = usize::try_from(number).unwrap();
+                let (status, _) = producer.post_to(path, &json!(link(number))).await;
+                let counter = match status {
+                    201 => &answers.done,
+                    503 => &answers.refused,
+                    _ => &answers.other,
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+                if status == 503 {
+                    // Ten times as often as the answer asks for.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        });
+    }
+    tokio::time::sleep(FLOOD_DURATION).await;
+    is_over.store(true, Ordering::Relaxed);
+    flooding.join_all().await;
+    answers
+}
+
+/// Asks for health all the while; gives how often it was answered.
+async fn watch_health(role: &Role, is_over: &AtomicBool) -> u64 {
+    let mut answered = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        assert_eq!(role.get("/health/live").await.0, 200);
+        assert!(role.get("/metrics").await.1.contains("linkrelay_http_requests_total"));
+        answered += 1;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    answered
+}
+
+async fn withstands(path: Path) {
+    let (site, producer, consumer) = narrow_site().await;
+    let (producer, consumer) = (Arc::new(producer), Arc::new(consumer));
+    // Warm, so that what grows afterwards grows with the load.
+    let mut warm = 0;
+    for number in 0..50 {
+        assert_eq!(producer.post_to(path, &json!(link(1_000_000 + number))).await.0, 201);
+        warm += 1;
+    }
+    let before = [producer.resident_bytes(), consumer.resident_bytes()];
+    let is_over = AtomicBool::new(false);
+    let (answers, producer_answered, consumer_answered) = tokio::join!(
+        async {
+            let answers = flood(&producer, path, 400).await;
+            is_over.store(true, Ordering::Relaxed);
+            answers
+        },
+        watch_health(&producer, &is_over),
+        watch_health(&consumer, &is_over),
+    );
+    let after = [producer.resident_bytes(), consumer.resident_bytes()];
+    assert!(producer_answered > 10 && consumer_answered > 10);
+    let refused = answers.refused.load(Ordering::Relaxed);
+    assert_eq!(answers.other.load(Ordering::Relaxed), 0, "{answers:?}");
+    assert!(refused > 0 && answers.done.load(Ordering::Relaxed) > 0, "{answers:?}");
+    for (before, after) in before.iter().zip(after) {
+        assert!(after < before + FLAT_BYTES, "{before} bytes became {after}");
+    }
+    let quiet = Instant::now();
+    wait_for("a request to be answered after the flood", LONG, SHORT, async || {
+        let (status, answer) = producer.post_to(path, &json!(link(2_000_000))).await;
+        if status == 201 { Ok(()) } else { Err(format!("{status}: {answer}")) }
+    })
+    .await
+    .unwrap();
+    let mebibytes = |bytes: [u64; 2]| bytes.map(|bytes| bytes / 1_024 / 1_024);
+    println!(
+        "{path:?}: {answers:?}; well again after {:?}; resident MiB of producer and consumer {:?}, then {:?}",
+        quiet.elapsed(),
+        mebibytes(before),
+        mebibytes(after)
+    );
+    if path == Path::Kafka {
+        site.until_lag_is_zero().await;
+    }
+    // Every 201 has its document, and nothing else has one.
+    let done = warm + answers.done.load(Ordering::Relaxed) + 1;
+    assert_eq!(site.documents_count().await, done, "{answers:?}");
+    Arc::into_inner(producer).unwrap().stop().await;
+    Arc::into_inner(consumer).unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_waiting_path_withstands_ten_times_its_capacity() {
+    withstands(Path::Waiting).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kafka_path_withstands_ten_times_its_capacity() {
+    withstands(Path::Kafka).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_idle_connections_keep_nobody_out() {
+    let (_site, producer, consumer) = narrow_site().await;
+    let mut idle = Vec::new();
+    for _ in 0..IDLE_CONNECTIONS {
+        idle.push(TcpStream::connect(producer.addr()).await.unwrap());
+    }
+    for path in [Path::Kafka, Path::Waiting] {
+        assert_eq!(producer.post_to(path, &json!(link(1))).await.0, 201);
+    }
+    assert_eq!(producer.get("/health/live").await.0, 200);
+    drop(idle);
+    producer.stop().await;
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_be_slow_as_long_as_it_goes_on() {
+    let (_site, producer, consumer) = narrow_site().await;
+    let body = json!({ "links": link(1) }).to_string();
+    for route in ["send-message-kafka", "send-message-http"] {
+        let request = format!(
+            "POST /links/{route} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(producer.addr()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        for byte in request.as_bytes() {
+            stream.write_all(&[*byte]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+    producer.stop().await;
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_bodies_are_refused_with_a_reason_and_harm_nobody() {
+    let (site, producer, consumer) = narrow_site().await;
+    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+    let huge = format!(r#"{{"links":"{}"}}"#, "x".repeat(2_000_000));
+    let bodies: Vec<(Vec<u8>, u16, &str)> = vec![
+        (b"".to_vec(), 400, "bad_body"),
+        (b"null".to_vec(), 400, "bad_body"),
+        (b"\xff\xfe{}".to_vec(), 400, "bad_body"),
+        (br#"{"links":{"a":1}}"#.to_vec(), 400, "bad_body"),
+        (br#"{"links":true}"#.to_vec(), 400, "bad_body"),
+        (br#"{"links":[["https://youtu.be/5fR9AHlSDtc"]]}"#.to_vec(), 400, "bad_body"),
+        (br#"{"links":1e400}"#.to_vec(), 400, "bad_body"),
+        (br#"{"links":"\ud800"}"#.to_vec(), 400, "bad_body"),
+        (format!(r#"{{"links":{deep}}}"#).into_bytes(), 400, "bad_body"),
+        // What nobody asked for is passed over, however deep it goes.
+        (format!(r#"{{"x":{deep},"links":"a"}}"#).into_bytes(), 422, "no_valid_links"),
+        (br#"{"links":"\u0000"}"#.to_vec(), 422, "no_valid_links"),
+        (br#"{"links":["",""]}"#.to_vec(), 422, "no_valid_links"),
+        (huge.into_bytes(), 413, "body_too_large"),
+    ];
+    for route in ["send-message-kafka", "send-message-http"] {
+        for url in [format!("{}/links/{route}", producer.url), format!("{}/links", consumer.url)] {
+            for (body, status, code) in &bodies {
+                let request = reqwest::Client::new()
+                    .post(&url)
+                    .header("content-type", "application/json")
+                    .body(body.clone());
+                let response = request.send().await.unwrap();
+                let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+                assert_eq!(response.status().as_u16(), *status, "{url}: {shown}");
+                let problem: Value = response.json().await.unwrap();
+                assert_eq!(problem["code"], *code, "{url}: {shown}: {problem}");
+            }
+        }
+    }
+    assert_eq!(site.documents_count().await, 0);
+    producer.stop().await;
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_comes_twice_in_a_request_has_two_documents_and_is_asked_for_once() {
+    let (site, producer, consumer) = narrow_site().await;
+    for path in [Path::Kafka, Path::Waiting] {
+        let hits = site.fake.hits().total;
+        let number = if path == Path::Kafka { 1 } else { 2 };
+        let (status, answer) = producer.post_to(path, &json!([link(number), link(number)])).await;
+        assert_eq!(status, 201, "{answer}");
+        let found = producer.until_nothing_is_pending(answer["id"].as_str().unwrap()).await;
+        assert_eq!(found["stored"], 2);
+        assert_eq!(site.fake.hits().total, hits + 1);
+    }
+    assert_eq!(site.documents_count().await, 4);
+    producer.stop().await;
+    consumer.stop().await;
+}
