@@ -24,8 +24,8 @@ const WATCH_HOSTS: [&str; 7] = [
 const SHORT_HOSTS: [&str; 2] = ["youtu.be", "www.youtu.be"];
 /// Path prefixes that are followed by the video id.
 const ID_PATHS: [&str; 7] = ["shorts", "live", "embed", "v", "e", "vi", "watch"];
-/// Words that stand where an id would, and happen to be eleven letters long.
-const NOT_IDS: [&str; 2] = ["videoseries", "live_stream"];
+/// Path prefixes that are followed by the name of a channel.
+const CHANNEL_PATHS: [&str; 3] = ["channel", "c", "user"];
 
 /// The eleven characters that name a video.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,9 +97,15 @@ pub enum LinkError {
     /// A URL of another site.
     #[error("this is not a YouTube address")]
     NotYouTube,
-    /// A YouTube page that is not one video (a channel, a playlist, a search).
+    /// A YouTube page that is not one video (the start page, a search).
     #[error("this YouTube address names no video")]
     NoVideoId,
+    /// A list of videos.
+    #[error("this address names a playlist; send the links of its videos")]
+    Playlist,
+    /// Whoever publishes videos.
+    #[error("this address names a channel; send the links of its videos")]
+    Channel,
     /// The id has the wrong length or alphabet.
     #[error("the video id must be 11 characters of A-Z, a-z, 0-9, - and _")]
     BadVideoId,
@@ -115,6 +121,8 @@ impl LinkError {
             Self::NotAUrl => "not_a_url",
             Self::NotYouTube => "not_youtube",
             Self::NoVideoId => "no_video_id",
+            Self::Playlist => "playlist",
+            Self::Channel => "channel",
             Self::BadVideoId => "bad_video_id",
             Self::TooLong => "too_long",
         }
@@ -173,11 +181,19 @@ fn id_of_short_link(url: &Url) -> Result<VideoId, LinkError> {
 
 fn id_of_watch_link(url: &Url) -> Result<VideoId, LinkError> {
     let mut segments = path_segments(url);
-    let Some(page) = segments.next().filter(|page| ID_PATHS.contains(page)) else {
+    let page = segments.next().unwrap_or_default();
+    if page == "playlist" {
+        return Err(LinkError::Playlist);
+    }
+    if page.starts_with('@') || CHANNEL_PATHS.contains(&page) {
+        return Err(LinkError::Channel);
+    }
+    if !ID_PATHS.contains(&page) {
         return Err(LinkError::NoVideoId);
-    };
+    }
     match segments.next() {
-        Some(word) if NOT_IDS.contains(&word) => Err(LinkError::NoVideoId),
+        Some("videoseries") => Err(LinkError::Playlist),
+        Some("live_stream") => Err(LinkError::Channel),
         Some(segment) => VideoId::parse(segment),
         None if page == "watch" => id_of_query(url),
         None => Err(LinkError::NoVideoId),
@@ -245,10 +261,15 @@ mod tests {
             ("https://www.youtube.com/", "no_video_id"),
             ("https://www.youtube.com/watch", "no_video_id"),
             ("https://www.youtube.com/watch?v=", "no_video_id"),
-            ("https://www.youtube.com/@someone", "no_video_id"),
-            ("https://www.youtube.com/playlist?list=PL1", "no_video_id"),
-            ("https://www.youtube.com/embed/videoseries?list=PL1", "no_video_id"),
-            ("https://www.youtube.com/embed/live_stream?channel=UC1", "no_video_id"),
+            ("https://www.youtube.com/results?search_query=cats", "no_video_id"),
+            ("https://www.youtube.com/@someone", "channel"),
+            ("https://www.youtube.com/@someone/videos", "channel"),
+            ("https://m.youtube.com/channel/UC1", "channel"),
+            ("https://www.youtube.com/c/someone", "channel"),
+            ("https://www.youtube.com/user/someone", "channel"),
+            ("https://www.youtube.com/playlist?list=PL1", "playlist"),
+            ("https://www.youtube.com/embed/videoseries?list=PL1", "playlist"),
+            ("https://www.youtube.com/embed/live_stream?channel=UC1", "channel"),
             ("https://youtu.be/", "no_video_id"),
             ("https://youtu.be/short", "bad_video_id"),
             ("https://www.youtube.com/watch?v=5fR9AHlSDt", "bad_video_id"),

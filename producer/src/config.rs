@@ -98,13 +98,6 @@ impl ProducerSettings {
                  queue.buffering.max.messages (100000, unless set with KAFKA_CONFIG)";
             return Err(SettingsError::new("MAX_LINKS_PER_REQUEST", problem));
         }
-        if self.drain_timeout < self.api.wait_timeout {
-            let problem = format!(
-                "{:?} is below WAIT_TIMEOUT ({:?}): a stop would cut off requests that wait for their documents",
-                self.drain_timeout, self.api.wait_timeout
-            );
-            return Err(SettingsError::new("DRAIN_TIMEOUT", problem));
-        }
         if self.drain_timeout < self.api.request_timeout {
             let problem = format!(
                 "{:?} is below REQUEST_TIMEOUT ({:?}): a stop would cut off requests that wait for the broker",
@@ -219,7 +212,6 @@ mod tests {
         for (arguments, setting) in [
             (&["--request-timeout", "1999ms"][..], "REQUEST_TIMEOUT"),
             (&["--wait-timeout", "999ms"], "WAIT_TIMEOUT"),
-            (&["--wait-timeout", "16s"], "DRAIN_TIMEOUT"),
             (&["--max-waiting-requests", "0"], "MAX_WAITING_REQUESTS"),
             (&["--extractor-url", "ftp://127.0.0.1"], "EXTRACTOR_URL"),
             (&["--header-read-timeout", "0s"], "HEADER_READ_TIMEOUT"),
