@@ -52,8 +52,20 @@ pub const REBALANCES: &str = "linkrelay_rebalances_total";
 pub const COOLING_DOWN: &str = "linkrelay_cooling_down";
 /// 1 while the breaker holds the pipeline.
 pub const BREAKER_OPEN: &str = "linkrelay_breaker_open";
+/// Answers of the extractor, by `from`: memory, flight (one that was under way), question.
+pub const EXTRACTOR_ANSWERS: &str = "linkrelay_extractor_answers_total";
+/// Cool-downs that throttling began.
+pub const COOL_DOWNS: &str = "linkrelay_cool_downs_total";
+/// How a strategy's breaker is, by `strategy`: 0 closed, 1 half open (one probe), 2 open.
+pub const STRATEGY_BREAKER: &str = "linkrelay_strategy_breaker_state";
+/// Requests to YouTube that may be under way at this moment.
+pub const FETCH_LIMIT: &str = "linkrelay_fetch_limit";
+/// Requests to YouTube under way.
+pub const FETCHES_IN_FLIGHT: &str = "linkrelay_fetches_in_flight";
+/// Time until YouTube may be asked again; 0 if it may.
+pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 11] = [
     (HTTP_REQUESTS, "HTTP requests answered."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
@@ -63,8 +75,10 @@ const COUNTERS: [(&str, &str); 9] = [
     (COMMITS, "Offset commits."),
     (REBALANCES, "What the consumer group decided."),
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
+    (EXTRACTOR_ANSWERS, "Answers of the extractor: from memory, with others, or by asking."),
+    (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
-const GAUGES: [(&str, Unit, &str); 8] = [
+const GAUGES: [(&str, Unit, &str); 12] = [
     (LINKS_IN_FLIGHT, Unit::Count, "Links being asked for at this moment."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
@@ -77,6 +91,10 @@ const GAUGES: [(&str, Unit, &str); 8] = [
     (COMMIT_AGE, Unit::Seconds, "Time since the last acknowledged commit."),
     (COOLING_DOWN, Unit::Count, "1 while the process cools down after throttling."),
     (BREAKER_OPEN, Unit::Count, "1 while the breaker holds the pipeline."),
+    (STRATEGY_BREAKER, Unit::Count, "A strategy's breaker: 0 closed, 1 half open, 2 open."),
+    (FETCH_LIMIT, Unit::Count, "Requests to YouTube that may be under way at this moment."),
+    (FETCHES_IN_FLIGHT, Unit::Count, "Requests to YouTube under way."),
+    (FETCH_COOL_DOWN, Unit::Seconds, "Time until YouTube may be asked again."),
 ];
 const HISTOGRAMS: [(&str, Unit, &str); 4] = [
     (HTTP_REQUEST_DURATION, Unit::Seconds, "Time from a request's header to its answer."),

@@ -26,6 +26,7 @@ impl Gauges {
         gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
         gauge!(names::COOLING_DOWN).set(f64::from(u8::from(!processor.cool_down.is_cool())));
         gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(processor.breaker.is_open())));
+        processor.extractor.publish_gauges();
         gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
         for (partition, lane) in assignment.lanes() {
             let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];

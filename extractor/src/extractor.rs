@@ -12,6 +12,7 @@ use crate::chain::Chain;
 use crate::error::ExtractError;
 use crate::extraction::Extraction;
 use crate::gate::{Gate, GateState};
+use crate::gauges;
 
 /// A memory and a single flight over a chain of strategies, which share one gate. Made by
 /// [`crate::ExtractorSettings::build_extractor`].
@@ -52,5 +53,9 @@ impl Extractor {
 impl Extract for Extractor {
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
         self.cached.extract(video_id, force).await
+    }
+
+    fn publish_gauges(&self) {
+        gauges::publish(&self.state());
     }
 }

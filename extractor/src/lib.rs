@@ -3,7 +3,7 @@
 //! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
 //! to find it, `strategies` has a file for each; [`chain`] tries them in order, with a [`breaker`]
 //! for each; `cache` asks for the same video once; `gate` keeps the whole process polite;
-//! [`config`] makes an [`extractor`] from settings. Below them, [`page`] reads a watch page, and
+//! [`config`] makes an [`extractor`] from settings, and `gauges` publishes how it is. Below them, [`page`] reads a watch page, and
 //! `client` is the one place that talks to YouTube.
 //!
 //! Only a [`VideoId`] comes in and only YouTube is asked: no request goes to a host that a
@@ -21,6 +21,7 @@ pub mod error;
 pub mod extraction;
 pub mod extractor;
 mod gate;
+mod gauges;
 pub mod page;
 mod retry_after;
 mod strategies;
@@ -46,6 +47,10 @@ pub trait Extract: Debug + Send + Sync {
     /// Asks for one video; `force` passes by any cache. Has its own deadlines, and may be
     /// dropped at any time.
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError>;
+
+    /// Publishes what can be read off at any moment, as gauges. Called once in a while by whoever
+    /// runs it, because only they know whether somebody looks; counters count by themselves.
+    fn publish_gauges(&self) {}
 }
 
 /// One way to find metadata, behind [`Extract`].

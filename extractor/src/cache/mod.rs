@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
+use linkrelay_common::metrics as names;
+use metrics::counter;
 
 use self::flights::{Board, Flights};
 use self::memory::Memory;
@@ -102,12 +104,13 @@ impl Extract for Cached {
             || if force { None } else { self.memory.get(video_id) },
             || self.question(video_id, force),
         );
-        let (count, answer) = match boarded {
-            Board::Known(answer) => (&self.hits, Ok(answer)),
-            Board::Joined(flight) => (&self.joins, Err(flight)),
-            Board::Started(flight) => (&self.misses, Err(flight)),
+        let (count, from, answer) = match boarded {
+            Board::Known(answer) => (&self.hits, "memory", Ok(answer)),
+            Board::Joined(flight) => (&self.joins, "flight", Err(flight)),
+            Board::Started(flight) => (&self.misses, "question", Err(flight)),
         };
         count.fetch_add(1, Ordering::Relaxed);
+        counter!(names::EXTRACTOR_ANSWERS, "from" => from).increment(1);
         match answer {
             Ok(known) => *known,
             Err(flight) => flight.await,

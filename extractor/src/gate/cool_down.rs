@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use linkrelay_common::metrics as names;
+use metrics::counter;
 use tokio::time::Instant;
 
 /// One clock for the whole process.
@@ -46,6 +48,7 @@ impl CoolDown {
             let wait = asked.unwrap_or(doubled).clamp(self.min, self.max);
             self.hold(state, reason, wait)
         });
+        counter!(names::COOL_DOWNS).increment(1);
         let wait_seconds = wait.as_secs_f64();
         tracing::warn!(reason, wait_seconds, "YouTube asks for fewer requests: cooling down");
         wait

@@ -48,6 +48,11 @@ impl AdaptiveLimit {
         self.with(|state| state.limit)
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        let given_out = self.with(|state| state.limit + state.owed);
+        given_out.saturating_sub(self.permits.available_permits())
+    }
+
     fn grow(&self) {
         let is_new_permit = self.with(|state| {
             state.successes += 1;
@@ -139,8 +144,9 @@ mod tests {
             slots.push(limit.acquire().await);
         }
         later().await;
-        let firsts = slots.into_iter().map(Slot::throttled).filter(|is_first| *is_first);
-        assert_eq!(firsts.count(), 1);
+        assert!(slots.pop().unwrap().throttled());
+        assert_eq!((limit.limit(), limit.in_flight()), (4, 7));
+        assert!(slots.into_iter().map(Slot::throttled).all(|is_first| !is_first));
         assert_eq!((limit.limit(), free(&limit)), (4, 4));
     }
 
@@ -181,6 +187,7 @@ mod tests {
                         _ => {}
                     }
                     assert!((1..=6).contains(&limit.limit()));
+                    assert_eq!(limit.in_flight(), out.len());
                 }
                 out.clear();
                 assert_eq!(free(&limit), limit.limit());

@@ -40,6 +40,8 @@ pub(crate) struct GateSettings {
 pub struct GateState {
     /// How many requests may be under way.
     pub limit: usize,
+    /// How many are; more than may for a moment, after throttling.
+    pub in_flight: usize,
     /// The rest of the cool-down, if there is one.
     pub cooling: Option<Duration>,
     /// Cool-downs begun since the start.
@@ -103,6 +105,7 @@ impl Gate {
     pub(crate) fn state(&self) -> GateState {
         GateState {
             limit: self.limit.limit(),
+            in_flight: self.limit.in_flight(),
             cooling: self.cool_down.rest().map(|(_, rest)| rest),
             cool_downs_total: self.cool_down.total(),
         }

@@ -29,6 +29,19 @@ async fn one_command_serves_the_whole_pipeline() {
     assert_eq!(status["stored"], 1);
     assert_eq!(status["links"][0]["video_id"], "5fR9AHlSDtc");
     assert!(status["links"][0]["title"].is_string(), "{status}");
+    wait_for("the extractor to be seen on /metrics", LONG, SHORT, async || {
+        let text = relay.metrics().await;
+        let is_seen = [
+            r#"linkrelay_strategy_breaker_state{strategy="watch_page"} 0"#,
+            "linkrelay_fetch_limit 64",
+            r#"linkrelay_extractor_answers_total{from="question"} 1"#,
+        ]
+        .iter()
+        .all(|line| text.lines().any(|found| found == *line));
+        if is_seen { Ok(()) } else { Err(text) }
+    })
+    .await
+    .unwrap();
     relay.stop().await;
 }
 

@@ -94,8 +94,9 @@ fn assignments(role: &Role) -> usize {
 
 /// What the group decided so far, as /metrics counts it, in whatever order.
 async fn rebalances(role: &Role) -> BTreeSet<String> {
-    let text = reqwest::get(format!("{}/metrics", role.url)).await.unwrap().text().await.unwrap();
-    text.lines()
+    role.metrics()
+        .await
+        .lines()
         .filter(|line| line.starts_with("linkrelay_rebalances_total"))
         .map(str::to_owned)
         .collect()

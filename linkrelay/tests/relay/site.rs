@@ -182,6 +182,12 @@ impl Role {
         if is_ready { Ok(answer) } else { Err(answer.to_string()) }
     }
 
+    /// What it counts.
+    pub(crate) async fn metrics(&self) -> String {
+        let response = self.http.get(format!("{}/metrics", self.url)).send().await.unwrap();
+        response.text().await.unwrap()
+    }
+
     pub(crate) async fn until_ready(&self) {
         let ready =
             wait_for("a role to be ready", LONG, SHORT, async || self.readiness().await).await;

@@ -1,0 +1,92 @@
+//! What of the extractor is seen on /metrics. A binary of its own: what is counted is counted for
+//! the whole process.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use linkrelay_common::{VideoId, metrics};
+use linkrelay_extractor::{Extract, ExtractorSettings};
+use linkrelay_testkit::pages;
+use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
+
+fn video(name: &str) -> VideoId {
+    VideoId::parse(&pages::id_from_name(name)).unwrap()
+}
+
+/// The value of a line of /metrics, which must be there.
+fn value(extractor: &Arc<dyn Extract>, line: &str) -> f64 {
+    extractor.publish_gauges();
+    let text = metrics::render().unwrap();
+    let value = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("no {line} in\n{text}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_breakers_and_gate_are_seen() {
+    metrics::start().unwrap();
+    let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
+    let settings = ExtractorSettings {
+        extractors: "oembed,watch_page".to_owned(),
+        youtube_base_url: Some(fake.base_url()),
+        youtube_ca_cert: Some(fake.ca_cert_path().to_owned()),
+        max_concurrent_fetches: 8,
+        ..ExtractorSettings::default()
+    };
+    let extractor = settings.build().unwrap();
+    let breaker =
+        |strategy| format!(r#"linkrelay_strategy_breaker_state{{strategy="{strategy}"}}"#);
+    let answers = |from| format!(r#"linkrelay_extractor_answers_total{{from="{from}"}}"#);
+    for strategy in ["oembed", "watch_page"] {
+        assert_eq!(value(&extractor, &breaker(strategy)), 0.0);
+    }
+    assert_eq!(value(&extractor, "linkrelay_fetch_limit"), 8.0);
+    assert_eq!(value(&extractor, "linkrelay_fetch_cool_down_seconds"), 0.0);
+
+    // A question under way, one that joins it, and one that finds the answer remembered.
+    fake.set_latency(Duration::from_secs(3_600));
+    let asked = video("asked");
+    let ask = || {
+        let extractor = Arc::clone(&extractor);
+        tokio::spawn(async move { extractor.extract(asked, false).await })
+    };
+    let (first, second) = (ask(), ask());
+    until("both wait for one request", || {
+        let is_joined = metrics::render().unwrap().contains(&answers("flight"));
+        is_joined && value(&extractor, "linkrelay_fetches_in_flight") == 1.0
+    })
+    .await;
+    fake.set_latency(Duration::ZERO);
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    ask().await.unwrap().unwrap();
+    for from in ["question", "flight", "memory"] {
+        assert_eq!(value(&extractor, &answers(from)), 1.0, "{from}");
+    }
+    until("nothing is asked", || value(&extractor, "linkrelay_fetches_in_flight") == 0.0).await;
+
+    // oEmbed's refusal proves nothing, the page's does: so oEmbed is put to shame.
+    for number in 0..5 {
+        let private = video(&format!("private {number}"));
+        fake.set_failure(private.as_str(), Some(Failure::Private));
+        assert_eq!(extractor.extract(private, false).await.unwrap_err().code(), "private");
+    }
+    assert_eq!(value(&extractor, &breaker("oembed")), 2.0);
+    assert_eq!(value(&extractor, &breaker("watch_page")), 0.0);
+
+    let throttled = video("throttled");
+    let retry_after = Some(Duration::from_secs(60));
+    fake.set_failure(throttled.as_str(), Some(Failure::Throttled { retry_after }));
+    assert_eq!(extractor.extract(throttled, false).await.unwrap_err().code(), "throttled");
+    assert_eq!(value(&extractor, "linkrelay_fetch_limit"), 4.0);
+    assert_eq!(value(&extractor, "linkrelay_cool_downs_total"), 1.0);
+    let cool_down = value(&extractor, "linkrelay_fetch_cool_down_seconds");
+    assert!(cool_down > 0.0 && cool_down <= 60.0, "{cool_down}");
+    assert!(metrics::render().unwrap().contains("# HELP linkrelay_strategy_breaker_state A strat"));
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let check = async || if is_so() { Ok(()) } else { Err(metrics::render().unwrap()) };
+    wait_for(what, LONG, SHORT, check).await.unwrap();
+}
