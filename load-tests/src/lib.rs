@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod batch;
+pub mod comparison;
 pub mod doubles;
 pub mod drain;
 pub mod http;
