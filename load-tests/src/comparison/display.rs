@@ -62,19 +62,23 @@ impl Display {
 
     async fn show_for_ever(&self, relay: &Relay) -> Infallible {
         let mut interval = tokio::time::interval(self.interval());
+        let mut last = String::new();
         loop {
             interval.tick().await;
-            self.show(relay).await;
+            let line = self.line(relay).await;
+            if line != last {
+                self.show(&line);
+            }
+            last = line;
         }
     }
 
-    async fn show(&self, relay: &Relay) {
-        let line = self.line(relay).await;
+    fn show(&self, line: &str) {
         match &self.bar {
             Some(bar) => {
                 let [answered, _, unanswered] = self.progress.counts();
                 bar.set_position((answered + unanswered) as u64);
-                bar.set_message(line);
+                bar.set_message(line.to_owned());
             }
             None => eprintln!("{line}"),
         }

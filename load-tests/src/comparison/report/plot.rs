@@ -9,7 +9,7 @@ use crate::comparison::way::Way;
 use crate::stats::Percentiles;
 
 const WIDTH: f64 = 1_120.0;
-const HEIGHT: f64 = 540.0;
+const HEIGHT: f64 = 560.0;
 const TOP: f64 = 92.0;
 const BOTTOM: f64 = 420.0;
 /// Between a point and its figure.
@@ -67,8 +67,8 @@ fn draw_times(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2]) {
     svg.text([left, TOP - 22.0], Anchor::Start, HEADING, "How long clients waited for the answer");
     let slowest = comparison.ways.iter().filter_map(|result| result.response_times);
     let slowest = slowest.map(|times| times.max_ms).fold(10_000.0, f64::max);
-    // A little room above a client that gave up after ten seconds.
-    let y = Scale::logarithmic([1.0, slowest * 1.5], [BOTTOM, TOP]);
+    // Some room for the words above a client that gave up after ten seconds.
+    let y = Scale::logarithmic([1.0, slowest * 2.0], [BOTTOM, TOP]);
     for tick in y.ticks() {
         let at = y.at(tick);
         svg.line([left, at], [right, at], GRID_LINE);
@@ -93,7 +93,7 @@ fn draw_times(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2]) {
     for (way, at, words) in &references {
         svg.line([left, *at], [right, *at], dashed(*way));
         let font = Font { colour: colour(*way), ..TEXT };
-        svg.text([right - 4.0, at - 6.0], Anchor::End, font, words);
+        svg.text([left + 6.0, at - 6.0], Anchor::Start, font, words);
     }
     for result in &comparison.ways {
         let Some(times) = &result.response_times else { continue };
@@ -138,7 +138,7 @@ fn draw_documents(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2
     let last =
         comparison.ways.iter().filter_map(WayResult::all_stored_seconds).fold(99.0, f64::max);
     let originals = comparison.originals();
-    let latest = if originals.is_empty() { last } else { last.max(1_000.0) };
+    let latest = if originals.is_empty() { last * 1.5 } else { last.max(1_000.0) };
     let x = Scale::logarithmic([0.1, latest], [left, right]);
     let y = Scale::linear(most as f64 * 1.1, [BOTTOM, TOP]);
     for tick in y.ticks() {
@@ -162,7 +162,7 @@ fn draw_documents(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2
     );
     originals.iter().for_each(|original| draw_original(svg, original, &x, &y));
     // The first one wider, so that it is seen where the second one covers it.
-    for (result, width) in comparison.ways.iter().zip([5.0, 2.0]) {
+    for (result, width) in comparison.ways.iter().zip([4.5, 1.8]) {
         let steps = documents_over_time(result);
         svg.polyline(
             steps.map(|[seconds, count]| [x.at(seconds), y.at(count)]),
@@ -202,7 +202,7 @@ fn draw_original(svg: &mut Svg, original: &Original, x: &Scale, y: &Scale) {
         parts.map(|part| [x.at(seconds * part), y.at(count * part)]),
         dashed(original.way),
     );
-    let [beside, above] = [x.at(seconds * 0.3) - 12.0, y.at(count * 0.3)];
+    let [beside, above] = [x.at(seconds * 0.25) - 10.0, y.at(count * 0.35)];
     let words = [format!("{}:", original.title), format!("{count} after ~{seconds:.0} s")];
     for (line, words) in words.iter().enumerate() {
         svg.text([beside, above + line as f64 * LINE_HEIGHT], Anchor::End, font, words);
@@ -210,19 +210,19 @@ fn draw_original(svg: &mut Svg, original: &Original, x: &Scale, y: &Scale) {
 }
 
 fn draw_legend(svg: &mut Svg, comparison: &Comparison) {
-    let at = BOTTOM + 74.0;
-    let mut left = 84.0;
-    for result in &comparison.ways {
-        svg.line([left, at - 4.0], [left + 28.0, at - 4.0], solid(result.way, 4.0));
-        let font = Font { colour: INK, size: 13.0, is_bold: false };
-        svg.text([left + 36.0, at], Anchor::Start, font, &in_short(result));
-        left += 400.0;
+    let font = Font { size: 13.0, colour: INK, is_bold: false };
+    let mut entry = |[left, at]: [f64; 2], stroke: Stroke, words: &str| {
+        svg.line([left, at - 4.0], [left + 28.0, at - 4.0], stroke);
+        svg.text([left + 36.0, at], Anchor::Start, font, words);
+    };
+    let first_line = BOTTOM + 76.0;
+    for (result, left) in comparison.ways.iter().zip([84.0, 590.0]) {
+        entry([left, first_line], solid(result.way, 4.0), &in_short(result));
     }
     if !comparison.originals().is_empty() {
         let stroke = Stroke { colour: GREY, width: 1.5, is_dashed: true };
-        svg.line([left, at - 4.0], [left + 28.0, at - 4.0], stroke);
-        let font = Font { size: 13.0, colour: INK, is_bold: false };
-        svg.text([left + 36.0, at], Anchor::Start, font, "the original measurement");
+        let words = "the measurement that linkrelay is compared with, on the same load";
+        entry([84.0, first_line + 22.0], stroke, words);
     }
 }
 

@@ -16,11 +16,10 @@ impl Scale {
         Self { is_logarithmic: false, figures: [0.0, most], places }
     }
 
-    /// Equal distances for equal factors, over whole powers of ten.
+    /// Equal distances for equal factors, from a power of ten on.
     pub(super) fn logarithmic(figures: [f64; 2], places: [f64; 2]) -> Self {
         let [first, last] = figures;
-        let figures = [10_f64.powf(first.log10().floor()), 10_f64.powf(last.log10().ceil())];
-        Self { is_logarithmic: true, figures, places }
+        Self { is_logarithmic: true, figures: [10_f64.powf(first.log10().floor()), last], places }
     }
 
     /// The place of a figure; of one beyond an end, the end.
@@ -36,14 +35,14 @@ impl Scale {
         begin + part * (end - begin)
     }
 
-    /// Figures to write beside the axis: powers of ten, or some five round ones.
+    /// Figures to write beside the axis: powers of ten, or some six round ones.
     pub(super) fn ticks(&self) -> Vec<f64> {
         let [first, last] = self.figures;
         if self.is_logarithmic {
-            let powers = (first.log10().round() as i32)..=(last.log10().round() as i32);
+            let powers = (first.log10().round() as i32)..=(last.log10().floor() as i32);
             return powers.map(|power| 10_f64.powi(power)).collect();
         }
-        let step = round_step(last / 5.0);
+        let step = round_step(last / 6.0);
         (0_u32..).map(|number| f64::from(number) * step).take_while(|tick| *tick <= last).collect()
     }
 }
@@ -71,8 +70,12 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_scale_keeps_factors_and_ends_at_powers_of_ten() {
-        let scale = Scale::logarithmic([2.0, 5_000.0], [0.0, 400.0]);
+    fn a_logarithmic_scale_keeps_factors_and_begins_at_a_power_of_ten() {
+        assert_eq!(
+            Scale::logarithmic([2.0, 5_000.0], [0.0, 1.0]).ticks(),
+            [1.0, 10.0, 100.0, 1_000.0]
+        );
+        let scale = Scale::logarithmic([2.0, 10_000.0], [0.0, 400.0]);
         assert_eq!(scale.ticks(), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
         for (figure, place) in [(1.0, 0.0), (10.0, 100.0), (1_000.0, 300.0), (0.0, 0.0)] {
             assert!((scale.at(figure) - place).abs() < 1e-9, "{figure}");
