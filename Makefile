@@ -1,5 +1,5 @@
 # Every target installs what it needs first (scripts/bootstrap.sh), and says what it cannot.
-.PHONY: help up test lint tools bench
+.PHONY: help up test lint tools bench load-test
 
 SHELL := /bin/bash
 # Where cargo puts what it builds, if not in target/.
@@ -10,6 +10,7 @@ help:
 	@echo 'make test         format, lints, docs and every test, on real servers'
 	@echo 'make lint         format, lints and docs alone'
 	@echo 'make bench [ARGS=…] how fast it all is (load-tests/README.md); ARGS="all --quick" for a look'
+	@echo 'make load-test [ARGS=…] both ways of a link on the same load (load-tests/README.md)'
 	@echo 'make tools        fetches the servers of the tests (Kafka, SecantusDB)'
 
 up:
@@ -34,3 +35,6 @@ bench:
 	@scripts/bootstrap.sh --tests
 	@scripts/tools.sh
 	@scripts/bench.sh $(ARGS)
+
+load-test:
+	@scripts/load-test.sh $(ARGS)

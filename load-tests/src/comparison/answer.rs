@@ -3,6 +3,13 @@
 use linkrelay_common::{DocumentId, RequestId};
 use serde::Deserialize;
 
+/// Codes of links of which nobody knows whether they have, or will have, a document. With every
+/// other one they have none.
+const CODES_OF_THE_UNKNOWN: [&str; 4] =
+    ["store_unavailable", "delivery_timeout", "broker_refused", "stopping"];
+/// The code of a request that was turned away before anything was done for it.
+const TURNED_AWAY: &str = "overloaded";
+
 /// An answer of the producer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -17,6 +24,7 @@ pub struct Answer {
 #[derive(Debug, Default, Deserialize)]
 struct Body {
     id: Option<String>,
+    code: Option<String>,
     results: Option<Vec<LinkResult>>,
 }
 
@@ -24,6 +32,12 @@ struct Body {
 struct LinkResult {
     status: String,
     document_id: Option<String>,
+    error: Option<LinkError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LinkError {
+    code: String,
 }
 
 impl Answer {
@@ -35,13 +49,13 @@ impl Answer {
         let mut answer = Self { status, ..Self::default() };
         match (body.results, request_id) {
             (Some(results), request_id) => answer.take_results(results, request_id),
-            (None, Some(request_id)) => {
+            (None, Some(request_id)) if body.code.as_deref() != Some(TURNED_AWAY) => {
                 let count = request_id.links_count();
                 let ids = (0..count).map(|index| DocumentId::of_request(request_id, index));
                 let is_good = (200..300).contains(&status);
                 if is_good { &mut answer.promised } else { &mut answer.left_open }.extend(ids);
             }
-            (None, None) => {}
+            (None, _) => {}
         }
         answer
     }
@@ -53,9 +67,11 @@ impl Answer {
             let counted = || Some(DocumentId::of_request(request_id?, index));
             let Some(id) = named.or_else(counted) else { continue };
             index += 1;
+            let code = result.error.map(|error| error.code).unwrap_or_default();
             match result.status.as_str() {
                 "accepted" | "stored" | "failed" => self.promised.push(id),
-                _ => self.left_open.push(id),
+                _ if CODES_OF_THE_UNKNOWN.contains(&code.as_str()) => self.left_open.push(id),
+                _ => {}
             }
         }
     }
@@ -100,14 +116,19 @@ mod tests {
         let result = |index: usize, status: &str| json!({ "index": index, "status": status, "document_id": format!("{ID}:{index}") });
         let stored = json!({ "id": ID, "results": [result(0, "stored"), result(1, "failed")] });
         assert_eq!(read(201, &stored), (ids([0, 1]), vec![]));
-        let partly =
-            json!({ "id": ID, "results": [result(0, "stored"), result(1, "unavailable")] });
-        assert_eq!(read(207, &partly), (ids([0]), ids([1])));
+        for (code, left_open) in [("store_unavailable", ids([1])), ("timed_out", vec![])] {
+            let mut unavailable = result(1, "unavailable");
+            unavailable["error"] = json!({ "code": code });
+            let partly = json!({ "id": ID, "results": [result(0, "stored"), unavailable] });
+            assert_eq!(read(207, &partly), (ids([0]), left_open), "{code}");
+        }
     }
 
     #[test]
     fn a_504_that_names_the_request_leaves_its_documents_open() {
-        assert_eq!(read(504, &json!({ "id": ID })), (vec![], ids([0, 1])));
+        let problem = |code: &str| json!({ "id": ID, "code": code });
+        assert_eq!(read(504, &problem("wait_timeout")), (vec![], ids([0, 1])));
+        assert_eq!(read(503, &problem("overloaded")), (vec![], vec![]));
     }
 
     #[test]
