@@ -28,6 +28,8 @@ use crate::server::{self, PostedLinks, ServerSettings};
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
 /// What requests in flight get when the pipeline has ended; they had as long as it did.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries to join the group under a name that another member still has.
+const INSTANCE_ID_PAUSE: Duration = Duration::from_secs(2);
 const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
 const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the parts around the pipeline get to end after it.
@@ -49,6 +51,14 @@ pub struct ConsumerParts {
     pub extractor: Arc<dyn Extract>,
     /// Keeps documents.
     pub store: Arc<dyn LinkStore>,
+}
+
+impl ConsumerParts {
+    /// A member of the group that has not joined yet.
+    fn client(&self) -> Result<BaseConsumer<GroupContext>, SettingsError> {
+        let config = self.kafka.consumer(&self.group);
+        config.create_with_context(GroupContext::default()).map_err(|error| unknown_key(&error))
+    }
 }
 
 /// A consumer that is built and not yet running.
@@ -87,11 +97,7 @@ impl Consumer {
         parts.kafka.validate(&parts.group)?;
         parts.pipeline.validate(&parts.kafka, &parts.group)?;
         parts.server.as_ref().map_or(Ok(()), ServerSettings::validate)?;
-        let client: BaseConsumer<GroupContext> = parts
-            .kafka
-            .consumer(&parts.group)
-            .create_with_context(GroupContext::default())
-            .map_err(|error| unknown_key(&error))?;
+        let client = parts.client()?;
         let producer: FutureProducer<RelayContext> = parts
             .kafka
             .producer(DEAD_LETTER_TIMEOUT)
@@ -127,7 +133,7 @@ impl Consumer {
     /// # Errors
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, client, dead_letters, listener, health } = self;
+        let Self { parts, mut client, dead_letters, listener, health } = self;
         let liveness = Arc::new(Liveness::new());
         let around =
             Around::start(&parts, &dead_letters, listener, &health, &liveness, stop.clone());
@@ -138,8 +144,21 @@ impl Consumer {
             broker: around.broker.clone(),
             liveness,
         };
-        let pipeline = Pipeline::start(&parts, client, &dead_letters, reports, stop)?;
-        let ended = pipeline.run(parts.pipeline.drain_timeout).await;
+        let ended = loop {
+            let (reports, stop) = (reports.clone(), stop.clone());
+            let group = reports.group.clone();
+            let pipeline = Pipeline::start(&parts, client, &dead_letters, reports, stop.clone())?;
+            match pipeline.run(parts.pipeline.drain_timeout).await {
+                Err(error @ ConsumerError::InstanceIdInUse) => group.trouble(error.to_string()),
+                ended => break ended,
+            }
+            // librdkafka holds this to be final for the client, so the next try is another's.
+            let waiting = tokio::time::sleep(INSTANCE_ID_PAUSE);
+            if stop.run_until_cancelled(waiting).await.is_none() {
+                break Ok(());
+            }
+            client = parts.client()?;
+        };
         around.end(dead_letters).await;
         ended
     }

@@ -14,6 +14,10 @@ pub enum ConsumerError {
     /// for one).
     #[error("the Kafka client cannot go on: {0}")]
     Fatal(String),
+    /// With KIP-848, the name of a static member is not free before the member that had it has left
+    /// or its session has ended. After a kill it is only a matter of waiting.
+    #[error("KAFKA_GROUP_INSTANCE_ID is still in use by another member of the group")]
+    InstanceIdInUse,
     /// librdkafka refused a call that cannot fail for a reason of the broker's.
     #[error("the Kafka client failed: {0}")]
     Kafka(#[from] KafkaError),

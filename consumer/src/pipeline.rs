@@ -31,6 +31,7 @@ use crate::worker;
 const COMPLETIONS_QUEUE: usize = 1_024;
 
 /// Where a pipeline says how it is.
+#[derive(Clone)]
 pub(crate) struct Reports {
     pub(crate) group: Part,
     pub(crate) extraction: Part,

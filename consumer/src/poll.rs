@@ -182,7 +182,9 @@ impl PollLoop {
                 RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic,
+                | RDKafkaErrorCode::UnknownTopic
+                // Is waited for, and reported as the group's trouble.
+                | RDKafkaErrorCode::UnreleasedInstanceId,
             ) => {}
             _ => tracing::warn!(%topic, %error, "a poll failed; it will be tried again"),
         }
@@ -194,8 +196,11 @@ impl PollLoop {
     }
 
     fn fatal_error(&self, error: &KafkaError) -> ConsumerError {
-        let reason = self.queues.consumer().client().fatal_error().map(|(_, reason)| reason);
-        ConsumerError::Fatal(reason.unwrap_or_else(|| error.to_string()))
+        match self.queues.consumer().client().fatal_error() {
+            Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) => ConsumerError::InstanceIdInUse,
+            Some((_, reason)) => ConsumerError::Fatal(reason),
+            None => ConsumerError::Fatal(error.to_string()),
+        }
     }
 
     fn receive_completions(&mut self) {

@@ -88,6 +88,26 @@ async fn a_static_member_that_restarts_in_time_moves_no_partition() {
     }
 }
 
+/// A broker of the new protocol gives a static member's name to nobody before the session of the
+/// one that was killed has ended (UNRELEASED_INSTANCE_ID of KIP-848).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_member_of_the_new_protocol_waits_for_its_own_name_after_a_kill() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let producer = site.producer(&[]);
+    let settings = [&NEW_PROTOCOL[..], &[("KAFKA_GROUP_INSTANCE_ID", "a")]].concat();
+    let mut first = site.consumer(&settings);
+    producer.until_ready().await;
+    first.until_ready().await;
+    first.process.kill().unwrap();
+    let second = site.consumer(&settings);
+    second.until_not_ready("KAFKA_GROUP_INSTANCE_ID is still in use").await;
+    second.until_ready().await;
+    let id = post(&producer, 0).await;
+    assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 400);
+    second.stop().await;
+    producer.stop().await;
+}
+
 fn assignments(role: &Role) -> usize {
     role.log().lines().filter(|line| line.contains("assigned")).count()
 }
