@@ -4,8 +4,8 @@
 //! down as YouTube does; [`youtube`] serves them over HTTPS, with faults on request. [`wait`]
 //! waits for a condition, never for a time; [`process`] is a server under a test's control;
 //! [`kafka`] and [`mongo`] start real ones, which [`tools`] finds; [`proxy`] stands between a
-//! client and a server and cuts, stalls or delays; [`chaos`] puts all of it together into the fault
-//! suite. What is started here is stopped when its
+//! client and a server and cuts, stalls or delays; [`forward`] is one that a client is told of;
+//! [`chaos`] puts all of it together into the fault suite. What is started here is stopped when its
 //! handle drops, and also when the test process dies without dropping anything.
 //!
 //! It must not know: any of linkrelay's own crates, or how linkrelay reads a page; only so can a
@@ -13,6 +13,7 @@
 //! `linkrelay up --demo`, so it neither prints nor panics.
 
 pub mod chaos;
+pub mod forward;
 pub mod kafka;
 pub mod mongo;
 pub mod pages;
