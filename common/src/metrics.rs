@@ -64,6 +64,8 @@ pub const FETCH_LIMIT: &str = "linkrelay_fetch_limit";
 pub const FETCHES_IN_FLIGHT: &str = "linkrelay_fetches_in_flight";
 /// Time until YouTube may be asked again; 0 if it may.
 pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
+/// Proxies that rest while others are asked.
+pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
 const COUNTERS: [(&str, &str); 11] = [
     (HTTP_REQUESTS, "HTTP requests answered."),
@@ -78,7 +80,7 @@ const COUNTERS: [(&str, &str); 11] = [
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from memory, with others, or by asking."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
-const GAUGES: [(&str, Unit, &str); 12] = [
+const GAUGES: [(&str, Unit, &str); 13] = [
     (LINKS_IN_FLIGHT, Unit::Count, "Links being asked for at this moment."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
@@ -95,6 +97,7 @@ const GAUGES: [(&str, Unit, &str); 12] = [
     (FETCH_LIMIT, Unit::Count, "Requests to YouTube that may be under way at this moment."),
     (FETCHES_IN_FLIGHT, Unit::Count, "Requests to YouTube under way."),
     (FETCH_COOL_DOWN, Unit::Seconds, "Time until YouTube may be asked again."),
+    (PROXIES_RESTING, Unit::Count, "Proxies that rest after throttling, or lead nowhere."),
 ];
 const HISTOGRAMS: [(&str, Unit, &str); 4] = [
     (HTTP_REQUEST_DURATION, Unit::Seconds, "Time from a request's header to its answer."),

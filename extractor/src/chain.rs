@@ -144,7 +144,10 @@ fn sooner(before: ExtractError, error: &ExtractError) -> ExtractError {
 fn is_of_the_moment(error: &ExtractError) -> bool {
     matches!(
         error,
-        ExtractError::TimedOut(_) | ExtractError::Connection(_) | ExtractError::Status(500..)
+        ExtractError::TimedOut(_)
+            | ExtractError::Connection(_)
+            | ExtractError::Proxy(_)
+            | ExtractError::Status(500..)
     )
 }
 
@@ -177,7 +180,7 @@ fn weight(error: &ExtractError) -> u8 {
     match error {
         ExtractError::StoodDown { .. } => 0,
         ExtractError::Unreadable(_) => 1,
-        ExtractError::Connection(_) => 2,
+        ExtractError::Connection(_) | ExtractError::Proxy(_) => 2,
         ExtractError::TimedOut(_) => 3,
         ExtractError::Status(_) => 4,
         ExtractError::Refused(_) | ExtractError::Throttled { .. } => 5,

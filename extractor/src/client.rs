@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use linkrelay_common::VideoId;
 use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, ClientBuilder, RequestBuilder, Response, StatusCode};
+use reqwest::{Certificate, ClientBuilder, Proxy, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use crate::address::{Address, Redirect};
@@ -48,10 +48,12 @@ pub(crate) struct YouTubeClient {
     address: Arc<Address>,
     /// Each request to youtube.com takes its turn; the Data API counts for itself.
     pacer: Arc<Pacer>,
+    is_proxied: bool,
 }
 
 impl YouTubeClient {
-    /// A client that trusts `certificates` besides the well-known ones. Nothing is asked yet.
+    /// A client that trusts `certificates` besides the well-known ones, and asks youtube.com by
+    /// `proxy`, if one is given. Nothing is asked yet.
     ///
     /// # Errors
     /// If TLS cannot be set up with these certificates.
@@ -59,14 +61,21 @@ impl YouTubeClient {
         address: Address,
         certificates: Vec<Certificate>,
         timeouts: Timeouts,
-        pacer: Pacer,
+        pacer: Arc<Pacer>,
+        proxy: Option<Proxy>,
     ) -> Result<Self, reqwest::Error> {
         let address = Arc::new(address);
         let builder = || builder(&address, &certificates, timeouts);
         let judge = address.clone();
         let http = builder().redirect(Policy::custom(move |attempt| follow(&judge, attempt)));
         let api = builder().redirect(Policy::none());
-        Ok(Self { http: http.build()?, api: api.build()?, address, pacer: Arc::new(pacer) })
+        let is_proxied = proxy.is_some();
+        // By this one and no other: not by those of the environment, and never directly.
+        let http = match proxy {
+            Some(proxy) => http.no_proxy().proxy(proxy),
+            None => http,
+        };
+        Ok(Self { http: http.build()?, api: api.build()?, address, pacer, is_proxied })
     }
 
     /// The body of a video's watch page.
@@ -123,12 +132,20 @@ impl YouTubeClient {
         self.pacer.turn().await;
         let started = Instant::now();
         let response = request.send().await;
-        let response = response.map_err(|error| of_transport(error, started.elapsed()))?;
+        let response = response.map_err(|error| self.of_transport(error, started.elapsed()))?;
         if response.status().is_success() {
             body_of(response, started).await
         } else {
             Err(self.of_status(&response))
         }
+    }
+
+    /// No connection is the proxy's trouble, if there is one; what happens on a connection is not.
+    fn of_transport(&self, error: reqwest::Error, elapsed: Duration) -> ExtractError {
+        if self.is_proxied && error.is_connect() {
+            return ExtractError::Proxy(chain_of(&error.without_url()));
+        }
+        of_transport(error, elapsed)
     }
 
     fn of_status(&self, response: &Response) -> ExtractError {

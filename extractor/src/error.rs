@@ -69,6 +69,9 @@ pub enum ExtractError {
     /// The connection failed or broke.
     #[error("the connection failed: {0}")]
     Connection(String),
+    /// The proxy does not lead to YouTube.
+    #[error("the proxy gives no connection: {0}")]
+    Proxy(String),
     /// This way was not tried: it is closed for a while (a breaker is open, a quota is used up).
     #[error("not asked: {reason}")]
     StoodDown {
@@ -98,6 +101,7 @@ impl ExtractError {
             | Self::Status(_)
             | Self::TimedOut(_)
             | Self::Connection(_)
+            | Self::Proxy(_)
             | Self::StoodDown { .. } => ErrorClass::Transient,
         }
     }
@@ -110,6 +114,7 @@ impl ExtractError {
             Self::Status(_) => "bad_status",
             Self::TimedOut(_) => "timed_out",
             Self::Connection(_) => "connection",
+            Self::Proxy(_) => "proxy",
             Self::StoodDown { .. } => "stood_down",
             Self::Throttled { .. } => "throttled",
         }

@@ -11,15 +11,15 @@ use crate::cache::{CacheCounts, Cached};
 use crate::chain::Chain;
 use crate::error::ExtractError;
 use crate::extraction::Extraction;
-use crate::gate::{Gate, GateState};
+use crate::gate::{Exits, GateState};
 use crate::gauges;
 
-/// A memory and a single flight over a chain of strategies, which share one gate. Made by
+/// A memory and a single flight over a chain of strategies, which share the ways out. Made by
 /// [`crate::ExtractorSettings::build_extractor`].
 #[derive(Debug)]
 pub struct Extractor {
     chain: Arc<Chain>,
-    gate: Arc<Gate>,
+    exits: Arc<Exits>,
     cached: Cached,
 }
 
@@ -35,15 +35,15 @@ pub struct ExtractorState {
 }
 
 impl Extractor {
-    pub(crate) fn new(chain: Arc<Chain>, gate: Arc<Gate>, cached: Cached) -> Self {
-        Self { chain, gate, cached }
+    pub(crate) fn new(chain: Arc<Chain>, exits: Arc<Exits>, cached: Cached) -> Self {
+        Self { chain, exits, cached }
     }
 
     /// How it is. Cheap: it asks nobody.
     pub fn state(&self) -> ExtractorState {
         ExtractorState {
             breakers: self.chain.breakers(),
-            gate: self.gate.state(),
+            gate: self.exits.state(),
             cache: self.cached.counts(),
         }
     }

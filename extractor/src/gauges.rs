@@ -13,6 +13,9 @@ pub(crate) fn publish(state: &ExtractorState) {
     let gate = &state.gate;
     gauge!(names::FETCH_LIMIT).set(gate.limit as f64);
     gauge!(names::FETCHES_IN_FLIGHT).set(gate.in_flight as f64);
+    if gate.exits > 1 {
+        gauge!(names::PROXIES_RESTING).set(gate.resting as f64);
+    }
     gauge!(names::FETCH_COOL_DOWN).set(gate.cooling.map_or(0.0, |rest| rest.as_secs_f64()));
 }
 

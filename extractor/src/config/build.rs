@@ -5,25 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::SettingsError;
-use reqwest::Certificate;
 use reqwest::header::HeaderValue;
+use reqwest::{Certificate, Proxy};
 use secrecy::ExposeSecret;
 
-use super::ExtractorSettings;
+use super::{ExtractorSettings, proxies};
 use crate::address::Address;
 use crate::cache::{CacheSettings, Cached};
 use crate::chain::Chain;
 use crate::client::{Timeouts, YouTubeClient};
 use crate::extractor::Extractor;
 use crate::gate::polite::Polite;
-use crate::gate::{Gate, GateSettings, Pacer};
-use crate::strategies::{DataApi, Innertube, Oembed, RustyYtdl, StrategyName, WatchPage};
+use crate::gate::{Exits, GateSettings, Pacer};
+use crate::strategies::{DataApi, Innertube, Oembed, Readers, RustyYtdl, StrategyName, WatchPage};
 use crate::{Extract, Strategy};
 
 const EXTRACTORS: &str = "EXTRACTORS";
 const API_KEY: &str = "YOUTUBE_API_KEY";
 const BASE_URL: &str = "YOUTUBE_BASE_URL";
 const CA_CERT: &str = "YOUTUBE_CA_CERT";
+const PROXIES: &str = "PROXY_URLS";
 const CONNECT_TIMEOUT: &str = "EXTRACTOR_CONNECT_TIMEOUT";
 const READ_TIMEOUT: &str = "EXTRACTOR_READ_TIMEOUT";
 const TIMEOUT: &str = "EXTRACTOR_TIMEOUT";
@@ -37,6 +38,16 @@ const MAX_CPU_THREADS: usize = 64;
 const MAX_MAX_FETCHES: usize = 10_000;
 /// Beyond it a rate is no limit; below its inverse it is no service.
 const MAX_RATE: f64 = 100_000.0;
+
+/// A strategy that asks by this client.
+type MakeStrategy = Box<dyn Fn(YouTubeClient) -> Arc<dyn Strategy>>;
+
+/// The ways out to YouTube: a name and a client each, and at least one.
+struct Ways {
+    names: Vec<String>,
+    first: YouTubeClient,
+    further: Vec<YouTubeClient>,
+}
 
 impl ExtractorSettings {
     /// Makes the extractor. Reads the certificate file; asks nothing of the network.
@@ -55,37 +66,81 @@ impl ExtractorSettings {
         let names = self.strategy_names()?;
         let timeouts = self.timeouts()?;
         let certificates = self.certificates()?;
-        let pacer = Pacer::new(self.step()?);
-        let client = YouTubeClient::new(self.address()?, certificates, timeouts, pacer)
-            .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))?;
-        let gate = Arc::new(Gate::new(self.gate()?));
+        let (address, pacer) = (self.address()?, Arc::new(Pacer::new(self.step()?)));
+        let client = |proxy| {
+            YouTubeClient::new(
+                address.clone(),
+                certificates.clone(),
+                timeouts,
+                pacer.clone(),
+                proxy,
+            )
+            .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))
+        };
+        let gate = self.gate()?;
+        let Ways { names: exits, first, further } = self.ways(gate.max_concurrent, client)?;
+        let exits = Arc::new(Exits::new(exits, gate));
         let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
-            let strategy = self.strategy(name, &client)?;
-            // The Data API is another service, with limits of its own.
-            let is_ungated = name == StrategyName::DataApi;
-            Ok(if is_ungated { strategy } else { Arc::new(Polite::new(strategy, gate.clone())) })
+            let make = self.strategy(name)?;
+            let strategy = make(first.clone());
+            // The Data API is another service, with limits of its own, and asked directly.
+            if name == StrategyName::DataApi {
+                return Ok(strategy);
+            }
+            let further = further.iter().cloned().map(make).collect();
+            Ok(Arc::new(Polite::new(strategy, further, exits.clone())))
         };
         let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
         let chain = Arc::new(Chain::new(strategies));
         let cached = Cached::new(chain.clone(), self.cache());
-        Ok(Arc::new(Extractor::new(chain, gate, cached)))
+        Ok(Arc::new(Extractor::new(chain, exits, cached)))
     }
 
-    fn strategy(
-        &self,
-        name: StrategyName,
-        client: &YouTubeClient,
-    ) -> Result<Arc<dyn Strategy>, SettingsError> {
-        let client = client.clone();
+    /// What makes this strategy, for each client of its own; what is dear, they share.
+    fn strategy(&self, name: StrategyName) -> Result<MakeStrategy, SettingsError> {
         Ok(match name {
-            StrategyName::DataApi => Arc::new(DataApi::new(client, self.api_key()?)),
-            StrategyName::WatchPage => Arc::new(WatchPage::new(client)),
-            StrategyName::RustyYtdl => {
-                Arc::new(RustyYtdl::new(client, self.cpu_threads()?, self.extractor_timeout))
+            StrategyName::DataApi => {
+                let key = self.api_key()?;
+                Box::new(move |client| Arc::new(DataApi::new(client, key.clone())))
             }
-            StrategyName::Innertube => Arc::new(Innertube::new(client)),
-            StrategyName::Oembed => Arc::new(Oembed::new(client)),
+            StrategyName::WatchPage => Box::new(|client| Arc::new(WatchPage::new(client))),
+            StrategyName::RustyYtdl => {
+                let (readers, timeout) =
+                    (Readers::start(self.cpu_threads()?), self.extractor_timeout);
+                Box::new(move |client| Arc::new(RustyYtdl::new(client, readers.clone(), timeout)))
+            }
+            StrategyName::Innertube => Box::new(|client| Arc::new(Innertube::new(client))),
+            StrategyName::Oembed => Box::new(|client| Arc::new(Oembed::new(client))),
         })
+    }
+
+    /// Directly, or by each of the proxies.
+    fn ways(
+        &self,
+        max_concurrent: usize,
+        client: impl Fn(Option<Proxy>) -> Result<YouTubeClient, SettingsError>,
+    ) -> Result<Ways, SettingsError> {
+        let urls = self.proxy_urls.as_ref().map_or("", |urls| urls.expose_secret());
+        let proxies =
+            proxies::parse(urls).map_err(|problem| SettingsError::new(PROXIES, problem))?;
+        if proxies.len() > max_concurrent {
+            let problem = format!(
+                "has {} proxies for {max_concurrent} requests at once ({MAX_FETCHES})",
+                proxies.len()
+            );
+            return Err(SettingsError::new(PROXIES, problem));
+        }
+        let mut proxies = proxies.into_iter();
+        let Some((name, proxy)) = proxies.next() else {
+            let names = vec!["directly".to_owned()];
+            return Ok(Ways { names, first: client(None)?, further: Vec::new() });
+        };
+        let mut ways = Ways { names: vec![name], first: client(Some(proxy))?, further: Vec::new() };
+        for (name, proxy) in proxies {
+            ways.names.push(name);
+            ways.further.push(client(Some(proxy))?);
+        }
+        Ok(ways)
     }
 
     /// Neither error shows the key.

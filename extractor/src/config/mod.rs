@@ -1,6 +1,7 @@
 //! The settings of extraction; `build` makes an extractor from them.
 
 mod build;
+mod proxies;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,11 @@ pub struct ExtractorSettings {
     /// A PEM file with certificates to trust besides the well-known ones, for YOUTUBE_BASE_URL
     #[arg(long, env = "YOUTUBE_CA_CERT")]
     pub youtube_ca_cert: Option<PathBuf>,
+
+    /// Proxies by which youtube.com is asked, in turn, separated by commas: http://, https:// or
+    /// socks5://, each with user:password@ if it wants one
+    #[arg(long, env = "PROXY_URLS", hide_env_values = true, value_name = "URLS")]
+    pub proxy_urls: Option<SecretString>,
 
     /// How long it may take to connect to YouTube
     #[arg(long, env = "EXTRACTOR_CONNECT_TIMEOUT", default_value = DEFAULT_CONNECT_TIMEOUT, value_parser = humantime::parse_duration)]
@@ -94,6 +100,7 @@ impl Default for ExtractorSettings {
             youtube_api_key: None,
             youtube_base_url: None,
             youtube_ca_cert: None,
+            proxy_urls: None,
             extractor_connect_timeout: Duration::from_secs(5),
             extractor_read_timeout: Duration::from_secs(10),
             extractor_timeout: Duration::from_secs(15),

@@ -124,8 +124,28 @@ fn a_certificate_file_must_hold_a_certificate() {
 }
 
 #[test]
+fn proxies_are_checked_and_shown_by_nothing() {
+    let wrong = problem(|settings| settings.proxy_urls = Some("user:hunter2@proxy".into()));
+    assert!(wrong.starts_with("PROXY_URLS: the URL number 1 must be"), "{wrong}");
+    assert!(!wrong.contains("hunter2"), "{wrong}");
+    let many = problem(|settings| {
+        settings.proxy_urls = Some("http://a:1,http://b:1".into());
+        settings.max_concurrent_fetches = 1;
+    });
+    let expected = "PROXY_URLS: has 2 proxies for 1 requests at once (MAX_CONCURRENT_FETCHES)";
+    assert_eq!(many, expected);
+    let settings = ExtractorSettings {
+        proxy_urls: Some("socks5://user:hunter2@proxy:1080".into()),
+        ..ExtractorSettings::default()
+    };
+    let extractor = settings.build().unwrap();
+    assert!(!format!("{settings:?} {extractor:?}").contains("hunter2"));
+}
+
+#[test]
 fn empty_values_count_as_not_set() {
     let settings = ExtractorSettings {
+        proxy_urls: Some(String::new().into()),
         youtube_base_url: Some(String::new()),
         youtube_ca_cert: Some(PathBuf::new()),
         ..ExtractorSettings::default()

@@ -3,11 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use linkrelay_common::metrics as names;
-use metrics::counter;
 use tokio::time::Instant;
 
-/// One clock for the whole process.
+/// One clock for all who go the same way.
 #[derive(Debug)]
 pub(super) struct CoolDown {
     /// The first wait, doubled each time the far side throttles again without naming one.
@@ -23,7 +21,6 @@ struct State {
     reason: &'static str,
     /// Cool-downs in a row.
     strikes: u32,
-    total: u64,
 }
 
 impl CoolDown {
@@ -39,19 +36,14 @@ impl CoolDown {
         })
     }
 
-    /// A new wave of throttling has begun. Gives the wait.
+    /// A new wave of throttling, or of another trouble, has begun. Gives the wait.
     pub(super) fn start(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
-        let wait = self.with(|state| {
+        self.with(|state| {
             let doubled = self.min.saturating_mul(2_u32.saturating_pow(state.strikes));
             state.strikes = state.strikes.saturating_add(1);
-            state.total += 1;
             let wait = asked.unwrap_or(doubled).clamp(self.min, self.max);
             self.hold(state, reason, wait)
-        });
-        counter!(names::COOL_DOWNS).increment(1);
-        let wait_seconds = wait.as_secs_f64();
-        tracing::warn!(reason, wait_seconds, "YouTube asks for fewer requests: cooling down");
-        wait
+        })
     }
 
     /// One more of the same wave; only a longer wait that it names itself counts.
@@ -63,10 +55,6 @@ impl CoolDown {
     /// An answer came as it should.
     pub(super) fn calm(&self) {
         self.with(|state| state.strikes = 0);
-    }
-
-    pub(super) fn total(&self) -> u64 {
-        self.with(|state| state.total)
     }
 
     fn hold(&self, state: &mut State, reason: &'static str, wait: Duration) -> Duration {
@@ -100,7 +88,6 @@ mod tests {
         }
         cool_down.calm();
         assert_eq!(cool_down.start("status_429", None), SECOND);
-        assert_eq!(cool_down.total(), 4);
     }
 
     #[tokio::test(start_paused = true)]
@@ -119,6 +106,5 @@ mod tests {
         assert_eq!(cool_down.extend("status_429", Some(SECOND)), SECOND * 3);
         assert_eq!(cool_down.extend("sorry", Some(SECOND * 9)), SECOND * 9);
         assert_eq!(cool_down.rest(), Some(("sorry", SECOND * 9)));
-        assert_eq!(cool_down.total(), 1);
     }
 }

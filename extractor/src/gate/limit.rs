@@ -38,10 +38,19 @@ impl AdaptiveLimit {
     }
 
     /// Waits for a place, first come, first served.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped but the place in the queue.
     pub(super) async fn acquire(self: &Arc<Self>) -> Slot {
         // It is never closed; if it were, nobody should be held back by it.
         let permit = self.permits.clone().acquire_owned().await.ok();
         Slot { limit: self.clone(), permit, began: Instant::now() }
+    }
+
+    /// A place if one is free, and nobody waits for it.
+    pub(super) fn try_acquire(self: &Arc<Self>) -> Option<Slot> {
+        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        Some(Slot { limit: self.clone(), permit: Some(permit), began: Instant::now() })
     }
 
     pub(super) fn limit(&self) -> usize {

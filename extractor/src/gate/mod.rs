@@ -1,26 +1,31 @@
 //! Politeness, one for the whole process: every strategy that asks youtube.com passes here.
 //!
 //! [`limit`] is how many requests may be under way, [`cool_down`] is when none may begin,
-//! [`pacer`] is how close one may follow another. [`polite`] is the strategy around a strategy
-//! that keeps to all this.
+//! [`pacer`] is how close one may follow another. A [`Gate`] is both of the first for one way out
+//! (directly, or by a proxy); [`exits`] are all ways out, and say which is next. [`polite`] is the
+//! strategy around a strategy that keeps to all this.
 //!
 //! Throttling halves the limit and begins a cool-down; each window of answers without it lets
 //! the limit grow by one. Time-outs, broken connections and 5xx change nothing: they are no word
 //! about how much we ask.
 
 mod cool_down;
+pub(crate) mod exits;
 mod limit;
 mod pacer;
 pub(crate) mod polite;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::error::ExtractError;
+use linkrelay_common::metrics as names;
+use metrics::counter;
 
 use self::cool_down::CoolDown;
 use self::limit::{AdaptiveLimit, Slot};
 
+pub(crate) use exits::Exits;
 pub(crate) use pacer::Pacer;
 
 /// A request waits out a cool-down of so much here. Who would have to wait longer is told, and
@@ -42,48 +47,39 @@ pub struct GateState {
     pub limit: usize,
     /// How many are; more than may for a moment, after throttling.
     pub in_flight: usize,
-    /// The rest of the cool-down, if there is one.
+    /// The time until somebody may ask, if nobody may.
     pub cooling: Option<Duration>,
     /// Cool-downs begun since the start.
     pub cool_downs_total: u64,
+    /// How many ways out there are: proxies, or 1.
+    pub exits: usize,
+    /// How many of them rest.
+    pub resting: usize,
 }
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Gate {
+struct Gate {
+    /// The proxy's number, host and port, or `directly`: for people.
+    name: String,
     limit: Arc<AdaptiveLimit>,
     cool_down: CoolDown,
+    cool_downs: AtomicU64,
 }
 
 impl Gate {
-    pub(crate) fn new(settings: GateSettings) -> Self {
+    fn new(name: String, settings: GateSettings) -> Self {
         Self {
+            name,
             limit: Arc::new(AdaptiveLimit::new(settings.max_concurrent)),
             cool_down: CoolDown::new(settings.cool_down_min, settings.cool_down_max),
+            cool_downs: AtomicU64::new(0),
         }
     }
 
-    /// Waits for leave to ask.
-    ///
-    /// # Errors
-    /// [`ExtractError::Throttled`] if that would be longer than [`LONGEST_HELD`].
-    ///
-    /// # Cancel safety
-    /// Nothing is lost when dropped.
-    async fn enter(&self) -> Result<Slot, ExtractError> {
-        loop {
-            if let Some((reason, rest)) = self.cool_down.rest() {
-                if rest > LONGEST_HELD {
-                    return Err(ExtractError::Throttled { reason, retry_after: Some(rest) });
-                }
-                // Outside of the limit, or all who wait would go at once when it is over.
-                tokio::time::sleep(rest).await;
-            }
-            let slot = self.limit.acquire().await;
-            if self.cool_down.rest().is_none() {
-                return Ok(slot);
-            }
-        }
+    /// How long nobody may go this way still.
+    fn rest(&self) -> Duration {
+        self.cool_down.rest().map_or(Duration::ZERO, |(_, rest)| rest)
     }
 
     /// The far side answered without a word about how much we ask.
@@ -94,20 +90,23 @@ impl Gate {
 
     /// It asked for less; gives the wait that follows.
     fn throttled(&self, slot: Slot, reason: &'static str, asked: Option<Duration>) -> Duration {
-        if slot.throttled() {
-            self.cool_down.start(reason, asked)
-        } else {
-            self.cool_down.extend(reason, asked)
+        if !slot.throttled() {
+            return self.cool_down.extend(reason, asked);
         }
+        let wait = self.cool_down.start(reason, asked);
+        self.cool_downs.fetch_add(1, Ordering::Relaxed);
+        counter!(names::COOL_DOWNS).increment(1);
+        let (exit, wait_seconds) = (self.name.as_str(), wait.as_secs_f64());
+        tracing::warn!(reason, wait_seconds, exit, "YouTube asks for fewer requests: cooling down");
+        wait
     }
 
-    /// As it is at this moment.
-    pub(crate) fn state(&self) -> GateState {
-        GateState {
-            limit: self.limit.limit(),
-            in_flight: self.limit.in_flight(),
-            cooling: self.cool_down.rest().map(|(_, rest)| rest),
-            cool_downs_total: self.cool_down.total(),
+    /// This way does not lead to the far side; the first of those who find out closes it.
+    fn is_blocked(&self, error: &str) {
+        if self.cool_down.rest().is_none() {
+            let wait = self.cool_down.start("proxy_unreachable", None);
+            let (proxy, wait_seconds) = (self.name.as_str(), wait.as_secs_f64());
+            tracing::warn!(proxy, wait_seconds, error, "this proxy leads nowhere: it rests");
         }
     }
 }

@@ -1,48 +1,91 @@
-//! A strategy that keeps to the [`Gate`], whatever the strategy within does.
+//! A strategy that keeps to the gates, whatever the strategy within does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
-use super::{Gate, LONGEST_HELD};
+use super::LONGEST_HELD;
+use super::exits::{Exits, Pass};
 use crate::Strategy;
 use crate::error::ExtractError;
 
-/// How often a request is made that is answered 429 each time.
-const TRIES: u32 = 3;
+/// How often a request is made that is answered 429 each time, by the same way.
+const TRIES: usize = 3;
 
-/// Asks when it may, and asks again after a short cool-down.
+/// Asks when it may; asks again after a short cool-down, or at once if another way is open.
 ///
-/// Only a 429 is repeated here: it is about the moment. A bot check, a captcha and a consent
-/// page are about us, and will not be gone in a second.
+/// Only a 429 is repeated after a cool-down: it is about the moment. A bot check, a captcha and a
+/// consent page are about our address, and will not be gone in a second.
 #[derive(Debug)]
 pub(crate) struct Polite {
     inner: Arc<dyn Strategy>,
-    gate: Arc<Gate>,
+    /// The same strategy by each further way out; `inner` goes by the first.
+    further: Vec<Arc<dyn Strategy>>,
+    exits: Arc<Exits>,
 }
 
 impl Polite {
-    pub(crate) fn new(inner: Arc<dyn Strategy>, gate: Arc<Gate>) -> Self {
-        Self { inner, gate }
+    /// `inner`, and the same strategy by each further way out, in their order.
+    pub(crate) fn new(
+        inner: Arc<dyn Strategy>,
+        further: Vec<Arc<dyn Strategy>>,
+        exits: Arc<Exits>,
+    ) -> Self {
+        Self { inner, further, exits }
     }
 
-    /// Asks once, and tells the gate how it went.
-    async fn ask(&self, video_id: VideoId) -> Result<Video, ExtractError> {
-        let slot = self.gate.enter().await?;
-        let answer = self.inner.extract(video_id).await;
-        match &answer {
+    fn by(&self, exit: usize) -> &dyn Strategy {
+        let further = exit.checked_sub(1).and_then(|further| self.further.get(further));
+        further.unwrap_or(&self.inner).as_ref()
+    }
+
+    /// Asks once, and tells the gate how it went. `None` if it may be asked again: at once by
+    /// another way, or after a short wait.
+    async fn ask(&self, video_id: VideoId, tries: usize) -> Result<Option<Video>, ExtractError> {
+        let pass = self.exits.enter().await?;
+        let exit = pass.exit;
+        let answer = self.by(exit).extract(video_id).await;
+        match answer {
             Err(ExtractError::Throttled { reason, retry_after }) => {
-                let wait = self.gate.throttled(slot, reason, *retry_after);
-                Err(ExtractError::Throttled { reason, retry_after: retry_after.or(Some(wait)) })
+                self.throttled(pass, tries, reason, retry_after)
+            }
+            Err(ExtractError::Proxy(error)) if self.may_go_elsewhere(exit, tries) => {
+                // If no way were left, it would not be this way's fault.
+                self.exits.is_blocked(exit, &error);
+                Ok(None)
             }
             Ok(_) | Err(ExtractError::Refused(_) | ExtractError::Unreadable(_)) => {
-                self.gate.succeeded(slot);
-                answer
+                self.exits.succeeded(pass);
+                answer.map(Some)
             }
-            Err(_) => answer,
+            Err(error) => Err(error),
         }
+    }
+
+    fn throttled(
+        &self,
+        pass: Pass,
+        tries: usize,
+        reason: &'static str,
+        retry_after: Option<Duration>,
+    ) -> Result<Option<Video>, ExtractError> {
+        let exit = pass.exit;
+        let wait = self.exits.throttled(pass, reason, retry_after);
+        let wait = retry_after.unwrap_or(wait);
+        let wait = self.exits.elsewhere(exit).map_or(wait, |elsewhere| elsewhere.min(wait));
+        let is_short = reason == "status_429" && tries < TRIES && wait <= LONGEST_HELD;
+        if is_short || self.may_go_elsewhere(exit, tries) {
+            return Ok(None);
+        }
+        Err(ExtractError::Throttled { reason, retry_after: Some(wait) })
+    }
+
+    fn may_go_elsewhere(&self, exit: usize, tries: usize) -> bool {
+        let is_another_open = self.exits.elsewhere(exit).is_some_and(|wait| wait.is_zero());
+        is_another_open && tries < TRIES + self.further.len()
     }
 }
 
@@ -59,15 +102,10 @@ impl Strategy for Polite {
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
         let mut tries = 1;
         loop {
-            let answer = self.ask(video_id).await;
-            match &answer {
-                Err(ExtractError::Throttled { reason: "status_429", retry_after })
-                    if tries < TRIES && retry_after.is_none_or(|wait| wait <= LONGEST_HELD) =>
-                {
-                    tries += 1;
-                }
-                _ => return answer,
+            if let Some(video) = self.ask(video_id, tries).await? {
+                return Ok(video);
             }
+            tries += 1;
         }
     }
 }
@@ -75,7 +113,6 @@ impl Strategy for Polite {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::time::Duration;
 
     use tokio::time::Instant;
 
@@ -102,13 +139,26 @@ mod tests {
         ExtractError::Throttled { reason, retry_after: seconds.map(Duration::from_secs) }
     }
 
-    fn polite(answers: Vec<ExtractError>) -> Polite {
-        let settings = GateSettings {
+    fn script(answers: Vec<ExtractError>) -> Arc<dyn Strategy> {
+        Arc::new(Script(Mutex::new(answers)))
+    }
+
+    fn settings() -> GateSettings {
+        GateSettings {
             max_concurrent: 8,
             cool_down_min: Duration::from_secs(1),
             cool_down_max: Duration::from_secs(300),
-        };
-        Polite::new(Arc::new(Script(Mutex::new(answers))), Arc::new(Gate::new(settings)))
+        }
+    }
+
+    fn polite(answers: Vec<ExtractError>) -> Polite {
+        Polite::new(script(answers), Vec::new(), Arc::new(Exits::one(settings())))
+    }
+
+    /// By two ways, each with answers of its own.
+    fn by_two(first: Vec<ExtractError>, second: Vec<ExtractError>) -> Polite {
+        let exits = Exits::new(vec!["one".to_owned(), "other".to_owned()], settings());
+        Polite::new(script(first), vec![script(second)], Arc::new(exits))
     }
 
     async fn ask(polite: &Polite) -> (Result<Video, ExtractError>, u64) {
@@ -123,7 +173,7 @@ mod tests {
         let (answer, waited) = ask(&polite).await;
         assert!(answer.is_ok());
         assert_eq!(waited, 4, "one second of ours, three of theirs");
-        assert_eq!(polite.gate.state().limit, 2);
+        assert_eq!(polite.exits.state().limit, 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -156,6 +206,42 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(ask(&polite).await.0.unwrap_err().code(), "bad_status");
         }
-        assert_eq!((polite.gate.state().limit, polite.gate.state().cooling), (8, None));
+        assert_eq!((polite.exits.state().limit, polite.exits.state().cooling), (8, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_throttled_by_one_way_asks_by_the_other_at_once() {
+        for reason in ["status_429", "bot_check"] {
+            let polite = by_two(vec![throttled(reason, Some(60))], vec![]);
+            for _ in 0..4 {
+                let (answer, waited) = ask(&polite).await;
+                assert!(answer.is_ok() && waited == 0, "{answer:?} after {waited} s");
+            }
+            let state = polite.exits.state();
+            assert_eq!((state.resting, state.cooling, state.cool_downs_total), (1, None, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_every_way_is_throttled_the_sooner_one_is_waited_for() {
+        let polite =
+            by_two(vec![throttled("bot_check", Some(60))], vec![throttled("bot_check", Some(20))]);
+        let (answer, waited) = ask(&polite).await;
+        let error = answer.unwrap_err();
+        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
+        assert_eq!((retry_after, waited), (Some(Duration::from_secs(20)), 0));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(ask(&polite).await.0.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_leads_nowhere_rests_unless_it_is_the_last() {
+        let nowhere = || ExtractError::Proxy("refused".to_owned());
+        let polite = by_two(vec![nowhere()], vec![]);
+        assert!(ask(&polite).await.0.is_ok());
+        assert_eq!(polite.exits.state().resting, 1);
+        let polite = by_two(vec![nowhere(), nowhere()], vec![nowhere(), nowhere()]);
+        assert_eq!(ask(&polite).await.0.unwrap_err().code(), "proxy");
+        assert_eq!(polite.exits.state().resting, 1, "nobody is told to wait for nothing");
     }
 }

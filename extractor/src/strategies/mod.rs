@@ -13,7 +13,7 @@ use linkrelay_common::video::{Author, Video};
 pub(crate) use data_api::DataApi;
 pub(crate) use innertube::Innertube;
 pub(crate) use oembed::Oembed;
-pub(crate) use rusty_ytdl::RustyYtdl;
+pub(crate) use rusty_ytdl::{Readers, RustyYtdl};
 pub(crate) use watch_page::WatchPage;
 
 /// The name of a strategy in `EXTRACTORS`, in documents and in metrics.

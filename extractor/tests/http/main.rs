@@ -3,6 +3,7 @@
 //! - `fake` asks the fake YouTube, in every way that it can fail;
 //! - `load` asks it for many videos at once;
 //! - `others` asks it in the ways that are not watch pages;
+//! - `proxies` asks it by ways that are throttled, lead nowhere, or want a password;
 //! - `wire` asks a server of a few lines that answers what the fake never would.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -10,6 +11,7 @@ mod corpus;
 mod fake;
 mod load;
 mod others;
+mod proxies;
 mod wire;
 
 use std::path::Path;

@@ -48,9 +48,12 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
             check(binary, &[], setting, &[("DATA_DIR", &data_dir), (setting, value)]).await;
         }
     }
-    for (setting, value) in
-        [("EXTRACTORS", "watch_page,telepathy"), ("DRAIN_TIMEOUT", "1h"), ("MAX_IN_FLIGHT", "0")]
-    {
+    for (setting, value) in [
+        ("EXTRACTORS", "watch_page,telepathy"),
+        ("DRAIN_TIMEOUT", "1h"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("PROXY_URLS", "http://proxy:3128,ftp://user:hunter2@proxy:1"),
+    ] {
         let env = [("DATA_DIR", data_dir.as_str()), (setting, value)];
         check("linkrelay-consumer", &[], setting, &env).await;
         check("linkrelay", &["up"], setting, &[("EXTRACTOR_ADDR", "127.0.0.1:0"), env[0], env[1]])

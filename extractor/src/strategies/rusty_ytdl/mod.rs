@@ -16,6 +16,7 @@ mod engine;
 mod pool;
 mod replay;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,23 +36,34 @@ const QUEUE_PER_THREAD: usize = 4;
 
 type Answer = Result<Video, ExtractError>;
 
+/// The threads that read pages, for all ways out together. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers(Arc<CpuPool<(VideoId, Bytes), Answer>>);
+
+impl Readers {
+    /// Starts the threads; each opens its server with its first page.
+    pub(crate) fn start(threads: usize) -> Self {
+        let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, || {
+            let mut engine = Engine::default();
+            move |(video_id, page)| engine.read(video_id, page)
+        });
+        Self(Arc::new(pool))
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct RustyYtdl {
     client: YouTubeClient,
-    pool: CpuPool<(VideoId, Bytes), Answer>,
+    readers: Readers,
     /// How long a page may wait for a thread and be read.
     timeout: Duration,
 }
 
 impl RustyYtdl {
-    /// Starts the threads; each opens its server with its first page.
-    pub(crate) fn new(client: YouTubeClient, threads: usize, timeout: Duration) -> Self {
-        let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, || {
-            let mut engine = Engine::default();
-            move |(video_id, page)| engine.read(video_id, page)
-        });
-        Self { client, pool, timeout }
+    /// Asks by this client, and has the page read by these threads.
+    pub(crate) fn new(client: YouTubeClient, readers: Readers, timeout: Duration) -> Self {
+        Self { client, readers, timeout }
     }
 }
 
@@ -66,7 +78,7 @@ impl Strategy for RustyYtdl {
         if let Some(throttled) = page::throttled(&body, video_id) {
             return Err(throttled);
         }
-        let reading = self.pool.run((video_id, Bytes::from(body)));
+        let reading = self.readers.0.run((video_id, Bytes::from(body)));
         match tokio::time::timeout(self.timeout, reading).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error @ (PoolError::Panicked | PoolError::Closed))) => {

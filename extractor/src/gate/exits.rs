@@ -1,0 +1,235 @@
+//! The ways out to YouTube: directly, or a few proxies. Each has a gate of its own, because what
+//! YouTube asks of one address it does not ask of the others.
+//!
+//! They take turns. One that rests is passed over; only when all rest, everybody waits.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::select_all;
+
+use super::limit::Slot;
+use super::{Gate, GateSettings, GateState, LONGEST_HELD};
+use crate::error::ExtractError;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Exits {
+    gates: Vec<Gate>,
+    /// Counts up; the rest by the number of gates is whose turn it is.
+    turn: AtomicUsize,
+}
+
+/// Leave to ask once, by this way.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// Its number among the ways out.
+    pub(super) exit: usize,
+    pub(super) slot: Slot,
+}
+
+impl Exits {
+    /// A way for each of these names; what may be under way is shared out among them, and what
+    /// cannot be divided goes to the first. There must be no more ways than requests.
+    pub(crate) fn new(names: Vec<String>, settings: GateSettings) -> Self {
+        let GateSettings { max_concurrent, .. } = settings;
+        let count = names.len().max(1);
+        let share = |exit| max_concurrent / count + usize::from(exit < max_concurrent % count);
+        let gate = |(exit, name)| {
+            Gate::new(name, GateSettings { max_concurrent: share(exit), ..settings })
+        };
+        Self { gates: names.into_iter().enumerate().map(gate).collect(), turn: AtomicUsize::new(0) }
+    }
+
+    /// The only way there is.
+    #[cfg(test)]
+    pub(super) fn one(settings: GateSettings) -> Self {
+        Self::new(vec!["directly".to_owned()], settings)
+    }
+
+    /// Waits for leave to ask.
+    ///
+    /// # Errors
+    /// [`ExtractError::Throttled`] if that would be longer than [`LONGEST_HELD`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    pub(super) async fn enter(&self) -> Result<Pass, ExtractError> {
+        loop {
+            let open = self.open();
+            if open.is_empty() {
+                self.wait_for_one().await?;
+                continue;
+            }
+            let pass = match open.iter().find_map(|exit| self.try_enter(*exit)) {
+                Some(pass) => pass,
+                None => select_all(open.iter().map(|exit| self.enter_by(*exit).boxed())).await.0,
+            };
+            // It may have begun to rest while we waited.
+            if self.gates[pass.exit].rest().is_zero() {
+                return Ok(pass);
+            }
+        }
+    }
+
+    /// The far side answered without a word about how much we ask.
+    pub(super) fn succeeded(&self, pass: Pass) {
+        self.gates[pass.exit].succeeded(pass.slot);
+    }
+
+    /// It asked for less; gives the wait that follows for those who go this way.
+    pub(super) fn throttled(
+        &self,
+        pass: Pass,
+        reason: &'static str,
+        asked: Option<Duration>,
+    ) -> Duration {
+        self.gates[pass.exit].throttled(pass.slot, reason, asked)
+    }
+
+    /// This way does not lead to the far side.
+    pub(super) fn is_blocked(&self, exit: usize, error: &str) {
+        self.gates[exit].is_blocked(error);
+    }
+
+    /// The time until another way than this may be gone, zero for now; `None` without another.
+    pub(super) fn elsewhere(&self, exit: usize) -> Option<Duration> {
+        let others = self.gates.iter().enumerate().filter(|(other, _)| *other != exit);
+        others.map(|(_, gate)| gate.rest()).min()
+    }
+
+    /// As they are at this moment, all together.
+    pub(crate) fn state(&self) -> GateState {
+        let gates = self.gates.iter();
+        let rests: Vec<Duration> = gates.clone().map(Gate::rest).collect();
+        GateState {
+            limit: gates.clone().map(|gate| gate.limit.limit()).sum(),
+            in_flight: gates.clone().map(|gate| gate.limit.in_flight()).sum(),
+            cooling: rests.iter().min().copied().filter(|rest| !rest.is_zero()),
+            cool_downs_total: gates.map(|gate| gate.cool_downs.load(Ordering::Relaxed)).sum(),
+            exits: rests.len(),
+            resting: rests.iter().filter(|rest| !rest.is_zero()).count(),
+        }
+    }
+
+    /// The ways that do not rest, the one whose turn it is first.
+    fn open(&self) -> Vec<usize> {
+        let count = self.gates.len();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let in_turn = (0..count).map(|step| turn.wrapping_add(step) % count);
+        in_turn.filter(|exit| self.gates[*exit].rest().is_zero()).collect()
+    }
+
+    fn try_enter(&self, exit: usize) -> Option<Pass> {
+        self.gates[exit].limit.try_acquire().map(|slot| Pass { exit, slot })
+    }
+
+    async fn enter_by(&self, exit: usize) -> Pass {
+        Pass { exit, slot: self.gates[exit].limit.acquire().await }
+    }
+
+    /// Waits until one of them has rested. Outside of the limits, or all who wait would go at
+    /// once when it has.
+    async fn wait_for_one(&self) -> Result<(), ExtractError> {
+        let rests = self.gates.iter().filter_map(|gate| gate.cool_down.rest());
+        match rests.min_by_key(|(_, rest)| *rest) {
+            Some((reason, rest)) if rest > LONGEST_HELD => {
+                Err(ExtractError::Throttled { reason, retry_after: Some(rest) })
+            }
+            Some((_, rest)) => {
+                tokio::time::sleep(rest).await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn exits(count: usize, max_concurrent: usize) -> Exits {
+        let settings =
+            GateSettings { max_concurrent, cool_down_min: SECOND, cool_down_max: SECOND * 300 };
+        Exits::new((0..count).map(|number| format!("proxy {number}")).collect(), settings)
+    }
+
+    async fn entered(exits: &Exits, count: usize) -> Vec<usize> {
+        let mut by = Vec::new();
+        for _ in 0..count {
+            let pass = exits.enter().await.unwrap();
+            by.push(pass.exit);
+            exits.succeeded(pass);
+        }
+        by
+    }
+
+    async fn throttle(exits: &Exits, exit: usize, asked: Option<Duration>) {
+        let slot = exits.gates[exit].limit.acquire().await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        exits.throttled(Pass { exit, slot }, "status_429", asked);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn they_take_turns_and_share_the_limit() {
+        let exits = exits(3, 8);
+        assert_eq!(entered(&exits, 6).await, [0, 1, 2, 0, 1, 2]);
+        let limits: Vec<_> = exits.gates.iter().map(|gate| gate.limit.limit()).collect();
+        assert_eq!((limits, exits.state().limit), (vec![3, 3, 2], 8));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_rests_is_passed_over_until_it_has_rested() {
+        let exits = exits(2, 8);
+        throttle(&exits, 0, Some(SECOND * 30)).await;
+        assert_eq!(entered(&exits, 4).await, [1, 1, 1, 1]);
+        let state = exits.state();
+        assert_eq!((state.resting, state.cooling, state.limit), (1, None, 6));
+        assert_eq!(exits.elsewhere(1), Some(SECOND * 30));
+        assert_eq!(exits.elsewhere(0), Some(Duration::ZERO));
+        tokio::time::advance(SECOND * 30).await;
+        let by = entered(&exits, 4).await;
+        assert_eq!(by.iter().filter(|exit| **exit == 0).count(), 2, "{by:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_rest_everybody_waits_for_the_first_or_is_told_to() {
+        let exits = exits(2, 8);
+        throttle(&exits, 0, Some(SECOND * 30)).await;
+        throttle(&exits, 1, Some(SECOND * 3)).await;
+        let began = tokio::time::Instant::now();
+        assert_eq!(entered(&exits, 1).await, [1]);
+        assert_eq!(began.elapsed().as_secs(), 3);
+        throttle(&exits, 1, Some(SECOND * 60)).await;
+        let error = exits.enter().await.unwrap_err();
+        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
+        assert_eq!(retry_after.unwrap().as_secs(), 26, "the sooner of both");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_takes_the_first_place_anywhere() {
+        let exits = exits(2, 2);
+        let (first, second) = (exits.enter().await.unwrap(), exits.enter().await.unwrap());
+        assert_eq!((first.exit, second.exit), (0, 1));
+        let mut waiting = Box::pin(exits.enter());
+        assert!(futures::poll!(&mut waiting).is_pending());
+        exits.succeeded(second);
+        assert_eq!(waiting.await.unwrap().exit, 1);
+        drop(first);
+        assert_eq!(exits.state().in_flight, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_way_that_leads_nowhere_rests_once_however_many_find_out() {
+        let exits = exits(2, 8);
+        for _ in 0..9 {
+            exits.is_blocked(0, "refused");
+        }
+        assert_eq!(exits.gates[0].rest(), SECOND);
+        assert_eq!(exits.state().cool_downs_total, 0, "nobody asked for less");
+    }
+}
