@@ -22,6 +22,8 @@ pub struct Display {
     total: usize,
     progress: Arc<Progress>,
     bar: Option<ProgressBar>,
+    /// What was shown last.
+    last: String,
 }
 
 impl Display {
@@ -33,7 +35,7 @@ impl Display {
             // The template is a constant of ours.
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         });
-        Self { way, total, progress, bar }
+        Self { way, total, progress, bar, last: String::new() }
     }
 
     /// Shows how things stand until `work` is done.
@@ -41,7 +43,7 @@ impl Display {
     /// # Errors
     /// Those of the work.
     pub async fn beside<T>(
-        &self,
+        &mut self,
         relay: &Relay,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
@@ -52,36 +54,37 @@ impl Display {
     }
 
     /// Shows how it ended.
-    pub async fn finish(&self, relay: &Relay) {
-        let line = self.line(relay).await;
-        if let Some(bar) = &self.bar {
+    pub async fn finish(mut self, relay: &Relay) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+            self.last.clear();
         }
-        eprintln!("{line}");
+        let line = self.line(relay).await;
+        self.show(line);
     }
 
-    async fn show_for_ever(&self, relay: &Relay) -> Infallible {
+    async fn show_for_ever(&mut self, relay: &Relay) -> Infallible {
         let mut interval = tokio::time::interval(self.interval());
-        let mut last = String::new();
         loop {
             interval.tick().await;
             let line = self.line(relay).await;
-            if line != last {
-                self.show(&line);
-            }
-            last = line;
+            self.show(line);
         }
     }
 
-    fn show(&self, line: &str) {
+    fn show(&mut self, line: String) {
+        if line == self.last {
+            return;
+        }
         match &self.bar {
             Some(bar) => {
                 let [answered, _, unanswered] = self.progress.counts();
                 bar.set_position((answered + unanswered) as u64);
-                bar.set_message(line.to_owned());
+                bar.set_message(line.clone());
             }
             None => eprintln!("{line}"),
         }
+        self.last = line;
     }
 
     async fn line(&self, relay: &Relay) -> String {

@@ -90,7 +90,7 @@ async fn run_way(
     eprintln!("{way}: starting linkrelay");
     let relay = servers.relay().await?;
     let progress = Arc::new(Progress::default());
-    let display = Display::new(way, moments(&scenario.phases).len(), Arc::clone(&progress));
+    let mut display = Display::new(way, moments(&scenario.phases).len(), Arc::clone(&progress));
     let meter = LoadMeter::start()?;
     let sending = send(way, &relay, scenario, generator, settings, progress);
     let sent = display.beside(&relay, sending).await?;

@@ -65,11 +65,11 @@ fn way_row(result: &WayResult) -> [String; HEAD.len()] {
     };
     [
         result.way.to_string(),
-        result.requests.to_string(),
-        result.answered(201).to_string(),
+        grouped(result.requests),
+        grouped(result.answered(201)),
         other_answers(result),
-        result.timed_out.to_string(),
-        result.documents.to_string(),
+        grouped(result.timed_out),
+        grouped(result.documents),
         percentile(|times| times.p50_ms),
         percentile(|times| times.p95_ms),
         percentile(|times| times.p99_ms),
@@ -99,8 +99,9 @@ fn original_row(original: &Original) -> [String; HEAD.len()] {
 /// Statuses other than 201, and connections that failed.
 fn other_answers(result: &WayResult) -> String {
     let statuses = result.answers.iter().filter(|(status, _)| **status != 201);
-    let statuses = statuses.map(|(status, count)| format!("{count} × {status}"));
-    let errors = result.errors.iter().map(|(error, count)| format!("{count} × {error}"));
+    let statuses = statuses.map(|(status, count)| format!("{} × {status}", grouped(*count)));
+    let errors =
+        result.errors.iter().map(|(error, count)| format!("{} × {error}", grouped(*count)));
     let all: Vec<String> = statuses.chain(errors).collect();
     if all.is_empty() { "0".to_owned() } else { all.join(", ") }
 }
@@ -139,6 +140,13 @@ fn article(title: &str) -> String {
     if title.starts_with(char::is_uppercase) { title.to_owned() } else { format!("the {title}") }
 }
 
+/// With commas between thousands.
+pub(super) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
 /// In the unit that people would use.
 pub(super) fn milliseconds(ms: f64) -> String {
     if ms < 10.0 {
@@ -153,6 +161,14 @@ pub(super) fn milliseconds(ms: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_told_apart() {
+        for (count, text) in [(0, "0"), (999, "999"), (13_250, "13,250"), (1_000_000, "1,000,000")]
+        {
+            assert_eq!(grouped(count), text);
+        }
+    }
 
     #[test]
     fn times_are_told_in_the_unit_that_people_would_use() {

@@ -1,7 +1,7 @@
 //! The report as a picture: on the left how long clients waited, on the right when documents
 //! were stored; beside both, dashed, the measurement that linkrelay is compared with.
 
-use super::markdown::milliseconds;
+use super::markdown::{grouped, milliseconds};
 use super::scale::Scale;
 use super::svg::{Anchor, Font, Stroke, Svg};
 use super::{Comparison, Original, WayResult};
@@ -9,9 +9,9 @@ use crate::comparison::way::Way;
 use crate::stats::Percentiles;
 
 const WIDTH: f64 = 1_120.0;
-const HEIGHT: f64 = 560.0;
-const TOP: f64 = 92.0;
-const BOTTOM: f64 = 420.0;
+const HEIGHT: f64 = 616.0;
+const TOP: f64 = 116.0;
+const BOTTOM: f64 = 446.0;
 /// Between a point and its figure.
 const LABEL_GAP: f64 = 11.0;
 /// Two texts need so much from line to line.
@@ -23,6 +23,7 @@ const GRID: &str = "#e5e7eb";
 
 const TITLE: Font = Font { size: 18.0, colour: INK, is_bold: true };
 const HEADING: Font = Font { size: 14.0, colour: INK, is_bold: true };
+const NOTE: Font = Font { size: 13.0, colour: INK, is_bold: false };
 const TEXT: Font = Font { size: 12.0, colour: GREY, is_bold: false };
 const GRID_LINE: Stroke = Stroke { colour: GRID, width: 1.0, is_dashed: false };
 const AXIS_LINE: Stroke = Stroke { colour: GREY, width: 1.0, is_dashed: false };
@@ -38,9 +39,10 @@ const SHOWN: [Shown; 4] = [
 
 /// Draws it.
 pub fn draw(comparison: &Comparison) -> String {
-    let title = format!("The two ways side by side: {}", comparison.load_in_words());
-    let mut svg = Svg::new(WIDTH, HEIGHT, &title);
-    svg.text([24.0, 34.0], Anchor::Start, TITLE, &title);
+    let (title, load) = ("The two ways side by side", comparison.load_in_words());
+    let mut svg = Svg::new(WIDTH, HEIGHT, &format!("{title}: {load}"));
+    svg.text([24.0, 34.0], Anchor::Start, TITLE, title);
+    svg.text([24.0, 56.0], Anchor::Start, NOTE, &load);
     draw_times(&mut svg, comparison, [84.0, 520.0]);
     draw_documents(&mut svg, comparison, [640.0, 1_084.0]);
     draw_legend(&mut svg, comparison);
@@ -72,7 +74,7 @@ fn draw_times(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2]) {
     for tick in y.ticks() {
         let at = y.at(tick);
         svg.line([left, at], [right, at], GRID_LINE);
-        let words = if tick < 1e3 { format!("{tick} ms") } else { format!("{} s", tick / 1e3) };
+        let words = if tick < 1e3 { format!("{tick} ms") } else { seconds_in_words(tick / 1e3) };
         svg.text([left - 8.0, at + 4.0], Anchor::End, TEXT, &words);
     }
     svg.text_upwards([24.0, f64::midpoint(TOP, BOTTOM)], TEXT, "response time (log scale)");
@@ -144,12 +146,12 @@ fn draw_documents(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2
     for tick in y.ticks() {
         let at = y.at(tick);
         svg.line([left, at], [right, at], GRID_LINE);
-        svg.text([left - 8.0, at + 4.0], Anchor::End, TEXT, &format!("{tick}"));
+        svg.text([left - 8.0, at + 4.0], Anchor::End, TEXT, &grouped(tick as usize));
     }
     for tick in x.ticks() {
         let at = x.at(tick);
         svg.line([at, TOP], [at, BOTTOM], GRID_LINE);
-        svg.text([at, BOTTOM + 20.0], Anchor::Middle, TEXT, &format!("{tick} s"));
+        svg.text([at, BOTTOM + 20.0], Anchor::Middle, TEXT, &seconds_in_words(tick));
     }
     svg.text_upwards([left - 52.0, f64::midpoint(TOP, BOTTOM)], TEXT, "documents in the store");
     svg.line([left, BOTTOM], [right, BOTTOM], AXIS_LINE);
@@ -164,10 +166,8 @@ fn draw_documents(svg: &mut Svg, comparison: &Comparison, [left, right]: [f64; 2
     // The first one wider, so that it is seen where the second one covers it.
     for (result, width) in comparison.ways.iter().zip([4.5, 1.8]) {
         let steps = documents_over_time(result);
-        svg.polyline(
-            steps.map(|[seconds, count]| [x.at(seconds), y.at(count)]),
-            solid(result.way, width),
-        );
+        let places = steps.map(|[seconds, count]| [x.at(seconds), y.at(count)]);
+        svg.polyline(thinned(places), solid(result.way, width));
     }
 }
 
@@ -180,6 +180,21 @@ fn documents_over_time(result: &WayResult) -> impl Iterator<Item = [f64; 2]> {
         .enumerate()
         .flat_map(|(before, seconds)| [[*seconds, before as f64], [*seconds, before as f64 + 1.0]]);
     std::iter::once([0.0, 0.0]).chain(steps).chain(std::iter::once(last))
+}
+
+/// Without points that nobody could tell from the one before.
+fn thinned(places: impl Iterator<Item = [f64; 2]>) -> Vec<[f64; 2]> {
+    let mut kept: Vec<[f64; 2]> = Vec::new();
+    let mut last = None;
+    for place in places {
+        let is_far = |[x, y]: &[f64; 2]| (place[0] - x).abs() + (place[1] - y).abs() >= 0.5;
+        if kept.last().is_none_or(is_far) {
+            kept.push(place);
+        }
+        last = Some(place);
+    }
+    kept.extend(last);
+    kept
 }
 
 fn draw_original(svg: &mut Svg, original: &Original, x: &Scale, y: &Scale) {
@@ -210,25 +225,24 @@ fn draw_original(svg: &mut Svg, original: &Original, x: &Scale, y: &Scale) {
 }
 
 fn draw_legend(svg: &mut Svg, comparison: &Comparison) {
-    let font = Font { size: 13.0, colour: INK, is_bold: false };
-    let mut entry = |[left, at]: [f64; 2], stroke: Stroke, words: &str| {
-        svg.line([left, at - 4.0], [left + 28.0, at - 4.0], stroke);
-        svg.text([left + 36.0, at], Anchor::Start, font, words);
+    let mut at = BOTTOM + 76.0;
+    let mut entry = |stroke: Stroke, words: &str| {
+        svg.line([84.0, at - 4.0], [112.0, at - 4.0], stroke);
+        svg.text([120.0, at], Anchor::Start, NOTE, words);
+        at += 22.0;
     };
-    let first_line = BOTTOM + 76.0;
-    for (result, left) in comparison.ways.iter().zip([84.0, 590.0]) {
-        entry([left, first_line], solid(result.way, 4.0), &in_short(result));
+    for result in &comparison.ways {
+        entry(solid(result.way, 4.0), &in_short(result));
     }
     if !comparison.originals().is_empty() {
         let stroke = Stroke { colour: GREY, width: 1.5, is_dashed: true };
-        let words = "the measurement that linkrelay is compared with, on the same load";
-        entry([84.0, first_line + 22.0], stroke, words);
+        entry(stroke, "the measurement that linkrelay is compared with, on the same load");
     }
 }
 
 fn in_short(result: &WayResult) -> String {
     let stored = match result.all_stored_seconds() {
-        Some(seconds) => format!("{} documents after {seconds:.1} s", result.documents),
+        Some(seconds) => format!("{} documents after {seconds:.1} s", grouped(result.documents)),
         None => "no document".to_owned(),
     };
     format!(
@@ -237,6 +251,10 @@ fn in_short(result: &WayResult) -> String {
         result.answered(201),
         result.requests
     )
+}
+
+fn seconds_in_words(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{seconds} s") } else { format!("{} s", grouped(seconds as usize)) }
 }
 
 fn small_print(comparison: &Comparison) -> String {
@@ -261,9 +279,11 @@ mod tests {
     #[test]
     fn the_picture_has_both_ways_and_the_originals_dashed() {
         let picture = draw(&comparison());
-        for words in
-            ["through Kafka: 500 of 500 answered 201", "original, queue: ~213 ms", "447 in all"]
-        {
+        for words in [
+            "through Kafka: 500 of 500 answered 201, 500 documents after 11.2 s",
+            "original, queue: ~213 ms",
+            "447 in all",
+        ] {
             assert!(picture.contains(words), "{words}");
         }
         for way in Way::ALL {
@@ -300,6 +320,14 @@ mod tests {
         let until = |end: usize| &steps[..end];
         assert_eq!(until(5), [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [3.0, 1.0], [3.0, 2.0]]);
         assert_eq!(steps[5], [f64::INFINITY, 2.0]);
+    }
+
+    #[test]
+    fn a_thinned_curve_keeps_its_ends_and_its_shape() {
+        let places = (0..=1_000).map(|step| [f64::from(step) / 100.0, 0.0]);
+        let kept = thinned(places);
+        assert_eq!((kept.first(), kept.last()), (Some(&[0.0, 0.0]), Some(&[10.0, 0.0])));
+        assert!((20..=22).contains(&kept.len()), "{}", kept.len());
     }
 
     #[test]
