@@ -165,6 +165,7 @@ fn load(requests: Vec<(i64, Request)>) -> Result<SentLoad> {
     Ok(SentLoad {
         begun_at: Timestamp::from_millisecond(begun_ms)?,
         requests: requests.into_iter().map(|(_, request)| request).collect(),
+        latest: None,
     })
 }
 

@@ -4,14 +4,14 @@
 //! In reading order: [`way`] and [`scenario`] say what is compared, [`schedule`] and [`links`]
 //! what is sent when; [`artillery`] or [`open_loop`] sends it, and both give [`request`]s with
 //! their [`answer`]s; [`site`] starts what it goes through; [`documents`] reads what came of it,
-//! and [`check`] holds both against each other; [`report`] shows it.
+//! and [`agreement`] holds both against each other; [`report`] shows it.
 //!
 //! It must not know: how linkrelay does anything. It uses its routes, its documents and, for the
 //! display alone, its metrics.
 
+pub mod agreement;
 pub mod answer;
 pub mod artillery;
-pub mod check;
 pub mod display;
 pub mod documents;
 pub mod links;
@@ -31,8 +31,8 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::machine::{LoadMeter, Machine};
+use agreement::{check, promised};
 use artillery::Artillery;
-use check::{check, promised};
 use display::Display;
 use documents::StoredDocument;
 use links::Links;
@@ -159,6 +159,7 @@ fn result(
         requests: sent.requests.len(),
         answers: sent.answers(),
         timed_out: sent.timed_out(),
+        latest_sent_ms: sent.latest.map(|latest| latest.as_secs_f64() * 1e3),
         errors: sent.errors(),
         documents: documents.len(),
         failed_documents: documents.iter().filter(|document| !document.is_stored).count(),

@@ -41,6 +41,9 @@ pub struct SentLoad {
     pub begun_at: Timestamp,
     /// All of them.
     pub requests: Vec<Request>,
+    /// How late the latest one was sent, if the generator can tell: a generator that lags behind
+    /// its own schedule measures itself, too.
+    pub latest: Option<Duration>,
 }
 
 /// How far a load is, for whoever watches.
@@ -123,6 +126,10 @@ mod tests {
         Request { links: Vec::new(), took: Duration::from_millis(took_ms), outcome }
     }
 
+    fn sent(requests: Vec<Request>) -> SentLoad {
+        SentLoad { begun_at: Timestamp::now(), requests, latest: None }
+    }
+
     fn answered(status: u16) -> Outcome {
         Outcome::Answered(Answer { status, ..Answer::default() })
     }
@@ -139,7 +146,7 @@ mod tests {
         let progress = Progress::default();
         requests.iter().for_each(|request| progress.note(&request.outcome));
         assert_eq!(progress.counts(), [3, 2, 2]);
-        let load = SentLoad { begun_at: Timestamp::now(), requests };
+        let load = sent(requests);
         assert_eq!(load.answers(), BTreeMap::from([(201, 1), (207, 1), (503, 1)]));
         assert_eq!(load.timed_out(), 1);
         assert_eq!(load.errors(), BTreeMap::from([("reset".to_owned(), 1)]));
@@ -152,7 +159,7 @@ mod tests {
             request(1, answered(503)),
             request(10_000, Outcome::TimedOut),
         ];
-        let times = SentLoad { begun_at: Timestamp::now(), requests }.response_times().unwrap();
+        let times = sent(requests).response_times().unwrap();
         assert_eq!((times.count, times.p50_ms, times.max_ms), (2, 20.0, 10_000.0));
     }
 }

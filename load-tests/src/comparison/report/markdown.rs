@@ -17,8 +17,6 @@ const HEAD: [&str; 11] = [
     "max",
     "all stored after",
 ];
-/// What is not known, or not there.
-const NOTHING: &str = "–";
 
 /// The whole page.
 pub fn page(comparison: &Comparison) -> String {
@@ -61,7 +59,7 @@ pub fn table(comparison: &Comparison) -> String {
 
 fn way_row(result: &WayResult) -> [String; HEAD.len()] {
     let percentile = |of: fn(&crate::stats::Percentiles) -> f64| {
-        result.response_times.as_ref().map_or(NOTHING.to_owned(), |times| milliseconds(of(times)))
+        result.response_times.as_ref().map_or_else(nothing, |times| milliseconds(of(times)))
     };
     [
         result.way.to_string(),
@@ -74,26 +72,31 @@ fn way_row(result: &WayResult) -> [String; HEAD.len()] {
         percentile(|times| times.p95_ms),
         percentile(|times| times.p99_ms),
         percentile(|times| times.max_ms),
-        result.all_stored_seconds().map_or(NOTHING.to_owned(), |seconds| format!("{seconds:.1} s")),
+        result.all_stored_seconds().map_or_else(nothing, |seconds| format!("{seconds:.1} s")),
     ]
 }
 
 fn original_row(original: &Original) -> [String; HEAD.len()] {
     let about = |seconds: f64| format!("~{seconds:.0} s");
-    let response = original.response_ms.map_or(NOTHING.to_owned(), |ms| format!("~{ms:.0} ms"));
+    let response = original.response_ms.map_or_else(nothing, |ms| format!("~{ms:.0} ms"));
     [
         format!("*{}*", original.title),
         ORIGINAL_REQUESTS.to_string(),
         original.answered.to_string(),
-        NOTHING.to_owned(),
+        nothing(),
         original.timed_out.to_string(),
         original.documents.to_string(),
         response,
-        NOTHING.to_owned(),
-        NOTHING.to_owned(),
-        NOTHING.to_owned(),
-        original.all_stored_seconds.map_or(NOTHING.to_owned(), about),
+        nothing(),
+        nothing(),
+        nothing(),
+        original.all_stored_seconds.map_or_else(nothing, about),
     ]
+}
+
+/// What is not known, or not there.
+fn nothing() -> String {
+    "–".to_owned()
 }
 
 /// Statuses other than 201, and connections that failed.
@@ -108,14 +111,19 @@ fn other_answers(result: &WayResult) -> String {
 
 fn notes(comparison: &Comparison) -> String {
     let mut text = String::new();
-    for WayResult { way, agreement, machine_load, failed_documents, .. } in &comparison.ways {
+    for WayResult { way, agreement, machine_load, failed_documents, latest_sent_ms, .. } in
+        &comparison.ways
+    {
+        let late = latest_sent_ms.map_or_else(String::new, |ms| {
+            format!(" No request was sent more than {} late.", milliseconds(ms))
+        });
         // Writing into a String cannot fail.
-        let _written = write!(
+        let _written = writeln!(
             text,
             "- **{way}**: answers promised {} documents, {} of them are missing; {} documents came of \
              requests whose client had given up, {} were left open by their answer, {} links have one \
              that no answer told of; {failed_documents} say that there is no metadata. Processors used: \
-             generator and fake YouTube {:.2}, servers and linkrelay {:.2}, others {:.2}.\n",
+             generator and fake YouTube {:.2}, servers and linkrelay {:.2}, others {:.2}.{late}",
             agreement.promised,
             agreement.missing.len(),
             agreement.unheard_of,

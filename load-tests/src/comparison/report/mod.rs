@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::check::Agreement;
+use super::agreement::Agreement;
 use super::scenario::Phase;
 use super::settings::Generator;
 use super::way::Way;
@@ -61,6 +61,8 @@ pub struct WayResult {
     pub requests: usize,
     /// By status.
     pub answers: BTreeMap<u16, usize>,
+    /// How late the latest request was sent, if the generator can tell.
+    pub latest_sent_ms: Option<f64>,
     /// Clients that gave up.
     pub timed_out: usize,
     /// Connections that failed, by reason.

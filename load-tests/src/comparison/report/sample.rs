@@ -51,6 +51,7 @@ fn way(
     WayResult {
         way,
         requests: 500,
+        latest_sent_ms: Some(1.5),
         answers,
         timed_out,
         errors: BTreeMap::new(),
