@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
-use crate::{dlq, extract, status, submit, topics, up};
+use crate::{check, dlq, extract, status, submit, topics, up};
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ enum Command {
     /// Show dead letters, or publish them once more
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// See whether every configured part can be reached; takes the settings of `up`
+    Check(Box<check::CheckArguments>),
 }
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
@@ -46,6 +48,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Extract(arguments) => extract::run(arguments).await,
         Command::Topics(command) => topics::run(command).await,
         Command::Dlq(command) => dlq::run(command).await,
+        Command::Check(arguments) => check::run(*arguments).await,
     }
 }
 

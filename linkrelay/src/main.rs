@@ -1,6 +1,7 @@
 //! The linkrelay command: the whole pipeline in one process, and the tools around it.
 
 mod api;
+mod check;
 mod cli;
 mod dlq;
 mod embedded;

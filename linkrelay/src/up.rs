@@ -35,36 +35,36 @@ use crate::journaled_store::JournaledStore;
 pub(crate) struct UpSettings {
     /// Answer from a built-in fake YouTube, so that all can be tried with no network
     #[arg(long)]
-    demo: bool,
+    pub(crate) demo: bool,
 
     /// How many consumers to run
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    consumers: u16,
+    pub(crate) consumers: u16,
 
     /// The address of the extractor server (`POST /links`) and of the consumers' health checks
     #[arg(long, env = "EXTRACTOR_ADDR", default_value = "127.0.0.1:5000")]
-    extractor_addr: SocketAddr,
+    pub(crate) extractor_addr: SocketAddr,
 
     #[command(flatten)]
-    api: ApiSettings,
+    pub(crate) api: ApiSettings,
 
     #[command(flatten)]
-    kafka: KafkaSettings,
+    pub(crate) kafka: KafkaSettings,
 
     #[command(flatten)]
-    group: GroupSettings,
+    pub(crate) group: GroupSettings,
 
     #[command(flatten)]
-    extractor: ExtractorSettings,
+    pub(crate) extractor: ExtractorSettings,
 
     #[command(flatten)]
-    store: StoreSettings,
+    pub(crate) store: StoreSettings,
 
     #[command(flatten)]
-    pipeline: PipelineSettings,
+    pub(crate) pipeline: PipelineSettings,
 
     #[command(flatten)]
-    post_links: PostLinksSettings,
+    pub(crate) post_links: PostLinksSettings,
 }
 
 /// What the roles stand on; it outlives them.

@@ -56,6 +56,11 @@ impl StoreSettings {
         }
     }
 
+    /// Where the SQLite file is, or would be.
+    pub fn sqlite_path(&self) -> PathBuf {
+        self.data_dir.join(FILE_NAME)
+    }
+
     /// The SQLite file, for the embedded mode, which needs its journal, too. Blocks for some
     /// milliseconds.
     ///
@@ -66,7 +71,7 @@ impl StoreSettings {
             SettingsError::new("DATA_DIR", format!("{}: {error}", path.display()))
         };
         std::fs::create_dir_all(&self.data_dir).map_err(|error| problem(&self.data_dir, &error))?;
-        let path = self.data_dir.join(FILE_NAME);
+        let path = self.sqlite_path();
         let store = SqliteStore::open(&path).map_err(|error| problem(&path, &error))?;
         Ok(Arc::new(store))
     }

@@ -155,7 +155,7 @@ impl ExtractorSettings {
         Ok(key)
     }
 
-    fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {
+    pub(super) fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {
         let known = StrategyName::ALL.map(StrategyName::as_str).join(", ");
         let wrong = |problem: String| {
             SettingsError::new(EXTRACTORS, format!("{problem} (known are {known})"))

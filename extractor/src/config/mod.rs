@@ -1,6 +1,7 @@
 //! The settings of extraction; `build` makes an extractor from them.
 
 mod build;
+mod parts;
 mod proxies;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+pub use parts::PartAlone;
 
 const DEFAULT_EXTRACTORS: &str = "watch_page,innertube,rusty_ytdl,oembed";
 const DEFAULT_CONNECT_TIMEOUT: &str = "5s";

@@ -11,12 +11,8 @@ const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 /// # Errors
 /// What is wrong with which of them, in words that show no secret.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, Proxy)>, String> {
-    // A compose file passes an unset variable on as an empty one.
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
     let mut urls: Vec<Url> = Vec::new();
-    for (number, text) in (1..).zip(text.split(',')) {
+    for (number, text) in (1..).zip(each(text)) {
         let url = parse_one(text.trim());
         let url = url.map_err(|problem| format!("the URL number {number} {problem}"))?;
         // The same host and port with another user may well be another way out.
@@ -26,6 +22,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, Proxy)>, String> {
         urls.push(url);
     }
     (1..).zip(urls).map(|(number, url)| proxy(number, url)).collect()
+}
+
+/// The single URLs, as they are.
+pub(super) fn each(text: &str) -> impl Iterator<Item = &str> {
+    // A compose file passes an unset variable on as an empty one.
+    let text = Some(text).filter(|text| !text.trim().is_empty());
+    text.into_iter().flat_map(|text| text.split(','))
 }
 
 fn parse_one(text: &str) -> Result<Url, String> {

@@ -152,3 +152,21 @@ fn empty_values_count_as_not_set() {
     };
     settings.build().unwrap();
 }
+
+#[test]
+fn each_part_can_be_tried_alone() {
+    let mut settings = ExtractorSettings {
+        extractors: "data_api,watch_page,oembed".to_owned(),
+        proxy_urls: Some("http://user:hunter2@a:1, http://b:1".into()),
+        ..ExtractorSettings::default()
+    };
+    let parts = settings.parts_alone().unwrap();
+    let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
+    assert_eq!(names, ["data_api", "watch_page", "oembed", "proxy 1, a:1", "proxy 2, b:1"]);
+    let asked: Vec<_> = parts.iter().map(|part| part.settings.extractors.as_str()).collect();
+    assert_eq!(asked, ["data_api", "watch_page", "oembed", "watch_page", "watch_page"]);
+    assert!(!format!("{parts:?}").contains("hunter2"));
+    parts[3].settings.build().unwrap();
+    settings.proxy_urls = Some("http://a:1".into());
+    assert_eq!(settings.parts_alone().unwrap().len(), 3, "the strategies go by it already");
+}

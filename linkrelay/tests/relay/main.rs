@@ -7,6 +7,8 @@ mod site;
 
 /// Too many, too slow, too odd.
 mod abuse;
+/// Whether everything can be reached.
+mod check;
 /// Links typed by hand.
 mod console;
 /// Captured pages through the whole pipeline.

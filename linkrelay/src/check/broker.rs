@@ -1,0 +1,101 @@
+//! Kafka: the brokers, both topics, and the coordinator of the group, which is not joined.
+
+use std::time::{Duration, Instant};
+
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
+use linkrelay_common::topic::{self, TopicError};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+
+use super::part::{Answer, Failure, Part};
+
+/// Below the part's own deadline, so that it is librdkafka that says why.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+const AWAY: &str = "see that a broker runs there, and what KAFKA_BROKERS and KAFKA_CONFIG say";
+
+/// With no brokers set, `up` brings one along, and there is nothing to reach.
+pub(super) fn parts(kafka: &KafkaSettings, group: &GroupSettings) -> Vec<Part> {
+    if kafka.kafka_brokers.is_none() {
+        return vec![Part::fine("kafka", "embedded in `linkrelay up` (KAFKA_BROKERS is not set)")];
+    }
+    let mut parts = Vec::new();
+    let settings = kafka.clone();
+    parts.push(Part::blocking("kafka", AWAY, move || brokers(&settings)));
+    for topic in [&kafka.kafka_topic, &kafka.kafka_dlq_topic] {
+        let (settings, topic) = (kafka.clone(), topic.clone());
+        parts.push(Part::blocking(format!("topic {topic}"), AWAY, move || {
+            describe(&settings, &topic)
+        }));
+    }
+    let (settings, group) = (kafka.clone(), group.clone());
+    let name = format!("group {}", group.kafka_group_id);
+    parts.push(Part::blocking(name, AWAY, move || coordinator(&settings, &group)));
+    parts
+}
+
+fn brokers(kafka: &KafkaSettings) -> Answer {
+    let consumer = reader(kafka)?;
+    let asked = consumer.client().fetch_metadata(Some(&kafka.kafka_topic), ANSWER_LIMIT);
+    let brokers = asked.map_err(|error| away(kafka, &error))?.brokers().len();
+    let s = if brokers == 1 { "" } else { "s" };
+    Ok(format!("{brokers} broker{s}, found at {}", kafka.brokers()))
+}
+
+fn describe(kafka: &KafkaSettings, topic: &str) -> Answer {
+    let consumer = reader(kafka)?;
+    match topic::describe(consumer.client(), topic, ANSWER_LIMIT) {
+        Ok(found) => {
+            let (partitions, replicas) = (found.partitions_count, found.replicas_count);
+            Ok(format!("{partitions} partitions, {replicas} replicas"))
+        }
+        Err(TopicError::Missing(_)) => {
+            Err(Failure::new("does not exist", linkrelay_common::topic::HOW_TO_CREATE))
+        }
+        Err(TopicError::Kafka(error)) => Err(away(kafka, &error)),
+        Err(error) => Err(Failure::new(error, "see what this user may do there")),
+    }
+}
+
+/// Asks for what the group has committed: only its coordinator can say, and no member is needed.
+fn coordinator(kafka: &KafkaSettings, group: &GroupSettings) -> Answer {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    let consumer = client(kafka.consumer(group))?;
+    let partitions = match topic::describe(consumer.client(), &kafka.kafka_topic, ANSWER_LIMIT) {
+        Ok(found) => found.partitions_count,
+        Err(TopicError::Kafka(error)) => return Err(away(kafka, &error)),
+        // That is the topic's trouble, not the group's.
+        Err(_) => 1,
+    };
+    let mut list = TopicPartitionList::new();
+    for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+        list.add_partition(&kafka.kafka_topic, partition);
+    }
+    let committed =
+        consumer.committed_offsets(list, deadline.saturating_duration_since(Instant::now()));
+    let committed = committed.map_err(|error| {
+        Failure::new(
+            format!("no answer from its coordinator: {error}"),
+            "see that the brokers are whole, and that this user may use the group",
+        )
+    })?;
+    let is_committed = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        element.offset().to_raw().is_some_and(|offset| offset >= 0)
+    };
+    let count = committed.elements().iter().filter(|element| is_committed(element)).count();
+    Ok(format!("its coordinator answers; offsets committed for {count} partitions"))
+}
+
+fn reader(kafka: &KafkaSettings) -> Result<BaseConsumer<RelayContext>, Failure> {
+    client(kafka.reader())
+}
+
+fn client(config: rdkafka::ClientConfig) -> Result<BaseConsumer<RelayContext>, Failure> {
+    config
+        .create_with_context(RelayContext)
+        .map_err(|error| Failure::new(unknown_key(&error), "correct it"))
+}
+
+fn away(kafka: &KafkaSettings, error: &KafkaError) -> Failure {
+    Failure::new(format!("no answer from {}: {error}", kafka.brokers()), AWAY)
+}

@@ -1,0 +1,103 @@
+//! `linkrelay check`: can every configured part be reached? One line each, and what to do about
+//! those that cannot.
+//!
+//! In reading order: [`part`] is one question with a deadline; [`broker`], [`store`], [`server`]
+//! and [`extraction`] ask the parts, all at the same time. Nothing is changed anywhere: no topic,
+//! file or group is made, and no record is read.
+
+mod broker;
+mod extraction;
+mod part;
+mod server;
+mod store;
+
+use std::io::Write;
+
+use clap::Args;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use self::part::{Failure, Part, Report};
+use crate::exit::Outcome;
+use crate::up::UpSettings;
+
+/// The settings of what is to be checked.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
+
+    /// What `up` would run with.
+    #[command(flatten)]
+    up: UpSettings,
+}
+
+pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
+    let UpSettings { kafka, group, store, extractor, pipeline, .. } = &arguments.up;
+    // What is wrong in itself is told as by the roles, before anything is asked.
+    kafka.validate(group)?;
+    pipeline.validate(kafka, group)?;
+    let mut parts = broker::parts(kafka, group);
+    parts.push(store::part(store.clone()));
+    parts.extend(server::parts(arguments.up.api.http_addr, arguments.up.extractor_addr));
+    if arguments.up.demo {
+        parts.push(Part::fine("extractor", "the built-in fake YouTube (--demo)"));
+    } else {
+        parts.extend(extraction::parts(extractor)?);
+    }
+    let reports = join_all(parts.into_iter().map(Part::ask)).await;
+    let reports: Vec<Report> = reports.into_iter().flatten().collect();
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&reports))?)?;
+    } else {
+        let width = reports.iter().map(|report| report.part.chars().count()).max().unwrap_or(0);
+        for report in &reports {
+            writeln!(out, "{}", line(report, width))?;
+        }
+    }
+    Ok(if all_work(&reports) { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+fn all_work(reports: &[Report]) -> bool {
+    reports.iter().all(|report| report.answer.is_ok())
+}
+
+/// One line, whatever a server said.
+fn line(report: &Report, width: usize) -> String {
+    let (word, text) = match &report.answer {
+        Ok(detail) => ("ok", detail.clone()),
+        Err(Failure { problem, remedy }) if remedy.is_empty() => ("FAILED", problem.clone()),
+        Err(Failure { problem, remedy }) => ("FAILED", format!("{problem}; {remedy}")),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{word:6}  {:width$}  {text}", report.part)
+}
+
+fn as_json(reports: &[Report]) -> Value {
+    let part = |report: &Report| match &report.answer {
+        Ok(detail) => json!({ "part": report.part, "ok": true, "detail": detail }),
+        Err(Failure { problem, remedy }) => {
+            json!({ "part": report.part, "ok": false, "detail": problem, "remedy": remedy })
+        }
+    };
+    let parts: Vec<Value> = reports.iter().map(part).collect();
+    json!({ "ok": all_work(reports), "parts": parts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_is_one_line_that_says_what_to_do() {
+        let fine = Report { part: "kafka".to_owned(), answer: Ok("1 broker".to_owned()) };
+        let failure = Failure::new("no\n answer", "start it");
+        let failed = Report { part: "mongodb".to_owned(), answer: Err(failure) };
+        assert_eq!(line(&fine, 7), "ok      kafka    1 broker");
+        assert_eq!(line(&failed, 7), "FAILED  mongodb  no answer; start it");
+        let json = as_json(&[fine, failed]);
+        assert_eq!((&json["ok"], &json["parts"][1]["remedy"]), (&json!(false), &json!("start it")));
+    }
+}

@@ -1,0 +1,146 @@
+//! The addresses of linkrelay's own servers: free, or answered by linkrelay; and what a running
+//! consumer counts of its strategies.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use linkrelay_common::metrics;
+use serde::Deserialize;
+
+use super::part::{Answer, Failure, Part};
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const API_TAKEN: &str = "stop it, or set HTTP_ADDR";
+const CONSUMER_TAKEN: &str = "stop it, or set EXTRACTOR_ADDR";
+
+/// What `/health/ready` answers.
+#[derive(Debug, Deserialize)]
+struct Readiness {
+    ready: bool,
+    #[serde(default)]
+    parts: BTreeMap<String, String>,
+}
+
+pub(super) fn parts(api: SocketAddr, consumer: SocketAddr) -> Vec<Part> {
+    vec![
+        Part::new("api", API_TAKEN, address(api, API_TAKEN)),
+        Part::new("consumer", CONSUMER_TAKEN, address(consumer, CONSUMER_TAKEN)),
+        Part::that_may_have_nothing_to_say("breakers", "", breakers(consumer)),
+    ]
+}
+
+/// Well if linkrelay answers there and works, or if nobody does and a server could.
+async fn address(addr: SocketAddr, remedy: &'static str) -> Answer {
+    if addr.port() == 0 {
+        return Ok("will take a free port".to_owned());
+    }
+    let url = url(addr, "/health/ready");
+    let response = match client()?.get(&url).send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() => return free(addr, remedy),
+        Err(_) => return Err(taken(addr, remedy)),
+    };
+    match response.json::<Readiness>().await {
+        Ok(Readiness { ready: true, .. }) => Ok(format!("linkrelay answers at {addr}, ready")),
+        Ok(Readiness { parts, .. }) => {
+            let ill = parts.into_iter().filter(|(_, status)| status != "ok");
+            let ill: Vec<String> = ill.map(|(part, status)| format!("{part}: {status}")).collect();
+            let problem = format!("linkrelay answers at {addr}, not ready: {}", ill.join(", "));
+            Err(Failure::new(problem, "its log says more; see docs/OPERATIONS.md"))
+        }
+        Err(_) => Err(taken(addr, remedy)),
+    }
+}
+
+fn free(addr: SocketAddr, remedy: &str) -> Answer {
+    match TcpListener::bind(addr) {
+        Ok(_) => Ok(format!("{addr} is free")),
+        Err(error) => Err(Failure::new(format!("{addr} cannot be used: {error}"), remedy)),
+    }
+}
+
+fn taken(addr: SocketAddr, remedy: &str) -> Failure {
+    Failure::new(format!("another program answers at {addr}"), remedy)
+}
+
+/// Nothing to say where no consumer answers, or none that counts.
+async fn breakers(consumer: SocketAddr) -> Option<Answer> {
+    let response = client().ok()?.get(url(consumer, "/metrics")).send().await.ok()?;
+    judge(&response.text().await.ok()?)
+}
+
+fn judge(metrics_text: &str) -> Option<Answer> {
+    let prefix = format!("{}{{strategy=\"", metrics::STRATEGY_BREAKER);
+    let strategies: Vec<(&str, &str)> = metrics_text
+        .lines()
+        .filter_map(|line| line.strip_prefix(&prefix)?.split_once("\"} "))
+        .collect();
+    if strategies.is_empty() {
+        return None;
+    }
+    let is_held = metrics_text.lines().any(|line| line == format!("{} 1", metrics::BREAKER_OPEN));
+    if is_held {
+        let problem = "most links fail, so the running consumer holds them";
+        return Some(Err(Failure::new(problem, "see \"Most links fail\" in docs/OPERATIONS.md")));
+    }
+    let not_closed = strategies.iter().filter(|(_, state)| *state != "0");
+    let not_closed: Vec<&str> = not_closed.map(|(strategy, _)| *strategy).collect();
+    Some(if not_closed.is_empty() {
+        Ok(format!("all {} strategies of the running consumer are asked", strategies.len()))
+    } else {
+        Err(Failure::new(
+            format!("{} fails where others succeed, and is stepped over", not_closed.join(", ")),
+            "links go on without it; try another order of EXTRACTORS, and a newer linkrelay",
+        ))
+    })
+}
+
+fn client() -> Result<reqwest::Client, Failure> {
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_LIMIT).build();
+    client.map_err(|error| Failure::new(error, ""))
+}
+
+/// A server that listens everywhere is asked on this machine.
+fn url(addr: SocketAddr, path: &str) -> String {
+    let ip = match addr.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    format!("http://{}{path}", SocketAddr::new(ip, addr.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breakers_are_read_off_metrics() {
+        let state = |oembed: u8| {
+            format!(
+                "# HELP linkrelay_strategy_breaker_state x\n\
+                 linkrelay_strategy_breaker_state{{strategy=\"watch_page\"}} 0\n\
+                 linkrelay_strategy_breaker_state{{strategy=\"oembed\"}} {oembed}\n\
+                 linkrelay_breaker_open 0\n"
+            )
+        };
+        assert!(judge(&state(0)).unwrap().is_ok());
+        let problem = judge(&state(2)).unwrap().unwrap_err().problem;
+        assert!(problem.starts_with("oembed fails"), "{problem}");
+        let held = state(0).replace("breaker_open 0", "breaker_open 1");
+        assert!(judge(&held).unwrap().is_err());
+        assert_eq!(judge("linkrelay_links_total 1\n"), None);
+    }
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_asked_here() {
+        for (addr, expected) in [
+            ("0.0.0.0:3000", "http://127.0.0.1:3000/x"),
+            ("[::]:3000", "http://[::1]:3000/x"),
+            ("10.0.0.7:3000", "http://10.0.0.7:3000/x"),
+        ] {
+            assert_eq!(url(addr.parse().unwrap(), "/x"), expected);
+        }
+    }
+}

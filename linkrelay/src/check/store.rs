@@ -1,0 +1,76 @@
+//! Where documents are kept: MongoDB has to answer; a SQLite file that is not there has to be
+//! possible.
+
+use std::path::{Path, PathBuf};
+
+use linkrelay_store::StoreSettings;
+
+use super::part::{Answer, Failure, Part};
+
+const MONGODB: &str = "see that a server runs there, and what MONGODB_URI says";
+const SQLITE: &str = "see that this user may write there, or set DATA_DIR";
+
+pub(super) fn part(settings: StoreSettings) -> Part {
+    if settings.is_mongo() {
+        Part::new("mongodb", MONGODB, mongodb(settings))
+    } else {
+        Part::new("sqlite", SQLITE, sqlite(settings))
+    }
+}
+
+async fn mongodb(settings: StoreSettings) -> Answer {
+    // Neither error shows the connection string.
+    let store = settings.open().map_err(|error| Failure::new(error, "correct it"))?;
+    store.ping().await.map_err(|error| Failure::new(error, MONGODB))?;
+    let (database, collection) = (&settings.mongodb_database, &settings.mongodb_collection);
+    Ok(format!("answers; database {database}, collection {collection}"))
+}
+
+async fn sqlite(settings: StoreSettings) -> Answer {
+    let path = settings.sqlite_path();
+    let shown = path.display().to_string();
+    let exists = path.clone();
+    if !tokio::task::spawn_blocking(move || exists.exists()).await.unwrap_or(false) {
+        let made = tokio::task::spawn_blocking(move || can_be_made(&path)).await;
+        let made = made.map_err(|error| Failure::new(error, SQLITE))?;
+        return match made {
+            Ok(()) => Ok(format!("{shown} will be made at the first start")),
+            Err(error) => Err(Failure::new(format!("{shown} cannot be made: {error}"), SQLITE)),
+        };
+    }
+    let store = tokio::task::spawn_blocking(move || settings.open()).await;
+    let store = store.map_err(|error| Failure::new(error, SQLITE))?;
+    let store = store.map_err(|error| Failure::new(error, SQLITE))?;
+    store.ping().await.map_err(|error| Failure::new(error, SQLITE))?;
+    Ok(format!("{shown} can be used"))
+}
+
+/// Whether a file may be written in the folder, or in the nearest one above it that is there.
+fn can_be_made(path: &Path) -> std::io::Result<()> {
+    let above = |path: &Path| match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut folder = above(path);
+    while !folder.exists() {
+        folder = above(&folder);
+    }
+    let trial = folder.join(format!(".linkrelay-check-{}", std::process::id()));
+    std::fs::File::create_new(&trial)?;
+    std::fs::remove_file(&trial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_can_be_made_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        can_be_made(&folder.path().join("not/there/linkrelay.sqlite")).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        std::fs::write(&file, "no folder").unwrap();
+        assert!(can_be_made(&file.join("linkrelay.sqlite")).is_err());
+    }
+}
