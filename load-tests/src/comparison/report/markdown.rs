@@ -123,7 +123,7 @@ fn notes(comparison: &Comparison) -> String {
             "- **{way}**: answers promised {} documents, {} of them are missing; {} documents came of \
              requests whose client had given up, {} were left open by their answer, {} links have one \
              that no answer told of; {failed_documents} say that there is no metadata. Processors used: \
-             generator and fake YouTube {:.2}, servers and linkrelay {:.2}, others {:.2}.{late}",
+             this program with the fake YouTube {:.2}, what it started {:.2}, others {:.2}.{late}",
             agreement.promised,
             agreement.missing.len(),
             agreement.unheard_of,
