@@ -31,7 +31,7 @@ impl Display {
     pub fn new(way: Way, total: usize, progress: Arc<Progress>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total as u64);
-            let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {msg}");
+            let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar}\n{wide_msg}");
             // The template is a constant of ours.
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         });
