@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
     pipeline.validate(kafka, group)?;
     let mut parts = broker::parts(kafka, group);
     parts.push(store::part(store.clone()));
-    parts.extend(server::parts(arguments.up.api.http_addr, arguments.up.extractor_addr));
+    parts.extend(server::parts(&arguments.up.api, arguments.up.extractor_addr));
     if arguments.up.demo {
         parts.push(Part::fine("extractor", "the built-in fake YouTube (--demo)"));
     } else {

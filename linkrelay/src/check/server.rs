@@ -6,12 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use linkrelay_common::metrics;
+use linkrelay_producer::ApiSettings;
 use serde::Deserialize;
+use url::Url;
 
 use super::part::{Answer, Failure, Part};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const API_TAKEN: &str = "stop it, or set HTTP_ADDR";
+const NOT_THERE: &str = "start a consumer there, or set EXTRACTOR_URL";
 const CONSUMER_TAKEN: &str = "stop it, or set EXTRACTOR_ADDR";
 
 /// What `/health/ready` answers.
@@ -22,12 +25,28 @@ struct Readiness {
     parts: BTreeMap<String, String>,
 }
 
-pub(super) fn parts(api: SocketAddr, consumer: SocketAddr) -> Vec<Part> {
-    vec![
-        Part::new("api", API_TAKEN, address(api, API_TAKEN)),
+pub(super) fn parts(api: &ApiSettings, consumer: SocketAddr) -> Vec<Part> {
+    let mut parts = vec![
+        Part::new("api", API_TAKEN, address(api.http_addr, API_TAKEN)),
         Part::new("consumer", CONSUMER_TAKEN, address(consumer, CONSUMER_TAKEN)),
         Part::that_may_have_nothing_to_say("breakers", "", breakers(consumer)),
-    ]
+    ];
+    // Without one, `up` asks its own.
+    if let Some(url) = &api.extractor_url {
+        parts.push(Part::new("extractor server", NOT_THERE, extractor_server(url.clone())));
+    }
+    parts
+}
+
+/// Well if linkrelay answers there: whether it is ready is said where it runs.
+async fn extractor_server(url: Url) -> Answer {
+    let ready = format!("{}/health/ready", url.as_str().trim_end_matches('/'));
+    let response = client()?.get(ready).send().await;
+    let response = response.map_err(|error| Failure::new(error.without_url(), NOT_THERE))?;
+    match response.json::<Readiness>().await {
+        Ok(_) => Ok("linkrelay answers at EXTRACTOR_URL".to_owned()),
+        Err(_) => Err(Failure::new("another program answers at EXTRACTOR_URL", NOT_THERE)),
+    }
 }
 
 /// Well if linkrelay answers there and works, or if nobody does and a server could.

@@ -103,7 +103,9 @@ async fn all_that_can_be_reached_is_a_line_each_running_or_not() {
     .await
     .unwrap();
     let (api, extractor) = (address(&producer), address(&consumer));
-    let checked = check(&site, &[("HTTP_ADDR", &api), ("EXTRACTOR_ADDR", &extractor)]);
+    let settings =
+        [("HTTP_ADDR", &*api), ("EXTRACTOR_ADDR", &extractor), ("EXTRACTOR_URL", &consumer.url)];
+    let checked = check(&site, &settings);
     assert_eq!((checked.code, checked.failed.len()), (Some(0), 0), "{}", checked.said);
     assert!(checked.said.contains(&format!("linkrelay answers at {api}, ready")));
     assert!(checked.said.contains("all 4 strategies of the running consumer"), "{}", checked.said);
@@ -146,6 +148,10 @@ async fn each_other_part_that_is_away_fails_alone_and_says_what_to_do() {
     });
     assert_failed(&check(&site, &[("HTTP_ADDR", &taken)]), &[("api", "set HTTP_ADDR")]);
     answering.join().unwrap();
+
+    let server = format!("http://{}", nowhere());
+    let checked = check(&site, &[("EXTRACTOR_URL", &server)]);
+    assert_failed(&checked, &[("extractor server", "set EXTRACTOR_URL")]);
 
     let youtube = format!("https://{}", nowhere());
     let network = "see that this machine reaches YouTube";
