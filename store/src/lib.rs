@@ -18,7 +18,7 @@ pub mod supervise;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 pub use document::{LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES, RecordPlace};
 pub use error::StoreError;
@@ -103,6 +103,22 @@ pub trait LinkStore: Debug + Send + Sync {
         from_index: u32,
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError>;
+
+    /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
+    /// Not a part of the schema, because every write pays for it: only for those who ask.
+    ///
+    /// By default nothing, for a store that is not asked.
+    async fn ensure_video_index(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Of the documents with metadata of this video the one that was extracted last.
+    ///
+    /// By default none, for a store that is not asked.
+    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
+        let _ = video_id;
+        Ok(None)
+    }
 
     /// Answers if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -34,6 +34,7 @@ macro_rules! contract_tests {
             counts_are_of_one_request
             links_come_page_by_page
             a_link_s_status_shows_title_and_error
+            the_newest_of_a_video_is_found
             the_schema_can_be_made_again
         }
     };

@@ -1,6 +1,7 @@
 //! What a store must answer.
 
-use linkrelay_common::{DocumentId, RequestId};
+use jiff::{SignedDuration, Timestamp};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::sample;
 use crate::{LinkDocument, LinkState, LinkStore, RequestCounts, StoreError};
@@ -83,6 +84,38 @@ pub async fn a_link_s_status_shows_title_and_error(
     let titles: Vec<_> = links.into_iter().map(|link| (link.state, link.title)).collect();
     let expected = [(LinkState::Stored, Some(sample::title(0))), (LinkState::Failed, None)];
     assert_eq!(titles, expected);
+    Ok(())
+}
+
+/// By the time of extraction, not of writing; with or without the index; and only what has
+/// metadata.
+pub async fn the_newest_of_a_video_is_found(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(9);
+    let video_id =
+        |text| VideoId::parse(text).map_err(|error| StoreError::Unreadable(error.to_string()));
+    let (video, failed) = (video_id("video-00001")?, video_id("video-00002")?);
+    let at = |index: u32, millis: i64| LinkDocument {
+        id: DocumentId::of_request(request_id, index),
+        extracted_at: Timestamp::from_millisecond(1_764_000_000_000 + millis).ok(),
+        ..sample::stored(request_id, 1)
+    };
+    // A whole second between two that are not; the newest is neither first nor last.
+    let documents = [at(0, 1_999), at(1, 2_001), at(2, 2_000), at(3, 1_001)];
+    let newer = sample::failed(request_id, 5);
+    let newer = LinkDocument { video_id: Some(video.to_string()), ..newer };
+    store.write_batch(&[sample::failed(request_id, 2), newer, sample::of_nulls(7)]).await?;
+    assert_eq!(store.newest_of_video(video).await?, None);
+    store.write_batch(&documents).await?;
+    for _ in 0..3 {
+        assert_eq!(store.newest_of_video(video).await?.as_ref(), documents.get(1));
+        assert_eq!(store.newest_of_video(failed).await?, None);
+        store.ensure_video_index().await?;
+    }
+    let latest = documents.iter().filter_map(|document| document.extracted_at).max();
+    let later = latest.and_then(|at| at.checked_add(SignedDuration::from_millis(1)).ok());
+    let later = LinkDocument { extracted_at: later, ..at(8, 0) };
+    store.write_batch(std::slice::from_ref(&later)).await?;
+    assert_eq!(store.newest_of_video(video).await?, Some(later));
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! The reads. All go by `_id` or begin with an equality on `request_id`, which an index serves;
-//! none counts documents by scanning, and none hints at an index.
+//! The reads. All go by `_id` or begin with an equality on `request_id` or `video_id`, which an
+//! index serves; none counts documents by scanning, and none hints at an index.
 
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
-use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use serde::Deserialize;
@@ -60,6 +60,16 @@ pub(super) async fn find(
         }
     }
     Ok(documents)
+}
+
+/// See [`LinkStore::newest_of_video`](crate::LinkStore::newest_of_video).
+pub(super) async fn newest_of_video(
+    collection: &Collection<Document>,
+    video_id: VideoId,
+) -> Result<Option<LinkDocument>, StoreError> {
+    let of_video = doc! { "video_id": video_id.as_str(), "status": LinkState::Stored.as_str() };
+    let found = collection.find_one(of_video).sort(doc! { "extracted_at": -1 }).await;
+    found.map_err(|error| failure::store_error(&error))?.map(codec::decode).transpose()
 }
 
 /// Counted by the server, from the index alone.

@@ -10,6 +10,11 @@ pub(super) fn indexes() -> [IndexModel; 1] {
     [index(doc! { "request_id": 1, "index": 1, "status": 1 })]
 }
 
+/// For who asks by video; made on request alone.
+pub(super) fn video_index() -> IndexModel {
+    index(doc! { "video_id": 1, "status": 1, "extracted_at": -1 })
+}
+
 fn index(keys: Document) -> IndexModel {
     IndexModel::builder().keys(keys).build()
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId, SettingsError};
+use linkrelay_common::{DocumentId, RequestId, SettingsError, VideoId};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::{
@@ -137,6 +137,20 @@ impl LinkStore for MongoStore {
     ) -> Result<Vec<LinkStatus>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<read::LinkRow>();
         within(CALL_TIMEOUT, read::request_links(&collection, request_id, from_index, limit)).await
+    }
+
+    async fn ensure_video_index(&self) -> Result<(), StoreError> {
+        let collection = self.collection().await?;
+        within(SCHEMA_TIMEOUT, async {
+            let made = collection.create_index(schema::video_index()).await;
+            made.map(drop).map_err(|error| failure::store_error(&error))
+        })
+        .await
+    }
+
+    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(CALL_TIMEOUT, read::newest_of_video(&collection, video_id)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

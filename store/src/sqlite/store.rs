@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
 use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
@@ -82,6 +82,14 @@ impl LinkStore for SqliteStore {
         self.readers
             .run(move |connection| documents::request_links(connection, &id, from_index, limit))
             .await
+    }
+
+    async fn ensure_video_index(&self) -> Result<(), StoreError> {
+        self.writer.run(|connection| connection.execute_batch(documents::VIDEO_INDEX)).await
+    }
+
+    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
+        self.readers.run(move |connection| documents::newest_of_video(connection, video_id)).await
     }
 
     /// Takes the lock for writing, so that it tells of a dead thread or a file that another
