@@ -54,6 +54,8 @@ pub const COOLING_DOWN: &str = "linkrelay_cooling_down";
 pub const BREAKER_OPEN: &str = "linkrelay_breaker_open";
 /// Answers of the extractor, by `from`: memory, flight (one that was under way), question.
 pub const EXTRACTOR_ANSWERS: &str = "linkrelay_extractor_answers_total";
+/// Looks for young metadata in the store, by `outcome`: reused, none, trouble.
+pub const REUSE_LOOKUPS: &str = "linkrelay_reuse_lookups_total";
 /// Cool-downs that throttling began.
 pub const COOL_DOWNS: &str = "linkrelay_cool_downs_total";
 /// How a strategy's breaker is, by `strategy`: 0 closed, 1 half open (one probe), 2 open.
@@ -67,7 +69,7 @@ pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 /// Proxies that rest while others are asked.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
-const COUNTERS: [(&str, &str); 11] = [
+const COUNTERS: [(&str, &str); 12] = [
     (HTTP_REQUESTS, "HTTP requests answered."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
@@ -78,6 +80,7 @@ const COUNTERS: [(&str, &str); 11] = [
     (REBALANCES, "What the consumer group decided."),
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from memory, with others, or by asking."),
+    (REUSE_LOOKUPS, "Looks for young metadata in the store before YouTube is asked."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
 const GAUGES: [(&str, Unit, &str); 13] = [

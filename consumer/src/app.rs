@@ -22,6 +22,7 @@ use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
 use crate::liveness::Liveness;
 use crate::pipeline::{Pipeline, Reports};
+use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
 
 /// How long a dead letter may wait for the broker before it is tried anew.
@@ -93,10 +94,15 @@ impl Consumer {
     ///
     /// # Errors
     /// See [`Consumer::build`].
-    pub async fn from_parts(parts: ConsumerParts) -> Result<Self, ConsumerError> {
+    pub async fn from_parts(mut parts: ConsumerParts) -> Result<Self, ConsumerError> {
         parts.kafka.validate(&parts.group)?;
         parts.pipeline.validate(&parts.kafka, &parts.group)?;
         parts.server.as_ref().map_or(Ok(()), ServerSettings::validate)?;
+        let reuse_within = parts.pipeline.reuse_within;
+        if !reuse_within.is_zero() {
+            let store = Arc::clone(&parts.store);
+            parts.extractor = Arc::new(Reuse::start(parts.extractor, store, reuse_within));
+        }
         let client = parts.client()?;
         let producer: FutureProducer<RelayContext> = parts
             .kafka

@@ -83,6 +83,11 @@ pub struct PipelineSettings {
     #[arg(long, env = "RETRY_BACKOFF_MAX", default_value = "30s", value_parser = parse_duration)]
     pub retry_backoff_max: Duration,
 
+    /// Metadata in the store that is younger than this is taken without asking YouTube, unless
+    /// the link is submitted with `force`; 0s asks each time
+    #[arg(long, env = "REUSE_WITHIN", default_value = "0s", value_parser = parse_duration)]
+    pub reuse_within: Duration,
+
     /// How many recent links the breaker looks at
     #[arg(long, env = "BREAKER_WINDOW_LINKS", default_value_t = 50)]
     pub breaker_window_links: usize,

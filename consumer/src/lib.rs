@@ -2,12 +2,13 @@
 //! documents are there.
 //!
 //! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer with
-//! its `queues` and the `assignment`; it hands each `record` to the `lane` of its partition, whose `worker`
-//! decodes it and lets `process` find the metadata (waiting its turn in `cool_down` and before
-//! the `breaker`, trying again by `retry`, giving up into `dead_letter`); the `batcher` writes
-//! documents and reports completions back to the poll thread, which moves the `tracker` and
-//! commits, with what is complete beyond the prefix in the commit's `metadata`. `liveness` and
-//! `gauges` say how it goes; `pipeline` puts them together, `app` runs it; `config` sets them.
+//! its `queues`, and the `assignment`; it hands each `record` to the `lane` of its partition, whose
+//! `worker` decodes it and lets `process` find the metadata (waiting its turn in `cool_down` and
+//! before the `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving
+//! up into `dead_letter`); the `batcher` writes documents and reports completions back to the poll
+//! thread, which moves the `tracker` and commits, with what is complete beyond the prefix in the
+//! commit's `metadata`. `liveness` and `gauges` say how it goes; `pipeline` puts them together,
+//! `app` runs it; `config` sets them.
 //!
 //! `server` is another way in: links over HTTP, for those who want to wait for their documents.
 //! `ask` and `document` are what both ways do alike.
@@ -38,6 +39,7 @@ mod process;
 mod queues;
 mod record;
 mod retry;
+mod reuse;
 pub mod server;
 mod tracker;
 mod worker;

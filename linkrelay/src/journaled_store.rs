@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{
     LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
@@ -55,6 +55,14 @@ impl LinkStore for JournaledStore {
         self.documents.request_links(request_id, from_index, limit).await
     }
 
+    async fn ensure_video_index(&self) -> Result<(), StoreError> {
+        self.documents.ensure_video_index().await
+    }
+
+    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
+        self.documents.newest_of_video(video_id).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.documents.ping().await
     }
@@ -84,6 +92,24 @@ mod tests {
             stored_at: Timestamp::UNIX_EPOCH,
             kafka: None,
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_a_video_is_asked_of_the_documents() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
+        let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
+        let store = JournaledStore { documents: Arc::clone(&documents) as _, file };
+        let video_id = VideoId::parse("5fR9AHlSDtc").unwrap();
+        let known = LinkDocument {
+            video_id: Some(video_id.to_string()),
+            status: LinkState::Stored,
+            extracted_at: Some(Timestamp::UNIX_EPOCH),
+            ..document(DocumentId::of_record("T", 0, 7, 0))
+        };
+        documents.write_batch(std::slice::from_ref(&known)).await.unwrap();
+        store.ensure_video_index().await.unwrap();
+        assert_eq!(store.newest_of_video(video_id).await.unwrap(), Some(known));
     }
 
     #[tokio::test]

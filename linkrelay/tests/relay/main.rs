@@ -25,6 +25,8 @@ mod group;
 mod main_job;
 /// What a kill makes to be done again.
 mod repeats;
+/// Metadata that the store has already.
+mod reuse;
 /// Wrong settings end at start.
 mod settings;
 /// The commands around the pipeline.

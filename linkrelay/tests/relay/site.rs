@@ -120,6 +120,11 @@ impl Site {
         documents
     }
 
+    pub(crate) async fn index_names(&self) -> Vec<String> {
+        // There is no collection yet, maybe.
+        self.documents.list_index_names().await.unwrap_or_default()
+    }
+
     pub(crate) async fn documents_count(&self) -> u64 {
         self.documents.count_documents(doc! {}).await.unwrap()
     }
@@ -214,18 +219,27 @@ impl Role {
 
     /// Posts links by one of the two ways; gives the status and the answer.
     pub(crate) async fn post_to(&self, path: Path, links: &Value) -> (u16, Value) {
+        self.send(path, &json!({ "links": links })).await
+    }
+
+    async fn send(&self, path: Path, body: &Value) -> (u16, Value) {
         let route = match path {
             Path::Kafka => "send-message-kafka",
             Path::Waiting => "send-message-http",
         };
         let url = format!("{}/links/{route}", self.url);
-        let response = self.http.post(url).json(&json!({ "links": links })).send().await.unwrap();
+        let response = self.http.post(url).json(body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// Posts links that are all good; gives the request's id.
     pub(crate) async fn post_good(&self, links: &Value) -> String {
-        let (status, answer) = self.post(links).await;
+        self.post_body(&json!({ "links": links })).await
+    }
+
+    /// Posts a body whose links are all good; gives the request's id.
+    pub(crate) async fn post_body(&self, body: &Value) -> String {
+        let (status, answer) = self.send(Path::Kafka, body).await;
         assert_eq!(status, 201, "{answer}");
         answer["id"].as_str().unwrap().to_owned()
     }

@@ -1,0 +1,75 @@
+use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::youtube::FakeYouTubeSettings;
+use mongodb::bson::Document;
+use serde_json::json;
+
+use crate::site::{Role, Site, link, video_id};
+
+const VIDEO_INDEX: &str = "video_id_1_status_1_extracted_at_-1";
+
+async fn stored(producer: &Role) -> String {
+    let id = producer.post_good(&json!(link(0))).await;
+    assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 1);
+    id
+}
+
+fn of_request<'a>(documents: &'a [Document], id: &str) -> &'a Document {
+    documents.iter().find(|document| document.get_str("request_id") == Ok(id)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn young_metadata_is_taken_from_the_store_unless_forced() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let producer = site.producer(&[]);
+    producer.until_ready().await;
+    // Its own memory shall not be what answers.
+    let consumer = site.consumer(&[("REUSE_WITHIN", "1h"), ("CACHE_ENTRIES", "0")]);
+    consumer.until_ready().await;
+    let mut first = stored(&producer).await;
+    let asked = || site.fake.hits().video(&video_id(0));
+    // Until the index is there, YouTube is asked.
+    let second = wait_for("metadata to be reused", LONG, SHORT, async || {
+        let before = asked();
+        let id = stored(&producer).await;
+        let metrics = consumer.metrics().await;
+        let reused = r#"linkrelay_reuse_lookups_total{outcome="reused"} 1"#;
+        if metrics.lines().any(|line| line == reused) {
+            assert_eq!(asked(), before);
+            return Ok(id);
+        }
+        first = id;
+        Err(metrics)
+    })
+    .await
+    .unwrap();
+    assert!(site.index_names().await.iter().any(|name| name == VIDEO_INDEX));
+
+    let before = asked();
+    let forced = json!({ "links": link(0), "force": true });
+    let id = producer.post_body(&forced).await;
+    producer.until_nothing_is_pending(&id).await;
+    assert_eq!(asked(), before + 1);
+
+    let documents = site.documents().await;
+    let (first, second) = (of_request(&documents, &first), of_request(&documents, &second));
+    for field in ["source", "extracted_at", "video", "video_id"] {
+        assert_eq!(first.get(field), second.get(field), "{field}");
+    }
+    assert_ne!(first.get("extracted_at"), of_request(&documents, &id).get("extracted_at"));
+    consumer.stop().await;
+    producer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_setting_youtube_is_asked_and_no_index_is_made() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let (producer, consumer) = (site.producer(&[]), site.consumer(&[("CACHE_ENTRIES", "0")]));
+    producer.until_ready().await;
+    consumer.until_ready().await;
+    stored(&producer).await;
+    stored(&producer).await;
+    assert_eq!(site.fake.hits().video(&video_id(0)), 2);
+    assert!(!site.index_names().await.iter().any(|name| name == VIDEO_INDEX));
+    consumer.stop().await;
+    producer.stop().await;
+}
