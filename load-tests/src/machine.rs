@@ -121,18 +121,21 @@ impl Ticks {
         let busy = all.iter().take(8).sum::<u64>() - idle;
         let processes = processes()?;
         let own_pid = std::process::id();
-        let own = processes.get(&own_pid).map_or(0, |process| process.ticks);
+        let own = processes.get(&own_pid).copied().unwrap_or_default();
         let is_child = |pid: &u32| is_descendant(*pid, own_pid, &processes);
-        let children =
-            processes.keys().filter(|pid| is_child(pid)).map(|pid| processes[pid].ticks).sum();
-        Ok(Self { busy, own, children })
+        let living = processes.keys().filter(|pid| is_child(pid)).map(|pid| processes[pid]);
+        let children = own.ended_children
+            + living.map(|child| child.ticks + child.ended_children).sum::<u64>();
+        Ok(Self { busy, own: own.ticks, children })
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct ProcessTicks {
     parent: u32,
     ticks: u64,
+    /// Of its children that have ended.
+    ended_children: u64,
 }
 
 fn processes() -> Result<HashMap<u32, ProcessTicks>> {
@@ -147,7 +150,11 @@ fn process(pid: u32) -> Option<ProcessTicks> {
     // The name in brackets may hold anything, also brackets.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some(ProcessTicks { parent: u32::try_from(number(1)?).ok()?, ticks: number(11)? + number(12)? })
+    Some(ProcessTicks {
+        parent: u32::try_from(number(1)?).ok()?,
+        ticks: number(11)? + number(12)?,
+        ended_children: number(13)? + number(14)?,
+    })
 }
 
 fn is_descendant(pid: u32, ancestor: u32, processes: &HashMap<u32, ProcessTicks>) -> bool {
@@ -197,8 +204,17 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_has_ended_is_still_counted() {
+        let meter = LoadMeter::start().unwrap();
+        // More than a tick of work.
+        let script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let ended = std::process::Command::new("sh").args(["-c", script]).status().unwrap();
+        assert!(ended.success() && meter.load().unwrap().children_cpus > 0.0);
+    }
+
+    #[test]
     fn grandchildren_are_descendants_and_strangers_are_not() {
-        let process = |parent| ProcessTicks { parent, ticks: 1 };
+        let process = |parent| ProcessTicks { parent, ticks: 1, ended_children: 0 };
         let processes =
             HashMap::from([(1, process(0)), (7, process(1)), (8, process(7)), (9, process(8))]);
         assert!(is_descendant(9, 7, &processes) && is_descendant(8, 7, &processes));
