@@ -109,8 +109,9 @@ impl Slot {
         self.limit.grow();
     }
 
-    /// It was throttled. Whether it is the first of its wave.
-    pub(super) fn throttled(self) -> bool {
+    /// It was throttled. Whether it is the first of its wave. Its place is free only when this
+    /// is dropped, so that whoever waits for it finds the cool-down begun.
+    pub(super) fn throttled(&self) -> bool {
         self.limit.cut(self.began)
     }
 }
@@ -155,7 +156,7 @@ mod tests {
         later().await;
         assert!(slots.pop().unwrap().throttled());
         assert_eq!((limit.limit(), limit.in_flight()), (4, 7));
-        assert!(slots.into_iter().map(Slot::throttled).all(|is_first| !is_first));
+        assert!(slots.into_iter().all(|slot| !slot.throttled()));
         assert_eq!((limit.limit(), free(&limit)), (4, 4));
     }
 
