@@ -1,5 +1,6 @@
 //! Commits as the broker keeps them: an offset, and in its metadata what is complete beyond it.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
-use crate::assignment::Remembered;
 use crate::context::GroupContext;
 use crate::metadata;
 use crate::tracker::CommitPoint;
@@ -33,20 +33,37 @@ pub(crate) fn write(
     consumer.commit(&list, CommitMode::Sync)
 }
 
-/// Reads what is complete beyond the committed offsets of these partitions.
+/// Where a partition is to be taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) partition: i32,
+    /// The committed offset, or where to begin without one.
+    pub(crate) offset: Offset,
+    /// What is complete beyond it.
+    pub(crate) complete_beyond: Vec<Range<i64>>,
+}
+
+/// Reads the commits of these partitions. One without a commit begins at `without_commit`.
+///
+/// # Errors
+/// If the broker does not say of each of them what is committed.
 pub(crate) fn read(
     consumer: &BaseConsumer<GroupContext>,
     partitions: TopicPartitionList,
-) -> Result<Remembered, KafkaError> {
+    without_commit: Offset,
+) -> Result<Vec<Position>, KafkaError> {
     let committed = consumer.committed_offsets(partitions, READ_TIMEOUT)?;
-    let remembered =
-        committed.elements().into_iter().filter_map(|element| match element.offset() {
+    let position = |element: TopicPartitionListElem<'_>| {
+        element.error()?;
+        let (offset, complete_beyond) = match element.offset() {
             Offset::Offset(prefix) => {
-                Some((element.partition(), metadata::decode(prefix, &text(&element))))
+                (Offset::Offset(prefix), metadata::decode(prefix, &text(&element)))
             }
-            _ => None,
-        });
-    Ok(remembered.collect())
+            _ => (without_commit, Vec::new()),
+        };
+        Ok(Position { partition: element.partition(), offset, complete_beyond })
+    };
+    committed.elements().into_iter().map(position).collect()
 }
 
 /// rust-rdkafka panics on metadata that is not UTF-8, which only another program can have

@@ -98,6 +98,7 @@ impl Pipeline {
             group_part: reports.group,
             watchdog,
             gauges,
+            without_commit: parts.kafka.without_commit(),
             commit_interval: settings.commit_interval,
             drain_timeout: settings.drain_timeout,
             stop,

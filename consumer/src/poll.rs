@@ -9,11 +9,12 @@ use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::assignment::{Assignment, Remembered};
-use crate::commit;
+use crate::assignment::Assignment;
+use crate::commit::{self, Position};
 use crate::context::{GroupContext, GroupEvent};
 use crate::error::ConsumerError;
 use crate::gauges::Gauges;
@@ -32,6 +33,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// After a commit that failed, the next one waits longer: the broker may be away, and a
 /// synchronous commit then holds this thread.
 const FAILED_COMMIT_PAUSE: Duration = Duration::from_secs(5);
+/// The same after commits that could not be read.
+const FAILED_READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Lanes on their way to their end.
 struct Drain {
@@ -39,6 +42,12 @@ struct Drain {
     deadline: Instant,
     /// The group waits for them; otherwise the close gives them back.
     is_revoked: bool,
+}
+
+/// Partitions that the group gave us, to be taken over once their commits are read.
+struct TakeOver {
+    partitions: Vec<i32>,
+    next_try: Instant,
 }
 
 /// What the thread is given.
@@ -49,6 +58,8 @@ pub(crate) struct PollParts {
     pub(crate) group_part: Part,
     pub(crate) watchdog: Watchdog,
     pub(crate) gauges: Gauges,
+    /// Where a partition begins that the group has no commit of.
+    pub(crate) without_commit: Offset,
     pub(crate) commit_interval: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) stop: CancellationToken,
@@ -58,6 +69,7 @@ pub(crate) struct PollParts {
 pub(crate) struct PollLoop {
     queues: Queues,
     parts: PollParts,
+    take_overs: Vec<TakeOver>,
     drains: Vec<Drain>,
     next_commit: Instant,
     next_report: Instant,
@@ -76,6 +88,7 @@ impl PollLoop {
         Self {
             queues,
             parts,
+            take_overs: Vec::new(),
             drains: Vec::new(),
             next_commit,
             next_report: now,
@@ -98,7 +111,7 @@ impl PollLoop {
 
     fn turn_until_drained(&mut self) -> Result<(), ConsumerError> {
         self.queues.subscribe()?;
-        while !(self.is_stopping && self.drains.is_empty()) {
+        while !(self.is_stopping && self.drains.is_empty() && self.take_overs.is_empty()) {
             self.parts.watchdog.liveness.turns.note();
             self.poll_group()?;
             let is_anything_taken = self.take_records()?;
@@ -118,7 +131,8 @@ impl PollLoop {
 
     fn poll_group(&mut self) -> Result<(), ConsumerError> {
         let error = self.queues.poll_group()?;
-        self.follow_group()?;
+        self.follow_group();
+        self.take_over_assigned()?;
         error.map_or(Ok(()), |error| self.report(&error))
     }
 
@@ -145,18 +159,12 @@ impl PollLoop {
         Ok(is_anything_taken)
     }
 
-    fn follow_group(&mut self) -> Result<(), ConsumerError> {
+    fn follow_group(&mut self) {
         while let Some(event) = self.queues.next_event() {
             match event {
                 GroupEvent::Assigned(partitions) => {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "assigned");
-                    self.queues.take_over(&partitions)?;
-                    let remembered = self.remembered(&partitions);
-                    self.parts.assignment.assign(&partitions, remembered);
-                    self.parts.group_part.ok();
-                    if self.is_stopping {
-                        self.begin_drain(partitions, false);
-                    }
+                    self.take_overs.push(TakeOver { partitions, next_try: Instant::now() });
                 }
                 GroupEvent::Revoked(partitions) => {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "revoked: draining");
@@ -169,6 +177,50 @@ impl PollLoop {
                 }
             }
         }
+    }
+
+    /// Takes over what was assigned, once its commits are read; asks again until they are. Other
+    /// lanes go on meanwhile.
+    fn take_over_assigned(&mut self) -> Result<(), ConsumerError> {
+        for mut take_over in std::mem::take(&mut self.take_overs) {
+            let partitions = take_over.partitions.as_slice();
+            if self.is_stopping {
+                // Nothing is read any more; the close gives them back.
+                let ends: Vec<_> = partitions.iter().map(|of| (*of, Offset::End)).collect();
+                self.queues.take_over(&ends)?;
+            } else if Instant::now() < take_over.next_try {
+                self.take_overs.push(take_over);
+            } else {
+                match self.positions(partitions) {
+                    Ok(positions) => self.take_over(positions)?,
+                    Err(error) => {
+                        tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits could not be read; they will be asked for again");
+                        take_over.next_try = Instant::now() + FAILED_READ_PAUSE;
+                        self.take_overs.push(take_over);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn positions(&self, partitions: &[i32]) -> Result<Vec<Position>, KafkaError> {
+        // A member that gets no partition is told so, too.
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = self.queues.list(partitions);
+        commit::read(self.queues.consumer(), list, self.parts.without_commit)
+    }
+
+    fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
+        let offsets: Vec<_> = positions.iter().map(|of| (of.partition, of.offset)).collect();
+        self.queues.take_over(&offsets)?;
+        let partitions: Vec<i32> = positions.iter().map(|of| of.partition).collect();
+        let remembered =
+            positions.into_iter().map(|of| (of.partition, of.complete_beyond)).collect();
+        self.parts.assignment.assign(&partitions, remembered);
+        self.parts.group_part.ok();
         Ok(())
     }
 
@@ -239,18 +291,6 @@ impl PollLoop {
         let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
         let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, at_work);
-    }
-
-    /// What earlier assignments completed beyond the committed offsets of these partitions.
-    /// Without an answer nothing is known, and the records are worked on again.
-    fn remembered(&self, partitions: &[i32]) -> Remembered {
-        match commit::read(self.queues.consumer(), self.queues.list(partitions)) {
-            Ok(remembered) => remembered,
-            Err(error) => {
-                tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits could not be read: what is complete beyond them is worked on again");
-                Remembered::new()
-            }
-        }
     }
 
     /// Commits what has news, and waits for the broker's answer: an asynchronous commit has none

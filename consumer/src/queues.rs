@@ -16,6 +16,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::Offset;
 
 use crate::context::{GroupContext, GroupEvent, give_back, take_over};
 use crate::error::ConsumerError;
@@ -74,20 +75,25 @@ impl Queues {
         self.partitions.get(&partition)?.poll(Duration::ZERO)
     }
 
-    /// Takes partitions over, each with a queue of its own.
+    /// Takes partitions over from these offsets, each with a queue of its own.
+    ///
+    /// The offsets are given, because librdkafka 2.12.1 may leave a partition for ever where it is
+    /// if its own question for the committed one fails (`rd_kafka_assignment_handle_OffsetFetch`).
     ///
     /// # Errors
     /// If librdkafka refuses.
-    pub(crate) fn take_over(&mut self, partitions: &[i32]) -> KafkaResult<()> {
-        for partition in partitions {
+    pub(crate) fn take_over(&mut self, offsets: &[(i32, Offset)]) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, offset) in offsets {
             // Before the partition is taken over, so that none of its records goes another way.
             let queue = self.consumer.split_partition_queue(&self.topic, *partition);
             if let Some(mut queue) = queue {
                 queue.set_nonempty_callback(wake(&self.thread));
                 self.partitions.insert(*partition, queue);
             }
+            list.add_partition_offset(&self.topic, *partition, *offset)?;
         }
-        take_over(&self.consumer, &self.list(partitions))
+        take_over(&self.consumer, &list)
     }
 
     /// Gives partitions back; what is fetched of them is thrown away.

@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::Offset;
 
 pub use brokers::Brokers;
 pub use context::{RelayContext, log_line};
@@ -134,6 +135,17 @@ impl KafkaSettings {
         }
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         config
+    }
+
+    /// Where a member begins a partition that its group has no commit of: at its beginning, unless
+    /// `auto.offset.reset` was set otherwise.
+    pub fn without_commit(&self) -> Offset {
+        match self.kafka_config.get("auto.offset.reset") {
+            Some("latest" | "largest" | "end") => Offset::End,
+            // librdkafka then reports an error, as was asked for.
+            Some("error") => Offset::Stored,
+            _ => Offset::Beginning,
+        }
     }
 
     /// A client that reads a topic's records by itself, as no member of a group, and commits
