@@ -30,7 +30,7 @@ const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
 /// What requests in flight get when the pipeline has ended; they had as long as it did.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to join the group under a name that another member still has.
-const INSTANCE_ID_PAUSE: Duration = Duration::from_secs(2);
+const INSTANCE_ID_PAUSE: Duration = Duration::from_secs(3);
 const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
 const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the parts around the pipeline get to end after it.

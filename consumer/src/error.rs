@@ -10,12 +10,12 @@ pub enum ConsumerError {
     /// A setting that cannot work.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// librdkafka refuses to go on, for ever (fenced by another member of the same instance id,
-    /// for one).
+    /// librdkafka refuses to go on, for ever.
     #[error("the Kafka client cannot go on: {0}")]
     Fatal(String),
-    /// With KIP-848, the name of a static member is not free before the member that had it has left
-    /// or its session has ended. After a kill it is only a matter of waiting.
+    /// Another member has this static member's name, or the broker believes so: with KIP-848 until
+    /// the session of a killed one has ended, with the classic protocol if a broker that was
+    /// killed has forgotten who came last. librdkafka holds it to be final; a new client may join.
     #[error("KAFKA_GROUP_INSTANCE_ID is still in use by another member of the group")]
     InstanceIdInUse,
     /// librdkafka refused a call that cannot fail for a reason of the broker's.

@@ -236,7 +236,8 @@ impl PollLoop {
                 | RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownTopic
                 // Is waited for, and reported as the group's trouble.
-                | RDKafkaErrorCode::UnreleasedInstanceId,
+                | RDKafkaErrorCode::UnreleasedInstanceId
+                | RDKafkaErrorCode::FencedInstanceId,
             ) => {}
             _ => tracing::warn!(%topic, %error, "a poll failed; it will be tried again"),
         }
@@ -249,7 +250,10 @@ impl PollLoop {
 
     fn fatal_error(&self, error: &KafkaError) -> ConsumerError {
         match self.queues.consumer().client().fatal_error() {
-            Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) => ConsumerError::InstanceIdInUse,
+            Some((
+                RDKafkaErrorCode::UnreleasedInstanceId | RDKafkaErrorCode::FencedInstanceId,
+                _,
+            )) => ConsumerError::InstanceIdInUse,
             Some((_, reason)) => ConsumerError::Fatal(reason),
             None => ConsumerError::Fatal(error.to_string()),
         }

@@ -85,6 +85,8 @@ impl KafkaSettings {
         config.set("allow.auto.create.topics", "false");
         // Idle connections are closed by brokers all day; that is no news.
         config.set("log.connection.close", "false");
+        // How soon partitions are seen that were added; the default is five minutes.
+        config.set("topic.metadata.refresh.interval.ms", "30000");
         config.set("socket.keepalive.enable", "true").set("reconnect.backoff.max.ms", "2000");
         config.set_log_level(RDKafkaLogLevel::Info);
         self.kafka_config.apply(&mut config);
