@@ -30,8 +30,9 @@ const HELD_WAIT: Duration = Duration::from_millis(1);
 const BURST: usize = 100;
 /// How often gauges are published and lanes are looked at.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// After a commit that failed, the next one waits longer: the broker may be away, and a
-/// synchronous commit then holds this thread.
+/// A commit that takes so long before it fails met no broker; and a synchronous commit holds this
+/// thread. Then the next one waits longer.
+const SLOW_COMMIT: Duration = Duration::from_secs(1);
 const FAILED_COMMIT_PAUSE: Duration = Duration::from_secs(5);
 /// The same after commits that could not be read.
 const FAILED_READ_PAUSE: Duration = Duration::from_secs(1);
@@ -277,9 +278,10 @@ impl PollLoop {
         if Instant::now() < self.next_commit {
             return;
         }
+        let begun = Instant::now();
         let committed = self.commit(&self.parts.assignment.partitions());
-        let pause =
-            if committed.is_ok() { self.parts.commit_interval } else { FAILED_COMMIT_PAUSE };
+        let is_broker_away = committed.is_err() && begun.elapsed() >= SLOW_COMMIT;
+        let pause = if is_broker_away { FAILED_COMMIT_PAUSE } else { self.parts.commit_interval };
         self.next_commit = Instant::now() + pause;
     }
 
