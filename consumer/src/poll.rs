@@ -175,6 +175,7 @@ impl PollLoop {
                     tracing::warn!(topic = %self.parts.topic, ?partitions, "lost: fenced without a commit");
                     self.parts.assignment.fence(&partitions);
                     self.queues.forget(&partitions);
+                    forget_lost(&mut self.drains, &partitions);
                 }
             }
         }
@@ -367,5 +368,31 @@ impl PollLoop {
         partitions.retain(|partition| !is_draining(partition));
         tracing::info!(topic = %self.parts.topic, ?partitions, "stopping: draining");
         self.begin_drain(partitions, false);
+    }
+}
+
+/// What is lost is not given back: it may be ours again by the time its drain would end.
+fn forget_lost(drains: &mut Vec<Drain>, lost: &[i32]) {
+    drains.retain_mut(|drain| {
+        drain.partitions.retain(|partition| !lost.contains(partition));
+        !drain.partitions.is_empty()
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drain_lets_go_of_what_is_lost() {
+        let drain = |partitions: &[i32]| Drain {
+            partitions: partitions.to_vec(),
+            deadline: Instant::now(),
+            is_revoked: true,
+        };
+        let mut drains = vec![drain(&[0, 1]), drain(&[2])];
+        forget_lost(&mut drains, &[1, 2, 3]);
+        let left: Vec<&[i32]> = drains.iter().map(|drain| drain.partitions.as_slice()).collect();
+        assert_eq!(left, [[0].as_slice()]);
     }
 }
