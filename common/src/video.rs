@@ -29,6 +29,29 @@ pub struct Video {
     pub chapters: Option<Vec<Chapter>>,
 }
 
+impl Video {
+    /// A video of which nothing but the title is known.
+    pub fn titled(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            description: None,
+            author: Author::default(),
+            length_seconds: None,
+            view_count: None,
+            like_count: None,
+            publish_date: None,
+            category: None,
+            keywords: None,
+            thumbnails: None,
+            availability: None,
+            is_live: None,
+            is_upcoming: None,
+            family_safe: None,
+            chapters: None,
+        }
+    }
+}
+
 /// Whether a video whose metadata is public can be played, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

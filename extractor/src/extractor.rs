@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use linkrelay_common::VideoId;
 
 use crate::Extract;
-use crate::breaker::BreakerState;
-use crate::cache::{CacheCounts, Cached};
+use crate::cache::Cached;
 use crate::chain::Chain;
 use crate::error::ExtractError;
 use crate::extraction::Extraction;
-use crate::gate::{Exits, GateState};
-use crate::gauges;
+use crate::gate::Exits;
+use crate::state::ExtractorState;
 
 /// A memory and a single flight over a chain of strategies, which share the ways out. Made by
 /// [`crate::ExtractorSettings::build_extractor`].
@@ -21,17 +20,6 @@ pub struct Extractor {
     chain: Arc<Chain>,
     exits: Arc<Exits>,
     cached: Cached,
-}
-
-/// An [`Extractor`] at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExtractorState {
-    /// Each strategy in its order, and the state of its breaker.
-    pub breakers: Vec<(&'static str, BreakerState)>,
-    /// How much is asked of YouTube.
-    pub gate: GateState,
-    /// Where answers came from.
-    pub cache: CacheCounts,
 }
 
 impl Extractor {
@@ -56,6 +44,6 @@ impl Extract for Extractor {
     }
 
     fn publish_gauges(&self) {
-        gauges::publish(&self.state());
+        self.state().publish_gauges();
     }
 }

@@ -3,8 +3,8 @@
 //! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
 //! to find it, `strategies` has a file for each; [`chain`] tries them in order, with a [`breaker`]
 //! for each; `cache` asks for the same video once; `gate` keeps the whole process polite;
-//! [`config`] makes an [`extractor`] from settings, and `gauges` publishes how it is. Below them, [`page`] reads a watch page, and
-//! `client` is the one place that talks to YouTube.
+//! [`config`] makes an [`extractor`] from settings, and `state` is how it is at one moment. Below
+//! them, [`page`] reads a watch page, and `client` is the one place that talks to YouTube.
 //!
 //! Only a [`VideoId`] comes in and only YouTube is asked: no request goes to a host that a
 //! user named.
@@ -21,9 +21,9 @@ pub mod error;
 pub mod extraction;
 pub mod extractor;
 mod gate;
-mod gauges;
 pub mod page;
 mod retry_after;
+mod state;
 mod strategies;
 
 use std::fmt::Debug;
@@ -38,8 +38,9 @@ pub use chain::Chain;
 pub use config::ExtractorSettings;
 pub use error::{ExtractError, Refusal};
 pub use extraction::Extraction;
-pub use extractor::{Extractor, ExtractorState};
+pub use extractor::Extractor;
 pub use gate::GateState;
+pub use state::ExtractorState;
 
 /// Finds the metadata of one video. What the consumer is given; tests give their own.
 #[async_trait]

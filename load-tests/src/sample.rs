@@ -60,23 +60,7 @@ pub fn video() -> Video {
 
 /// The least that is a video: so that a run measures the pipeline, not the making of videos.
 pub fn small_video() -> Video {
-    Video {
-        title: "A title".to_owned(),
-        description: None,
-        author: Author::default(),
-        length_seconds: None,
-        view_count: None,
-        like_count: None,
-        publish_date: None,
-        category: None,
-        keywords: None,
-        thumbnails: None,
-        availability: None,
-        is_live: None,
-        is_upcoming: None,
-        family_safe: None,
-        chapters: None,
-    }
+    Video::titled("A title")
 }
 
 /// Documents of requests of one link each, as the consumer makes them.

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use linkrelay_common::video::{Author, Video};
-use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_common::{DocumentId, RequestId, Video};
 use linkrelay_store::{LinkState, LinkStatus, RequestCounts, StoreError, WriteOutcome};
 
 use super::*;
@@ -86,23 +85,7 @@ fn store(answer: Result<Option<LinkDocument>, StoreError>) -> OneDocument {
 }
 
 fn video() -> Video {
-    Video {
-        title: "a title".to_owned(),
-        description: None,
-        author: Author::default(),
-        length_seconds: None,
-        view_count: None,
-        like_count: None,
-        publish_date: None,
-        category: None,
-        keywords: None,
-        thumbnails: None,
-        availability: None,
-        is_live: None,
-        is_upcoming: None,
-        family_safe: None,
-        chapters: None,
-    }
+    Video::titled("a title")
 }
 
 fn document(age: SignedDuration) -> LinkDocument {

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::video::{Author, Video};
-use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{
     LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
@@ -116,23 +115,7 @@ impl Extract for ScriptedExtractor {
 }
 
 fn video(video_id: VideoId) -> Video {
-    Video {
-        title: format!("video {video_id}"),
-        description: None,
-        author: Author::default(),
-        length_seconds: None,
-        view_count: None,
-        like_count: None,
-        publish_date: None,
-        category: None,
-        keywords: None,
-        thumbnails: None,
-        availability: None,
-        is_live: None,
-        is_upcoming: None,
-        family_safe: None,
-        chapters: None,
-    }
+    Video::titled(format!("video {video_id}"))
 }
 
 /// Keeps documents in memory, and counts what a real store would have hidden.

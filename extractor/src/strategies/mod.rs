@@ -8,7 +8,7 @@ mod properties;
 mod rusty_ytdl;
 mod watch_page;
 
-use linkrelay_common::video::{Author, Video};
+use linkrelay_common::Video;
 
 pub(crate) use data_api::DataApi;
 pub(crate) use innertube::Innertube;
@@ -48,21 +48,5 @@ impl StrategyName {
 /// Where a strategy begins that knows little: everything is unknown, and the title has to be
 /// put in.
 pub(crate) fn untitled() -> Video {
-    Video {
-        title: String::new(),
-        description: None,
-        author: Author::default(),
-        length_seconds: None,
-        view_count: None,
-        like_count: None,
-        publish_date: None,
-        category: None,
-        keywords: None,
-        thumbnails: None,
-        availability: None,
-        is_live: None,
-        is_upcoming: None,
-        family_safe: None,
-        chapters: None,
-    }
+    Video::titled(String::new())
 }

@@ -42,6 +42,7 @@ impl Timer {
     /// # Errors
     /// If there can be no thread.
     pub fn exact(duration: Duration) -> Result<Self> {
+        // Holds as many as there are tasks that sleep.
         let (sleepers, queue) = mpsc::channel();
         thread::Builder::new().name("exact-timer".to_owned()).spawn(move || wake_all(&queue))?;
         Ok(Self::Exact(ExactTimer { duration, sleepers }))

@@ -55,6 +55,7 @@ impl<I: Send + 'static, O: Send + 'static> CpuPool<I, O> {
     {
         let (jobs, queue) = mpsc::channel(queue_len.max(1));
         let queue = Arc::new(Mutex::new(queue));
+        // Nothing is ever sent: it is closed when the last thread has ended.
         let (end, ended) = std::sync::mpsc::channel();
         let threads = (0..threads_count.max(1)).filter_map(|_| {
             let (queue, end, make) = (queue.clone(), end.clone(), make.clone());
