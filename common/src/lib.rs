@@ -1,6 +1,7 @@
 //! What crosses the wire in linkrelay, and what every role needs to take part.
 //!
-//! In reading order: [`link`] turns what a person pasted into a [`VideoId`]; [`ids`] names
+//! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the
+//! name of a [`list`] of videos; [`ids`] names
 //! requests and documents, [`origin`] a record's first place; [`video`] is what is known of a video; [`message`] and [`headers`] are the Kafka record; [`kafka`] makes
 //! client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
 //! of itself, [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
@@ -14,6 +15,7 @@ pub mod http;
 pub mod ids;
 pub mod kafka;
 pub mod link;
+pub mod list;
 pub mod message;
 pub mod metrics;
 pub mod origin;
@@ -26,7 +28,8 @@ pub mod video;
 pub use class::ErrorClass;
 pub use headers::{DeadLetterHeaders, RecordHeaders, copy_readable};
 pub use ids::{DocumentId, RequestId};
-pub use link::{LinkError, VideoId, parse_link};
+pub use link::{LinkError, LinkTarget, VideoId, parse_link, parse_target};
+pub use list::ListLink;
 pub use message::{DecodeError, LinkMessage};
 pub use origin::Origin;
 pub use settings::SettingsError;

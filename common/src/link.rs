@@ -1,12 +1,17 @@
-//! From what a person pasted to a video id; the only reader of YouTube URLs in linkrelay.
+//! From what a person pasted to a video id, or to the name of a list of videos; the only reader of
+//! YouTube URLs in linkrelay.
 //!
-//! Only the [`VideoId`] goes further: no host that a user named is ever asked.
+//! Only the [`VideoId`] or [`ListLink`] goes further: no host that a user named is ever asked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
+
+use crate::list::ListLink;
 
 /// The longest link that is looked at, in bytes.
 pub const MAX_LINK_BYTES: usize = 2_048;
@@ -24,8 +29,6 @@ const WATCH_HOSTS: [&str; 7] = [
 const SHORT_HOSTS: [&str; 2] = ["youtu.be", "www.youtu.be"];
 /// Path prefixes that are followed by the video id.
 const ID_PATHS: [&str; 7] = ["shorts", "live", "embed", "v", "e", "vi", "watch"];
-/// Path prefixes that are followed by the name of a channel.
-const CHANNEL_PATHS: [&str; 3] = ["channel", "c", "user"];
 
 /// The eleven characters that name a video.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,6 +109,12 @@ pub enum LinkError {
     /// Whoever publishes videos.
     #[error("this address names a channel; send the links of its videos")]
     Channel,
+    /// A channel's address of a kind by which YouTube finds no channel (`/c/…`, `live_stream`).
+    #[error("a channel cannot be found by this address; send its /@… or /channel/UC… address")]
+    UnknownChannel,
+    /// What stands where a list's name belongs cannot be one.
+    #[error("this address names a playlist or channel, but its name cannot be right")]
+    BadListName,
     /// The id has the wrong length or alphabet.
     #[error("the video id must be 11 characters of A-Z, a-z, 0-9, - and _")]
     BadVideoId,
@@ -123,8 +132,37 @@ impl LinkError {
             Self::NoVideoId => "no_video_id",
             Self::Playlist => "playlist",
             Self::Channel => "channel",
+            Self::UnknownChannel => "unknown_channel",
+            Self::BadListName => "bad_list_name",
             Self::BadVideoId => "bad_video_id",
             Self::TooLong => "too_long",
+        }
+    }
+}
+
+/// What a link names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LinkTarget {
+    /// One video.
+    Video(VideoId),
+    /// Many.
+    List(ListLink),
+}
+
+impl LinkTarget {
+    /// The video, if it is one.
+    pub fn video_id(&self) -> Option<VideoId> {
+        match self {
+            Self::Video(video_id) => Some(*video_id),
+            Self::List(_) => None,
+        }
+    }
+
+    /// What a record's key is made of, so that all links to one target meet in one partition.
+    pub fn key(&self) -> Cow<'_, str> {
+        match self {
+            Self::Video(video_id) => Cow::Borrowed(video_id.as_str()),
+            Self::List(list) => Cow::Owned(list.to_string()),
         }
     }
 }
@@ -135,6 +173,18 @@ impl LinkError {
 /// # Errors
 /// A [`LinkError`] whose text can be shown to the person who sent the link.
 pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
+    match parse_target(link)? {
+        LinkTarget::Video(video_id) => Ok(video_id),
+        LinkTarget::List(list) => Err(list.refusal()),
+    }
+}
+
+/// Finds the video or the list of videos that a link names. A video that is watched as a part of
+/// a list (`watch?v=…&list=…`) is that video.
+///
+/// # Errors
+/// As [`parse_link`], without [`LinkError::Playlist`] and [`LinkError::Channel`].
+pub fn parse_target(link: &str) -> Result<LinkTarget, LinkError> {
     let link = link.trim();
     if link.len() > MAX_LINK_BYTES {
         return Err(LinkError::TooLong);
@@ -145,9 +195,9 @@ pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
     };
     let host = host.strip_suffix('.').unwrap_or(host);
     if SHORT_HOSTS.contains(&host) {
-        id_of_short_link(&url)
+        id_of_short_link(&url).map(LinkTarget::Video)
     } else if WATCH_HOSTS.contains(&host) {
-        id_of_watch_link(&url)
+        target_of_watch_host(&url)
     } else {
         Err(LinkError::NotYouTube)
     }
@@ -179,25 +229,36 @@ fn id_of_short_link(url: &Url) -> Result<VideoId, LinkError> {
     }
 }
 
-fn id_of_watch_link(url: &Url) -> Result<VideoId, LinkError> {
+fn target_of_watch_host(url: &Url) -> Result<LinkTarget, LinkError> {
     let mut segments = path_segments(url);
     let page = segments.next().unwrap_or_default();
-    if page == "playlist" {
-        return Err(LinkError::Playlist);
-    }
-    if page.starts_with('@') || CHANNEL_PATHS.contains(&page) {
-        return Err(LinkError::Channel);
-    }
-    if !ID_PATHS.contains(&page) {
-        return Err(LinkError::NoVideoId);
-    }
-    match segments.next() {
-        Some("videoseries") => Err(LinkError::Playlist),
-        Some("live_stream") => Err(LinkError::Channel),
-        Some(segment) => VideoId::parse(segment),
-        None if page == "watch" => id_of_query(url),
-        None => Err(LinkError::NoVideoId),
-    }
+    let list = match (page, segments.next()) {
+        ("playlist", _) | ("embed", Some("videoseries")) => playlist_of_query(url),
+        ("channel", Some(id)) => ListLink::channel(&decoded(id)),
+        ("user", Some(name)) => ListLink::user(&decoded(name)),
+        ("c", Some(_)) | ("embed", Some("live_stream")) => Err(LinkError::UnknownChannel),
+        ("channel" | "user" | "c", None) => Err(LinkError::BadListName),
+        ("watch", None) => return id_of_query(url).map(LinkTarget::Video),
+        (page, Some(id)) if ID_PATHS.contains(&page) => {
+            return VideoId::parse(id).map(LinkTarget::Video);
+        }
+        // Browsers write the sign of a handle in either way.
+        (page, _) => match decoded(page).strip_prefix('@') {
+            Some(handle) => ListLink::handle(handle),
+            None => return Err(LinkError::NoVideoId),
+        },
+    };
+    list.map(LinkTarget::List)
+}
+
+/// A part of a path as it was meant; what is no UTF-8 is no name, and is refused as one.
+fn decoded(segment: &str) -> Cow<'_, str> {
+    percent_decode_str(segment).decode_utf8_lossy()
+}
+
+fn playlist_of_query(url: &Url) -> Result<ListLink, LinkError> {
+    let list = url.query_pairs().find(|(name, _)| name == "list");
+    list.map_or(Err(LinkError::BadListName), |(_, id)| ListLink::playlist(&id))
 }
 
 fn id_of_query(url: &Url) -> Result<VideoId, LinkError> {
@@ -263,13 +324,19 @@ mod tests {
             ("https://www.youtube.com/watch?v=", "no_video_id"),
             ("https://www.youtube.com/results?search_query=cats", "no_video_id"),
             ("https://www.youtube.com/@someone", "channel"),
-            ("https://www.youtube.com/@someone/videos", "channel"),
-            ("https://m.youtube.com/channel/UC1", "channel"),
-            ("https://www.youtube.com/c/someone", "channel"),
-            ("https://www.youtube.com/user/someone", "channel"),
             ("https://www.youtube.com/playlist?list=PL1", "playlist"),
-            ("https://www.youtube.com/embed/videoseries?list=PL1", "playlist"),
-            ("https://www.youtube.com/embed/live_stream?channel=UC1", "channel"),
+            ("https://www.youtube.com/c/someone", "unknown_channel"),
+            ("https://www.youtube.com/embed/live_stream?channel=UC1", "unknown_channel"),
+            ("https://www.youtube.com/playlist", "bad_list_name"),
+            ("https://www.youtube.com/playlist?list=", "bad_list_name"),
+            ("https://www.youtube.com/playlist?list=PL%2f..%2f", "bad_list_name"),
+            ("https://www.youtube.com/channel", "bad_list_name"),
+            ("https://www.youtube.com/channel/UC1", "bad_list_name"),
+            ("https://www.youtube.com/channel/AA0123456789012345678901", "bad_list_name"),
+            ("https://www.youtube.com/user/", "bad_list_name"),
+            ("https://www.youtube.com/@", "bad_list_name"),
+            ("https://www.youtube.com/@some%20one", "bad_list_name"),
+            ("https://www.youtube.com/@%ff", "bad_list_name"),
             ("https://youtu.be/", "no_video_id"),
             ("https://youtu.be/short", "bad_video_id"),
             ("https://www.youtube.com/watch?v=5fR9AHlSDt", "bad_video_id"),
@@ -279,6 +346,34 @@ mod tests {
         ] {
             assert_eq!(parse_link(link).map_err(LinkError::code), Err(code), "{link}");
         }
+    }
+
+    #[test]
+    fn every_form_of_link_to_many_videos_is_understood() {
+        let channel = "UC0123456789012345678901";
+        for (link, key) in [
+            ("https://www.youtube.com/playlist?list=PLrAXtmErZgOeiKm4", "PLrAXtmErZgOeiKm4"),
+            ("m.youtube.com/playlist?app=desktop&list=UU_01-23", "UU_01-23"),
+            ("https://music.youtube.com/playlist?list=OLAK5uy_abc", "OLAK5uy_abc"),
+            ("https://www.youtube.com/embed/videoseries?list=PL1", "PL1"),
+            ("https://www.youtube.com/channel/UC0123456789012345678901", channel),
+            ("https://youtube.com/channel/UC0123456789012345678901/videos", channel),
+            ("https://www.youtube.com/@some.one/featured", "@some.one"),
+            ("https://www.youtube.com/%40some-one", "@some-one"),
+            ("https://www.youtube.com/@m%C3%BCller", "@m\u{fc}ller"),
+            ("https://m.youtube.com/user/someone", "user/someone"),
+        ] {
+            let target = parse_target(link);
+            assert_eq!(target.as_ref().map(LinkTarget::key), Ok(Cow::from(key)), "{link}");
+            let refused = parse_link(link).map_err(LinkError::code);
+            assert!(matches!(refused, Err("playlist" | "channel")), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_video_that_is_watched_in_a_list_is_a_video() {
+        let target = parse_target("https://www.youtube.com/watch?v=5fR9AHlSDtc&list=PL1&index=3");
+        assert_eq!(target.map(|target| target.video_id()), Ok(VideoId::parse(ID).ok()));
     }
 
     proptest! {

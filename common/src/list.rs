@@ -1,0 +1,103 @@
+//! What an address of many videos names: a playlist, or whoever publishes videos.
+//!
+//! Only these checked names go further; none is ever a part of a host or a path that is asked.
+
+use std::fmt;
+
+use crate::link::LinkError;
+
+/// Longer than any that YouTube gives (34, and 41 for an album).
+const MAX_PLAYLIST_ID_BYTES: usize = 64;
+/// `UC` and 22 more.
+const CHANNEL_ID_BYTES: usize = 24;
+/// YouTube allows 30 (support.google.com/youtube/answer/11585688); old names may be longer.
+const MAX_NAME_CHARS: usize = 60;
+
+/// Names a list of videos.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ListLink {
+    /// A playlist, by its id (`PL…`, `UU…`, `OLAK5uy_…`).
+    Playlist(String),
+    /// All videos of a channel, by its id (`UC…`).
+    Channel(String),
+    /// All videos of a channel, by its handle, without the `@`.
+    Handle(String),
+    /// All videos of a channel, by its old user name.
+    User(String),
+}
+
+impl ListLink {
+    /// A playlist, by the `list` of its address.
+    ///
+    /// # Errors
+    /// [`LinkError::BadListName`] for what YouTube would never give as an id.
+    pub fn playlist(id: &str) -> Result<Self, LinkError> {
+        let is_length = (2..=MAX_PLAYLIST_ID_BYTES).contains(&id.len());
+        if is_length && is_id(id) {
+            Ok(Self::Playlist(id.to_owned()))
+        } else {
+            Err(LinkError::BadListName)
+        }
+    }
+
+    /// A channel, by its id.
+    ///
+    /// # Errors
+    /// [`LinkError::BadListName`] if it is none.
+    pub fn channel(id: &str) -> Result<Self, LinkError> {
+        if id.len() == CHANNEL_ID_BYTES && id.starts_with("UC") && is_id(id) {
+            Ok(Self::Channel(id.to_owned()))
+        } else {
+            Err(LinkError::BadListName)
+        }
+    }
+
+    /// A channel, by its handle without the `@`.
+    ///
+    /// # Errors
+    /// [`LinkError::BadListName`] if it is none.
+    pub fn handle(name: &str) -> Result<Self, LinkError> {
+        name_of(name).map(Self::Handle)
+    }
+
+    /// A channel, by its old user name.
+    ///
+    /// # Errors
+    /// [`LinkError::BadListName`] if it is none.
+    pub fn user(name: &str) -> Result<Self, LinkError> {
+        name_of(name).map(Self::User)
+    }
+
+    /// Why a link to this list is refused where only videos are taken.
+    pub fn refusal(&self) -> LinkError {
+        match self {
+            Self::Playlist(_) => LinkError::Playlist,
+            Self::Channel(_) | Self::Handle(_) | Self::User(_) => LinkError::Channel,
+        }
+    }
+}
+
+impl fmt::Display for ListLink {
+    /// As short as it can be said; also the key of its record.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Playlist(id) | Self::Channel(id) => f.write_str(id),
+            Self::Handle(name) => write!(f, "@{name}"),
+            Self::User(name) => write!(f, "user/{name}"),
+        }
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn name_of(name: &str) -> Result<String, LinkError> {
+    let is_length = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    let is_name_char = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '·');
+    if is_length && name.chars().all(is_name_char) {
+        Ok(name.to_owned())
+    } else {
+        Err(LinkError::BadListName)
+    }
+}
