@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use crate::class::ErrorClass;
-use crate::ids::{DocumentId, RequestId};
+use crate::ids::RequestId;
 use crate::origin::Origin;
+use crate::place::LinkPlace;
 
 const REQUEST_ID: &str = "linkrelay-request-id";
 const INDEX: &str = "linkrelay-index";
@@ -46,8 +47,8 @@ pub fn copy_readable(headers: &impl Headers) -> OwnedHeaders {
 /// Which request a record belongs to, or where it first stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordHeaders {
-    /// The request and the link's index in it; given only together, and with the index below
-    /// the request's count.
+    /// The request and the link's index in it; given only together, and with an index that the
+    /// request can have.
     pub place: Option<(RequestId, u32)>,
     /// Where a replayed record first stood, and the index of its link there (0 if it is not
     /// said). The index is the one of `place`, if both are given.
@@ -65,7 +66,7 @@ impl RecordHeaders {
         let index = text(headers, INDEX).and_then(|index| index.parse::<u32>().ok());
         let origin = text(headers, ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
         Self {
-            place: request_id.zip(index).filter(|(id, index)| *index < id.links_count()),
+            place: request_id.zip(index).filter(|(id, index)| id.has_index(*index)),
             origin: origin.map(|origin| (origin, index.unwrap_or(0))),
             submitted_at: text(headers, SUBMITTED_AT).and_then(|at| at.parse().ok()),
             trace_parent: text(headers, TRACE_PARENT).map(str::to_owned),
@@ -94,22 +95,16 @@ impl RecordHeaders {
         headers
     }
 
-    /// The request, index and id of the document for the link at `index` of a record's
-    /// `links_count`, as far as these headers name it; otherwise it is named by where the record
-    /// stands. An index in the headers is the index of one link, so it counts only for records
+    /// The place of the link at `index` of a record's `links_count`, as far as these headers name
+    /// it; otherwise it is named by where the record stands. An index in the headers is the index of one link, so it counts only for records
     /// of one.
-    pub fn document_place(
-        &self,
-        index: u32,
-        links_count: usize,
-    ) -> Option<(Option<RequestId>, u32, DocumentId)> {
+    pub fn link_place(&self, index: u32, links_count: usize) -> Option<LinkPlace> {
         if let (Some((request_id, index)), 1) = (self.place, links_count) {
-            return Some((Some(request_id), index, DocumentId::of_request(request_id, index)));
+            return Some(LinkPlace::OfRequest { request_id, index });
         }
-        let (origin, index_there) = self.origin.as_ref()?;
-        let index = if links_count == 1 { *index_there } else { index };
-        let id = DocumentId::of_record(&origin.topic, origin.partition, origin.offset, index);
-        Some((None, index, id))
+        let (origin, index_there) = self.origin.clone()?;
+        let index = if links_count == 1 { index_there } else { index };
+        Some(LinkPlace::OfRecord { origin, index })
     }
 }
 

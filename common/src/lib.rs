@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the
 //! name of a [`list`] of videos; [`ids`] names
-//! requests and documents, [`origin`] a record's first place; [`video`] is what is known of a video; [`message`] and [`headers`] are the Kafka record; [`kafka`] makes
-//! client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
+//! requests and documents, [`origin`] a record's first place, [`place`] a link's; [`video`] is what is known of a
+//! video; [`message`] and [`headers`] are the Kafka record, [`record`] one link as such, and
+//! [`publish`] sends it; [`kafka`] makes client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
 //! of itself, [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
 //!
 //! It must not know: extraction, stores, or either role's logic.
@@ -19,6 +20,9 @@ pub mod list;
 pub mod message;
 pub mod metrics;
 pub mod origin;
+pub mod place;
+pub mod publish;
+pub mod record;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
@@ -32,5 +36,7 @@ pub use link::{LinkError, LinkTarget, VideoId, parse_link, parse_target};
 pub use list::ListLink;
 pub use message::{DecodeError, LinkMessage};
 pub use origin::Origin;
+pub use place::{LinkPlace, MAX_EXPANDED_VIDEOS};
+pub use record::LinkRecord;
 pub use settings::SettingsError;
 pub use video::Video;

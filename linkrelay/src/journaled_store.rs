@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{
-    LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+    ExpandedRange, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError,
+    WriteOutcome,
 };
 
 /// `documents`, with the journal in `file`.
@@ -31,9 +32,14 @@ impl LinkStore for JournaledStore {
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
         let outcomes = self.documents.write_batch(documents).await?;
-        let is_written = |outcome: &WriteOutcome| !matches!(outcome, WriteOutcome::Refused { .. });
-        let written = documents.iter().zip(&outcomes).filter(|(_, outcome)| is_written(outcome));
-        let ids = written.map(|(document, _)| document.id.clone()).collect();
+        // The entry of a list stays until its videos take its place.
+        let is_done = |document: &LinkDocument, outcome: &WriteOutcome| {
+            document.status != LinkState::Expanded
+                && !matches!(outcome, WriteOutcome::Refused { .. })
+        };
+        let done = documents.iter().zip(&outcomes);
+        let done = done.filter(|(document, outcome)| is_done(document, outcome));
+        let ids = done.map(|(document, _)| document.id.clone()).collect();
         self.file.journal_remove(ids).await?;
         Ok(outcomes)
     }
@@ -55,6 +61,13 @@ impl LinkStore for JournaledStore {
         self.documents.request_links(request_id, from_index, limit).await
     }
 
+    async fn request_expansions(
+        &self,
+        request_id: RequestId,
+    ) -> Result<Vec<ExpandedRange>, StoreError> {
+        self.documents.request_expansions(request_id).await
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         self.documents.ensure_video_index().await
     }
@@ -71,8 +84,7 @@ impl LinkStore for JournaledStore {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use linkrelay_store::LinkState;
-    use linkrelay_store::sqlite::{JournalEntry, JournalPosition};
+    use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize};
 
     use super::*;
 
@@ -85,6 +97,7 @@ mod tests {
             video_id: None,
             status: LinkState::Failed,
             video: None,
+            expansion: None,
             error: None,
             source: None,
             submitted_at: None,
@@ -123,6 +136,7 @@ mod tests {
             key: vec![],
             value: vec![],
             headers: vec![],
+            kept_room: JournalSize::default(),
         };
         for store in [&file, &documents] {
             store.ensure_schema().await.unwrap();

@@ -21,11 +21,11 @@ use crate::broker::{self, TopicKnowledge};
 use crate::config::ProducerSettings;
 use crate::forward::ExtractorServer;
 use crate::journal::{Journal, JournaledIntake, MAX_UNPUBLISHED, republish_pending};
-use crate::publish::{KafkaPublisher, Publish};
-use crate::record::LinkRecord;
 use crate::routes;
 use crate::state::{AppState, Shared};
 use crate::submit::Submitter;
+use linkrelay_common::LinkRecord;
+use linkrelay_common::publish::{KafkaPublisher, Publish};
 
 /// What the drain leaves, whatever the requests took, for the last records and tasks.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -171,6 +171,7 @@ impl Producer {
             extractor_server: self.extractor_server.clone(),
             store: Arc::clone(&self.store),
             intake: api.intake.clone(),
+            takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,
         });
         let publish = Arc::clone(&self.publish);

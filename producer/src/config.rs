@@ -68,6 +68,10 @@ pub struct ApiSettings {
     #[arg(long, env = "MAX_WAITING_REQUESTS", default_value_t = 500)]
     pub max_waiting_requests: usize,
 
+    /// Take links to playlists and channels, too: only where the consumers have a YOUTUBE_API_KEY, with which they expand them [default: false; `up`: whether it has that key]
+    #[arg(long, env = "EXPAND_LISTS")]
+    pub expand_lists: Option<bool>,
+
     /// What clients may send.
     #[command(flatten)]
     pub intake: IntakeSettings,
@@ -168,6 +172,7 @@ impl Default for ApiSettings {
             extractor_url: None,
             wait_timeout: Duration::from_secs(10),
             max_waiting_requests: 500,
+            expand_lists: None,
             intake: IntakeSettings::default(),
         }
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::forward::ForwardError;
 use crate::journal::JournalError;
-use crate::publish::PublishError;
+use linkrelay_common::publish::PublishError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn LinkStore>,
     /// What a request may cost.
     pub(crate) intake: IntakeSettings,
+    /// Whether playlists and channels are taken, because consumers can expand them.
+    pub(crate) takes_lists: bool,
     /// For one question to the store.
     pub(crate) store_timeout: Duration,
 }

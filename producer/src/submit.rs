@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use linkrelay_common::RequestId;
 use linkrelay_common::http::intake::CheckedLinks;
+use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
 
 use crate::broker::TopicKnowledge;
 use crate::journal::{JournalError, JournaledIntake};
-use crate::publish::{Failure, Publish, PublishError, publish_all};
-use crate::record::LinkRecord;
+use linkrelay_common::LinkRecord;
+use linkrelay_common::publish::{Failure, Publish, PublishError, publish_all};
 
 /// What goes for all links of a request.
 #[derive(Debug, Default)]
@@ -21,15 +21,17 @@ pub(crate) struct Terms {
 }
 
 /// Makes the records of a request, one for each valid link.
-pub(crate) fn records_of(checked: &CheckedLinks, terms: &Terms) -> (RequestId, Vec<LinkRecord>) {
+pub(crate) fn records_of(
+    checked: &CheckedLinks<LinkTarget>,
+    terms: &Terms,
+) -> (RequestId, Vec<LinkRecord>) {
     let id = checked.request_id(terms.idempotency_key.as_deref());
     let submitted_at = Timestamp::now();
     let records = checked.documents(id).map(|(index, _, valid)| LinkRecord {
-        video_id: valid.video_id,
+        target: valid.names.clone(),
         link: valid.link.clone(),
         force: terms.force,
-        request_id: id,
-        index,
+        place: LinkPlace::OfRequest { request_id: id, index },
         submitted_at,
         trace_parent: terms.trace_parent.clone(),
     });

@@ -1,7 +1,7 @@
 //! What is kept of a link: one document per submitted link, stored or failed.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video};
+use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
 /// The largest document that a store takes, in bytes of its stored form: BSON's own limit, which
@@ -22,10 +22,13 @@ pub struct LinkDocument {
     pub link: String,
     /// Null if the link names none.
     pub video_id: Option<String>,
-    /// Whether there is metadata.
+    /// What has become of it.
     pub status: LinkState,
     /// The metadata, if stored.
     pub video: Option<Video>,
+    /// The videos, if expanded; no other document has this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expansion: Option<Expansion>,
     /// Why not, if failed.
     pub error: Option<LinkError>,
     /// Which strategy of the extractor gave the metadata.
@@ -40,22 +43,40 @@ pub struct LinkDocument {
     pub kafka: Option<RecordPlace>,
 }
 
-/// Whether there is metadata.
+/// What a link to a playlist or channel stood for at the time. Written before the first of these
+/// videos is worked on, so that a list that changes meanwhile changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expansion {
+    /// The index of the first video in the request or record; the others follow it.
+    pub first_index: u32,
+    /// How many there are.
+    pub videos_count: u32,
+    /// Their ids, in the list's order.
+    pub video_ids: Vec<VideoId>,
+}
+
+/// What has become of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
-    /// There is.
+    /// There is metadata.
     Stored,
     /// There is none to be had.
     Failed,
+    /// It named a list, whose videos have documents of their own.
+    Expanded,
 }
 
 impl LinkState {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Stored, Self::Failed, Self::Expanded];
+
     /// As it stands in the document.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
             Self::Failed => "failed",
+            Self::Expanded => "expanded",
         }
     }
 }

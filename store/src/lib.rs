@@ -20,7 +20,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
-pub use document::{LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES, RecordPlace};
+pub use document::{
+    Expansion, LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES, RecordPlace,
+};
 pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
@@ -52,12 +54,23 @@ pub struct LinkStatus {
     pub link: String,
     /// If the link names one.
     pub video_id: Option<String>,
-    /// Stored or failed.
+    /// Stored, failed or expanded.
     pub state: LinkState,
     /// Of the video, if stored.
     pub title: Option<String>,
     /// Why, if failed.
     pub error: Option<LinkError>,
+    /// Where its videos are, if expanded.
+    pub expanded: Option<ExpandedRange>,
+}
+
+/// The indexes of a list's videos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExpandedRange {
+    /// Of the first.
+    pub first_index: u32,
+    /// How many there are.
+    pub videos_count: u32,
 }
 
 /// How many links of a request are done.
@@ -67,6 +80,8 @@ pub struct RequestCounts {
     pub stored: u32,
     /// Without, for good.
     pub failed: u32,
+    /// Lists, whose videos have documents of their own and count for themselves.
+    pub expanded: u32,
 }
 
 /// What both stores can do. Every method may be called from many tasks at once, and none
@@ -103,6 +118,17 @@ pub trait LinkStore: Debug + Send + Sync {
         from_index: u32,
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError>;
+
+    /// Where the videos of a request's lists are, by index.
+    ///
+    /// By default nowhere, for a store that is given no lists.
+    async fn request_expansions(
+        &self,
+        request_id: RequestId,
+    ) -> Result<Vec<ExpandedRange>, StoreError> {
+        let _ = request_id;
+        Ok(Vec::new())
+    }
 
     /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
     /// Not a part of the schema, because every write pays for it: only for those who ask.

@@ -32,15 +32,15 @@ fn dead(error: &str, attempts: u32, offset: i64) -> DeadLetterHeaders {
 }
 
 fn id_of(headers: &OwnedHeaders, index: u32, links_count: usize) -> Option<String> {
-    let place = RecordHeaders::read(headers).document_place(index, links_count);
-    place.map(|(_, _, id)| id.to_string())
+    let place = RecordHeaders::read(headers).link_place(index, links_count);
+    place.map(|place| place.document_id().to_string())
 }
 
 #[test]
 fn an_index_without_its_request_counts_for_nothing() {
     let id = RequestId::new(2).to_string();
     for (request_id, index) in
-        [("rubbish", "0"), (id.as_str(), "2"), (id.as_str(), "-1"), (id.as_str(), "")]
+        [("rubbish", "0"), (id.as_str(), "20002"), (id.as_str(), "-1"), (id.as_str(), "")]
     {
         let headers = with(with(OwnedHeaders::new(), REQUEST_ID, request_id), INDEX, index);
         assert_eq!(RecordHeaders::read(&headers).place, None, "{request_id} {index}");
@@ -67,11 +67,11 @@ fn a_request_s_place_goes_before_the_origin() {
         origin: Some((origin(42), 7)),
         ..RecordHeaders::default()
     };
-    let of_request = Some((Some(request_id), 7, DocumentId::of_request(request_id, 7)));
-    assert_eq!(headers.document_place(0, 1), of_request);
+    let of_request = LinkPlace::OfRequest { request_id, index: 7 };
+    assert_eq!(headers.link_place(0, 1), Some(of_request));
     // With several links, the one index in the headers is nobody's.
-    let of_record = |index| Some((None, index, DocumentId::of_record("T", 3, 42, index)));
-    assert_eq!(headers.document_place(2, 3), of_record(2));
+    let of_record = LinkPlace::OfRecord { origin: origin(42), index: 2 };
+    assert_eq!(headers.link_place(2, 3), Some(of_record));
 }
 
 #[test]
@@ -191,9 +191,9 @@ proptest! {
             headers = DeadLetterHeaders::strip(&letter);
             prop_assert_eq!(raw(&without(&headers, &[ORIGIN])), raw(&own));
         }
-        let place = RecordHeaders::read(&headers).document_place(0, 1);
-        let first = DocumentId::of_record("T", 3, turns[0].2, 0);
-        prop_assert_eq!(place, Some((None, 0, first)));
+        let place = RecordHeaders::read(&headers).link_place(0, 1);
+        let first = LinkPlace::OfRecord { origin: origin(turns[0].2), index: 0 };
+        prop_assert_eq!(place, Some(first));
     }
 
     #[test]

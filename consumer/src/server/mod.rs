@@ -57,7 +57,7 @@ async fn post_links(
     request: Request,
 ) -> Result<Response, Problem> {
     let request = read_links(request, &server.intake).await?;
-    let links = CheckedLinks::new(request.links);
+    let links = CheckedLinks::new(request.links, parse_link);
     if links.valid.is_empty() {
         return Err(answer::of_no_valid_links(&links));
     }

@@ -162,7 +162,7 @@ impl PostedLinks {
                 request_id: Some(posted.id),
                 index,
                 link: valid.link.clone(),
-                video_id: Some(valid.video_id),
+                video_id: Some(valid.names),
                 submitted_at: Some(submitted_at),
                 kafka: None,
             };
@@ -181,7 +181,7 @@ impl PostedLinks {
         for attempts in 1.. {
             // The semaphore is never closed.
             let Ok(turn) = self.turns.acquire().await else { break };
-            let asked = ask(self.extractor.as_ref(), valid.video_id, force).await;
+            let asked = ask(self.extractor.as_ref(), valid.names, force).await;
             drop(turn);
             let error = match asked {
                 Ok(extraction) => return Ok(Ok(Box::new(extraction))),

@@ -40,7 +40,7 @@ impl DeadLetter {
         let (headers, reason) = (RecordHeaders::read(&all), DeadLetterHeaders::read(&all));
         let value = message.payload().unwrap_or_default();
         let link = only_link(value);
-        let place = link.as_ref().and_then(|_| headers.document_place(0, 1));
+        let place = link.as_ref().and_then(|_| headers.link_place(0, 1));
         let written_at = message.timestamp().to_millis();
         let mut letter = Self {
             failed_at: written_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
@@ -59,7 +59,7 @@ impl DeadLetter {
             letter.failed_at = Some(reason.failed_at);
             letter.class = Some(reason.class);
             letter.attempts = Some(reason.attempts);
-            letter.document_id = place.map(|(_, _, id)| id);
+            letter.document_id = place.map(|place| place.document_id());
             letter.origin = Some(reason.origin.to_string());
             letter.error = Some(reason.error);
         }

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::{Journal, JournalError};
-use crate::publish::{Publish, publish_all};
-use crate::record::LinkRecord;
+use linkrelay_common::LinkRecord;
+use linkrelay_common::publish::{Publish, publish_all};
 
 /// Journals, then publishes; what is not published goes to the republishing task.
 #[derive(Debug, Clone)]

@@ -2,11 +2,13 @@
 //!
 //! The embedded broker lives in the memory of the process. So a link is first appended to a
 //! journal on disk, then published; writing its document removes the entry, and the next start
-//! publishes what is left. A link counts as accepted once it is in the journal, whether or not
+//! publishes what is left. The videos of a list take the place of its entry ([`JournaledAppend`]).
+//! A link counts as accepted once it is in the journal, whether or not
 //! its publishing worked: [`republish_pending`] tries again until it does.
 //!
 //! It must not know: what the journal is kept in.
 
+mod append;
 mod intake;
 mod republish;
 mod sqlite;
@@ -15,11 +17,12 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+pub use append::JournaledAppend;
 pub(crate) use intake::JournaledIntake;
 pub use republish::republish_pending;
 pub use sqlite::SqliteJournal;
 
-use crate::record::LinkRecord;
+use linkrelay_common::{DocumentId, LinkRecord};
 
 /// The most records that may wait for another try at publishing, and the most that may be
 /// between the journal and the broker at any time.
@@ -34,6 +37,13 @@ pub trait Journal: Debug + Send + Sync {
     /// [`JournalError::Full`] above its bound: an embedded broker drops its oldest records
     /// silently, so the journal takes no more links than the broker holds.
     async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError>;
+
+    /// Takes the entry of a list out and its videos in, at once: they survive a kill once this
+    /// answers. Never full: the entry of a list has room for as many as it may have.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing is changed.
+    async fn expand(&self, list: &DocumentId, videos: &[LinkRecord]) -> Result<(), JournalError>;
 
     /// All links without a document, oldest first.
     ///

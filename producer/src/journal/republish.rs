@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Journal;
-use crate::publish::{Publish, publish_all};
-use crate::record::LinkRecord;
+use linkrelay_common::LinkRecord;
+use linkrelay_common::publish::{Publish, publish_until_acked};
 
 /// How many records are handed to the broker before their acknowledgements are awaited.
 const BATCH_LINKS: usize = 1_000;
@@ -56,21 +56,6 @@ async fn read_pending(journal: &dyn Journal, part: &Part) -> Vec<LinkRecord> {
             }
             Err(error) => part.trouble(error.to_string()),
         }
-        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-    }
-}
-
-async fn publish_until_acked(
-    publish: &dyn Publish,
-    mut records: Vec<LinkRecord>,
-    timeout: Duration,
-) {
-    loop {
-        let failures = publish_all(publish, &records, timeout).await;
-        let Some((_, error)) = failures.first() else { return };
-        let links_total = failures.len();
-        tracing::warn!(links_total, "{links_total} journaled links are not published yet: {error}");
-        records = failures.iter().map(|(place, _)| records[*place].clone()).collect();
         tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
     }
 }

@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{LinkMessage, RecordHeaders, VideoId};
+use linkrelay_common::{
+    DocumentId, LinkMessage, LinkPlace, LinkTarget, RecordHeaders, parse_target,
+};
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use super::{Journal, JournalError};
-use crate::record::LinkRecord;
+use linkrelay_common::LinkRecord;
 
 /// What the embedded broker holds without dropping anything even if all links are to one video,
 /// and so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some
@@ -17,6 +19,8 @@ use crate::record::LinkRecord;
 const DEFAULT_BOUND: JournalSize = JournalSize { entries: 20_000, bytes: 3_670_016 };
 /// How many entries are read at a time.
 const PAGE_ENTRIES: u32 = 1_000;
+/// More than the entry of a list's video ever has.
+const VIDEO_ENTRY_BYTES: u64 = 400;
 
 /// Keeps accepted links in the SQLite file that their documents go to, which removes an entry
 /// in the same transaction that writes its document.
@@ -24,19 +28,36 @@ const PAGE_ENTRIES: u32 = 1_000;
 pub struct SqliteJournal {
     store: Arc<SqliteStore>,
     bound: JournalSize,
+    /// What a list may be expanded into.
+    expand_limit: u32,
     /// What is being appended right now, and does not count in the file yet.
     under_way: Mutex<JournalSize>,
 }
 
 impl SqliteJournal {
-    /// A journal that takes as much as the embedded broker holds.
-    pub fn new(store: Arc<SqliteStore>) -> Self {
-        Self::with_bound(store, DEFAULT_BOUND)
+    /// The most that a list may be expanded into, so that the embedded broker holds it whole.
+    pub const MAX_EXPAND_LIMIT: u32 = 9_000;
+
+    /// A journal that takes as much as the embedded broker holds, and keeps room for
+    /// `expand_limit` videos of each list.
+    pub fn new(store: Arc<SqliteStore>, expand_limit: u32) -> Self {
+        Self { store, bound: DEFAULT_BOUND, expand_limit, under_way: Mutex::default() }
     }
 
-    /// A journal that takes up to `bound`.
-    pub fn with_bound(store: Arc<SqliteStore>, bound: JournalSize) -> Self {
-        Self { store, bound, under_way: Mutex::default() }
+    /// The same with another bound.
+    #[must_use]
+    pub fn with_bound(self, bound: JournalSize) -> Self {
+        Self { bound, ..self }
+    }
+
+    /// The entry of a list is as large as it may become.
+    fn entry_of(&self, record: &LinkRecord) -> JournalEntry {
+        let videos = match &record.target {
+            LinkTarget::Video(_) => 0,
+            LinkTarget::List(_) => u64::from(self.expand_limit),
+        };
+        let kept = JournalSize { entries: videos, bytes: videos * VIDEO_ENTRY_BYTES };
+        entry_of(record, kept)
     }
 
     /// Keeps room until the guard is dropped. What is in the file and still under way counts
@@ -54,9 +75,14 @@ impl SqliteJournal {
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError> {
-        let entries: Vec<_> = records.iter().map(entry_of).collect();
+        let entries: Vec<_> = records.iter().map(|record| self.entry_of(record)).collect();
         let _reserved = self.reserve(size_of(&entries)).await?;
         self.store.journal_append(entries).await.map_err(unusable)
+    }
+
+    async fn expand(&self, list: &DocumentId, videos: &[LinkRecord]) -> Result<(), JournalError> {
+        let entries = videos.iter().map(|record| self.entry_of(record)).collect();
+        self.store.journal_expand(list.clone(), entries).await.map_err(unusable)
     }
 
     async fn pending(&self) -> Result<Vec<LinkRecord>, JournalError> {
@@ -107,16 +133,17 @@ impl Drop for Reserved<'_> {
     }
 }
 
-fn entry_of(record: &LinkRecord) -> JournalEntry {
+fn entry_of(record: &LinkRecord, kept_room: JournalSize) -> JournalEntry {
     let headers = record.headers().to_kafka();
     let headers = headers
         .iter()
         .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
     JournalEntry {
         document_id: record.document_id(),
-        key: record.video_id.as_str().as_bytes().to_vec(),
+        key: record.target.key().as_bytes().to_vec(),
         value: record.value(),
         headers: headers.collect(),
+        kept_room,
     }
 }
 
@@ -137,31 +164,34 @@ fn record_of(entry: &JournalEntry) -> Option<LinkRecord> {
         headers = headers.insert(Header { key, value: Some(value) });
     }
     let headers = RecordHeaders::read(&headers);
-    let (request_id, index) = headers.place?;
+    let place = match (headers.place, headers.origin) {
+        (Some((request_id, index)), _) => LinkPlace::OfRequest { request_id, index },
+        (None, Some((origin, index))) => LinkPlace::OfRecord { origin, index },
+        (None, None) => return None,
+    };
     let message = LinkMessage::decode(&entry.value).ok()?;
+    let link = message.links.into_iter().next()?;
     Some(LinkRecord {
-        video_id: VideoId::parse(std::str::from_utf8(&entry.key).ok()?).ok()?,
-        link: message.links.into_iter().next()?,
+        target: parse_target(&link).ok()?,
+        link,
         force: message.force,
-        request_id,
-        index,
+        place,
         submitted_at: headers.submitted_at.unwrap_or_else(Timestamp::now),
         trace_parent: headers.trace_parent,
     })
 }
 
 fn size_of(entries: &[JournalEntry]) -> JournalSize {
-    let bytes = entries.iter().map(|entry| {
+    entries.iter().fold(JournalSize::default(), |total, entry| {
         let headers: usize =
             entry.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        entry.key.len() + entry.value.len() + headers
-    });
-    let (entries_count, bytes) = (entries.len(), bytes.sum::<usize>());
-    // A count of what is in memory fits.
-    JournalSize {
-        entries: u64::try_from(entries_count).unwrap_or(u64::MAX),
-        bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-    }
+        let bytes = entry.key.len() + entry.value.len() + headers;
+        JournalSize {
+            entries: total.entries + 1 + entry.kept_room.entries,
+            // A count of what is in memory fits.
+            bytes: total.bytes + entry.kept_room.bytes + u64::try_from(bytes).unwrap_or(u64::MAX),
+        }
+    })
 }
 
 fn unusable(error: linkrelay_store::StoreError) -> JournalError {
@@ -178,11 +208,10 @@ mod tests {
         let request_id = RequestId::new(count);
         (0..count)
             .map(|index| LinkRecord {
-                video_id: "5fR9AHlSDtc".parse().unwrap(),
+                target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
                 link: "https://youtu.be/5fR9AHlSDtc".to_owned(),
                 force: index % 2 == 0,
-                request_id,
-                index,
+                place: LinkPlace::OfRequest { request_id, index },
                 submitted_at: Timestamp::now(),
                 trace_parent: (index == 0).then(|| "00-1-2-3".to_owned()),
             })
@@ -193,7 +222,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(&dir.path().join("test.sqlite")).unwrap());
         linkrelay_store::LinkStore::ensure_schema(store.as_ref()).await.unwrap();
-        (dir, SqliteJournal::with_bound(store, bound))
+        (dir, SqliteJournal::new(store, 3).with_bound(bound))
     }
 
     #[tokio::test]
@@ -214,6 +243,28 @@ mod tests {
         journal.append(&records[..5]).await.unwrap();
         assert!(matches!(journal.append(&records[5..]).await, Err(JournalError::Full)));
         assert_eq!(journal.pending().await.unwrap(), records[..5]);
+    }
+
+    #[tokio::test]
+    async fn a_list_has_room_for_its_videos_and_gives_back_what_it_does_not_use() {
+        let (_dir, journal) = journal(JournalSize { entries: 5, bytes: 1_000_000 }).await;
+        let mut records = records(4);
+        let list = LinkRecord {
+            link: "https://www.youtube.com/playlist?list=PL1".to_owned(),
+            target: parse_target("https://www.youtube.com/playlist?list=PL1").unwrap(),
+            ..records.remove(0)
+        };
+        journal.append(std::slice::from_ref(&list)).await.unwrap();
+        assert!(matches!(journal.append(&records[..2]).await, Err(JournalError::Full)));
+        journal.append(&records[..1]).await.unwrap();
+        let videos = &records[1..];
+        journal.expand(&list.document_id(), videos).await.unwrap();
+        assert_eq!(journal.pending().await.unwrap(), records);
+        // Delivered again.
+        journal.expand(&list.document_id(), videos).await.unwrap();
+        assert_eq!(journal.pending().await.unwrap(), records);
+        let size = journal.store.journal_size().await.unwrap();
+        assert_eq!(size.entries, 3);
     }
 
     #[tokio::test]

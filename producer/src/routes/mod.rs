@@ -6,6 +6,7 @@ mod submit;
 mod wait;
 
 use axum::Router;
+use linkrelay_common::LinkError;
 use linkrelay_common::http::intake::CheckedLinks;
 
 use crate::error::ApiError;
@@ -24,9 +25,12 @@ pub(crate) fn router(state: AppState) -> Router {
 /// Looks at the links of a request.
 ///
 /// # Errors
-/// If none of them names a video.
-fn check(links: Vec<String>) -> Result<CheckedLinks, ApiError> {
-    let checked = CheckedLinks::new(links);
+/// If none of them names what it should.
+fn check<T>(
+    links: Vec<String>,
+    parse: impl Fn(&str) -> Result<T, LinkError>,
+) -> Result<CheckedLinks<T>, ApiError> {
+    let checked = CheckedLinks::new(links, parse);
     if checked.valid.is_empty() {
         measure::links("rejected", checked.rejected.len());
         return Err(submit::no_valid_links(&checked.rejected));

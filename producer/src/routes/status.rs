@@ -1,7 +1,7 @@
 //! `GET /links/{id}`: what has become of a request's links.
 //!
-//! The id says how many links there are, so a link that the store does not know is pending;
-//! nothing else remembers a request. A well-formed id that nobody was given looks the same.
+//! The id says how many links there are, and a list's document how many videos, so a link that the
+//! store does not know is pending; nothing else remembers a request. A well-formed id that nobody was given looks the same.
 
 use std::fmt;
 
@@ -10,11 +10,12 @@ use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use linkrelay_common::RequestId;
-use linkrelay_store::{LinkError, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError};
+use linkrelay_store::{LinkError, LinkStatus, RequestCounts};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 use crate::state::AppState;
+use crate::status::{Page, Status};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
@@ -42,6 +43,8 @@ struct RequestStatus {
     total: u32,
     stored: u32,
     failed: u32,
+    /// Playlists and channels; their videos are counted in `total`.
+    expanded: u32,
     pending: u32,
     links: Vec<LinkEntry>,
     /// The next page, if there is one.
@@ -49,7 +52,7 @@ struct RequestStatus {
     next: Option<NextPage>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct LinkEntry {
     index: u32,
     status: &'static str,
@@ -59,6 +62,11 @@ struct LinkEntry {
     video_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
+    /// How many videos a list has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    videos: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_video_index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<LinkError>,
 }
@@ -80,77 +88,45 @@ async fn status(
     if !(1..=MAX_LIMIT).contains(&page.limit) {
         return Err(ApiError::BadQuery(format!("limit must be between 1 and {MAX_LIMIT}")));
     }
-    let asked = tokio::time::timeout(app.store_timeout, ask(app.store.as_ref(), id, page));
-    let (counts, done) = asked.await.map_err(|_| ApiError::StoreTimeout)??;
-    Ok(Json(RequestStatus::new(id, page, counts, done)))
-}
-
-/// Asks for the page; and for the counts, unless the page is the whole request and tells them
-/// itself.
-async fn ask(
-    store: &dyn LinkStore,
-    id: RequestId,
-    page: PageQuery,
-) -> Result<(RequestCounts, Vec<LinkStatus>), StoreError> {
-    if page.from == 0 && page.limit >= id.links_count() {
-        let done = store.request_links(id, 0, page.limit).await?;
-        return Ok((counts_of(&done), done));
-    }
-    // Never more than there can be: a store may then add the two without a thought.
-    let limit = page.limit.min(id.links_count().saturating_sub(page.from));
-    if limit == 0 {
-        return Ok((store.request_counts(id).await?, Vec::new()));
-    }
-    let links = store.request_links(id, page.from, limit);
-    let (counts, done) = tokio::join!(store.request_counts(id), links);
-    Ok((counts?, done?))
-}
-
-fn counts_of(done: &[LinkStatus]) -> RequestCounts {
-    let mut counts = RequestCounts::default();
-    for link in done {
-        match link.state {
-            LinkState::Stored => counts.stored += 1,
-            LinkState::Failed => counts.failed += 1,
-        }
-    }
-    counts
+    let PageQuery { from, limit } = page;
+    let ask = Status::ask(app.store.as_ref(), id, Page { from, limit });
+    let asked = tokio::time::timeout(app.store_timeout, ask);
+    let status = asked.await.map_err(|_| ApiError::StoreTimeout)??;
+    Ok(Json(RequestStatus::new(id, limit, status)))
 }
 
 impl RequestStatus {
-    fn new(id: RequestId, page: PageQuery, counts: RequestCounts, done: Vec<LinkStatus>) -> Self {
-        let total = id.links_count();
-        let RequestCounts { stored, failed } = counts;
-        let end = page.from.saturating_add(page.limit).min(total);
-        let mut done = done.into_iter().peekable();
-        let links = (page.from..end).map(|index| {
-            done.next_if(|link| link.index == index)
-                .map_or_else(|| LinkEntry::pending(index), LinkEntry::done)
-        });
+    fn new(id: RequestId, limit: u32, status: Status) -> Self {
+        let pending = status.pending();
+        let RequestCounts { stored, failed, expanded } = status.counts;
         Self {
             id,
-            total,
+            total: status.total,
             stored,
             failed,
-            pending: total.saturating_sub(stored).saturating_sub(failed),
-            links: links.collect(),
-            next: (end < total).then_some(NextPage { id, from: end, limit: page.limit }),
+            expanded,
+            pending,
+            links: status.links.into_iter().map(LinkEntry::new).collect(),
+            next: status.next.map(|from| NextPage { id, from, limit }),
         }
     }
 }
 
 impl LinkEntry {
-    fn pending(index: u32) -> Self {
-        Self { index, status: "pending", link: None, video_id: None, title: None, error: None }
-    }
-
-    fn done(link: LinkStatus) -> Self {
+    fn new((index, done): (u32, Option<LinkStatus>)) -> Self {
+        let Some(link) = done else {
+            return Self { index, status: "pending", ..Self::default() };
+        };
+        let (first_video_index, videos) =
+            link.expanded.map(|range| (range.first_index, range.videos_count)).unzip();
         Self {
-            index: link.index,
+            index,
             status: link.state.as_str(),
             link: Some(link.link),
             video_id: link.video_id,
             title: link.title,
+            videos,
+            first_video_index,
             error: link.error,
         }
     }

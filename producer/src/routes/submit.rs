@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use linkrelay_common::RequestId;
 use linkrelay_common::http::intake::{
     CheckedLinks, LinkFate, LinkResult, LinkResultStatus, RejectedLink, ResultError, read_links,
     results,
 };
+use linkrelay_common::{LinkTarget, RequestId, parse_link, parse_target};
 use serde::Serialize;
 
 use super::check;
@@ -37,7 +37,11 @@ struct Accepted<'a> {
 
 async fn submit(State(app): State<AppState>, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
-    let checked = check(request.links)?;
+    let checked = if app.takes_lists {
+        check(request.links, parse_target)?
+    } else {
+        check(request.links, |link| parse_link(link).map(LinkTarget::Video))?
+    };
     let terms = Terms {
         force: request.force,
         idempotency_key: request.idempotency_key,
@@ -51,7 +55,7 @@ async fn submit(State(app): State<AppState>, request: Request) -> Result<Respons
 fn answer(
     id: RequestId,
     submitted: &Submitted,
-    checked: &CheckedLinks,
+    checked: &CheckedLinks<LinkTarget>,
 ) -> Result<Response, ApiError> {
     let (failures, rejected) = (&submitted.failures, checked.rejected.as_slice());
     let accepted = submitted.records.len() - failures.len();

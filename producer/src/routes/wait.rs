@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::Response;
 use axum::routing::post;
 use linkrelay_common::http::intake::read_links;
+use linkrelay_common::parse_link;
 
 use super::check;
 use crate::error::{ApiError, NotForwarded};
@@ -24,7 +25,7 @@ pub(crate) fn router() -> Router<AppState> {
 
 async fn wait(State(app): State<AppState>, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
-    let checked = check(request.links)?;
+    let checked = check(request.links, parse_link)?;
     let key = request.idempotency_key.unwrap_or_else(fresh_key);
     let id = checked.request_id(Some(&key));
     let handed = Handed { body: request.body, key, trace_parent: request.trace_parent };

@@ -2,10 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use linkrelay_common::RequestId;
+use linkrelay_common::publish::{Publish, PublishError};
+use linkrelay_common::{LinkPlace, LinkRecord, LinkTarget, RequestId};
 use linkrelay_producer::journal::SqliteJournal;
-use linkrelay_producer::publish::{Publish, PublishError};
-use linkrelay_producer::record::LinkRecord;
 use linkrelay_store::SqliteStore;
 use serde_json::json;
 
@@ -23,11 +22,10 @@ async fn app(publish: Arc<dyn Publish>, journal: &Arc<FakeJournal>) -> TestApp {
 
 fn record(count: u32, index: u32) -> LinkRecord {
     LinkRecord {
-        video_id: "5fR9AHlSDtc".parse().unwrap(),
+        target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
         link: LINK.to_owned(),
         force: false,
-        request_id: RequestId::new(count),
-        index,
+        place: LinkPlace::OfRequest { request_id: RequestId::new(count), index },
         submitted_at: Timestamp::UNIX_EPOCH,
         trace_parent: None,
     }
@@ -121,7 +119,7 @@ async fn a_link_outlives_the_process_in_the_store_s_own_file() {
     let dir = tempfile::tempdir().unwrap();
     let open = || Arc::new(SqliteStore::open(&dir.path().join("linkrelay.sqlite")).unwrap());
     let start = async |publish: &Arc<FakePublish>| {
-        let journal = Arc::new(SqliteJournal::new(open()));
+        let journal = Arc::new(SqliteJournal::new(open(), 500));
         TestApp::start(settings(NO_BROKER), publish.clone(), Some(journal)).await
     };
     let never = FakePublish::new(|_| Do::Refuse(PublishError::QueueFull));

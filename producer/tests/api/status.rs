@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use linkrelay_common::{ErrorClass, RequestId};
-use linkrelay_store::{LinkError, LinkState, LinkStatus};
+use linkrelay_store::{ExpandedRange, LinkError, LinkState, LinkStatus};
 use serde_json::json;
 
 use crate::helpers::fake_publish::{Do, FakePublish};
@@ -16,6 +16,18 @@ fn stored(index: u32) -> LinkStatus {
         state: LinkState::Stored,
         title: Some(format!("Video {index}")),
         error: None,
+        expanded: None,
+    }
+}
+
+fn expanded(index: u32, first_index: u32, videos_count: u32) -> LinkStatus {
+    LinkStatus {
+        link: "https://www.youtube.com/playlist?list=PL1".to_owned(),
+        video_id: None,
+        state: LinkState::Expanded,
+        title: None,
+        expanded: Some(ExpandedRange { first_index, videos_count }),
+        ..stored(index)
     }
 }
 
@@ -82,6 +94,34 @@ async fn pages_follow_each_other_to_the_end() {
     assert_eq!(end.json["links"].as_array().unwrap().len(), 1);
     let beyond = app.get(&format!("/links/{id}?from=4294967295")).await;
     assert_eq!((beyond.status, &beyond.json["links"]), (200, &json!([])));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_videos_of_lists_are_a_part_of_their_request() {
+    let app = app().await;
+    let id = RequestId::new(3);
+    let counts = |json: &serde_json::Value| {
+        ["total", "stored", "failed", "expanded", "pending"].map(|name| json[name].as_u64())
+    };
+    let path = format!("/links/{id}");
+    assert_eq!(counts(&app.get(&path).await.json), [3, 0, 0, 0, 3].map(Some));
+    for link in [expanded(0, 3, 120), stored(1), stored(3), failed(122)] {
+        app.store.add(id, link);
+    }
+    let status = app.get(&format!("{path}?limit=4")).await;
+    assert_eq!(counts(&status.json), [123, 2, 1, 1, 119].map(Some));
+    assert_snapshot!(status);
+    app.store.add(id, expanded(2, 20_003, 2));
+    app.store.add(id, stored(20_004));
+    let page = app.get(&format!("{path}?from=122&limit=1")).await;
+    assert_eq!(counts(&page.json), [125, 3, 1, 2, 119].map(Some));
+    assert_eq!(page.json["next"], format!("{path}?from=20003&limit=1"));
+    let page = app.get(page.json["next"].as_str().unwrap()).await;
+    assert_eq!(page.json["links"], json!([{"index": 20_003, "status": "pending"}]));
+    let page = app.get(page.json["next"].as_str().unwrap()).await;
+    assert_eq!(page.json["links"][0]["status"], "stored");
+    assert_eq!(page.json.get("next"), None);
     app.stop().await;
 }
 

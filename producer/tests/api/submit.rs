@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::kafka::Broker;
-use crate::helpers::{LINK, OTHER_LINK, TestApp, answer};
+use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, answer, settings};
 
 /// Compares an answer's body with its snapshot, ids left out.
 macro_rules! assert_snapshot {
@@ -15,6 +15,7 @@ macro_rules! assert_snapshot {
             insta::assert_json_snapshot!($answer.json, {
                 ".id" => "[id]",
                 ".status_url" => "[status_url]",
+                ".next" => "[next]",
                 ".results[].document_id" => "[document_id]",
             })
         })
@@ -47,6 +48,36 @@ async fn one_link_is_in_the_topic_when_201_is_answered() {
     assert_eq!(records[0].headers.place, Some((id, 0)));
     assert_eq!(records[0].headers.trace_parent.as_deref(), Some(TRACE_PARENT));
     assert!(records[0].headers.submitted_at.is_some());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn playlists_and_channels_are_taken_where_they_can_be_expanded() {
+    let playlist = "https://www.youtube.com/playlist?list=PL1";
+    let links = json!({"links": [playlist, "youtube.com/@someone", LINK]});
+    let (refusing, taking) = (FakePublish::new(|_| Do::Ack), FakePublish::new(|_| Do::Ack));
+    let app = TestApp::with_publish(refusing.clone()).await;
+    let partly = app.submit(&links).await;
+    assert_eq!((partly.status, &partly.json["accepted"]), (207, &json!(1)));
+    let code = |place: usize| partly.json["results"][place]["error"]["code"].clone();
+    assert_eq!([code(0), code(1)], ["playlist", "channel"]);
+    app.stop().await;
+
+    let mut settings = settings(NO_BROKER);
+    settings.api.expand_lists = Some(true);
+    let app = TestApp::start(settings, taking.clone(), None).await;
+    let taken = app.submit(&links).await;
+    assert_eq!((taken.status, &taken.json["accepted"]), (201, &json!(3)), "{taken:?}");
+    let keys: Vec<_> = taking.sent().iter().map(|sent| sent.target.key().into_owned()).collect();
+    assert_eq!(keys, ["PL1", "@someone", "5fR9AHlSDtc"]);
+    let id: RequestId = taken.id().parse().unwrap();
+    assert_eq!(taking.sent()[0].document_id(), DocumentId::of_request(id, 0));
+    let broken = app.submit(&json!({"links": "youtube.com/playlist?list="})).await;
+    assert_eq!(broken.json["results"][0]["error"]["code"], "bad_list_name");
+    let waiting =
+        app.request("POST", "/links/send-message-axios").json(&json!({"links": playlist}));
+    let waiting = answer(waiting).await;
+    assert_eq!(waiting.status, 422, "nobody waits for a list");
     app.stop().await;
 }
 

@@ -25,6 +25,7 @@ macro_rules! contract_tests {
             a_document_of_nulls_comes_back
             what_is_there_is_not_doubled
             only_a_failed_document_is_replaced
+            an_expanded_list_is_written_once
             duplicates_within_a_batch_are_one_document
             a_refused_document_hits_only_itself
             an_empty_batch_is_written
@@ -34,6 +35,7 @@ macro_rules! contract_tests {
             counts_are_of_one_request
             links_come_page_by_page
             a_link_s_status_shows_title_and_error
+            a_request_s_lists_are_found
             the_newest_of_a_video_is_found
             the_schema_can_be_made_again
         }

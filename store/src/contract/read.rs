@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::sample;
-use crate::{LinkDocument, LinkState, LinkStore, RequestCounts, StoreError};
+use crate::{ExpandedRange, LinkDocument, LinkState, LinkStore, RequestCounts, StoreError};
 
 /// Asking for what is not there, or for nothing, is no error.
 pub async fn what_is_not_there_is_left_out(store: &dyn LinkStore) -> Result<(), StoreError> {
@@ -39,8 +39,14 @@ pub async fn counts_are_of_one_request(store: &dyn LinkStore) -> Result<(), Stor
     let (one, other) = (RequestId::new(5), RequestId::new(5));
     store.write_batch(&mixed(one)).await?;
     store.write_batch(&[sample::stored(other, 0), sample::of_nulls(1)]).await?;
-    assert_eq!(store.request_counts(one).await?, RequestCounts { stored: 2, failed: 1 });
-    assert_eq!(store.request_counts(other).await?, RequestCounts { stored: 1, failed: 0 });
+    assert_eq!(
+        store.request_counts(one).await?,
+        RequestCounts { stored: 2, failed: 1, expanded: 0 }
+    );
+    assert_eq!(
+        store.request_counts(other).await?,
+        RequestCounts { stored: 1, failed: 0, expanded: 0 }
+    );
     Ok(())
 }
 
@@ -84,6 +90,26 @@ pub async fn a_link_s_status_shows_title_and_error(
     let titles: Vec<_> = links.into_iter().map(|link| (link.state, link.title)).collect();
     let expected = [(LinkState::Stored, Some(sample::title(0))), (LinkState::Failed, None)];
     assert_eq!(titles, expected);
+    Ok(())
+}
+
+/// Lists count for themselves, and say where their videos are.
+pub async fn a_request_s_lists_are_found(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let (one, other) = (RequestId::new(3), RequestId::new(1));
+    let lists = [sample::expanded(one, 0, 2), sample::expanded(one, 2, 0)];
+    assert_eq!(store.request_expansions(one).await?, []);
+    store.write_batch(&[sample::stored(one, 1), lists[1].clone(), sample::stored(one, 3)]).await?;
+    store.write_batch(&[lists[0].clone(), sample::expanded(other, 0, 7)]).await?;
+    let ranges = [(3, 2), (20_003, 0)]
+        .map(|(first_index, videos_count)| ExpandedRange { first_index, videos_count });
+    assert_eq!(store.request_expansions(one).await?, ranges);
+    let counts = store.request_counts(one).await?;
+    assert_eq!(counts, RequestCounts { stored: 2, failed: 0, expanded: 2 });
+    let links = store.request_links(one, 0, 4).await?;
+    let shown: Vec<_> = links.iter().map(|link| (link.state, link.expanded)).collect();
+    let video = (LinkState::Stored, None);
+    let list = |range| (LinkState::Expanded, Some(range));
+    assert_eq!(shown, [list(ranges[0]), video, list(ranges[1]), video]);
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Chapter, Thumbnail};
-use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video};
+use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video, VideoId};
 
-use crate::{LinkDocument, LinkError, LinkState, RecordPlace};
+use crate::{Expansion, LinkDocument, LinkError, LinkState, RecordPlace};
 
 /// A stored link with every field set, numbers beyond 32 bits among them.
 pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
@@ -16,6 +16,7 @@ pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
         video_id: Some(format!("video-{index:05}")),
         status: LinkState::Stored,
         video: Some(video(index)),
+        expansion: None,
         error: None,
         source: Some("watch_page".to_owned()),
         submitted_at: Some(time(1_000)),
@@ -45,6 +46,24 @@ pub fn failed(request_id: RequestId, index: u32) -> LinkDocument {
     }
 }
 
+/// A link to a list of so many videos.
+pub fn expanded(request_id: RequestId, index: u32, videos_count: u32) -> LinkDocument {
+    let video_id = |number: u32| VideoId::parse(&format!("video-{number:05}")).ok();
+    LinkDocument {
+        link: "https://www.youtube.com/playlist?list=PL1".to_owned(),
+        video_id: None,
+        status: LinkState::Expanded,
+        video: None,
+        expansion: Some(Expansion {
+            first_index: request_id.links_count() + 10_000 * index,
+            videos_count,
+            video_ids: (0..videos_count).filter_map(video_id).collect(),
+        }),
+        source: Some("data_api".to_owned()),
+        ..stored(request_id, index)
+    }
+}
+
 /// A failed link of which as little is known as can be.
 pub fn of_nulls(offset: i64) -> LinkDocument {
     LinkDocument {
@@ -55,6 +74,7 @@ pub fn of_nulls(offset: i64) -> LinkDocument {
         video_id: None,
         status: LinkState::Failed,
         video: None,
+        expansion: None,
         error: None,
         source: None,
         submitted_at: None,

@@ -66,6 +66,20 @@ pub async fn only_a_failed_document_is_replaced(store: &dyn LinkStore) -> Result
     Ok(())
 }
 
+/// A list, like a video, is written once, and takes the place of a failure alone.
+pub async fn an_expanded_list_is_written_once(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let request_id = RequestId::new(2);
+    let first = [sample::expanded(request_id, 0, 500), sample::failed(request_id, 1)];
+    assert_eq!(store.write_batch(&first).await?, [Inserted, Inserted]);
+    assert_eq!(found(store, &first).await?, first);
+    let later = [sample::expanded(request_id, 0, 499), sample::expanded(request_id, 1, 0)];
+    assert_eq!(store.write_batch(&later).await?, [AlreadyThere, Replaced]);
+    let kept = [first[0].clone(), later[1].clone()];
+    assert_eq!(found(store, &kept).await?, kept);
+    assert_eq!(store.write_batch(&[sample::failed(request_id, 0)]).await?, [AlreadyThere]);
+    Ok(())
+}
+
 /// The first of a batch wins, but for a success after a failure.
 pub async fn duplicates_within_a_batch_are_one_document(
     store: &dyn LinkStore,
@@ -167,6 +181,7 @@ async fn found(
 }
 
 async fn counts(store: &dyn LinkStore, request_id: RequestId) -> Result<(u32, u32), StoreError> {
-    let RequestCounts { stored, failed } = store.request_counts(request_id).await?;
+    let RequestCounts { stored, failed, expanded } = store.request_counts(request_id).await?;
+    assert_eq!(expanded, 0);
     Ok((stored, failed))
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{codec, failure};
 use crate::error::StoreError;
-use crate::{LinkDocument, LinkError, LinkState, LinkStatus, RequestCounts};
+use crate::{ExpandedRange, LinkDocument, LinkError, LinkState, LinkStatus, RequestCounts};
 
 /// How many ids one query asks for; far below the limit of a command's size.
 const IDS_PER_QUERY: usize = 1_000;
@@ -27,6 +27,20 @@ pub(super) struct LinkRow {
     status: LinkState,
     video: Option<TitleOnly>,
     error: Option<LinkError>,
+    expansion: Option<RangeRow>,
+}
+
+/// An expansion without its videos.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct RangeRow {
+    first_index: u32,
+    videos_count: u32,
+}
+
+/// What is asked of an expanded link.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExpandedRow {
+    expansion: RangeRow,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +101,7 @@ pub(super) async fn request_counts(
         match row.status {
             LinkState::Stored => counts.stored = row.count,
             LinkState::Failed => counts.failed = row.count,
+            LinkState::Expanded => counts.expanded = row.count,
         }
         Ok(counts)
     })
@@ -108,6 +123,7 @@ pub(super) async fn request_links(
     };
     let fields = doc! {
         "_id": 0, "index": 1, "link": 1, "video_id": 1, "status": 1, "video.title": 1, "error": 1,
+        "expansion.first_index": 1, "expansion.videos_count": 1,
     };
     let rows = collection
         .find(page)
@@ -119,6 +135,32 @@ pub(super) async fn request_links(
     rows.map_ok(LinkStatus::from).try_collect().await.map_err(|error| failure::store_error(&error))
 }
 
+/// See [`LinkStore::request_expansions`](crate::LinkStore::request_expansions).
+pub(super) async fn request_expansions(
+    collection: &Collection<ExpandedRow>,
+    request_id: RequestId,
+) -> Result<Vec<ExpandedRange>, StoreError> {
+    let expanded =
+        doc! { "request_id": request_id.to_string(), "status": LinkState::Expanded.as_str() };
+    let rows = collection
+        .find(expanded)
+        .projection(doc! { "_id": 0, "expansion.first_index": 1, "expansion.videos_count": 1 })
+        .sort(doc! { "index": 1 })
+        .batch_size(ROWS_PER_ROUND_TRIP)
+        .await
+        .map_err(|error| failure::store_error(&error))?;
+    rows.map_ok(|row| ExpandedRange::from(row.expansion))
+        .try_collect()
+        .await
+        .map_err(|error| failure::store_error(&error))
+}
+
+impl From<RangeRow> for ExpandedRange {
+    fn from(row: RangeRow) -> Self {
+        Self { first_index: row.first_index, videos_count: row.videos_count }
+    }
+}
+
 impl From<LinkRow> for LinkStatus {
     fn from(row: LinkRow) -> Self {
         Self {
@@ -128,6 +170,7 @@ impl From<LinkRow> for LinkStatus {
             state: row.status,
             title: row.video.and_then(|video| video.title),
             error: row.error,
+            expanded: row.expansion.map(ExpandedRange::from),
         }
     }
 }

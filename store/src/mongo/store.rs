@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use super::uri::MongoUri;
 use super::{failure, names, read, schema, write};
 use crate::error::StoreError;
-use crate::{LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome};
+use crate::{ExpandedRange, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome};
 
 /// How long to look for a server that can serve, and to connect to it, unless the connection
 /// string says otherwise.
@@ -137,6 +137,14 @@ impl LinkStore for MongoStore {
     ) -> Result<Vec<LinkStatus>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<read::LinkRow>();
         within(CALL_TIMEOUT, read::request_links(&collection, request_id, from_index, limit)).await
+    }
+
+    async fn request_expansions(
+        &self,
+        request_id: RequestId,
+    ) -> Result<Vec<ExpandedRange>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<read::ExpandedRow>();
+        within(CALL_TIMEOUT, read::request_expansions(&collection, request_id)).await
     }
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Writing a batch: insert what is new, skip what is there, and let a stored document take the
+//! Writing a batch: insert what is new, skip what is there, and let a better document take the
 //! place of a failed one.
 //!
 //! Insert and skip is one round trip for the usual batch; an upsert would rewrite every
@@ -44,7 +44,7 @@ pub(super) async fn write_batch(
             refused_or_broken(error.code, &error.message)?
         };
     }
-    duplicates.retain(|duplicate| documents[duplicate.place].status == LinkState::Stored);
+    duplicates.retain(|duplicate| documents[duplicate.place].status != LinkState::Failed);
     for (place, outcome) in replace_failed(collection, documents, duplicates).await? {
         outcomes[place] = outcome;
     }
@@ -87,7 +87,7 @@ async fn insert(
     }
 }
 
-/// Lets stored documents take the place of failed ones of their ids. The first of a batch wins.
+/// Lets documents take the place of failed ones of their ids. The first of a batch wins.
 async fn replace_failed(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],

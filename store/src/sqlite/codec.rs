@@ -59,11 +59,8 @@ pub(super) fn decode<T: serde::de::DeserializeOwned>(
 
 /// Reads a status column.
 pub(super) fn state(column: usize, text: &str) -> rusqlite::Result<LinkState> {
-    [LinkState::Stored, LinkState::Failed]
-        .into_iter()
-        .find(|state| state.as_str() == text)
-        .ok_or_else(|| {
-            let unknown = format!("{text:?} is no status of a link").into();
-            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unknown)
-        })
+    LinkState::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+        let unknown = format!("{text:?} is no status of a link").into();
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unknown)
+    })
 }

@@ -6,7 +6,7 @@ use linkrelay_common::{DocumentId, VideoId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use crate::document::{LinkDocument, LinkState};
-use crate::{LinkStatus, RequestCounts, WriteOutcome};
+use crate::{ExpandedRange, LinkStatus, RequestCounts, WriteOutcome};
 
 use super::codec::{self, DocumentRow};
 
@@ -27,7 +27,7 @@ pub(super) fn write(connection: &Connection, row: &DocumentRow) -> rusqlite::Res
     if execute(connection, INSERT, row)? > 0 {
         return Ok(WriteOutcome::Inserted);
     }
-    if row.status == LinkState::Stored && execute(connection, REPLACE_FAILED, row)? > 0 {
+    if row.status != LinkState::Failed && execute(connection, REPLACE_FAILED, row)? > 0 {
         return Ok(WriteOutcome::Replaced);
     }
     Ok(WriteOutcome::AlreadyThere)
@@ -89,6 +89,7 @@ pub(super) fn request_counts(
         match codec::state(0, row.get_ref(0)?.as_str()?)? {
             LinkState::Stored => counts.stored = row.get(1)?,
             LinkState::Failed => counts.failed = row.get(1)?,
+            LinkState::Expanded => counts.expanded = row.get(1)?,
         }
     }
     Ok(counts)
@@ -104,7 +105,10 @@ pub(super) fn request_links(
     let end = i64::from(from_index) + i64::from(limit);
     connection
         .prepare_cached(
-            "SELECT idx, link, video_id, status, title, error FROM document
+            "SELECT idx, link, video_id, status, title, error,
+                CASE status WHEN 'expanded' THEN json_extract(document, '$.expansion.first_index') END,
+                CASE status WHEN 'expanded' THEN json_extract(document, '$.expansion.videos_count') END
+             FROM document
              WHERE request_id = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx",
         )?
         .query_map(params![request_id, from_index, end], link_status)?
@@ -120,7 +124,31 @@ fn link_status(row: &Row<'_>) -> rusqlite::Result<LinkStatus> {
         state: codec::state(3, row.get_ref(3)?.as_str()?)?,
         title: row.get(4)?,
         error: error.map(|error| codec::decode(5, &error)).transpose()?,
+        expanded: expanded_range(row, 6)?,
     })
+}
+
+/// See [`LinkStore::request_expansions`](crate::LinkStore::request_expansions).
+pub(super) fn request_expansions(
+    connection: &Connection,
+    request_id: &str,
+) -> rusqlite::Result<Vec<ExpandedRange>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT json_extract(document, '$.expansion.first_index'),
+            json_extract(document, '$.expansion.videos_count')
+         FROM document WHERE request_id = ?1 AND status = 'expanded' ORDER BY idx",
+    )?;
+    let ranges = statement.query_map(params![request_id], |row| expanded_range(row, 0))?;
+    ranges.filter_map(Result::transpose).collect()
+}
+
+/// Of two columns that follow each other; nothing where they are null.
+fn expanded_range(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ExpandedRange>> {
+    let first_index: Option<u32> = row.get(column)?;
+    let videos_count: Option<u32> = row.get(column + 1)?;
+    Ok(first_index
+        .zip(videos_count)
+        .map(|(first_index, videos_count)| ExpandedRange { first_index, videos_count }))
 }
 
 fn execute(connection: &Connection, statement: &str, row: &DocumentRow) -> rusqlite::Result<usize> {

@@ -26,6 +26,8 @@ pub struct JournalEntry {
     pub value: Vec<u8>,
     /// The record's headers, in order; a name may stand twice.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// What counts for it besides itself: room for what it may be expanded into.
+    pub kept_room: JournalSize,
 }
 
 /// Where an entry stands in the journal. Positions grow, and none is given twice.
@@ -49,9 +51,9 @@ pub struct PendingEntry {
 /// How much is in the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JournalSize {
-    /// The number of entries.
+    /// The number of entries, kept room included.
     pub entries: u64,
-    /// Keys, values and headers together.
+    /// Keys, values, headers and kept room together.
     pub bytes: u64,
 }
 
@@ -65,6 +67,23 @@ impl SqliteStore {
     /// If the file cannot be written.
     pub async fn journal_append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreError> {
         self.writer.run(move |connection| append(connection, &entries)).await
+    }
+
+    /// Takes the entry of a list out and those of its videos in, in one transaction; for the rest
+    /// as [`SqliteStore::journal_append`].
+    ///
+    /// # Errors
+    /// If the file cannot be written; nothing is changed then.
+    pub async fn journal_expand(
+        &self,
+        list: DocumentId,
+        videos: Vec<JournalEntry>,
+    ) -> Result<(), StoreError> {
+        let expand = move |connection: &Connection| {
+            remove(connection, [&list])?;
+            append(connection, &videos)
+        };
+        self.writer.run(expand).await
     }
 
     /// Up to `limit` entries after a position, in the order in which they were appended.
@@ -102,12 +121,13 @@ pub(super) fn remove<'a>(
     ids: impl IntoIterator<Item = &'a DocumentId>,
 ) -> rusqlite::Result<()> {
     let mut statement =
-        connection.prepare_cached("DELETE FROM journal WHERE id = ?1 RETURNING bytes")?;
+        connection.prepare_cached("DELETE FROM journal WHERE id = ?1 RETURNING entries, bytes")?;
     let (mut entries, mut bytes) = (0, 0);
     for id in ids {
-        for removed in statement.query_map(params![id.as_str()], |row| row.get::<_, i64>(0))? {
-            entries -= 1;
-            bytes -= removed?;
+        let mut removed = statement.query(params![id.as_str()])?;
+        while let Some(row) = removed.next()? {
+            entries -= row.get::<_, i64>(0)?;
+            bytes -= row.get::<_, i64>(1)?;
         }
     }
     add_to_total(connection, entries, bytes)
@@ -115,7 +135,8 @@ pub(super) fn remove<'a>(
 
 fn append(connection: &Connection, entries: &[JournalEntry]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO journal (id, key, value, headers, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO journal (id, key, value, headers, bytes, entries)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO NOTHING",
     )?;
     let (mut added_entries, mut added_bytes) = (0, 0);
@@ -124,12 +145,15 @@ fn append(connection: &Connection, entries: &[JournalEntry]) -> rusqlite::Result
             continue;
         }
         let headers = headers::encode(&entry.headers);
-        let bytes = entry.key.len() + entry.value.len() + headers.len();
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let own_bytes = entry.key.len() + entry.value.len() + headers.len();
+        // Both are counts of what is in memory, or a few times as much: they fit.
+        let bytes =
+            i64::try_from(own_bytes).unwrap_or(i64::MAX) + entry.kept_room.bytes.cast_signed();
+        let entries = 1 + entry.kept_room.entries.cast_signed();
         let id = entry.document_id.as_str();
-        let is_new = statement.execute(params![id, entry.key, entry.value, headers, bytes])? > 0;
-        if is_new {
-            added_entries += 1;
+        let row = params![id, entry.key, entry.value, headers, bytes, entries];
+        if statement.execute(row)? > 0 {
+            added_entries += entries;
             added_bytes += bytes;
         }
     }
@@ -143,7 +167,7 @@ fn pending(
 ) -> rusqlite::Result<Vec<PendingEntry>> {
     connection
         .prepare_cached(
-            "SELECT position, id, key, value, headers FROM journal
+            "SELECT position, id, key, value, headers, entries, bytes FROM journal
              WHERE position > ?1 ORDER BY position LIMIT ?2",
         )?
         .query_map(params![after.0, limit], pending_entry)?
@@ -151,17 +175,21 @@ fn pending(
 }
 
 fn pending_entry(row: &Row<'_>) -> rusqlite::Result<PendingEntry> {
+    let (key, value): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(3)?);
+    let encoded = row.get_ref(4)?.as_blob()?;
+    let headers = headers::decode(encoded).ok_or_else(|| {
+        let broken = "the headers are cut off".into();
+        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
+    })?;
+    let own_bytes = u64::try_from(key.len() + value.len() + encoded.len()).unwrap_or(u64::MAX);
+    let kept_room = JournalSize {
+        entries: count(row, 5)?.saturating_sub(1),
+        bytes: count(row, 6)?.saturating_sub(own_bytes),
+    };
+    let document_id = DocumentId::from_stored(row.get(1)?);
     Ok(PendingEntry {
         position: JournalPosition(row.get(0)?),
-        entry: JournalEntry {
-            document_id: DocumentId::from_stored(row.get(1)?),
-            key: row.get(2)?,
-            value: row.get(3)?,
-            headers: headers::decode(row.get_ref(4)?.as_blob()?).ok_or_else(|| {
-                let broken = "the headers are cut off".into();
-                rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
-            })?,
-        },
+        entry: JournalEntry { document_id, key, value, headers, kept_room },
     })
 }
 

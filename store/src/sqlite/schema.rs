@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use super::failure;
 
 /// Each brings a file one version up. Never change one that was released: add another.
-const MIGRATIONS: [&str; 1] = [
+const MIGRATIONS: [&str; 2] = [
     // The columns are what is asked for; `document` is the whole, as JSON. The index by request
     // answers a status without touching the table. `journal_total` is one row, kept by whoever
     // changes the journal, so that its size is known at once in every process.
@@ -40,6 +40,8 @@ const MIGRATIONS: [&str; 1] = [
         bytes INTEGER NOT NULL
     ) STRICT;
     INSERT INTO journal_total VALUES (1, 0, 0);",
+    // An entry counts for as many as it may be expanded into; `bytes` does already.
+    "ALTER TABLE journal ADD COLUMN entries INTEGER NOT NULL DEFAULT 1;",
 ];
 
 /// The version of a file that has them all.

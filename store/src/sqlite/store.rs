@@ -11,7 +11,9 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{connection, documents, failure, journal, schema};
 use crate::error::StoreError;
-use crate::{LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome};
+use crate::{
+    ExpandedRange, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
+};
 
 /// Documents in a SQLite file.
 ///
@@ -84,6 +86,14 @@ impl LinkStore for SqliteStore {
             .await
     }
 
+    async fn request_expansions(
+        &self,
+        request_id: RequestId,
+    ) -> Result<Vec<ExpandedRange>, StoreError> {
+        let id = request_id.to_string();
+        self.readers.run(move |connection| documents::request_expansions(connection, &id)).await
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         self.writer.run(|connection| connection.execute_batch(documents::VIDEO_INDEX)).await
     }
@@ -100,7 +110,8 @@ impl LinkStore for SqliteStore {
 }
 
 /// Writes what can be written, and removes its journal entries in the same transaction. A
-/// refused document leaves its entry: its link is not done.
+/// refused document leaves its entry: its link is not done. Nor is a list whose videos are not
+/// journaled yet; they will take its place.
 fn write_rows(
     connection: &Connection,
     rows: &[Result<DocumentRow, String>],
@@ -112,6 +123,7 @@ fn write_rows(
             Err(reason) => Ok(WriteOutcome::Refused { reason: reason.clone() }),
         })
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    journal::remove(connection, rows.iter().flatten().map(|row| &row.id))?;
+    let done = rows.iter().flatten().filter(|row| row.status != LinkState::Expanded);
+    journal::remove(connection, done.map(|row| &row.id))?;
     Ok(outcomes)
 }

@@ -18,6 +18,7 @@ fn entry(request_id: RequestId, index: u32) -> JournalEntry {
         key: format!("video-{index:05}").into_bytes(),
         value: vec![b'v'; 10 + index as usize],
         headers: vec![("linkrelay-index".to_owned(), index.to_string().into_bytes())],
+        kept_room: JournalSize::default(),
     }
 }
 
@@ -70,6 +71,35 @@ async fn a_refused_document_leaves_its_entry() {
     assert_eq!(pending(store).await, entries[..1]);
     store.journal_remove(vec![entries[0].document_id.clone()]).await.unwrap();
     assert_eq!(store.journal_size().await.unwrap(), JournalSize::default());
+}
+
+#[tokio::test]
+async fn the_videos_of_a_list_take_its_place_after_its_document() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let request_id = RequestId::new(LINKS);
+    let list = JournalEntry {
+        kept_room: JournalSize { entries: 500, bytes: 100_000 },
+        ..entry(request_id, 0)
+    };
+    let empty = JournalSize::default();
+    store.journal_append(vec![list.clone()]).await.unwrap();
+    let size = store.journal_size().await.unwrap();
+    assert!(size.entries == 501 && size.bytes > 100_000, "{size:?}");
+    store.write_batch(&[sample::expanded(request_id, 0, 2)]).await.unwrap();
+    let reopened = opened.reopen();
+    let store = &reopened.store;
+    assert_eq!(pending(store).await, std::slice::from_ref(&list), "until its videos are journaled");
+    let videos = [1, 2].map(|index| entry(request_id, index));
+    for _ in 0..2 {
+        store.journal_expand(list.document_id.clone(), videos.to_vec()).await.unwrap();
+        assert_eq!(pending(store).await, videos);
+    }
+    store.write_batch(&[sample::stored(request_id, 2)]).await.unwrap();
+    store.journal_expand(list.document_id, videos.to_vec()).await.unwrap();
+    assert_eq!(pending(store).await, videos[..1], "what has a document is done");
+    store.write_batch(&[sample::failed(request_id, 1)]).await.unwrap();
+    assert_eq!(store.journal_size().await.unwrap(), empty);
 }
 
 #[derive(Debug, Clone)]

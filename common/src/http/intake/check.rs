@@ -1,27 +1,27 @@
-//! Which links of a request name a video.
+//! Which links of a request name what is asked for.
 
-use crate::link::{LinkError, VideoId, parse_link};
+use crate::link::{LinkError, VideoId};
 use crate::{DocumentId, RequestId};
 
-/// The links of one request, looked at.
-#[derive(Debug, Default)]
-pub struct CheckedLinks {
-    /// Those that name a video, in order.
-    pub valid: Vec<ValidLink>,
+/// The links of one request, looked at: which of them name a `T`.
+#[derive(Debug)]
+pub struct CheckedLinks<T = VideoId> {
+    /// Those that do, in order.
+    pub valid: Vec<ValidLink<T>>,
     /// The others, in order.
     pub rejected: Vec<RejectedLink>,
 }
 
-/// A link that names a video.
+/// A link that names a `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValidLink {
+pub struct ValidLink<T = VideoId> {
     /// As it was sent.
     pub link: String,
-    /// The video.
-    pub video_id: VideoId,
+    /// What it names.
+    pub names: T,
 }
 
-/// A link that names no video.
+/// A link that names none.
 #[derive(Debug)]
 pub struct RejectedLink {
     /// Its place among all links of the request, from 0.
@@ -32,13 +32,13 @@ pub struct RejectedLink {
     pub error: LinkError,
 }
 
-impl CheckedLinks {
+impl<T> CheckedLinks<T> {
     /// Looks at each link.
-    pub fn new(links: Vec<String>) -> Self {
+    pub fn new(links: Vec<String>, parse: impl Fn(&str) -> Result<T, LinkError>) -> Self {
         let mut checked = Self { valid: Vec::with_capacity(links.len()), rejected: Vec::new() };
         for (index, link) in links.into_iter().enumerate() {
-            match parse_link(&link) {
-                Ok(video_id) => checked.valid.push(ValidLink { link, video_id }),
+            match parse(&link) {
+                Ok(names) => checked.valid.push(ValidLink { link, names }),
                 Err(error) => checked.rejected.push(RejectedLink { index, link, error }),
             }
         }
@@ -55,14 +55,17 @@ impl CheckedLinks {
     }
 
     /// The valid links, each with its place among them and the id that its document will have.
-    pub fn documents(&self, id: RequestId) -> impl Iterator<Item = (u32, DocumentId, &ValidLink)> {
+    pub fn documents(
+        &self,
+        id: RequestId,
+    ) -> impl Iterator<Item = (u32, DocumentId, &ValidLink<T>)> {
         (0_u32..)
             .zip(&self.valid)
             .map(move |(index, valid)| (index, DocumentId::of_request(id, index), valid))
     }
 }
 
-impl AsRef<str> for ValidLink {
+impl<T> AsRef<str> for ValidLink<T> {
     fn as_ref(&self) -> &str {
         &self.link
     }
@@ -71,10 +74,11 @@ impl AsRef<str> for ValidLink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::parse_link;
 
     fn checked() -> CheckedLinks {
         let links = ["youtu.be/5fR9AHlSDtc", "hello", "https://youtu.be/dQw4w9WgXcQ"];
-        CheckedLinks::new(links.map(str::to_owned).to_vec())
+        CheckedLinks::new(links.map(str::to_owned).to_vec(), parse_link)
     }
 
     #[test]
@@ -85,7 +89,7 @@ mod tests {
         let id = checked.request_id(None);
         assert_eq!(id.links_count(), 2);
         let documents: Vec<_> = checked.documents(id).collect();
-        assert_eq!((documents[1].0, documents[1].2.video_id.as_str()), (1, "dQw4w9WgXcQ"));
+        assert_eq!((documents[1].0, documents[1].2.names.as_str()), (1, "dQw4w9WgXcQ"));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use linkrelay_common::{DocumentId, LinkRecord};
 use linkrelay_producer::journal::{Journal, JournalError};
-use linkrelay_producer::record::LinkRecord;
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
@@ -29,6 +29,14 @@ impl Journal for FakeJournal {
         if self.waits.load(Ordering::Relaxed) {
             self.go.notified().await;
         }
+        Ok(())
+    }
+
+    async fn expand(&self, list: &DocumentId, videos: &[LinkRecord]) -> Result<(), JournalError> {
+        self.works()?;
+        let mut entries = self.entries.lock().unwrap();
+        entries.retain(|entry| entry.document_id() != *list);
+        entries.extend_from_slice(videos);
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_store::{
-    LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+    ExpandedRange, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError,
+    WriteOutcome,
 };
 
 #[derive(Debug, Default)]
@@ -53,6 +54,7 @@ impl LinkStore for FakeStore {
             match link.state {
                 LinkState::Stored => counts.stored += 1,
                 LinkState::Failed => counts.failed += 1,
+                LinkState::Expanded => counts.expanded += 1,
             }
         }
         Ok(counts)
@@ -70,6 +72,10 @@ impl LinkStore for FakeStore {
         let mut links = self.of_request(id)?;
         links.retain(|link| (from_index..from_index + limit).contains(&link.index));
         Ok(links)
+    }
+
+    async fn request_expansions(&self, id: RequestId) -> Result<Vec<ExpandedRange>, StoreError> {
+        Ok(self.of_request(id)?.into_iter().filter_map(|link| link.expanded).collect())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -1,22 +1,25 @@
-//! One link on its way to Kafka.
+//! One link on its way to Kafka, whoever sends it: the API, or a consumer that expands a list.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, LinkMessage, RecordHeaders, RequestId, VideoId};
+
+use crate::headers::RecordHeaders;
+use crate::ids::DocumentId;
+use crate::link::LinkTarget;
+use crate::message::LinkMessage;
+use crate::place::LinkPlace;
 
 /// A link that was found good, with all that its record will carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkRecord {
-    /// The video it names: the record's key, so that all links to one video meet in one partition.
-    pub video_id: VideoId,
+    /// What it names: the record's key, so that all links to one video meet in one partition.
+    pub target: LinkTarget,
     /// As it was submitted.
     pub link: String,
     /// Whether a cached answer will not do.
     pub force: bool,
-    /// The request it came in.
-    pub request_id: RequestId,
-    /// Its place among the request's valid links, from 0.
-    pub index: u32,
-    /// When the request came in.
+    /// Where it stands.
+    pub place: LinkPlace,
+    /// When it was submitted.
     pub submitted_at: Timestamp,
     /// W3C trace context of the request.
     pub trace_parent: Option<String>,
@@ -30,16 +33,20 @@ impl LinkRecord {
 
     /// The record's headers.
     pub fn headers(&self) -> RecordHeaders {
+        let (place, origin) = match &self.place {
+            LinkPlace::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
+            LinkPlace::OfRecord { origin, index } => (None, Some((origin.clone(), *index))),
+        };
         RecordHeaders {
-            place: Some((self.request_id, self.index)),
+            place,
+            origin,
             submitted_at: Some(self.submitted_at),
             trace_parent: self.trace_parent.clone(),
-            ..RecordHeaders::default()
         }
     }
 
     /// The id that its document will have.
     pub fn document_id(&self) -> DocumentId {
-        DocumentId::of_request(self.request_id, self.index)
+        self.place.document_id()
     }
 }

@@ -8,9 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::SettingsError;
-use linkrelay_common::kafka::{KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::topic::{self, TopicError};
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -20,7 +17,10 @@ use rdkafka::producer::{
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::{AckFuture, AckSender, Publish, PublishError};
+use crate::SettingsError;
+use crate::kafka::{KafkaSettings, RelayContext, unknown_key};
 use crate::record::LinkRecord;
+use crate::topic::{self, TopicError};
 
 /// A broker that has not answered a question about its topics by then counts as away.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,9 +49,9 @@ impl KafkaPublisher {
 impl Publish for KafkaPublisher {
     fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError> {
         let (sender, future) = AckFuture::pair();
-        let value = record.value();
+        let (key, value) = (record.target.key(), record.value());
         let kafka_record = BaseRecord::with_opaque_to(&self.topic, Box::new(sender))
-            .key(record.video_id.as_str())
+            .key(key.as_ref())
             .payload(&value)
             .headers(record.headers().to_kafka());
         match self.producer.send(kafka_record) {

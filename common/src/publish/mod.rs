@@ -5,6 +5,7 @@
 //!
 //! It must not know: HTTP, or what a request is.
 
+mod append;
 mod kafka;
 
 use std::fmt::Debug;
@@ -14,16 +15,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::topic::{HOW_TO_CREATE, TopicError};
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+pub use append::{AppendExpanded, TopicAppend};
 pub use kafka::KafkaPublisher;
 
 use crate::record::LinkRecord;
+use crate::topic::{HOW_TO_CREATE, TopicError};
 
-/// The broker, as this role needs it.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The broker, as whoever publishes needs it.
 #[async_trait]
 pub trait Publish: Debug + Send + Sync {
     /// Hands a record over; never blocks. The future is ready when the broker (all in-sync
@@ -147,6 +151,28 @@ pub async fn publish_all(
     failures
 }
 
+/// Publishes records until the broker has all of them; each try may take up to `timeout`.
+///
+/// A record may be published twice (its acknowledgement was late); both have the same document
+/// id, so there is one document.
+///
+/// # Cancel safety
+/// As [`publish_all`].
+pub async fn publish_until_acked(
+    publish: &dyn Publish,
+    mut records: Vec<LinkRecord>,
+    timeout: Duration,
+) {
+    loop {
+        let failures = publish_all(publish, &records, timeout).await;
+        let Some((_, error)) = failures.first() else { return };
+        let links_total = failures.len();
+        tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
+        records = failures.iter().map(|(place, _)| records[*place].clone()).collect();
+        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+    }
+}
+
 fn send_all(
     publish: &dyn Publish,
     records: &[LinkRecord],
@@ -173,10 +199,9 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use jiff::Timestamp;
-    use linkrelay_common::RequestId;
-
     use super::*;
+    use crate::{LinkPlace, LinkTarget, RequestId};
+    use jiff::Timestamp;
 
     /// Takes `room` records and acknowledges the first `acked` of them.
     #[derive(Debug, Default)]
@@ -218,11 +243,10 @@ mod tests {
 
     fn records(count: usize) -> Vec<LinkRecord> {
         let record = LinkRecord {
-            video_id: "5fR9AHlSDtc".parse().unwrap(),
+            target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
             link: "youtu.be/5fR9AHlSDtc".to_owned(),
             force: false,
-            request_id: RequestId::new(1),
-            index: 0,
+            place: LinkPlace::OfRequest { request_id: RequestId::new(1), index: 0 },
             submitted_at: Timestamp::UNIX_EPOCH,
             trace_parent: None,
         };

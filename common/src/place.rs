@@ -1,0 +1,147 @@
+//! Where a link stands: in a request, or in a record that came without one. Its document's id
+//! follows, and so do the places of the videos that a list is expanded into.
+
+use crate::ids::{DocumentId, RequestId};
+use crate::origin::Origin;
+
+/// The most videos that one link is expanded into; also how far apart the videos of two lists of
+/// a request stand, so that no two of them share an index, whatever each consumer's limit is.
+pub const MAX_EXPANDED_VIDEOS: u32 = 10_000;
+/// The same distance in a record, which has room for its own links (a record of 1 MB has some
+/// 50,000) below the first of them.
+const RECORD_STRIDE: u32 = 65_536;
+
+/// A link's place. The same link has the same place however often it is delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LinkPlace {
+    /// In a request.
+    OfRequest {
+        /// Which.
+        request_id: RequestId,
+        /// Its index there.
+        index: u32,
+    },
+    /// In a record that names no request.
+    OfRecord {
+        /// Where the record first stood.
+        origin: Origin,
+        /// Its index there.
+        index: u32,
+    },
+}
+
+impl LinkPlace {
+    /// The index of the link, from 0.
+    pub fn index(&self) -> u32 {
+        match self {
+            Self::OfRequest { index, .. } | Self::OfRecord { index, .. } => *index,
+        }
+    }
+
+    /// The request, if there is one.
+    pub fn request_id(&self) -> Option<RequestId> {
+        match self {
+            Self::OfRequest { request_id, .. } => Some(*request_id),
+            Self::OfRecord { .. } => None,
+        }
+    }
+
+    /// The id of the link's document.
+    pub fn document_id(&self) -> DocumentId {
+        match self {
+            Self::OfRequest { request_id, index } => DocumentId::of_request(*request_id, *index),
+            Self::OfRecord { origin, index } => {
+                DocumentId::of_record(&origin.topic, origin.partition, origin.offset, *index)
+            }
+        }
+    }
+
+    /// The place at another index of the same request or record.
+    pub fn at(&self, index: u32) -> Self {
+        match self {
+            Self::OfRequest { request_id, .. } => {
+                Self::OfRequest { request_id: *request_id, index }
+            }
+            Self::OfRecord { origin, .. } => Self::OfRecord { origin: origin.clone(), index },
+        }
+    }
+
+    /// The index of the first of the up to [`MAX_EXPANDED_VIDEOS`] videos that a list at this
+    /// place is expanded into: behind all links of the request, and the same each time. `None`
+    /// where there is no room, as for what was itself appended.
+    pub fn first_expanded_index(&self) -> Option<u32> {
+        let (first, end) = match self {
+            Self::OfRequest { request_id, index } => {
+                let count = request_id.links_count();
+                let first = index.checked_mul(MAX_EXPANDED_VIDEOS)?.checked_add(count)?;
+                (first, *index < count)
+            }
+            Self::OfRecord { index, .. } => {
+                (index.checked_add(1)?.checked_mul(RECORD_STRIDE)?, *index < RECORD_STRIDE)
+            }
+        };
+        (end && first.checked_add(MAX_EXPANDED_VIDEOS).is_some()).then_some(first)
+    }
+}
+
+impl RequestId {
+    /// Whether a link of this request, or a video that one of its lists is expanded into, can
+    /// have this index.
+    pub fn has_index(self, index: u32) -> bool {
+        let count = u64::from(self.links_count());
+        u64::from(index) < count + count * u64::from(MAX_EXPANDED_VIDEOS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of_request(count: u32, index: u32) -> LinkPlace {
+        LinkPlace::OfRequest { request_id: RequestId::new(count), index }
+    }
+
+    fn of_record(index: u32) -> LinkPlace {
+        let origin = Origin { topic: "T".to_owned(), partition: 3, offset: 42 };
+        LinkPlace::OfRecord { origin, index }
+    }
+
+    #[test]
+    fn the_videos_of_a_request_s_first_list_follow_its_links() {
+        assert_eq!(of_request(1, 0).first_expanded_index(), Some(1));
+        assert_eq!(of_request(3, 0).first_expanded_index(), Some(3));
+        assert_eq!(of_request(3, 2).first_expanded_index(), Some(20_003));
+        assert_eq!(of_record(0).first_expanded_index(), Some(65_536));
+    }
+
+    #[test]
+    fn what_was_appended_is_no_list() {
+        assert_eq!(of_request(1, 1).first_expanded_index(), None);
+        assert_eq!(of_record(65_536).first_expanded_index(), None);
+        assert_eq!(of_request(u32::MAX, 5).first_expanded_index(), None);
+        assert_eq!(of_record(65_535).first_expanded_index(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_lists_share_an_index(count in 1_u32..100_000, a in 0_u32..100_000, b in 0_u32..100_000) {
+            let (a, b) = (a % count, b % count);
+            let places = [of_request(count, a.min(b)), of_request(count, a.max(b))];
+            let [first, second] = places.map(|place| place.first_expanded_index().unwrap());
+            prop_assert!(first >= count);
+            prop_assert!(a == b || first + MAX_EXPANDED_VIDEOS <= second);
+            let id = RequestId::new(count);
+            prop_assert!(id.has_index(second + MAX_EXPANDED_VIDEOS - 1));
+        }
+
+        #[test]
+        fn no_two_lists_of_a_record_share_an_index(a in 0_u32..60_000, b in 0_u32..60_000) {
+            let [first, second] =
+                [a.min(b), a.max(b)].map(|index| of_record(index).first_expanded_index().unwrap());
+            prop_assert!(first > a.max(b), "behind the record's own links");
+            prop_assert!(a == b || first + MAX_EXPANDED_VIDEOS <= second);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Where the videos of a list go: back into the topic, one record each.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Publish, publish_until_acked};
+use crate::ids::DocumentId;
+use crate::record::LinkRecord;
+
+/// Puts the videos of a list into the topic.
+#[async_trait]
+pub trait AppendExpanded: Debug + Send + Sync {
+    /// Answers when all of them are safe, and the list of this document is no longer needed for
+    /// it. May be asked again with the same: there is one document for each.
+    ///
+    /// # Cancel safety
+    /// When dropped, some may be there; ask again.
+    async fn append(&self, list: &DocumentId, records: &[LinkRecord]);
+}
+
+/// For a broker that keeps what it has acknowledged.
+#[derive(Debug)]
+pub struct TopicAppend {
+    publish: Arc<dyn Publish>,
+    timeout: Duration,
+}
+
+impl TopicAppend {
+    /// Tries each publishing for up to `timeout`, and then anew.
+    pub fn new(publish: Arc<dyn Publish>, timeout: Duration) -> Self {
+        Self { publish, timeout }
+    }
+}
+
+#[async_trait]
+impl AppendExpanded for TopicAppend {
+    async fn append(&self, _list: &DocumentId, records: &[LinkRecord]) {
+        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout).await;
+    }
+}
