@@ -1,9 +1,11 @@
-//! Made-up videos, and YouTube's answers about them.
+//! Made-up videos and lists of them, and YouTube's answers about them.
 //!
 //! In reading order: [`video`] makes a video up from its id; [`Playability`] is whether YouTube
 //! would play it; [`player`] is the JSON that carries the metadata, [`initial_data`] the JSON
 //! for what stands around the player; [`watch`] puts both into a page; [`oembed`] is the short
-//! form, [`data_api`] the one of the Data API; [`refusal`] are the pages that are about no video.
+//! form, [`data_api`] the one of the Data API; [`lists`] makes up which videos stand in a playlist
+//! or belong to a channel, [`list_answers`] writes that down for the Data API; [`refusal`] are the
+//! pages that are about no video.
 //!
 //! The shapes follow captured answers of 2020 to 2025. It must not know: HTTP, faults, time.
 
@@ -12,6 +14,8 @@ pub mod data_api;
 mod draws;
 mod escape;
 pub mod initial_data;
+pub mod list_answers;
+pub mod lists;
 pub mod oembed;
 pub mod player;
 pub mod refusal;

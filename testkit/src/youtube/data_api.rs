@@ -1,4 +1,4 @@
-//! The route of the YouTube Data API: many videos in one answer, and refusals of its own.
+//! The YouTube Data API: many videos in one answer, and refusals of its own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -44,10 +44,8 @@ impl ApiState {
 /// Answers `GET /youtube/v3/videos?id=…,…`. A failure of one of its videos that is not about
 /// that video alone is the failure of the whole call.
 pub(super) async fn answer(world: &World, fate: &Fate, request: &Request<Incoming>) -> Answer {
-    let has_key = request.headers().get("x-goog-api-key").is_some_and(|key| !key.is_empty());
-    let failure = if has_key { world.api.get() } else { Some(ApiFailure::KeyInvalid) };
-    if let Some(failure) = failure {
-        return refuse(failure);
+    if let Some(refusal) = refusal(world, request) {
+        return refusal;
     }
     let ids = routes::parameter(request, "id").unwrap_or_default();
     let ids: Vec<&str> = ids.split(',').collect();
@@ -97,6 +95,13 @@ async fn fail(world: &World, fate: &Fate, id: &str, failure: Failure) -> Answer 
     }
 }
 
+/// Why a call is refused whatever it asks for: no key, or the failure of the moment.
+pub(super) fn refusal(world: &World, request: &Request<Incoming>) -> Option<Answer> {
+    let has_key = request.headers().get("x-goog-api-key").is_some_and(|key| !key.is_empty());
+    let failure = if has_key { world.api.get() } else { Some(ApiFailure::KeyInvalid) };
+    failure.map(refuse)
+}
+
 fn refuse(failure: ApiFailure) -> Answer {
     match failure {
         ApiFailure::QuotaExceeded => refused(403, "quotaExceeded"),
@@ -105,7 +110,8 @@ fn refuse(failure: ApiFailure) -> Answer {
     }
 }
 
-fn refused(code: u16, reason: &str) -> Answer {
+/// An error of the API, with its word for programs.
+pub(super) fn refused(code: u16, reason: &str) -> Answer {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::FORBIDDEN);
     Answer::json(&pages::data_api::error(code, reason)).with_status(status)
 }

@@ -25,6 +25,10 @@ pub enum Route {
     Oembed,
     /// `GET /youtube/v3/videos`
     DataApi,
+    /// `GET /youtube/v3/playlistItems`
+    PlaylistItems,
+    /// `GET /youtube/v3/channels`
+    Channels,
     /// Anything at consent.youtube.com.
     Consent,
     /// `GET /sorry/…` at www.google.com.

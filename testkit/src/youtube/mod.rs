@@ -17,6 +17,7 @@ pub mod failure;
 mod faults;
 pub mod hits;
 mod latency;
+mod lists;
 mod routes;
 mod server;
 pub mod settings;

@@ -16,6 +16,7 @@ use super::body::Pieces;
 use super::control;
 use super::data_api;
 use super::hits::Route;
+use super::lists;
 use super::socket::Fate;
 use super::videos::{self, Question};
 use crate::pages;
@@ -41,6 +42,8 @@ pub(super) async fn answer(
         Route::Player => player(world, fate, request).await,
         Route::Oembed => oembed(world, fate, &request).await,
         Route::DataApi => data_api::answer(world, fate, &request).await,
+        Route::PlaylistItems => lists::playlist_items(world, &request),
+        Route::Channels => lists::channels(world, &request),
         Route::BaseJs => {
             Answer::ok(JAVASCRIPT, vec![Bytes::from_static(pages::BASE_JS.as_bytes())])
         }
@@ -77,6 +80,8 @@ fn route(request: &Request<Incoming>) -> Route {
         (_, "/watch") if is_get => Route::Watch,
         (_, "/oembed") if is_get => Route::Oembed,
         (_, "/youtube/v3/videos") if is_get => Route::DataApi,
+        (_, "/youtube/v3/playlistItems") if is_get => Route::PlaylistItems,
+        (_, "/youtube/v3/channels") if is_get => Route::Channels,
         (_, "/youtubei/v1/player") if *request.method() == Method::POST => Route::Player,
         // Captured pages name other versions of the player than the generated ones.
         _ if is_get && path.starts_with("/s/player/") && path.ends_with("/base.js") => {

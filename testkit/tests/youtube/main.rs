@@ -5,6 +5,8 @@
 mod helpers;
 // Each route, and the way in: names, certificates, protocols.
 mod routes;
+// Playlists and channels of the Data API.
+mod lists;
 // Each way to fail.
 mod failures;
 // What a test can see and change while the server runs, and how it ends.
