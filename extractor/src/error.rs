@@ -1,10 +1,10 @@
-//! Why there is no metadata, and what follows from it.
+//! Why there is no metadata or no list of videos, and what follows from it.
 
 use std::time::Duration;
 
 use linkrelay_common::ErrorClass;
 
-/// What the far side said no with, for good.
+/// What the answer is no with, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// Deleted, or never was.
@@ -21,6 +21,10 @@ pub enum Refusal {
     GeoBlocked,
     /// Only for money, and without metadata.
     PaymentRequired,
+    /// A playlist or channel that is gone, never was, or is shown to nobody.
+    ListUnavailable,
+    /// Nothing here can find out what stands in a playlist or channel.
+    NoExpansion,
 }
 
 impl Refusal {
@@ -34,6 +38,8 @@ impl Refusal {
             Self::AgeRestricted => "age_restricted",
             Self::GeoBlocked => "geo_blocked",
             Self::PaymentRequired => "payment_required",
+            Self::ListUnavailable => "list_unavailable",
+            Self::NoExpansion => "no_expansion",
         }
     }
 
@@ -47,11 +53,16 @@ impl Refusal {
             Self::AgeRestricted => "this video is for adults only",
             Self::GeoBlocked => "this video is not shown in this country",
             Self::PaymentRequired => "this video must be paid for",
+            Self::ListUnavailable => "this playlist or channel does not exist, or is private",
+            Self::NoExpansion => {
+                "linkrelay is not set up to look up playlists and channels; send the links of \
+                 their videos"
+            }
         }
     }
 }
 
-/// Why there is no metadata.
+/// Why there is no metadata, or no list.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ExtractError {
     /// The far side says no, and will go on saying so.

@@ -1,4 +1,4 @@
-//! A YouTube link in, its metadata out.
+//! A YouTube link in, its metadata out; and for a playlist or a channel, its videos.
 //!
 //! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
 //! to find it, `strategies` has a file for each; [`chain`] tries them in order, with a [`breaker`]
@@ -6,8 +6,8 @@
 //! [`config`] makes an [`extractor`] from settings, and `state` is how it is at one moment. Below
 //! them, [`page`] reads a watch page, and `client` is the one place that talks to YouTube.
 //!
-//! Only a [`VideoId`] comes in and only YouTube is asked: no request goes to a host that a
-//! user named.
+//! Only a [`VideoId`] or a [`ListLink`] comes in and only YouTube is asked: no request goes to a
+//! host that a user named.
 //!
 //! It must not know: Kafka, databases, or who asks.
 
@@ -29,8 +29,8 @@ mod strategies;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
+use linkrelay_common::{ListLink, VideoId};
 
 pub use breaker::BreakerState;
 pub use cache::CacheCounts;
@@ -42,12 +42,21 @@ pub use extractor::Extractor;
 pub use gate::GateState;
 pub use state::ExtractorState;
 
-/// Finds the metadata of one video. What the consumer is given; tests give their own.
+/// Finds the metadata of one video, and the videos of a list. What the consumer is given; tests
+/// give their own.
 #[async_trait]
 pub trait Extract: Debug + Send + Sync {
     /// Asks for one video; `force` passes by any cache. Has its own deadlines, and may be
     /// dropped at any time.
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError>;
+
+    /// Gives a list's first `limit` different videos, in the list's order: one that stands in it
+    /// twice comes once, and an empty list is an empty answer. Asks each time, and may be dropped
+    /// at any time. Those who cannot do it refuse.
+    async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
+        tracing::debug!(%list, limit, "nothing here can list this");
+        Err(ExtractError::Refused(Refusal::NoExpansion))
+    }
 
     /// Publishes what can be read off at any moment, as gauges. Called once in a while by whoever
     /// runs it, because only they know whether somebody looks; counters count by themselves.
