@@ -97,6 +97,31 @@ impl Address {
         url
     }
 
+    /// `playlistItems.list` of the Data API: a page of what stands in a playlist.
+    pub(crate) fn playlist_items_url(
+        &self,
+        playlist_id: &str,
+        size: usize,
+        page_token: Option<&str>,
+    ) -> Url {
+        let mut url = self.api.clone();
+        url.set_path("/youtube/v3/playlistItems");
+        url.query_pairs_mut()
+            .append_pair("part", "contentDetails")
+            .append_pair("playlistId", playlist_id)
+            .append_pair("maxResults", &size.to_string())
+            .extend_pairs(page_token.map(|token| ("pageToken", token)));
+        url
+    }
+
+    /// `channels.list` of the Data API, by one of its filters (`id`, `forHandle`, `forUsername`).
+    pub(crate) fn channels_url(&self, filter: &'static str, name: &str) -> Url {
+        let mut url = self.api.clone();
+        url.set_path("/youtube/v3/channels");
+        url.query_pairs_mut().append_pair("part", "contentDetails").append_pair(filter, name);
+        url
+    }
+
     /// Judges where a redirect leads.
     pub(crate) fn judge(&self, to: &Url) -> Redirect {
         let host = to.host_str().unwrap_or_default();
@@ -202,6 +227,29 @@ mod tests {
             ),
         ] {
             assert_eq!(url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_list_is_never_more_than_one_value_of_the_query() {
+        let youtube = Address::youtube();
+        let api = "https://www.googleapis.com/youtube/v3";
+        for (url, expected) in [
+            (
+                youtube.playlist_items_url("PL1", 50, None),
+                "/playlistItems?part=contentDetails&playlistId=PL1&maxResults=50",
+            ),
+            (
+                youtube.playlist_items_url("../a?b&c=#", 50, Some("t&key=x")),
+                "/playlistItems?part=contentDetails&playlistId=..%2Fa%3Fb%26c%3D%23&\
+                 maxResults=50&pageToken=t%26key%3Dx",
+            ),
+            (
+                youtube.channels_url("forHandle", "@m\u{fc}ller"),
+                "/channels?part=contentDetails&forHandle=%40m%C3%BCller",
+            ),
+        ] {
+            assert_eq!(url.as_str(), format!("{api}{expected}"));
         }
     }
 }

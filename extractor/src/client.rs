@@ -10,6 +10,7 @@ use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap, HeaderValue, LOCATION,
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, ClientBuilder, Proxy, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use url::Url;
 
 use crate::address::{Address, Redirect};
 use crate::error::ExtractError;
@@ -120,9 +121,44 @@ impl YouTubeClient {
         parts: &str,
         video_ids: &[VideoId],
     ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
-        let request = self.api.get(self.address.videos_url(parts, video_ids));
+        self.api_answer(key, self.address.videos_url(parts, video_ids)).await
+    }
+
+    /// The same about a page of a playlist.
+    ///
+    /// # Errors
+    /// As for [`YouTubeClient::api_videos`].
+    pub(crate) async fn api_playlist_items(
+        &self,
+        key: HeaderValue,
+        playlist_id: &str,
+        size: usize,
+        page_token: Option<&str>,
+    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
+        let url = self.address.playlist_items_url(playlist_id, size, page_token);
+        self.api_answer(key, url).await
+    }
+
+    /// The same about the channel of this name.
+    ///
+    /// # Errors
+    /// As for [`YouTubeClient::api_videos`].
+    pub(crate) async fn api_channels(
+        &self,
+        key: HeaderValue,
+        filter: &'static str,
+        name: &str,
+    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
+        self.api_answer(key, self.address.channels_url(filter, name)).await
+    }
+
+    async fn api_answer(
+        &self,
+        key: HeaderValue,
+        url: Url,
+    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
         let started = Instant::now();
-        let response = request.header(API_KEY_HEADER, key).send().await;
+        let response = self.api.get(url).header(API_KEY_HEADER, key).send().await;
         let response = response.map_err(|error| of_transport(error, started.elapsed()))?;
         Ok((response.status(), body_of(response, started).await?))
     }

@@ -1,17 +1,20 @@
 //! The whole extractor, and how it is: what metrics and checks are made of.
+//!
+//! The videos of a list are asked of the Data API directly: no memory, no chain, no gate.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use linkrelay_common::VideoId;
+use linkrelay_common::{ListLink, VideoId};
 
 use crate::Extract;
 use crate::cache::Cached;
 use crate::chain::Chain;
-use crate::error::ExtractError;
+use crate::error::{ExtractError, Refusal};
 use crate::extraction::Extraction;
 use crate::gate::Exits;
 use crate::state::ExtractorState;
+use crate::strategies::Lists;
 
 /// A memory and a single flight over a chain of strategies, which share the ways out. Made by
 /// [`crate::ExtractorSettings::build_extractor`].
@@ -20,11 +23,18 @@ pub struct Extractor {
     chain: Arc<Chain>,
     exits: Arc<Exits>,
     cached: Cached,
+    /// `None` without a key of the Data API.
+    lists: Option<Lists>,
 }
 
 impl Extractor {
-    pub(crate) fn new(chain: Arc<Chain>, exits: Arc<Exits>, cached: Cached) -> Self {
-        Self { chain, exits, cached }
+    pub(crate) fn new(
+        chain: Arc<Chain>,
+        exits: Arc<Exits>,
+        cached: Cached,
+        lists: Option<Lists>,
+    ) -> Self {
+        Self { chain, exits, cached, lists }
     }
 
     /// How it is. Cheap: it asks nobody.
@@ -41,6 +51,13 @@ impl Extractor {
 impl Extract for Extractor {
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
         self.cached.extract(video_id, force).await
+    }
+
+    async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
+        match &self.lists {
+            Some(lists) => lists.expand(list, limit).await,
+            None => Err(ExtractError::Refused(Refusal::NoExpansion)),
+        }
     }
 
     fn publish_gauges(&self) {

@@ -17,7 +17,9 @@ use crate::client::{Timeouts, YouTubeClient};
 use crate::extractor::Extractor;
 use crate::gate::polite::Polite;
 use crate::gate::{Exits, GateSettings, Pacer};
-use crate::strategies::{DataApi, Innertube, Oembed, Readers, RustyYtdl, StrategyName, WatchPage};
+use crate::strategies::{
+    Api, DataApi, Innertube, Lists, Oembed, Readers, RustyYtdl, StrategyName, WatchPage,
+};
 use crate::{Extract, Strategy};
 
 const EXTRACTORS: &str = "EXTRACTORS";
@@ -80,8 +82,9 @@ impl ExtractorSettings {
         let gate = self.gate()?;
         let Ways { names: exits, first, further } = self.ways(gate.max_concurrent, client)?;
         let exits = Arc::new(Exits::new(exits, gate));
+        let api = self.api(&first)?;
         let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
-            let make = self.strategy(name)?;
+            let make = self.strategy(name, api.as_ref())?;
             let strategy = make(first.clone());
             // The Data API is another service, with limits of its own, and asked directly.
             if name == StrategyName::DataApi {
@@ -93,15 +96,22 @@ impl ExtractorSettings {
         let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
         let chain = Arc::new(Chain::new(strategies));
         let cached = Cached::new(chain.clone(), self.cache());
-        Ok(Arc::new(Extractor::new(chain, exits, cached)))
+        Ok(Arc::new(Extractor::new(chain, exits, cached, api.map(Lists::new))))
     }
 
     /// What makes this strategy, for each client of its own; what is dear, they share.
-    fn strategy(&self, name: StrategyName) -> Result<MakeStrategy, SettingsError> {
+    fn strategy(
+        &self,
+        name: StrategyName,
+        api: Option<&Arc<Api>>,
+    ) -> Result<MakeStrategy, SettingsError> {
         Ok(match name {
             StrategyName::DataApi => {
-                let key = self.api_key()?;
-                Box::new(move |client| Arc::new(DataApi::new(client, key.clone())))
+                let api = api.cloned().ok_or_else(|| {
+                    let problem = "must be set, because data_api stands in EXTRACTORS";
+                    SettingsError::new(API_KEY, problem)
+                })?;
+                Box::new(move |_| Arc::new(DataApi::new(api.clone())))
             }
             StrategyName::WatchPage => Box::new(|client| Arc::new(WatchPage::new(client))),
             StrategyName::RustyYtdl => {
@@ -143,16 +153,17 @@ impl ExtractorSettings {
         Ok(ways)
     }
 
-    /// Neither error shows the key.
-    fn api_key(&self) -> Result<HeaderValue, SettingsError> {
+    /// The Data API, if there is a key for it: one for all who ask it, because they have one
+    /// quota. The error does not show the key.
+    fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<Api>>, SettingsError> {
         let key = self.youtube_api_key.as_ref().map(ExposeSecret::expose_secret);
-        let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
-            SettingsError::new(API_KEY, "must be set, because data_api stands in EXTRACTORS")
-        })?;
+        let Some(key) = key.filter(|key| !key.is_empty()) else {
+            return Ok(None);
+        };
         let mut key = HeaderValue::from_str(key)
             .map_err(|_| SettingsError::new(API_KEY, "has characters that no key has"))?;
         key.set_sensitive(true);
-        Ok(key)
+        Ok(Some(Arc::new(Api::new(client.clone(), key))))
     }
 
     pub(super) fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {

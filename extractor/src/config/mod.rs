@@ -33,7 +33,7 @@ pub struct ExtractorSettings {
     #[arg(long, env = "EXTRACTORS", default_value = DEFAULT_EXTRACTORS)]
     pub extractors: String,
 
-    /// A key of the YouTube Data API v3, for the strategy data_api
+    /// A key of the YouTube Data API v3, for the strategy data_api, and for playlists and channels
     #[arg(long, env = "YOUTUBE_API_KEY", hide_env_values = true, value_name = "KEY")]
     pub youtube_api_key: Option<SecretString>,
 

@@ -91,6 +91,8 @@ fn every_other_wrong_setting_is_named() {
     assert!(base_url.starts_with("YOUTUBE_BASE_URL: must be"), "{base_url}");
     let timeout = problem(|settings| settings.extractor_timeout = Duration::ZERO);
     assert_eq!(timeout, "EXTRACTOR_TIMEOUT: must be longer than 0");
+    let key = problem(|settings| settings.youtube_api_key = Some("a key\n".into()));
+    assert_eq!(key, "YOUTUBE_API_KEY: has characters that no key has", "whoever needs it");
     let threads = problem(|settings| settings.extractor_cpu_threads = 0);
     assert_eq!(threads, "EXTRACTOR_CPU_THREADS: must be from 1 to 64");
     let fetches = problem(|settings| settings.max_concurrent_fetches = 0);

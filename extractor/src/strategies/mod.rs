@@ -10,7 +10,7 @@ mod watch_page;
 
 use linkrelay_common::Video;
 
-pub(crate) use data_api::DataApi;
+pub(crate) use data_api::{Api, DataApi, Lists};
 pub(crate) use innertube::Innertube;
 pub(crate) use oembed::Oembed;
 pub(crate) use rusty_ytdl::{Readers, RustyYtdl};

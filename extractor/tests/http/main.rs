@@ -1,6 +1,7 @@
 //! The extractor over HTTPS. One binary:
 //! - `corpus` reads captured answers;
 //! - `fake` asks the fake YouTube, in every way that it can fail;
+//! - `lists` asks it for playlists and channels;
 //! - `load` asks it for many videos at once;
 //! - `others` asks it in the ways that are not watch pages;
 //! - `proxies` asks it by ways that are throttled, lead nowhere, or want a password;
@@ -9,6 +10,7 @@
 
 mod corpus;
 mod fake;
+mod lists;
 mod load;
 mod others;
 mod proxies;

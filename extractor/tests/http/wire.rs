@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use super::{ID, ask, settings};
 
 /// Reads a request's first line, answers with the bytes of a function, and hangs up.
-struct Wire {
+pub(super) struct Wire {
     port: u16,
     requests: Arc<AtomicUsize>,
     ca_cert: PathBuf,
@@ -28,7 +28,7 @@ struct Wire {
 type Respond = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 
 impl Wire {
-    async fn start(respond: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(super) async fn start(respond: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let ca_cert = folder.path().join("ca.pem");
@@ -49,12 +49,12 @@ impl Wire {
         Self { port, requests, ca_cert, _folder: folder, _server: server }
     }
 
-    fn extractor(&self) -> Arc<dyn Extract> {
+    pub(super) fn extractor(&self) -> Arc<dyn Extract> {
         let base_url = format!("https://127.0.0.1:{}", self.port);
         settings("watch_page", base_url, &self.ca_cert).build().unwrap()
     }
 
-    fn requests_count(&self) -> usize {
+    pub(super) fn requests_count(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
@@ -87,7 +87,7 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, respond: Respond) {
     }
 }
 
-fn answer(head: &str, body: &str) -> Vec<u8> {
+pub(super) fn answer(head: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
         .into_bytes()

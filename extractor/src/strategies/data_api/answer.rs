@@ -158,7 +158,7 @@ pub(super) fn problem(status: u16, body: &[u8]) -> Problem {
 }
 
 /// Most precise last in the answer, and first here.
-fn reasons(answer: &Value) -> Vec<&str> {
+pub(super) fn reasons(answer: &Value) -> Vec<&str> {
     let list = |path| answer.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let all = list("/error/details").chain(list("/error/errors"));
     all.filter_map(|error| error.get("reason")?.as_str()).collect()

@@ -2,40 +2,35 @@
 //! chapters, subscribers or whether a video plays.
 //!
 //! A call costs one unit of the day's quota whether it asks for one video or for fifty, so
-//! [`coalesce`] gathers what is asked at about the same time. [`answer`] reads what comes back;
-//! [`stand_down`] is how long to leave the API alone after it has said no.
+//! [`coalesce`] gathers what is asked at about the same time. [`api`] makes the calls; [`answer`]
+//! reads what comes back; [`stand_down`] is how long to leave the API alone after it has said no.
+//! [`lists`] asks the same API, with the same key, for the videos of playlists and channels, and
+//! [`list_answer`] reads those answers.
 //!
 //! It is not slowed down by what the pages of YouTube say: it is another service, with limits of
 //! its own.
 
 mod answer;
+mod api;
 mod categories;
 mod coalesce;
+mod list_answer;
+mod lists;
 mod stand_down;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
-use reqwest::header::HeaderValue;
 
-use self::answer::Problem;
+pub(crate) use api::Api;
+pub(crate) use lists::Lists;
+
 use self::coalesce::{Answers, Coalescer};
-use self::stand_down::StandDown;
 use super::StrategyName;
 use crate::Strategy;
-use crate::client::YouTubeClient;
 use crate::error::ExtractError;
-
-/// All of them together cost what one of them costs.
-const PARTS: &str = "snippet,contentDetails,statistics,status";
-/// For "so many calls a minute"; the API says no time of its own.
-const RATE_REST: Duration = Duration::from_secs(60);
-/// A key may be repaired at Google's side; it is tried again this often.
-const KEY_REST: Duration = Duration::from_secs(3_600);
 
 /// See the module.
 #[derive(Debug)]
@@ -45,19 +40,9 @@ pub(crate) struct DataApi {
     coalescer: OnceLock<Coalescer>,
 }
 
-/// What each call needs.
-#[derive(Debug)]
-struct Api {
-    client: YouTubeClient,
-    /// Marked as sensitive: its Debug form does not show it.
-    key: HeaderValue,
-    rest: StandDown,
-}
-
 impl DataApi {
-    pub(crate) fn new(client: YouTubeClient, key: HeaderValue) -> Self {
-        let api = Api { client, key, rest: StandDown::default() };
-        Self { api: Arc::new(api), coalescer: OnceLock::new() }
+    pub(crate) fn new(api: Arc<Api>) -> Self {
+        Self { api, coalescer: OnceLock::new() }
     }
 
     fn coalescer(&self) -> &Coalescer {
@@ -65,7 +50,7 @@ impl DataApi {
             let api = self.api.clone();
             Coalescer::start(move |video_ids| {
                 let api = api.clone();
-                Box::pin(async move { api.call(&video_ids).await })
+                Box::pin(async move { call(&api, &video_ids).await })
             })
         })
     }
@@ -78,37 +63,16 @@ impl Strategy for DataApi {
     }
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
-        self.api.rest.check(Timestamp::now())?;
+        self.api.check()?;
         self.coalescer().ask(video_id).await
     }
 }
 
-impl Api {
-    /// An answer for each of these ids.
-    async fn call(&self, video_ids: &[VideoId]) -> Answers {
-        match self.videos(video_ids).await {
-            Ok(answers) => answers,
-            Err(error) => video_ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
-        }
-    }
-
-    async fn videos(&self, video_ids: &[VideoId]) -> Result<Answers, ExtractError> {
-        let (status, body) = self.client.api_videos(self.key.clone(), PARTS, video_ids).await?;
-        if status.is_success() {
-            return answer::videos(&body, video_ids);
-        }
-        let now = Timestamp::now();
-        Err(match answer::problem(status.as_u16(), &body) {
-            Problem::Quota => {
-                self.rest.begin(now, stand_down::until_midnight_pacific(now), "quota_used_up")
-            }
-            Problem::Rate => self.rest.begin(now, RATE_REST, "api_rate_limit"),
-            Problem::Key(reason) => {
-                self.rest.complain_once(&reason);
-                self.rest.begin(now, KEY_REST, "api_key_refused")
-            }
-            Problem::Status => ExtractError::Status(status.as_u16()),
-        })
+/// An answer for each of these ids.
+async fn call(api: &Api, video_ids: &[VideoId]) -> Answers {
+    match api.videos(video_ids).await {
+        Ok(answers) => answers,
+        Err(error) => video_ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
     }
 }
 

@@ -1,0 +1,214 @@
+//! The videos of a playlist or a channel: page after page, until there are enough or no more.
+//!
+//! It asks the Data API directly: what it finds is not remembered, and no chain, breaker or gate
+//! stands before it. It must not know: how an answer is written, or what becomes of the videos.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use linkrelay_common::{ListLink, VideoId};
+
+use super::api::{Api, PAGE_SIZE, Reply};
+use super::list_answer::{self, NoList, Page};
+use crate::error::{ExtractError, Refusal};
+
+/// Pages without any item before the last one; a list that has more of them leads nowhere.
+const MAX_EMPTY_PAGES: usize = 3;
+/// Pages beyond twice as many as it would be if all were full and nothing came again.
+const SPARE_PAGES: usize = 8;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    api: Arc<Api>,
+}
+
+/// What has been found so far of one list.
+#[derive(Debug)]
+struct Gathered {
+    limit: usize,
+    video_ids: Vec<VideoId>,
+    seen_ids: HashSet<VideoId>,
+    seen_tokens: HashSet<String>,
+    empty_pages: usize,
+    pages_left: usize,
+}
+
+impl Lists {
+    pub(crate) fn new(api: Arc<Api>) -> Self {
+        Self { api }
+    }
+
+    /// As [`crate::Extract::expand`].
+    pub(crate) async fn expand(
+        &self,
+        list: &ListLink,
+        limit: usize,
+    ) -> Result<Vec<VideoId>, ExtractError> {
+        match list {
+            ListLink::Playlist(id) => self.playlist(id, limit).await?.ok_or_else(unavailable),
+            ListLink::Channel(id) => self.channel("id", id, limit).await,
+            ListLink::Handle(name) => self.channel("forHandle", &format!("@{name}"), limit).await,
+            ListLink::User(name) => self.channel("forUsername", name, limit).await,
+        }
+    }
+
+    async fn channel(
+        &self,
+        filter: &'static str,
+        name: &str,
+        limit: usize,
+    ) -> Result<Vec<VideoId>, ExtractError> {
+        let Reply::Body(body) = self.api.channels(filter, name).await? else {
+            return Err(unavailable());
+        };
+        let channel_id = (filter == "id").then_some(name);
+        let uploads = list_answer::uploads(&body, channel_id)?.ok_or_else(unavailable)?;
+        // The channel is there; the playlist of one that has no videos is not.
+        Ok(self.playlist(&uploads, limit).await?.unwrap_or_default())
+    }
+
+    /// The videos of a playlist; `None` if there is no such playlist.
+    async fn playlist(
+        &self,
+        playlist_id: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<VideoId>>, ExtractError> {
+        let mut gathered = Gathered::new(limit);
+        let mut token: Option<String> = None;
+        loop {
+            let page = match self.api.playlist_items(playlist_id, token.as_deref()).await? {
+                Reply::Body(body) => list_answer::page(&body)?,
+                // Later on, it has been taken away while it was read.
+                Reply::NoList(NoList::NotFound) if token.is_none() => return Ok(None),
+                Reply::NoList(_) => return Err(unavailable()),
+            };
+            token = gathered.add(page)?;
+            if token.is_none() {
+                return Ok(Some(gathered.video_ids));
+            }
+        }
+    }
+}
+
+impl Gathered {
+    fn new(limit: usize) -> Self {
+        // Pages may have less than they could, of videos that are not shown or came before.
+        let pages_left = limit.div_ceil(PAGE_SIZE).saturating_mul(2).saturating_add(SPARE_PAGES);
+        Self {
+            limit,
+            video_ids: Vec::new(),
+            seen_ids: HashSet::new(),
+            seen_tokens: HashSet::new(),
+            empty_pages: 0,
+            pages_left,
+        }
+    }
+
+    /// Takes the new ones of a page, and gives the token of the next page if that is needed.
+    ///
+    /// # Errors
+    /// Unreadable for a list that does not come to an end.
+    fn add(&mut self, page: Page) -> Result<Option<String>, ExtractError> {
+        self.pages_left = self.pages_left.saturating_sub(1);
+        self.empty_pages += usize::from(page.video_ids.is_empty());
+        for video_id in page.video_ids {
+            if self.video_ids.len() < self.limit && self.seen_ids.insert(video_id) {
+                self.video_ids.push(video_id);
+            }
+        }
+        let is_full = self.video_ids.len() >= self.limit;
+        let Some(token) = page.next_token.filter(|_| !is_full) else {
+            return Ok(None);
+        };
+        let is_new = self.seen_tokens.insert(token.clone());
+        if !is_new || self.pages_left == 0 || self.empty_pages > MAX_EMPTY_PAGES {
+            let problem = "Data API: a playlist that does not come to an end";
+            return Err(ExtractError::Unreadable(problem.to_owned()));
+        }
+        Ok(Some(token))
+    }
+}
+
+fn unavailable() -> ExtractError {
+    ExtractError::Refused(Refusal::ListUnavailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: usize) -> VideoId {
+        VideoId::parse(&format!("{number:011}")).unwrap()
+    }
+
+    fn page(numbers: impl IntoIterator<Item = usize>, next: Option<&str>) -> Page {
+        let video_ids = numbers.into_iter().map(id).collect();
+        Page { video_ids, next_token: next.map(str::to_owned) }
+    }
+
+    fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<VideoId> {
+        numbers.into_iter().map(id).collect()
+    }
+
+    /// Gives pages as long as they are asked for; how many that were, and how it ended.
+    fn run(limit: usize, give: impl Fn(usize) -> Page) -> (usize, Option<ExtractError>) {
+        let mut gathered = Gathered::new(limit);
+        for number in 0..10_000 {
+            match gathered.add(give(number)) {
+                Ok(Some(_)) => {}
+                Ok(None) => return (number + 1, None),
+                Err(error) => return (number + 1, Some(error)),
+            }
+        }
+        panic!("it goes on for ever");
+    }
+
+    #[test]
+    fn a_video_that_stands_in_a_list_again_comes_once_where_it_was_first() {
+        let mut gathered = Gathered::new(10);
+        let next = gathered.add(page([3, 1, 3, 2], Some("a"))).unwrap();
+        assert_eq!(next.as_deref(), Some("a"));
+        assert_eq!(gathered.add(page([2, 4, 1, 4], None)).unwrap(), None);
+        assert_eq!(gathered.video_ids, ids([3, 1, 2, 4]));
+    }
+
+    #[test]
+    fn nothing_is_asked_for_beyond_the_limit_and_repetitions_do_not_count() {
+        let mut gathered = Gathered::new(3);
+        assert!(gathered.add(page([1, 1, 2], Some("a"))).unwrap().is_some());
+        assert_eq!(gathered.add(page([2, 3, 4], Some("b"))).unwrap(), None);
+        assert_eq!(gathered.video_ids, ids([1, 2, 3]));
+        assert_eq!(Gathered::new(0).add(page([1], Some("a"))).unwrap(), None);
+    }
+
+    #[test]
+    fn pages_that_are_not_full_are_no_trouble() {
+        let whole = run(100, |number| page([2 * number, 2 * number + 1], None));
+        assert!(matches!(whole, (1, None)), "{whole:?}");
+        let half = run(1_000, |number| {
+            page(number * 25..number * 25 + 25, Some(&format!("token {number}")))
+        });
+        assert!(matches!(half, (40, None)), "{half:?}");
+        let gaps = run(100, |number| match number {
+            0..3 => page([], Some(&format!("token {number}"))),
+            _ => page(0..7, None),
+        });
+        assert!(matches!(gaps, (4, None)), "{gaps:?}");
+    }
+
+    #[test]
+    fn a_list_without_an_end_is_unreadable() {
+        let token = |number: usize| format!("token {number}");
+        for (pages, (asked, error)) in [
+            (2, run(1_000, |number| page([number], Some("the same")))),
+            (3, run(1_000, |number| page([number], Some(&token(number % 2))))),
+            (4, run(1_000, |number| page([], Some(&token(number))))),
+            (48, run(1_000, |number| page([number], Some(&token(number))))),
+            (10, run(50, |number| page([1], Some(&token(number))))),
+        ] {
+            assert_eq!(asked, pages);
+            assert_eq!(error.map(|error| error.code()), Some("unreadable"), "{pages}");
+        }
+    }
+}
