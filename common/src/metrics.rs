@@ -18,7 +18,7 @@ pub const HTTP_REQUEST_DURATION: &str = "linkrelay_http_request_duration_seconds
 pub const LINKS_SUBMITTED: &str = "linkrelay_links_submitted_total";
 /// Records taken from Kafka, by `topic`.
 pub const RECORDS: &str = "linkrelay_records_total";
-/// Links done for good, by `outcome` (stored, failed) and `class` of the error (or none).
+/// Links done for good, by `outcome` (stored, failed, expanded) and `class` of the error (or none).
 pub const LINKS: &str = "linkrelay_links_total";
 /// Attempts that failed and were or will be repeated, by `class` and `code`.
 pub const RETRIES: &str = "linkrelay_retries_total";
@@ -56,6 +56,9 @@ pub const BREAKER_OPEN: &str = "linkrelay_breaker_open";
 pub const EXTRACTOR_ANSWERS: &str = "linkrelay_extractor_answers_total";
 /// Looks for young metadata in the store, by `outcome`: reused, none, trouble.
 pub const REUSE_LOOKUPS: &str = "linkrelay_reuse_lookups_total";
+/// Videos of lists whose records the broker has; more often than once for a list that is delivered
+/// again.
+pub const EXPANDED_VIDEOS: &str = "linkrelay_expanded_videos_total";
 /// Cool-downs that throttling began.
 pub const COOL_DOWNS: &str = "linkrelay_cool_downs_total";
 /// How a strategy's breaker is, by `strategy`: 0 closed, 1 half open (one probe), 2 open.
@@ -69,7 +72,7 @@ pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 /// Proxies that rest while others are asked.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 13] = [
     (HTTP_REQUESTS, "HTTP requests answered."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
@@ -81,6 +84,7 @@ const COUNTERS: [(&str, &str); 12] = [
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from memory, with others, or by asking."),
     (REUSE_LOOKUPS, "Looks for young metadata in the store before YouTube is asked."),
+    (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
 const GAUGES: [(&str, Unit, &str); 13] = [

@@ -8,6 +8,7 @@ use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_common::http::{ServeSettings, serve};
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
+use linkrelay_common::publish::{AppendExpanded, KafkaPublisher, TopicAppend};
 use linkrelay_extractor::Extract;
 use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
@@ -27,6 +28,8 @@ use crate::server::{self, PostedLinks, ServerSettings};
 
 /// How long a dead letter may wait for the broker before it is tried anew.
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a record of a list's video may wait for the broker before it is tried anew.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What requests in flight get when the pipeline has ended; they had as long as it did.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to join the group under a name that another member still has.
@@ -52,6 +55,8 @@ pub struct ConsumerParts {
     pub extractor: Arc<dyn Extract>,
     /// Keeps documents.
     pub store: Arc<dyn LinkStore>,
+    /// Where the videos of lists go; `None` for the topic itself.
+    pub append: Option<Arc<dyn AppendExpanded>>,
 }
 
 impl ConsumerParts {
@@ -67,6 +72,7 @@ pub struct Consumer {
     parts: ConsumerParts,
     client: BaseConsumer<GroupContext>,
     dead_letters: Arc<DeadLetters>,
+    append: Arc<dyn AppendExpanded>,
     listener: Option<TcpListener>,
     health: Health,
 }
@@ -87,7 +93,9 @@ impl Consumer {
         let (extractor, store) = (extractor.build()?, store.open()?);
         let (intake, post_links) = (settings.intake, settings.post_links);
         let server = Some(ServerSettings { http_addr, intake, post_links });
-        Self::from_parts(ConsumerParts { kafka, group, pipeline, server, extractor, store }).await
+        let append = None;
+        let parts = ConsumerParts { kafka, group, pipeline, server, extractor, store, append };
+        Self::from_parts(parts).await
     }
 
     /// From parts; binds its address.
@@ -111,6 +119,13 @@ impl Consumer {
             .map_err(|error| unknown_key(&error))?;
         let dead_letters =
             Arc::new(DeadLetters::new(producer, parts.kafka.kafka_dlq_topic.clone()));
+        let append = match &parts.append {
+            Some(append) => Arc::clone(append),
+            None => {
+                let publisher = KafkaPublisher::new(&parts.kafka, APPEND_TIMEOUT)?;
+                Arc::new(TopicAppend::new(Arc::new(publisher), APPEND_TIMEOUT))
+            }
+        };
         let listener = match &parts.server {
             None => None,
             Some(server) => {
@@ -121,7 +136,7 @@ impl Consumer {
                 })?)
             }
         };
-        Ok(Self { parts, client, dead_letters, listener, health: Health::default() })
+        Ok(Self { parts, client, dead_letters, append, listener, health: Health::default() })
     }
 
     /// Where the extractor server listens, if there is one.
@@ -139,7 +154,7 @@ impl Consumer {
     /// # Errors
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, dead_letters, listener, health } = self;
+        let Self { parts, mut client, dead_letters, append, listener, health } = self;
         let liveness = Arc::new(Liveness::new());
         let around =
             Around::start(&parts, &dead_letters, listener, &health, &liveness, stop.clone());
@@ -151,9 +166,10 @@ impl Consumer {
             liveness,
         };
         let ended = loop {
-            let (reports, stop) = (reports.clone(), stop.clone());
+            let (reports, stopped) = (reports.clone(), stop.clone());
             let group = reports.group.clone();
-            let pipeline = Pipeline::start(&parts, client, &dead_letters, reports, stop.clone())?;
+            let pipeline =
+                Pipeline::start(&parts, client, &dead_letters, &append, reports, stopped)?;
             match pipeline.run(parts.pipeline.drain_timeout).await {
                 Err(error @ ConsumerError::InstanceIdInUse) => group.trouble(error.to_string()),
                 ended => break ended,

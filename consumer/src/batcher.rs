@@ -112,16 +112,25 @@ pub(crate) fn count(documents: &[LinkDocument]) {
 
 impl BatchWriter {
     async fn write(self, batch: Vec<Finished>) {
-        let (mut documents, tickets): (Vec<LinkDocument>, Vec<Arc<Ticket>>) =
-            batch.into_iter().map(|finished| (finished.document, finished.ticket)).unzip();
+        let (mut documents, links): (Vec<LinkDocument>, Vec<_>) = batch
+            .into_iter()
+            .map(|finished| (finished.document, (finished.ticket, finished.written)))
+            .unzip();
         let outcomes = self.write_until_acknowledged(&mut documents).await;
         let mut completions = Vec::with_capacity(documents.len());
         count(&documents);
-        for ((document, ticket), outcome) in documents.into_iter().zip(tickets).zip(outcomes) {
-            if let WriteOutcome::Refused { reason } = outcome {
-                self.give_up(document, &ticket, &reason).await;
+        for ((document, (ticket, written)), outcome) in
+            documents.into_iter().zip(links).zip(outcomes)
+        {
+            match (outcome, written) {
+                (WriteOutcome::Refused { reason }, _) => {
+                    self.give_up(document, &ticket, &reason).await;
+                    completions.extend(ticket.finish_link());
+                }
+                // If nobody goes on with it, its lane is fenced: it is delivered again.
+                (_, Some(written)) => drop(written.send(())),
+                (_, None) => completions.extend(ticket.finish_link()),
             }
-            completions.extend(ticket.finish_link());
         }
         // The poll thread outlives every lane; if it is gone, the process ends.
         drop(self.completions.send(completions).await);

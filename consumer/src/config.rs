@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use humantime::parse_duration;
-use linkrelay_common::SettingsError;
 use linkrelay_common::http::intake::IntakeSettings;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
+use linkrelay_common::{MAX_EXPANDED_VIDEOS, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_store::settings::StoreSettings;
 
@@ -88,6 +88,10 @@ pub struct PipelineSettings {
     #[arg(long, env = "REUSE_WITHIN", default_value = "0s", value_parser = parse_duration)]
     pub reuse_within: Duration,
 
+    /// The most videos that a link to a playlist or channel is expanded into, from its first on; only with YOUTUBE_API_KEY
+    #[arg(long, env = "EXPAND_LIMIT", default_value_t = 500)]
+    pub expand_limit: u32,
+
     /// How many recent links the breaker looks at
     #[arg(long, env = "BREAKER_WINDOW_LINKS", default_value_t = 50)]
     pub breaker_window_links: usize,
@@ -161,6 +165,10 @@ impl PipelineSettings {
             if value == 0 {
                 return Err(SettingsError::new(setting, "must be at least 1"));
             }
+        }
+        if !(1..=MAX_EXPANDED_VIDEOS).contains(&self.expand_limit) {
+            let problem = format!("must be from 1 to {MAX_EXPANDED_VIDEOS}");
+            return Err(SettingsError::new("EXPAND_LIMIT", problem));
         }
         for (setting, value) in
             [("MAX_IN_FLIGHT", self.max_in_flight), ("LANE_QUEUE", self.lane_queue)]

@@ -59,7 +59,7 @@ impl DeadLetters {
     /// Gives up one link for which there is no metadata to be had.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: Reason<'_>) {
         let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
-        let index = job.request_id.is_none().then_some(job.index);
+        let index = job.place.request_id().is_none().then_some(job.place.index());
         self.write_one(&job.ticket.record, only, index, reason).await;
     }
 

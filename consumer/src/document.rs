@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Extraction};
-use linkrelay_store::{LinkDocument, LinkError, LinkState, RecordPlace};
+use linkrelay_store::{Expansion, LinkDocument, LinkError, LinkState, RecordPlace};
 
 /// Which link a document is of.
 #[derive(Debug)]
@@ -34,11 +34,35 @@ pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkError>) 
         video_id: video_id.map(|video_id| video_id.to_string()),
         status: if error.is_none() { LinkState::Stored } else { LinkState::Failed },
         video,
+        expansion: None,
         error,
         source,
         submitted_at,
         extracted_at,
         stored_at: Timestamp::now(),
+        kafka,
+    }
+}
+
+/// The document of a list.
+pub(crate) fn expanded_document(place: Place, expansion: Expansion) -> LinkDocument {
+    let Place { id, request_id, index, link, video_id, submitted_at, kafka } = place;
+    let now = Timestamp::now();
+    LinkDocument {
+        id,
+        request_id,
+        index,
+        link,
+        video_id: video_id.map(|video_id| video_id.to_string()),
+        status: LinkState::Expanded,
+        video: None,
+        expansion: Some(expansion),
+        error: None,
+        // Nothing else can list.
+        source: Some("data_api".to_owned()),
+        submitted_at,
+        extracted_at: Some(now),
+        stored_at: now,
         kafka,
     }
 }
@@ -55,6 +79,7 @@ pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
     LinkDocument {
         status: LinkState::Failed,
         video: None,
+        expansion: None,
         source: None,
         error: Some(error),
         ..document

@@ -5,7 +5,7 @@
 //! its `queues`, and the `assignment`; it hands each `record` to the `lane` of its partition, whose
 //! `worker` decodes it and lets `process` find the metadata (waiting its turn in `cool_down` and
 //! before the `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving
-//! up into `dead_letter`); the `batcher` writes documents and reports completions back to the poll
+//! up into `dead_letter`), or `expand` a list into records of its videos; the `batcher` writes documents and reports completions back to the poll
 //! thread, which moves the `tracker` and commits, with what is complete beyond the prefix in the
 //! commit's `metadata`. `liveness` and `gauges` say how it goes; `pipeline` puts them together,
 //! `app` runs it; `config` sets them.
@@ -29,6 +29,7 @@ mod context;
 mod cool_down;
 mod dead_letter;
 mod document;
+mod expand;
 mod gauges;
 mod lane;
 mod liveness;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::health::Part;
+use linkrelay_common::publish::AppendExpanded;
 use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -20,6 +21,7 @@ use crate::context::GroupContext;
 use crate::cool_down::CoolDown;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
+use crate::expand::Lists;
 use crate::gauges::Gauges;
 use crate::liveness::{Activity, Liveness, Watchdog};
 use crate::poll::{PollLoop, PollParts};
@@ -53,6 +55,7 @@ impl Pipeline {
         parts: &ConsumerParts,
         client: BaseConsumer<GroupContext>,
         dead_letters: &Arc<DeadLetters>,
+        append: &Arc<dyn AppendExpanded>,
         reports: Reports,
         stop: CancellationToken,
     ) -> Result<Self, ConsumerError> {
@@ -72,6 +75,11 @@ impl Pipeline {
             breaker: Breaker::new(settings.breaker_policy(), reports.extraction),
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
+            lists: Lists {
+                store: Arc::clone(&parts.store),
+                append: Arc::clone(append),
+                limit: settings.expand_limit,
+            },
             finished,
             completions,
         });

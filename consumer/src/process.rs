@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DecodeError, DocumentId, ErrorClass, RequestId, VideoId, parse_link};
+use linkrelay_common::{
+    DecodeError, DocumentId, ErrorClass, LinkPlace, LinkTarget, VideoId, parse_target,
+};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkError};
 use metrics::counter;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
@@ -16,6 +18,7 @@ use crate::breaker::{Breaker, Pass};
 use crate::cool_down::CoolDown;
 use crate::dead_letter::{DeadLetters, Reason};
 use crate::document::{Place, document, link_error};
+use crate::expand::Lists;
 use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
@@ -33,9 +36,8 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) struct LinkJob {
     pub(crate) ticket: Arc<Ticket>,
+    pub(crate) place: LinkPlace,
     pub(crate) id: DocumentId,
-    pub(crate) request_id: Option<RequestId>,
-    pub(crate) index: u32,
     pub(crate) link: String,
     pub(crate) force: bool,
     /// Whether the record has no other link.
@@ -47,6 +49,9 @@ pub(crate) struct LinkJob {
 pub(crate) struct Finished {
     pub(crate) document: LinkDocument,
     pub(crate) ticket: Arc<Ticket>,
+    /// Who goes on with the link once its document is there; without, it is done then. Dropped
+    /// if there will be no such document.
+    pub(crate) written: Option<oneshot::Sender<()>>,
 }
 
 /// Works on links; shared by all lanes of the process.
@@ -60,12 +65,13 @@ pub(crate) struct Processor {
     pub(crate) breaker: Breaker,
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) lists: Lists,
     pub(crate) finished: mpsc::Sender<Finished>,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
 }
 
 /// How the search for metadata ended.
-enum Answer {
+pub(crate) enum Answer {
     Found(Box<Extraction>),
     /// Nobody will find any.
     Refused(LinkError),
@@ -84,18 +90,16 @@ impl Processor {
     ) {
         match job {
             Job::Malformed { ticket, error } => self.give_up_record(ticket, &error).await,
-            Job::Link(job) => {
-                let answer = match parse_link(&job.link) {
-                    Ok(video_id) => self
-                        .find(&job, video_id, &drain, &activity)
-                        .await
-                        .map(|answer| (Some(video_id), answer)),
-                    Err(error) => Some((None, Answer::Refused(not_a_video(error)))),
-                };
-                if let Some((video_id, answer)) = answer {
-                    self.finish(job, video_id, answer).await;
+            Job::Link(job) => match parse_target(&job.link) {
+                Ok(LinkTarget::Video(video_id)) => {
+                    let answer = self.find(&job, video_id, &drain, &activity).await;
+                    if let Some(answer) = answer {
+                        self.finish(job, Some(video_id), answer).await;
+                    }
                 }
-            }
+                Ok(LinkTarget::List(list)) => self.expand(job, list, &drain, &activity).await,
+                Err(error) => self.finish(job, None, Answer::Refused(not_a_video(error))).await,
+            },
         }
     }
 
@@ -167,7 +171,7 @@ impl Processor {
         }
     }
 
-    async fn finish(&self, job: LinkJob, video_id: Option<VideoId>, answer: Answer) {
+    pub(crate) async fn finish(&self, job: LinkJob, video_id: Option<VideoId>, answer: Answer) {
         if let Answer::GivenUp(error) = &answer {
             log_given_up(&job, video_id, error);
             let reason =
@@ -177,7 +181,7 @@ impl Processor {
         let (ticket, document) = document_of(job, video_id, answer);
         // The batcher outlives every lane; if it is gone, the process ends and nothing is lost
         // by leaving the record incomplete.
-        drop(self.finished.send(Finished { document, ticket }).await);
+        drop(self.finished.send(Finished { document, ticket, written: None }).await);
     }
 
     async fn give_up_record(&self, ticket: Arc<Ticket>, error: &DecodeError) {
@@ -201,7 +205,7 @@ struct Turn<'a> {
     permit: SemaphorePermit<'a>,
 }
 
-fn count_retry(error: &ExtractError) {
+pub(crate) fn count_retry(error: &ExtractError) {
     let labels = [("class", error.class().as_str()), ("code", error.code())];
     counter!(names::RETRIES, &labels).increment(1);
 }
@@ -233,15 +237,28 @@ fn document_of(
     video_id: Option<VideoId>,
     answer: Answer,
 ) -> (Arc<Ticket>, LinkDocument) {
-    let LinkJob { ticket, id, request_id, index, link, .. } = job;
+    let place = job.place(video_id);
     let found = match answer {
         Answer::Found(extraction) => Ok(extraction),
         Answer::Refused(error) | Answer::GivenUp(error) => Err(error),
     };
-    let submitted_at = ticket.headers.submitted_at.or(ticket.record.written_at);
-    let kafka = Some(ticket.record.place());
-    let place = Place { id, request_id, index, link, video_id, submitted_at, kafka };
-    (ticket, document(place, found))
+    (job.ticket, document(place, found))
+}
+
+impl LinkJob {
+    /// What its document says of where it comes from.
+    pub(crate) fn place(&self, video_id: Option<VideoId>) -> Place {
+        let Ticket { headers, record, .. } = self.ticket.as_ref();
+        Place {
+            id: self.id.clone(),
+            request_id: self.place.request_id(),
+            index: self.place.index(),
+            link: self.link.clone(),
+            video_id,
+            submitted_at: headers.submitted_at.or(record.written_at),
+            kafka: Some(record.place()),
+        }
+    }
 }
 
 fn not_a_video(error: linkrelay_common::LinkError) -> LinkError {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RecordHeaders, RequestId, copy_readable};
+use linkrelay_common::{LinkPlace, Origin, RecordHeaders, copy_readable};
 use linkrelay_store::RecordPlace;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
@@ -100,16 +100,14 @@ impl Ticket {
         Self { record, headers, epoch, links_left: AtomicU32::new(links_count), _in_work: in_work }
     }
 
-    /// The request, index and id of the document for the link at `index` of this record's
-    /// `links_count`: by its headers, or by where it stands.
-    pub(crate) fn document_place(
-        &self,
-        index: u32,
-        links_count: usize,
-    ) -> (Option<RequestId>, u32, DocumentId) {
-        self.headers.document_place(index, links_count).unwrap_or_else(|| {
+    /// The place of the link at `index` of this record's `links_count`: by its headers, or by
+    /// where it stands.
+    pub(crate) fn link_place(&self, index: u32, links_count: usize) -> LinkPlace {
+        self.headers.link_place(index, links_count).unwrap_or_else(|| {
             let Record { topic, partition, offset, .. } = &self.record;
-            (None, index, DocumentId::of_record(topic, *partition, *offset, index))
+            let (partition, offset) = (*partition, *offset);
+            let origin = Origin { topic: topic.to_string(), partition, offset };
+            LinkPlace::OfRecord { origin, index }
         })
     }
 

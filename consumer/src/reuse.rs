@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use linkrelay_common::VideoId;
 use linkrelay_common::metrics as names;
+use linkrelay_common::{ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkStore};
 use metrics::counter;
@@ -110,6 +110,10 @@ impl Extract for Reuse {
             return Ok(found);
         }
         self.inner.extract(video_id, force).await
+    }
+
+    async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
+        self.inner.expand(list, limit).await
     }
 
     fn publish_gauges(&self) {

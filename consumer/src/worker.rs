@@ -60,14 +60,13 @@ fn open(record: Record, ticket: impl FnOnce(Record, u32) -> Ticket) -> VecDeque<
             let ticket = Arc::new(ticket(record, u32::try_from(links_count).unwrap_or(u32::MAX)));
             let links = (0_u32..).zip(message.links);
             let job = |(index, link)| {
-                let (request_id, index, id) = ticket.document_place(index, links_count);
+                let place = ticket.link_place(index, links_count);
                 let is_whole_record = links_count == 1;
                 let force = message.force;
                 Job::Link(LinkJob {
                     ticket: Arc::clone(&ticket),
-                    id,
-                    request_id,
-                    index,
+                    id: place.document_id(),
+                    place,
                     link,
                     force,
                     is_whole_record,

@@ -67,8 +67,14 @@ pub(crate) struct RequestStatus {
     pub(crate) total: u64,
     pub(crate) stored: u64,
     pub(crate) failed: u64,
+    /// Playlists and channels; their videos are counted in `total`.
+    #[serde(default)]
+    pub(crate) expanded: u64,
     pub(crate) pending: u64,
     pub(crate) links: Vec<LinkState>,
+    /// The path of the next page, if there is one.
+    #[serde(skip_serializing)]
+    pub(crate) next: Option<String>,
 }
 
 /// The state of one link.
@@ -79,6 +85,9 @@ pub(crate) struct LinkState {
     pub(crate) video_id: Option<String>,
     pub(crate) status: String,
     pub(crate) title: Option<String>,
+    /// How many videos a list has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) videos: Option<u32>,
     pub(crate) error: Option<LinkFailure>,
 }
 
@@ -128,16 +137,14 @@ impl Api {
         }
     }
 
-    /// The state of a request, with up to `limit` of its links from index `from` on.
-    pub(crate) async fn status(
-        &self,
-        id: &str,
-        from: u64,
-        limit: u64,
-    ) -> anyhow::Result<RequestStatus> {
-        let url = format!("{}/links/{id}", self.server);
-        let response =
-            self.send(self.http.get(url).query(&[("from", from), ("limit", limit)])).await?;
+    /// The state of a request, with up to `limit` of its links.
+    pub(crate) async fn status(&self, id: &str, limit: u64) -> anyhow::Result<RequestStatus> {
+        self.status_page(&format!("/links/{id}?limit={limit}")).await
+    }
+
+    /// The page of a request's state at this path, which an earlier page gave as the next.
+    pub(crate) async fn status_page(&self, path: &str) -> anyhow::Result<RequestStatus> {
+        let response = self.send(self.http.get(format!("{}{path}", self.server))).await?;
         if response.status().is_success() {
             return read(response).await;
         }

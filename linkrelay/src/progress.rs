@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// How often a plain line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Progress towards a known end.
+/// Progress towards an end that is known, though it may move.
 pub(crate) struct Progress {
     what: &'static str,
     total: u64,
@@ -41,6 +41,13 @@ impl Progress {
                 self.write_line();
             }
             None => {}
+        }
+    }
+
+    pub(crate) fn set_total(&mut self, total: u64) {
+        self.total = total;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::api::{LinkState, ServerArguments};
+use crate::api::{LinkState, RequestStatus, ServerArguments};
 use crate::exit::Outcome;
 
 const PAGE: u64 = 1_000;
@@ -25,22 +25,21 @@ pub(crate) struct StatusArguments {
 
 pub(crate) async fn run(arguments: StatusArguments) -> anyhow::Result<Outcome> {
     let api = arguments.server.connect()?;
-    let mut status = api.status(&arguments.id, 0, PAGE).await?;
-    let mut from = PAGE;
-    while from < status.total {
-        status.links.extend(api.status(&arguments.id, from, PAGE).await?.links);
-        from += PAGE;
+    let mut status = api.status(&arguments.id, PAGE).await?;
+    while let Some(next) = status.next.take() {
+        let page = api.status_page(&next).await?;
+        status.links.extend(page.links);
+        status.next = page.next;
     }
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
     } else {
-        let (total, stored, failed, pending) =
-            (status.total, status.stored, status.failed, status.pending);
+        let RequestStatus { id, total, stored, failed, expanded, pending, .. } = &status;
+        let lists = if *expanded > 0 { format!("{expanded} expanded, ") } else { String::new() };
         writeln!(
             out,
-            "{}: {total} links, {stored} stored, {failed} failed, {pending} pending",
-            status.id
+            "{id}: {total} links, {stored} stored, {failed} failed, {lists}{pending} pending"
         )?;
         for link in &status.links {
             writeln!(out, "{}", line(link))?;
@@ -54,7 +53,7 @@ fn line(link: &LinkState) -> String {
     let outcome = match (&link.title, &link.error) {
         (Some(title), _) => title.clone(),
         (None, Some(error)) => format!("{} ({})", error.message, error.code),
-        (None, None) => String::new(),
+        (None, None) => link.videos.map(|videos| format!("{videos} videos")).unwrap_or_default(),
     };
-    format!("{:>5}  {:7}  {what}  {outcome}", link.index, link.status).trim_end().to_owned()
+    format!("{:>5}  {:8}  {what}  {outcome}", link.index, link.status).trim_end().to_owned()
 }

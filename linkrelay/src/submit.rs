@@ -79,15 +79,21 @@ async fn submit_all(api: &Api, links: &[String]) -> anyhow::Result<Taken> {
 
 /// Waits for every request; gives how many links failed, each named on stderr.
 async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
-    let (mut done, mut failed) = (0, 0);
-    let mut progress = Progress::new("done", taken.accepted);
+    let (mut done, mut failed, mut expanded) = (0, 0, 0);
+    // What lists were expanded into comes on top of what was accepted.
+    let mut total = taken.accepted;
+    let mut progress = Progress::new("done", total);
     for id in &taken.ids {
         loop {
-            let status = api.status(id, 0, 1).await?;
+            let status = api.status(id, 1).await?;
+            let videos = status.total.saturating_sub(links_count(id));
+            progress.set_total(total + videos);
             progress.set(done + status.total - status.pending);
             if status.pending == 0 {
+                total += videos;
                 done += status.total;
                 failed += status.failed;
+                expanded += status.expanded;
                 break;
             }
             tokio::time::sleep(POLL_INTERVAL).await;
@@ -99,22 +105,27 @@ async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
             name_failed(api, id).await?;
         }
     }
-    eprintln!("stored {}, failed {failed}", done - failed);
+    let lists = if expanded > 0 { format!(", expanded {expanded}") } else { String::new() };
+    eprintln!("stored {}, failed {failed}{lists}", done - failed - expanded);
     Ok(failed)
 }
 
+/// How many links the server accepted under this id.
+fn links_count(id: &str) -> u64 {
+    id.parse::<RequestId>().map_or(0, |id| u64::from(id.links_count()))
+}
+
 async fn name_failed(api: &Api, id: &str) -> anyhow::Result<()> {
-    let mut from = 0;
+    let mut page = api.status(id, PAGE).await?;
     loop {
-        let page = api.status(id, from, PAGE).await?;
         for link in page.links {
             if let (Some(error), Some(text)) = (link.error, link.link) {
                 eprintln!("failed: {text}: {} ({})", error.message, error.code);
             }
         }
-        from += PAGE;
-        if from >= page.total {
-            return Ok(());
+        match page.next {
+            Some(next) => page = api.status_page(&next).await?,
+            None => return Ok(()),
         }
     }
 }

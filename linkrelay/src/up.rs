@@ -7,18 +7,20 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::SettingsError;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
+use linkrelay_common::publish::{AppendExpanded, KafkaPublisher};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
     Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_extractor::config::ExtractorSettings;
-use linkrelay_producer::journal::{Journal, SqliteJournal};
+use linkrelay_producer::journal::{Journal, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
@@ -29,6 +31,9 @@ use tokio_util::sync::CancellationToken;
 use crate::embedded::EmbeddedBroker;
 use crate::exit::Outcome;
 use crate::journaled_store::JournaledStore;
+
+/// How long a record of a list's video may wait for the broker before it is tried anew.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything of every role.
 #[derive(Debug, Args)]
@@ -87,6 +92,7 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         let own = consumers.first().and_then(Consumer::http_addr);
         api.extractor_url = own.map(|addr| format!("http://{addr}").parse()).transpose()?;
     }
+    api.expand_lists.get_or_insert_with(|| ground.extractor.has_api_key());
     let producer_settings = ProducerSettings {
         drain_timeout: settings
             .pipeline
@@ -117,6 +123,14 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         intake: settings.api.intake.clone(),
         post_links: settings.post_links.clone(),
     };
+    let append = match &ground.journal {
+        Some(journal) => {
+            let publisher = Arc::new(KafkaPublisher::new(&ground.kafka, APPEND_TIMEOUT)?);
+            let append = JournaledAppend::new(Arc::clone(journal), publisher, APPEND_TIMEOUT);
+            Some(Arc::new(append) as Arc<dyn AppendExpanded>)
+        }
+        None => None,
+    };
     let mut consumers = Vec::new();
     for number in 0..settings.consumers {
         let parts = ConsumerParts {
@@ -127,6 +141,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             server: (number == 0).then(|| server.clone()),
             extractor: Arc::clone(&extractor),
             store: Arc::clone(&ground.store),
+            append: append.clone(),
         };
         consumers.push(Consumer::from_parts(parts).await?);
     }
@@ -142,7 +157,8 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         Some(broker) => broker.settings(settings.kafka.clone())?,
         None => settings.kafka.clone(),
     };
-    let Storage { documents, journal } = open_storage(&settings.store, broker.is_some())?;
+    let storage = open_storage(&settings.store, broker.is_some(), settings.pipeline.expand_limit);
+    let Storage { documents, journal } = storage?;
     let mut extractor = settings.extractor.clone();
     let fake = if settings.demo {
         Some(FakeYouTube::start(FakeYouTubeSettings::default()).await?)
@@ -152,6 +168,8 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
     if let Some(fake) = &fake {
         extractor.youtube_base_url = Some(fake.base_url());
         extractor.youtube_ca_cert = Some(PathBuf::from(fake.ca_cert_path()));
+        // The fake takes any key, so that playlists can be tried, too.
+        extractor.youtube_api_key.get_or_insert_with(|| "demo".into());
     }
     Ok(Ground { kafka, store: documents, journal, extractor, broker, fake })
 }
@@ -163,12 +181,22 @@ struct Storage {
 }
 
 /// The journal is in the SQLite file, whatever keeps the documents.
-fn open_storage(settings: &StoreSettings, is_embedded: bool) -> Result<Storage, SettingsError> {
+fn open_storage(
+    settings: &StoreSettings,
+    is_embedded: bool,
+    expand_limit: u32,
+) -> Result<Storage, SettingsError> {
     if !is_embedded {
         return Ok(Storage { documents: settings.open()?, journal: None });
     }
+    if expand_limit > SqliteJournal::MAX_EXPAND_LIMIT {
+        let most = SqliteJournal::MAX_EXPAND_LIMIT;
+        let problem =
+            format!("must be at most {most} with the embedded broker, which holds no more");
+        return Err(SettingsError::new("EXPAND_LIMIT", problem));
+    }
     let file = settings.open_sqlite()?;
-    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::new(Arc::clone(&file)));
+    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::new(Arc::clone(&file), expand_limit));
     let documents: Arc<dyn LinkStore> = if settings.is_mongo() {
         Arc::new(JournaledStore { documents: settings.open()?, file })
     } else {

@@ -103,7 +103,7 @@ async fn publish(producer: &FutureProducer, topic: &str, first: usize) -> Result
     let mut deliveries = Vec::with_capacity(LINKS_PER_REQUEST);
     for number in first..first + LINKS_PER_REQUEST {
         let link = link_record(number)?;
-        let (value, key) = (link.value(), link.video_id.to_string());
+        let (value, key) = (link.value(), link.target.key().into_owned());
         let headers = link.headers().to_kafka();
         deliveries.push(async move {
             let record = FutureRecord::to(topic).key(&key).payload(&value).headers(headers);

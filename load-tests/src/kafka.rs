@@ -7,7 +7,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use linkrelay_common::LinkRecord;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
-use linkrelay_common::{RequestId, VideoId};
+use linkrelay_common::{LinkPlace, LinkTarget, RequestId, VideoId};
 use linkrelay_consumer::PipelineSettings;
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::wait::{SHORT, wait_for};
@@ -90,11 +90,10 @@ pub async fn preloaded_topic(broker: &KafkaBroker, links_count: usize) -> Result
 pub fn link_record(number: usize) -> Result<LinkRecord> {
     let video_id: VideoId = sample::video_id(number)?;
     Ok(LinkRecord {
-        video_id,
+        target: LinkTarget::Video(video_id),
         link: sample::link(number),
         force: false,
-        request_id: RequestId::new(1),
-        index: 0,
+        place: LinkPlace::OfRequest { request_id: RequestId::new(1), index: 0 },
         submitted_at: Timestamp::now(),
         trace_parent: None,
     })
@@ -104,7 +103,7 @@ fn fill(kafka: &KafkaSettings, links_count: usize) -> Result<()> {
     let producer: BaseProducer = kafka.producer(LIMIT).create()?;
     for number in 0..links_count {
         let link = link_record(number)?;
-        let (value, key) = (link.value(), link.video_id.to_string());
+        let (value, key) = (link.value(), link.target.key().into_owned());
         let mut record = BaseRecord::to(&kafka.kafka_topic)
             .key(&key)
             .payload(&value)

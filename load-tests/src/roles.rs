@@ -57,7 +57,8 @@ pub async fn start_consumer(
     store: Arc<dyn LinkStore>,
 ) -> Result<Running<ConsumerError>> {
     let RelaySettings { kafka, group, pipeline } = settings.clone();
-    let parts = ConsumerParts { kafka, group, pipeline, server: None, extractor, store };
+    let parts =
+        ConsumerParts { kafka, group, pipeline, server: None, extractor, store, append: None };
     let consumer = Consumer::from_parts(parts).await?;
     Ok(Running::spawn(|stop| consumer.run_until_stopped(stop)))
 }

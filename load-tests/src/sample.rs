@@ -76,6 +76,7 @@ pub fn documents(count: usize) -> Vec<LinkDocument> {
             video_id: Some(id_text(number)),
             status: LinkState::Stored,
             video: Some(video.clone()),
+            expansion: None,
             error: None,
             source: Some("watch_page".to_owned()),
             submitted_at: Some(now),

@@ -97,6 +97,7 @@ fn document(age: SignedDuration) -> LinkDocument {
         video_id: Some("5fR9AHlSDtc".to_owned()),
         status: LinkState::Stored,
         video: Some(video()),
+        expansion: None,
         error: None,
         source: Some("watch_page".to_owned()),
         submitted_at: None,

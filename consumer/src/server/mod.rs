@@ -17,6 +17,7 @@ use axum::routing::post;
 use linkrelay_common::health::Health;
 use linkrelay_common::http::intake::{CheckedLinks, IntakeSettings, read_links};
 use linkrelay_common::http::{Problem, health_routes, layers};
+use linkrelay_common::parse_link;
 
 pub use settings::{PostLinksSettings, ServerSettings};
 use work::Posted;

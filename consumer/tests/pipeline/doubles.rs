@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
-use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_common::{DocumentId, ListLink, RequestId, Video, VideoId};
+use linkrelay_extractor::{Extract, ExtractError, Extraction, Refusal};
 use linkrelay_store::{
     LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
 };
@@ -19,6 +19,8 @@ pub(crate) struct ScriptedExtractor {
     scripts: Mutex<HashMap<VideoId, VecDeque<ExtractError>>>,
     always: Mutex<HashMap<VideoId, ExtractError>>,
     hanging: Mutex<HashSet<VideoId>>,
+    lists: Mutex<VecDeque<Result<Vec<VideoId>, ExtractError>>>,
+    list_limits: Mutex<Vec<usize>>,
     /// Videos whose extraction panics.
     pub(crate) panics: Mutex<HashSet<VideoId>>,
     /// Each extraction takes a permit and keeps it: none left, none ends.
@@ -34,6 +36,8 @@ impl ScriptedExtractor {
             scripts: Mutex::default(),
             always: Mutex::default(),
             hanging: Mutex::default(),
+            lists: Mutex::default(),
+            list_limits: Mutex::default(),
             panics: Mutex::default(),
             gate: Semaphore::new(1_000_000),
             calls: AtomicUsize::new(0),
@@ -49,6 +53,19 @@ impl ScriptedExtractor {
 
     pub(crate) fn always_fail(&self, video_id: VideoId, error: ExtractError) {
         self.always.lock().unwrap().insert(video_id, error);
+    }
+
+    /// What the next questions for a list are answered with, whichever list it is.
+    pub(crate) fn list(
+        &self,
+        answers: impl IntoIterator<Item = Result<Vec<VideoId>, ExtractError>>,
+    ) {
+        self.lists.lock().unwrap().extend(answers);
+    }
+
+    /// The limit of each question for a list.
+    pub(crate) fn list_limits(&self) -> Vec<usize> {
+        self.list_limits.lock().unwrap().clone()
     }
 
     /// Every video is found from now on, also those that hang.
@@ -112,6 +129,12 @@ impl Extract for ScriptedExtractor {
         let source = "scripted".to_owned();
         Ok(Extraction { video_id, video: video(video_id), source, extracted_at: Timestamp::now() })
     }
+
+    async fn expand(&self, _: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
+        self.list_limits.lock().unwrap().push(limit);
+        let answer = self.lists.lock().unwrap().pop_front();
+        answer.unwrap_or(Err(ExtractError::Refused(Refusal::NoExpansion)))
+    }
 }
 
 fn video(video_id: VideoId) -> Video {
@@ -153,7 +176,9 @@ impl MemoryStore {
         let existing = documents.get(&document.id).map(|existing| existing.status);
         let outcome = match (existing, document.status) {
             (None, _) => WriteOutcome::Inserted,
-            (Some(LinkState::Failed), LinkState::Stored) => WriteOutcome::Replaced,
+            (Some(LinkState::Failed), LinkState::Stored | LinkState::Expanded) => {
+                WriteOutcome::Replaced
+            }
             _ => return WriteOutcome::AlreadyThere,
         };
         documents.insert(document.id.clone(), document.clone());
@@ -178,6 +203,7 @@ impl LinkStore for MemoryStore {
     }
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        self.check()?;
         let documents = self.documents.lock().unwrap();
         Ok(ids.iter().filter_map(|id| documents.get(id).cloned()).collect())
     }

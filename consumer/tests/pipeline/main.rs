@@ -6,6 +6,8 @@
 mod doubles;
 mod relay;
 
+/// Links to many videos.
+mod lists;
 /// What becomes of links, good and bad.
 mod outcomes;
 /// Links that come over HTTP, from those who wait for their documents.

@@ -122,7 +122,8 @@ impl Relay {
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let server = Some(ServerSettings { http_addr, intake, post_links });
-        let parts = ConsumerParts { kafka, group, pipeline, server, extractor, store };
+        let append = None;
+        let parts = ConsumerParts { kafka, group, pipeline, server, extractor, store, append };
         let consumer = Consumer::from_parts(parts).await.unwrap();
         let (health, stop) = (consumer.health(), CancellationToken::new());
         let links_url = format!("http://{}/links", consumer.http_addr().unwrap());

@@ -153,6 +153,11 @@ impl ExtractorSettings {
         Ok(ways)
     }
 
+    /// Whether there is a key for the Data API, without which no list can be expanded.
+    pub fn has_api_key(&self) -> bool {
+        self.youtube_api_key.as_ref().is_some_and(|key| !key.expose_secret().is_empty())
+    }
+
     /// The Data API, if there is a key for it: one for all who ask it, because they have one
     /// quota. The error does not show the key.
     fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<Api>>, SettingsError> {

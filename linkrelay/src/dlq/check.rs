@@ -40,7 +40,7 @@ pub(super) async fn verdicts(
 fn verdict(letter: &DeadLetter, states: &HashMap<DocumentId, LinkState>) -> Verdict {
     let Some(id) = &letter.document_id else { return Verdict::Replay };
     match states.get(id) {
-        Some(LinkState::Stored) => Verdict::Stored,
+        Some(LinkState::Stored | LinkState::Expanded) => Verdict::Stored,
         Some(LinkState::Failed) => Verdict::Replay,
         // What could not be read got no document.
         None if letter.class == Some(ErrorClass::Malformed) => Verdict::Replay,

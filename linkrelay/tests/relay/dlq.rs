@@ -293,6 +293,7 @@ fn failed_document(origin: &Origin, link: &str) -> LinkDocument {
         video_id: None,
         status: LinkState::Failed,
         video: None,
+        expansion: None,
         error: None,
         source: None,
         submitted_at: None,

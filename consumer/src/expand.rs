@@ -1,0 +1,204 @@
+//! A link to a list: what stands in it becomes a record for each video.
+//!
+//! The list's document is written first and names the videos; then their records are published;
+//! then the list's own record is complete. A list that is delivered again finds its document and
+//! publishes what that says, whatever stands in the list by now: the same ids once more, and so
+//! nothing lost and nothing doubled. YouTube is asked once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use linkrelay_common::metrics as names;
+use linkrelay_common::publish::AppendExpanded;
+use linkrelay_common::{ErrorClass, LinkRecord, LinkTarget, ListLink, VideoId};
+use linkrelay_extractor::ExtractError;
+use linkrelay_store::{Expansion, LinkError, LinkState, LinkStore};
+use metrics::counter;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::ask::ask_list;
+use crate::document::{expanded_document, link_error};
+use crate::liveness::Activity;
+use crate::process::{Answer, Finished, LinkJob, Processor, count_retry};
+use crate::retry::waits_for_ever;
+
+const STORE_BACKOFF_MIN: Duration = Duration::from_millis(100);
+const STORE_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
+/// quota that is used up, a key that is refused) is not waited for: the list is a dead letter.
+const LONGEST_REST: Duration = Duration::from_secs(65);
+
+/// Where lists are kept and their videos go.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    pub(crate) store: Arc<dyn LinkStore>,
+    pub(crate) append: Arc<dyn AppendExpanded>,
+    /// EXPAND_LIMIT.
+    pub(crate) limit: u32,
+}
+
+impl Processor {
+    /// Does a list to its end. Until its document is written, it is dropped when `drain` is
+    /// cancelled, and will be delivered again.
+    pub(crate) async fn expand(
+        &self,
+        job: LinkJob,
+        list: ListLink,
+        drain: &CancellationToken,
+        activity: &Activity,
+    ) {
+        let Some(first_index) = job.place.first_expanded_index() else {
+            return self.finish(job, None, Answer::Refused(no_room())).await;
+        };
+        let expansion = loop {
+            let known = drain.run_until_cancelled(self.lists.known(&job)).await;
+            activity.note();
+            match known {
+                None => return,
+                Some(Some(expansion)) => break expansion,
+                Some(None) => {}
+            }
+            let listed = self.list(&job, &list, drain, activity).await;
+            let video_ids = match listed {
+                None => return,
+                Some(Ok(video_ids)) => video_ids,
+                Some(Err(answer)) => return self.finish(job, None, answer).await,
+            };
+            if !self.write_list(&job, first_index, video_ids).await {
+                // Given up by whoever writes, or the process ends.
+                return;
+            }
+        };
+        let records = records(&job, &expansion);
+        activity.note();
+        self.lists.append.append(&job.id, &records).await;
+        activity.note();
+        counter!(names::EXPANDED_VIDEOS).increment(u64::from(expansion.videos_count));
+        log_expanded(&job, &list, &expansion);
+        if let Some(completion) = job.ticket.finish_link() {
+            drop(self.completions.send(vec![completion]).await);
+        }
+    }
+
+    /// The list's videos, or how it ends without. `None` if the lane drained meanwhile.
+    async fn list(
+        &self,
+        job: &LinkJob,
+        list: &ListLink,
+        drain: &CancellationToken,
+        activity: &Activity,
+    ) -> Option<Result<Vec<VideoId>, Answer>> {
+        let limit = usize::try_from(self.lists.limit).unwrap_or(usize::MAX);
+        let mut waits = self.retry.waits();
+        let mut attempts = 0;
+        loop {
+            // The semaphore is never closed.
+            let permit = drain.run_until_cancelled(self.permits.acquire()).await?.ok()?;
+            let listed = ask_list(self.extractor.as_ref(), list, limit);
+            let listed = drain.run_until_cancelled(listed).await?;
+            drop(permit);
+            activity.note();
+            let error = match listed {
+                Ok(video_ids) => return Some(Ok(video_ids)),
+                Err(error) => error,
+            };
+            let wait = match (&error, error.class()) {
+                (ExtractError::StoodDown { reopens_in, .. }, _) if *reopens_in <= LONGEST_REST => {
+                    *reopens_in
+                }
+                (ExtractError::StoodDown { .. }, _) => {
+                    return Some(Err(Answer::GivenUp(link_error(&error, attempts + 1))));
+                }
+                (_, ErrorClass::Permanent | ErrorClass::Malformed) => {
+                    return Some(Err(Answer::Refused(link_error(&error, attempts + 1))));
+                }
+                (_, ErrorClass::Transient | ErrorClass::Throttled) => {
+                    attempts += 1;
+                    match waits.next() {
+                        Some(wait) => wait,
+                        None => return Some(Err(Answer::GivenUp(link_error(&error, attempts)))),
+                    }
+                }
+            };
+            count_retry(&error);
+            tracing::debug!(
+                %list, document_id = %job.id, attempts, wait_ms = wait.as_millis(), %error,
+                "a list is tried again later"
+            );
+            drain.run_until_cancelled(tokio::time::sleep(wait)).await?;
+        }
+    }
+
+    /// Whether the store now has a document of this list: this one, or one that was there.
+    async fn write_list(&self, job: &LinkJob, first_index: u32, video_ids: Vec<VideoId>) -> bool {
+        let expansion = Expansion {
+            first_index,
+            videos_count: u32::try_from(video_ids.len()).unwrap_or(u32::MAX),
+            video_ids,
+        };
+        let document = expanded_document(job.place(None), expansion);
+        let (written, is_written) = oneshot::channel();
+        let ticket = Arc::clone(&job.ticket);
+        let finished = Finished { document, ticket, written: Some(written) };
+        self.finished.send(finished).await.is_ok() && is_written.await.is_ok()
+    }
+}
+
+impl Lists {
+    /// What the store has of this list. Asks until the store answers.
+    async fn known(&self, job: &LinkJob) -> Option<Expansion> {
+        let mut waits = waits_for_ever(STORE_BACKOFF_MIN, STORE_BACKOFF_MAX);
+        loop {
+            match self.store.find(std::slice::from_ref(&job.id)).await {
+                Ok(found) => {
+                    let document = found.into_iter().next();
+                    let expanded = document.filter(|found| found.status == LinkState::Expanded);
+                    return expanded.and_then(|document| document.expansion);
+                }
+                Err(error) => {
+                    tracing::debug!(document_id = %job.id, %error, "is this list known?");
+                    tokio::time::sleep(waits.next().unwrap_or(STORE_BACKOFF_MAX)).await;
+                }
+            }
+        }
+    }
+}
+
+/// One for each video, as if it had been submitted with the list.
+fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
+    let headers = &job.ticket.headers;
+    let submitted_at = headers.submitted_at.or(job.ticket.record.written_at);
+    let submitted_at = submitted_at.unwrap_or_else(Timestamp::now);
+    (expansion.first_index..)
+        .zip(&expansion.video_ids)
+        .map(|(index, video_id)| LinkRecord {
+            target: LinkTarget::Video(*video_id),
+            link: video_id.watch_url(),
+            force: job.force,
+            place: job.place.at(index),
+            submitted_at,
+            trace_parent: headers.trace_parent.clone(),
+        })
+        .collect()
+}
+
+/// A list whose place is none of a submitted link.
+fn no_room() -> LinkError {
+    LinkError {
+        class: ErrorClass::Permanent,
+        code: "no_room".to_owned(),
+        message: "a list cannot be expanded at this place of its request".to_owned(),
+        attempts: 0,
+    }
+}
+
+fn log_expanded(job: &LinkJob, list: &ListLink, expansion: &Expansion) {
+    let record = &job.ticket.record;
+    let (videos_total, first_index) = (expansion.videos_count, expansion.first_index);
+    tracing::info!(
+        %list, document_id = %job.id, topic = %record.topic, partition = record.partition,
+        offset = record.offset, videos_total, first_index, "expanded a list"
+    );
+}
