@@ -83,6 +83,56 @@ async fn a_kill_loses_nothing_that_was_answered_201() {
     relay.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_an_expansion_loses_none_of_its_videos() {
+    let data = tempfile::tempdir().unwrap();
+    let latency = Duration::from_millis(100);
+    let fake =
+        FakeYouTube::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() })
+            .await
+            .unwrap();
+    let youtube = [
+        ("YOUTUBE_BASE_URL", fake.base_url()),
+        ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
+        ("YOUTUBE_API_KEY", "a-key".to_owned()),
+    ];
+    let playlist = |number| format!("https://www.youtube.com/playlist?list=PLlist{number}_300");
+    let lists: Vec<String> = (0..10).map(playlist).collect();
+    let mut relay = up(data.path(), &[], &youtube);
+    relay.until_ready().await;
+    let id = relay.post_good(&json!(lists)).await;
+    // One after the other, so that kills meet all the steps of an expansion.
+    for total_at_least in [310, 1_210, 3_010] {
+        wait_for("the next lists to be expanded", LONG, SHORT, async || {
+            let status = relay.status(&id).await;
+            let is_there = status["total"].as_u64() >= Some(total_at_least);
+            if is_there { Ok(()) } else { Err(status["total"].to_string()) }
+        })
+        .await
+        .unwrap();
+        relay.process.kill().unwrap();
+        drop(relay);
+        relay = up(data.path(), &[], &youtube);
+        relay.until_ready().await;
+    }
+    let status = relay.until_nothing_is_pending(&id).await;
+    let counts = ["total", "stored", "failed", "expanded"].map(|name| status[name].as_u64());
+    assert_eq!(counts, [3_010, 3_000, 0, 10].map(Some));
+    assert_eq!(documents_count(data.path()), 3_010);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_takes_playlists() {
+    let data = tempfile::tempdir().unwrap();
+    let relay = up(data.path(), &["--demo"], &[]);
+    relay.until_ready().await;
+    let id = relay.post_good(&json!("youtube.com/playlist?list=PLdemo_20")).await;
+    let status = relay.until_nothing_is_pending(&id).await;
+    assert_eq!((&status["stored"], &status["expanded"]), (&json!(20), &json!(1)), "{status}");
+    relay.stop().await;
+}
+
 async fn relay_status(relay: &Role, id: &str) -> u64 {
     relay.until_ready().await;
     relay.until_nothing_is_pending(id).await["stored"].as_u64().unwrap()

@@ -21,6 +21,8 @@ mod embedded;
 mod faults;
 /// Consumers that come and go, with every group protocol.
 mod group;
+/// Links to many videos.
+mod lists;
 /// The load that linkrelay is chosen for.
 mod main_job;
 /// What a kill makes to be done again.

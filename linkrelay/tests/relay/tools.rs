@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::site::{PARTITIONS, Site, link};
 
-fn linkrelay(site: &Site, arguments: &[&str], url: &str) -> Output {
+pub(crate) fn linkrelay(site: &Site, arguments: &[&str], url: &str) -> Output {
     let mut command = Command::new(workspace_binary("linkrelay").unwrap());
     command.args(arguments).envs(site.env()).env("LINKRELAY_URL", url);
     tokio::task::block_in_place(|| command.output().unwrap())
@@ -17,7 +17,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
