@@ -1,11 +1,14 @@
-//! What a link costs: CPU time per call of each strategy on captured answers, and links a second
+//! What a link costs: CPU time and allocations per call of each strategy on captured answers, and links a second
 //! through the whole extractor against the ideal of 64 in flight at 50 ms.
 //!
-//! `LINKRELAY_CORPUS=… cargo bench -p linkrelay-extractor`. The CPU time is that of the whole
-//! process, the fake server's and both ends of TLS included, less that of the same requests by a
-//! client that throws the answers away: so it is what the strategy adds, queue and reader.
+//! `LINKRELAY_CORPUS=… cargo bench -p linkrelay-extractor`. CPU time and allocations are those of
+//! the whole process, the fake server's and both ends of TLS included, less those of the same
+//! requests by a client that throws the answers away: so they are what the strategy adds, queue
+//! and reader.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
+use std::alloc::System;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,59 +18,136 @@ use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, ExtractorSettings, page};
 use linkrelay_testkit::pages;
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::runtime::Handle;
+
+/// Counts; two atomic additions an allocation.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const IN_FLIGHT: usize = 64;
 const LATENCY: Duration = Duration::from_millis(50);
 const PAGE_BYTES: usize = 1 << 20;
 const LINKS: usize = 3_000;
+const DEFAULT_ORDER: &str = "default order";
 const CALLS: usize = 100;
+const PARTS: &str = "snippet,contentDetails,statistics,status";
+/// There is no captured answer of the Data API.
+const MADE_UP: &str = "(made up)";
 
-#[tokio::main]
-async fn main() {
+/// The name of the threads that the fake runs on, so that its share of the processors is known.
+const FAKE_THREADS: &str = "fake-youtube";
+
+fn main() {
+    let fakes = tokio::runtime::Builder::new_multi_thread()
+        .thread_name(FAKE_THREADS)
+        .enable_all()
+        .build()
+        .unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(measure(fakes.handle()));
+}
+
+async fn measure(fakes: &Handle) {
     if let Some(folder) = std::env::var_os("LINKRELAY_CORPUS") {
         let corpus = Some(folder.into());
         let fake = FakeYouTubeSettings { corpus, http2: true, ..FakeYouTubeSettings::default() };
-        cost(&FakeYouTube::start(fake).await.unwrap()).await;
+        cost(&start(fakes, fake).await).await;
     }
-    println!("\n{:12} {:>12} {:>12} {:>7}", "strategies", "links/s", "ideal", "ratio");
+    println!(
+        "\n{:19} {:>7} {:>7} {:>6} {:>16} {:>16}",
+        "strategies", "links/s", "ideal", "ratio", "own CPU ms/link", "fake CPU ms/link"
+    );
     for (strategies, page_bytes) in [
+        (DEFAULT_ORDER, 0),
+        (DEFAULT_ORDER, PAGE_BYTES),
         ("watch_page", 0),
         ("watch_page", PAGE_BYTES),
         ("innertube", 0),
         ("oembed", 0),
+        ("data_api", 0),
         ("rusty_ytdl", 0),
     ] {
-        throughput(strategies, page_bytes).await;
+        throughput(fakes, strategies, page_bytes).await;
     }
 }
 
-/// CPU time per call on the newest captured answer of each kind.
+/// Cost per call on the newest captured answer of each kind.
 async fn cost(fake: &FakeYouTube) {
-    println!("{:12} {:28} {:>10} {:>14}", "strategy", "answer", "bytes", "CPU ms a call");
+    println!(
+        "{:12} {:28} {:>10} {:>14} {:>12} {:>14}",
+        "strategy", "answer", "bytes", "CPU ms a call", "allocations", "KiB allocated"
+    );
     for (strategy, case) in [
         ("watch_page", "watch-ok-2025-06"),
         ("rusty_ytdl", "watch-ok-2025-06"),
         ("innertube", "player-ok-2025-06-android"),
         ("oembed", "oembed-video-2024-06"),
+        ("data_api", MADE_UP),
     ] {
-        let id = VideoId::parse(&fake.serve_corpus_case(case).unwrap()).unwrap();
+        let id = match case {
+            MADE_UP => pages::id_from_name("data api"),
+            case => fake.serve_corpus_case(case).unwrap(),
+        };
+        let id = VideoId::parse(&id).unwrap();
         let body = fetch(fake, strategy, id).await;
         let extractor = extractor(strategy, fake);
         extractor.extract(id, true).await.unwrap();
-        let transport = cpu(async || drop(fetch(fake, strategy, id).await)).await;
-        let whole = cpu(async || drop(extractor.extract(id, true).await.unwrap())).await;
-        let added = whole.saturating_sub(transport).as_secs_f64() * 1_000.0;
-        println!("{strategy:12} {case:28} {:>10} {added:>14.3}", body.len());
+        let transport = Cost::of(async || drop(fetch(fake, strategy, id).await)).await;
+        let whole = Cost::of(async || drop(extractor.extract(id, true).await.unwrap())).await;
+        whole.less(transport).print(strategy, case, body.len());
         if matches!(strategy, "watch_page" | "innertube") {
-            let alone = cpu(async || drop(page::read(&body, id).unwrap())).await;
-            let alone = alone.as_secs_f64() * 1_000.0;
-            println!("{:12} {:28} {:>10} {alone:>14.3}", "", "  its reader alone", "");
+            let alone = Cost::of(async || drop(page::read(&body, id).unwrap())).await;
+            alone.print("", "  its reader alone", body.len());
         }
     }
 }
 
+/// Of one call, on average.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    cpu: Duration,
+    allocations: usize,
+    allocated_bytes: usize,
+}
+
+impl Cost {
+    async fn of(mut call: impl AsyncFnMut()) -> Self {
+        let (region, before) = (Region::new(ALLOCATOR), process_time());
+        for _ in 0..CALLS {
+            call().await;
+        }
+        let (cpu, change) = (process_time() - before, region.change());
+        Self {
+            cpu: cpu / u32::try_from(CALLS).unwrap(),
+            allocations: (change.allocations + change.reallocations) / CALLS,
+            allocated_bytes: change.bytes_allocated / CALLS,
+        }
+    }
+
+    fn less(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(other.cpu),
+            allocations: self.allocations.saturating_sub(other.allocations),
+            allocated_bytes: self.allocated_bytes.saturating_sub(other.allocated_bytes),
+        }
+    }
+
+    fn print(self, strategy: &str, answer: &str, answer_bytes: usize) {
+        println!(
+            "{strategy:12} {answer:28} {answer_bytes:>10} {:>14.3} {:>12} {:>14}",
+            self.cpu.as_secs_f64() * 1_000.0,
+            self.allocations,
+            self.allocated_bytes / 1_024,
+        );
+    }
+}
+
 /// The same request by a bare client.
-async fn fetch(fake: &FakeYouTube, strategy: &str, id: VideoId) -> Vec<u8> {
+async fn fetch(
+    fake: &FakeYouTube,
+    strategy: &str,
+    id: VideoId,
+) -> impl Deref<Target = [u8]> + use<> {
     thread_local! {
         static CLIENT: std::cell::OnceCell<reqwest::Client> = const { std::cell::OnceCell::new() };
     }
@@ -80,9 +160,12 @@ async fn fetch(fake: &FakeYouTube, strategy: &str, id: VideoId) -> Vec<u8> {
         "oembed" => client.get(format!(
             "{base}/oembed?format=json&url=https%3A%2F%2Fwww.youtube.com%2Fwatch%3Fv%3D{id}"
         )),
+        "data_api" => client
+            .get(format!("{base}/youtube/v3/videos?part={PARTS}&id={id}"))
+            .header("x-goog-api-key", "a key"),
         _ => client.get(format!("{base}/watch?v={id}")),
     };
-    request.send().await.unwrap().bytes().await.unwrap().to_vec()
+    request.send().await.unwrap().bytes().await.unwrap()
 }
 
 fn bare_client(fake: &FakeYouTube) -> reqwest::Client {
@@ -91,38 +174,57 @@ fn bare_client(fake: &FakeYouTube) -> reqwest::Client {
     reqwest::Client::builder().add_root_certificate(certificate).no_proxy().build().unwrap()
 }
 
-/// CPU time of the process per call.
-async fn cpu(mut call: impl AsyncFnMut()) -> Duration {
-    let before = process_time();
-    for _ in 0..CALLS {
-        call().await;
-    }
-    (process_time() - before) / u32::try_from(CALLS).unwrap()
-}
-
 fn process_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-async fn throughput(strategies: &str, page_bytes: usize) {
+/// A fake on threads of its own.
+async fn start(fakes: &Handle, settings: FakeYouTubeSettings) -> FakeYouTube {
+    fakes.spawn(FakeYouTube::start(settings)).await.unwrap().unwrap()
+}
+
+/// CPU time of the fake's threads, as far as they have not ended.
+fn fake_time() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let ticks: u64 = tasks.filter_map(|task| fake_ticks(&task.path().join("stat"))).sum();
+    Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
+}
+
+/// utime and stime of `/proc/self/task/<tid>/stat` (proc(5), fields 14 and 15).
+fn fake_ticks(stat: &std::path::Path) -> Option<u64> {
+    let stat = std::fs::read_to_string(stat).ok()?;
+    let (name, fields) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    name.ends_with(FAKE_THREADS)
+        .then(|| fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
+}
+
+async fn throughput(fakes: &Handle, strategies: &str, page_bytes: usize) {
     let settings = FakeYouTubeSettings {
         latency: LATENCY,
         page_bytes,
         http2: true,
         ..FakeYouTubeSettings::default()
     };
-    let fake = FakeYouTube::start(settings).await.unwrap();
+    let fake = start(fakes, settings).await;
     let extractor = extractor(strategies, &fake);
     let links = if strategies == "rusty_ytdl" { LINKS / 20 } else { LINKS };
     let warm_up = ids(IN_FLIGHT, "warm-up");
     ask_all(&extractor, warm_up).await;
-    let began = Instant::now();
+    let (began, all_before, fake_before) = (Instant::now(), process_time(), fake_time());
     ask_all(&extractor, ids(links, "link")).await;
     let rate = links as f64 / began.elapsed().as_secs_f64();
+    let (all, fakes) = (process_time() - all_before, fake_time() - fake_before);
+    let per_link = |time: Duration| time.as_secs_f64() * 1_000.0 / links as f64;
     let ideal = IN_FLIGHT as f64 / LATENCY.as_secs_f64();
     let name = if page_bytes > 0 { format!("{strategies}, 1 MB") } else { strategies.to_owned() };
-    println!("{name:18} {rate:>6.0} {ideal:>12.0} {:>7.2}", rate / ideal);
+    println!(
+        "{name:19} {rate:>7.0} {ideal:>7.0} {:>6.2} {:>16.3} {:>16.3}",
+        rate / ideal,
+        per_link(all.saturating_sub(fakes)),
+        per_link(fakes),
+    );
 }
 
 fn ids(count: usize, name: &str) -> Vec<VideoId> {
@@ -139,8 +241,13 @@ async fn ask_all(extractor: &Arc<dyn Extract>, ids: Vec<VideoId>) {
 }
 
 fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
+    let extractors = match strategies {
+        DEFAULT_ORDER => ExtractorSettings::default().extractors,
+        strategies => strategies.to_owned(),
+    };
     let settings = ExtractorSettings {
-        extractors: strategies.to_owned(),
+        extractors,
+        youtube_api_key: Some("a key".into()),
         youtube_base_url: Some(fake.base_url()),
         youtube_ca_cert: Some(fake.ca_cert_path().to_owned()),
         ..ExtractorSettings::default()
