@@ -48,10 +48,10 @@ impl Health {
         Part { name, health: self.clone() }
     }
 
-    /// How all parts are now.
+    /// How all parts are now. A role without parts has not begun, and is not ready.
     pub fn readiness(&self) -> Readiness {
         self.with(|parts| Readiness {
-            ready: parts.values().all(|status| status.trouble.is_none()),
+            ready: !parts.is_empty() && parts.values().all(|status| status.trouble.is_none()),
             parts: parts
                 .iter()
                 .map(|(name, status)| {

@@ -24,7 +24,7 @@ use crate::http::generator::{PATH, write_body};
 use crate::kafka::{RelaySettings, fresh_topic};
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
-use crate::roles::{start_consumer, start_producer};
+use crate::roles::{start_producer, start_ready_consumer};
 use crate::sample::{link, video};
 use crate::stats::Percentiles;
 use crate::store::MongoSide;
@@ -34,6 +34,8 @@ const PER_SECOND: usize = 50;
 const EXTRACTION: Duration = Duration::from_millis(100);
 /// Requests at the beginning that are sent and not counted.
 const WARM_UP_REQUESTS: usize = 100;
+/// The server closes a connection without a request after HEADER_READ_TIMEOUT (10 s).
+const MAX_IDLE: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs it.
@@ -76,7 +78,7 @@ async fn round(broker: &KafkaBroker, mongo_uri: &str, requests_count: usize) -> 
     let store = Arc::new(CountingStore::with_moments(Arc::clone(&inner), expected));
     let extractor = Arc::new(SleepingExtractor::new(Timer::Tokio(EXTRACTION), video()));
     let consumer =
-        start_consumer(&relay, Arc::clone(&extractor) as _, Arc::clone(&store) as _).await?;
+        start_ready_consumer(&relay, Arc::clone(&extractor) as _, Arc::clone(&store) as _).await?;
     let (addr, producer) = start_producer(broker, &topic, inner).await?;
     let meter = LoadMeter::start()?;
     let posted = post_all(addr, requests_count).await?;
@@ -114,7 +116,7 @@ struct Posted {
 
 /// Sends every request at its moment; gives them in order.
 async fn post_all(addr: SocketAddr, requests_count: usize) -> Result<Vec<Posted>> {
-    let idle = Arc::new(Mutex::new(Vec::new()));
+    let idle = Arc::new(Idle::default());
     let begun = Instant::now();
     let mut requests = Vec::with_capacity(requests_count);
     for number in 0..requests_count {
@@ -129,17 +131,22 @@ async fn post_all(addr: SocketAddr, requests_count: usize) -> Result<Vec<Posted>
     try_join_all(requests).await?.into_iter().collect()
 }
 
-async fn post(addr: SocketAddr, idle: &Mutex<Vec<Connection>>, number: usize) -> Result<Instant> {
+/// Connections that wait for their next request, and since when.
+type Idle = Mutex<Vec<(Connection, Instant)>>;
+
+async fn post(addr: SocketAddr, idle: &Idle, number: usize) -> Result<Instant> {
     let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let kept = kept.filter(|(_, since): &(_, Instant)| since.elapsed() < MAX_IDLE);
     let mut connection = match kept {
-        Some(connection) => connection,
+        Some((connection, _)) => connection,
         None => Connection::open(addr, PATH).await?,
     };
     let mut body = String::new();
     write_body(&mut body, number, 1);
     let answer = connection.post(body.as_bytes()).await?;
-    ensure!(answer.status == 201, "answered {}", answer.status);
+    let text = String::from_utf8_lossy(answer.body);
+    ensure!(answer.status == 201, "answered {}: {text}", answer.status);
     let answered = Instant::now();
-    idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, answered));
     Ok(answered)
 }

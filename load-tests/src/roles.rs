@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use linkrelay_common::health::Health;
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerParts};
 use linkrelay_extractor::Extract;
 use linkrelay_producer::{PartDied, Producer, ProducerSettings};
@@ -56,11 +57,34 @@ pub async fn start_consumer(
     extractor: Arc<dyn Extract>,
     store: Arc<dyn LinkStore>,
 ) -> Result<Running<ConsumerError>> {
+    Ok(build_consumer(settings, extractor, store).await?.1)
+}
+
+/// Starts a consumer, and waits until the group has given it its share.
+///
+/// # Errors
+/// If a setting is wrong, or it does not become ready.
+pub async fn start_ready_consumer(
+    settings: &RelaySettings,
+    extractor: Arc<dyn Extract>,
+    store: Arc<dyn LinkStore>,
+) -> Result<Running<ConsumerError>> {
+    let (health, running) = build_consumer(settings, extractor, store).await?;
+    until_ready("the consumer", &health).await?;
+    Ok(running)
+}
+
+async fn build_consumer(
+    settings: &RelaySettings,
+    extractor: Arc<dyn Extract>,
+    store: Arc<dyn LinkStore>,
+) -> Result<(Health, Running<ConsumerError>)> {
     let RelaySettings { kafka, group, pipeline } = settings.clone();
     let parts =
         ConsumerParts { kafka, group, pipeline, server: None, extractor, store, append: None };
     let consumer = Consumer::from_parts(parts).await?;
-    Ok(Running::spawn(|stop| consumer.run_until_stopped(stop)))
+    let health = consumer.health();
+    Ok((health, Running::spawn(|stop| consumer.run_until_stopped(stop))))
 }
 
 /// Starts a producer on a free port, and waits until it is ready.
@@ -87,10 +111,14 @@ pub async fn start_producer(
     let producer = Producer::build(settings, store, None).await?;
     let (addr, health) = (producer.addr(), producer.health());
     let running = Running::spawn(|stop| producer.run_until_stopped(stop));
-    wait_for("the producer", LIMIT, SHORT, async || {
+    until_ready("the producer", &health).await?;
+    Ok((addr, running))
+}
+
+async fn until_ready(what: &str, health: &Health) -> Result<()> {
+    let ready = wait_for(what, LIMIT, SHORT, async || {
         let readiness = health.readiness();
         if readiness.ready { Ok(()) } else { Err(format!("{readiness:?}")) }
-    })
-    .await?;
-    Ok((addr, running))
+    });
+    Ok(ready.await?)
 }

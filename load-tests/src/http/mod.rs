@@ -21,7 +21,7 @@ use crate::roles::start_producer;
 use generator::{Generated, Generator};
 use no_op::NoOpServer;
 
-const CONNECTIONS: usize = 64;
+const CASES: [usize; 3] = [64, 256, 512];
 
 /// Runs it.
 ///
@@ -29,13 +29,28 @@ const CONNECTIONS: usize = 64;
 /// If a server does not start, or an answer is not 201.
 pub async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
+    for connections in CASES {
+        let case = format!("one link a request, {connections} connections");
+        if settings.wants(&case) {
+            run_case(&broker, settings, case, connections).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn run_case(
+    broker: &KafkaBroker,
+    settings: &BenchSettings,
+    case: String,
+    connections: usize,
+) -> Result<()> {
     let mut rounds = Vec::new();
     for _ in 0..settings.rounds() {
-        rounds.push(round(&broker, settings).await?);
+        rounds.push(round(broker, settings, connections).await?);
     }
     settings.report(&Measurement {
         benchmark: "http",
-        case: format!("one link a request, {CONNECTIONS} connections"),
+        case,
         unit: "acknowledged POSTs/s",
         baseline_is: "axum no-op that parses the same body",
         target: Some(Target::Ratio(0.5)),
@@ -43,9 +58,13 @@ pub async fn run(settings: &BenchSettings) -> Result<()> {
     })
 }
 
-async fn round(broker: &KafkaBroker, settings: &BenchSettings) -> Result<Round> {
+async fn round(
+    broker: &KafkaBroker,
+    settings: &BenchSettings,
+    connections: usize,
+) -> Result<Round> {
     let generator = Generator {
-        connections: CONNECTIONS,
+        connections,
         links_per_request: 1,
         warm_up: warm_up(settings),
         duration: duration(settings),
