@@ -26,6 +26,9 @@ use crate::record::{Completion, Record};
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// How long it waits while completions are looked for: nothing wakes it for those.
 const HELD_WAIT: Duration = Duration::from_millis(1);
+/// Events of the group's queue in one turn. One poll serves one (logs and errors among them) and
+/// does not say whether more are there, and only the first of several wakes the thread.
+const GROUP_EVENTS: usize = 8;
 /// How many records of one partition are taken before the next one gets its turn.
 const BURST: usize = 100;
 /// How often gauges are published and lanes are looked at.
@@ -114,7 +117,9 @@ impl PollLoop {
         self.queues.subscribe()?;
         while !(self.is_stopping && self.drains.is_empty() && self.take_overs.is_empty()) {
             self.parts.watchdog.liveness.turns.note();
-            self.poll_group()?;
+            for _ in 0..GROUP_EVENTS {
+                self.poll_group()?;
+            }
             let is_anything_taken = self.take_records()?;
             self.receive_completions();
             self.check_workers()?;
@@ -175,7 +180,9 @@ impl PollLoop {
                     tracing::warn!(topic = %self.parts.topic, ?partitions, "lost: fenced without a commit");
                     self.parts.assignment.fence(&partitions);
                     self.queues.forget(&partitions);
-                    forget_lost(&mut self.drains, &partitions);
+                    self.take_overs
+                        .retain_mut(|pending| let_go(&mut pending.partitions, &partitions));
+                    self.drains.retain_mut(|drain| let_go(&mut drain.partitions, &partitions));
                 }
             }
         }
@@ -371,12 +378,12 @@ impl PollLoop {
     }
 }
 
-/// What is lost is not given back: it may be ours again by the time its drain would end.
-fn forget_lost(drains: &mut Vec<Drain>, lost: &[i32]) {
-    drains.retain_mut(|drain| {
-        drain.partitions.retain(|partition| !lost.contains(partition));
-        !drain.partitions.is_empty()
-    });
+/// What is lost is neither given back (it may be ours again by the time its drain would end) nor
+/// taken over (it may be another's by the time its commits are read). Says whether anything is
+/// left.
+fn let_go(partitions: &mut Vec<i32>, lost: &[i32]) -> bool {
+    partitions.retain(|partition| !lost.contains(partition));
+    !partitions.is_empty()
 }
 
 #[cfg(test)]
@@ -384,15 +391,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drain_lets_go_of_what_is_lost() {
-        let drain = |partitions: &[i32]| Drain {
-            partitions: partitions.to_vec(),
-            deadline: Instant::now(),
-            is_revoked: true,
-        };
-        let mut drains = vec![drain(&[0, 1]), drain(&[2])];
-        forget_lost(&mut drains, &[1, 2, 3]);
-        let left: Vec<&[i32]> = drains.iter().map(|drain| drain.partitions.as_slice()).collect();
-        assert_eq!(left, [[0].as_slice()]);
+    fn what_is_lost_is_let_go_of() {
+        let mut partitions = vec![0, 1];
+        assert!(let_go(&mut partitions, &[1, 2, 3]));
+        assert_eq!(partitions, [0]);
+        assert!(!let_go(&mut partitions, &[0]));
     }
 }

@@ -120,5 +120,5 @@ async fn until_ready(what: &str, health: &Health) -> Result<()> {
         let readiness = health.readiness();
         if readiness.ready { Ok(()) } else { Err(format!("{readiness:?}")) }
     });
-    Ok(ready.await?)
+    ready.await
 }
