@@ -1,24 +1,49 @@
-//! YouTube: one real question by each strategy, and by each proxy.
+//! YouTube: one real question by each strategy, and by each proxy; and one for a list, if there is a
+//! key for it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linkrelay_common::{SettingsError, VideoId};
+use linkrelay_common::{ListLink, SettingsError, VideoId};
 use linkrelay_extractor::config::{ExtractorSettings, PartAlone};
-use linkrelay_extractor::{ExtractError, Extraction};
+use linkrelay_extractor::{Extract, ExtractError, Extraction, Extractor};
 
 use super::part::{Answer, Failure, Part};
 
+const API_KEY: &str = "see whether YOUTUBE_API_KEY is right, and what is left of its quota";
 /// A video that has been there for years.
 const WELL_KNOWN: &str = "5fR9AHlSDtc";
 /// What a question may take beyond its own time-out: short waits, and a second program.
 const MARGIN: Duration = Duration::from_secs(10);
+/// Google's own for developers: a channel that stays.
+const WELL_KNOWN_CHANNEL: &str = "UC_x5XG1OV2P6uZZ5FSM9Ttw";
 const NETWORK: &str = "see that this machine reaches YouTube, directly or by PROXY_URLS";
 
 /// # Errors
 /// The first setting that cannot work.
 pub(super) fn parts(settings: &ExtractorSettings) -> Result<Vec<Part>, SettingsError> {
-    settings.build_extractor()?;
-    Ok(settings.parts_alone()?.into_iter().map(part).collect())
+    let extractor = settings.build_extractor()?;
+    let mut parts: Vec<Part> = settings.parts_alone()?.into_iter().map(part).collect();
+    if settings.has_api_key() {
+        parts.push(lists(extractor, settings.extractor_timeout * 2 + MARGIN));
+    }
+    Ok(parts)
+}
+
+/// Costs two units of the day's quota.
+fn lists(extractor: Arc<Extractor>, deadline: Duration) -> Part {
+    Part::new("playlists", NETWORK, async move {
+        let channel = ListLink::channel(WELL_KNOWN_CHANNEL);
+        let channel = channel.map_err(|_| Failure::new("there is no such channel", ""))?;
+        let began = Instant::now();
+        match extractor.expand(&channel, 1).await {
+            Ok(_) => Ok(format!("listed a channel in {:.1} s", began.elapsed().as_secs_f64())),
+            Err(error @ ExtractError::Refused(_)) => Ok(format!("answers that {error}")),
+            Err(error @ ExtractError::StoodDown { .. }) => Err(Failure::new(error, API_KEY)),
+            Err(error) => Err(Failure::new(error, NETWORK)),
+        }
+    })
+    .within(deadline)
 }
 
 fn part(PartAlone { name, settings }: PartAlone) -> Part {

@@ -5,7 +5,7 @@ use std::process::Command;
 use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
+use linkrelay_testkit::youtube::{ApiFailure, FakeYouTubeSettings};
 use serde_json::Value;
 
 use crate::site::{PARTITIONS, Role, Site};
@@ -115,6 +115,17 @@ async fn all_that_can_be_reached_is_a_line_each_running_or_not() {
 
 fn address(role: &Role) -> String {
     role.url.strip_prefix("http://").unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_asked_for_a_list() {
+    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let key = [("YOUTUBE_API_KEY", "a-key")];
+    let checked = check(&site, &key);
+    assert_eq!((checked.code, checked.failed.len()), (Some(0), 0), "{}", checked.said);
+    assert!(checked.said.contains("listed a channel"), "{}", checked.said);
+    site.fake.set_api_failure(Some(ApiFailure::KeyInvalid));
+    assert_failed(&check(&site, &key), &[("playlists", "YOUTUBE_API_KEY is right")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
