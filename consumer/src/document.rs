@@ -19,50 +19,48 @@ pub(crate) struct Place {
 
 /// The document of a link whose metadata was found, or never will be.
 pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkError>) -> LinkDocument {
-    let Place { id, request_id, index, link, video_id, submitted_at, kafka } = place;
-    let (extraction, error) = match found {
-        Ok(extraction) => (Some(extraction), None),
-        Err(error) => (None, Some(error)),
-    };
-    let extracted_at = extraction.as_ref().map(|extraction| extraction.extracted_at);
-    let (source, video) = extraction.map(|found| (found.source, found.video)).unzip();
-    LinkDocument {
-        id,
-        request_id,
-        index,
-        link,
-        video_id: video_id.map(|video_id| video_id.to_string()),
-        status: if error.is_none() { LinkState::Stored } else { LinkState::Failed },
-        video,
-        expansion: None,
-        error,
-        source,
-        submitted_at,
-        extracted_at,
-        stored_at: Timestamp::now(),
-        kafka,
+    let document = blank(place);
+    match found {
+        Ok(extraction) => LinkDocument {
+            status: LinkState::Stored,
+            video: Some(extraction.video),
+            source: Some(extraction.source),
+            extracted_at: Some(extraction.extracted_at),
+            ..document
+        },
+        Err(error) => LinkDocument { status: LinkState::Failed, error: Some(error), ..document },
     }
 }
 
 /// The document of a list.
 pub(crate) fn expanded_document(place: Place, expansion: Expansion) -> LinkDocument {
+    LinkDocument {
+        status: LinkState::Expanded,
+        expansion: Some(expansion),
+        // Nothing else can list.
+        source: Some("data_api".to_owned()),
+        extracted_at: Some(Timestamp::now()),
+        ..blank(place)
+    }
+}
+
+/// What is known before anything is found.
+fn blank(place: Place) -> LinkDocument {
     let Place { id, request_id, index, link, video_id, submitted_at, kafka } = place;
-    let now = Timestamp::now();
     LinkDocument {
         id,
         request_id,
         index,
         link,
         video_id: video_id.map(|video_id| video_id.to_string()),
-        status: LinkState::Expanded,
+        status: LinkState::Failed,
         video: None,
-        expansion: Some(expansion),
+        expansion: None,
         error: None,
-        // Nothing else can list.
-        source: Some("data_api".to_owned()),
+        source: None,
         submitted_at,
-        extracted_at: Some(now),
-        stored_at: now,
+        extracted_at: None,
+        stored_at: Timestamp::now(),
         kafka,
     }
 }

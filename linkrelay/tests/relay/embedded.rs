@@ -19,6 +19,18 @@ fn up(data: &Path, arguments: &[&str], more: &[(&'static str, String)]) -> Role 
     )
 }
 
+/// A YouTube that outlives linkrelay's process, and the settings that lead to it.
+async fn slow_youtube(latency: Duration) -> (FakeYouTube, [(&'static str, String); 3]) {
+    let settings = FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() };
+    let fake = FakeYouTube::start(settings).await.unwrap();
+    let env = [
+        ("YOUTUBE_BASE_URL", fake.base_url()),
+        ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
+        ("YOUTUBE_API_KEY", "a-key".to_owned()),
+    ];
+    (fake, env)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_command_serves_the_whole_pipeline() {
     let data = tempfile::tempdir().unwrap();
@@ -48,15 +60,7 @@ async fn one_command_serves_the_whole_pipeline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_loses_nothing_that_was_answered_201() {
     let data = tempfile::tempdir().unwrap();
-    let latency = Duration::from_millis(200);
-    let fake =
-        FakeYouTube::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() })
-            .await
-            .unwrap();
-    let youtube = [
-        ("YOUTUBE_BASE_URL", fake.base_url()),
-        ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
-    ];
+    let (fake, youtube) = slow_youtube(Duration::from_millis(200)).await;
     let mut relay = up(data.path(), &[], &youtube);
     relay.until_ready().await;
     let mut ids = Vec::new();
@@ -86,16 +90,7 @@ async fn a_kill_loses_nothing_that_was_answered_201() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_an_expansion_loses_none_of_its_videos() {
     let data = tempfile::tempdir().unwrap();
-    let latency = Duration::from_millis(100);
-    let fake =
-        FakeYouTube::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() })
-            .await
-            .unwrap();
-    let youtube = [
-        ("YOUTUBE_BASE_URL", fake.base_url()),
-        ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
-        ("YOUTUBE_API_KEY", "a-key".to_owned()),
-    ];
+    let (_fake, youtube) = slow_youtube(Duration::from_millis(100)).await;
     let playlist = |number| format!("https://www.youtube.com/playlist?list=PLlist{number}_300");
     let lists: Vec<String> = (0..10).map(playlist).collect();
     let mut relay = up(data.path(), &[], &youtube);

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use self::Outcome::{Opened, Refused};
 use super::ForwardSettings;
 
 const MAX_HEAD_BYTES: usize = 8 * 1024;
@@ -19,12 +20,20 @@ const SOCKS_CONNECT: u8 = 1;
 const SOCKS_DONE: [u8; 10] = [SOCKS_5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 const SOCKS_FAILED: [u8; 10] = [SOCKS_5, 4, 0, 1, 0, 0, 0, 0, 0, 0];
 
-/// Reads what the client wants, and gives the connection to it, which the client has been told
-/// of. An error has been answered.
+/// What came of it. The caller says it to the client, once it has counted: whoever hears it may
+/// look at the counts at once.
+pub(super) enum Outcome {
+    /// The connection, and what to say before it is the client's.
+    Opened(TcpStream, &'static [u8]),
+    /// What to say.
+    Refused(&'static [u8]),
+}
+
+/// Reads what the client wants, and connects to it.
 pub(super) async fn open(
     client: &mut TcpStream,
     settings: &ForwardSettings,
-) -> io::Result<TcpStream> {
+) -> io::Result<Outcome> {
     if client.read_u8().await? == SOCKS_5 {
         by_socks(client, settings).await
     } else {
@@ -33,38 +42,34 @@ pub(super) async fn open(
     }
 }
 
-async fn by_connect(client: &mut TcpStream, settings: &ForwardSettings) -> io::Result<TcpStream> {
+async fn by_connect(client: &mut TcpStream, settings: &ForwardSettings) -> io::Result<Outcome> {
     let head = head(client).await?;
     let mut lines = head.lines();
     let target = lines.next().and_then(|line| line.strip_prefix("ONNECT ")?.split(' ').next());
     let Some(target) = target else {
-        return refuse(client, b"HTTP/1.1 405 Method Not Allowed\r\n\r\n").await;
+        return Ok(Refused(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n"));
     };
     if !is_welcome(settings, lines) {
-        let answer = b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
-        return refuse(client, answer).await;
+        return Ok(Refused(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"));
     }
     let connected = match settings.to {
         Some(to) => TcpStream::connect(to).await,
         None => TcpStream::connect(target).await,
     };
-    match connected {
-        Ok(server) => {
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-            Ok(server)
-        }
-        Err(_) => refuse(client, b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await,
-    }
+    Ok(match connected {
+        Ok(server) => Opened(server, b"HTTP/1.1 200 OK\r\n\r\n"),
+        Err(_) => Refused(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+    })
 }
 
-async fn by_socks(client: &mut TcpStream, settings: &ForwardSettings) -> io::Result<TcpStream> {
+async fn by_socks(client: &mut TcpStream, settings: &ForwardSettings) -> io::Result<Outcome> {
     let mut methods = vec![0; usize::from(client.read_u8().await?)];
     client.read_exact(&mut methods).await?;
     client.write_all(&NO_AUTH).await?;
     let mut request = [0; 4];
     client.read_exact(&mut request).await?;
     let [SOCKS_5, SOCKS_CONNECT, _, kind] = request else {
-        return refuse(client, &SOCKS_FAILED).await;
+        return Ok(Refused(&SOCKS_FAILED));
     };
     let host = match kind {
         1 => Ipv4Addr::from(client.read_u32().await?).to_string(),
@@ -74,20 +79,17 @@ async fn by_socks(client: &mut TcpStream, settings: &ForwardSettings) -> io::Res
             String::from_utf8_lossy(&name).into_owned()
         }
         4 => Ipv6Addr::from(client.read_u128().await?).to_string(),
-        _ => return refuse(client, &SOCKS_FAILED).await,
+        _ => return Ok(Refused(&SOCKS_FAILED)),
     };
     let port = client.read_u16().await?;
     let connected = match settings.to {
         Some(to) => TcpStream::connect(to).await,
         None => TcpStream::connect((host, port)).await,
     };
-    match connected {
-        Ok(server) => {
-            client.write_all(&SOCKS_DONE).await?;
-            Ok(server)
-        }
-        Err(_) => refuse(client, &SOCKS_FAILED).await,
-    }
+    Ok(match connected {
+        Ok(server) => Opened(server, &SOCKS_DONE),
+        Err(_) => Refused(&SOCKS_FAILED),
+    })
 }
 
 /// A request's head, without its first letter.
@@ -111,10 +113,4 @@ fn is_welcome<'a>(settings: &ForwardSettings, mut headers: impl Iterator<Item = 
         name.eq_ignore_ascii_case("proxy-authorization")
             && value.trim().strip_prefix("Basic ").is_some_and(|given| given == wanted)
     })
-}
-
-async fn refuse(client: &mut TcpStream, answer: &[u8]) -> io::Result<TcpStream> {
-    client.write_all(answer).await?;
-    client.shutdown().await?;
-    Err(io::Error::other("refused"))
 }

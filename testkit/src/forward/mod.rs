@@ -3,14 +3,18 @@
 
 mod handshake;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+
+use handshake::Outcome;
 
 /// How a [`ForwardProxy`] is set.
 #[derive(Debug, Clone, Default)]
@@ -83,11 +87,31 @@ async fn run(listener: TcpListener, settings: Arc<ForwardSettings>, counts: Arc<
 }
 
 async fn tunnel(mut client: TcpStream, settings: Arc<ForwardSettings>, counts: Arc<Counts>) {
-    let Ok(mut server) = handshake::open(&mut client, &settings).await else {
-        counts.refused.fetch_add(1, Ordering::Relaxed);
-        return;
-    };
-    counts.tunnels.fetch_add(1, Ordering::Relaxed);
+    let outcome = handshake::open(&mut client, &settings).await;
     // However it ends: both sides see it.
-    let _ended = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    let _ended = match outcome {
+        Ok(Outcome::Opened(server, answer)) => {
+            counts.tunnels.fetch_add(1, Ordering::Relaxed);
+            join(client, server, answer).await
+        }
+        Ok(Outcome::Refused(answer)) => {
+            counts.refused.fetch_add(1, Ordering::Relaxed);
+            turn_away(client, answer).await
+        }
+        // Gone in the middle of a word.
+        Err(error) => {
+            counts.refused.fetch_add(1, Ordering::Relaxed);
+            Err(error)
+        }
+    };
+}
+
+async fn join(mut client: TcpStream, mut server: TcpStream, answer: &[u8]) -> io::Result<()> {
+    client.write_all(answer).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
+}
+
+async fn turn_away(mut client: TcpStream, answer: &[u8]) -> io::Result<()> {
+    client.write_all(answer).await?;
+    client.shutdown().await
 }
