@@ -56,9 +56,15 @@ impl KafkaBroker {
     /// # Errors
     /// As [`KafkaBroker::start`].
     pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_behind(None, settings).await
+    }
+
+    /// `proxy` is led to it before anybody looks for it: a client that has heard of the proxy
+    /// comes no other way.
+    async fn start_behind(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
         let mut tries_left = START_TRIES;
         loop {
-            match Self::try_start(settings).await {
+            match Self::try_start(proxy, settings).await {
                 Err(error) if tries_left > 1 && is_port_taken(&error) => tries_left -= 1,
                 started => return started,
             }
@@ -71,11 +77,10 @@ impl KafkaBroker {
     /// # Errors
     /// As [`KafkaBroker::start`].
     pub async fn start_proxied() -> Result<(Self, TcpProxy)> {
-        // Nobody comes through the proxy before it knows its target.
         let proxy = TcpProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let advertised = format!("PLAINTEXT://{}", proxy.addr());
-        let broker = Self::start_with(&[("advertised.listeners", &advertised)]).await?;
-        proxy.retarget(broker.addr());
+        let settings = [("advertised.listeners", advertised.as_str())];
+        let broker = Self::start_behind(Some(&proxy), &settings).await?;
         Ok((broker, proxy))
     }
 
@@ -187,7 +192,7 @@ impl KafkaBroker {
         Ok(name)
     }
 
-    async fn try_start(settings: &[(&str, &str)]) -> Result<Self> {
+    async fn try_start(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
         let home = kafka_home()?;
         let folder = tempfile::Builder::new().prefix("linkrelay-kafka-").tempdir()?;
         let (port, controller_port) = (free_port()?, free_port()?);
@@ -196,6 +201,9 @@ impl KafkaBroker {
         format_storage(&home, folder.path()).await?;
         let process = spawn(&home, folder.path())?;
         let mut broker = Self { home, process, port, folder };
+        if let Some(proxy) = proxy {
+            proxy.retarget(broker.addr());
+        }
         broker.until_ready().await?;
         Ok(broker)
     }
