@@ -57,8 +57,9 @@ impl Processor {
             activity.note();
             match known {
                 None => return,
-                Some(Some(expansion)) => break expansion,
-                Some(None) => {}
+                Some(Known::Expanded(expansion)) => break expansion,
+                Some(Known::Done) => return self.complete(&job).await,
+                Some(Known::No) => {}
             }
             let listed = self.list(&job, &list, drain, activity).await;
             let video_ids = match listed {
@@ -77,6 +78,10 @@ impl Processor {
         activity.note();
         counter!(names::EXPANDED_VIDEOS).increment(u64::from(expansion.videos_count));
         log_expanded(&job, &list, &expansion);
+        self.complete(&job).await;
+    }
+
+    async fn complete(&self, job: &LinkJob) {
         if let Some(completion) = job.ticket.finish_link() {
             drop(self.completions.send(vec![completion]).await);
         }
@@ -146,16 +151,30 @@ impl Processor {
     }
 }
 
+/// What the store has under the id of a list.
+enum Known {
+    /// Nothing, or a failure.
+    No,
+    /// What the list stands for.
+    Expanded(Expansion),
+    /// A document that is none of a list, of somebody who used the same place: as everywhere, what
+    /// is there is done.
+    Done,
+}
+
 impl Lists {
     /// What the store has of this list. Asks until the store answers.
-    async fn known(&self, job: &LinkJob) -> Option<Expansion> {
+    async fn known(&self, job: &LinkJob) -> Known {
         let mut waits = waits_for_ever(STORE_BACKOFF_MIN, STORE_BACKOFF_MAX);
         loop {
             match self.store.find(std::slice::from_ref(&job.id)).await {
                 Ok(found) => {
-                    let document = found.into_iter().next();
-                    let expanded = document.filter(|found| found.status == LinkState::Expanded);
-                    return expanded.and_then(|document| document.expansion);
+                    return match found.into_iter().next() {
+                        None => Known::No,
+                        // A replay may do better.
+                        Some(document) if document.status == LinkState::Failed => Known::No,
+                        Some(document) => document.expansion.map_or(Known::Done, Known::Expanded),
+                    };
                 }
                 Err(error) => {
                     tracing::debug!(document_id = %job.id, %error, "is this list known?");

@@ -174,6 +174,22 @@ async fn a_list_that_cannot_be_had_is_a_failed_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_at_the_place_of_another_s_document_is_done() {
+    let relay = Relay::start();
+    let request_id = RequestId::new(1);
+    let headers = RecordHeaders { place: Some((request_id, 0)), ..RecordHeaders::default() };
+    let running = relay.consume(&[]).await;
+    relay.publish(&LinkMessage::one(link(0), false), &headers, "k").await;
+    until_done(&relay, 1).await;
+    let before = relay.store.documents();
+    publish(&relay, request_id, 0).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.store.documents(), before);
+    assert!(relay.extractor.list_limits().is_empty(), "nobody is asked for it");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_where_none_can_be_is_refused() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;
