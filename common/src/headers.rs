@@ -96,7 +96,8 @@ impl RecordHeaders {
     }
 
     /// The place of the link at `index` of a record's `links_count`, as far as these headers name
-    /// it; otherwise it is named by where the record stands. An index in the headers is the index of one link, so it counts only for records
+    /// it; otherwise it is named by where the record stands. An index in the headers is the index
+    /// of one link, so it counts only for records
     /// of one.
     pub fn link_place(&self, index: u32, links_count: usize) -> Option<LinkPlace> {
         if let (Some((request_id, index)), 1) = (self.place, links_count) {

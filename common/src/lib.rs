@@ -1,11 +1,12 @@
 //! What crosses the wire in linkrelay, and what every role needs to take part.
 //!
-//! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the
-//! name of a [`list`] of videos; [`ids`] names
-//! requests and documents, [`origin`] a record's first place, [`place`] a link's; [`video`] is what is known of a
-//! video; [`message`] and [`headers`] are the Kafka record, [`record`] one link as such, and
-//! [`publish`] sends it; [`kafka`] makes client settings and [`topic`] asks a broker about its topics; [`health`] is what a role says
-//! of itself, [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
+//! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the name of a
+//! [`list`] of videos; [`ids`] names requests and documents, [`origin`] a record's first place,
+//! [`place`] a link's; [`video`] is what is known of a video; [`message`] and [`headers`] are the
+//! Kafka record, [`record`] one link as such, and [`publish`] sends it; [`kafka`] makes client
+//! settings and [`topic`] asks a broker about its topics; [`health`] is what a role says of
+//! itself, [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and
+//! ends.
 //!
 //! It must not know: extraction, stores, or either role's logic.
 

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::LinkRecord;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_common::http::{ServeSettings, health_routes, layers, serve};
+use linkrelay_common::publish::{KafkaPublisher, Publish};
 use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -24,8 +26,6 @@ use crate::journal::{Journal, JournaledIntake, MAX_UNPUBLISHED, republish_pendin
 use crate::routes;
 use crate::state::{AppState, Shared};
 use crate::submit::Submitter;
-use linkrelay_common::LinkRecord;
-use linkrelay_common::publish::{KafkaPublisher, Publish};
 
 /// What the drain leaves, whatever the requests took, for the last records and tasks.
 const LAST_MOMENT: Duration = Duration::from_secs(1);

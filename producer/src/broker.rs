@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use linkrelay_common::health::Part;
+use linkrelay_common::publish::Publish;
 use linkrelay_common::topic::TopicError;
 use tokio_util::sync::CancellationToken;
-
-use linkrelay_common::publish::Publish;
 
 const PAUSE_WHILE_WELL: Duration = Duration::from_secs(5);
 const PAUSE_WHILE_NOT: Duration = Duration::from_secs(1);

@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
 use linkrelay_common::http::Problem;
 use linkrelay_common::http::intake::IntakeError;
+use linkrelay_common::publish::PublishError;
 use linkrelay_store::StoreError;
 use serde::Serialize;
 
 use crate::forward::ForwardError;
 use crate::journal::JournalError;
-use linkrelay_common::publish::PublishError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::http::intake::CheckedLinks;
-use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_common::publish::{Failure, Publish, PublishError, publish_all};
+use linkrelay_common::{LinkPlace, LinkRecord, LinkTarget, RequestId};
 
 use crate::broker::TopicKnowledge;
 use crate::journal::{JournalError, JournaledIntake};
-use linkrelay_common::LinkRecord;
-use linkrelay_common::publish::{Failure, Publish, PublishError, publish_all};
 
 /// What goes for all links of a request.
 #[derive(Debug, Default)]

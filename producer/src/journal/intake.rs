@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::LinkRecord;
 use linkrelay_common::health::Part;
+use linkrelay_common::publish::{Publish, publish_all};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::{Journal, JournalError};
-use linkrelay_common::LinkRecord;
-use linkrelay_common::publish::{Publish, publish_all};
 
 /// Journals, then publishes; what is not published goes to the republishing task.
 #[derive(Debug, Clone)]

@@ -16,13 +16,12 @@ mod sqlite;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use linkrelay_common::{DocumentId, LinkRecord};
 
 pub use append::JournaledAppend;
 pub(crate) use intake::JournaledIntake;
 pub use republish::republish_pending;
 pub use sqlite::SqliteJournal;
-
-use linkrelay_common::{DocumentId, LinkRecord};
 
 /// The most records that may wait for another try at publishing, and the most that may be
 /// between the journal and the broker at any time.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::LinkRecord;
 use linkrelay_common::health::Part;
+use linkrelay_common::publish::{Publish, publish_until_acked};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Journal;
-use linkrelay_common::LinkRecord;
-use linkrelay_common::publish::{Publish, publish_until_acked};
 
 /// How many records are handed to the broker before their acknowledgements are awaited.
 const BATCH_LINKS: usize = 1_000;

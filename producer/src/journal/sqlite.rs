@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{
-    DocumentId, LinkMessage, LinkPlace, LinkTarget, RecordHeaders, parse_target,
+    DocumentId, LinkMessage, LinkPlace, LinkRecord, LinkTarget, RecordHeaders, parse_target,
 };
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use super::{Journal, JournalError};
-use linkrelay_common::LinkRecord;
 
 /// What the embedded broker holds without dropping anything even if all links are to one video,
 /// and so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some
@@ -19,7 +18,7 @@ use linkrelay_common::LinkRecord;
 const DEFAULT_BOUND: JournalSize = JournalSize { entries: 20_000, bytes: 3_670_016 };
 /// How many entries are read at a time.
 const PAGE_ENTRIES: u32 = 1_000;
-/// More than the entry of a list's video ever has.
+/// More than the entry of a list's video has, with a trace of the usual length.
 const VIDEO_ENTRY_BYTES: u64 = 400;
 
 /// Keeps accepted links in the SQLite file that their documents go to, which removes an entry
