@@ -10,8 +10,8 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use crate::class::ErrorClass;
 use crate::ids::RequestId;
-use crate::origin::Origin;
 use crate::place::LinkPlace;
+use crate::record_place::RecordPlace;
 
 const REQUEST_ID: &str = "linkrelay-request-id";
 const INDEX: &str = "linkrelay-index";
@@ -52,7 +52,7 @@ pub struct RecordHeaders {
     pub place: Option<(RequestId, u32)>,
     /// Where a replayed record first stood, and the index of its link there (0 if it is not
     /// said). The index is the one of `place`, if both are given.
-    pub origin: Option<(Origin, u32)>,
+    pub origin: Option<(RecordPlace, u32)>,
     /// When the request came in.
     pub submitted_at: Option<Timestamp>,
     /// W3C trace context.
@@ -64,7 +64,7 @@ impl RecordHeaders {
     pub fn read(headers: &impl Headers) -> Self {
         let request_id = text(headers, REQUEST_ID).and_then(|id| id.parse::<RequestId>().ok());
         let index = text(headers, INDEX).and_then(|index| index.parse::<u32>().ok());
-        let origin = text(headers, ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
+        let origin = text(headers, ORIGIN).and_then(|origin| origin.parse::<RecordPlace>().ok());
         Self {
             place: request_id.zip(index).filter(|(id, index)| id.has_index(*index)),
             origin: origin.map(|origin| (origin, index.unwrap_or(0))),
@@ -119,7 +119,7 @@ pub struct DeadLetterHeaders {
     /// How often it was tried; 0 for a record that could not be read.
     pub attempts: u32,
     /// Where the record stood, before any replay.
-    pub origin: Origin,
+    pub origin: RecordPlace,
     /// When it was given up.
     pub failed_at: Timestamp,
 }
@@ -155,7 +155,7 @@ impl DeadLetterHeaders {
     /// Adds these to the record's own headers, which go through unchanged. Of a replayed record
     /// that failed again the first origin stays, and what was said of the failure before goes.
     pub fn add_to(&self, headers: &OwnedHeaders) -> OwnedHeaders {
-        let first = text(headers, ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
+        let first = text(headers, ORIGIN).and_then(|origin| origin.parse::<RecordPlace>().ok());
         let error: String = self.error.chars().take(MAX_ERROR_CHARS).collect();
         let headers = without(&Self::strip(headers), &[ORIGIN]);
         let headers = with(headers, ERROR_CLASS, self.class.as_str());

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::record_place::RecordPlace;
+
 /// The space of ids that derive from an Idempotency-Key; a constant of ours, never to change.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x8d3f_1c52_6a0e_4d0b_9f35_2be6_a1c4_7e90);
 
@@ -97,8 +99,8 @@ impl DocumentId {
     }
 
     /// Of the link at `index` (from 0) in a record that came without a request id.
-    pub fn of_record(topic: &str, partition: i32, offset: i64, index: u32) -> Self {
-        Self(format!("{topic}:{partition}:{offset}:{index}"))
+    pub fn of_record(record: &RecordPlace, index: u32) -> Self {
+        Self(format!("{record}:{index}"))
     }
 
     /// An id read back from a store.

@@ -2,7 +2,7 @@
 //! follows, and so do the places of the videos that a list is expanded into.
 
 use crate::ids::{DocumentId, RequestId};
-use crate::origin::Origin;
+use crate::record_place::RecordPlace;
 
 /// The most videos that one link is expanded into; also how far apart the videos of two lists of
 /// a request stand, so that no two of them share an index, whatever each consumer's limit is.
@@ -24,7 +24,7 @@ pub enum LinkPlace {
     /// In a record that names no request.
     OfRecord {
         /// Where the record first stood.
-        origin: Origin,
+        origin: RecordPlace,
         /// Its index there.
         index: u32,
     },
@@ -50,9 +50,7 @@ impl LinkPlace {
     pub fn document_id(&self) -> DocumentId {
         match self {
             Self::OfRequest { request_id, index } => DocumentId::of_request(*request_id, *index),
-            Self::OfRecord { origin, index } => {
-                DocumentId::of_record(&origin.topic, origin.partition, origin.offset, *index)
-            }
+            Self::OfRecord { origin, index } => DocumentId::of_record(origin, *index),
         }
     }
 
@@ -104,7 +102,7 @@ mod tests {
     }
 
     fn of_record(index: u32) -> LinkPlace {
-        let origin = Origin { topic: "T".to_owned(), partition: 3, offset: 42 };
+        let origin = RecordPlace { topic: "T".to_owned(), partition: 3, offset: 42, timestamp: 7 };
         LinkPlace::OfRecord { origin, index }
     }
 

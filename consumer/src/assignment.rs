@@ -203,7 +203,7 @@ mod tests {
             key: None,
             value,
             headers: None,
-            written_at: None,
+            timestamp: 7,
         }
     }
 

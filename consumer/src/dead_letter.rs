@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use linkrelay_common::kafka::RelayContext;
 use linkrelay_common::metrics as names;
 use linkrelay_common::topic::{self, TopicError};
-use linkrelay_common::{DeadLetterHeaders, ErrorClass, LinkMessage, Origin};
+use linkrelay_common::{DeadLetterHeaders, ErrorClass, LinkMessage};
 use linkrelay_store::LinkDocument;
 use metrics::counter;
 use rdkafka::message::OwnedHeaders;
@@ -140,14 +140,10 @@ fn with_reason(record: &Record, reason: Reason<'_>, headers: OwnedHeaders) -> Ow
         class: reason.class,
         error: reason.error.to_owned(),
         attempts: reason.attempts,
-        origin: Origin {
-            topic: record.topic.to_string(),
-            partition: record.partition,
-            offset: record.offset,
-        },
+        origin: record.place(),
         failed_at: Timestamp::now(),
     };
-    let headers = match record.written_at {
+    let headers = match record.written_at() {
         Some(at) => DeadLetterHeaders::with_submitted_at(headers, at),
         None => headers,
     };

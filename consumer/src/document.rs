@@ -1,9 +1,9 @@
 //! What is written of a link, whichever way it came.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Extraction};
-use linkrelay_store::{Expansion, LinkDocument, LinkError, LinkState, RecordPlace};
+use linkrelay_store::{Expansion, LinkDocument, LinkError, LinkState};
 
 /// Which link a document is of.
 #[derive(Debug)]

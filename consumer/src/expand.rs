@@ -188,7 +188,7 @@ impl Lists {
 /// One for each video, as if it had been submitted with the list.
 fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
     let headers = &job.ticket.headers;
-    let submitted_at = headers.submitted_at.or(job.ticket.record.written_at);
+    let submitted_at = headers.submitted_at.or_else(|| job.ticket.record.written_at());
     let submitted_at = submitted_at.unwrap_or_else(Timestamp::now);
     (expansion.first_index..)
         .zip(&expansion.video_ids)

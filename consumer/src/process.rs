@@ -255,7 +255,7 @@ impl LinkJob {
             index: self.place.index(),
             link: self.link.clone(),
             video_id,
-            submitted_at: headers.submitted_at.or(record.written_at),
+            submitted_at: headers.submitted_at.or_else(|| record.written_at()),
             kafka: Some(record.place()),
         }
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkPlace, Origin, RecordHeaders, copy_readable};
-use linkrelay_store::RecordPlace;
+use linkrelay_common::{LinkPlace, RecordHeaders, RecordPlace, copy_readable};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 
@@ -23,12 +22,12 @@ pub(crate) struct Record {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Vec<u8>,
     pub(crate) headers: Option<OwnedHeaders>,
-    pub(crate) written_at: Option<Timestamp>,
+    /// As Kafka keeps it, in milliseconds; 0 for a record without one.
+    pub(crate) timestamp: i64,
 }
 
 impl Record {
     pub(crate) fn copy(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> Self {
-        let milliseconds = message.timestamp().to_millis();
         Self {
             topic: Arc::clone(topic),
             partition: message.partition(),
@@ -37,7 +36,7 @@ impl Record {
             // A record without a value (a tombstone) is malformed, as an empty one is.
             value: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
             headers: message.headers().map(copy_readable),
-            written_at: milliseconds.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            timestamp: message.timestamp().to_millis().unwrap_or(0),
         }
     }
 
@@ -55,7 +54,14 @@ impl Record {
             topic: self.topic.to_string(),
             partition: self.partition,
             offset: self.offset,
+            timestamp: self.timestamp,
         }
+    }
+
+    /// When it was written, if it says so.
+    pub(crate) fn written_at(&self) -> Option<Timestamp> {
+        let has_one = self.timestamp != 0;
+        has_one.then(|| Timestamp::from_millisecond(self.timestamp).ok()).flatten()
     }
 
     pub(crate) fn relay_headers(&self) -> RecordHeaders {
@@ -103,12 +109,9 @@ impl Ticket {
     /// The place of the link at `index` of this record's `links_count`: by its headers, or by
     /// where it stands.
     pub(crate) fn link_place(&self, index: u32, links_count: usize) -> LinkPlace {
-        self.headers.link_place(index, links_count).unwrap_or_else(|| {
-            let Record { topic, partition, offset, .. } = &self.record;
-            let (partition, offset) = (*partition, *offset);
-            let origin = Origin { topic: topic.to_string(), partition, offset };
-            LinkPlace::OfRecord { origin, index }
-        })
+        self.headers
+            .link_place(index, links_count)
+            .unwrap_or_else(|| LinkPlace::OfRecord { origin: self.record.place(), index })
     }
 
     /// One link is done for good. Gives the completion if it was the last.

@@ -118,7 +118,7 @@ mod tests {
             video_id: Some(video_id.to_string()),
             status: LinkState::Stored,
             extracted_at: Some(Timestamp::UNIX_EPOCH),
-            ..document(DocumentId::of_record("T", 0, 7, 0))
+            ..document(DocumentId::from_stored("T:0:7:9:0".to_owned()))
         };
         documents.write_batch(std::slice::from_ref(&known)).await.unwrap();
         store.ensure_video_index().await.unwrap();
@@ -130,7 +130,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
         let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
-        let ids = [0, 1].map(|index| DocumentId::of_record("T", 0, 7, index));
+        let ids = [0, 1].map(|index| DocumentId::from_stored(format!("T:0:7:9:{index}")));
         let entry = |id: &DocumentId| JournalEntry {
             document_id: id.clone(),
             key: vec![],

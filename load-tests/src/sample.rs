@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Thumbnail, Video};
-use linkrelay_common::{DocumentId, RequestId, VideoId};
-use linkrelay_store::{LinkDocument, LinkState, RecordPlace};
+use linkrelay_common::{DocumentId, RecordPlace, RequestId, VideoId};
+use linkrelay_store::{LinkDocument, LinkState};
 
 /// The id of the video of this number, up to ten digits.
 ///
@@ -86,6 +86,7 @@ pub fn documents(count: usize) -> Vec<LinkDocument> {
                 topic: "LINKS-YOUTUBE".to_owned(),
                 partition: 0,
                 offset: i64::try_from(number).unwrap_or(i64::MAX),
+                timestamp: now.as_millisecond(),
             }),
         }
     };

@@ -1,7 +1,7 @@
 //! What is kept of a link: one document per submitted link, stored or failed.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
 /// The largest document that a store takes, in bytes of its stored form: BSON's own limit, which
@@ -11,7 +11,7 @@ pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// The document. Its JSON form has RFC 3339 times; MongoDB gets BSON dates instead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkDocument {
-    /// `<request-id>:<index>`, or `<topic>:<partition>:<offset>:<i>`.
+    /// `<request-id>:<index>`, or `<topic>:<partition>:<offset>:<timestamp>:<i>`.
     #[serde(rename = "_id")]
     pub id: DocumentId,
     /// Of the HTTP request; null for records that came without.
@@ -92,15 +92,4 @@ pub struct LinkError {
     pub message: String,
     /// How often it was tried; 0 if there was nothing to try.
     pub attempts: u32,
-}
-
-/// Where a record stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordPlace {
-    /// The topic.
-    pub topic: String,
-    /// The partition.
-    pub partition: i32,
-    /// The offset.
-    pub offset: i64,
 }

@@ -20,9 +20,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
-pub use document::{
-    Expansion, LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES, RecordPlace,
-};
+pub use document::{Expansion, LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;

@@ -17,8 +17,8 @@ fn from_raw(raw: &Raw) -> OwnedHeaders {
     })
 }
 
-fn origin(offset: i64) -> Origin {
-    Origin { topic: "T".to_owned(), partition: 3, offset }
+fn origin(offset: i64) -> RecordPlace {
+    RecordPlace { topic: "T".to_owned(), partition: 3, offset, timestamp: 7 }
 }
 
 fn dead(error: &str, attempts: u32, offset: i64) -> DeadLetterHeaders {
@@ -54,7 +54,7 @@ fn a_dead_letter_keeps_the_record_s_own_headers() {
     let headers = dead(&"é".repeat(2_000), 5, 42).add_to(&own.to_kafka());
     let read = RecordHeaders::read(&headers);
     assert_eq!((read.place, read.origin), (own.place, Some((origin(42), 0))));
-    assert_eq!(text(&headers, ORIGIN), Some("T:3:42"));
+    assert_eq!(text(&headers, ORIGIN), Some("T:3:42:7"));
     assert_eq!(text(&headers, ERROR_CLASS), Some("transient"));
     assert_eq!(text(&headers, ERROR).map(|error| error.chars().count()), Some(1_000));
 }
@@ -83,9 +83,9 @@ fn a_replay_finds_the_document_of_the_link_that_failed() {
         // As the consumer gives up the third link of a record that came without a place.
         let letter = dead("e", 5, 42).add_to(&DeadLetterHeaders::with_index(&own, 2));
         let replayed = DeadLetterHeaders::strip(&letter);
-        assert_eq!(id_of(&replayed, 0, 1).as_deref(), Some("T:3:42:2"));
+        assert_eq!(id_of(&replayed, 0, 1).as_deref(), Some("T:3:42:7:2"));
         let again = dead("again", 1, 99).add_to(&DeadLetterHeaders::with_index(&replayed, 2));
-        assert_eq!(id_of(&again, 0, 1).as_deref(), Some("T:3:42:2"));
+        assert_eq!(id_of(&again, 0, 1).as_deref(), Some("T:3:42:7:2"));
     }
 }
 

@@ -90,7 +90,7 @@ fn video() -> Video {
 
 fn document(age: SignedDuration) -> LinkDocument {
     LinkDocument {
-        id: DocumentId::of_record("T", 0, 0, 0),
+        id: DocumentId::from_stored("T:0:0:7:0".to_owned()),
         request_id: None,
         index: 0,
         link: String::new(),

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkMessage, Origin, RecordHeaders, RequestId, VideoId};
+use linkrelay_common::{LinkMessage, RecordHeaders, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Refusal};
 use linkrelay_store::{Expansion, LinkDocument, LinkState, LinkStore};
 
-use crate::relay::{Relay, TOPIC, link, until, video_id};
+use crate::relay::{Relay, link, until, video_id};
 
 const LIST: &str = "https://www.youtube.com/playlist?list=PL1";
 
@@ -71,11 +71,9 @@ async fn a_list_typed_by_hand_is_named_by_its_record() {
     until_done(&relay, 5).await;
     let documents = relay.store.documents();
     let record = documents[0].kafka.clone().unwrap();
-    let origin =
-        Origin { topic: TOPIC.to_owned(), partition: record.partition, offset: record.offset };
     for index in [0, 1, 131_072, 131_073, 131_074] {
         let document = of_index(&documents, index);
-        assert_eq!(document.id.as_str(), format!("{origin}:{index}"));
+        assert_eq!(document.id.as_str(), format!("{record}:{index}"));
         assert_eq!(document.request_id, None);
     }
     relay.type_in(LIST.as_bytes()).await;

@@ -36,6 +36,25 @@ async fn a_link_becomes_one_document_with_its_place_in_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_s_place_has_the_timestamp_that_its_producer_gave() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    let timestamps = [1_700_000_000_123, 1_700_000_000_456];
+    for (number, timestamp) in timestamps.into_iter().enumerate() {
+        relay.type_in_at(link(number).as_bytes(), timestamp).await;
+    }
+    until("everything is committed", || relay.lag() == 0).await;
+    for (number, timestamp) in timestamps.into_iter().enumerate() {
+        let documents = relay.store.documents();
+        let document = documents.iter().find(|document| document.link == link(number)).unwrap();
+        let place = document.kafka.as_ref().unwrap();
+        assert_eq!(place.timestamp, timestamp);
+        assert_eq!(document.id.as_str(), format!("{place}:0"));
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;

@@ -146,6 +146,12 @@ impl Relay {
             .unwrap();
     }
 
+    /// The same at a time of the caller's choice, in milliseconds.
+    pub(crate) async fn type_in_at(&self, value: &[u8], timestamp: i64) {
+        let record = FutureRecord::<[u8], [u8]>::to(TOPIC).payload(value).timestamp(timestamp);
+        self.producer.send(record, LIMIT).await.unwrap();
+    }
+
     /// Writes the links of these numbers, one record each, all over the partitions.
     pub(crate) async fn publish_links(&self, numbers: std::ops::Range<usize>) {
         let records = numbers.map(|number| async move {

@@ -1,4 +1,4 @@
-use linkrelay_common::{LinkMessage, Origin, RecordHeaders};
+use linkrelay_common::{LinkMessage, RecordHeaders, RecordPlace};
 use linkrelay_extractor::ExtractError;
 use linkrelay_store::LinkState;
 
@@ -6,7 +6,7 @@ use crate::relay::{DeadLetter, Relay, link, until, video_id};
 
 /// What a replay publishes of a dead letter.
 async fn replay(relay: &Relay, letter: &DeadLetter) {
-    let origin: Origin = letter.headers["linkrelay-origin"].parse().unwrap();
+    let origin: RecordPlace = letter.headers["linkrelay-origin"].parse().unwrap();
     let index = letter.headers["linkrelay-index"].parse().unwrap();
     let submitted_at = letter.headers["linkrelay-submitted-at"].parse().unwrap();
     let headers = RecordHeaders {

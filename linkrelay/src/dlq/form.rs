@@ -132,18 +132,18 @@ mod tests {
         assert_eq!(heading.find("LINK"), table.find(LINK));
         let fields: Vec<&str> = table.split_whitespace().collect();
         let expected =
-            ["1970-01-01T00:00:03Z", "transient", "5", "T:2:1003:0", LINK, "status", "503"];
+            ["1970-01-01T00:00:03Z", "transient", "5", "T:2:1003:7:0", LINK, "status", "503"];
         assert_eq!(fields, expected);
         let plain = Form::Plain.line(&letter).unwrap();
         assert_eq!(
             plain,
-            format!("1970-01-01T00:00:03Z\ttransient\t5\tT:2:1003:0\t{LINK}\tstatus 503")
+            format!("1970-01-01T00:00:03Z\ttransient\t5\tT:2:1003:7:0\t{LINK}\tstatus 503")
         );
         assert_eq!(Form::Plain.heading(), None);
         let object: Value = serde_json::from_str(&Form::Json.line(&letter).unwrap()).unwrap();
         let expected = json!({
             "failed_at": "1970-01-01T00:00:03Z", "class": "transient", "attempts": 5,
-            "document_id": "T:2:1003:0", "request_id": null, "origin": "T:2:1003", "link": LINK,
+            "document_id": "T:2:1003:7:0", "request_id": null, "origin": "T:2:1003:7", "link": LINK,
             "raw": null, "error": "status 503", "partition": 0, "offset": 3,
         });
         assert_eq!(object, expected);

@@ -21,7 +21,7 @@ pub(super) struct DeadLetter {
     /// The link's document; null if the value is not one link.
     pub(super) document_id: Option<DocumentId>,
     pub(super) request_id: Option<RequestId>,
-    /// Where the record first stood, as `topic:partition:offset`.
+    /// Where the record first stood, as `topic:partition:offset:timestamp`.
     pub(super) origin: Option<String>,
     /// If the value is one link.
     pub(super) link: Option<String>,
@@ -81,11 +81,15 @@ fn only_link(value: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use linkrelay_common::Origin;
+    use linkrelay_common::RecordPlace;
     use rdkafka::Timestamp as WrittenAt;
     use rdkafka::message::{OwnedHeaders, OwnedMessage};
 
     use super::*;
+
+    fn of_offset(offset: i64) -> RecordPlace {
+        RecordPlace { topic: "T".to_owned(), partition: 2, offset, timestamp: 7 }
+    }
 
     /// The dead letter at `offset`, given up in second `offset`, of the record at 1000 + `offset`.
     pub(in crate::dlq) fn reason(class: ErrorClass, offset: i64) -> DeadLetterHeaders {
@@ -93,7 +97,7 @@ pub(super) mod tests {
             class,
             error: "status 503".to_owned(),
             attempts: 5,
-            origin: Origin { topic: "T".to_owned(), partition: 2, offset: 1_000 + offset },
+            origin: of_offset(1_000 + offset),
             failed_at: Timestamp::from_second(offset).unwrap(),
         }
     }
@@ -113,8 +117,8 @@ pub(super) mod tests {
     #[test]
     fn a_dead_letter_names_its_document() {
         let letter = letter(ErrorClass::Transient, 3);
-        assert_eq!(letter.document_id, Some(DocumentId::of_record("T", 2, 1_003, 0)));
-        assert_eq!(letter.identity(), Some("T:2:1003:0"));
+        assert_eq!(letter.document_id, Some(DocumentId::of_record(&of_offset(1_003), 0)));
+        assert_eq!(letter.identity(), Some("T:2:1003:7:0"));
         assert_eq!(letter.failed_at, Timestamp::from_second(3).ok());
         let request_id = RequestId::new(4);
         let own = RecordHeaders { place: Some((request_id, 3)), ..RecordHeaders::default() };
@@ -132,7 +136,7 @@ pub(super) mod tests {
             let headers = reason(ErrorClass::Malformed, 3).add_to(&OwnedHeaders::new());
             let letter = DeadLetter::read(&record(value, headers, 3));
             assert_eq!((&letter.document_id, &letter.link), (&None, &None));
-            assert_eq!(letter.identity(), Some("T:2:1003"));
+            assert_eq!(letter.identity(), Some("T:2:1003:7"));
             assert!(letter.raw.is_some());
         }
     }

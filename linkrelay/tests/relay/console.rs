@@ -1,22 +1,8 @@
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use linkrelay_testkit::youtube::FakeYouTubeSettings;
 
 use crate::site::{Site, link};
-
-/// Types lines into the real kafka-console-producer.
-fn type_in(site: &Site, lines: &[u8]) {
-    let mut console = Command::new(site.broker.home().join("bin/kafka-console-producer.sh"))
-        .args(["--bootstrap-server", &site.broker.bootstrap_servers(), "--topic", &site.topic])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    console.stdin.take().unwrap().write_all(lines).unwrap();
-    assert!(console.wait().unwrap().success());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_typed_by_hand_become_documents_and_rubbish_a_dead_letter() {
@@ -30,7 +16,7 @@ async fn lines_typed_by_hand_become_documents_and_rubbish_a_dead_letter() {
         link(3),
         link(4)
     );
-    tokio::task::block_in_place(|| type_in(&site, lines.as_bytes()));
+    site.type_in(lines.as_bytes());
     consumer.until_ready().await;
     site.until_lag_is_zero().await;
     let documents = site.documents().await;

@@ -2,15 +2,13 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
-use clap::Parser;
 use jiff::Timestamp;
-use linkrelay_common::{DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, Origin};
-use linkrelay_store::{LinkDocument, LinkState, StoreSettings};
 use linkrelay_testkit::process::{ProcessBuilder, workspace_binary};
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
-use rdkafka::message::OwnedHeaders;
+use mongodb::bson::{DateTime, doc};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 
@@ -52,6 +50,11 @@ async fn publish(site: &Site, topic: &str, value: &[u8], headers: OwnedHeaders) 
     producer.send(record, LONG).await.unwrap();
 }
 
+/// A record's value for the links of these numbers.
+fn links_value(numbers: std::ops::Range<usize>) -> Vec<u8> {
+    json!({ "links": numbers.map(link).collect::<Vec<_>>() }).to_string().into_bytes()
+}
+
 fn fail(site: &Site, numbers: &[usize], failure: Option<Failure>) {
     for number in numbers {
         site.fake.set_failure(&format!("t{number:010}"), failure);
@@ -83,8 +86,7 @@ async fn give_up_six(site: &Site) -> String {
     let producer = site.producer(&[]);
     producer.until_ready().await;
     let id = producer.post_good(&json!((0..50).map(link).collect::<Vec<_>>())).await;
-    let typed = LinkMessage { links: (50..53).map(link).collect(), force: false };
-    publish(site, &site.topic, &typed.encode(), OwnedHeaders::new()).await;
+    publish(site, &site.topic, &links_value(50..53), OwnedHeaders::new()).await;
     publish(site, &site.topic, b"rubbish \xff", OwnedHeaders::new()).await;
     site.until_lag_is_zero().await;
     producer.stop().await;
@@ -93,9 +95,7 @@ async fn give_up_six(site: &Site) -> String {
 
 /// Good links, so that those that fail are not most of the recent ones.
 async fn add_good_links(site: &Site, numbers: std::ops::Range<usize>) {
-    let links = numbers.map(link).collect();
-    publish(site, &site.topic, &LinkMessage { links, force: false }.encode(), OwnedHeaders::new())
-        .await;
+    publish(site, &site.topic, &links_value(numbers), OwnedHeaders::new()).await;
     site.until_lag_is_zero().await;
 }
 
@@ -241,66 +241,44 @@ async fn check_failed_again(site: &Site) {
 
 const PREPARED: i64 = 1_000;
 
-#[derive(Parser)]
-struct Store {
-    #[command(flatten)]
-    settings: StoreSettings,
-}
-
 /// Dead letters and failed documents, as if a consumer had given their links up.
 async fn prepare_dead_letters(site: &Site) {
-    let env = site.env();
-    let value = |name| env.iter().find(|(found, _)| *found == name).unwrap().1.as_str();
-    let arguments = [
-        "x",
-        "--mongodb-uri",
-        value("MONGODB_URI"),
-        "--mongodb-database",
-        value("MONGODB_DATABASE"),
-    ];
-    let store = Store::parse_from(arguments).settings.open().unwrap();
     let producer: FutureProducer = site.broker.client_config().create().unwrap();
     let (mut documents, mut sent) = (Vec::new(), Vec::new());
     for number in 0..PREPARED {
         // Offsets that no record of this test has.
-        let origin = Origin { topic: site.topic.clone(), partition: 0, offset: 1_000_000 + number };
+        let origin = format!("{}:0:{}:7", site.topic, 1_000_000 + number);
         let link = link(usize::try_from(number).unwrap());
-        documents.push(failed_document(&origin, &link));
-        let letter = DeadLetterHeaders {
-            class: ErrorClass::Transient,
-            error: "as if".to_owned(),
-            attempts: 5,
-            origin,
-            failed_at: Timestamp::now(),
-        };
-        let headers = letter.add_to(&DeadLetterHeaders::with_index(&OwnedHeaders::new(), 0));
-        let value = LinkMessage::one(link, false).encode();
-        let record = FutureRecord::<[u8], [u8]>::to(&site.dlq).payload(&value).headers(headers);
+        documents.push(
+            doc! { "_id": format!("{origin}:0"), "request_id": null, "index": 0, "link": &link,
+            "video_id": null, "status": "failed", "stored_at": DateTime::now() },
+        );
+        let headers = with_header(dead_letter_headers(&origin), "linkrelay-index", "0");
+        let record =
+            FutureRecord::<[u8], [u8]>::to(&site.dlq).payload(link.as_bytes()).headers(headers);
         sent.push(producer.send_result(record).map_err(|(error, _)| error).unwrap());
     }
-    store.write_batch(&documents).await.unwrap();
+    site.insert(documents).await;
     for delivery in sent {
         delivery.await.unwrap().unwrap();
     }
 }
 
-fn failed_document(origin: &Origin, link: &str) -> LinkDocument {
-    LinkDocument {
-        id: DocumentId::of_record(&origin.topic, origin.partition, origin.offset, 0),
-        request_id: None,
-        index: 0,
-        link: link.to_owned(),
-        video_id: None,
-        status: LinkState::Failed,
-        video: None,
-        expansion: None,
-        error: None,
-        source: None,
-        submitted_at: None,
-        extracted_at: None,
-        stored_at: Timestamp::now(),
-        kafka: None,
-    }
+/// What a consumer says of a record that it gave up.
+fn dead_letter_headers(origin: &str) -> OwnedHeaders {
+    let headers = [
+        ("linkrelay-error-class", "transient"),
+        ("linkrelay-error", "as if"),
+        ("linkrelay-attempts", "5"),
+        ("linkrelay-origin", origin),
+        ("linkrelay-failed-at", "2026-11-27T00:00:00Z"),
+    ];
+    let all = headers.into_iter();
+    all.fold(OwnedHeaders::new(), |all, (key, value)| with_header(all, key, value))
+}
+
+fn with_header(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
+    headers.insert(Header { key, value: Some(value) })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -394,14 +372,8 @@ async fn what_hinders_is_said_before_anything_is_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
     let site = Site::start(FakeYouTubeSettings::default()).await;
-    let letter = DeadLetterHeaders {
-        class: ErrorClass::Transient,
-        error: String::new(),
-        attempts: 5,
-        origin: Origin { topic: site.topic.clone(), partition: 0, offset: 7 },
-        failed_at: Timestamp::now(),
-    };
-    publish(&site, &site.dlq, link(0).as_bytes(), letter.add_to(&OwnedHeaders::new())).await;
+    let origin = format!("{}:0:7:9", site.topic);
+    publish(&site, &site.dlq, link(0).as_bytes(), dead_letter_headers(&origin)).await;
     publish(&site, &site.dlq, link(1).as_bytes(), OwnedHeaders::new()).await;
     let checked = dlq(&site, &["replay", "--all"]);
     assert!(
@@ -417,6 +389,5 @@ async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
     });
     let published = published.await.unwrap();
     assert_eq!(published.len(), 1);
-    let origin = format!("{}:0:7", site.topic);
     assert_eq!(published[0].headers, [("linkrelay-origin".to_owned(), Some(origin.into_bytes()))]);
 }

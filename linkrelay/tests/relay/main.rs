@@ -21,6 +21,8 @@ mod embedded;
 mod faults;
 /// Consumers that come and go, with every group protocol.
 mod group;
+/// Which document belongs to which record.
+mod identity;
 /// Links to many videos.
 mod lists;
 /// The load that linkrelay is chosen for.

@@ -1,4 +1,6 @@
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use linkrelay_testkit::kafka::{KafkaBroker, TopicRecord};
@@ -133,6 +135,11 @@ impl Site {
         self.documents.find_one(doc! { "_id": id }).await.unwrap()
     }
 
+    /// Writes documents as if a consumer had.
+    pub(crate) async fn insert(&self, documents: Vec<Document>) {
+        self.documents.insert_many(documents).await.unwrap();
+    }
+
     pub(crate) async fn lag(&self) -> i64 {
         self.broker.lag(self.group(), &self.topic).await.unwrap()
     }
@@ -148,6 +155,23 @@ impl Site {
         })
         .await
         .unwrap();
+    }
+
+    /// Types lines into the real kafka-console-producer.
+    pub(crate) fn type_in(&self, lines: &[u8]) {
+        let type_in = || {
+            let mut console =
+                Command::new(self.broker.home().join("bin/kafka-console-producer.sh"))
+                    .args(["--bootstrap-server", &self.broker.bootstrap_servers()])
+                    .args(["--topic", &self.topic])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .unwrap();
+            console.stdin.take().unwrap().write_all(lines).unwrap();
+            assert!(console.wait().unwrap().success());
+        };
+        tokio::task::block_in_place(type_in);
     }
 
     pub(crate) async fn dead_letters(&self) -> Vec<TopicRecord> {

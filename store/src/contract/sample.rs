@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Chapter, Thumbnail};
-use linkrelay_common::{DocumentId, ErrorClass, RequestId, Video, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, Video, VideoId};
 
-use crate::{Expansion, LinkDocument, LinkError, LinkState, RecordPlace};
+use crate::{Expansion, LinkDocument, LinkError, LinkState};
 
 /// A stored link with every field set, numbers beyond 32 bits among them.
 pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
@@ -22,11 +22,7 @@ pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
         submitted_at: Some(time(1_000)),
         extracted_at: Some(time(2_001)),
         stored_at: time(3_999),
-        kafka: Some(RecordPlace {
-            topic: "LINKS-YOUTUBE".to_owned(),
-            partition: 5,
-            offset: 1_i64 << 40,
-        }),
+        kafka: Some(place(1_i64 << 40)),
     }
 }
 
@@ -67,7 +63,7 @@ pub fn expanded(request_id: RequestId, index: u32, videos_count: u32) -> LinkDoc
 /// A failed link of which as little is known as can be.
 pub fn of_nulls(offset: i64) -> LinkDocument {
     LinkDocument {
-        id: DocumentId::of_record("LINKS-YOUTUBE", 0, offset, 0),
+        id: DocumentId::of_record(&place(offset), 0),
         request_id: None,
         index: 0,
         link: String::new(),
@@ -118,6 +114,12 @@ fn video(index: u32) -> Video {
         family_safe: Some(false),
         chapters: Some(vec![Chapter { title: "Intro".to_owned(), start_seconds: 0 }]),
     }
+}
+
+/// Of a record.
+pub fn place(offset: i64) -> RecordPlace {
+    let (topic, timestamp) = ("LINKS-YOUTUBE".to_owned(), 1_764_000_000_123);
+    RecordPlace { topic, partition: 5, offset, timestamp }
 }
 
 fn time(millis: i64) -> Timestamp {

@@ -23,6 +23,8 @@ pub struct TopicRecord {
     pub partition: i32,
     /// Its place there.
     pub offset: i64,
+    /// Its timestamp in milliseconds; 0 if it has none.
+    pub timestamp: i64,
     /// Its key, if it has one.
     pub key: Option<Vec<u8>>,
     /// Its value, if it has one.
@@ -32,6 +34,11 @@ pub struct TopicRecord {
 }
 
 impl TopicRecord {
+    /// What linkrelay calls its place, `topic:partition:offset:timestamp`.
+    pub fn place(&self, topic: &str) -> String {
+        format!("{topic}:{}:{}:{}", self.partition, self.offset, self.timestamp)
+    }
+
     /// The key as text; what is not UTF-8 is replaced.
     pub fn key_text(&self) -> Option<String> {
         self.key.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
@@ -55,6 +62,7 @@ impl From<&BorrowedMessage<'_>> for TopicRecord {
         Self {
             partition: message.partition(),
             offset: message.offset(),
+            timestamp: message.timestamp().to_millis().unwrap_or(0),
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
             headers: headers

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -170,12 +171,8 @@ impl KafkaBroker {
     /// # Errors
     /// If there is one of that name, or the broker does not answer.
     pub async fn create_topic(&self, name: &str, partitions_count: i32) -> Result<()> {
-        let admin: AdminClient<DefaultClientContext> = self.client_config().create()?;
         let topic = NewTopic::new(name, partitions_count, TopicReplication::Fixed(1));
-        let options = AdminOptions::new()
-            .operation_timeout(Some(ANSWER_LIMIT))
-            .request_timeout(Some(ANSWER_LIMIT));
-        for made in admin.create_topics(&[topic], &options).await? {
+        for made in self.admin()?.create_topics(&[topic], &admin_options()).await? {
             made.map_err(|(topic, code)| anyhow::anyhow!("creating topic {topic}: {code}"))?;
         }
         let wanted = usize::try_from(partitions_count).context("a count of partitions")?;
@@ -190,6 +187,38 @@ impl KafkaBroker {
         let name = fresh_name(prefix);
         self.create_topic(&name, partitions_count).await?;
         Ok(name)
+    }
+
+    /// Deletes a topic with its records, and waits until the broker knows it no more.
+    ///
+    /// # Errors
+    /// If there is none, or the broker does not answer.
+    pub async fn delete_topic(&self, name: &str) -> Result<()> {
+        for deleted in self.admin()?.delete_topics(&[name], &admin_options()).await? {
+            deleted.map_err(|(topic, code)| anyhow::anyhow!("deleting topic {topic}: {code}"))?;
+        }
+        let is_gone = |_, led: &[usize]| led.iter().all(|led| *led == 0);
+        self.until_metadata("the end of a topic", Some(name), is_gone).await
+    }
+
+    /// Deletes the records below these offsets, as retention does.
+    ///
+    /// # Errors
+    /// If the broker refuses or does not answer.
+    pub async fn delete_records_before(&self, topic: &str, offsets: &[(i32, i64)]) -> Result<()> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+        }
+        let deleted = self.admin()?.delete_records(&list, &admin_options()).await?;
+        for element in deleted.elements() {
+            element.error().with_context(|| format!("deleting records of {topic}"))?;
+        }
+        Ok(())
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        Ok(self.client_config().create()?)
     }
 
     async fn try_start(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
@@ -219,6 +248,10 @@ impl KafkaBroker {
         let is_led = |_, led: &[usize]| led == [partitions_count];
         self.until_metadata("a leader for every partition", Some(topic), is_led).await
     }
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(ANSWER_LIMIT)).request_timeout(Some(ANSWER_LIMIT))
 }
 
 fn properties_path(folder: &Path) -> PathBuf {

@@ -17,7 +17,7 @@ pub(super) fn check(
     let by_origin = by_origin(&found.dead_letters);
     let mut justified: BTreeSet<String> = BTreeSet::new();
     for record in &wanted.rubbish {
-        let origin = origin_of(wanted, record);
+        let origin = record.place(wanted.topic);
         let letters = by_origin.get(origin.as_str()).into_iter().flatten();
         let is_there = letters
             .into_iter()
@@ -30,7 +30,7 @@ pub(super) fn check(
     for id in given_up {
         let records = wanted.documents.get(id).map(|document| document.records.as_slice());
         let origins: Vec<String> =
-            records.unwrap_or_default().iter().map(|record| origin_of(wanted, record)).collect();
+            records.unwrap_or_default().iter().map(|record| record.place(wanted.topic)).collect();
         let has_letter = origins.iter().any(|origin| {
             let letters = by_origin.get(origin.as_str()).into_iter().flatten();
             letters.into_iter().any(|letter| is_of(letter, id))
@@ -54,10 +54,6 @@ fn by_origin(letters: &[TopicRecord]) -> BTreeMap<&str, Vec<&TopicRecord>> {
         by_origin.entry(letter.header("linkrelay-origin").unwrap_or("")).or_default().push(letter);
     }
     by_origin
-}
-
-fn origin_of(wanted: &Wanted<'_>, record: &TopicRecord) -> String {
-    format!("{}:{}:{}", wanted.topic, record.partition, record.offset)
 }
 
 /// Whether a dead letter is of this very document: by the request's place, or by the record's

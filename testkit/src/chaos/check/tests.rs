@@ -19,6 +19,7 @@ fn record(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> TopicRecord {
     TopicRecord {
         partition: 0,
         offset,
+        timestamp: 7,
         key: None,
         value: Some(value.to_vec()),
         headers: headers.iter().map(header).collect(),
@@ -61,9 +62,9 @@ fn world() -> (Expected, Found) {
             document("one:0", &good),
             document("one:1", &private),
             document("two:0", &other),
-            document("T:0:2:0", &by_hand),
+            document("T:0:2:7:0", &by_hand),
         ],
-        dead_letters: vec![dead_letter("T:0:3", "malformed", RUBBISH)],
+        dead_letters: vec![dead_letter("T:0:3:7", "malformed", RUBBISH)],
         committed: BTreeMap::from([(0, Some(6)), (1, None)]),
         ends: BTreeMap::from([(0, 6), (1, 0)]),
     };
@@ -201,7 +202,7 @@ fn another_video_s_metadata_is_wrong_content() {
 #[test]
 fn rubbish_without_its_raw_bytes_among_the_dead_letters_is_missed() {
     let checked = judged(|_, found| found.dead_letters.clear());
-    assert_eq!(checked.violations, [Violation::NoDeadLetter { of: "T:0:3".to_owned() }]);
+    assert_eq!(checked.violations, [Violation::NoDeadLetter { of: "T:0:3:7".to_owned() }]);
     let mended = judged(|_, found| found.dead_letters[0].value = Some(b"rubbish ?".to_vec()));
     assert_eq!(mended.violations, checked.violations);
     let twice = judged(|_, found| found.dead_letters.push(found.dead_letters[0].clone()));
@@ -215,7 +216,7 @@ fn a_link_that_was_given_up_needs_a_dead_letter_of_its_own() {
         document.status = "failed".to_owned();
         document.error = Some(FoundError { class: "transient".to_owned() });
     };
-    for (place, id, origin) in [(0, "one:0", "T:0:0"), (3, "T:0:2:0", "T:0:2")] {
+    for (place, id, origin) in [(0, "one:0", "T:0:0:7"), (3, "T:0:2:7:0", "T:0:2:7")] {
         let checked = judged(|_, found| give_up(found, place));
         assert_eq!(checked.violations, [Violation::NoDeadLetter { of: id.to_owned() }]);
         let checked = judged(|_, found| {
@@ -231,9 +232,9 @@ fn a_link_that_was_given_up_needs_a_dead_letter_of_its_own() {
 #[test]
 fn a_dead_letter_of_what_was_not_given_up_is_unexpected() {
     let checked =
-        judged(|_, found| found.dead_letters.push(dead_letter("T:0:0", "transient", b"")));
+        judged(|_, found| found.dead_letters.push(dead_letter("T:0:0:7", "transient", b"")));
     let expected = Violation::UnexpectedDeadLetter {
-        origin: "T:0:0".to_owned(),
+        origin: "T:0:0:7".to_owned(),
         class: "transient".to_owned(),
     };
     assert_eq!(checked.violations, [expected]);
@@ -251,7 +252,7 @@ fn an_offset_below_or_above_the_end_is_found() {
 #[test]
 fn a_record_that_nobody_wrote_is_found() {
     let checked = judged(|_, found| found.records[2].value = Some(b"else".to_vec()));
-    let place = "0:2".to_owned();
+    let place = "T:0:2:7".to_owned();
     assert!(checked.violations.contains(&Violation::ForeignRecord { place }));
 }
 

@@ -35,7 +35,7 @@ pub enum Violation {
     },
     /// A record that nobody wrote.
     ForeignRecord {
-        /// `partition:offset`.
+        /// `topic:partition:offset:timestamp`.
         place: String,
     },
     /// Stored instead of failed, or failed for good although the video is there.
@@ -56,12 +56,12 @@ pub enum Violation {
     },
     /// Given up, or rubbish, and not in the topic of dead letters with its raw bytes.
     NoDeadLetter {
-        /// The document, or the record's `topic:partition:offset`.
+        /// The document, or the record's `topic:partition:offset:timestamp`.
         of: String,
     },
     /// A dead letter of something that was not given up.
     UnexpectedDeadLetter {
-        /// The record's `topic:partition:offset`, as the dead letter says.
+        /// The record's `topic:partition:offset:timestamp`, as the dead letter says.
         origin: String,
         /// Its class.
         class: String,

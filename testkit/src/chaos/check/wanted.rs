@@ -73,7 +73,7 @@ impl<'a> Wanted<'a> {
         record: &'a TopicRecord,
         checked: &mut Checked,
     ) {
-        let place = format!("{}:{}", record.partition, record.offset);
+        let place = record.place(self.topic);
         let Some(by_hand) = by_hand else {
             return checked.violate(Violation::ForeignRecord { place });
         };
@@ -82,7 +82,7 @@ impl<'a> Wanted<'a> {
         }
         for (index, link) in by_hand.links.iter().enumerate() {
             let document = WantedDocument { link, records: vec![record] };
-            self.documents.insert(format!("{}:{place}:{index}", self.topic), document);
+            self.documents.insert(format!("{place}:{index}"), document);
         }
     }
 }
