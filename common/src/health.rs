@@ -15,7 +15,13 @@ const REMINDER: Duration = Duration::from_secs(60);
 
 /// The parts of one role. Cheap to clone; all clones see the same.
 #[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, Status>>>);
+pub struct Health(Arc<Mutex<Reports>>);
+
+#[derive(Debug, Default)]
+struct Reports {
+    parts: BTreeMap<&'static str, Status>,
+    warnings: BTreeMap<&'static str, String>,
+}
 
 /// One part's report.
 #[derive(Debug, Clone)]
@@ -38,19 +44,22 @@ pub struct Readiness {
     pub ready: bool,
     /// Each part by name: `"ok"`, or why not.
     pub parts: BTreeMap<&'static str, String>,
+    /// What went wrong for good although every part works, until the process ends.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub warnings: BTreeMap<&'static str, String>,
 }
 
 impl Health {
     /// Adds a part, which counts as not working until its first report.
     pub fn part(&self, name: &'static str) -> Part {
         let waiting = Status { trouble: Some("not yet checked".to_owned()), said_at: None };
-        self.with(|parts| parts.insert(name, waiting));
+        self.with(|reports| reports.parts.insert(name, waiting));
         Part { name, health: self.clone() }
     }
 
     /// How all parts are now. A role without parts has not begun, and is not ready.
     pub fn readiness(&self) -> Readiness {
-        self.with(|parts| Readiness {
+        self.with(|Reports { parts, warnings }| Readiness {
             ready: !parts.is_empty() && parts.values().all(|status| status.trouble.is_none()),
             parts: parts
                 .iter()
@@ -58,17 +67,18 @@ impl Health {
                     (*name, status.trouble.clone().unwrap_or_else(|| "ok".to_owned()))
                 })
                 .collect(),
+            warnings: warnings.clone(),
         })
     }
 
     /// The role is about to end: not ready from now on, which is no trouble to be logged.
     pub fn stopping(&self) {
         let stopping = Status { trouble: Some("stopping".to_owned()), said_at: None };
-        self.with(|parts| parts.insert("process", stopping));
+        self.with(|reports| reports.parts.insert("process", stopping));
     }
 
-    fn with<T>(&self, read: impl FnOnce(&mut BTreeMap<&'static str, Status>) -> T) -> T {
-        // The map is whole after every step, so a panic elsewhere leaves nothing half done.
+    fn with<T>(&self, read: impl FnOnce(&mut Reports) -> T) -> T {
+        // The maps are whole after every step, so a panic elsewhere leaves nothing half done.
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -86,8 +96,8 @@ impl Part {
     pub fn trouble(&self, why: impl Into<String>) {
         let why = why.into();
         let now = Instant::now();
-        let said_at = self.health.with(|parts| {
-            let status = parts.get(self.name)?;
+        let said_at = self.health.with(|reports| {
+            let status = reports.parts.get(self.name)?;
             (status.trouble.as_deref() == Some(why.as_str())).then_some(status.said_at?)
         });
         let is_due = said_at.is_none_or(|at| now.duration_since(at) >= REMINDER);
@@ -100,7 +110,14 @@ impl Part {
 
     /// Why the part does not work at the moment, if so.
     pub fn current_trouble(&self) -> Option<String> {
-        self.health.with(|parts| parts.get(self.name).and_then(|status| status.trouble.clone()))
+        self.health.with(|reports| reports.parts.get(self.name)?.trouble.clone())
+    }
+
+    /// Something went wrong for good, although the part works: the role stays ready, and says
+    /// this beside it until the process ends. A later warning of the same name takes its place.
+    /// Logging it is the caller's.
+    pub fn warn(&self, name: &'static str, what: impl Into<String>) {
+        self.health.with(|reports| reports.warnings.insert(name, what.into()));
     }
 
     /// Reports a check's result.
@@ -137,7 +154,7 @@ impl Part {
     }
 
     fn replace(&self, status: Status) -> Option<Status> {
-        self.health.with(|parts| parts.insert(self.name, status))
+        self.health.with(|reports| reports.parts.insert(self.name, status))
     }
 }
 
@@ -159,6 +176,22 @@ mod tests {
         assert_eq!(readiness.parts["store"], "gone");
         assert_eq!(readiness.parts["broker"], "ok");
         assert_eq!(store.current_trouble().as_deref(), Some("gone"));
+    }
+
+    #[test]
+    fn a_warning_stays_and_leaves_the_role_ready() {
+        let health = Health::default();
+        let store = health.part("store");
+        let answer = || serde_json::to_value(health.readiness()).unwrap();
+        store.ok();
+        assert_eq!(answer(), serde_json::json!({ "ready": true, "parts": { "store": "ok" } }));
+        store.warn("refused", "one");
+        store.warn("refused", "two");
+        store.ok();
+        let with_warning = serde_json::json!({
+            "ready": true, "parts": { "store": "ok" }, "warnings": { "refused": "two" }
+        });
+        assert_eq!(answer(), with_warning);
     }
 
     #[test]
