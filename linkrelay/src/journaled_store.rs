@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{
-    ExpandedRange, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError,
-    WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
+    StoreError, WriteOutcome,
 };
 
 /// `documents`, with the journal in `file`.
@@ -34,8 +34,7 @@ impl LinkStore for JournaledStore {
         let outcomes = self.documents.write_batch(documents).await?;
         // The entry of a list stays until its videos take its place.
         let is_done = |document: &LinkDocument, outcome: &WriteOutcome| {
-            document.status != LinkState::Expanded
-                && !matches!(outcome, WriteOutcome::Refused { .. })
+            document.status != LinkState::Expanded && !outcome.is_refused()
         };
         let done = documents.iter().zip(&outcomes);
         let done = done.filter(|(document, outcome)| is_done(document, outcome));
@@ -46,6 +45,19 @@ impl LinkStore for JournaledStore {
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
         self.documents.find(ids).await
+    }
+
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
+        self.documents.known(ids).await
+    }
+
+    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let known = self.documents.known(ids).await?.into_iter();
+        let done = known.filter(|document| document.status != LinkState::Expanded);
+        self.file.journal_remove(done.map(|document| document.id).collect()).await
     }
 
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
@@ -126,11 +138,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_written_document_leaves_the_journal_of_another_file() {
+    async fn a_document_that_is_written_or_known_leaves_the_journal_of_another_file() {
         let folder = tempfile::tempdir().unwrap();
         let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
         let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
-        let ids = [0, 1].map(|index| DocumentId::from_stored(format!("T:0:7:9:{index}")));
+        let ids = [0, 1, 2, 3].map(|index| DocumentId::from_stored(format!("T:0:7:9:{index}")));
         let entry = |id: &DocumentId| JournalEntry {
             document_id: id.clone(),
             key: vec![],
@@ -142,10 +154,17 @@ mod tests {
             store.ensure_schema().await.unwrap();
         }
         file.journal_append(ids.iter().map(entry).collect()).await.unwrap();
+        // Killed between document and entry.
+        let list = LinkDocument { status: LinkState::Expanded, ..document(ids[2].clone()) };
+        documents.write_batch(&[document(ids[1].clone()), list]).await.unwrap();
         let store = JournaledStore { documents, file: Arc::clone(&file) };
+        let left = async || {
+            let left = file.journal_pending(JournalPosition::START, 10).await.unwrap();
+            left.into_iter().map(|pending| pending.entry.document_id).collect::<Vec<_>>()
+        };
         store.write_batch(&[document(ids[0].clone())]).await.unwrap();
-        let left = file.journal_pending(JournalPosition::START, 10).await.unwrap();
-        let left: Vec<_> = left.into_iter().map(|pending| pending.entry.document_id).collect();
-        assert_eq!(left, [ids[1].clone()]);
+        assert_eq!(left().await, ids[1..]);
+        store.done(&ids).await.unwrap();
+        assert_eq!(left().await, ids[2..], "a list, and what has no document");
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{
-    LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+    KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
 };
 use tokio::sync::Notify;
 
@@ -198,6 +198,13 @@ impl LinkStore for CountingStore {
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
         self.inner()?.find(ids).await
+    }
+
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
+        match &self.inner {
+            Some(inner) => inner.known(ids).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {

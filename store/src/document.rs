@@ -55,6 +55,34 @@ pub struct Expansion {
     pub video_ids: Vec<VideoId>,
 }
 
+/// What tells whether a link is done, without the rest of its document.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct KnownDocument {
+    /// Of the document.
+    #[serde(rename = "_id")]
+    pub id: DocumentId,
+    /// What has become of the link.
+    pub status: LinkState,
+    /// The record that the document came by; null if it came by HTTP alone.
+    pub kafka: Option<RecordPlace>,
+}
+
+impl KnownDocument {
+    /// Whether `document`, of the same id, takes this one's place: nothing takes the place of a
+    /// success, and a failure that of another record's failure alone.
+    pub fn gives_way_to(&self, document: &LinkDocument) -> bool {
+        let is_another = document.status != LinkState::Failed || document.kafka != self.kafka;
+        self.status == LinkState::Failed && is_another
+    }
+}
+
+impl From<&LinkDocument> for KnownDocument {
+    fn from(document: &LinkDocument) -> Self {
+        let LinkDocument { id, status, kafka, .. } = document;
+        Self { id: id.clone(), status: *status, kafka: kafka.clone() }
+    }
+}
+
 /// What has become of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -20,7 +20,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
-pub use document::{Expansion, LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES};
+pub use document::{
+    Expansion, KnownDocument, LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES,
+};
 pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
@@ -34,13 +36,21 @@ pub enum WriteOutcome {
     Inserted,
     /// A document of the same id was there: the link was delivered before, and is done.
     AlreadyThere,
-    /// The one that was there said `failed`, this one does not, and has taken its place.
+    /// The one that was there said `failed`, and this one has taken its place: it does not say
+    /// so, or it says so of another record.
     Replaced,
     /// The store refuses this document (too large, against a validator); others are not touched.
     Refused {
         /// The store's own words.
         reason: String,
     },
+}
+
+impl WriteOutcome {
+    /// Whether the document is not there.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
 }
 
 /// One link of a request, as its status shows it.
@@ -103,7 +113,26 @@ pub trait LinkStore: Debug + Send + Sync {
 
     /// The whole documents of these ids, in no certain order; those that are not there are left
     /// out, and one asked for twice comes once.
+    ///
+    /// What it gives cannot be rolled back (MongoDB: from the primary, what a majority has).
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError>;
+
+    /// As [`find`](Self::find), but only what tells whether a link is done.
+    ///
+    /// By default from the whole documents, for a store that reads nothing else faster.
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
+        Ok(self.find(ids).await?.iter().map(KnownDocument::from).collect())
+    }
+
+    /// Says that these links are done, because their documents are there already: the journal of
+    /// the embedded mode forgets them. Those without a document stay in it, and so do lists,
+    /// whose videos may not be journaled yet.
+    ///
+    /// By default nothing, for a store that keeps no journal.
+    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
+        let _ = ids;
+        Ok(())
+    }
 
     /// How many links of a request are done.
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError>;

@@ -7,6 +7,8 @@
 mod bson;
 #[path = "mongo/outage.rs"]
 mod outage;
+#[path = "mongo/refusals.rs"]
+mod refusals;
 
 use linkrelay_store::{LinkStore, MongoStore};
 use linkrelay_testkit::mongo::MongoServer;

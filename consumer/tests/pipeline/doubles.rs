@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ListLink, RequestId, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction, Refusal};
 use linkrelay_store::{
-    LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+    KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError,
+    WriteOutcome,
 };
 use tokio::sync::Semaphore;
 
@@ -173,13 +174,10 @@ impl MemoryStore {
             return WriteOutcome::Refused { reason: "too large".to_owned() };
         }
         let mut documents = self.documents.lock().unwrap();
-        let existing = documents.get(&document.id).map(|existing| existing.status);
-        let outcome = match (existing, document.status) {
-            (None, _) => WriteOutcome::Inserted,
-            (Some(LinkState::Failed), LinkState::Stored | LinkState::Expanded) => {
-                WriteOutcome::Replaced
-            }
-            _ => return WriteOutcome::AlreadyThere,
+        let outcome = match documents.get(&document.id).map(KnownDocument::from) {
+            None => WriteOutcome::Inserted,
+            Some(known) if known.gives_way_to(document) => WriteOutcome::Replaced,
+            Some(_) => return WriteOutcome::AlreadyThere,
         };
         documents.insert(document.id.clone(), document.clone());
         outcome

@@ -25,6 +25,7 @@ macro_rules! contract_tests {
             a_document_of_nulls_comes_back
             what_is_there_is_not_doubled
             only_a_failed_document_is_replaced
+            a_failure_takes_the_place_of_another_record_s
             an_expanded_list_is_written_once
             duplicates_within_a_batch_are_one_document
             a_refused_document_hits_only_itself
@@ -32,6 +33,7 @@ macro_rules! contract_tests {
             writers_at_once_insert_each_id_once
             what_is_not_there_is_left_out
             many_ids_are_found_at_once
+            what_is_known_tells_whether_a_link_is_done
             counts_are_of_one_request
             links_come_page_by_page
             a_link_s_status_shows_title_and_error

@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::sample;
-use crate::{ExpandedRange, LinkDocument, LinkState, LinkStore, RequestCounts, StoreError};
+use crate::{
+    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStore, RequestCounts, StoreError,
+};
 
 /// Asking for what is not there, or for nothing, is no error.
 pub async fn what_is_not_there_is_left_out(store: &dyn LinkStore) -> Result<(), StoreError> {
@@ -32,6 +34,30 @@ pub async fn many_ids_are_found_at_once(store: &dyn LinkStore) -> Result<(), Sto
     assert!(found == documents, "found {} of {LINKS}", found.len());
     assert_eq!(store.request_links(request_id, 0, LINKS).await?.len(), documents.len());
     Ok(())
+}
+
+/// More than fit into one query, of every status, with the record of each.
+pub async fn what_is_known_tells_whether_a_link_is_done(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
+    const LINKS: u32 = 1_100;
+    let request_id = RequestId::new(LINKS);
+    let mut documents: Vec<_> = (0..LINKS).map(|index| sample::failed(request_id, index)).collect();
+    documents[0] = sample::stored(request_id, 0);
+    documents[1] = sample::expanded(request_id, 1, 2);
+    documents[2].kafka = None;
+    store.write_batch(&documents).await?;
+    let ids = documents.iter().rev().map(|document| document.id.clone());
+    let ids: Vec<_> = ids.chain([DocumentId::of_request(request_id, LINKS)]).collect();
+    let mut known = store.known(&[ids.clone(), ids].concat()).await?;
+    known.sort_by(|a, b| a.id.cmp(&b.id));
+    documents.sort_by(|a, b| a.id.cmp(&b.id));
+    let expected: Vec<_> = documents.iter().map(KnownDocument::from).collect();
+    assert!(known == expected, "known are {} of {LINKS}", known.len());
+    assert_eq!(store.known(&[]).await?, []);
+    // Where there is no journal, there is nothing to do.
+    store.done(&[documents[0].id.clone()]).await?;
+    store.done(&[]).await
 }
 
 /// Neither another request's nor those without a request count.

@@ -1,7 +1,7 @@
 //! What a store must do with what it is given.
 
 use futures::future::try_join_all;
-use linkrelay_common::RequestId;
+use linkrelay_common::{RecordPlace, RequestId};
 
 use super::sample;
 use crate::document::MAX_DOCUMENT_BYTES;
@@ -63,6 +63,47 @@ pub async fn only_a_failed_document_is_replaced(store: &dyn LinkStore) -> Result
     assert_eq!(store.write_batch(&failed).await?, [AlreadyThere, AlreadyThere]);
     assert_eq!(found(store, &replay).await?, replay);
     assert_eq!(counts(store, request_id).await?, (1, 1));
+    Ok(())
+}
+
+/// So that a replay that fails again is known by its own record; the waiting path has none.
+pub async fn a_failure_takes_the_place_of_another_record_s(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
+    let failed = sample::failed(RequestId::new(1), 0);
+    let of = |kafka: Option<RecordPlace>| LinkDocument { kafka, ..failed.clone() };
+    let elsewhere = |change: fn(&mut RecordPlace)| {
+        let mut kafka = failed.kafka.clone();
+        kafka.iter_mut().for_each(change);
+        of(kafka)
+    };
+    let (first, waited) = (of(failed.kafka.clone()), of(None));
+    let others = [
+        elsewhere(|place| place.topic.push('2')),
+        elsewhere(|place| place.partition += 1),
+        elsewhere(|place| place.offset += 1),
+        elsewhere(|place| place.timestamp += 1),
+    ];
+    let mut expected = vec![(&waited, Inserted), (&waited, AlreadyThere)];
+    for other in &others {
+        let written = [(&first, Replaced), (&first, AlreadyThere), (other, Replaced)];
+        expected.extend(written);
+    }
+    expected.extend([(&waited, Replaced), (&waited, AlreadyThere)]);
+    for (document, outcome) in &expected {
+        assert_eq!(
+            store.write_batch(std::slice::from_ref(*document)).await?,
+            std::slice::from_ref(outcome)
+        );
+        assert_eq!(found(store, std::slice::from_ref(*document)).await?, [(*document).clone()]);
+    }
+    // The same within one batch, and an end to it.
+    let stored = sample::stored(RequestId::new(1), 0);
+    let stored = LinkDocument { id: failed.id.clone(), ..stored };
+    let batch = [first, others[3].clone(), others[3].clone(), stored.clone(), others[0].clone()];
+    let outcomes = store.write_batch(&batch).await?;
+    assert_eq!(outcomes, [Replaced, Replaced, AlreadyThere, Replaced, AlreadyThere]);
+    assert_eq!(found(store, &batch[..1]).await?, [stored]);
     Ok(())
 }
 

@@ -19,6 +19,13 @@ pub(super) fn is_of_the_server(code: i32) -> bool {
     OF_THE_SERVER.contains(&code)
 }
 
+/// Which index a duplicate key was met in. Its name is all that is taken of the message, which
+/// goes on with the key itself.
+pub(super) fn unique_index(message: &str) -> String {
+    let name = message.split_once(" index: ").and_then(|(_, rest)| rest.split(' ').next());
+    name.map_or_else(|| "a unique index".to_owned(), |name| format!("the unique index {name}"))
+}
+
 /// An error of a whole call. None of the texts has the connection string in it.
 pub(super) fn store_error(error: &Error) -> StoreError {
     let text = || error.kind.to_string();

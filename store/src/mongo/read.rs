@@ -7,11 +7,15 @@ use futures::TryStreamExt;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
+use mongodb::options::{FindOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{codec, failure};
 use crate::error::StoreError;
-use crate::{ExpandedRange, LinkDocument, LinkError, LinkState, LinkStatus, RequestCounts};
+use crate::{
+    ExpandedRange, KnownDocument, LinkDocument, LinkError, LinkState, LinkStatus, RequestCounts,
+};
 
 /// How many ids one query asks for; far below the limit of a command's size.
 const IDS_PER_QUERY: usize = 1_000;
@@ -61,17 +65,40 @@ pub(super) async fn find(
     collection: &Collection<Document>,
     ids: &[DocumentId],
 ) -> Result<Vec<LinkDocument>, StoreError> {
+    let found = find_by_id(collection, ids, None).await?;
+    found.into_iter().map(codec::decode).collect()
+}
+
+/// See [`LinkStore::known`](crate::LinkStore::known).
+pub(super) async fn known(
+    collection: &Collection<KnownDocument>,
+    ids: &[DocumentId],
+) -> Result<Vec<KnownDocument>, StoreError> {
+    find_by_id(collection, ids, Some(doc! { "status": 1, "kafka": 1 })).await
+}
+
+/// What decides whether a link is done is never asked of a secondary, nor believed before a
+/// majority has it, whatever the connection string prefers.
+async fn find_by_id<T: DeserializeOwned + Send + Sync>(
+    collection: &Collection<T>,
+    ids: &[DocumentId],
+    fields: Option<Document>,
+) -> Result<Vec<T>, StoreError> {
     let distinct: BTreeSet<&str> = ids.iter().map(DocumentId::as_str).collect();
     let distinct: Vec<&str> = distinct.into_iter().collect();
     let mut documents = Vec::with_capacity(distinct.len());
     for ids in distinct.chunks(IDS_PER_QUERY) {
-        let found = collection.find(doc! { "_id": { "$in": ids } }).await;
-        let mut found = found.map_err(|error| failure::store_error(&error))?;
-        while let Some(fields) =
-            found.try_next().await.map_err(|error| failure::store_error(&error))?
-        {
-            documents.push(codec::decode(fields)?);
-        }
+        let options = FindOptions::builder()
+            .projection(fields.clone())
+            .batch_size(ROWS_PER_ROUND_TRIP)
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .read_concern(ReadConcern::majority())
+            .build();
+        let found = collection.find(doc! { "_id": { "$in": ids } }).with_options(options).await;
+        let found = found.map_err(|error| failure::store_error(&error))?;
+        let found: Vec<T> =
+            found.try_collect().await.map_err(|error| failure::store_error(&error))?;
+        documents.extend(found);
     }
     Ok(documents)
 }

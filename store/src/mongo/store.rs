@@ -18,12 +18,15 @@ use tokio::sync::OnceCell;
 use super::uri::MongoUri;
 use super::{failure, names, read, schema, write};
 use crate::error::StoreError;
-use crate::{ExpandedRange, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome};
+use crate::{
+    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
+};
 
 /// How long to look for a server that can serve, and to connect to it, unless the connection
 /// string says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a majority may take to acknowledge a write before its fate counts as unknown.
+/// How long a majority may take to acknowledge a write before its fate counts as unknown, unless
+/// the connection string says otherwise.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The deadline of one call; the driver itself would wait for ever on a connection gone silent.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,12 +72,13 @@ impl MongoStore {
 
     async fn connect(&self) -> Result<Collection<RawDocumentBuf>, Error> {
         let options = with_our_defaults(self.uri.client_options().await?);
+        let asked = options.write_concern.as_ref().and_then(|concern| concern.w_timeout);
         // `journal` is what a majority means on most servers, but not on all: without it, some
         // acknowledge what a killed process loses.
         let durable = WriteConcern::builder()
             .w(Acknowledgment::Majority)
             .journal(true)
-            .w_timeout(MAJORITY_TIMEOUT)
+            .w_timeout(asked.unwrap_or(MAJORITY_TIMEOUT))
             .build();
         let options_of_collection = CollectionOptions::builder().write_concern(durable).build();
         Ok(Client::with_options(options)?
@@ -122,6 +126,11 @@ impl LinkStore for MongoStore {
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<Document>();
         within(CALL_TIMEOUT, read::find(&collection, ids)).await
+    }
+
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<KnownDocument>();
+        within(CALL_TIMEOUT, read::known(&collection, ids)).await
     }
 
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {

@@ -4,20 +4,23 @@
 //! Insert and skip is one round trip for the usual batch; an upsert would rewrite every
 //! redelivered document (see docs/ARCHITECTURE.md for the figures).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::{StreamExt, TryStreamExt};
 use mongodb::Collection;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{self, Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, IndexedWriteError, WriteFailure};
-use mongodb::options::{ReadPreference, SelectionCriteria};
 
-use super::{codec, failure};
+use super::{codec, failure, read};
+use crate::document::KnownDocument;
 use crate::error::StoreError;
 use crate::{LinkDocument, LinkState, WriteOutcome};
 
 /// How many documents are replaced at once. A replay is rare, and the pool has ten connections.
 const REPLACEMENTS_IN_FLIGHT: usize = 4;
+/// A duplicate whose `_id` is not there is inserted once more before it counts as refused: the
+/// document in its way may have been deleted before we asked for it.
+const INSERT_ATTEMPTS: usize = 2;
 
 /// A document that can be sent, and its place in the batch.
 struct Encoded {
@@ -32,21 +35,22 @@ pub(super) async fn write_batch(
 ) -> Result<Vec<WriteOutcome>, StoreError> {
     let mut outcomes = vec![WriteOutcome::Inserted; documents.len()];
     let encoded = encode(documents, &mut outcomes);
-    let mut duplicates = Vec::new();
-    for error in insert(collection, &encoded).await? {
-        let Some(document) = encoded.get(error.index) else {
-            return Err(StoreError::Refused("an error about a document that was not sent".into()));
-        };
-        outcomes[document.place] = if error.code == failure::DUPLICATE_KEY {
-            duplicates.push(document);
-            WriteOutcome::AlreadyThere
-        } else {
-            refused_or_broken(error.code, &error.message)?
-        };
-    }
-    duplicates.retain(|duplicate| documents[duplicate.place].status != LinkState::Failed);
-    for (place, outcome) in replace_failed(collection, documents, duplicates).await? {
-        outcomes[place] = outcome;
+    let mut to_insert: Vec<&Encoded> = encoded.iter().collect();
+    for _ in 0..INSERT_ATTEMPTS {
+        let duplicates = insert(collection, &to_insert, &mut outcomes).await?;
+        if duplicates.is_empty() {
+            break;
+        }
+        // A duplicate key may be one of `_id` or of any other unique index: only what is there
+        // tells.
+        let known = known_by_id(collection, documents, &duplicates).await?;
+        let (there, missing) = duplicates
+            .into_iter()
+            .partition(|duplicate| known.contains_key(documents[duplicate.place].id.as_str()));
+        for (place, outcome) in replace_failed(collection, documents, there, &known).await? {
+            outcomes[place] = outcome;
+        }
+        to_insert = missing;
     }
     Ok(outcomes)
 }
@@ -64,11 +68,35 @@ fn encode(documents: &[LinkDocument], outcomes: &mut [WriteOutcome]) -> Vec<Enco
     encoded
 }
 
-/// Inserts unordered and gives the errors of single documents. Their indexes are all there is to
-/// go by: the driver leaves its list of inserted ids empty when any document fails.
-async fn insert(
+/// Inserts, notes each document's outcome, and gives those that met a duplicate key; their
+/// outcome, until more is known, is that they were refused.
+async fn insert<'a>(
     collection: &Collection<RawDocumentBuf>,
-    encoded: &[Encoded],
+    encoded: &[&'a Encoded],
+    outcomes: &mut [WriteOutcome],
+) -> Result<Vec<&'a Encoded>, StoreError> {
+    let errors = insert_unordered(collection, encoded).await?;
+    for document in encoded {
+        outcomes[document.place] = WriteOutcome::Inserted;
+    }
+    let mut duplicates = Vec::new();
+    for error in errors {
+        let Some(document) = encoded.get(error.index) else {
+            return Err(StoreError::Refused("an error about a document that was not sent".into()));
+        };
+        outcomes[document.place] = refused_or_broken(error.code, &error.message)?;
+        if error.code == failure::DUPLICATE_KEY {
+            duplicates.push(*document);
+        }
+    }
+    Ok(duplicates)
+}
+
+/// Gives the errors of single documents. Their indexes are all there is to go by: the driver
+/// leaves its list of inserted ids empty when any document fails.
+async fn insert_unordered(
+    collection: &Collection<RawDocumentBuf>,
+    encoded: &[&Encoded],
 ) -> Result<Vec<IndexedWriteError>, StoreError> {
     // The driver refuses an empty list.
     if encoded.is_empty() {
@@ -87,70 +115,100 @@ async fn insert(
     }
 }
 
-/// Lets documents take the place of failed ones of their ids. The first of a batch wins.
+/// What is there of these documents. One query, so that a redelivered batch costs no more.
+async fn known_by_id(
+    collection: &Collection<RawDocumentBuf>,
+    documents: &[LinkDocument],
+    of: &[&Encoded],
+) -> Result<HashMap<String, KnownDocument>, StoreError> {
+    let ids: Vec<_> = of.iter().map(|document| documents[document.place].id.clone()).collect();
+    let known = read::known(&collection.clone_with_type(), &ids).await?;
+    Ok(known.into_iter().map(|known| (known.id.as_str().to_owned(), known)).collect())
+}
+
+/// Lets documents take the place of failed ones of their ids.
 async fn replace_failed(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
-    mut candidates: Vec<&Encoded>,
+    candidates: Vec<&Encoded>,
+    known: &HashMap<String, KnownDocument>,
 ) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
-    let ids = candidates.iter().map(|candidate| documents[candidate.place].id.as_str());
-    let mut failed = failed_among(collection, ids.collect()).await?;
-    candidates.retain(|candidate| failed.remove(documents[candidate.place].id.as_str()));
-    let replacements: Vec<_> = candidates
+    let mut by_id: BTreeMap<&str, Vec<&Encoded>> = BTreeMap::new();
+    for candidate in candidates {
+        by_id.entry(documents[candidate.place].id.as_str()).or_default().push(candidate);
+    }
+    let replacements: Vec<_> = by_id
         .into_iter()
-        .map(|candidate| replace(collection, documents[candidate.place].id.as_str(), candidate))
+        .filter_map(|(id, candidates)| Some((known.get(id)?.clone(), candidates)))
+        .map(|(known, candidates)| replace_in_turn(collection, documents, known, candidates))
         .collect();
-    futures::stream::iter(replacements).buffer_unordered(REPLACEMENTS_IN_FLIGHT).try_collect().await
+    let replaced: Vec<Vec<_>> = futures::stream::iter(replacements)
+        .buffer_unordered(REPLACEMENTS_IN_FLIGHT)
+        .try_collect()
+        .await?;
+    Ok(replaced.into_iter().flatten().collect())
 }
 
-/// Which of these ids have a failed document. One query, so that a redelivered batch, whose
-/// documents are all stored, costs no more.
-async fn failed_among(
+/// Those of one id, one after the other, as if each had been written alone.
+async fn replace_in_turn(
     collection: &Collection<RawDocumentBuf>,
-    ids: Vec<&str>,
-) -> Result<HashSet<String>, StoreError> {
-    if ids.is_empty() {
-        return Ok(HashSet::new());
+    documents: &[LinkDocument],
+    mut known: KnownDocument,
+    candidates: Vec<&Encoded>,
+) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
+    let mut outcomes = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let document = &documents[candidate.place];
+        let mut outcome = WriteOutcome::AlreadyThere;
+        if known.gives_way_to(document) {
+            outcome = replace(collection, document, &candidate.bson).await?;
+        }
+        if outcome == WriteOutcome::Replaced {
+            known = KnownDocument::from(document);
+        }
+        outcomes.push((candidate.place, outcome));
     }
-    let found = collection
-        .clone_with_type::<Document>()
-        .find(doc! { "_id": { "$in": ids }, "status": LinkState::Failed.as_str() })
-        .projection(doc! { "_id": 1 })
-        // A secondary may not have the document yet that was just found to be a duplicate.
-        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-        .await
-        .map_err(|error| failure::store_error(&error))?;
-    found
-        .try_filter_map(async |found| Ok(found.get_str("_id").map(str::to_owned).ok()))
-        .try_collect()
-        .await
-        .map_err(|error| failure::store_error(&error))
+    Ok(outcomes)
 }
 
 async fn replace(
     collection: &Collection<RawDocumentBuf>,
-    id: &str,
-    by: &Encoded,
-) -> Result<(usize, WriteOutcome), StoreError> {
-    // The filter decides, not what was read before: another process may be faster.
-    let only_failed = doc! { "_id": id, "status": LinkState::Failed.as_str() };
-    let outcome = match collection.replace_one(only_failed, &by.bson).await {
-        Ok(replaced) if replaced.matched_count > 0 => WriteOutcome::Replaced,
-        Ok(_) => WriteOutcome::AlreadyThere,
+    document: &LinkDocument,
+    bson: &RawDocumentBuf,
+) -> Result<WriteOutcome, StoreError> {
+    match collection.replace_one(replaceable_by(document)?, bson).await {
+        Ok(replaced) if replaced.matched_count > 0 => Ok(WriteOutcome::Replaced),
+        Ok(_) => Ok(WriteOutcome::AlreadyThere),
         Err(error) => match error.kind.as_ref() {
             ErrorKind::Write(WriteFailure::WriteError(error)) => {
-                refused_or_broken(error.code, &error.message)?
+                refused_or_broken(error.code, &error.message)
             }
-            _ => return Err(failure::store_error(&error)),
+            _ => Err(failure::store_error(&error)),
         },
-    };
-    Ok((by.place, outcome))
+    }
+}
+
+/// [`KnownDocument::gives_way_to`] as a filter. It decides, not what was read before: another
+/// process may be faster.
+fn replaceable_by(document: &LinkDocument) -> Result<Document, StoreError> {
+    let mut filter = doc! { "_id": document.id.as_str(), "status": LinkState::Failed.as_str() };
+    if document.status == LinkState::Failed {
+        let place = bson::to_bson(&document.kafka);
+        let place = place.map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        filter.insert("kafka", doc! { "$ne": place });
+    }
+    Ok(filter)
 }
 
 /// A write error of one document: its own, or the server's trouble, which the next attempt may
 /// no longer meet.
 fn refused_or_broken(code: i32, message: &str) -> Result<WriteOutcome, StoreError> {
-    let reason = format!("{message} (code {code})");
+    // The server's message has the key in it, which is what somebody submitted.
+    let reason = if code == failure::DUPLICATE_KEY {
+        format!("another document has its key in {} (code {code})", failure::unique_index(message))
+    } else {
+        format!("{message} (code {code})")
+    };
     if failure::is_of_the_server(code) {
         return Err(StoreError::Refused(reason));
     }
@@ -168,6 +226,22 @@ mod tests {
         }
         let reason = "Document failed validation (code 121)".to_owned();
         let outcome = refused_or_broken(121, "Document failed validation").ok();
+        assert_eq!(outcome, Some(WriteOutcome::Refused { reason }));
+    }
+
+    #[test]
+    fn a_duplicate_key_is_told_by_its_index_and_not_by_what_somebody_submitted() {
+        for message in [
+            r#"E11000 duplicate key error collection: a.youtube index: by_link dup key: { link: "s" }"#,
+            r#"E11000 duplicate key error collection: a.youtube index: by_link collation: { locale: "fr" } dup key: { link: "0x73" }"#,
+            r#"E11000 duplicate key error index: by_link dup key: { : "s" }"#,
+        ] {
+            let outcome = refused_or_broken(failure::DUPLICATE_KEY, message).ok();
+            let reason = "another document has its key in the unique index by_link (code 11000)";
+            assert_eq!(outcome, Some(WriteOutcome::Refused { reason: reason.to_owned() }));
+        }
+        let outcome = refused_or_broken(failure::DUPLICATE_KEY, "in other words: s").ok();
+        let reason = "another document has its key in a unique index (code 11000)".to_owned();
         assert_eq!(outcome, Some(WriteOutcome::Refused { reason }));
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use linkrelay_common::{DocumentId, VideoId};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, named_params, params};
 
-use crate::document::{LinkDocument, LinkState};
+use crate::document::{KnownDocument, LinkDocument, LinkState};
 use crate::{ExpandedRange, LinkStatus, RequestCounts, WriteOutcome};
 
 use super::codec::{self, DocumentRow};
@@ -20,14 +20,28 @@ const REPLACE_FAILED: &str = "UPDATE document
     SET request_id = :request_id, idx = :idx, status = :status, video_id = :video_id,
         channel_id = :channel_id, title = :title, link = :link, error = :error,
         stored_at = :stored_at, document = :document
-    WHERE id = :id AND status = 'failed'";
+    WHERE id = :id AND status = 'failed' AND (:status <> 'failed'
+        OR json_extract(document, '$.kafka') IS NOT json_extract(:document, '$.kafka'))";
 
 /// Writes one document, unless a better or equal one is there.
+///
+/// A constraint that the row breaks (a unique index or a trigger that somebody added) refuses
+/// this document alone: SQLite undoes the one statement.
 pub(super) fn write(connection: &Connection, row: &DocumentRow) -> rusqlite::Result<WriteOutcome> {
+    match insert_or_replace(connection, row) {
+        // The message names columns, never what is in them.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Ok(WriteOutcome::Refused { reason: error.to_string() })
+        }
+        done => done,
+    }
+}
+
+fn insert_or_replace(connection: &Connection, row: &DocumentRow) -> rusqlite::Result<WriteOutcome> {
     if execute(connection, INSERT, row)? > 0 {
         return Ok(WriteOutcome::Inserted);
     }
-    if row.status != LinkState::Failed && execute(connection, REPLACE_FAILED, row)? > 0 {
+    if execute(connection, REPLACE_FAILED, row)? > 0 {
         return Ok(WriteOutcome::Replaced);
     }
     Ok(WriteOutcome::AlreadyThere)
@@ -51,6 +65,30 @@ pub(super) fn find(
             .query_row(params![id.as_str()], |row| codec::decode(0, row.get_ref(0)?.as_str()?))
             .optional()?;
         documents.extend(found);
+    }
+    Ok(documents)
+}
+
+/// See [`LinkStore::known`](crate::LinkStore::known).
+pub(super) fn known(
+    connection: &Connection,
+    ids: &[DocumentId],
+) -> rusqlite::Result<Vec<KnownDocument>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT status, json_extract(document, '$.kafka') FROM document WHERE id = ?1",
+    )?;
+    let distinct: BTreeSet<&DocumentId> = ids.iter().collect();
+    let mut documents = Vec::with_capacity(distinct.len());
+    for id in distinct {
+        let found = statement.query_row(params![id.as_str()], |row| {
+            let kafka: Option<String> = row.get(1)?;
+            Ok(KnownDocument {
+                id: id.clone(),
+                status: codec::state(0, row.get_ref(0)?.as_str()?)?,
+                kafka: kafka.map(|place| codec::decode(1, &place)).transpose()?,
+            })
+        });
+        documents.extend(found.optional()?);
     }
     Ok(documents)
 }

@@ -12,7 +12,8 @@ use super::writer::Writer;
 use super::{connection, documents, failure, journal, schema};
 use crate::error::StoreError;
 use crate::{
-    ExpandedRange, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
+    WriteOutcome,
 };
 
 /// Documents in a SQLite file.
@@ -69,6 +70,20 @@ impl LinkStore for SqliteStore {
         self.readers.run(move |connection| documents::find(connection, &ids)).await
     }
 
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
+        let ids = ids.to_vec();
+        self.readers.run(move |connection| documents::known(connection, &ids)).await
+    }
+
+    /// An entry is still there if its document was written past this file.
+    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.to_vec();
+        self.writer.run(move |connection| remove_done(connection, &ids)).await
+    }
+
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
         let id = request_id.to_string();
         self.readers.run(move |connection| documents::request_counts(connection, &id)).await
@@ -123,7 +138,17 @@ fn write_rows(
             Err(reason) => Ok(WriteOutcome::Refused { reason: reason.clone() }),
         })
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let done = rows.iter().flatten().filter(|row| row.status != LinkState::Expanded);
-    journal::remove(connection, done.map(|row| &row.id))?;
+    let done = rows.iter().zip(&outcomes).filter_map(|(row, outcome)| {
+        let row = row.as_ref().ok()?;
+        (row.status != LinkState::Expanded && !outcome.is_refused()).then_some(&row.id)
+    });
+    journal::remove(connection, done)?;
     Ok(outcomes)
+}
+
+/// Removes the entries of those that have a document which is no list's.
+fn remove_done(connection: &Connection, ids: &[DocumentId]) -> rusqlite::Result<()> {
+    let known = documents::known(connection, ids)?;
+    let done = known.iter().filter(|document| document.status != LinkState::Expanded);
+    journal::remove(connection, done.map(|document| &document.id))
 }

@@ -102,6 +102,64 @@ async fn the_videos_of_a_list_take_its_place_after_its_document() {
     assert_eq!(store.journal_size().await.unwrap(), empty);
 }
 
+/// As where the document was written before the entry was, by another program.
+#[tokio::test]
+async fn an_entry_goes_when_its_document_is_there_and_no_list_s() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let request_id = RequestId::new(LINKS);
+    let entries: Vec<_> = (0..4).map(|index| entry(request_id, index)).collect();
+    store.journal_append(entries.clone()).await.unwrap();
+    let documents = [
+        sample::stored(request_id, 0),
+        sample::failed(request_id, 1),
+        sample::expanded(request_id, 2, 2),
+    ];
+    store.write_batch(&documents).await.unwrap();
+    let past_it = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
+    past_it
+        .execute_batch(
+            "INSERT INTO journal (id, key, value, headers, bytes)
+                SELECT id, x'', x'', x'', 0 FROM document WHERE status <> 'expanded';
+             UPDATE journal_total SET entries = entries + 2;",
+        )
+        .unwrap();
+    let ids: Vec<_> = entries.iter().map(|entry| entry.document_id.clone()).collect();
+    store.done(&ids).await.unwrap();
+    assert_eq!(pending(store).await, entries[2..], "a list, and what has no document");
+    assert_eq!(store.journal_size().await.unwrap().entries, 2);
+}
+
+#[tokio::test]
+async fn a_document_that_breaks_somebody_s_constraint_is_refused_alone() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let past_it = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
+    past_it.execute_batch("CREATE UNIQUE INDEX mine ON document (video_id)").unwrap();
+    let request_id = RequestId::new(LINKS);
+    let entries: Vec<_> = (0..4).map(|index| entry(request_id, index)).collect();
+    store.journal_append(entries.clone()).await.unwrap();
+    let like = |index, other: u32| linkrelay_store::LinkDocument {
+        video_id: sample::stored(request_id, other).video_id,
+        ..sample::failed(request_id, index)
+    };
+    let batch = [like(0, 0), like(1, 0), like(2, 2), like(0, 5)];
+    let outcomes = store.write_batch(&batch).await.unwrap();
+    let [first, WriteOutcome::Refused { reason }, third, again] = &outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(
+        [first, third, again],
+        [&WriteOutcome::Inserted, &WriteOutcome::Inserted, &WriteOutcome::AlreadyThere]
+    );
+    assert!(reason.contains("document.video_id") && !reason.contains("video-0"), "{reason}");
+    assert_eq!(pending(store).await, [entries[1].clone(), entries[3].clone()]);
+    // Nor does one that takes the place of a failure.
+    let replay = linkrelay_store::LinkDocument { kafka: None, ..like(0, 2) };
+    let outcomes = store.write_batch(&[replay, like(3, 3)]).await.unwrap();
+    assert!(matches!(outcomes[..], [WriteOutcome::Refused { .. }, WriteOutcome::Inserted]));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append(Vec<u32>),
