@@ -36,7 +36,7 @@ pub use ids::{DocumentId, RequestId};
 pub use link::{LinkError, LinkTarget, VideoId, parse_link, parse_target};
 pub use list::ListLink;
 pub use message::{DecodeError, LinkMessage};
-pub use place::{LinkPlace, MAX_EXPANDED_VIDEOS};
+pub use place::{LinkPlace, MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD};
 pub use record::LinkRecord;
 pub use record_place::RecordPlace;
 pub use settings::SettingsError;

@@ -28,6 +28,14 @@ pub enum DecodeError {
     /// `"links": []`.
     #[error("the list of links is empty")]
     NoLinks,
+    /// More links than a record may have.
+    #[error("the record has {count} links, more than {limit}; send them as several records")]
+    TooManyLinks {
+        /// How many it has.
+        count: usize,
+        /// How many it may have.
+        limit: usize,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +73,18 @@ impl LinkMessage {
             Err(LinkError::NotAUrl) => Err(DecodeError::NotALink),
             _ if text.contains(char::is_whitespace) => Err(DecodeError::NotALink),
             _ => Ok(Self::one(text, false)),
+        }
+    }
+
+    /// The same for a record of at most `limit` links.
+    ///
+    /// # Errors
+    /// [`DecodeError::TooManyLinks`] above that, or as [`decode`](Self::decode).
+    pub fn decode_up_to(value: &[u8], limit: usize) -> Result<Self, DecodeError> {
+        let message = Self::decode(value)?;
+        match message.links.len() {
+            count if count > limit => Err(DecodeError::TooManyLinks { count, limit }),
+            _ => Ok(message),
         }
     }
 
@@ -119,6 +139,14 @@ mod tests {
     fn a_link_to_no_video_is_still_a_link() {
         let link = "https://example.com/a";
         assert_eq!(LinkMessage::decode(link.as_bytes()).unwrap(), LinkMessage::one(link, false));
+    }
+
+    #[test]
+    fn a_record_of_too_many_links_says_how_many_it_may_have() {
+        let value = format!(r#"{{"links":["{LINK}","{LINK}","{LINK}"]}}"#);
+        assert_eq!(LinkMessage::decode_up_to(value.as_bytes(), 3).unwrap().links.len(), 3);
+        let error = LinkMessage::decode_up_to(value.as_bytes(), 2).unwrap_err().to_string();
+        assert!(error.contains("3 links, more than 2"), "{error}");
     }
 
     #[test]

@@ -18,8 +18,12 @@ pub const HTTP_REQUEST_DURATION: &str = "linkrelay_http_request_duration_seconds
 pub const LINKS_SUBMITTED: &str = "linkrelay_links_submitted_total";
 /// Records taken from Kafka, by `topic`.
 pub const RECORDS: &str = "linkrelay_records_total";
+/// Records that were deleted before they were read, at most, by `topic`.
+pub const RECORDS_MISSED: &str = "linkrelay_records_missed_total";
 /// Links done for good, by `outcome` (stored, failed, expanded) and `class` of the error (or none).
 pub const LINKS: &str = "linkrelay_links_total";
+/// Links that were delivered again and whose documents were there already.
+pub const LINKS_SKIPPED: &str = "linkrelay_links_skipped_total";
 /// Attempts that failed and were or will be repeated, by `class` and `code`.
 pub const RETRIES: &str = "linkrelay_retries_total";
 /// Dead letters that the broker has, by `class`.
@@ -32,6 +36,8 @@ pub const BATCH_DOCUMENTS: &str = "linkrelay_batch_documents";
 pub const BATCH_WRITE_DURATION: &str = "linkrelay_batch_write_duration_seconds";
 /// Writes that the store did not acknowledge and that are tried again.
 pub const STORE_ERRORS: &str = "linkrelay_store_errors_total";
+/// Links left without a document, because the store refused it and the one that would say so.
+pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
 /// Links being asked for at this moment.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
@@ -72,16 +78,19 @@ pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 /// Proxies that rest while others are asked.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
-const COUNTERS: [(&str, &str); 13] = [
+const COUNTERS: [(&str, &str); 16] = [
     (HTTP_REQUESTS, "HTTP requests answered."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
+    (RECORDS_MISSED, "Records that were deleted before they were read, at most."),
     (LINKS, "Links done for good."),
+    (LINKS_SKIPPED, "Links that were delivered again and were done already."),
     (RETRIES, "Attempts that failed and are repeated."),
     (DEAD_LETTERS, "Dead letters that the broker has."),
     (COMMITS, "Offset commits."),
     (REBALANCES, "What the consumer group decided."),
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
+    (DOCUMENTS_REFUSED, "Links left without a document, because the store refuses it."),
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from memory, with others, or by asking."),
     (REUSE_LOOKUPS, "Looks for young metadata in the store before YouTube is asked."),
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),

@@ -7,9 +7,9 @@ use crate::record_place::RecordPlace;
 /// The most videos that one link is expanded into; also how far apart the videos of two lists of
 /// a request stand, so that no two of them share an index, whatever each consumer's limit is.
 pub const MAX_EXPANDED_VIDEOS: u32 = 10_000;
-/// The same distance in a record, which has room for its own links (a record of 1 MB has some
-/// 50,000) below the first of them.
-const RECORD_STRIDE: u32 = 65_536;
+/// The most links of one record; also the same distance in a record, which has room for its own
+/// links below the first of them.
+pub const MAX_LINKS_OF_RECORD: u32 = 65_536;
 
 /// A link's place. The same link has the same place however often it is delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,9 +74,10 @@ impl LinkPlace {
                 let first = index.checked_mul(MAX_EXPANDED_VIDEOS)?.checked_add(count)?;
                 (first, *index < count)
             }
-            Self::OfRecord { index, .. } => {
-                (index.checked_add(1)?.checked_mul(RECORD_STRIDE)?, *index < RECORD_STRIDE)
-            }
+            Self::OfRecord { index, .. } => (
+                index.checked_add(1)?.checked_mul(MAX_LINKS_OF_RECORD)?,
+                *index < MAX_LINKS_OF_RECORD,
+            ),
         };
         (end && first.checked_add(MAX_EXPANDED_VIDEOS).is_some()).then_some(first)
     }

@@ -55,6 +55,8 @@ pub struct ConsumerParts {
     pub extractor: Arc<dyn Extract>,
     /// Keeps documents.
     pub store: Arc<dyn LinkStore>,
+    /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
+    pub max_links_per_record: usize,
     /// Where the videos of lists go; `None` for the topic itself.
     pub append: Option<Arc<dyn AppendExpanded>>,
 }
@@ -92,9 +94,19 @@ impl Consumer {
         let ConsumerSettings { http_addr, kafka, group, extractor, store, pipeline, .. } = settings;
         let (extractor, store) = (extractor.build()?, store.open()?);
         let (intake, post_links) = (settings.intake, settings.post_links);
+        let max_links_per_record = intake.max_links_per_request;
         let server = Some(ServerSettings { http_addr, intake, post_links });
         let append = None;
-        let parts = ConsumerParts { kafka, group, pipeline, server, extractor, store, append };
+        let parts = ConsumerParts {
+            kafka,
+            group,
+            pipeline,
+            server,
+            extractor,
+            store,
+            max_links_per_record,
+            append,
+        };
         Self::from_parts(parts).await
     }
 

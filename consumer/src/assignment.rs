@@ -1,16 +1,17 @@
 //! The partitions this process has: a lane each, owned by value by the poll thread.
 //!
-//! It must not know the Kafka client: it says from which partitions to read and what to commit,
+//! It must not know the Kafka client, but for its word for an offset: it says from which partitions to read and what to commit,
 //! and the poll thread does it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use rdkafka::topic_partition_list::Offset;
 use tokio::task::JoinHandle;
 
 use crate::lane::{Lane, LaneEnd, LaneLimits};
 use crate::record::{Completion, Epoch, Record};
-use crate::tracker::{CommitPoint, TrackerError};
+use crate::tracker::{OffsetTracker, TrackerError};
 
 /// Bounds on what all lanes hold together.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +19,6 @@ pub(crate) struct AssignmentLimits {
     pub(crate) lane: LaneLimits,
     pub(crate) held_bytes: usize,
 }
-
-/// What earlier assignments completed beyond the committed offset, by partition.
-pub(crate) type Remembered = BTreeMap<i32, Vec<Range<i64>>>;
 
 /// Starts the worker of a lane.
 pub(crate) type StartWorker = Box<dyn Fn(LaneEnd) -> JoinHandle<()> + Send>;
@@ -40,21 +38,24 @@ impl Assignment {
         Self { lanes: BTreeMap::new(), epochs_count: 0, limits, held_bytes: 0, start_worker }
     }
 
-    /// Opens a lane for each partition; `remembered` says what earlier assignments completed
-    /// beyond the committed offsets. A lane that is still there is fenced first.
-    pub(crate) fn assign(&mut self, partitions: &[i32], mut remembered: Remembered) {
-        for partition in partitions {
-            self.epochs_count += 1;
-            let remembered = remembered.remove(partition).unwrap_or_default();
-            let lane = Lane::new(
-                Epoch(self.epochs_count),
-                self.limits.lane,
-                remembered,
-                &self.start_worker,
-            );
+    /// Opens a lane for each partition, which begins at this offset. A lane that is still there
+    /// is fenced first.
+    pub(crate) fn assign(&mut self, positions: &[(i32, Offset)]) {
+        for (partition, offset) in positions {
+            let epoch = self.next_epoch();
+            let tracker = match offset {
+                Offset::Offset(first) => OffsetTracker::from(*first),
+                _ => OffsetTracker::default(),
+            };
+            let lane = Lane::new(epoch, self.limits.lane, tracker, &self.start_worker);
             let fenced = self.lanes.insert(*partition, lane);
             self.held_bytes -= fenced.map_or(0, |lane| lane.held_bytes());
         }
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epochs_count += 1;
+        Epoch(self.epochs_count)
     }
 
     /// Begins to drain these lanes.
@@ -90,49 +91,54 @@ impl Assignment {
     }
 
     /// Hands a record to its lane. A record of a partition that is not ours (any more) is left
-    /// to whoever has it.
+    /// to its owner. One whose offset was taken before says that the log was truncated, or its
+    /// topic created again: it goes on from there.
     pub(crate) fn take(&mut self, record: Record) {
         let (partition, offset) = (record.partition, record.offset);
-        let begun = self.lanes.get_mut(&partition).map(|lane| lane.begin(offset));
-        let begun = match begun {
-            Some(Err(error @ TrackerError::Backwards { .. })) => {
-                // The topic was truncated or made anew; its offsets begin again, and so does the lane.
-                tracing::warn!(partition, %error, "offsets went backwards: the partition begins anew");
-                self.assign(&[partition], Remembered::new());
-                self.lanes.get_mut(&partition).map(|lane| lane.begin(offset))
-            }
-            begun => begun,
-        };
-        match begun {
-            Some(Ok(true)) => {
-                if let Some(lane) = self.lanes.get_mut(&partition) {
-                    let held_before = lane.held_bytes();
-                    lane.push(record);
-                    self.held_bytes += lane.held_bytes() - held_before;
-                }
-            }
-            Some(Ok(false)) | None => {}
-            Some(Err(error)) => {
-                tracing::error!(partition, offset, %error, "a record was not taken")
-            }
+        let goes_back = |lane: &&mut Lane| lane.newest().is_some_and(|newest| offset <= newest);
+        if self.lanes.get_mut(&partition).as_ref().is_some_and(goes_back) {
+            self.rewind(partition, offset);
+        }
+        let Some(lane) = self.lanes.get_mut(&partition) else { return };
+        let held_before = lane.held_bytes();
+        if let Err(error) = lane.take(record) {
+            tracing::error!(partition, offset, %error, "a record was not taken");
+        }
+        self.held_bytes += lane.held_bytes() - held_before;
+    }
+
+    /// Offsets between the newest record of its partition and this one, which never came.
+    pub(crate) fn gap_before(&self, record: &Record) -> Option<Range<i64>> {
+        let next = self.lanes.get(&record.partition)?.newest()? + 1;
+        (next < record.offset).then_some(next..record.offset)
+    }
+
+    /// The partition's log now goes on from `offset`; see [`Lane::rewind`].
+    pub(crate) fn rewind(&mut self, partition: i32, offset: i64) {
+        let epoch = self.next_epoch();
+        if let Some(lane) = self.lanes.get_mut(&partition) {
+            let newest = lane.newest();
+            tracing::warn!(
+                partition,
+                offset,
+                newest,
+                "the log goes back: it was truncated, or its topic was created again"
+            );
+            lane.rewind(offset, epoch);
         }
     }
 
     /// A record is done for good; one of an older epoch changes nothing.
     pub(crate) fn complete(&mut self, completion: &Completion) {
-        let lane =
-            self.lanes.get_mut(&completion.partition).filter(|lane| lane.epoch == completion.epoch);
-        let Some(lane) = lane else {
-            tracing::debug!(
-                partition = completion.partition,
-                offset = completion.offset,
-                "a late completion is fenced"
-            );
-            return;
-        };
+        let Completion { partition, offset, .. } = *completion;
+        let Some(lane) = self.lanes.get_mut(&partition) else { return };
         let held_before = lane.held_bytes();
-        if let Err(error) = lane.complete(completion) {
-            tracing::error!(partition = completion.partition, %error, "a completion was not counted");
+        match lane.complete(completion) {
+            Ok(()) => {}
+            Err(error @ TrackerError::AlreadyComplete(_)) => {
+                tracing::error!(partition, %error, "a completion was not counted");
+            }
+            Err(_) => tracing::debug!(partition, offset, "a late completion is fenced"),
         }
         self.held_bytes -= held_before - lane.held_bytes();
     }
@@ -153,8 +159,8 @@ impl Assignment {
         self.held_bytes >= self.limits.held_bytes || !self.lanes.values().all(Lane::has_room)
     }
 
-    /// What to commit of those of `partitions` that have news.
-    pub(crate) fn commit_points(&self, partitions: &[i32]) -> Vec<(i32, CommitPoint)> {
+    /// The prefixes of those of `partitions` whose prefix has moved.
+    pub(crate) fn commit_points(&self, partitions: &[i32]) -> Vec<(i32, i64)> {
         let lanes = partitions
             .iter()
             .filter_map(|partition| Some((*partition, self.lanes.get(partition)?)));
@@ -162,10 +168,10 @@ impl Assignment {
     }
 
     /// The broker has the newest commit points of these.
-    pub(crate) fn mark_committed(&mut self, points: &[(i32, CommitPoint)]) {
-        for (partition, point) in points {
+    pub(crate) fn mark_committed(&mut self, points: &[(i32, i64)]) {
+        for (partition, prefix) in points {
             if let Some(lane) = self.lanes.get_mut(partition) {
-                lane.mark_committed(point.prefix);
+                lane.mark_committed(*prefix);
             }
         }
     }
@@ -207,18 +213,14 @@ mod tests {
         }
     }
 
-    fn at(prefix: i64) -> CommitPoint {
-        CommitPoint { prefix, complete_beyond: vec![] }
-    }
-
-    fn ticket(end: &LaneEnd, record: Record) -> Ticket {
-        Ticket::new(record, end.epoch, Arc::clone(&end.in_work), 1)
+    fn ticket(end: &LaneEnd, epoch: u64, record: Record) -> Ticket {
+        Ticket::new(record, Epoch(epoch), Arc::clone(&end.in_work), 1)
     }
 
     #[tokio::test]
     async fn a_full_lane_has_no_room_until_its_worker_takes_something() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0, 1], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning), (1, Offset::Beginning)]);
         let mut end = ends.try_recv().unwrap();
         for offset in 0..4 {
             assert!(assignment.has_room(0));
@@ -226,7 +228,7 @@ mod tests {
         }
         assert!(!assignment.has_room(0) && assignment.has_room(1));
         assert!(assignment.is_held());
-        assert_eq!(end.records.try_recv().unwrap().offset, 0);
+        assert_eq!(end.records.try_recv().unwrap().1.offset, 0);
         assert!(assignment.has_room(0) && !assignment.is_held());
         assert!(!assignment.has_room(2), "not ours");
     }
@@ -235,15 +237,15 @@ mod tests {
     async fn a_lane_too_far_beyond_its_prefix_has_no_room_until_the_prefix_moves() {
         let lane = LaneLimits { queued: 4, prefix_gap: 2 };
         let (mut assignment, mut ends) = assignment(AssignmentLimits { lane, ..LIMITS });
-        assignment.assign(&[0], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning)]);
         let mut end = ends.try_recv().unwrap();
         for offset in 0..2 {
             assignment.take(record(0, offset, 1));
             end.records.try_recv().unwrap();
         }
-        assignment.complete(&ticket(&end, record(0, 1, 1)).finish_link().unwrap());
+        assignment.complete(&ticket(&end, 1, record(0, 1, 1)).finish_link().unwrap());
         assert!(!assignment.has_room(0));
-        assignment.complete(&ticket(&end, record(0, 0, 1)).finish_link().unwrap());
+        assignment.complete(&ticket(&end, 1, record(0, 0, 1)).finish_link().unwrap());
         assert!(assignment.has_room(0));
     }
 
@@ -251,33 +253,33 @@ mod tests {
     async fn too_many_bytes_leave_no_lane_room() {
         let (mut assignment, mut ends) =
             assignment(AssignmentLimits { held_bytes: 2_000, ..LIMITS });
-        assignment.assign(&[0, 1], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning), (1, Offset::Beginning)]);
         let end = ends.try_recv().unwrap();
         assignment.take(record(0, 0, 1_000));
         assert!(assignment.has_room(0) && assignment.has_room(1));
         assignment.take(record(0, 1, 1_000));
         assert!(!assignment.has_room(0) && !assignment.has_room(1));
-        let completion = ticket(&end, record(0, 0, 1_000)).finish_link().unwrap();
+        let completion = ticket(&end, 1, record(0, 0, 1_000)).finish_link().unwrap();
         assignment.complete(&completion);
         assert!(assignment.has_room(0) && assignment.has_room(1));
         assignment.take(record(1, 0, 1_000));
         assert!(!assignment.has_room(0));
         assignment.fence(&[1]);
         assert!(assignment.has_room(0), "what is fenced is not held");
-        assignment.assign(&[0], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning)]);
         assert_eq!(assignment.held_bytes, 0);
     }
 
     #[tokio::test]
     async fn a_late_completion_is_fenced() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning)]);
         let old = ends.try_recv().unwrap();
         assignment.take(record(0, 7, 1));
-        let late = ticket(&old, record(0, 7, 1)).finish_link().unwrap();
+        let late = ticket(&old, 1, record(0, 7, 1)).finish_link().unwrap();
         assignment.fence(&[0]);
         assert!(old.signals.fence.is_cancelled());
-        assignment.assign(&[0], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning)]);
         assignment.take(record(0, 7, 1));
         assignment.complete(&late);
         assert_eq!(assignment.commit_points(&[0]), []);
@@ -286,23 +288,23 @@ mod tests {
     #[tokio::test]
     async fn only_news_is_committed() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning)]);
         let end = ends.try_recv().unwrap();
         assert_eq!(assignment.commit_points(&[0]), []);
         assignment.take(record(0, 7, 1));
-        assignment.complete(&ticket(&end, record(0, 7, 1)).finish_link().unwrap());
-        assert_eq!(assignment.commit_points(&[0]), [(0, at(8))]);
-        assignment.mark_committed(&[(0, at(8))]);
+        assignment.complete(&ticket(&end, 1, record(0, 7, 1)).finish_link().unwrap());
+        assert_eq!(assignment.commit_points(&[0]), [(0, 8)]);
+        assignment.mark_committed(&[(0, 8)]);
         assert_eq!(assignment.commit_points(&[0]), []);
     }
 
     #[tokio::test]
     async fn a_lane_is_drained_when_nothing_of_it_is_in_work() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0], Remembered::new());
+        assignment.assign(&[(0, Offset::Beginning)]);
         let end = ends.try_recv().unwrap();
         assignment.take(record(0, 7, 1));
-        let ticket = ticket(&end, record(0, 7, 1));
+        let ticket = ticket(&end, 1, record(0, 7, 1));
         assignment.drain(&[0]);
         assert!(end.signals.drain.is_cancelled());
         drop(end);
@@ -313,25 +315,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_topic_made_anew_begins_anew() {
+    async fn a_log_that_goes_back_finishes_what_is_in_work_below() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0], Remembered::new());
-        assignment.take(record(0, 7, 1));
-        assignment.take(record(0, 0, 1));
-        let (old, mut new) = (ends.try_recv().unwrap(), ends.try_recv().unwrap());
-        assert!(old.signals.fence.is_cancelled());
-        assert_eq!(new.records.try_recv().unwrap().offset, 0);
-    }
-
-    #[tokio::test]
-    async fn what_was_complete_before_is_not_handed_over_again() {
-        let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[0], Remembered::from([(0, vec![8..9])]));
+        assignment.assign(&[(0, Offset::Beginning)]);
         let mut end = ends.try_recv().unwrap();
-        (7..10).for_each(|offset| assignment.take(record(0, offset, 1)));
-        assert_eq!(end.records.try_recv().unwrap().offset, 7);
-        assert_eq!(end.records.try_recv().unwrap().offset, 9);
-        assignment.complete(&ticket(&end, record(0, 7, 1)).finish_link().unwrap());
-        assert_eq!(assignment.commit_points(&[0]), [(0, at(9))]);
+        for offset in [6, 7, 8] {
+            assignment.take(record(0, offset, 1));
+            end.records.try_recv().unwrap();
+        }
+        assignment.take(record(0, 7, 1));
+        let (epoch, again) = end.records.try_recv().unwrap();
+        assert_eq!((epoch, again.offset), (Epoch(2), 7));
+        assert!(!end.signals.fence.is_cancelled() && ends.try_recv().is_err(), "the same lane");
+        for (epoch, offset, committed) in
+            [(1, 7, vec![(0, 6)]), (1, 6, vec![(0, 7)]), (1, 8, vec![(0, 7)]), (2, 7, vec![(0, 8)])]
+        {
+            let completion = ticket(&end, epoch, record(0, offset, 1)).finish_link().unwrap();
+            assignment.complete(&completion);
+            assert_eq!(assignment.commit_points(&[0]), committed, "{offset} of epoch {epoch}");
+        }
+        assert_eq!(assignment.held_bytes, 0, "what was forgotten is held until it is done");
     }
 }

@@ -8,19 +8,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use linkrelay_common::ErrorClass;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use linkrelay_store::{LinkDocument, LinkStore, WriteOutcome};
 use metrics::{counter, histogram};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::dead_letter::{DeadLetters, Reason};
-use crate::document::refused_by_store;
+use crate::document::{left_without_document, refused_by_store};
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
 use crate::retry::waits_for_ever;
@@ -55,23 +56,26 @@ pub(crate) async fn run(
     abandon: CancellationToken,
 ) {
     let mut writes = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(limits.in_flight));
     while let Some(Some(batch)) = abandon.run_until_cancelled(gather(&mut finished, limits)).await {
-        while writes.len() >= limits.in_flight {
-            log_panic(writes.join_next().await);
+        // The semaphore is never closed, and an abandoned write gives its permit back.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        while let Some(written) = writes.try_join_next() {
+            log_panic(&written);
         }
         let (writer, abandon) = (writer.clone(), abandon.clone());
         writes.spawn(async move {
             // Dropped half-way, the batch is written or not; its records are delivered again.
-            abandon.run_until_cancelled(writer.write(batch)).await;
+            abandon.run_until_cancelled(writer.write(batch, permit)).await;
         });
     }
     while let Some(written) = writes.join_next().await {
-        log_panic(Some(written));
+        log_panic(&written);
     }
 }
 
-fn log_panic(joined: Option<Result<(), tokio::task::JoinError>>) {
-    if let Some(Err(error)) = joined {
+fn log_panic(joined: &Result<(), tokio::task::JoinError>) {
+    if let Err(error) = joined {
         // Its records stay incomplete and hold their prefix, so nothing is lost.
         tracing::error!(%error, "a batch write ended by itself; its links will be delivered again");
     }
@@ -98,7 +102,7 @@ async fn gather(
 }
 
 /// Counts what became of links, each fate once for the whole batch.
-pub(crate) fn count(documents: &[LinkDocument]) {
+pub(crate) fn count<'a>(documents: impl IntoIterator<Item = &'a LinkDocument>) {
     let mut fates: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for document in documents {
         let class = document.error.as_ref().map_or("none", |error| error.class.as_str());
@@ -111,27 +115,36 @@ pub(crate) fn count(documents: &[LinkDocument]) {
 }
 
 impl BatchWriter {
-    async fn write(self, batch: Vec<Finished>) {
+    /// Writes a batch and reports what is complete. Refused documents come last, each by itself:
+    /// they hold neither the others nor a place among the writes.
+    async fn write(self, batch: Vec<Finished>, permit: OwnedSemaphorePermit) {
         let (mut documents, links): (Vec<LinkDocument>, Vec<_>) = batch
             .into_iter()
             .map(|finished| (finished.document, (finished.ticket, finished.written)))
             .unzip();
         let outcomes = self.write_until_acknowledged(&mut documents).await;
-        let mut completions = Vec::with_capacity(documents.len());
-        count(&documents);
+        let is_taken = |(_, outcome): &(&LinkDocument, &WriteOutcome)| !outcome.is_refused();
+        count(documents.iter().zip(&outcomes).filter(is_taken).map(|(document, _)| document));
+        let (mut done, mut refused) = (Vec::with_capacity(documents.len()), Vec::new());
         for ((document, (ticket, written)), outcome) in
             documents.into_iter().zip(links).zip(outcomes)
         {
             match (outcome, written) {
-                (WriteOutcome::Refused { reason }, _) => {
-                    self.give_up(document, &ticket, &reason).await;
-                    completions.extend(ticket.finish_link());
-                }
+                (WriteOutcome::Refused { reason }, _) => refused.push((document, ticket, reason)),
                 // If nobody goes on with it, its lane is fenced: it is delivered again.
                 (_, Some(written)) => drop(written.send(())),
-                (_, None) => completions.extend(ticket.finish_link()),
+                (_, None) => done.push(ticket),
             }
         }
+        self.complete(done).await;
+        drop(permit);
+        join_all(refused.into_iter().map(|refused| self.give_up(refused))).await;
+    }
+
+    /// The tickets go after their completions were sent: a lane that has none left is drained, and
+    /// what it has completed is then committed.
+    async fn complete(&self, tickets: Vec<Arc<Ticket>>) {
+        let completions = tickets.iter().filter_map(|ticket| ticket.finish_link()).collect();
         // The poll thread outlives every lane; if it is gone, the process ends.
         drop(self.completions.send(completions).await);
     }
@@ -157,14 +170,32 @@ impl BatchWriter {
         }
     }
 
-    /// The store refuses this one document: a dead letter, and a failed document that says so.
-    async fn give_up(&self, document: LinkDocument, ticket: &Ticket, reason: &str) {
+    /// The store refuses this one document: a dead letter (unless it has one), and a failed
+    /// document that says so.
+    async fn give_up(&self, (document, ticket, reason): (LinkDocument, Arc<Ticket>, String)) {
         tracing::warn!(
-            document_id = %document.id, video_id = document.video_id, partition = ticket.record.partition,
-            offset = ticket.record.offset, reason, "the store refuses a document: moved to the dead letters"
+            document_id = %document.id, video_id = document.video_id, topic = %ticket.record.topic,
+            partition = ticket.record.partition, offset = ticket.record.offset, reason,
+            "the store refuses a document: moved to the dead letters"
         );
-        let letter = Reason { class: ErrorClass::Permanent, error: reason, attempts: 1 };
-        self.dead_letters.write_document(&ticket.record, &document, letter).await;
-        self.write_until_acknowledged(&mut [refused_by_store(document)]).await;
+        if !has_dead_letter(&document) {
+            let letter = Reason { class: ErrorClass::Permanent, error: &reason, attempts: 1 };
+            self.dead_letters.write_document(&ticket.record, &document, letter).await;
+        }
+        let mut substitute = [refused_by_store(document)];
+        let outcomes = self.write_until_acknowledged(&mut substitute).await;
+        match outcomes.into_iter().next() {
+            Some(WriteOutcome::Refused { reason }) => {
+                left_without_document(&self.store_part, &substitute[0], &reason);
+            }
+            _ => count(&substitute),
+        }
+        self.complete(vec![ticket]).await;
     }
+}
+
+/// What was given up has its dead letter before its document is written.
+fn has_dead_letter(document: &LinkDocument) -> bool {
+    let class = document.error.as_ref().map(|error| error.class);
+    matches!(class, Some(ErrorClass::Transient | ErrorClass::Malformed))
 }

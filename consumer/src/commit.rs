@@ -1,7 +1,8 @@
-//! Commits as the broker keeps them: an offset, and in its metadata what is complete beyond it.
+//! Commits as the broker keeps them, and where a partition is taken up: at its commit, unless its
+//! log no longer has that offset.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -10,8 +11,6 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use crate::context::GroupContext;
-use crate::metadata;
-use crate::tracker::CommitPoint;
 
 /// How long the broker may take to say what is committed. Meanwhile nothing is polled, so it is
 /// well below every time-out of the group.
@@ -21,14 +20,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) fn write(
     consumer: &BaseConsumer<GroupContext>,
     topic: &str,
-    points: &[(i32, CommitPoint)],
+    points: &[(i32, i64)],
 ) -> Result<(), KafkaError> {
     // A fresh list each time: librdkafka fills in errors.
     let mut list = TopicPartitionList::with_capacity(points.len());
-    for (partition, point) in points {
-        let mut element = list.add_partition(topic, *partition);
-        element.set_offset(Offset::Offset(point.prefix))?;
-        element.set_metadata(metadata::encode(point.prefix, &point.complete_beyond));
+    for (partition, prefix) in points {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*prefix))?;
     }
     consumer.commit(&list, CommitMode::Sync)
 }
@@ -37,13 +34,14 @@ pub(crate) fn write(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) partition: i32,
-    /// The committed offset, or where to begin without one.
+    /// Where to begin.
     pub(crate) offset: Offset,
-    /// What is complete beyond it.
-    pub(crate) complete_beyond: Vec<Range<i64>>,
+    /// Offsets that were committed to come next and that the log has no more.
+    pub(crate) missed: Range<i64>,
 }
 
-/// Reads the commits of these partitions. One without a commit begins at `without_commit`.
+/// Reads the commits of these partitions, and compares them with their logs. One without a commit
+/// begins at `without_commit`.
 ///
 /// # Errors
 /// If the broker does not say of each of them what is committed.
@@ -52,22 +50,81 @@ pub(crate) fn read(
     partitions: TopicPartitionList,
     without_commit: Offset,
 ) -> Result<Vec<Position>, KafkaError> {
+    let logs = logs(consumer, &partitions);
     let committed = consumer.committed_offsets(partitions, READ_TIMEOUT)?;
     let position = |element: TopicPartitionListElem<'_>| {
         element.error()?;
-        let (offset, complete_beyond) = match element.offset() {
-            Offset::Offset(prefix) => {
-                (Offset::Offset(prefix), metadata::decode(prefix, &text(&element)))
-            }
-            _ => (without_commit, Vec::new()),
-        };
-        Ok(Position { partition: element.partition(), offset, complete_beyond })
+        let log = logs.get(&element.partition());
+        Ok(position(element.partition(), element.offset(), log, without_commit))
     };
     committed.elements().into_iter().map(position).collect()
 }
 
-/// rust-rdkafka panics on metadata that is not UTF-8, which only another program can have
-/// written: it says nothing to us.
-fn text(element: &TopicPartitionListElem<'_>) -> String {
-    catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned())).unwrap_or_default()
+fn position(
+    partition: i32,
+    committed: Offset,
+    log: Option<&Range<i64>>,
+    without_commit: Offset,
+) -> Position {
+    let (offset, missed) = match (committed, log) {
+        (Offset::Offset(prefix), Some(log)) if prefix < log.start => {
+            (Offset::Offset(log.start), prefix..log.start)
+        }
+        // The log was truncated, or its topic created again: it is read whole, and the documents
+        // tell what is done.
+        (Offset::Offset(prefix), Some(log)) if prefix > log.end => {
+            (Offset::Offset(log.start), 0..0)
+        }
+        (Offset::Offset(prefix), _) => (Offset::Offset(prefix), 0..0),
+        _ => (without_commit, 0..0),
+    };
+    Position { partition, offset, missed }
+}
+
+/// The first offset and the end of each log, of those whose leader says so. librdkafka finds out
+/// by itself about the others, but does not tell what is missing.
+fn logs(
+    consumer: &BaseConsumer<GroupContext>,
+    partitions: &TopicPartitionList,
+) -> BTreeMap<i32, Range<i64>> {
+    let ask = |which: Offset| {
+        let mut list = partitions.clone();
+        list.set_all_offsets(which)?;
+        consumer.offsets_for_times(list, READ_TIMEOUT)
+    };
+    let (Ok(starts), Ok(ends)) = (ask(Offset::Beginning), ask(Offset::End)) else {
+        return BTreeMap::new();
+    };
+    let known = |element: &TopicPartitionListElem<'_>| match (element.error(), element.offset()) {
+        (Ok(()), Offset::Offset(offset)) => Some((element.partition(), offset)),
+        _ => None,
+    };
+    let ends: BTreeMap<i32, i64> = ends.elements().iter().filter_map(known).collect();
+    let starts = starts.elements();
+    let starts = starts.iter().filter_map(known);
+    starts
+        .filter_map(|(partition, start)| Some((partition, start..*ends.get(&partition)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_taken_up_where_its_log_still_has_it() {
+        let log = 10..20;
+        for (committed, log, offset, missed) in [
+            (Offset::Offset(15), Some(&log), Offset::Offset(15), 0..0),
+            (Offset::Offset(10), Some(&log), Offset::Offset(10), 0..0),
+            (Offset::Offset(20), Some(&log), Offset::Offset(20), 0..0),
+            (Offset::Offset(4), Some(&log), Offset::Offset(10), 4..10),
+            (Offset::Offset(21), Some(&log), Offset::Offset(10), 0..0),
+            (Offset::Offset(4), None, Offset::Offset(4), 0..0),
+            (Offset::Invalid, Some(&log), Offset::Beginning, 0..0),
+        ] {
+            let position = position(3, committed, log, Offset::Beginning);
+            assert_eq!(position, Position { partition: 3, offset, missed }, "{committed:?}");
+        }
+    }
 }

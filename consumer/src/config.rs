@@ -8,7 +8,7 @@ use humantime::parse_duration;
 use linkrelay_common::http::intake::IntakeSettings;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
-use linkrelay_common::{MAX_EXPANDED_VIDEOS, SettingsError};
+use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_store::settings::StoreSettings;
 
@@ -18,6 +18,7 @@ use crate::breaker::BreakerPolicy;
 use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
 use crate::server::PostLinksSettings;
+use crate::worker::WorkerLimits;
 
 /// Takes links from Kafka, finds their metadata, and writes a document for each.
 #[derive(Debug, Clone, Parser)]
@@ -218,6 +219,16 @@ impl PipelineSettings {
             documents: self.batch_documents,
             linger: self.batch_linger,
             in_flight: self.batches_in_flight,
+        }
+    }
+
+    /// For records of at most `max_links` links, and of no more than have an index each.
+    pub(crate) fn worker_limits(&self, max_links: usize) -> WorkerLimits {
+        let most = usize::try_from(MAX_LINKS_OF_RECORD).unwrap_or(usize::MAX);
+        WorkerLimits {
+            concurrency: self.concurrency_per_partition,
+            prefix_gap: self.max_prefix_gap,
+            links_of_record: max_links.min(most),
         }
     }
 

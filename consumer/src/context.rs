@@ -6,6 +6,7 @@
 //! committed, while the other lanes keep moving. Lost, closing and error are answered at once.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,6 +19,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Partition as PartitionStatistics;
 use rdkafka::types::RDKafkaRespErr;
 
 /// What the group decided.
@@ -36,8 +38,16 @@ pub(crate) enum GroupEvent {
 pub(crate) struct GroupContext {
     events: Mutex<VecDeque<GroupEvent>>,
     is_closing: AtomicBool,
-    /// By partition of each topic; of the last statistics.
-    log_ends: Mutex<BTreeMap<i32, i64>>,
+    logs: Mutex<LogBounds>,
+}
+
+/// What the last statistics say of the partitions' logs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogBounds {
+    /// The first offset and the end of each log, as far as librdkafka knows them.
+    pub(crate) partitions: BTreeMap<i32, Range<i64>>,
+    /// How many statistics there have been.
+    pub(crate) statistics_count: u64,
 }
 
 impl GroupContext {
@@ -52,9 +62,14 @@ impl GroupContext {
         self.is_closing.store(true, Ordering::Release);
     }
 
-    /// The ends of the partitions' logs, as far as librdkafka knows them.
-    pub(crate) fn log_ends(&self) -> BTreeMap<i32, i64> {
-        self.log_ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The bounds of the partitions' logs.
+    pub(crate) fn logs(&self) -> LogBounds {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many statistics there have been.
+    pub(crate) fn statistics_count(&self) -> u64 {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).statistics_count
     }
 
     fn report(&self, event: GroupEvent) {
@@ -104,8 +119,12 @@ impl ClientContext for GroupContext {
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
         let known =
             partitions.filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0);
-        let ends = known.map(|partition| (partition.partition, partition.hi_offset)).collect();
-        *self.log_ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+        let bounds = |partition: &PartitionStatistics| {
+            (partition.partition, partition.lo_offset..partition.hi_offset)
+        };
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.partitions = known.map(bounds).collect();
+        logs.statistics_count += 1;
     }
 }
 

@@ -13,7 +13,7 @@ use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 
-use crate::process::LinkJob;
+use crate::job::LinkJob;
 use crate::record::Record;
 use crate::retry::waits_for_ever;
 

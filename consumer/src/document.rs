@@ -1,9 +1,15 @@
 //! What is written of a link, whichever way it came.
 
 use jiff::Timestamp;
+use linkrelay_common::health::Part;
+use linkrelay_common::link::MAX_LINK_BYTES;
+use linkrelay_common::metrics as names;
 use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Extraction};
 use linkrelay_store::{Expansion, LinkDocument, LinkError, LinkState};
+use metrics::counter;
+
+use crate::record::Ticket;
 
 /// Which link a document is of.
 #[derive(Debug)]
@@ -44,6 +50,24 @@ pub(crate) fn expanded_document(place: Place, expansion: Expansion) -> LinkDocum
     }
 }
 
+/// The document of a record that cannot be read. Its link is the beginning of what the record
+/// says, so that it can be recognised.
+pub(crate) fn malformed_document(ticket: &Ticket, id: DocumentId, message: String) -> LinkDocument {
+    let value = &ticket.record.value;
+    let start = value.get(..MAX_LINK_BYTES).unwrap_or(value);
+    let place = Place {
+        id,
+        request_id: None,
+        index: 0,
+        link: String::from_utf8_lossy(start).into_owned(),
+        video_id: None,
+        submitted_at: ticket.submitted_at(),
+        kafka: Some(ticket.record.place()),
+    };
+    let (class, code) = (ErrorClass::Malformed, "malformed".to_owned());
+    document(place, Err(LinkError { class, code, message, attempts: 0 }))
+}
+
 /// What is known before anything is found.
 fn blank(place: Place) -> LinkDocument {
     let Place { id, request_id, index, link, video_id, submitted_at, kafka } = place;
@@ -65,8 +89,8 @@ fn blank(place: Place) -> LinkDocument {
     }
 }
 
-/// In place of a document that the store refuses: small enough that it has no reason to refuse
-/// this one, too.
+/// In place of a document that the store refuses: small, and without the video's id, which a
+/// unique index of somebody's may have another document for.
 pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
     let error = LinkError {
         class: ErrorClass::Permanent,
@@ -75,6 +99,7 @@ pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
         attempts: 1,
     };
     LinkDocument {
+        video_id: None,
         status: LinkState::Failed,
         video: None,
         expansion: None,
@@ -82,6 +107,19 @@ pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
         error: Some(error),
         ..document
     }
+}
+
+/// The store refuses even that: the link has no document, and its status stays pending.
+pub(crate) fn left_without_document(store: &Part, document: &LinkDocument, reason: &str) {
+    counter!(names::DOCUMENTS_REFUSED).increment(1);
+    tracing::error!(
+        document_id = %document.id, reason,
+        "the store refuses the document of a link, and the one that would say so: its status stays pending"
+    );
+    store.warn(
+        "documents_refused",
+        format!("the store refuses documents, and those that would say so; these links stay pending: {reason}"),
+    );
 }
 
 /// What a document says of an extraction that failed.

@@ -2,8 +2,8 @@
 //!
 //! The list's document is written first and names the videos; then their records are published;
 //! then the list's own record is complete. A list that is delivered again finds its document and
-//! publishes what that says, whatever stands in the list by now: the same ids once more, and so
-//! nothing lost and nothing doubled. YouTube is asked once.
+//! publishes those of the videos it names that have no document yet, whatever the list has become
+//! by now: nothing is lost, nothing doubled, and YouTube is asked once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,26 @@ use std::time::Duration;
 use jiff::Timestamp;
 use linkrelay_common::metrics as names;
 use linkrelay_common::publish::AppendExpanded;
-use linkrelay_common::{ErrorClass, LinkRecord, LinkTarget, ListLink, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkRecord, LinkTarget, ListLink, VideoId};
 use linkrelay_extractor::ExtractError;
-use linkrelay_store::{Expansion, LinkError, LinkState, LinkStore};
+use linkrelay_store::{Expansion, LinkError, LinkState};
 use metrics::counter;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask_list;
 use crate::document::{expanded_document, link_error};
+use crate::job::LinkJob;
 use crate::liveness::Activity;
-use crate::process::{Answer, Finished, LinkJob, Processor, count_retry};
-use crate::retry::waits_for_ever;
+use crate::process::{Answer, Finished, Processor, count_retry};
 
-const STORE_BACKOFF_MIN: Duration = Duration::from_millis(100);
-const STORE_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
 /// quota that is used up, a key that is refused) is not waited for: the list is a dead letter.
 const LONGEST_REST: Duration = Duration::from_secs(65);
 
-/// Where lists are kept and their videos go.
+/// Where the videos of lists go.
 #[derive(Debug)]
 pub(crate) struct Lists {
-    pub(crate) store: Arc<dyn LinkStore>,
     pub(crate) append: Arc<dyn AppendExpanded>,
     /// EXPAND_LIMIT.
     pub(crate) limit: u32,
@@ -52,8 +49,9 @@ impl Processor {
         let Some(first_index) = job.place.first_expanded_index() else {
             return self.finish(job, None, Answer::Refused(no_room())).await;
         };
+        let mut is_new = false;
         let expansion = loop {
-            let known = drain.run_until_cancelled(self.lists.known(&job)).await;
+            let known = drain.run_until_cancelled(self.known_list(&job)).await;
             activity.note();
             match known {
                 None => return,
@@ -68,15 +66,21 @@ impl Processor {
                 Some(Err(answer)) => return self.finish(job, None, answer).await,
             };
             if !self.write_list(&job, first_index, video_ids).await {
-                // Given up by whoever writes, or the process ends.
+                // It was given up, or the process ends.
                 return;
             }
+            is_new = true;
         };
-        let records = records(&job, &expansion);
+        let mut records = records(&job, &expansion);
+        if !is_new {
+            let left = drain.run_until_cancelled(self.without_document(records)).await;
+            let Some(left) = left else { return };
+            records = left;
+        }
         activity.note();
         self.lists.append.append(&job.id, &records).await;
         activity.note();
-        counter!(names::EXPANDED_VIDEOS).increment(u64::from(expansion.videos_count));
+        counter!(names::EXPANDED_VIDEOS).increment(records.len() as u64);
         log_expanded(&job, &list, &expansion);
         self.complete(&job).await;
     }
@@ -136,6 +140,24 @@ impl Processor {
         }
     }
 
+    /// What the store has of this list.
+    async fn known_list(&self, job: &LinkJob) -> Known {
+        match self.documents.find(&job.id).await {
+            None => Known::No,
+            // A replay may do better.
+            Some(document) if document.status == LinkState::Failed => Known::No,
+            Some(document) => document.expansion.map_or(Known::Done, Known::Expanded),
+        }
+    }
+
+    /// The records of those videos that have no document, not even one that says failed.
+    async fn without_document(&self, mut records: Vec<LinkRecord>) -> Vec<LinkRecord> {
+        let ids: Vec<DocumentId> = records.iter().map(LinkRecord::document_id).collect();
+        let known = self.documents.known(&ids).await;
+        records.retain(|record| !known.contains_key(&record.document_id()));
+        records
+    }
+
     /// Whether the store now has a document of this list: this one, or one that was there.
     async fn write_list(&self, job: &LinkJob, first_index: u32, video_ids: Vec<VideoId>) -> bool {
         let expansion = Expansion {
@@ -162,34 +184,10 @@ enum Known {
     Done,
 }
 
-impl Lists {
-    /// What the store has of this list. Asks until the store answers.
-    async fn known(&self, job: &LinkJob) -> Known {
-        let mut waits = waits_for_ever(STORE_BACKOFF_MIN, STORE_BACKOFF_MAX);
-        loop {
-            match self.store.find(std::slice::from_ref(&job.id)).await {
-                Ok(found) => {
-                    return match found.into_iter().next() {
-                        None => Known::No,
-                        // A replay may do better.
-                        Some(document) if document.status == LinkState::Failed => Known::No,
-                        Some(document) => document.expansion.map_or(Known::Done, Known::Expanded),
-                    };
-                }
-                Err(error) => {
-                    tracing::debug!(document_id = %job.id, %error, "is this list known?");
-                    tokio::time::sleep(waits.next().unwrap_or(STORE_BACKOFF_MAX)).await;
-                }
-            }
-        }
-    }
-}
-
 /// One for each video, as if it had been submitted with the list.
 fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
     let headers = &job.ticket.headers;
-    let submitted_at = headers.submitted_at.or_else(|| job.ticket.record.written_at());
-    let submitted_at = submitted_at.unwrap_or_else(Timestamp::now);
+    let submitted_at = job.ticket.submitted_at().unwrap_or_else(Timestamp::now);
     (expansion.first_index..)
         .zip(&expansion.video_ids)
         .map(|(index, video_id)| LinkRecord {

@@ -1,6 +1,7 @@
 //! What can be read off at any moment, published once in a while by the poll thread.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use linkrelay_common::metrics as names;
@@ -19,8 +20,8 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    /// `log_ends` are the partitions' ends, as far as librdkafka knows them.
-    pub(crate) fn publish(&self, assignment: &Assignment, log_ends: &BTreeMap<i32, i64>) {
+    /// `logs` are the partitions' first offsets and ends, as far as librdkafka knows them.
+    pub(crate) fn publish(&self, assignment: &Assignment, logs: &BTreeMap<i32, Range<i64>>) {
         let processor = &self.processor;
         let in_flight = self.max_in_flight.saturating_sub(processor.permits.available_permits());
         gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
@@ -34,9 +35,8 @@ impl Gauges {
             gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.prefix_gap() as f64);
             gauge!(names::PARTITION_PAUSED, &labels)
                 .set(f64::from(u8::from(!assignment.has_room(partition))));
-            if let Some((end, committed)) = log_ends.get(&partition).copied().zip(lane.committed())
-            {
-                gauge!(names::PARTITION_LAG, &labels).set((end - committed).max(0) as f64);
+            if let Some((log, committed)) = logs.get(&partition).zip(lane.committed()) {
+                gauge!(names::PARTITION_LAG, &labels).set((log.end - committed).max(0) as f64);
             }
         }
     }

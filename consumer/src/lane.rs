@@ -1,6 +1,5 @@
 //! The poll thread's end of one partition: what was handed to its worker, and what came back.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -10,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::liveness::Activity;
 use crate::record::{Completion, Epoch, InWork, Record};
-use crate::tracker::{CommitPoint, OffsetTracker, Taken, TrackerError};
+use crate::tracker::{OffsetTracker, TrackerError};
 
 /// How the poll thread tells a worker to come to an end.
 #[derive(Debug, Clone, Default)]
@@ -24,12 +23,14 @@ pub(crate) struct LaneSignals {
 /// What a lane's worker is made of, on its side of the channel.
 #[derive(Debug)]
 pub(crate) struct LaneEnd {
-    pub(crate) epoch: Epoch,
-    pub(crate) records: mpsc::Receiver<Record>,
+    pub(crate) records: mpsc::Receiver<HandedOver>,
     pub(crate) signals: LaneSignals,
     pub(crate) in_work: Arc<InWork>,
     pub(crate) activity: Activity,
 }
+
+/// A record on its way to the worker. One of a new epoch says that the log has gone back.
+pub(crate) type HandedOver = (Epoch, Record);
 
 /// How much one lane may hold.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +44,14 @@ pub(crate) struct LaneLimits {
 /// One partition of the assignment. Owned by the poll thread by value.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    pub(crate) epoch: Epoch,
+    /// Of the assignment; completions of older ones change nothing.
+    first_epoch: Epoch,
+    /// Of the records that are handed over now.
+    epoch: Epoch,
     limits: LaneLimits,
     tracker: OffsetTracker,
     /// `None` once the lane drains: nothing more is handed over.
-    records: Option<mpsc::Sender<Record>>,
+    records: Option<mpsc::Sender<HandedOver>>,
     held_bytes: usize,
     signals: LaneSignals,
     in_work: Arc<InWork>,
@@ -57,12 +61,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Makes both ends; `start_worker` is given the other one. `remembered` is what an earlier
-    /// assignment completed beyond the committed offset.
+    /// Makes both ends; `start_worker` is given the other one.
     pub(crate) fn new(
         epoch: Epoch,
         limits: LaneLimits,
-        remembered: Vec<Range<i64>>,
+        tracker: OffsetTracker,
         start_worker: impl FnOnce(LaneEnd) -> JoinHandle<()>,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(limits.queued);
@@ -70,16 +73,16 @@ impl Lane {
         let in_work = Arc::new(InWork);
         let activity = Activity::new();
         let end = LaneEnd {
-            epoch,
             records: receiver,
             signals: signals.clone(),
             in_work: Arc::clone(&in_work),
             activity: activity.clone(),
         };
         Self {
+            first_epoch: epoch,
             epoch,
             limits,
-            tracker: OffsetTracker::resume(remembered),
+            tracker,
             records: Some(sender),
             held_bytes: 0,
             signals,
@@ -90,20 +93,16 @@ impl Lane {
         }
     }
 
-    /// Counts a record as taken; says whether it is to be worked on. A draining lane takes none:
-    /// whoever is assigned the partition next gets it again.
-    pub(crate) fn begin(&mut self, offset: i64) -> Result<bool, TrackerError> {
-        if self.is_draining() {
-            return Ok(false);
-        }
-        Ok(self.tracker.take(offset)? == Taken::New)
-    }
-
-    /// Hands a record that was begun to the worker. For a lane that has room.
-    pub(crate) fn push(&mut self, record: Record) {
-        let Some(sender) = &self.records else { return };
+    /// Counts a record as taken and hands it to the worker. For a lane that has room. A draining
+    /// lane takes none: the next owner of the partition gets it again.
+    ///
+    /// # Errors
+    /// [`TrackerError::Backwards`]: [`rewind`](Self::rewind) first.
+    pub(crate) fn take(&mut self, record: Record) -> Result<(), TrackerError> {
+        let Some(sender) = &self.records else { return Ok(()) };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
-        match sender.try_send(record) {
+        self.tracker.take(offset, self.epoch)?;
+        match sender.try_send((self.epoch, record)) {
             Ok(()) => self.held_bytes += size_bytes,
             // A worker that is gone drains or is fenced; its records will be delivered again.
             Err(TrySendError::Closed(_)) => {}
@@ -112,13 +111,25 @@ impl Lane {
                 tracing::error!(offset, "a lane took more than it has room for")
             }
         }
+        Ok(())
     }
 
-    /// A record of this lane is done for good.
+    /// The log now goes on from `offset`: what is in work below it is finished, and what was
+    /// taken at or above it changes nothing any more.
+    pub(crate) fn rewind(&mut self, offset: i64, epoch: Epoch) {
+        self.tracker.rewind(offset);
+        self.epoch = epoch;
+    }
+
+    /// A record of this partition is done for good.
+    ///
+    /// # Errors
+    /// If it is of an older assignment, or the log has no longer this record at its offset.
     pub(crate) fn complete(&mut self, completion: &Completion) -> Result<(), TrackerError> {
-        self.tracker.complete(completion.offset)?;
-        self.held_bytes = self.held_bytes.saturating_sub(completion.size_bytes);
-        Ok(())
+        if completion.epoch >= self.first_epoch {
+            self.held_bytes = self.held_bytes.saturating_sub(completion.size_bytes);
+        }
+        self.tracker.complete(completion.offset, completion.epoch)
     }
 
     /// Whether it can take another record. A draining lane takes none.
@@ -132,8 +143,8 @@ impl Lane {
         self.held_bytes
     }
 
-    /// What to commit, if anything was completed since the last commit.
-    pub(crate) fn commit_point(&self) -> Option<CommitPoint> {
+    /// The prefix to commit, if it has moved since the last commit.
+    pub(crate) fn commit_point(&self) -> Option<i64> {
         self.tracker.commit_point()
     }
 
@@ -146,6 +157,11 @@ impl Lane {
     /// The offset of the last commit of this assignment; before it, the first one delivered.
     pub(crate) fn committed(&self) -> Option<i64> {
         self.committed.or_else(|| self.tracker.prefix())
+    }
+
+    /// The newest offset taken.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.tracker.newest()
     }
 
     /// Records taken and not complete.

@@ -2,13 +2,14 @@
 //! documents are there.
 //!
 //! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer with
-//! its `queues`, and the `assignment`; it hands each `record` to the `lane` of its partition, whose
-//! `worker` decodes it and lets `process` find the metadata (waiting its turn in `cool_down` and
-//! before the `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving
-//! up into `dead_letter`), or `expand` a list into records of its videos; the `batcher` writes documents and reports completions back to the poll
-//! thread, which moves the `tracker` and commits, with what is complete beyond the prefix in the
-//! commit's `metadata`. `liveness` and `gauges` say how it goes; `pipeline` puts them together,
-//! `app` runs it; `config` sets them.
+//! its `queues`, and the `assignment`; it hands each `record` to the `lane` of its partition. The
+//! lane's `worker` takes it as a `job` for each link (`jobs` leaves out what `documents` says is
+//! done) and lets `process` find the metadata (waiting its turn in `cool_down` and before the
+//! `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving up into
+//! `dead_letter`), or `expand` a list into records of its videos. The `batcher` writes documents
+//! and reports completions back to the poll thread, which moves the `tracker` and makes a `commit`.
+//! `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts them together, `app` runs it;
+//! `config` sets them.
 //!
 //! `server` is another way in: links over HTTP, for those who want to wait for their documents.
 //! `ask` and `document` are what both ways do alike.
@@ -29,11 +30,14 @@ mod context;
 mod cool_down;
 mod dead_letter;
 mod document;
+mod documents;
 mod expand;
 mod gauges;
+mod job;
+mod jobs;
 mod lane;
 mod liveness;
-mod metadata;
+mod missed;
 mod pipeline;
 mod poll;
 mod process;

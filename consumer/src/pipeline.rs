@@ -16,10 +16,10 @@ use crate::app::ConsumerParts;
 use crate::assignment::{Assignment, StartWorker};
 use crate::batcher::{self, BatchWriter};
 use crate::breaker::Breaker;
-use crate::config::PipelineSettings;
 use crate::context::GroupContext;
 use crate::cool_down::CoolDown;
 use crate::dead_letter::DeadLetters;
+use crate::documents::Documents;
 use crate::error::ConsumerError;
 use crate::expand::Lists;
 use crate::gauges::Gauges;
@@ -27,7 +27,7 @@ use crate::liveness::{Activity, Liveness, Watchdog};
 use crate::poll::{PollLoop, PollParts};
 use crate::process::{Finished, Processor};
 use crate::record::Completion;
-use crate::worker;
+use crate::worker::{self, WorkerLimits};
 
 /// Reports of completed batches on their way to the poll thread.
 const COMPLETIONS_QUEUE: usize = 1_024;
@@ -75,11 +75,8 @@ impl Pipeline {
             breaker: Breaker::new(settings.breaker_policy(), reports.extraction),
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
-            lists: Lists {
-                store: Arc::clone(&parts.store),
-                append: Arc::clone(append),
-                limit: settings.expand_limit,
-            },
+            documents: Documents(Arc::clone(&parts.store)),
+            lists: Lists { append: Arc::clone(append), limit: settings.expand_limit },
             finished,
             completions,
         });
@@ -98,7 +95,8 @@ impl Pipeline {
             max_in_flight: settings.max_in_flight,
             committed: Activity::new(),
         };
-        let start_worker = lane_starter(processor, settings, &workers);
+        let limits = settings.worker_limits(parts.max_links_per_record);
+        let start_worker = lane_starter(processor, limits, &workers);
         let poll = PollParts {
             topic,
             assignment: Assignment::new(settings.assignment_limits(), start_worker),
@@ -146,12 +144,11 @@ impl Pipeline {
 
 fn lane_starter(
     processor: Arc<Processor>,
-    settings: &PipelineSettings,
+    limits: WorkerLimits,
     workers: &TaskTracker,
 ) -> StartWorker {
     let (runtime, workers) = (Handle::current(), workers.clone());
-    let concurrency = settings.concurrency_per_partition;
     Box::new(move |end| {
-        workers.spawn_on(worker::run(end, Arc::clone(&processor), concurrency), &runtime)
+        workers.spawn_on(worker::run(end, Arc::clone(&processor), limits), &runtime)
     })
 }

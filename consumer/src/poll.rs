@@ -19,6 +19,7 @@ use crate::context::{GroupContext, GroupEvent};
 use crate::error::ConsumerError;
 use crate::gauges::Gauges;
 use crate::liveness::Watchdog;
+use crate::missed::Missed;
 use crate::queues::Queues;
 use crate::record::{Completion, Record};
 
@@ -78,6 +79,7 @@ pub(crate) struct PollLoop {
     next_commit: Instant,
     next_report: Instant,
     is_stopping: bool,
+    missed: Missed,
     /// Looked up once: it counts every record.
     records_total: Counter,
 }
@@ -89,6 +91,7 @@ impl PollLoop {
         let records_total = counter!(names::RECORDS, "topic" => parts.topic.to_string());
         let now = Instant::now();
         let next_commit = now + parts.commit_interval;
+        let missed = Missed::new(Arc::clone(&parts.topic), parts.group_part.clone());
         Self {
             queues,
             parts,
@@ -97,6 +100,7 @@ impl PollLoop {
             next_commit,
             next_report: now,
             is_stopping: false,
+            missed,
             records_total,
         }
     }
@@ -156,6 +160,10 @@ impl PollLoop {
                     Some(Ok(message)) => {
                         let record = Record::copy(&self.parts.topic, &message);
                         self.records_total.increment(1);
+                        if let Some(gap) = self.parts.assignment.gap_before(&record) {
+                            let count = self.queues.consumer().context().statistics_count();
+                            self.missed.met_gap(partition, gap, count);
+                        }
                         self.parts.assignment.take(record);
                         is_anything_taken = true;
                     }
@@ -225,10 +233,10 @@ impl PollLoop {
     fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
         let offsets: Vec<_> = positions.iter().map(|of| (of.partition, of.offset)).collect();
         self.queues.take_over(&offsets)?;
-        let partitions: Vec<i32> = positions.iter().map(|of| of.partition).collect();
-        let remembered =
-            positions.into_iter().map(|of| (of.partition, of.complete_beyond)).collect();
-        self.parts.assignment.assign(&partitions, remembered);
+        self.parts.assignment.assign(&offsets);
+        for position in positions {
+            self.missed.report(position.partition, position.missed);
+        }
         self.parts.group_part.ok();
         Ok(())
     }
@@ -301,7 +309,9 @@ impl PollLoop {
         }
         self.next_report = now + REPORT_INTERVAL;
         let assignment = &self.parts.assignment;
-        self.parts.gauges.publish(assignment, &self.queues.consumer().context().log_ends());
+        let logs = self.queues.consumer().context().logs();
+        self.parts.gauges.publish(assignment, &logs.partitions);
+        self.missed.judge(&logs);
         let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
         let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, at_work);

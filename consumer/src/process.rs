@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::metrics as names;
-use linkrelay_common::{
-    DecodeError, DocumentId, ErrorClass, LinkPlace, LinkTarget, VideoId, parse_target,
-};
+use linkrelay_common::{DecodeError, DocumentId, ErrorClass, LinkTarget, VideoId, parse_target};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkError};
 use metrics::counter;
@@ -17,32 +15,13 @@ use crate::ask::ask;
 use crate::breaker::{Breaker, Pass};
 use crate::cool_down::CoolDown;
 use crate::dead_letter::{DeadLetters, Reason};
-use crate::document::{Place, document, link_error};
+use crate::document::{document, link_error, malformed_document};
+use crate::documents::Documents;
 use crate::expand::Lists;
+use crate::job::{Job, LinkJob};
 use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
-
-/// What a worker has to do.
-#[derive(Debug)]
-pub(crate) enum Job {
-    /// Find a link's metadata.
-    Link(LinkJob),
-    /// Give a record up that cannot be read.
-    Malformed { ticket: Arc<Ticket>, error: DecodeError },
-}
-
-/// One link of a record.
-#[derive(Debug)]
-pub(crate) struct LinkJob {
-    pub(crate) ticket: Arc<Ticket>,
-    pub(crate) place: LinkPlace,
-    pub(crate) id: DocumentId,
-    pub(crate) link: String,
-    pub(crate) force: bool,
-    /// Whether the record has no other link.
-    pub(crate) is_whole_record: bool,
-}
 
 /// A document on its way to the store.
 #[derive(Debug)]
@@ -65,6 +44,7 @@ pub(crate) struct Processor {
     pub(crate) breaker: Breaker,
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) documents: Documents,
     pub(crate) lists: Lists,
     pub(crate) finished: mpsc::Sender<Finished>,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
@@ -89,7 +69,7 @@ impl Processor {
         activity: Activity,
     ) {
         match job {
-            Job::Malformed { ticket, error } => self.give_up_record(ticket, &error).await,
+            Job::Malformed { ticket, id, error } => self.give_up_record(ticket, id, &error).await,
             Job::Link(job) => match parse_target(&job.link) {
                 Ok(LinkTarget::Video(video_id)) => {
                     let answer = self.find(&job, video_id, &drain, &activity).await;
@@ -184,7 +164,8 @@ impl Processor {
         drop(self.finished.send(Finished { document, ticket, written: None }).await);
     }
 
-    async fn give_up_record(&self, ticket: Arc<Ticket>, error: &DecodeError) {
+    /// Its document comes after its dead letter, and keeps a later delivery from writing another.
+    async fn give_up_record(&self, ticket: Arc<Ticket>, id: DocumentId, error: &DecodeError) {
         let record = &ticket.record;
         tracing::warn!(
             topic = %record.topic, partition = record.partition, offset = record.offset, %error,
@@ -193,9 +174,8 @@ impl Processor {
         let error = error.to_string();
         let reason = Reason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
         self.dead_letters.write_record(record, reason).await;
-        if let Some(completion) = ticket.finish_link() {
-            drop(self.completions.send(vec![completion]).await);
-        }
+        let document = malformed_document(&ticket, id, error);
+        drop(self.finished.send(Finished { document, ticket, written: None }).await);
     }
 }
 
@@ -243,22 +223,6 @@ fn document_of(
         Answer::Refused(error) | Answer::GivenUp(error) => Err(error),
     };
     (job.ticket, document(place, found))
-}
-
-impl LinkJob {
-    /// What its document says of where it comes from.
-    pub(crate) fn place(&self, video_id: Option<VideoId>) -> Place {
-        let Ticket { headers, record, .. } = self.ticket.as_ref();
-        Place {
-            id: self.id.clone(),
-            request_id: self.place.request_id(),
-            index: self.place.index(),
-            link: self.link.clone(),
-            video_id,
-            submitted_at: headers.submitted_at.or_else(|| record.written_at()),
-            kafka: Some(record.place()),
-        }
-    }
 }
 
 fn not_a_video(error: linkrelay_common::LinkError) -> LinkError {

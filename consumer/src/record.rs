@@ -114,6 +114,19 @@ impl Ticket {
             .unwrap_or_else(|| LinkPlace::OfRecord { origin: self.record.place(), index })
     }
 
+    /// The place of the record as a whole: where it first stood. Never one that a header names by
+    /// a request, because the record of a link has a document of its own there.
+    pub(crate) fn record_place(&self) -> LinkPlace {
+        let origin = self.headers.origin.as_ref().map(|(origin, _)| origin.clone());
+        let origin = origin.unwrap_or_else(|| self.record.place());
+        LinkPlace::OfRecord { origin, index: 0 }
+    }
+
+    /// When its links were submitted, as far as it tells.
+    pub(crate) fn submitted_at(&self) -> Option<Timestamp> {
+        self.headers.submitted_at.or_else(|| self.record.written_at())
+    }
+
     /// One link is done for good. Gives the completion if it was the last.
     pub(crate) fn finish_link(&self) -> Option<Completion> {
         let is_last = self.links_left.fetch_sub(1, Ordering::AcqRel) == 1;

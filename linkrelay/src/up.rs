@@ -141,6 +141,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             server: (number == 0).then(|| server.clone()),
             extractor: Arc::clone(&extractor),
             store: Arc::clone(&ground.store),
+            max_links_per_record: settings.api.intake.max_links_per_request,
             append: append.clone(),
         };
         consumers.push(Consumer::from_parts(parts).await?);

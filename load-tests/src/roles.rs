@@ -80,8 +80,16 @@ async fn build_consumer(
     store: Arc<dyn LinkStore>,
 ) -> Result<(Health, Running<ConsumerError>)> {
     let RelaySettings { kafka, group, pipeline } = settings.clone();
-    let parts =
-        ConsumerParts { kafka, group, pipeline, server: None, extractor, store, append: None };
+    let parts = ConsumerParts {
+        kafka,
+        group,
+        pipeline,
+        server: None,
+        extractor,
+        store,
+        max_links_per_record: 1_000,
+        append: None,
+    };
     let consumer = Consumer::from_parts(parts).await?;
     let health = consumer.health();
     Ok((health, Running::spawn(|stop| consumer.run_until_stopped(stop))))

@@ -237,7 +237,7 @@ impl PostedLinks {
             tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
         }
         self.store_part.ok();
-        batcher::count(documents);
+        batcher::count(documents.iter());
     }
 
     async fn write_once(&self, documents: &mut [LinkDocument]) -> Result<(), StoreError> {

@@ -151,6 +151,10 @@ pub(crate) struct MemoryStore {
     pub(crate) refusals: AtomicUsize,
     /// Stored documents of these links are refused; failed ones are not.
     pub(crate) refused_links: Mutex<HashSet<String>>,
+    /// Links that it was told are done.
+    pub(crate) told_done: AtomicUsize,
+    /// Links of which it was asked what is known.
+    pub(crate) asked_about: AtomicUsize,
 }
 
 impl MemoryStore {
@@ -160,6 +164,10 @@ impl MemoryStore {
 
     pub(crate) fn documents_count(&self) -> usize {
         self.documents.lock().unwrap().len()
+    }
+
+    pub(crate) fn remove(&self, id: &DocumentId) {
+        self.documents.lock().unwrap().remove(id);
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -204,6 +212,16 @@ impl LinkStore for MemoryStore {
         self.check()?;
         let documents = self.documents.lock().unwrap();
         Ok(ids.iter().filter_map(|id| documents.get(id).cloned()).collect())
+    }
+
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
+        self.asked_about.fetch_add(ids.len(), Ordering::SeqCst);
+        Ok(self.find(ids).await?.iter().map(KnownDocument::from).collect())
+    }
+
+    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
+        self.told_done.fetch_add(ids.len(), Ordering::SeqCst);
+        self.check()
     }
 
     async fn request_counts(&self, _: RequestId) -> Result<RequestCounts, StoreError> {

@@ -12,6 +12,8 @@ mod lists;
 mod outcomes;
 /// Links that come over HTTP, from those who wait for their documents.
 mod posted;
+/// What is delivered again although it was done.
+mod redelivered;
 /// Dead letters that are published again.
 mod replays;
 /// Outages, stops and restarts.

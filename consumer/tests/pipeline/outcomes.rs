@@ -64,10 +64,17 @@ async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
     relay.type_in(b"rubbish \xff\x00").await;
     relay.type_in(b"").await;
     until("everything is committed", || relay.lag() == 0).await;
-    let mut links: Vec<String> =
-        relay.store.documents().into_iter().map(|document| document.link).collect();
+    let (malformed, documents): (Vec<_>, Vec<_>) =
+        relay.store.documents().into_iter().partition(|document| document.error.is_some());
+    let mut links: Vec<String> = documents.into_iter().map(|document| document.link).collect();
     links.sort();
     assert_eq!(links, [link(0), link(1), link(2), link(3)]);
+    assert_eq!(malformed.len(), 2);
+    for document in &malformed {
+        assert_eq!(document.error.as_ref().unwrap().class, ErrorClass::Malformed);
+        assert_eq!(document.id.as_str(), format!("{}:0", document.kafka.as_ref().unwrap()));
+    }
+    assert!(malformed.iter().any(|document| document.link == "rubbish \u{fffd}\0"));
     let mut dead_letters = relay.dead_letters();
     dead_letters.sort_by(|a, b| a.value.cmp(&b.value));
     let values: Vec<&[u8]> = dead_letters.iter().map(|letter| letter.value.as_slice()).collect();
@@ -77,6 +84,45 @@ async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
     assert_eq!(headers["linkrelay-attempts"], "0");
     assert!(headers["linkrelay-origin"].starts_with("LINKS-YOUTUBE:"));
     assert!(headers["linkrelay-failed-at"].parse::<Timestamp>().is_ok());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_too_many_links_is_a_dead_letter_as_a_whole() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    let links = (0..1_001).map(link).collect();
+    let message = LinkMessage { links, force: false };
+    relay.type_in(&message.encode()).await;
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!(relay.dead_letters()[0].value, message.encode());
+    let documents = relay.store.documents();
+    let error = documents[0].error.as_ref().unwrap();
+    assert_eq!((documents.len(), error.code.as_str()), (1, "malformed"));
+    assert!(error.message.contains("1001 links, more than 1000"), "{}", error.message);
+    running.stop().await;
+}
+
+/// The one that is refused waits for its dead letter, which cannot be written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_document_holds_no_other_of_its_batch() {
+    let relay = Relay::start();
+    relay.store.refused_links.lock().unwrap().insert(link(0));
+    relay.refuse_dead_letters(true);
+    let running = relay.consume(&["--batch-linger", "1s", "--batches-in-flight", "1"]).await;
+    let keyed = |number| (LinkMessage::one(link(number), false), RecordHeaders::default());
+    // All in one partition, the refused one last.
+    for number in [1, 2, 0] {
+        let (message, headers) = keyed(number);
+        relay.publish(&message, &headers, "k").await;
+    }
+    until("the others are committed", || relay.lag() == 1).await;
+    let (message, headers) = keyed(3);
+    relay.publish(&message, &headers, "k").await;
+    until("the next one is stored", || relay.store.documents_count() == 3).await;
+    relay.refuse_dead_letters(false);
+    until("everything is committed", || relay.lag() == 0).await;
+    assert_eq!((relay.store.documents_count(), relay.dead_letters().len()), (4, 1));
     running.stop().await;
 }
 

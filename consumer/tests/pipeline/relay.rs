@@ -18,6 +18,7 @@ use rdkafka::message::{BorrowedHeaders, Headers, Message};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaRespErr;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -121,9 +122,18 @@ impl Relay {
             Settings::parse_from([&base, settings].concat());
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
+        let max_links_per_record = intake.max_links_per_request;
         let server = Some(ServerSettings { http_addr, intake, post_links });
-        let append = None;
-        let parts = ConsumerParts { kafka, group, pipeline, server, extractor, store, append };
+        let parts = ConsumerParts {
+            kafka,
+            group,
+            pipeline,
+            server,
+            extractor,
+            store,
+            max_links_per_record,
+            append: None,
+        };
         let consumer = Consumer::from_parts(parts).await.unwrap();
         let (health, stop) = (consumer.health(), CancellationToken::new());
         let links_url = format!("http://{}/links", consumer.http_addr().unwrap());
@@ -165,9 +175,19 @@ impl Relay {
         futures::future::join_all(records).await;
     }
 
+    /// Whether the broker refuses whatever concerns the dead-letter topic.
+    pub(crate) fn refuse_dead_letters(&self, is_refusing: bool) {
+        let error = if is_refusing {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+        } else {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+        };
+        self.cluster.topic_error(DLQ, error).unwrap();
+    }
+
     /// Everything in the dead-letter topic.
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
-        let reader = self.reader();
+        let reader = self.reader_as("linkrelay");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(DLQ, 0, Offset::Beginning).unwrap();
         reader.assign(&list).unwrap();
@@ -177,7 +197,12 @@ impl Relay {
 
     /// Log end minus committed, all partitions together.
     pub(crate) fn lag(&self) -> i64 {
-        let reader = self.reader();
+        self.lag_of("linkrelay")
+    }
+
+    /// The same of another group.
+    pub(crate) fn lag_of(&self, group: &str) -> i64 {
+        let reader = self.reader_as(group);
         let mut list = TopicPartitionList::new();
         list.add_partition_range(TOPIC, 0, PARTITIONS - 1);
         let committed = reader.committed_offsets(list, LIMIT).unwrap();
@@ -191,11 +216,9 @@ impl Relay {
         (0..PARTITIONS).map(lag).sum()
     }
 
-    fn reader(&self) -> BaseConsumer {
+    fn reader_as(&self, group: &str) -> BaseConsumer {
         let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", self.cluster.bootstrap_servers())
-            .set("group.id", "linkrelay");
+        config.set("bootstrap.servers", self.cluster.bootstrap_servers()).set("group.id", group);
         config.create().unwrap()
     }
 }

@@ -33,14 +33,28 @@ pub(super) fn check(
             given_up.insert(id.clone());
         }
     }
+    let rubbish: BTreeSet<String> =
+        wanted.rubbish.iter().map(|record| format!("{}:0", record.place(wanted.topic))).collect();
+    for id in &rubbish {
+        let documents = by_id.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+        if !matches!(documents, [document] if is_malformed(document)) {
+            checked.violate(Violation::NoDocumentOfRubbish { id: id.clone() });
+        }
+    }
     let promised: BTreeSet<&str> =
         wanted.documents.values().map(|document| document.link.link.as_str()).collect();
     for document in &found.documents {
-        if !wanted.documents.contains_key(&document.id) {
+        if !wanted.documents.contains_key(&document.id) && !rubbish.contains(&document.id) {
             check_unwanted(document, &promised, expected, checked);
         }
     }
     given_up
+}
+
+/// Whether it says that its record could not be read.
+fn is_malformed(document: &FoundDocument) -> bool {
+    let class = document.error.as_ref().map(|error| error.class.as_str());
+    (document.status.as_str(), class) == ("failed", Some("malformed"))
 }
 
 fn lost(id: &str, wanted: &WantedDocument<'_>) -> Violation {

@@ -39,6 +39,17 @@ fn document(id: &str, link: &ExpectedLink) -> FoundDocument {
     }
 }
 
+fn malformed(id: &str) -> FoundDocument {
+    FoundDocument {
+        id: id.to_owned(),
+        link: "rubbish".to_owned(),
+        video_id: None,
+        status: "failed".to_owned(),
+        error: Some(FoundError { class: "malformed".to_owned() }),
+        video: None,
+    }
+}
+
 fn dead_letter(origin: &str, class: &str, value: &[u8]) -> TopicRecord {
     record(0, value, &[("linkrelay-origin", origin), ("linkrelay-error-class", class)])
 }
@@ -63,6 +74,7 @@ fn world() -> (Expected, Found) {
             document("one:1", &private),
             document("two:0", &other),
             document("T:0:2:7:0", &by_hand),
+            malformed("T:0:3:7:0"),
         ],
         dead_letters: vec![dead_letter("T:0:3:7", "malformed", RUBBISH)],
         committed: BTreeMap::from([(0, Some(6)), (1, None)]),
@@ -207,6 +219,15 @@ fn rubbish_without_its_raw_bytes_among_the_dead_letters_is_missed() {
     assert_eq!(mended.violations, checked.violations);
     let twice = judged(|_, found| found.dead_letters.push(found.dead_letters[0].clone()));
     assert_eq!(twice.violations, [], "at least once");
+}
+
+#[test]
+fn rubbish_without_a_document_or_with_two_is_found() {
+    let expected = [Violation::NoDocumentOfRubbish { id: "T:0:3:7:0".to_owned() }];
+    let gone = judged(|_, found| found.documents.retain(|document| document.link != "rubbish"));
+    assert_eq!(gone.violations, expected);
+    let twice = judged(|_, found| found.documents.push(malformed("T:0:3:7:0")));
+    assert_eq!(twice.violations, expected);
 }
 
 #[test]

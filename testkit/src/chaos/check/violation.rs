@@ -54,6 +54,11 @@ pub enum Violation {
         /// What is wrong.
         problem: String,
     },
+    /// Rubbish without the one failed document that says so.
+    NoDocumentOfRubbish {
+        /// The document's id.
+        id: String,
+    },
     /// Given up, or rubbish, and not in the topic of dead letters with its raw bytes.
     NoDeadLetter {
         /// The document, or the record's `topic:partition:offset:timestamp`.
@@ -130,6 +135,9 @@ impl fmt::Display for Violation {
                 write!(f, "wrong status: {id} is {found}, not {expected}")
             }
             Self::WrongContent { id, problem } => write!(f, "wrong content: {id}: {problem}"),
+            Self::NoDocumentOfRubbish { id } => {
+                write!(f, "{id} should be the one document that says that its record is malformed")
+            }
             Self::NoDeadLetter { of } => write!(f, "no dead letter of {of}"),
             Self::UnexpectedDeadLetter { origin, class } => {
                 write!(f, "a dead letter of {origin} ({class}), which was not given up")

@@ -1,0 +1,105 @@
+//! Records that Kafka deleted before this consumer read them: said aloud, because nothing else
+//! can be done about them.
+//!
+//! A gap between two offsets says little by itself (compaction and transactions leave some); one
+//! that the log's first offset has passed was made by retention, or by an operator.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use linkrelay_common::health::Part;
+use linkrelay_common::metrics as names;
+use metrics::counter;
+
+use crate::context::LogBounds;
+
+/// Counts them; owned by the poll thread.
+pub(crate) struct Missed {
+    topic: Arc<str>,
+    group: Part,
+    total: u64,
+    /// By partition, the widest gap that was met since the bounds were last looked at, and which
+    /// statistics were the newest then.
+    gaps: BTreeMap<i32, (Range<i64>, u64)>,
+}
+
+impl Missed {
+    /// Warns on behalf of `group`.
+    pub(crate) fn new(topic: Arc<str>, group: Part) -> Self {
+        Self { topic, group, total: 0, gaps: BTreeMap::new() }
+    }
+
+    /// The offsets of `gap` were to be read and never came.
+    pub(crate) fn met_gap(&mut self, partition: i32, gap: Range<i64>, statistics_count: u64) {
+        let widest = self.gaps.get(&partition).map_or(0, |(widest, _)| widest.end - widest.start);
+        if gap.end - gap.start > widest {
+            self.gaps.insert(partition, (gap, statistics_count));
+        }
+    }
+
+    /// Judges the gaps by bounds that are newer than they.
+    pub(crate) fn judge(&mut self, logs: &LogBounds) {
+        for (partition, (gap, met_at)) in std::mem::take(&mut self.gaps) {
+            if logs.statistics_count <= met_at {
+                self.gaps.insert(partition, (gap, met_at));
+            } else if let Some(log) = logs.partitions.get(&partition) {
+                self.report(partition, gap.start..log.start.min(gap.end));
+            }
+        }
+    }
+
+    /// These offsets were deleted before they were read; nothing if the range is empty.
+    pub(crate) fn report(&mut self, partition: i32, offsets: Range<i64>) {
+        let Some(count) = u64::try_from(offsets.end - offsets.start).ok().filter(|of| *of > 0)
+        else {
+            return;
+        };
+        self.total += count;
+        counter!(names::RECORDS_MISSED, "topic" => self.topic.to_string()).increment(count);
+        tracing::error!(
+            topic = %self.topic, partition, first_offset = offsets.start, next_offset = offsets.end,
+            "up to {count} records were deleted before they were read: their links are lost"
+        );
+        let topic = &self.topic;
+        let warning = format!(
+            "up to {} records of {topic} were deleted before they were read, and their links are \
+             lost: the topic's retention is too short, or its records were deleted by hand",
+            self.total
+        );
+        self.group.warn("records_missed", warning);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linkrelay_common::health::Health;
+
+    use super::*;
+
+    fn missed() -> (Health, Missed) {
+        let health = Health::default();
+        let missed = Missed::new(Arc::from("T"), health.part("group"));
+        (health, missed)
+    }
+
+    fn bounds(start: i64, statistics_count: u64) -> LogBounds {
+        LogBounds { partitions: BTreeMap::from([(0, start..100)]), statistics_count }
+    }
+
+    #[test]
+    fn only_what_the_log_s_start_has_passed_is_missed() {
+        for (log_start, total) in [(0, 0), (20, 0), (25, 5), (30, 10), (40, 10)] {
+            let (health, mut missed) = missed();
+            missed.met_gap(0, 20..30, 4);
+            missed.met_gap(0, 50..52, 4);
+            missed.judge(&bounds(log_start, 4));
+            assert_eq!(missed.total, 0, "these bounds are older");
+            missed.judge(&bounds(log_start, 5));
+            assert_eq!(missed.total, total, "{log_start}");
+            missed.judge(&bounds(99, 6));
+            assert_eq!(missed.total, total, "judged once");
+            assert_eq!(health.readiness().warnings.contains_key("records_missed"), total > 0);
+        }
+    }
+}
