@@ -78,7 +78,7 @@ pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 /// Proxies that rest while others are asked.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
-const COUNTERS: [(&str, &str); 16] = [
+const COUNTERS: &[(&str, &str)] = &[
     (HTTP_REQUESTS, "HTTP requests answered."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
@@ -96,7 +96,7 @@ const COUNTERS: [(&str, &str); 16] = [
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
-const GAUGES: [(&str, Unit, &str); 13] = [
+const GAUGES: &[(&str, Unit, &str)] = &[
     (LINKS_IN_FLIGHT, Unit::Count, "Links being asked for at this moment."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
@@ -115,7 +115,7 @@ const GAUGES: [(&str, Unit, &str); 13] = [
     (FETCH_COOL_DOWN, Unit::Seconds, "Time until YouTube may be asked again."),
     (PROXIES_RESTING, Unit::Count, "Proxies that rest after throttling, or lead nowhere."),
 ];
-const HISTOGRAMS: [(&str, Unit, &str); 4] = [
+const HISTOGRAMS: &[(&str, Unit, &str)] = &[
     (HTTP_REQUEST_DURATION, Unit::Seconds, "Time from a request's header to its answer."),
     (EXTRACTION_DURATION, Unit::Seconds, "Time that asking for one video took."),
     (BATCH_DOCUMENTS, Unit::Count, "Documents in one acknowledged write."),
@@ -157,13 +157,13 @@ pub fn render() -> Option<String> {
 
 fn describe() {
     for (name, help) in COUNTERS {
-        describe_counter!(name, Unit::Count, help);
+        describe_counter!(*name, Unit::Count, *help);
     }
     for (name, unit, help) in GAUGES {
-        describe_gauge!(name, unit, help);
+        describe_gauge!(*name, *unit, *help);
     }
     for (name, unit, help) in HISTOGRAMS {
-        describe_histogram!(name, unit, help);
+        describe_histogram!(*name, *unit, *help);
     }
 }
 

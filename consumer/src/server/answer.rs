@@ -110,6 +110,7 @@ fn code(unavailable: &Unavailable) -> &'static str {
         Unavailable::OutOfTime => "wait_timeout",
         Unavailable::NotFound { code, .. } => code,
         Unavailable::NotWritten => "store_unavailable",
+        Unavailable::Refused => "refused_by_store",
     }
 }
 

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::settings::PostLinksSettings;
 use crate::ask::ask;
 use crate::batcher;
-use crate::document::{Place, document, link_error, refused_by_store};
+use crate::document::{Place, document, left_without_document, link_error, refused_by_store};
 use crate::retry::{RetryPolicy, waits_for_ever};
 
 /// What of a request's time is kept for the store, at most, and the least.
@@ -81,6 +81,8 @@ pub(crate) enum Unavailable {
     NotFound { code: &'static str, message: String, retry_after: Option<Duration> },
     #[error("the store did not acknowledge the document in time")]
     NotWritten,
+    #[error("the store refuses the document of this link, and the one that would say so")]
+    Refused,
 }
 
 /// Why a request is not taken at all.
@@ -215,47 +217,59 @@ impl PostedLinks {
                 "documents of a waiting request were not acknowledged in time"
             );
         }
-        let mut documents = documents.into_iter();
+        let mut written = written.unwrap_or_default().into_iter();
         let fates = found.into_iter().map(|found| match found {
             Err(unavailable) => Fate::Unavailable(unavailable),
-            Ok(_) if written.is_err() => Fate::Unavailable(Unavailable::NotWritten),
-            // One of `documents` for each that was found, in the same order.
-            Ok(found) => fate(documents.next().unwrap_or(found)),
+            // One of `written` for each that was found, in the same order, or none at all.
+            Ok(_) => written.next().unwrap_or(Fate::Unavailable(Unavailable::NotWritten)),
         });
         fates.collect()
     }
 
-    /// Writes documents until the store has them all, and leaves in each what the store has.
-    async fn write(&self, documents: &mut [LinkDocument]) {
+    /// Writes documents until the store has them all but those that it refuses for good.
+    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<Fate> {
         if documents.is_empty() {
-            return;
+            return Vec::new();
         }
         let mut waits = waits_for_ever(WRITE_BACKOFF_MIN, WRITE_BACKOFF_MAX);
-        while let Err(error) = self.write_once(documents).await {
-            counter!(names::STORE_ERRORS).increment(1);
-            self.store_part.trouble(error.to_string());
-            tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
-        }
-        self.store_part.ok();
-        batcher::count(documents.iter());
-    }
-
-    async fn write_once(&self, documents: &mut [LinkDocument]) -> Result<(), StoreError> {
-        let now = Timestamp::now();
-        documents.iter_mut().for_each(|document| document.stored_at = now);
-        let outcomes = self.store.write_batch(documents).await?;
-        let mut known: Vec<DocumentId> = Vec::new();
-        for (document, outcome) in documents.iter_mut().zip(outcomes) {
-            match outcome {
-                WriteOutcome::Inserted | WriteOutcome::Replaced => {}
-                WriteOutcome::AlreadyThere => known.push(document.id.clone()),
-                WriteOutcome::Refused { reason } => {
-                    tracing::warn!(document_id = %document.id, reason, "the store refuses a document");
-                    *document = refused_by_store(document.clone());
-                    self.store.write_batch(std::slice::from_ref(document)).await?;
+        let outcomes = loop {
+            match self.write_once(documents).await {
+                Ok(outcomes) => break outcomes,
+                Err(error) => {
+                    counter!(names::STORE_ERRORS).increment(1);
+                    self.store_part.trouble(error.to_string());
+                    tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
                 }
             }
+        };
+        self.store_part.ok();
+        let written = || documents.iter().zip(&outcomes);
+        batcher::count(
+            written().filter(|written| !written.1.is_refused()).map(|written| written.0),
+        );
+        written().map(|(document, outcome)| self.fate(document, outcome)).collect()
+    }
+
+    /// Writes each document, or one that says why it is refused, and leaves in each what the
+    /// store has of it.
+    async fn write_once(
+        &self,
+        documents: &mut [LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, StoreError> {
+        let now = Timestamp::now();
+        documents.iter_mut().for_each(|document| document.stored_at = now);
+        let mut outcomes = self.store.write_batch(documents).await?;
+        for (document, outcome) in documents.iter_mut().zip(&mut outcomes) {
+            if let WriteOutcome::Refused { reason } = outcome {
+                tracing::warn!(document_id = %document.id, reason, "the store refuses a document");
+                *document = refused_by_store(document.clone());
+                let written = self.store.write_batch(std::slice::from_ref(document)).await?;
+                *outcome = written.into_iter().next().unwrap_or(WriteOutcome::AlreadyThere);
+            }
         }
+        let there = documents.iter().zip(&outcomes);
+        let there = there.filter(|(_, outcome)| **outcome == WriteOutcome::AlreadyThere);
+        let known: Vec<DocumentId> = there.map(|(document, _)| document.id.clone()).collect();
         if !known.is_empty() {
             // Sent before, perhaps with another outcome: the answer says what is there.
             for stored in self.store.find(&known).await? {
@@ -265,14 +279,15 @@ impl PostedLinks {
                 }
             }
         }
-        Ok(())
+        Ok(outcomes)
     }
-}
 
-fn fate(document: LinkDocument) -> Fate {
-    match document.error {
-        Some(error) => Fate::Failed(error),
-        None => Fate::Stored,
+    fn fate(&self, document: &LinkDocument, outcome: &WriteOutcome) -> Fate {
+        if let WriteOutcome::Refused { reason } = outcome {
+            left_without_document(&self.store_part, document, reason);
+            return Fate::Unavailable(Unavailable::Refused);
+        }
+        document.error.clone().map_or(Fate::Stored, Fate::Failed)
     }
 }
 

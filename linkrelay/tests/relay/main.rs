@@ -27,6 +27,8 @@ mod identity;
 mod lists;
 /// The load that linkrelay is chosen for.
 mod main_job;
+/// Documents that the store refuses.
+mod refused;
 /// What a kill makes to be done again.
 mod repeats;
 /// Metadata that the store has already.

@@ -10,7 +10,8 @@ use linkrelay_testkit::tools::{free_port, fresh_name};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use mongodb::bson::{Document, doc};
-use mongodb::{Client, Collection};
+use mongodb::options::IndexOptions;
+use mongodb::{Client, Collection, IndexModel};
 use serde_json::{Value, json};
 
 /// Longer than [`LONG`]: a whole load goes through.
@@ -24,8 +25,8 @@ pub(crate) struct Site {
     pub(crate) fake: FakeYouTube,
     pub(crate) topic: String,
     pub(crate) dlq: String,
-    mongo: &'static MongoServer,
-    database: String,
+    pub(crate) mongo: &'static MongoServer,
+    pub(crate) database: String,
     documents: Collection<Document>,
 }
 
@@ -122,6 +123,13 @@ impl Site {
         documents
     }
 
+    /// Somebody's own index: no two documents may have the same there.
+    pub(crate) async fn make_unique(&self, field: &str) {
+        let unique = IndexOptions::builder().unique(true).build();
+        let index = IndexModel::builder().keys(doc! { field: 1 }).options(unique).build();
+        self.documents.create_index(index).await.unwrap();
+    }
+
     pub(crate) async fn index_names(&self) -> Vec<String> {
         // There is no collection yet, maybe.
         self.documents.list_index_names().await.unwrap_or_default()
@@ -192,9 +200,17 @@ impl Role {
         port_setting: &str,
         env: impl IntoIterator<Item = (&'a str, String)>,
     ) -> Self {
+        let builder = ProcessBuilder::new(binary, workspace_binary(binary).unwrap());
+        Self::start(builder.args(arguments), port_setting, env)
+    }
+
+    /// The same for a process that begins in another way.
+    pub(crate) fn start<'a>(
+        mut builder: ProcessBuilder,
+        port_setting: &str,
+        env: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Self {
         let port = free_port().unwrap();
-        let mut builder =
-            ProcessBuilder::new(binary, workspace_binary(binary).unwrap()).args(arguments);
         builder = builder.env(port_setting, format!("127.0.0.1:{port}"));
         for (name, value) in env {
             builder = builder.env(name, value);
