@@ -5,13 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often a lasting trouble is said again.
 const REMINDER: Duration = Duration::from_secs(60);
+/// How long what was met in use outlasts a check that finds nothing: a store whose disk is full
+/// answers a ping. Longer than the pause between two tries, so that readiness does not flicker;
+/// but it ends, because a role that nobody asks while it is not ready would never be ready again.
+const OUTLASTS_CHECKS: Duration = Duration::from_secs(15);
 
 /// The parts of one role. Cheap to clone; all clones see the same.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +33,14 @@ struct Reports {
 struct Status {
     trouble: Option<String>,
     said_at: Option<Instant>,
+    /// When it was met in use, and not by a check.
+    met_at: Option<Instant>,
+}
+
+impl Status {
+    fn of(trouble: Option<String>) -> Self {
+        Self { trouble, said_at: None, met_at: None }
+    }
 }
 
 /// The handle of whoever watches one part.
@@ -52,7 +65,7 @@ pub struct Readiness {
 impl Health {
     /// Adds a part, which counts as not working until its first report.
     pub fn part(&self, name: &'static str) -> Part {
-        let waiting = Status { trouble: Some("not yet checked".to_owned()), said_at: None };
+        let waiting = Status::of(Some("not yet checked".to_owned()));
         self.with(|reports| reports.parts.insert(name, waiting));
         Part { name, health: self.clone() }
     }
@@ -73,7 +86,7 @@ impl Health {
 
     /// The role is about to end: not ready from now on, which is no trouble to be logged.
     pub fn stopping(&self) {
-        let stopping = Status { trouble: Some("stopping".to_owned()), said_at: None };
+        let stopping = Status::of(Some("stopping".to_owned()));
         self.with(|reports| reports.parts.insert("process", stopping));
     }
 
@@ -86,7 +99,7 @@ impl Health {
 impl Part {
     /// The part works.
     pub fn ok(&self) {
-        let before = self.replace(Status { trouble: None, said_at: None });
+        let before = self.replace(Status::of(None));
         if before.is_some_and(|status| status.trouble.is_some()) {
             tracing::info!(part = self.name, "{} works", self.name);
         }
@@ -94,7 +107,10 @@ impl Part {
 
     /// The part does not work; `why` is a sentence for whoever has to mend it.
     pub fn trouble(&self, why: impl Into<String>) {
-        let why = why.into();
+        self.say(why.into(), Some(Instant::now()));
+    }
+
+    fn say(&self, why: String, met_at: Option<Instant>) {
         let now = Instant::now();
         let said_at = self.health.with(|reports| {
             let status = reports.parts.get(self.name)?;
@@ -105,7 +121,7 @@ impl Part {
             tracing::warn!(part = self.name, "{} does not work: {why}", self.name);
         }
         let said_at = if is_due { Some(now) } else { said_at };
-        self.replace(Status { trouble: Some(why), said_at });
+        self.replace(Status { trouble: Some(why), said_at, met_at });
     }
 
     /// Why the part does not work at the moment, if so.
@@ -143,13 +159,22 @@ impl Part {
     {
         while !stop.is_cancelled() {
             match tokio::time::timeout(timeout, check()).await {
-                Ok(checked) => self.report(checked),
-                Err(_) => self.trouble(format!("no answer within {timeout:?}")),
+                Ok(Ok(())) => self.found_nothing(),
+                Ok(Err(error)) => self.say(error.to_string(), None),
+                Err(_) => self.say(format!("no answer within {timeout:?}"), None),
             }
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 () = stop.cancelled() => {}
             }
+        }
+    }
+
+    /// A check went well, which says nothing of what was met in use a moment ago.
+    fn found_nothing(&self) {
+        let met_at = self.health.with(|reports| reports.parts.get(self.name)?.met_at);
+        if met_at.is_none_or(|at| at.elapsed() >= OUTLASTS_CHECKS) {
+            self.ok();
         }
     }
 
@@ -202,6 +227,31 @@ mod tests {
         let readiness = health.readiness();
         assert!(!readiness.ready);
         assert_eq!(readiness.parts["process"], "stopping");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_met_in_use_outlasts_checks_and_ends() {
+        let health = Health::default();
+        let stop = CancellationToken::new();
+        let part = health.part("store");
+        let second = Duration::from_secs(1);
+        let watch = part.clone().watch(second, second, stop.clone(), || {
+            std::future::ready(Ok::<(), std::convert::Infallible>(()))
+        });
+        let look = async {
+            tokio::time::sleep(second * 2).await;
+            assert_eq!(part.current_trouble(), None);
+            part.trouble("no room");
+            tokio::time::sleep(OUTLASTS_CHECKS - second).await;
+            assert_eq!(part.current_trouble().as_deref(), Some("no room"));
+            tokio::time::sleep(second * 3).await;
+            assert_eq!(part.current_trouble(), None);
+            part.trouble("no room");
+            part.ok();
+            assert_eq!(part.current_trouble(), None, "in use it works again");
+            stop.cancel();
+        };
+        tokio::join!(watch, look);
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,6 +30,10 @@ use crate::submit::Submitter;
 /// What the drain leaves, whatever the requests took, for the last records and tasks.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
+/// How often the journal is asked whether it can be used, and how long it may take to answer.
+const JOURNAL_PING_INTERVAL: Duration = Duration::from_secs(3);
+const JOURNAL_PING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Why the role could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -198,6 +202,17 @@ impl Producer {
             let publish = Arc::clone(&publish);
             let timeout = settings.api.request_timeout;
             let JournaledIntake { journal, part, under_way, .. } = intake;
+            let watched = Arc::clone(&journal);
+            let watching = part.clone().watch(
+                JOURNAL_PING_INTERVAL,
+                JOURNAL_PING_TIMEOUT,
+                stop.clone(),
+                move || {
+                    let journal = Arc::clone(&watched);
+                    async move { journal.ping().await }
+                },
+            );
+            background.spawn("journal watch", watching);
             let republishing =
                 republish_pending(journal, publish, unpublished, timeout, part, stop);
             background.spawn("republishing", republishing);

@@ -4,7 +4,8 @@
 //! down as YouTube does; [`youtube`] serves them over HTTPS, with faults on request. [`wait`]
 //! waits for a condition, never for a time; [`process`] is a server under a test's control;
 //! [`kafka`] and [`mongo`] start real ones, which [`tools`] finds; [`proxy`] stands between a
-//! client and a server and cuts, stalls or delays; [`forward`] is one that a client is told of;
+//! client and a server and cuts, stalls or delays; [`tls_front`] adds TLS, and [`mongo_front`]
+//! answers some of a client's commands itself; [`forward`] is one that a client is told of;
 //! [`chaos`] puts all of it together into the fault suite. What is started here is stopped when its
 //! handle drops, and also when the test process dies without dropping anything.
 //!
@@ -16,9 +17,11 @@ pub mod chaos;
 pub mod forward;
 pub mod kafka;
 pub mod mongo;
+pub mod mongo_front;
 pub mod pages;
 pub mod process;
 pub mod proxy;
+pub mod tls_front;
 pub mod tools;
 pub mod wait;
 pub mod youtube;

@@ -19,6 +19,8 @@ mod dlq;
 mod embedded;
 /// Kills, missing topics, servers that are away.
 mod faults;
+/// A disk without room.
+mod full_disk;
 /// Consumers that come and go, with every group protocol.
 mod group;
 /// Which document belongs to which record.

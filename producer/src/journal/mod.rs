@@ -49,6 +49,16 @@ pub trait Journal: Debug + Send + Sync {
     /// # Errors
     /// If it cannot be read.
     async fn pending(&self) -> Result<Vec<LinkRecord>, JournalError>;
+
+    /// Answers if it can be used.
+    ///
+    /// By default always, for one that is never away.
+    ///
+    /// # Errors
+    /// If it cannot.
+    async fn ping(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 /// Why links were not taken into the journal.

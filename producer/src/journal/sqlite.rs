@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use linkrelay_common::{
     DocumentId, LinkMessage, LinkPlace, LinkRecord, LinkTarget, RecordHeaders, parse_target,
 };
+use linkrelay_store::LinkStore;
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
@@ -93,6 +94,10 @@ impl Journal for SqliteJournal {
             after = last.position;
             records.extend(page.iter().filter_map(|pending| readable(&pending.entry)));
         }
+    }
+
+    async fn ping(&self) -> Result<(), JournalError> {
+        self.store.ping().await.map_err(unusable)
     }
 }
 

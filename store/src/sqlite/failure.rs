@@ -15,9 +15,15 @@ pub(super) fn store_error(error: &Error) -> StoreError {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
                 StoreError::Unreachable(format!("another process holds the file: {error}"))
             }
-            ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => {
-                StoreError::Unreachable(error.to_string())
+            ErrorCode::DiskFull => {
+                StoreError::Refused(format!("there is no room for the SQLite file: {error}"))
             }
+            // What a quota or a limit of file sizes answers is not told from a broken disk.
+            ErrorCode::SystemIoFailure => StoreError::Unreachable(format!(
+                "the SQLite file cannot be read or written (a disk that is full or broken, or a \
+                 quota): {error}"
+            )),
+            ErrorCode::CannotOpen => StoreError::Unreachable(error.to_string()),
             _ => StoreError::Refused(error.to_string()),
         },
         _ => StoreError::Refused(error.to_string()),

@@ -12,7 +12,7 @@ use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -158,6 +158,18 @@ impl Process {
     /// If it has ended.
     pub fn resume(&mut self) -> Result<()> {
         self.signal(Signal::CONT)
+    }
+
+    /// From now on none of its files grows beyond so many bytes, or each may again. A write beyond
+    /// fails only if SIGXFSZ is ignored, else it ends the process.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn limit_file_sizes(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit)
+            .with_context(|| format!("limiting the files of {}", self.name))?;
+        Ok(())
     }
 
     /// SIGINT, as Ctrl-C sends it.

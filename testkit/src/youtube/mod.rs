@@ -22,7 +22,7 @@ mod routes;
 mod server;
 pub mod settings;
 mod socket;
-mod tls;
+pub(crate) mod tls;
 mod videos;
 
 use std::net::SocketAddr;

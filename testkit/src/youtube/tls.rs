@@ -30,13 +30,13 @@ const NAMES: [&str; 10] = [
 
 /// The authority's certificate as a file; its key is forgotten as soon as it has signed.
 #[derive(Debug)]
-pub(super) struct CaFile {
+pub(crate) struct CaFile {
     path: PathBuf,
     _temporary: Option<TempDir>,
 }
 
 impl CaFile {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -55,7 +55,7 @@ impl CaFile {
 }
 
 /// Makes both, for the names above and the address that is listened on.
-pub(super) fn make(
+pub(crate) fn make(
     ip: IpAddr,
     ca_path: Option<&Path>,
     http2: bool,
