@@ -7,9 +7,11 @@ use linkrelay_common::SettingsError;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::LinkStore;
-use crate::mongo::MongoStore;
+use crate::mongo::{MongoStore, MongoUri};
 use crate::sqlite::SqliteStore;
 
+/// Where neither `MONGODB_DATABASE` nor the connection string names one.
+const DEFAULT_DATABASE: &str = "linkrelay";
 /// The SQLite file within `DATA_DIR`.
 const FILE_NAME: &str = "linkrelay.sqlite";
 
@@ -22,9 +24,10 @@ pub struct StoreSettings {
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_name = "URI")]
     pub mongodb_uri: Option<SecretString>,
 
-    /// Database in MongoDB.
-    #[arg(long, env = "MONGODB_DATABASE", default_value = "linkrelay", value_name = "NAME")]
-    pub mongodb_database: String,
+    /// Database in MongoDB. Without it, the one that the path of MONGODB_URI names, unless that is
+    /// admin, local or config; otherwise linkrelay.
+    #[arg(long, env = "MONGODB_DATABASE", value_name = "NAME")]
+    pub mongodb_database: Option<String>,
 
     /// Collection in that database.
     #[arg(long, env = "MONGODB_COLLECTION", default_value = "youtube", value_name = "NAME")]
@@ -49,11 +52,20 @@ impl StoreSettings {
     pub fn open(&self) -> Result<Arc<dyn LinkStore>, SettingsError> {
         match self.uri() {
             Some(uri) => {
-                let store = MongoStore::new(uri, &self.mongodb_database, &self.mongodb_collection)?;
-                Ok(Arc::new(store))
+                let database = self.database(uri)?;
+                Ok(Arc::new(MongoStore::new(uri, &database, &self.mongodb_collection)?))
             }
             None => Ok(self.open_sqlite()?),
         }
+    }
+
+    /// Where documents are in MongoDB, as `database.collection`; nowhere without it.
+    ///
+    /// # Errors
+    /// If the connection string can never work.
+    pub fn mongodb_namespace(&self) -> Result<Option<String>, SettingsError> {
+        let database = self.uri().map(|uri| self.database(uri)).transpose()?;
+        Ok(database.map(|database| format!("{database}.{}", self.mongodb_collection)))
     }
 
     /// Where the SQLite file is, or would be.
@@ -74,6 +86,13 @@ impl StoreSettings {
         let path = self.sqlite_path();
         let store = SqliteStore::open(&path).map_err(|error| problem(&path, &error))?;
         Ok(Arc::new(store))
+    }
+
+    /// An empty `MONGODB_DATABASE` counts as none, too.
+    fn database(&self, uri: &SecretString) -> Result<String, SettingsError> {
+        let named = self.mongodb_database.clone().filter(|name| !name.trim().is_empty());
+        let of_uri = MongoUri::parse(uri)?.database().map(str::to_owned);
+        Ok(named.or(of_uri).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()))
     }
 
     fn uri(&self) -> Option<&SecretString> {
@@ -111,6 +130,23 @@ mod tests {
         let store = settings(&["--mongodb-uri", "mongodb://127.0.0.1:1"]);
         assert!(store.is_mongo());
         assert!(store.open().is_ok());
+    }
+
+    #[test]
+    fn the_database_is_the_one_that_was_named_last_of_all_the_default() {
+        for (arguments, namespace) in [
+            (&["--mongodb-uri=mongodb://a"][..], "linkrelay.youtube"),
+            (&["--mongodb-uri=mongodb://a/mine"], "mine.youtube"),
+            (&["--mongodb-uri=mongodb://a/mine", "--mongodb-database="], "mine.youtube"),
+            (&["--mongodb-uri=mongodb://a/mine", "--mongodb-database=other"], "other.youtube"),
+            (&["--mongodb-uri=mongodb://u:p@a/admin"], "linkrelay.youtube"),
+            (&["--mongodb-uri=mongodb://u:p@a/admin", "--mongodb-database=admin"], "admin.youtube"),
+            (&["--mongodb-uri=mongodb://a/mine", "--mongodb-collection=links"], "mine.links"),
+        ] {
+            let found = settings(arguments).mongodb_namespace().unwrap();
+            assert_eq!(found.as_deref(), Some(namespace), "{arguments:?}");
+        }
+        assert_eq!(settings(&[]).mongodb_namespace().unwrap(), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod bson;
 mod outage;
 #[path = "mongo/refusals.rs"]
 mod refusals;
+#[path = "mongo/rights.rs"]
+mod rights;
 
 use linkrelay_store::{LinkStore, MongoStore};
 use linkrelay_testkit::mongo::MongoServer;

@@ -22,8 +22,9 @@ async fn mongodb(settings: StoreSettings) -> Answer {
     // Neither error shows the connection string.
     let store = settings.open().map_err(|error| Failure::new(error, "correct it"))?;
     store.ping().await.map_err(|error| Failure::new(error, MONGODB))?;
-    let (database, collection) = (&settings.mongodb_database, &settings.mongodb_collection);
-    Ok(format!("answers; database {database}, collection {collection}"))
+    let namespace =
+        settings.mongodb_namespace().map_err(|error| Failure::new(error, "correct it"))?;
+    Ok(format!("answers; documents are in {}", namespace.unwrap_or_default()))
 }
 
 async fn sqlite(settings: StoreSettings) -> Answer {

@@ -29,6 +29,8 @@ mod identity;
 mod lists;
 /// The load that linkrelay is chosen for.
 mod main_job;
+/// MongoDB as others run it: users with few rights, TLS, connection strings with opinions.
+mod mongodb;
 /// Documents that the store refuses.
 mod refused;
 /// What a kill makes to be done again.

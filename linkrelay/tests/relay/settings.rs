@@ -40,6 +40,8 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
         ("DATA_DIR", &no_directory),
         ("HTTP_ADDR", &taken),
         ("MONGODB_URI", "mongodb://user:hunter2@"),
+        ("MONGODB_URI", "mongodb://user:hunter2@127.0.0.1:1/?w=1"),
+        ("MONGODB_URI", "mongodb://user:hunter2@127.0.0.1:1/?journal=false"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "linkrelay=verbose=3"),
     ];

@@ -8,10 +8,11 @@ use crate::error::StoreError;
 pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
 /// Codes that say something of the server and nothing of the document they came with: it steps
-/// down, shuts down, is out of space or over its quota, moves a shard, or was too slow.
-const OF_THE_SERVER: [i32; 24] = [
-    6, 7, 24, 50, 63, 70, 89, 91, 112, 133, 189, 262, 317, 8_000, 9_001, 10_058, 10_107, 11_600,
-    11_601, 11_602, 13_388, 13_435, 13_436, 14_031,
+/// down, shuts down, is out of space or over its quota, takes no writes, or not this user's, moves
+/// a shard, or was too slow.
+const OF_THE_SERVER: [i32; 29] = [
+    6, 7, 13, 24, 50, 63, 70, 89, 91, 112, 133, 189, 249, 262, 317, 371, 8_000, 9_001, 10_058,
+    10_107, 11_600, 11_601, 11_602, 12_501, 13_388, 13_435, 13_436, 14_031, 16_500,
 ];
 
 /// Whether a write error that came with one document would have come with any other.
@@ -26,9 +27,41 @@ pub(super) fn unique_index(message: &str) -> String {
     name.map_or_else(|| "a unique index".to_owned(), |name| format!("the unique index {name}"))
 }
 
+/// What the driver says of a server's certificate, and what that means to whoever set it up.
+const CERTIFICATES: [(&str, &str); 5] = [
+    ("UnknownIssuer", NOT_TRUSTED),
+    ("BadSignature", NOT_TRUSTED),
+    ("not valid for name", OF_ANOTHER_HOST),
+    ("NotValidForName", OF_ANOTHER_HOST),
+    ("expired", "MongoDB's certificate has expired"),
+];
+const NOT_TRUSTED: &str =
+    "MongoDB's certificate is of an authority that is not trusted (tlsCAFile of MONGODB_URI)";
+const OF_ANOTHER_HOST: &str = "MongoDB's certificate is not for the host that MONGODB_URI names";
+
+/// The driver's text, which is about everything that it knows of the servers; in front of it what
+/// is wrong with a certificate, if that is it.
+fn plainly(text: &str) -> String {
+    let text = without_labels(text);
+    let is_certificate = text.contains("invalid peer certificate");
+    let known = CERTIFICATES.iter().find(|(word, _)| is_certificate && text.contains(word));
+    let meaning = known.map(|(_, meaning)| format!("{meaning}: "));
+    meaning.unwrap_or_default() + &text
+}
+
+/// The driver's labels come in another order each time, and would make each text a new one.
+fn without_labels(mut text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    while let Some((before, labels)) = text.split_once(", labels: {") {
+        kept.push_str(before);
+        text = labels.split_once('}').map_or("", |(_, after)| after);
+    }
+    (kept + text).replace(", source: None, server response: None", "")
+}
+
 /// An error of a whole call. None of the texts has the connection string in it.
 pub(super) fn store_error(error: &Error) -> StoreError {
-    let text = || error.kind.to_string();
+    let text = || plainly(&error.kind.to_string());
     match error.kind.as_ref() {
         ErrorKind::Io(_)
         | ErrorKind::ConnectionPoolCleared { .. }
@@ -53,4 +86,27 @@ pub(super) fn not_acknowledged(error: &WriteConcernError) -> StoreError {
         "a majority of the servers has not acknowledged the write: {} (code {})",
         error.message, error.code
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_told_in_words_and_nothing_else_is() {
+        for (said, meaning) in [
+            ("I/O error: invalid peer certificate: UnknownIssuer", NOT_TRUSTED),
+            ("invalid peer certificate: BadSignature", NOT_TRUSTED),
+            ("invalid peer certificate: NotValidForName", OF_ANOTHER_HOST),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; it is for b",
+                OF_ANOTHER_HOST,
+            ),
+        ] {
+            assert_eq!(plainly(said), format!("{meaning}: {said}"));
+        }
+        assert_eq!(plainly("the session has expired"), "the session has expired");
+        let labelled = r#"[ { Error: away, labels: {"b", "a"}, source: None, server response: None } { Error: x, labels: {} } ]"#;
+        assert_eq!(plainly(labelled), "[ { Error: away } { Error: x } ]");
+    }
 }

@@ -15,3 +15,4 @@ mod uri;
 mod write;
 
 pub use store::MongoStore;
+pub(crate) use uri::MongoUri;

@@ -1,6 +1,7 @@
 //! The connection to MongoDB: made when it is first needed, so that a process starts without
 //! one, and bounded in time, so that whoever retries notices trouble early.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,6 +41,8 @@ pub struct MongoStore {
     database: String,
     collection: String,
     connected: OnceCell<Collection<RawDocumentBuf>>,
+    /// Whether it was said that the index is missing.
+    is_index_missed: AtomicBool,
 }
 
 impl MongoStore {
@@ -59,6 +62,7 @@ impl MongoStore {
             database: database.to_owned(),
             collection: collection.to_owned(),
             connected: OnceCell::new(),
+            is_index_missed: AtomicBool::new(false),
         })
     }
 
@@ -106,13 +110,21 @@ async fn within<T>(
 
 #[async_trait]
 impl LinkStore for MongoStore {
+    /// Without the index a status is found by reading the whole collection, which is slow and
+    /// right: no reason to take no links.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
         let collection = self.collection().await?;
-        within(SCHEMA_TIMEOUT, async {
-            let made = collection.create_indexes(schema::indexes()).await;
-            made.map(drop).map_err(|error| failure::store_error(&error))
-        })
-        .await
+        let problem =
+            within(SCHEMA_TIMEOUT, schema::ensure(collection, schema::request_index())).await?;
+        if let Some(problem) = problem
+            && !self.is_index_missed.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "the index for the status of requests is not there and cannot be made, so each \
+                 status reads the whole collection: {problem}"
+            );
+        }
+        Ok(())
     }
 
     async fn write_batch(
@@ -158,11 +170,9 @@ impl LinkStore for MongoStore {
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         let collection = self.collection().await?;
-        within(SCHEMA_TIMEOUT, async {
-            let made = collection.create_index(schema::video_index()).await;
-            made.map(drop).map_err(|error| failure::store_error(&error))
-        })
-        .await
+        let ensured = schema::ensure(collection, schema::video_index());
+        let problem = within(SCHEMA_TIMEOUT, ensured).await?;
+        problem.map_or(Ok(()), |problem| Err(StoreError::Refused(problem)))
     }
 
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use linkrelay_common::SettingsError;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{ClientOptions, ConnectionString};
+use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, WriteConcern};
 use secrecy::{ExposeSecret, SecretString};
 
 /// The name of the setting, as errors show it.
@@ -13,35 +13,65 @@ pub(super) const SETTING: &str = "MONGODB_URI";
 const SECRET_OPTIONS: [&str; 3] =
     ["authmechanismproperties=", "tlscertificatekeyfilepassword=", "proxypassword="];
 
+/// Databases of the server's own; in a connection string they are where users are looked up.
+const SERVER_DATABASES: [&str; 3] = ["admin", "local", "config"];
+
 /// A connection string that was found well-formed.
 #[derive(Debug, Clone)]
-pub(super) struct MongoUri(SecretString);
+pub(crate) struct MongoUri {
+    text: SecretString,
+    database: Option<String>,
+}
 
 impl MongoUri {
     /// Checks all that can be checked without the network. The hosts behind `mongodb+srv` are
     /// looked up later, with every attempt to connect: a resolver that is down is no wrong setting.
-    pub(super) fn parse(text: &SecretString) -> Result<Self, SettingsError> {
-        check(text.expose_secret()).map_err(|error| {
+    ///
+    /// # Errors
+    /// If it is malformed, or asks for writes that may be lost; names the setting.
+    pub(crate) fn parse(text: &SecretString) -> Result<Self, SettingsError> {
+        let parsed = check(text.expose_secret()).map_err(|error| {
             SettingsError::new(SETTING, complaint(text.expose_secret(), &error))
         })?;
-        Ok(Self(text.clone()))
+        if let Some(problem) = parsed.write_concern.as_ref().and_then(too_weak) {
+            return Err(SettingsError::new(SETTING, problem));
+        }
+        let is_ours = |name: &String| !SERVER_DATABASES.contains(&name.as_str());
+        Ok(Self { text: text.clone(), database: parsed.default_database.filter(is_ours) })
+    }
+
+    /// The database that its path names, if documents can be kept there.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// The driver's options; asks the resolver if the scheme is `mongodb+srv`.
     pub(super) async fn client_options(&self) -> Result<ClientOptions, Error> {
-        ClientOptions::parse(self.0.expose_secret()).await
+        ClientOptions::parse(self.text.expose_secret()).await
     }
 }
 
-fn check(text: &str) -> Result<(), Error> {
+fn check(text: &str) -> Result<ConnectionString, Error> {
     let parsed = ConnectionString::parse(text)?;
     if text.starts_with("mongodb+srv://") {
-        return Ok(());
+        return Ok(parsed);
     }
     // With plain hosts nothing is awaited, so the first poll has the answer.
-    match ClientOptions::parse(parsed).into_future().now_or_never() {
+    match ClientOptions::parse(parsed.clone()).into_future().now_or_never() {
         Some(Err(error)) => Err(error),
-        Some(Ok(_)) | None => Ok(()),
+        Some(Ok(_)) | None => Ok(parsed),
+    }
+}
+
+/// Why a write concern may lose what it acknowledges. How many servers there are is not known
+/// here, so a number or a tag may be less than a majority.
+fn too_weak(concern: &WriteConcern) -> Option<&'static str> {
+    match (&concern.w, concern.journal) {
+        (None | Some(Acknowledgment::Majority), Some(false)) => {
+            Some("journal must be true, or left out: a document counts once a crash cannot lose it")
+        }
+        (None | Some(Acknowledgment::Majority), _) => None,
+        _ => Some("w must be majority, or left out: a document counts once a majority has it"),
     }
 }
 
@@ -56,10 +86,10 @@ fn complaint(text: &str, error: &Error) -> String {
     }
     match check(&bare) {
         Err(error) => format!("is no valid connection string of MongoDB: {}", message(&error)),
-        Ok(()) if bare == text => {
+        Ok(_) if bare == text => {
             format!("is no valid connection string of MongoDB: {}", message(error))
         }
-        Ok(()) => "its user name or password is malformed (each must be percent-encoded), or an \
+        Ok(_) => "its user name or password is malformed (each must be percent-encoded), or an \
                    option does not fit them"
             .to_owned(),
     }
@@ -121,6 +151,45 @@ mod tests {
             let error = parse(text).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("MONGODB_URI: "), "{text}: {error}");
             assert!(!error.contains("ses"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn its_path_is_a_database_unless_it_is_the_server_s_own() {
+        for (text, database) in [
+            ("mongodb://a", None),
+            ("mongodb://a/", None),
+            ("mongodb://a/?authSource=users", None),
+            ("mongodb://a/mine", Some("mine")),
+            ("mongodb://u:p@a,b/mine?authSource=admin", Some("mine")),
+            ("mongodb+srv://u:p@cluster.example/mine?w=majority", Some("mine")),
+            ("mongodb://u:p@a/admin", None),
+            ("mongodb://u:p@a/local", None),
+            ("mongodb+srv://u:p@cluster.example/config", None),
+        ] {
+            assert_eq!(parse(text).unwrap().database(), database, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_lose_an_acknowledged_write_is_refused_by_name() {
+        for (options, problem) in [
+            ("w=0", "w must be majority"),
+            ("w=1", "w must be majority"),
+            ("w=2&wtimeoutMS=100", "w must be majority"),
+            ("w=5&journal=true", "w must be majority"),
+            ("w=aTag", "w must be majority"),
+            ("journal=false", "journal must be true"),
+            ("w=majority&journal=false", "journal must be true"),
+        ] {
+            for scheme in ["mongodb", "mongodb+srv"] {
+                let text = format!("{scheme}://user:sesame@cluster.example/?{options}");
+                let error = parse(&text).map(|_| ()).unwrap_err().to_string();
+                assert!(error.starts_with(&format!("MONGODB_URI: {problem}")), "{text}: {error}");
+            }
+        }
+        for options in ["w=majority", "W=majority&journal=true", "wtimeoutMS=1", "journal=true"] {
+            assert!(parse(&format!("mongodb://a/?{options}")).is_ok(), "{options}");
         }
     }
 

@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_server_s_trouble_refuses_no_document() {
-        for code in [91, 189, 10_107, 14_031] {
+        for code in [13, 91, 189, 371, 10_107, 14_031, 16_500] {
             assert!(refused_or_broken(code, "").is_err(), "{code}");
         }
         let reason = "Document failed validation (code 121)".to_owned();

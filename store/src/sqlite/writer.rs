@@ -236,6 +236,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_without_room_takes_what_it_refused_once_there_is_room() {
+        let writer = writer();
+        let pages = |count: u32| {
+            move |connection: &Connection| {
+                connection.pragma_update_and_check(None, "max_page_count", count, |_| Ok(()))
+            }
+        };
+        let write = |connection: &Connection| {
+            connection.execute_batch("CREATE TABLE IF NOT EXISTS b AS SELECT zeroblob(100000)")
+        };
+        writer.run(pages(10)).await.unwrap();
+        let (kept, refused) = tokio::join!(insert(&writer, 1), writer.run(write));
+        assert!(refused.unwrap_err().to_string().contains("no room"));
+        writer.run(pages(1_000)).await.unwrap();
+        assert_eq!(count(&writer).await, i64::from(kept.is_ok()), "acknowledged or not there");
+        writer.run(write).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn closing_finishes_what_is_queued_and_refuses_the_rest() {
         let writer = writer();
         let (queued, ()) = tokio::join!(insert(&writer, 1), writer.close());

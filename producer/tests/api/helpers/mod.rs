@@ -59,7 +59,7 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
     // Of the process only: the app itself is given a store.
     let store = StoreSettings {
         mongodb_uri: None,
-        mongodb_database: "unused".to_owned(),
+        mongodb_database: None,
         mongodb_collection: "unused".to_owned(),
         data_dir: "unused".into(),
     };

@@ -1,0 +1,84 @@
+//! A user who may write, but not make an index; and what we ask for ourselves, whatever the
+//! connection string prefers.
+
+use linkrelay_common::{RequestId, VideoId};
+use linkrelay_store::contract::sample;
+use linkrelay_store::{LinkStore, MongoStore};
+use linkrelay_testkit::mongo::MongoServer;
+use linkrelay_testkit::mongo_front::MongoFront;
+use linkrelay_testkit::tools::fresh_name;
+use mongodb::bson::doc;
+use mongodb::options::IndexOptions;
+use mongodb::{Client, IndexModel};
+
+use crate::{COLLECTION, mongo_store};
+
+/// A front before a server of our own, and a store behind both.
+async fn behind_a_front(options: &str) -> (MongoFront, MongoStore, mongodb::Database) {
+    let server = MongoServer::shared().await.unwrap();
+    let front = MongoFront::start(server.addr().unwrap()).await.unwrap();
+    let database = fresh_name("linkrelay-rights");
+    let store = mongo_store(&format!("{}{options}", front.uri()), &database);
+    let client = Client::with_uri_str(server.uri()).await.unwrap();
+    (front, store, client.database(&database))
+}
+
+fn refused(code: i32, message: &str) -> mongodb::bson::Document {
+    doc! { "ok": 0.0, "code": code, "errmsg": message, "codeName": "X" }
+}
+
+#[tokio::test]
+async fn an_index_that_is_there_need_not_be_made() {
+    for code in [13, 8_000, 85, 86] {
+        let (front, store, database) = behind_a_front("").await;
+        front.answer("createIndexes", refused(code, "not authorized"));
+        // Missing, it is missed, and everything else works.
+        store.ensure_schema().await.unwrap();
+        let document = sample::stored(RequestId::new(1), 0);
+        store.write_batch(std::slice::from_ref(&document)).await.unwrap();
+        assert_eq!(store.request_counts(document.request_id.unwrap()).await.unwrap().stored, 1);
+        let error = store.ensure_video_index().await.unwrap_err().to_string();
+        assert!(error.contains("not authorized") && error.contains(".createIndex({"), "{error}");
+        // Under another name it does.
+        let keys = doc! { "video_id": 1, "status": 1, "extracted_at": -1 };
+        let named = IndexOptions::builder().name("mine".to_owned()).build();
+        let index = IndexModel::builder().keys(keys).options(named).build();
+        let collection = database.collection::<mongodb::bson::Document>(COLLECTION);
+        collection.create_index(index).await.unwrap();
+        store.ensure_video_index().await.unwrap();
+        let video_id = VideoId::parse(&document.video_id.clone().unwrap()).unwrap();
+        assert_eq!(store.newest_of_video(video_id).await.unwrap(), Some(document));
+    }
+}
+
+#[tokio::test]
+async fn another_error_about_an_index_is_an_error() {
+    let (front, store, _) = behind_a_front("").await;
+    front.answer("createIndexes", refused(14_031, "no room"));
+    assert!(store.ensure_schema().await.unwrap_err().to_string().contains("14031"));
+    front.pass("createIndexes");
+    store.ensure_schema().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_decides_is_read_as_a_majority_has_it_whatever_the_connection_string_prefers() {
+    let options = "&readPreference=secondaryPreferred&readConcernLevel=available";
+    let (front, store, _) = behind_a_front(options).await;
+    let document = sample::failed(RequestId::new(1), 0);
+    let ids = [document.id.clone()];
+    store.write_batch(std::slice::from_ref(&document)).await.unwrap();
+    // A duplicate is looked for, too.
+    store.write_batch(std::slice::from_ref(&document)).await.unwrap();
+    assert_eq!(store.find(&ids).await.unwrap(), [document]);
+    assert_eq!(store.known(&ids).await.unwrap().len(), 1);
+    let asked = front.seen("find");
+    assert_eq!(asked.len(), 3);
+    for find in asked {
+        assert_eq!(find.get_document("readConcern").unwrap(), &doc! { "level": "majority" });
+    }
+    for insert in front.seen("insert") {
+        let concern = insert.get_document("writeConcern").unwrap();
+        assert_eq!(concern.get_str("w"), Ok("majority"), "{concern}");
+        assert_eq!(concern.get_bool("j"), Ok(true), "{concern}");
+    }
+}
