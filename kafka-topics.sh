@@ -8,7 +8,8 @@ Usage: ./kafka-topics.sh [OPTION…]
 
 Creates the topic of links and the topic of dead letters if they are missing, and describes
 them. Safe to run again: a topic that is there keeps its records and, unless --partitions asks
-for more, its partitions.
+for more, its partitions and settings; where those differ from what is asked for here, the script
+says so, and how to change it.
 
   --bootstrap-server HOSTS  brokers, host:port, separated by commas
                             [default: $KAFKA_BROKERS, else 127.0.0.1:9092]
@@ -17,12 +18,15 @@ for more, its partitions.
                             [default: $KAFKA_DLQ_TOPIC, else LINKS-YOUTUBE.dlq]
   --partitions N            partitions of a new topic of links [default: 6]; one that is there
                             grows to N. Kafka cannot shrink a topic: fewer than it has is refused
-  --replication N           copies of each partition of a new topic [default: 1]
+  --replication N           copies of each partition of a new topic [default: 1]; from 3 on a
+                            record is acknowledged only when two brokers have it
   --command-config FILE     settings of Kafka's admin client, for TLS or SASL
   --describe                only describes
   --help                    this text
 
 The topic of dead letters gets one partition: there are few of them, and one keeps their order.
+It keeps them without limit (retention.ms=-1, retention.bytes=-1), and takes larger records than
+the topic of links, because a dead letter is its record with a few headers more.
 
 Kafka's command line is looked for in $KAFKA_HOME/bin, then in PATH, then in the container
 `kafka` of docker-compose.yml, if it runs.
@@ -119,11 +123,49 @@ describe() {
   fi
 }
 
-# Topic, partitions if it is new, partitions that it must have (or nothing: as many as it has).
+# A setting of the topic that was described last; Kafka leaves out what has its default.
+setting() {
+  local key=$1 default=$2
+  if [[ $description =~ [[:space:],]"$key"=([^,[:space:]]*) ]]; then
+    echo "${BASH_REMATCH[1]}"
+  else
+    echo "$default"
+  fi
+}
+
+# Says which settings of a topic that was there are not the given ones.
+tell_differences() {
+  local name=$1 wanted key value found differing=()
+  for wanted in "${@:2}"; do
+    key=${wanted%%=*} value=${wanted#*=}
+    case $key in
+      retention.ms) found=$(setting "$key" 604800000) ;;
+      retention.bytes) found=$(setting "$key" -1) ;;
+      max.message.bytes) found=$(setting "$key" 1048588) ;;
+      min.insync.replicas) found=$(setting "$key" 1) ;;
+    esac
+    # A larger one is as good, but for a limit of what is kept.
+    [[ $found == "$value" ]] && continue
+    [[ $key != retention.* ]] && ((found > value)) && continue
+    echo "topic $name: $key is $found and should be $value" >&2
+    differing+=("$wanted")
+  done
+  ((${#differing[@]} > 0)) || return 0
+  echo "topic $name: to change it: kafka-configs.sh --bootstrap-server $brokers --alter \
+--entity-type topics --entity-name $name --add-config $(IFS=, && echo "${differing[*]}")" >&2
+}
+
+# Topic, partitions if it is new, partitions that it must have (or nothing: as many as it has),
+# settings.
 create() {
-  local name=$1 new_partitions=$2 wanted=$3
+  local name=$1 new_partitions=$2 wanted=$3 settings=("${@:4}") configs=() each
+  ((${replication:-1} < 3)) || settings+=(min.insync.replicas=2)
+  for each in ${settings[@]+"${settings[@]}"}; do
+    configs+=(--config "$each")
+  done
   run_kafka_topics --create --if-not-exists --topic "$name" \
-    --partitions "$new_partitions" --replication-factor "${replication:-1}" >/dev/null ||
+    --partitions "$new_partitions" --replication-factor "${replication:-1}" \
+    ${configs[@]+"${configs[@]}"} >/dev/null ||
     fail "topic $name cannot be created: is there a broker at $brokers?"
   describe "$name"
   if [[ -n $wanted ]] && ((existing_partitions > wanted)); then
@@ -138,17 +180,20 @@ create() {
   if [[ -n $replication && -n $existing_replication && $existing_replication != "$replication" ]]; then
     echo "topic $name has replication $existing_replication, which this script does not change" >&2
   fi
+  tell_differences "$name" ${settings[@]+"${settings[@]}"}
 }
 
 main() {
   read_options "$@"
   find_command_line
-  local name
+  local name letter_bytes
   if [[ $only_describe == no ]]; then
     # The one that can be refused goes first, so that a refusal changes nothing.
     create "$topic" "${partitions:-6}" "$partitions"
     echo "$description"
-    create "$dlq_topic" 1 ''
+    letter_bytes=$(($(setting max.message.bytes 1048588) + 65536))
+    ((letter_bytes > 2097152)) || letter_bytes=2097152
+    create "$dlq_topic" 1 '' retention.ms=-1 retention.bytes=-1 "max.message.bytes=$letter_bytes"
     echo "$description"
     return
   fi

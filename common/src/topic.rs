@@ -1,5 +1,7 @@
 //! The two topics: whether they are there, how many partitions they have, and making them.
 
+pub mod settings;
+
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -99,7 +101,8 @@ pub fn describe<C: ClientContext>(
     })
 }
 
-/// Makes a topic, or grows it to `partitions_count`; safe to call twice.
+/// Makes a topic with these settings, or grows it to `partitions_count`; safe to call twice. The
+/// settings of a topic that is there stay as they are.
 ///
 /// # Errors
 /// [`TopicError`]; a topic is never shrunk.
@@ -108,6 +111,7 @@ pub async fn create<C: ClientContext + 'static>(
     topic: &str,
     partitions_count: usize,
     replicas_count: usize,
+    settings: &[(&str, String)],
     timeout: Duration,
 ) -> Result<Created, TopicError> {
     let options =
@@ -116,6 +120,7 @@ pub async fn create<C: ClientContext + 'static>(
     let replication = TopicReplication::Fixed(i32::try_from(replicas_count).unwrap_or(i32::MAX));
     let new =
         NewTopic::new(topic, i32::try_from(partitions_count).unwrap_or(i32::MAX), replication);
+    let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
     for made in admin.create_topics(&[new], &options).await? {
         match made {
             Ok(_) => return Ok(Created::New),

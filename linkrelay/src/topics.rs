@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use linkrelay_common::kafka::{KafkaSettings, RelayContext, unknown_key};
+use linkrelay_common::topic::settings::{self, TopicRole, TopicSettings};
 use linkrelay_common::topic::{self, Created};
 use rdkafka::admin::AdminClient;
 
@@ -20,7 +21,7 @@ const DLQ_PARTITIONS: usize = 1;
 pub(crate) enum TopicsCommand {
     /// Make both topics, or grow the topic of links; safe to run twice
     Create(CreateArguments),
-    /// Show partitions and replicas of both topics
+    /// Show partitions, replicas and settings of both topics
     Describe(DescribeArguments),
 }
 
@@ -31,7 +32,7 @@ pub(crate) struct CreateArguments {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
     partitions: u16,
 
-    /// Copies of each partition
+    /// Copies of each partition; from 3 on, a link is acknowledged only when two brokers have it
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     replication: u16,
 
@@ -48,47 +49,104 @@ pub(crate) struct DescribeArguments {
 
 pub(crate) async fn run(command: TopicsCommand) -> anyhow::Result<Outcome> {
     match command {
-        TopicsCommand::Create(arguments) => create(arguments).await,
-        TopicsCommand::Describe(arguments) => describe(&arguments.kafka),
+        TopicsCommand::Create(arguments) => create(&arguments).await,
+        TopicsCommand::Describe(arguments) => describe(&arguments.kafka).await,
     }
 }
 
-async fn create(arguments: CreateArguments) -> anyhow::Result<Outcome> {
+async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     let kafka = &arguments.kafka;
     let admin = admin(kafka)?;
     let partitions = usize::from(arguments.partitions);
-    for (name, partitions, grows) in
-        [(&kafka.kafka_topic, partitions, true), (&kafka.kafka_dlq_topic, DLQ_PARTITIONS, false)]
-    {
-        let wanted = if grows { partitions } else { existing(&admin, name).unwrap_or(partitions) };
-        let created =
-            topic::create(&admin, name, wanted, usize::from(arguments.replication), TIMEOUT).await;
-        let line = match created.with_context(|| asked(kafka))? {
-            Created::New => format!("{name}: created with {wanted} partitions"),
-            Created::Grown { from } => format!("{name}: grown from {from} to {wanted} partitions"),
-            Created::Already => format!("{name}: has {wanted} partitions already"),
-        };
-        writeln!(std::io::stdout(), "{line}")?;
-    }
+    create_one(&admin, arguments, TopicRole::Links, partitions, None).await?;
+    // A dead letter is a little larger than its record.
+    let links = TopicSettings::read(&admin, &kafka.kafka_topic, TIMEOUT).await;
+    let largest_link_bytes = links.ok().and_then(|settings| settings.max_message_bytes);
+    // A dead-letter topic that somebody made larger stays so.
+    let partitions = existing(&admin, &kafka.kafka_dlq_topic).unwrap_or(DLQ_PARTITIONS);
+    create_one(&admin, arguments, TopicRole::DeadLetters, partitions, largest_link_bytes).await?;
     Ok(Outcome::Done)
 }
 
-/// A dead-letter topic that somebody made larger stays so.
+async fn create_one(
+    admin: &AdminClient<RelayContext>,
+    arguments: &CreateArguments,
+    role: TopicRole,
+    partitions: usize,
+    largest_link_bytes: Option<i64>,
+) -> anyhow::Result<()> {
+    let kafka = &arguments.kafka;
+    let (name, replicas) = (topic_of(kafka, role), usize::from(arguments.replication));
+    let settings = settings::of_new(role, replicas, largest_link_bytes);
+    let created = topic::create(admin, name, partitions, replicas, &settings, TIMEOUT).await;
+    let created = created.with_context(|| asked(kafka))?;
+    let line = match created {
+        Created::New => format!("{name}: created with {partitions} partitions"),
+        Created::Grown { from } => format!("{name}: grown from {from} to {partitions} partitions"),
+        Created::Already => format!("{name}: has {partitions} partitions already"),
+    };
+    writeln!(std::io::stdout(), "{line}")?;
+    if created != Created::New {
+        tell_differences(admin, kafka, role, largest_link_bytes).await?;
+    }
+    Ok(())
+}
+
+/// Of a topic that was there: its settings are its owner's, so they are told and not changed.
+async fn tell_differences(
+    admin: &AdminClient<RelayContext>,
+    kafka: &KafkaSettings,
+    role: TopicRole,
+    largest_link_bytes: Option<i64>,
+) -> anyhow::Result<()> {
+    let name = topic_of(kafka, role);
+    let mut out = std::io::stdout();
+    let found = match TopicSettings::read(admin, name, TIMEOUT).await {
+        Ok(found) => found,
+        Err(error) => {
+            writeln!(out, "{name}: its settings are unknown: {error}")?;
+            return Ok(());
+        }
+    };
+    let replicas = tokio::task::block_in_place(|| topic::describe(admin.inner(), name, TIMEOUT));
+    let replicas = replicas.with_context(|| asked(kafka))?.replicas_count;
+    let differences = found.differences(role, replicas, largest_link_bytes);
+    for difference in &differences {
+        writeln!(out, "{name}: {difference}")?;
+    }
+    if let Some(command) = settings::command(kafka.brokers(), name, &differences) {
+        writeln!(out, "{name}: to change it: {command}")?;
+    }
+    Ok(())
+}
+
 fn existing(admin: &AdminClient<RelayContext>, name: &str) -> Option<usize> {
     let described = tokio::task::block_in_place(|| topic::describe(admin.inner(), name, TIMEOUT));
     described.ok().map(|described| described.partitions_count)
 }
 
-fn describe(kafka: &KafkaSettings) -> anyhow::Result<Outcome> {
+async fn describe(kafka: &KafkaSettings) -> anyhow::Result<Outcome> {
     let admin = admin(kafka)?;
     for name in [&kafka.kafka_topic, &kafka.kafka_dlq_topic] {
         let described =
             tokio::task::block_in_place(|| topic::describe(admin.inner(), name, TIMEOUT));
         let described = described.with_context(|| asked(kafka))?;
         let (partitions, replicas) = (described.partitions_count, described.replicas_count);
-        writeln!(std::io::stdout(), "{name}: {partitions} partitions, {replicas} replicas")?;
+        let settings = match TopicSettings::read(&admin, name, TIMEOUT).await {
+            Ok(settings) => settings.to_string(),
+            Err(error) => format!("settings unknown: {error}"),
+        };
+        let line = format!("{name}: {partitions} partitions, {replicas} replicas, {settings}");
+        writeln!(std::io::stdout(), "{line}")?;
     }
     Ok(Outcome::Done)
+}
+
+fn topic_of(kafka: &KafkaSettings, role: TopicRole) -> &str {
+    match role {
+        TopicRole::Links => &kafka.kafka_topic,
+        TopicRole::DeadLetters => &kafka.kafka_dlq_topic,
+    }
 }
 
 fn admin(kafka: &KafkaSettings) -> anyhow::Result<AdminClient<RelayContext>> {

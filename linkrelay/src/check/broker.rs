@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::topic::{self, TopicError};
+use linkrelay_common::topic::settings::{self, Difference, TopicRole, TopicSettings};
+use linkrelay_common::topic::{self, TopicDescription, TopicError};
 use rdkafka::TopicPartitionList;
+use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
@@ -12,6 +14,8 @@ use super::part::{Answer, Failure, Part};
 
 /// Below the part's own deadline, so that it is librdkafka that says why.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+/// For a question that is asked once the broker has answered another.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
 const AWAY: &str = "see that a broker runs there, and what KAFKA_BROKERS and KAFKA_CONFIG say";
 
 /// With no brokers set, `up` brings one along, and there is nothing to reach.
@@ -22,11 +26,11 @@ pub(super) fn parts(kafka: &KafkaSettings, group: &GroupSettings) -> Vec<Part> {
     let mut parts = Vec::new();
     let settings = kafka.clone();
     parts.push(Part::blocking("kafka", AWAY, move || brokers(&settings)));
-    for topic in [&kafka.kafka_topic, &kafka.kafka_dlq_topic] {
-        let (settings, topic) = (kafka.clone(), topic.clone());
-        parts.push(Part::blocking(format!("topic {topic}"), AWAY, move || {
-            describe(&settings, &topic)
-        }));
+    for (topic, role) in
+        [(&kafka.kafka_topic, TopicRole::Links), (&kafka.kafka_dlq_topic, TopicRole::DeadLetters)]
+    {
+        let question = topic_answer(kafka.clone(), topic.clone(), role);
+        parts.push(Part::new(format!("topic {topic}"), AWAY, question));
     }
     let (settings, group) = (kafka.clone(), group.clone());
     let name = format!("group {}", group.kafka_group_id);
@@ -42,13 +46,50 @@ fn brokers(kafka: &KafkaSettings) -> Answer {
     Ok(format!("{brokers} broker{s}, found at {}", kafka.brokers()))
 }
 
-fn describe(kafka: &KafkaSettings, topic: &str) -> Answer {
+async fn topic_answer(kafka: KafkaSettings, topic: String, role: TopicRole) -> Answer {
+    let (settings, name) = (kafka.clone(), topic.clone());
+    let described = tokio::task::spawn_blocking(move || describe(&settings, &name)).await;
+    let described = described.unwrap_or_else(|error| Err(Failure::new(error, AWAY)))?;
+    let (partitions, replicas) = (described.partitions_count, described.replicas_count);
+    let size = format!("{partitions} partitions, {replicas} replicas");
+    match differences(&kafka, &topic, role, replicas).await {
+        Ok(differences) if differences.is_empty() => Ok(size),
+        Ok(differences) => {
+            let said: Vec<String> = differences.iter().map(Difference::to_string).collect();
+            let command = settings::command(kafka.brokers(), &topic, &differences);
+            let copies = "more copies need more brokers and kafka-reassign-partitions.sh";
+            let remedy = command.unwrap_or_else(|| copies.to_owned());
+            Err(Failure::warning(format!("{size}; {}", said.join("; ")), remedy))
+        }
+        Err(error) => Ok(format!("{size}, settings unknown: {error}")),
+    }
+}
+
+/// In what the topic's settings differ from those that lose nothing, as far as this user may know.
+async fn differences(
+    kafka: &KafkaSettings,
+    topic: &str,
+    role: TopicRole,
+    replicas_count: usize,
+) -> Result<Vec<Difference>, KafkaError> {
+    let admin: AdminClient<RelayContext> = kafka.client().create_with_context(RelayContext)?;
+    let found = TopicSettings::read(&admin, topic, SETTINGS_LIMIT).await?;
+    let links = match role {
+        TopicRole::Links => None,
+        TopicRole::DeadLetters => {
+            TopicSettings::read(&admin, &kafka.kafka_topic, SETTINGS_LIMIT).await.ok()
+        }
+    };
+    let largest_link_bytes = links.and_then(|links| links.max_message_bytes);
+    // Joins the client's threads.
+    tokio::task::spawn_blocking(move || drop(admin)).await.ok();
+    Ok(found.differences(role, replicas_count, largest_link_bytes))
+}
+
+fn describe(kafka: &KafkaSettings, topic: &str) -> Result<TopicDescription, Failure> {
     let consumer = reader(kafka)?;
     match topic::describe(consumer.client(), topic, ANSWER_LIMIT) {
-        Ok(found) => {
-            let (partitions, replicas) = (found.partitions_count, found.replicas_count);
-            Ok(format!("{partitions} partitions, {replicas} replicas"))
-        }
+        Ok(found) => Ok(found),
         Err(TopicError::Missing(_)) => {
             Err(Failure::new("does not exist", linkrelay_common::topic::HOW_TO_CREATE))
         }

@@ -1,5 +1,5 @@
 //! `linkrelay check`: can every configured part be reached? One line each, and what to do about
-//! those that cannot.
+//! those that cannot, or that are set so that links can be lost.
 //!
 //! In reading order: [`part`] is one question with a deadline; [`broker`], [`store`], [`server`]
 //! and [`extraction`] ask the parts, all at the same time. Nothing is changed anywhere: no topic,
@@ -61,26 +61,36 @@ pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
 }
 
 fn all_work(reports: &[Report]) -> bool {
-    reports.iter().all(|report| report.answer.is_ok())
+    reports.iter().all(Report::works)
 }
 
 /// One line, whatever a server said.
 fn line(report: &Report, width: usize) -> String {
-    let (word, text) = match &report.answer {
-        Ok(detail) => ("ok", detail.clone()),
-        Err(Failure { problem, remedy }) if remedy.is_empty() => ("FAILED", problem.clone()),
-        Err(Failure { problem, remedy }) => ("FAILED", format!("{problem}; {remedy}")),
+    let text = match &report.answer {
+        Ok(detail) => detail.clone(),
+        Err(Failure { problem, remedy, .. }) if remedy.is_empty() => problem.clone(),
+        Err(Failure { problem, remedy, .. }) => format!("{problem}; {remedy}"),
     };
+    let word = word(report);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("{word:6}  {:width$}  {text}", report.part)
+}
+
+fn word(report: &Report) -> &'static str {
+    match (&report.answer, report.works()) {
+        (Ok(_), _) => "ok",
+        (Err(_), true) => "warn",
+        (Err(_), false) => "FAILED",
+    }
 }
 
 fn as_json(reports: &[Report]) -> Value {
     let part = |report: &Report| match &report.answer {
         Ok(detail) => json!({ "part": report.part, "ok": true, "detail": detail }),
-        Err(Failure { problem, remedy }) => {
-            json!({ "part": report.part, "ok": false, "detail": problem, "remedy": remedy })
-        }
+        Err(Failure { problem, remedy, is_warning }) => json!({
+            "part": report.part, "ok": is_warning, "warn": is_warning, "detail": problem,
+            "remedy": remedy,
+        }),
     };
     let parts: Vec<Value> = reports.iter().map(part).collect();
     json!({ "ok": all_work(reports), "parts": parts })
@@ -97,7 +107,12 @@ mod tests {
         let failed = Report { part: "mongodb".to_owned(), answer: Err(failure) };
         assert_eq!(line(&fine, 7), "ok      kafka    1 broker");
         assert_eq!(line(&failed, 7), "FAILED  mongodb  no answer; start it");
-        let json = as_json(&[fine, failed]);
+        let warning = Failure::warning("one copy", "make three");
+        let warned = Report { part: "topic".to_owned(), answer: Err(warning) };
+        assert_eq!(line(&warned, 7), "warn    topic    one copy; make three");
+        let json = as_json(&[fine.clone(), failed]);
         assert_eq!((&json["ok"], &json["parts"][1]["remedy"]), (&json!(false), &json!("start it")));
+        let json = as_json(&[fine, warned]);
+        assert_eq!((&json["ok"], &json["parts"][1]["warn"]), (&json!(true), &json!(true)));
     }
 }

@@ -11,11 +11,13 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// What a part says of itself if all is well; otherwise what is wrong, and what to do.
 pub(super) type Answer = Result<String, Failure>;
 
-/// Why a part does not work.
+/// Why a part does not work, or works and should not be left as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) problem: String,
     pub(super) remedy: String,
+    /// Whether the part works all the same.
+    pub(super) is_warning: bool,
 }
 
 /// A part, and the question to it.
@@ -36,7 +38,18 @@ pub(super) struct Report {
 
 impl Failure {
     pub(super) fn new(problem: impl ToString, remedy: impl ToString) -> Self {
-        Self { problem: problem.to_string(), remedy: remedy.to_string() }
+        Self { problem: problem.to_string(), remedy: remedy.to_string(), is_warning: false }
+    }
+
+    pub(super) fn warning(problem: impl ToString, remedy: impl ToString) -> Self {
+        Self { is_warning: true, ..Self::new(problem, remedy) }
+    }
+}
+
+impl Report {
+    /// Whether the part can be used.
+    pub(super) fn works(&self) -> bool {
+        self.answer.as_ref().err().is_none_or(|failure| failure.is_warning)
     }
 }
 

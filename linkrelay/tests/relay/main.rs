@@ -41,5 +41,7 @@ mod reuse;
 mod settings;
 /// The commands around the pipeline.
 mod tools;
+/// How the topics are made, and how they should be.
+mod topics;
 /// Those who wait for their documents.
 mod waiting;
