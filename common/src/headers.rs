@@ -22,9 +22,13 @@ const ERROR: &str = "linkrelay-error";
 const ATTEMPTS: &str = "linkrelay-attempts";
 const ORIGIN: &str = "linkrelay-origin";
 const FAILED_AT: &str = "linkrelay-failed-at";
+const TRUNCATED: &str = "linkrelay-truncated";
+const REPLAYS: &str = "linkrelay-replays";
+/// What the names of all our headers begin with, but for `traceparent`.
+const OUR_PREFIX: &str = "linkrelay-";
 
 /// What makes a record a dead letter; a replay takes these off and leaves the origin.
-const OF_A_FAILURE: [&str; 4] = [ERROR_CLASS, ERROR, ATTEMPTS, FAILED_AT];
+const OF_A_FAILURE: [&str; 5] = [ERROR_CLASS, ERROR, ATTEMPTS, FAILED_AT, TRUNCATED];
 
 /// A header's text is cut at this length; an error message needs no more.
 const MAX_ERROR_CHARS: usize = 1_000;
@@ -169,6 +173,53 @@ impl DeadLetterHeaders {
     pub fn strip(headers: &OwnedHeaders) -> OwnedHeaders {
         without(headers, &OF_A_FAILURE)
     }
+
+    /// The headers that fit into `max_bytes`: ours first, then the smaller ones before the larger
+    /// ones, all in their order. `value_bytes` is the size of the value before it was cut.
+    pub fn truncated(headers: &OwnedHeaders, value_bytes: usize, max_bytes: usize) -> OwnedHeaders {
+        let headers = with(without(headers, &[TRUNCATED]), TRUNCATED, &value_bytes.to_string());
+        let size = |header: &Header<'_, &[u8]>| header_bytes(header.key, header.value);
+        let mut by_need: Vec<usize> = (0..headers.count()).collect();
+        by_need.sort_by_key(|place| {
+            let header = headers.get(*place);
+            (!header.key.starts_with(OUR_PREFIX), size(&header))
+        });
+        let mut room = max_bytes;
+        by_need.retain(|place| {
+            let left = room.checked_sub(size(&headers.get(*place)));
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        by_need.sort_unstable();
+        let fitting = by_need.into_iter();
+        fitting.fold(OwnedHeaders::new(), |copy, place| copy.insert(headers.get(place)))
+    }
+
+    /// How large a cut dead letter's value was; `None` for one that is whole.
+    pub fn truncated_bytes(headers: &impl Headers) -> Option<u64> {
+        text(headers, TRUNCATED)?.parse().ok()
+    }
+
+    /// How often a record was replayed.
+    pub fn replays(headers: &impl Headers) -> u32 {
+        text(headers, REPLAYS).and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// Says how often a record was replayed.
+    pub fn with_replays(headers: &OwnedHeaders, count: u32) -> OwnedHeaders {
+        with(without(headers, &[REPLAYS]), REPLAYS, &count.to_string())
+    }
+}
+
+/// What the headers of a record take on the wire, roughly.
+pub fn headers_bytes(headers: &impl Headers) -> usize {
+    headers.iter().map(|header| header_bytes(header.key, header.value)).sum()
+}
+
+fn header_bytes(key: &str, value: Option<&[u8]>) -> usize {
+    /// Two lengths, at most five bytes each.
+    const LENGTHS: usize = 10;
+    LENGTHS + key.len() + value.map_or(0, <[u8]>::len)
 }
 
 fn with(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {

@@ -31,7 +31,7 @@ pub mod topic;
 pub mod video;
 
 pub use class::ErrorClass;
-pub use headers::{DeadLetterHeaders, RecordHeaders, copy_readable};
+pub use headers::{DeadLetterHeaders, RecordHeaders, copy_readable, headers_bytes};
 pub use ids::{DocumentId, RequestId};
 pub use link::{LinkError, LinkTarget, VideoId, parse_link, parse_target};
 pub use list::ListLink;

@@ -7,12 +7,14 @@ use std::time::Duration;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_common::http::{ServeSettings, serve};
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::publish::{AppendExpanded, KafkaPublisher, TopicAppend};
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings, unknown_key};
+use linkrelay_common::publish::{
+    AppendExpanded, KafkaPublisher, KeepLetters, TopicAppend, TopicLetters,
+};
+use linkrelay_common::topic::TopicError;
 use linkrelay_extractor::Extract;
 use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
-use rdkafka::producer::FutureProducer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,8 +28,6 @@ use crate::pipeline::{Pipeline, Reports};
 use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
 
-/// How long a dead letter may wait for the broker before it is tried anew.
-const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a record of a list's video may wait for the broker before it is tried anew.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What requests in flight get when the pipeline has ended; they had as long as it did.
@@ -35,7 +35,7 @@ const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to join the group under a name that another member still has.
 const INSTANCE_ID_PAUSE: Duration = Duration::from_secs(3);
 const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
-const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 /// What the parts around the pipeline get to end after it.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -59,6 +59,8 @@ pub struct ConsumerParts {
     pub max_links_per_record: usize,
     /// Where the videos of lists go; `None` for the topic itself.
     pub append: Option<Arc<dyn AppendExpanded>>,
+    /// Where dead letters go; `None` for their topic.
+    pub letters: Option<Arc<dyn KeepLetters>>,
 }
 
 impl ConsumerParts {
@@ -73,7 +75,7 @@ impl ConsumerParts {
 pub struct Consumer {
     parts: ConsumerParts,
     client: BaseConsumer<GroupContext>,
-    dead_letters: Arc<DeadLetters>,
+    letters: Arc<dyn KeepLetters>,
     append: Arc<dyn AppendExpanded>,
     listener: Option<TcpListener>,
     health: Health,
@@ -96,7 +98,7 @@ impl Consumer {
         let (intake, post_links) = (settings.intake, settings.post_links);
         let max_links_per_record = intake.max_links_per_request;
         let server = Some(ServerSettings { http_addr, intake, post_links });
-        let append = None;
+        let (append, letters) = (None, None);
         let parts = ConsumerParts {
             kafka,
             group,
@@ -106,6 +108,7 @@ impl Consumer {
             store,
             max_links_per_record,
             append,
+            letters,
         };
         Self::from_parts(parts).await
     }
@@ -124,13 +127,10 @@ impl Consumer {
             parts.extractor = Arc::new(Reuse::start(parts.extractor, store, reuse_within));
         }
         let client = parts.client()?;
-        let producer: FutureProducer<RelayContext> = parts
-            .kafka
-            .producer(DEAD_LETTER_TIMEOUT)
-            .create_with_context(RelayContext)
-            .map_err(|error| unknown_key(&error))?;
-        let dead_letters =
-            Arc::new(DeadLetters::new(producer, parts.kafka.kafka_dlq_topic.clone()));
+        let letters = match &parts.letters {
+            Some(letters) => Arc::clone(letters),
+            None => Arc::new(TopicLetters::new(&parts.kafka)?),
+        };
         let append = match &parts.append {
             Some(append) => Arc::clone(append),
             None => {
@@ -148,7 +148,7 @@ impl Consumer {
                 })?)
             }
         };
-        Ok(Self { parts, client, dead_letters, append, listener, health: Health::default() })
+        Ok(Self { parts, client, letters, append, listener, health: Health::default() })
     }
 
     /// Where the extractor server listens, if there is one.
@@ -166,15 +166,20 @@ impl Consumer {
     /// # Errors
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, dead_letters, append, listener, health } = self;
+        let Self { parts, mut client, letters, append, listener, health } = self;
+        let dead_letters =
+            Arc::new(DeadLetters::new(Arc::clone(&letters), health.part("dead_letters")));
+        let publishing = Publishing { append: Arc::clone(&append), letters };
         let liveness = Arc::new(Liveness::new());
-        let around =
-            Around::start(&parts, &dead_letters, listener, &health, &liveness, stop.clone());
+        // Also when a client cannot go on.
+        let stop = stop.child_token();
+        let around = Around::start(&parts, &publishing, listener, &health, &liveness, stop.clone());
         let reports = Reports {
             group: health.part("group"),
             extraction: health.part("extraction"),
             store: around.store.clone(),
             broker: around.broker.clone(),
+            dead_letters: dead_letters.part(),
             liveness,
         };
         let ended = loop {
@@ -193,8 +198,9 @@ impl Consumer {
             }
             client = parts.client()?;
         };
-        around.end(dead_letters).await;
-        ended
+        let fatal_error = publishing.fatal_error();
+        around.end(publishing).await;
+        fatal_error.map_or(ended, |reason| Err(ConsumerError::Fatal(reason)))
     }
 }
 
@@ -209,7 +215,7 @@ struct Around {
 impl Around {
     fn start(
         parts: &ConsumerParts,
-        dead_letters: &Arc<DeadLetters>,
+        publishing: &Publishing,
         listener: Option<TcpListener>,
         health: &Health,
         liveness: &Arc<Liveness>,
@@ -222,8 +228,9 @@ impl Around {
             store.clone(),
             stop.clone(),
         ));
-        let topics = [parts.kafka.kafka_topic.clone(), parts.kafka.kafka_dlq_topic.clone()];
-        tasks.spawn(watch_broker(Arc::clone(dead_letters), topics, broker.clone(), stop.clone()));
+        let watching =
+            watch_broker(publishing.clone(), broker.clone(), told_to_stop.clone(), stop.clone());
+        tasks.spawn(watching);
         if let Some((listener, settings)) = listener.zip(parts.server.as_ref()) {
             let posted_links = Arc::new(PostedLinks::new(
                 Arc::clone(&parts.extractor),
@@ -255,9 +262,9 @@ impl Around {
         Self { tasks, stop, store, broker }
     }
 
-    async fn end(self, dead_letters: Arc<DeadLetters>) {
+    async fn end(self, publishing: Publishing) {
         self.stop.cancel();
-        self.tasks.spawn_blocking(move || dead_letters.flush(LAST_STEPS_TIMEOUT));
+        self.tasks.spawn(async move { publishing.letters.flush(LAST_STEPS_TIMEOUT).await });
         self.tasks.close();
         if tokio::time::timeout(LAST_STEPS_TIMEOUT * 2, self.tasks.wait()).await.is_err() {
             tracing::warn!("health checks or dead letters did not end in time");
@@ -265,26 +272,42 @@ impl Around {
     }
 }
 
+/// The clients that publish, the one of lists' videos and that of dead letters.
+#[derive(Clone)]
+struct Publishing {
+    append: Arc<dyn AppendExpanded>,
+    letters: Arc<dyn KeepLetters>,
+}
+
+impl Publishing {
+    async fn check(&self) -> Result<(), TopicError> {
+        self.append.check().await?;
+        self.letters.check().await
+    }
+
+    /// Why one of them will never work again, if so; only a new process helps.
+    fn fatal_error(&self) -> Option<String> {
+        self.append.fatal_error().or_else(|| self.letters.fatal_error())
+    }
+}
+
+/// Reports until `stop`, and ends the pipeline if a client cannot go on.
 async fn watch_broker(
-    dead_letters: Arc<DeadLetters>,
-    topics: [String; 2],
+    publishing: Publishing,
     part: Part,
+    pipeline: CancellationToken,
     stop: CancellationToken,
 ) {
     let check = || {
-        let (dead_letters, topics) = (Arc::clone(&dead_letters), topics.clone());
+        let (publishing, pipeline) = (publishing.clone(), pipeline.clone());
         async move {
-            let describe = move || {
-                topics
-                    .iter()
-                    .try_for_each(|topic| dead_letters.describe(topic, BROKER_CHECK_TIMEOUT))
-            };
-            match tokio::task::spawn_blocking(describe).await {
-                Ok(described) => described.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
+            if let Some(fatal) = publishing.fatal_error() {
+                pipeline.cancel();
+                return Err(format!("the Kafka client has failed for good: {fatal}"));
             }
+            publishing.check().await.map_err(|error| error.to_string())
         }
     };
-    // The check has a deadline of its own; twice, since it asks for two topics.
-    part.watch(BROKER_CHECK_INTERVAL, BROKER_CHECK_TIMEOUT * 3, stop, check).await;
+    // The checks have deadlines of their own.
+    part.watch(BROKER_CHECK_INTERVAL, BROKER_CHECK_TIMEOUT, stop, check).await;
 }

@@ -1,18 +1,19 @@
-//! Writes dead letters; a record is complete only when the broker has its dead letter.
+//! Writes dead letters; a record is complete only when its dead letter is durable.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use linkrelay_common::kafka::RelayContext;
+use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
-use linkrelay_common::topic::{self, TopicError};
-use linkrelay_common::{DeadLetterHeaders, ErrorClass, LinkMessage};
+use linkrelay_common::publish::{KeepLetters, Letter, LetterError};
+use linkrelay_common::{DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, LinkPlace};
 use linkrelay_store::LinkDocument;
 use metrics::counter;
 use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use rdkafka::util::Timeout;
 
+use crate::cut::Forms;
 use crate::job::LinkJob;
 use crate::record::Record;
 use crate::retry::waits_for_ever;
@@ -28,39 +29,45 @@ pub(crate) struct Reason<'a> {
     pub(crate) attempts: u32,
 }
 
-/// The writer of the dead-letter topic.
+/// The writer of dead letters.
+#[derive(Debug)]
 pub(crate) struct DeadLetters {
-    producer: FutureProducer<RelayContext>,
-    topic: String,
-}
-
-impl std::fmt::Debug for DeadLetters {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeadLetters").field("topic", &self.topic).finish_non_exhaustive()
-    }
+    keep: Arc<dyn KeepLetters>,
+    part: Part,
+    /// Letters that were refused and are tried again.
+    waiting_count: AtomicUsize,
 }
 
 impl DeadLetters {
-    pub(crate) fn new(producer: FutureProducer<RelayContext>, topic: String) -> Self {
-        Self { producer, topic }
+    /// `part` works until a letter cannot be written.
+    pub(crate) fn new(keep: Arc<dyn KeepLetters>, part: Part) -> Self {
+        part.ok();
+        Self { keep, part, waiting_count: AtomicUsize::new(0) }
+    }
+
+    /// What readiness says of it.
+    pub(crate) fn part(&self) -> Part {
+        self.part.clone()
     }
 
     /// Gives up a record that cannot be read: key, value and headers go through unchanged. Tries
-    /// until the broker has it.
+    /// until the letter is durable.
     ///
     /// # Cancel safety
     /// When dropped, the dead letter may be there or not; the record is delivered again.
     pub(crate) async fn write_record(&self, record: &Record, reason: Reason<'_>) {
         let own = record.headers.clone().unwrap_or_default();
-        let headers = with_reason(record, reason, own);
-        self.write(record, &record.value, headers, reason.class).await;
+        let origin = record.relay_headers().origin.map(|(origin, _)| origin);
+        let origin = origin.unwrap_or_else(|| record.place());
+        let id = LinkPlace::OfRecord { origin, index: 0 }.document_id();
+        self.write(record, id, record.value.clone(), own, reason).await;
     }
 
     /// Gives up one link for which there is no metadata to be had.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: Reason<'_>) {
         let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
         let index = job.place.request_id().is_none().then_some(job.place.index());
-        self.write_one(&job.ticket.record, only, index, reason).await;
+        self.write_one(&job.ticket.record, job.id.clone(), only, index, reason).await;
     }
 
     /// Gives up one link whose document the store refuses.
@@ -74,7 +81,7 @@ impl DeadLetters {
         let several = message.filter(|message| message.links.len() > 1);
         let only = several.map(|message| LinkMessage::one(&document.link, message.force));
         let index = document.request_id.is_none().then_some(document.index);
-        self.write_one(record, only, index, reason).await;
+        self.write_one(record, document.id.clone(), only, index, reason).await;
     }
 
     /// Of a record with several links, `only` the one that failed becomes a dead letter. `index`
@@ -82,6 +89,7 @@ impl DeadLetters {
     async fn write_one(
         &self,
         record: &Record,
+        id: DocumentId,
         only: Option<LinkMessage>,
         index: Option<u32>,
         reason: Reason<'_>,
@@ -90,49 +98,66 @@ impl DeadLetters {
         if let Some(index) = index {
             headers = DeadLetterHeaders::with_index(&headers, index);
         }
+        let value = only.map_or_else(|| record.value.clone(), |message| message.encode());
+        self.write(record, id, value, headers, reason).await;
+    }
+
+    async fn write(
+        &self,
+        record: &Record,
+        document_id: DocumentId,
+        value: Vec<u8>,
+        headers: OwnedHeaders,
+        reason: Reason<'_>,
+    ) {
         let headers = with_reason(record, reason, headers);
-        match only {
-            Some(message) => self.write(record, &message.encode(), headers, reason.class).await,
-            None => self.write(record, &record.value, headers, reason.class).await,
-        }
+        self.keep(Letter { document_id, key: record.key.clone(), value, headers }).await;
+        counter!(names::DEAD_LETTERS, "class" => reason.class.as_str()).increment(1);
     }
 
-    /// Asks the broker for a topic. Blocks: not for an async worker thread.
-    pub(crate) fn describe(&self, topic: &str, timeout: Duration) -> Result<(), TopicError> {
-        topic::describe(self.producer.client(), topic, timeout).map(|_| ())
-    }
-
-    /// Waits until nothing is on its way, up to `timeout`. Blocks: not for an async worker thread.
-    pub(crate) fn flush(&self, timeout: Duration) {
-        if let Err(error) = self.producer.flush(timeout) {
-            tracing::warn!(topic = self.topic, %error, "dead letters on their way at the end");
-        }
-    }
-
-    async fn write(&self, record: &Record, value: &[u8], headers: OwnedHeaders, class: ErrorClass) {
-        for wait in waits_for_ever(BACKOFF_MIN, BACKOFF_MAX) {
-            let mut dead_letter =
-                FutureRecord::to(&self.topic).payload(value).headers(headers.clone());
-            if let Some(key) = &record.key {
-                dead_letter = dead_letter.key(key);
-            }
-            match self
-                .producer
-                .send::<Vec<u8>, [u8], _>(dead_letter, Timeout::After(Duration::ZERO))
-                .await
+    /// Tries until it is there, in smaller forms where it is refused.
+    async fn keep(&self, mut letter: Letter) {
+        let mut waits = waits_for_ever(BACKOFF_MIN, BACKOFF_MAX);
+        let (mut forms, mut waiting) = (None, None);
+        loop {
+            let Err(error) = self.keep.keep(&letter).await else { return };
+            if let LetterError::Refused(code) = error
+                && let Some(smaller) = forms.get_or_insert_with(|| Forms::of(&letter)).next(code)
             {
-                Ok(_) => {
-                    counter!(names::DEAD_LETTERS, "class" => class.as_str()).increment(1);
-                    return;
-                }
-                Err((error, _)) => tracing::warn!(
-                    topic = self.topic, origin_partition = record.partition, origin_offset = record.offset, %error,
-                    "a dead letter could not be written, trying again"
-                ),
+                log_refusal(&letter, &error);
+                letter = smaller;
+                continue;
             }
-            tokio::time::sleep(wait).await;
+            waiting.get_or_insert_with(|| Waiting::new(self));
+            self.part.trouble(format!("a dead letter cannot be written: {error}"));
+            tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
         }
     }
+}
+
+/// A letter that is tried again. When none is, the part works.
+struct Waiting<'a>(&'a DeadLetters);
+
+impl<'a> Waiting<'a> {
+    fn new(letters: &'a DeadLetters) -> Self {
+        letters.waiting_count.fetch_add(1, Ordering::AcqRel);
+        Self(letters)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.0.waiting_count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.part.ok();
+        }
+    }
+}
+
+fn log_refusal(letter: &Letter, error: &LetterError) {
+    tracing::warn!(
+        document_id = %letter.document_id, value_bytes = letter.value.len(), %error,
+        "a dead letter is too large or not allowed as it is: a smaller one is written"
+    );
 }
 
 fn with_reason(record: &Record, reason: Reason<'_>, headers: OwnedHeaders) -> OwnedHeaders {

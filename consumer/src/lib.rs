@@ -6,7 +6,7 @@
 //! lane's `worker` takes it as a `job` for each link (`jobs` leaves out what `documents` says is
 //! done) and lets `process` find the metadata (waiting its turn in `cool_down` and before the
 //! `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving up into
-//! `dead_letter`), or `expand` a list into records of its videos. The `batcher` writes documents
+//! `dead_letter`, which writes a `cut` form of what the broker refuses), or `expand` a list into records of its videos. The `batcher` writes documents
 //! and reports completions back to the poll thread, which moves the `tracker` and makes a `commit`.
 //! `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts them together, `app` runs it;
 //! `config` sets them.
@@ -28,6 +28,7 @@ mod breaker;
 mod commit;
 mod context;
 mod cool_down;
+mod cut;
 mod dead_letter;
 mod document;
 mod documents;

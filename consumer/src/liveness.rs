@@ -2,7 +2,7 @@
 //!
 //! Two things may stand still: the poll thread, which turns many times a second, and a lane that
 //! has work and neither finishes nor tries anything. Waiting for something that is down (the
-//! store, the broker, a cooling-down YouTube) is no standstill.
+//! store, the broker, the topic of dead letters, a cooling-down YouTube) is no standstill.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,6 +70,7 @@ pub(crate) struct Watchdog {
     pub(crate) processor: Arc<Processor>,
     pub(crate) store: Part,
     pub(crate) broker: Part,
+    pub(crate) dead_letters: Part,
     pub(crate) limit: Duration,
 }
 
@@ -99,6 +100,7 @@ impl Watchdog {
             || self.processor.breaker.is_open()
             || self.store.current_trouble().is_some()
             || self.broker.current_trouble().is_some()
+            || self.dead_letters.current_trouble().is_some()
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Reports {
     pub(crate) extraction: Part,
     pub(crate) store: Part,
     pub(crate) broker: Part,
+    pub(crate) dead_letters: Part,
     pub(crate) liveness: Arc<Liveness>,
 }
 
@@ -87,6 +88,7 @@ impl Pipeline {
             processor: Arc::clone(&processor),
             store: reports.store,
             broker: reports.broker,
+            dead_letters: reports.dead_letters,
             limit: Watchdog::limit(settings.retry_backoff_max),
         };
         let gauges = Gauges {

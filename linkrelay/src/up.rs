@@ -143,6 +143,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             store: Arc::clone(&ground.store),
             max_links_per_record: settings.api.intake.max_links_per_request,
             append: append.clone(),
+            letters: None,
         };
         consumers.push(Consumer::from_parts(parts).await?);
     }

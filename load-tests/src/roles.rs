@@ -89,6 +89,7 @@ async fn build_consumer(
         store,
         max_links_per_record: 1_000,
         append: None,
+        letters: None,
     };
     let consumer = Consumer::from_parts(parts).await?;
     let health = consumer.health();

@@ -25,6 +25,9 @@ use crate::settings::SettingsError;
 pub const DEFAULT_BROKERS: &str = "127.0.0.1:9092";
 const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
+/// The largest request that a broker takes unless it was told otherwise
+/// (`socket.request.max.bytes`), so no record that it holds is larger.
+const MAX_RECORD_BYTES: usize = 100 * 1024 * 1024;
 
 /// The cluster and the two topics.
 #[derive(Debug, Clone, Args)]
@@ -104,6 +107,9 @@ impl KafkaSettings {
         config
             .set("queue.buffering.max.messages", "100000")
             .set("queue.buffering.max.kbytes", "131072");
+        // What is too large is for the broker to say, topic by topic: librdkafka's own limit is
+        // 1,000,000 bytes with key and headers, less than the broker's default.
+        config.set("message.max.bytes", MAX_RECORD_BYTES.to_string());
         overlay(&mut config, &self.client());
         config.set("acks", "all").set("enable.idempotence", "true");
         config.set("delivery.timeout.ms", delivery_timeout.as_millis().to_string());

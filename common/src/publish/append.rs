@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::{Publish, publish_until_acked};
 use crate::ids::DocumentId;
 use crate::record::LinkRecord;
+use crate::topic::TopicError;
 
 /// Puts the videos of a list into the topic.
 #[async_trait]
@@ -19,6 +20,12 @@ pub trait AppendExpanded: Debug + Send + Sync {
     /// # Cancel safety
     /// When dropped, some may be there; ask again.
     async fn append(&self, list: &DocumentId, records: &[LinkRecord]);
+
+    /// Asks whether the broker answers and has the topic.
+    async fn check(&self) -> Result<(), TopicError>;
+
+    /// See [`Publish::fatal_error`].
+    fn fatal_error(&self) -> Option<String>;
 }
 
 /// For a broker that keeps what it has acknowledged.
@@ -39,5 +46,13 @@ impl TopicAppend {
 impl AppendExpanded for TopicAppend {
     async fn append(&self, _list: &DocumentId, records: &[LinkRecord]) {
         publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout).await;
+    }
+
+    async fn check(&self) -> Result<(), TopicError> {
+        self.publish.check().await
+    }
+
+    fn fatal_error(&self) -> Option<String> {
+        self.publish.fatal_error()
     }
 }

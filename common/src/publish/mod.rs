@@ -7,6 +7,7 @@
 
 mod append;
 mod kafka;
+mod letters;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -21,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use append::{AppendExpanded, TopicAppend};
 pub use kafka::KafkaPublisher;
+pub use letters::{KeepLetters, Letter, LetterError, TopicLetters};
 
 use crate::record::LinkRecord;
 use crate::topic::{HOW_TO_CREATE, TopicError};

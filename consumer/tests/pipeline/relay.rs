@@ -18,7 +18,7 @@ use rdkafka::message::{BorrowedHeaders, Headers, Message};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -133,12 +133,19 @@ impl Relay {
             store,
             max_links_per_record,
             append: None,
+            letters: None,
         };
         let consumer = Consumer::from_parts(parts).await.unwrap();
         let (health, stop) = (consumer.health(), CancellationToken::new());
         let links_url = format!("http://{}/links", consumer.http_addr().unwrap());
         let task = tokio::spawn(consumer.run_until_stopped(stop.clone()));
         Running { health, links_url, stop, task }
+    }
+
+    /// The next producer that begins may not.
+    pub(crate) fn refuse_a_producer(&self) {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+        self.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refusal]);
     }
 
     /// Writes a record as linkrelay's own producer does.
@@ -254,6 +261,12 @@ impl Running {
         self.stop.cancel();
         tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap().unwrap();
     }
+
+    /// Waits until it has ended by itself, and gives why.
+    pub(crate) async fn ended(self) -> Result<(), ConsumerError> {
+        tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap()
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         !self.task.is_finished()
     }

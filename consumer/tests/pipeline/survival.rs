@@ -1,5 +1,6 @@
 use std::sync::atomic::Ordering;
 
+use linkrelay_consumer::ConsumerError;
 use linkrelay_extractor::ExtractError;
 use linkrelay_store::LinkState;
 
@@ -209,4 +210,12 @@ async fn a_restart_repeats_only_what_was_in_flight() {
         "only the one that hung is asked for again"
     );
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_has_failed_for_good_ends_the_consumer() {
+    let relay = Relay::start();
+    relay.refuse_a_producer();
+    let ended = relay.consume(&[]).await.ended().await;
+    assert!(matches!(ended, Err(ConsumerError::Fatal(_))), "{ended:?}");
 }

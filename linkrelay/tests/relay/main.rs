@@ -25,6 +25,8 @@ mod full_disk;
 mod group;
 /// Which document belongs to which record.
 mod identity;
+/// Records that are too large for a dead letter, and topics that take none.
+mod large;
 /// Links to many videos.
 mod lists;
 /// The load that linkrelay is chosen for.

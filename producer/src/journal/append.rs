@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkrelay_common::publish::{AppendExpanded, Publish, publish_until_acked};
+use linkrelay_common::topic::TopicError;
 use linkrelay_common::{DocumentId, LinkRecord};
 
 use super::Journal;
@@ -34,5 +35,13 @@ impl AppendExpanded for JournaledAppend {
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
         publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout).await;
+    }
+
+    async fn check(&self) -> Result<(), TopicError> {
+        self.publish.check().await
+    }
+
+    fn fatal_error(&self) -> Option<String> {
+        self.publish.fatal_error()
     }
 }
