@@ -6,7 +6,7 @@ use std::time::Duration;
 use linkrelay_common::metrics as names;
 use linkrelay_common::{DecodeError, DocumentId, ErrorClass, LinkTarget, VideoId, parse_target};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
-use linkrelay_store::{LinkDocument, LinkError};
+use linkrelay_store::{LinkDocument, LinkError, LinkState};
 use metrics::counter;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -71,6 +71,11 @@ impl Processor {
         match job {
             Job::Malformed { ticket, id, error } => self.give_up_record(ticket, id, &error).await,
             Job::Link(job) => match parse_target(&job.link) {
+                // What YouTube would say now is thrown away if the link has its document: the
+                // same Idempotency-Key was sent again.
+                Ok(LinkTarget::Video(_)) if job.force && self.is_stored(&job.id).await => {
+                    self.skip(job).await;
+                }
                 Ok(LinkTarget::Video(video_id)) => {
                     let answer = self.find(&job, video_id, &drain, &activity).await;
                     if let Some(answer) = answer {
@@ -80,6 +85,22 @@ impl Processor {
                 Ok(LinkTarget::List(list)) => self.expand(job, list, &drain, &activity).await,
                 Err(error) => self.finish(job, None, Answer::Refused(not_a_video(error))).await,
             },
+        }
+    }
+
+    /// If the store does not say, the link is asked for.
+    async fn is_stored(&self, id: &DocumentId) -> bool {
+        let known = self.lists.store.known(std::slice::from_ref(id)).await.unwrap_or_default();
+        known.iter().any(|document| document.status == LinkState::Stored)
+    }
+
+    /// The link's document is there: it is done.
+    async fn skip(&self, job: LinkJob) {
+        if let Err(error) = self.lists.store.done(&[job.id]).await {
+            tracing::debug!(%error, "a link that is done stays in the journal until the next start");
+        }
+        if let Some(completion) = job.ticket.finish_link() {
+            drop(self.completions.send(vec![completion]).await);
         }
     }
 

@@ -1,4 +1,4 @@
-use linkrelay_common::{LinkMessage, RecordHeaders, RecordPlace};
+use linkrelay_common::{LinkMessage, RecordHeaders, RecordPlace, RequestId};
 use linkrelay_extractor::ExtractError;
 use linkrelay_store::LinkState;
 
@@ -71,5 +71,25 @@ async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_lett
     replay(&relay, &letters[0]).await;
     until("it is stored", || failed_count(&relay) == 0).await;
     assert_eq!(relay.store.documents_count(), 3);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_link_whose_document_is_there_is_not_asked_for_again() {
+    let relay = Relay::start();
+    let running = relay.consume(&[]).await;
+    let place = Some((RequestId::new(1), 0));
+    let headers = RecordHeaders { place, ..RecordHeaders::default() };
+    for _ in 0..2 {
+        relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;
+        until("everything is committed", || relay.lag() == 0).await;
+    }
+    assert_eq!((relay.extractor.calls_count(), relay.store.documents_count()), (1, 1));
+    // A new request's is.
+    let place = Some((RequestId::new(1), 0));
+    let headers = RecordHeaders { place, ..RecordHeaders::default() };
+    relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;
+    until("it has its own document", || relay.store.documents_count() == 2).await;
+    assert_eq!(relay.extractor.calls_count(), 2);
     running.stop().await;
 }
