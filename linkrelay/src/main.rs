@@ -10,6 +10,8 @@ mod extract;
 mod journaled_store;
 mod links;
 mod progress;
+mod row_letters;
+mod row_replays;
 mod status;
 mod submit;
 mod topics;

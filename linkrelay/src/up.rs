@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::Args;
 use linkrelay_common::SettingsError;
 use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
-use linkrelay_common::publish::{AppendExpanded, KafkaPublisher};
+use linkrelay_common::publish::{AppendExpanded, KafkaPublisher, KeepLetters};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
@@ -24,13 +24,17 @@ use linkrelay_producer::journal::{Journal, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
+use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::dlq::Publisher;
 use crate::embedded::EmbeddedBroker;
 use crate::exit::Outcome;
 use crate::journaled_store::JournaledStore;
+use crate::row_letters::RowLetters;
+use crate::row_replays::RowReplays;
 
 /// How long a record of a list's video may wait for the broker before it is tried anew.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,6 +81,8 @@ struct Ground {
     kafka: KafkaSettings,
     store: Arc<dyn LinkStore>,
     journal: Option<Arc<dyn Journal>>,
+    /// Of the embedded mode.
+    file: Option<Arc<SqliteStore>>,
     extractor: ExtractorSettings,
     broker: Option<EmbeddedBroker>,
     fake: Option<FakeYouTube>,
@@ -108,7 +114,8 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         Producer::build(producer_settings, Arc::clone(&ground.store), ground.journal.clone())
             .await?;
     announce(&producer, &ground, settings.consumers);
-    let ended = run_roles(producer, consumers, stop).await;
+    let replays = ground.replays()?;
+    let ended = run_roles(producer, consumers, replays, stop).await;
     if let Some(fake) = ground.fake {
         fake.stop().await;
     }
@@ -131,6 +138,10 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         }
         None => None,
     };
+    let letters = ground.file.as_ref().map(|file| {
+        let letters = RowLetters { file: Arc::clone(file) };
+        Arc::new(letters) as Arc<dyn KeepLetters>
+    });
     let mut consumers = Vec::new();
     for number in 0..settings.consumers {
         let parts = ConsumerParts {
@@ -143,7 +154,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             store: Arc::clone(&ground.store),
             max_links_per_record: settings.api.intake.max_links_per_request,
             append: append.clone(),
-            letters: None,
+            letters: letters.clone(),
         };
         consumers.push(Consumer::from_parts(parts).await?);
     }
@@ -160,7 +171,7 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         None => settings.kafka.clone(),
     };
     let storage = open_storage(&settings.store, broker.is_some(), settings.pipeline.expand_limit);
-    let Storage { documents, journal } = storage?;
+    let Storage { documents, journal, file } = storage?;
     let mut extractor = settings.extractor.clone();
     let fake = if settings.demo {
         Some(FakeYouTube::start(FakeYouTubeSettings::default()).await?)
@@ -173,13 +184,25 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         // The fake takes any key, so that playlists can be tried, too.
         extractor.youtube_api_key.get_or_insert_with(|| "demo".into());
     }
-    Ok(Ground { kafka, store: documents, journal, extractor, broker, fake })
+    Ok(Ground { kafka, store: documents, journal, file, extractor, broker, fake })
 }
 
 /// Where documents go, and what makes up for a broker that forgets.
 struct Storage {
     documents: Arc<dyn LinkStore>,
     journal: Option<Arc<dyn Journal>>,
+    /// What the journal is in, and the dead letters.
+    file: Option<Arc<SqliteStore>>,
+}
+
+impl Ground {
+    /// In the embedded mode, where dead letters are rows.
+    fn replays(&self) -> anyhow::Result<Option<RowReplays>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let publisher = tokio::task::block_in_place(|| Publisher::connect(&self.kafka))?;
+        let (file, documents) = (Arc::clone(file), Arc::clone(&self.store));
+        Ok(Some(RowReplays { file, documents, publisher }))
+    }
 }
 
 /// The journal is in the SQLite file, whatever keeps the documents.
@@ -189,7 +212,7 @@ fn open_storage(
     expand_limit: u32,
 ) -> Result<Storage, SettingsError> {
     if !is_embedded {
-        return Ok(Storage { documents: settings.open()?, journal: None });
+        return Ok(Storage { documents: settings.open()?, journal: None, file: None });
     }
     if expand_limit > SqliteJournal::MAX_EXPAND_LIMIT {
         let most = SqliteJournal::MAX_EXPAND_LIMIT;
@@ -200,11 +223,11 @@ fn open_storage(
     let file = settings.open_sqlite()?;
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::new(Arc::clone(&file), expand_limit));
     let documents: Arc<dyn LinkStore> = if settings.is_mongo() {
-        Arc::new(JournaledStore { documents: settings.open()?, file })
+        Arc::new(JournaledStore { documents: settings.open()?, file: Arc::clone(&file) })
     } else {
-        file
+        Arc::clone(&file) as Arc<dyn LinkStore>
     };
-    Ok(Storage { documents, journal: Some(journal) })
+    Ok(Storage { documents, journal: Some(journal), file: Some(file) })
 }
 
 fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
@@ -217,10 +240,18 @@ fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
 async fn run_roles(
     producer: Producer,
     consumers: Vec<Consumer>,
+    replays: Option<RowReplays>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let consumers_stop = CancellationToken::new();
     let mut roles = JoinSet::new();
+    if let Some(replays) = replays {
+        let stop = consumers_stop.clone();
+        roles.spawn(async move {
+            replays.run(stop).await;
+            Ok(())
+        });
+    }
     for consumer in consumers {
         let ended = consumer.run_until_stopped(consumers_stop.clone());
         roles.spawn(async { ended.await.context("a consumer ended") });

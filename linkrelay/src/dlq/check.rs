@@ -1,13 +1,14 @@
-//! Asks the store what became of the documents since: a link that is stored by now needs no
-//! replay.
+//! Asks what became of the links since: one that is stored by now needs no replay, nor one that is
+//! being replayed, and some letters are not to be replayed at all.
 
 use std::collections::HashMap;
 
 use anyhow::Context;
-use linkrelay_common::{DocumentId, ErrorClass};
+use linkrelay_common::{DocumentId, ErrorClass, RecordPlace};
 use linkrelay_store::{LinkState, LinkStore};
 
 use super::letter::DeadLetter;
+use super::under_way::UnderWay;
 
 /// Whether a dead letter is to be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,32 +20,75 @@ pub(super) enum Verdict {
     /// Its document is gone, though a dead letter has one: somebody took it away, or this is
     /// another store.
     Missing,
+    /// An earlier replay is not done.
+    UnderWay,
+    /// It was replayed as often as it may be.
+    WornOut,
+    /// Only the first part of its value is left.
+    Truncated,
 }
 
-/// One verdict per letter, in their order.
+/// What decides besides the store.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) under_way: UnderWay,
+    pub(super) max_replays: u32,
+}
+
+/// One verdict per letter, in their order. Without a store nothing is known of documents.
 ///
 /// # Errors
 /// If the store does not answer.
 pub(super) async fn verdicts(
-    store: &dyn LinkStore,
+    store: Option<&dyn LinkStore>,
+    rules: &Rules,
     letters: &[&DeadLetter],
 ) -> anyhow::Result<Vec<Verdict>> {
+    let Some(store) = store else {
+        return Ok(letters.iter().map(|letter| rules.verdict(letter, None)).collect());
+    };
     let ids: Vec<DocumentId> =
         letters.iter().filter_map(|letter| letter.document_id.clone()).collect();
-    let found = store.find(&ids).await.context("looking for documents")?;
-    let states: HashMap<DocumentId, LinkState> =
-        found.into_iter().map(|document| (document.id, document.status)).collect();
-    Ok(letters.iter().map(|letter| verdict(letter, &states)).collect())
+    let found = store.known(&ids).await.context("looking for documents")?;
+    let known: HashMap<DocumentId, Known> = found
+        .into_iter()
+        .map(|document| (document.id, Known { status: document.status, place: document.kafka }))
+        .collect();
+    let verdict = |letter: &&DeadLetter| {
+        let found = letter.document_id.as_ref().map(|id| known.get(id));
+        match found {
+            Some(None) if letter.class != Some(ErrorClass::Malformed) => Verdict::Missing,
+            found => rules.verdict(letter, found.flatten()),
+        }
+    };
+    Ok(letters.iter().map(verdict).collect())
 }
 
-fn verdict(letter: &DeadLetter, states: &HashMap<DocumentId, LinkState>) -> Verdict {
-    let Some(id) = &letter.document_id else { return Verdict::Replay };
-    match states.get(id) {
-        Some(LinkState::Stored | LinkState::Expanded) => Verdict::Stored,
-        Some(LinkState::Failed) => Verdict::Replay,
-        // What could not be read got no document.
-        None if letter.class == Some(ErrorClass::Malformed) => Verdict::Replay,
-        None => Verdict::Missing,
+/// A document, as far as it decides.
+#[derive(Debug)]
+struct Known {
+    status: LinkState,
+    place: Option<RecordPlace>,
+}
+
+impl Rules {
+    fn verdict(&self, letter: &DeadLetter, known: Option<&Known>) -> Verdict {
+        let failed_at = match known {
+            Some(Known { status: LinkState::Stored | LinkState::Expanded, .. }) => {
+                return Verdict::Stored;
+            }
+            Some(Known { status: LinkState::Failed, place }) => place.as_ref(),
+            None => None,
+        };
+        if letter.truncated.is_some() {
+            Verdict::Truncated
+        } else if self.under_way.has(letter, failed_at) {
+            Verdict::UnderWay
+        } else if letter.replays >= self.max_replays {
+            Verdict::WornOut
+        } else {
+            Verdict::Replay
+        }
     }
 }
 
@@ -54,20 +98,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_not_done_is_replayed() {
-        let transient = letter(ErrorClass::Transient, 1);
-        let malformed = letter(ErrorClass::Malformed, 1);
-        let nameless = DeadLetter { document_id: None, ..transient.clone() };
-        let id = transient.document_id.clone().unwrap();
-        let states = |state| HashMap::from([(id.clone(), state)]);
-        for (letter, stored, failed, missing) in [
-            (&transient, Verdict::Stored, Verdict::Replay, Verdict::Missing),
-            (&malformed, Verdict::Stored, Verdict::Replay, Verdict::Replay),
-            (&nameless, Verdict::Replay, Verdict::Replay, Verdict::Replay),
+    fn only_what_is_not_done_and_may_be_is_replayed() {
+        let mut under_way = UnderWay::default();
+        let marked = letter(ErrorClass::Transient, 2);
+        under_way.add_marked(&marked);
+        let rules = Rules { under_way, max_replays: 3 };
+        let plain = letter(ErrorClass::Transient, 1);
+        let tired = DeadLetter { replays: 3, ..plain.clone() };
+        let cut = DeadLetter { truncated: Some(9), ..plain.clone() };
+        for (letter, failed) in [
+            (&plain, Verdict::Replay),
+            (&marked, Verdict::UnderWay),
+            (&tired, Verdict::WornOut),
+            (&cut, Verdict::Truncated),
         ] {
-            assert_eq!(verdict(letter, &states(LinkState::Stored)), stored);
-            assert_eq!(verdict(letter, &states(LinkState::Failed)), failed);
-            assert_eq!(verdict(letter, &HashMap::new()), missing);
+            let known = |status| Known { status, place: None };
+            let verdict = |known: Option<&Known>| rules.verdict(letter, known);
+            assert_eq!(verdict(Some(&known(LinkState::Stored))), Verdict::Stored);
+            assert_eq!(verdict(Some(&known(LinkState::Expanded))), Verdict::Stored);
+            assert_eq!(verdict(Some(&known(LinkState::Failed))), failed);
+            assert_eq!(verdict(None), failed);
         }
     }
 }

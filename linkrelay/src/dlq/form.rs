@@ -144,7 +144,8 @@ mod tests {
         let expected = json!({
             "failed_at": "1970-01-01T00:00:03Z", "class": "transient", "attempts": 5,
             "document_id": "T:2:1003:7:0", "request_id": null, "origin": "T:2:1003:7", "link": LINK,
-            "raw": null, "error": "status 503", "partition": 0, "offset": 3,
+            "raw": null, "error": "status 503", "replays": 0, "truncated": null, "partition": 0,
+            "offset": 3,
         });
         assert_eq!(object, expected);
     }

@@ -1,24 +1,75 @@
-//! One dead letter: what its headers and its value say.
+//! One dead letter: the record as it lies in its topic or row, and what its headers and its value
+//! say.
 
 use jiff::Timestamp;
 use linkrelay_common::{
-    DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, RecordHeaders, RequestId, copy_readable,
+    DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, LinkPlace, RecordHeaders, RequestId,
+    copy_readable,
 };
+use linkrelay_store::sqlite::LetterRow;
 use rdkafka::Message;
+use rdkafka::message::{Header, OwnedHeaders};
 use serde::Serialize;
 
 use super::form::raw_text;
 
-/// A record of the dead-letter topic. Its JSON form is a line of `dlq list --json`; what is not
-/// known is null.
+/// A dead letter as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct RawLetter {
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) written_at_ms: Option<i64>,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) headers: OwnedHeaders,
+    /// Only of a row: it is to be replayed, or that is under way.
+    pub(super) is_marked: bool,
+}
+
+impl RawLetter {
+    pub(super) fn of_record(message: &impl Message) -> Self {
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            written_at_ms: message.timestamp().to_millis(),
+            key: message.key().map(Vec::from),
+            value: message.payload().map(Vec::from),
+            headers: message.headers().map(copy_readable).unwrap_or_default(),
+            is_marked: false,
+        }
+    }
+
+    pub(crate) fn of_row(row: LetterRow) -> Self {
+        let LetterRow { position, entry, is_marked } = row;
+        let headers = entry.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+            headers.insert(Header { key, value: Some(value) })
+        });
+        Self {
+            partition: 0,
+            offset: position,
+            written_at_ms: Some(entry.written_at_ms),
+            key: entry.key,
+            value: Some(entry.value),
+            headers,
+            is_marked,
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// What a dead letter says. Its JSON form is a line of `dlq list --json`; what is not known is
+/// null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct DeadLetter {
+pub(crate) struct DeadLetter {
     /// When the link was given up.
     pub(super) failed_at: Option<Timestamp>,
     /// Of the last error; null for a record that is no dead letter of ours.
     pub(super) class: Option<ErrorClass>,
     pub(super) attempts: Option<u32>,
-    /// The link's document; null if the value is not one link.
+    /// Of the link, or of the record that could not be read.
     pub(super) document_id: Option<DocumentId>,
     pub(super) request_id: Option<RequestId>,
     /// Where the record first stood, as `topic:partition:offset:timestamp`.
@@ -28,6 +79,10 @@ pub(super) struct DeadLetter {
     /// The value if it is none, short and safe to show.
     pub(super) raw: Option<String>,
     pub(super) error: Option<String>,
+    /// How often it was replayed before it was given up again.
+    pub(super) replays: u32,
+    /// How large the value was, if only its first part is here.
+    pub(super) truncated: Option<u64>,
     /// Where the dead letter stands.
     pub(super) partition: i32,
     /// See `partition`.
@@ -35,15 +90,15 @@ pub(super) struct DeadLetter {
 }
 
 impl DeadLetter {
-    pub(super) fn read(message: &impl Message) -> Self {
-        let all = message.headers().map(copy_readable).unwrap_or_default();
-        let (headers, reason) = (RecordHeaders::read(&all), DeadLetterHeaders::read(&all));
-        let value = message.payload().unwrap_or_default();
+    pub(crate) fn read(raw: &RawLetter) -> Self {
+        let headers = RecordHeaders::read(&raw.headers);
+        let reason = DeadLetterHeaders::read(&raw.headers);
+        let value = raw.value.as_deref().unwrap_or_default();
         let link = only_link(value);
-        let place = link.as_ref().and_then(|_| headers.link_place(0, 1));
-        let written_at = message.timestamp().to_millis();
+        let size = u64::try_from(value.len()).unwrap_or(u64::MAX);
+        let truncated = DeadLetterHeaders::truncated_bytes(&raw.headers);
         let mut letter = Self {
-            failed_at: written_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            failed_at: raw.written_at_ms.and_then(|at| Timestamp::from_millisecond(at).ok()),
             class: None,
             attempts: None,
             document_id: None,
@@ -52,15 +107,24 @@ impl DeadLetter {
             raw: link.is_none().then(|| raw_text(value)),
             link,
             error: None,
-            partition: message.partition(),
-            offset: message.offset(),
+            replays: DeadLetterHeaders::replays(&raw.headers),
+            // Of a letter that lost headers alone the value is whole.
+            truncated: truncated.filter(|bytes| *bytes != size),
+            partition: raw.partition,
+            offset: raw.offset,
         };
         if let Some(reason) = reason {
+            // What could not be read has no place that its headers could name.
+            let place = match reason.class {
+                ErrorClass::Malformed => None,
+                _ => headers.link_place(0, 1),
+            };
+            letter.origin = Some(reason.origin.to_string());
+            let place = place.unwrap_or(LinkPlace::OfRecord { origin: reason.origin, index: 0 });
+            letter.document_id = Some(place.document_id());
             letter.failed_at = Some(reason.failed_at);
             letter.class = Some(reason.class);
             letter.attempts = Some(reason.attempts);
-            letter.document_id = place.map(|place| place.document_id());
-            letter.origin = Some(reason.origin.to_string());
             letter.error = Some(reason.error);
         }
         letter
@@ -69,7 +133,7 @@ impl DeadLetter {
     /// What two dead letters of one link have in common. `None` for a record that is no dead
     /// letter of ours, and that nobody could follow through a replay.
     pub(super) fn identity(&self) -> Option<&str> {
-        self.document_id.as_ref().map(DocumentId::as_str).or(self.origin.as_deref())
+        self.document_id.as_ref().map(DocumentId::as_str)
     }
 }
 
@@ -82,8 +146,6 @@ fn only_link(value: &[u8]) -> Option<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use linkrelay_common::RecordPlace;
-    use rdkafka::Timestamp as WrittenAt;
-    use rdkafka::message::{OwnedHeaders, OwnedMessage};
 
     use super::*;
 
@@ -102,10 +164,16 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::dlq) fn record(value: &[u8], headers: OwnedHeaders, offset: i64) -> OwnedMessage {
-        let written_at = WrittenAt::CreateTime(7_000);
-        let (value, topic) = (Some(value.to_vec()), "T.dlq".to_owned());
-        OwnedMessage::new(value, None, topic, written_at, 0, offset, Some(headers))
+    pub(in crate::dlq) fn record(value: &[u8], headers: OwnedHeaders, offset: i64) -> RawLetter {
+        RawLetter {
+            partition: 0,
+            offset,
+            written_at_ms: Some(7_000),
+            key: None,
+            value: Some(value.to_vec()),
+            headers,
+            is_marked: false,
+        }
     }
 
     /// Of one link, without a request.
@@ -130,13 +198,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_has_an_origin_and_no_document() {
+    fn what_cannot_be_read_is_named_by_where_it_stood() {
         for value in [b"rubbish \xff".as_slice(), b"", br#"{"links":["youtu.be/a","youtu.be/b"]}"#]
         {
-            let headers = reason(ErrorClass::Malformed, 3).add_to(&OwnedHeaders::new());
+            // Whatever request it says it belongs to.
+            let place = Some((RequestId::new(4), 3));
+            let own = RecordHeaders { place, ..RecordHeaders::default() };
+            let headers = reason(ErrorClass::Malformed, 3).add_to(&own.to_kafka());
             let letter = DeadLetter::read(&record(value, headers, 3));
-            assert_eq!((&letter.document_id, &letter.link), (&None, &None));
-            assert_eq!(letter.identity(), Some("T:2:1003:7"));
+            assert_eq!((letter.identity(), &letter.link), (Some("T:2:1003:7:0"), &None));
             assert!(letter.raw.is_some());
         }
     }
@@ -146,5 +216,16 @@ pub(super) mod tests {
         let letter = DeadLetter::read(&record(b"youtu.be/x", OwnedHeaders::new(), 3));
         assert_eq!((letter.class, letter.identity()), (None, None));
         assert_eq!(letter.failed_at, Timestamp::from_second(7).ok());
+    }
+
+    #[test]
+    fn a_value_that_was_cut_is_told_from_one_that_only_lost_headers() {
+        let headers = reason(ErrorClass::Transient, 3).add_to(&OwnedHeaders::new());
+        let cut = |bytes| DeadLetterHeaders::truncated(&headers, bytes, 10_000);
+        let read = |headers| DeadLetter::read(&record(b"youtu.be/x", headers, 3));
+        assert_eq!(read(cut(2_000_000)).truncated, Some(2_000_000));
+        assert_eq!(read(cut(10)).truncated, None);
+        // A letter is known by its headers, so that less of the link does not change whose it is.
+        assert_eq!(read(cut(2_000_000)).identity(), read(headers.clone()).identity());
     }
 }

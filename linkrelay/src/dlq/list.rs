@@ -7,12 +7,13 @@ use std::ops::ControlFlow;
 use clap::Args;
 use jiff::Timestamp;
 use linkrelay_common::kafka::KafkaSettings;
+use linkrelay_store::StoreSettings;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::FilterArguments;
 use super::form::Form;
 use super::letter::DeadLetter;
-use super::reader::DlqReader;
+use super::reader::LetterReader;
 use crate::exit::Outcome;
 
 /// Which dead letters, and how to show them.
@@ -31,6 +32,9 @@ pub(crate) struct ListArguments {
 
     #[command(flatten)]
     kafka: KafkaSettings,
+
+    #[command(flatten)]
+    store: StoreSettings,
 }
 
 pub(super) async fn run(arguments: ListArguments) -> anyhow::Result<Outcome> {
@@ -39,7 +43,7 @@ pub(super) async fn run(arguments: ListArguments) -> anyhow::Result<Outcome> {
 }
 
 fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
-    let reader = DlqReader::open(&arguments.kafka)?;
+    let reader = LetterReader::open(&arguments.kafka, &arguments.store)?;
     let form = Form::of_stdout(arguments.json);
     let mut out = BufWriter::new(std::io::stdout().lock());
     if let Some(heading) = form.heading() {
@@ -47,9 +51,9 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
     }
     let mut newest = arguments.limit.map(Newest::new);
     let (mut read, mut shown) = (0_u64, 0_u64);
-    reader.read(&CancellationToken::new(), |message| {
+    reader.read(&CancellationToken::new(), |raw| {
         read += 1;
-        let letter = DeadLetter::read(message);
+        let letter = DeadLetter::read(&raw);
         if arguments.filter.takes(&letter) {
             shown += 1;
             match &mut newest {

@@ -1,9 +1,10 @@
 //! `linkrelay dlq`: the links that were given up, and another chance for them.
 //!
 //! In reading order: [`letter`] is one dead letter, [`filter`] says which are meant, [`reader`]
-//! reads the topic; [`list`] shows them in a [`form`]. [`replay`] publishes them again: it reads
-//! the topic twice, once for the [`newest`] dead letter of each document, and once for [`pages`]
-//! of those, which [`check`] compares with the store and [`publish`] sends; [`tally`] counts.
+//! reads them all, from their topic ([`topic_reader`]) or the embedded mode's file; [`list`] shows
+//! them in a [`form`]. [`replay`] publishes them again: it reads them twice, once for the [`newest`]
+//! of each document, and once for [`pages`] of those, which [`check`] compares with the store and
+//! with what is [`under_way`], and [`publish`] sends; [`tally`] counts.
 //!
 //! The topic of dead letters is never changed: what was replayed stays in it, and a document
 //! that is stored is what says that it is done.
@@ -20,6 +21,12 @@ mod reader;
 mod replay;
 mod survey;
 mod tally;
+mod topic_reader;
+mod under_way;
+
+pub(crate) use letter::{DeadLetter, RawLetter};
+pub(crate) use pages::Candidate;
+pub(crate) use publish::Publisher;
 
 use clap::Subcommand;
 

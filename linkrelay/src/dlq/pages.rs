@@ -3,16 +3,14 @@
 
 use std::ops::ControlFlow;
 
-use linkrelay_common::{DeadLetterHeaders, copy_readable};
-use rdkafka::Message;
-use rdkafka::message::OwnedHeaders;
+use linkrelay_common::{DeadLetterHeaders, DocumentId, LinkMessage, RecordHeaders};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::letter::DeadLetter;
+use super::letter::{DeadLetter, RawLetter};
 use super::newest::NewestLetters;
-use super::reader::DlqReader;
+use super::reader::LetterReader;
 
 /// A page ends early when its values are this large together.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -21,33 +19,36 @@ const PAGES_QUEUE: usize = 2;
 
 /// A dead letter, and the record to publish for it.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     pub(super) letter: DeadLetter,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
-    /// Without the failure, with the origin.
-    pub(super) headers: OwnedHeaders,
+    /// With headers without the failure, with the origin, and one replay more.
+    pub(super) record: RawLetter,
 }
 
 impl Candidate {
-    fn new(letter: DeadLetter, message: &impl Message) -> Self {
-        let headers = message.headers().map(copy_readable).unwrap_or_default();
-        Self {
-            letter,
-            key: message.key().map(Vec::from),
-            value: message.payload().map(Vec::from),
-            headers: DeadLetterHeaders::strip(&headers),
-        }
+    pub(crate) fn new(letter: DeadLetter, raw: RawLetter) -> Self {
+        let headers = DeadLetterHeaders::strip(&raw.headers);
+        let headers = DeadLetterHeaders::with_replays(&headers, letter.replays.saturating_add(1));
+        Self { letter, record: RawLetter { headers, ..raw } }
     }
 
-    fn size_bytes(&self) -> usize {
-        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    /// Those of all its links, which may be several if it could not be read before.
+    pub(crate) fn document_ids(&self) -> Vec<DocumentId> {
+        let value = self.record.value.as_deref().unwrap_or_default();
+        let links_count = LinkMessage::decode(value).map_or(1, |message| message.links.len());
+        let headers = RecordHeaders::read(&self.record.headers);
+        let several = (0_u32..).take(links_count).filter(|_| links_count > 1);
+        let several: Vec<DocumentId> = several
+            .filter_map(|index| headers.link_place(index, links_count))
+            .map(|place| place.document_id())
+            .collect();
+        if several.is_empty() { self.letter.document_id.iter().cloned().collect() } else { several }
     }
 }
 
 /// Reads in a thread of its own. Dropping the receiver ends it.
 pub(super) fn read(
-    reader: DlqReader,
+    reader: LetterReader,
     newest: NewestLetters,
     page_length: usize,
     stop: CancellationToken,
@@ -55,12 +56,12 @@ pub(super) fn read(
     let (sender, receiver) = mpsc::channel(PAGES_QUEUE);
     let task = tokio::task::spawn_blocking(move || {
         let mut page = Page { candidates: Vec::new(), bytes: 0, length: page_length };
-        reader.read(&stop, |message| {
-            let letter = DeadLetter::read(message);
+        reader.read(&stop, |raw| {
+            let letter = DeadLetter::read(&raw);
             if !newest.is_newest(&letter) {
                 return Ok(ControlFlow::Continue(()));
             }
-            let full = page.add(Candidate::new(letter, message));
+            let full = page.add(Candidate::new(letter, raw));
             Ok(full.map_or(ControlFlow::Continue(()), |full| send(&sender, full)))
         })?;
         // Nobody takes it if the replay ended before.
@@ -79,7 +80,7 @@ struct Page {
 impl Page {
     /// Gives the page once it is full, and begins another.
     fn add(&mut self, candidate: Candidate) -> Option<Vec<Candidate>> {
-        self.bytes += candidate.size_bytes();
+        self.bytes += candidate.record.size_bytes();
         self.candidates.push(candidate);
         if self.candidates.len() < self.length && self.bytes < MAX_PAGE_BYTES {
             return None;
@@ -101,9 +102,9 @@ fn send(sender: &mpsc::Sender<Vec<Candidate>>, page: Vec<Candidate>) -> ControlF
 
 #[cfg(test)]
 mod tests {
-    use linkrelay_common::{ErrorClass, RecordHeaders};
+    use linkrelay_common::ErrorClass;
 
-    use rdkafka::message::{Header, Headers};
+    use rdkafka::message::{Header, Headers, OwnedHeaders};
 
     use super::super::letter::tests::{reason, record};
     use super::*;
@@ -111,18 +112,19 @@ mod tests {
     fn candidate(value: &[u8]) -> Candidate {
         let own = OwnedHeaders::new().insert(Header { key: "mine", value: Some(b"\xff") });
         let headers = reason(ErrorClass::Transient, 1).add_to(&own);
-        let message = record(value, headers, 1);
-        Candidate::new(DeadLetter::read(&message), &message)
+        let raw = record(value, headers, 1);
+        Candidate::new(DeadLetter::read(&raw), raw)
     }
 
     #[test]
     fn everything_but_the_failure_goes_through() {
-        let candidate = candidate(b"youtu.be/x");
-        assert_eq!((candidate.key, candidate.value.as_deref()), (None, Some(&b"youtu.be/x"[..])));
-        let names: Vec<&str> = candidate.headers.iter().map(|header| header.key).collect();
-        assert_eq!(names, ["mine", "linkrelay-origin"]);
-        assert_eq!(candidate.headers.get(0).value, Some(&b"\xff"[..]));
-        assert!(RecordHeaders::read(&candidate.headers).origin.is_some());
+        let record = candidate(b"youtu.be/x").record;
+        assert_eq!((record.key, record.value.as_deref()), (None, Some(&b"youtu.be/x"[..])));
+        let names: Vec<&str> = record.headers.iter().map(|header| header.key).collect();
+        assert_eq!(names, ["mine", "linkrelay-origin", "linkrelay-replays"]);
+        assert_eq!(record.headers.get(0).value, Some(&b"\xff"[..]));
+        assert!(RecordHeaders::read(&record.headers).origin.is_some());
+        assert_eq!(DeadLetterHeaders::replays(&record.headers), 1);
     }
 
     #[test]

@@ -1,23 +1,63 @@
-//! Publishes dead letters to the topic of links, each acknowledged by every in-sync replica.
+//! Publishes dead letters to the topic of links, each acknowledged by every in-sync replica; or
+//! marks their rows, for `up` to publish them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::join_all;
 use linkrelay_common::kafka::{KafkaSettings, RelayContext, unknown_key};
 use linkrelay_common::topic;
+use linkrelay_store::StoreSettings;
+use linkrelay_store::sqlite::SqliteStore;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 
 use super::pages::Candidate;
+use super::reader::embedded_file;
 
 /// How long the broker may take to acknowledge a record.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The way back into the pipeline.
-pub(super) struct Publisher {
+pub(super) enum WayBack {
+    Topic(Publisher),
+    Rows(Arc<SqliteStore>),
+}
+
+impl WayBack {
+    /// Blocks until it is known to be there.
+    ///
+    /// # Errors
+    /// If there is no such topic or file, or the broker does not answer.
+    pub(super) fn open(kafka: &KafkaSettings, store: &StoreSettings) -> anyhow::Result<Self> {
+        if kafka.kafka_brokers.is_some() {
+            return Ok(Self::Topic(Publisher::connect(kafka)?));
+        }
+        Ok(Self::Rows(embedded_file(store)?))
+    }
+
+    /// Sends all back, and gives each one's fate, in their order.
+    pub(super) async fn send(&self, candidates: &[Candidate]) -> Vec<anyhow::Result<()>> {
+        match self {
+            Self::Topic(publisher) => {
+                let fates = publisher.publish(candidates).await;
+                fates.into_iter().map(|fate| fate.map_err(Into::into)).collect()
+            }
+            Self::Rows(file) => {
+                let positions: Vec<i64> =
+                    candidates.iter().map(|candidate| candidate.letter.offset).collect();
+                let marked = file.letters_mark(positions).await;
+                candidates.iter().map(|_| marked.clone().map_err(Into::into)).collect()
+            }
+        }
+    }
+}
+
+/// Publishes to the topic of links.
+pub(crate) struct Publisher {
     producer: FutureProducer<RelayContext>,
     topic: String,
 }
@@ -27,7 +67,7 @@ impl Publisher {
     ///
     /// # Errors
     /// If there is no such topic, or the broker does not answer.
-    pub(super) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
+    pub(crate) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
         let producer: FutureProducer<RelayContext> = kafka
             .producer(DELIVERY_TIMEOUT)
             .create_with_context(RelayContext)
@@ -41,15 +81,15 @@ impl Publisher {
     ///
     /// # Cancel safety
     /// When dropped, what was sent may arrive.
-    pub(super) async fn publish(&self, candidates: &[Candidate]) -> Vec<Result<(), KafkaError>> {
+    pub(crate) async fn publish(&self, candidates: &[Candidate]) -> Vec<Result<(), KafkaError>> {
         join_all(candidates.iter().map(|candidate| self.send(candidate))).await
     }
 
     async fn send(&self, candidate: &Candidate) -> Result<(), KafkaError> {
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic);
-        record.key = candidate.key.as_deref();
-        record.payload = candidate.value.as_deref();
-        record.headers = Some(candidate.headers.clone());
+        record.key = candidate.record.key.as_deref();
+        record.payload = candidate.record.value.as_deref();
+        record.headers = Some(candidate.record.headers.clone());
         let sent = self.producer.send(record, Timeout::After(DELIVERY_TIMEOUT)).await;
         sent.map(drop).map_err(|(error, _)| error)
     }

@@ -4,43 +4,48 @@
 use std::ops::ControlFlow;
 
 use linkrelay_common::ErrorClass;
-use linkrelay_common::kafka::KafkaSettings;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::FilterArguments;
 use super::letter::DeadLetter;
 use super::newest::NewestLetters;
-use super::reader::DlqReader;
+use super::reader::LetterReader;
 use super::tally::Tally;
+use super::under_way::UnderWay;
 
 /// What it found, and the reader for the second reading.
 pub(super) struct Survey {
-    pub(super) reader: DlqReader,
+    pub(super) reader: LetterReader,
     pub(super) newest: NewestLetters,
     /// Of those that will not be looked at again.
     pub(super) tally: Tally,
+    /// The rows that are marked.
+    pub(super) under_way: UnderWay,
 }
 
 impl Survey {
-    /// Blocks until the topic is read, or `stop`.
+    /// Blocks until all is read, or `stop`.
     ///
     /// # Errors
-    /// If there is no such topic, or the broker does not answer.
+    /// If broker or file cannot be read.
     pub(super) fn read(
-        kafka: &KafkaSettings,
+        reader: LetterReader,
         filter: &FilterArguments,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let reader = DlqReader::open(kafka)?;
         let (mut newest, mut tally) = (NewestLetters::default(), Tally::default());
-        reader.read(stop, |message| {
-            let letter = DeadLetter::read(message);
+        let mut under_way = UnderWay::default();
+        reader.read(stop, |raw| {
+            let letter = DeadLetter::read(&raw);
+            if raw.is_marked {
+                under_way.add_marked(&letter);
+            }
             if filter.takes(&letter) {
                 sort(&letter, filter, &mut newest, &mut tally);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(Self { reader, newest, tally })
+        Ok(Self { reader, newest, tally, under_way })
     }
 }
 

@@ -12,6 +12,12 @@ pub(super) struct Tally {
     pub(super) stored: u64,
     /// There is no document in the store.
     pub(super) missing: u64,
+    /// An earlier replay of it is not done yet.
+    pub(super) under_way: u64,
+    /// Was replayed as often as it may be.
+    pub(super) worn_out: u64,
+    /// Its value was cut: it is not what was given up.
+    pub(super) truncated: u64,
     /// Cannot be read, and nobody asked for those.
     pub(super) malformed: u64,
     /// No dead letter of ours.
@@ -23,7 +29,8 @@ pub(super) struct Tally {
 impl Tally {
     /// How many of the newest letters have met their fate.
     pub(super) fn done(&self) -> u64 {
-        self.replayed + self.stored + self.missing + self.refused
+        let looked_at = self.stored + self.missing + self.under_way + self.worn_out;
+        self.replayed + looked_at + self.truncated + self.refused
     }
 
     /// The whole in one line; `verb` says what was done, or would be.
@@ -37,20 +44,24 @@ struct Skipped<'a>(&'a Tally);
 
 impl fmt::Display for Skipped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { older, stored, missing, malformed, strange, refused, .. } = *self.0;
+        let Tally { older, stored, missing, under_way, worn_out, truncated, .. } = *self.0;
+        let Tally { malformed, strange, refused, .. } = *self.0;
         let reasons = [
             (stored, "stored already"),
             (older, "older than another of the same document"),
             (missing, "without a document in this store (--no-store-check replays them)"),
+            (under_way, "still under way"),
+            (worn_out, "replayed too often (--max-replays)"),
+            (truncated, "cut, only their first part is left"),
             (malformed, "malformed (--class malformed replays them)"),
             (strange, "without linkrelay's headers"),
         ];
+        let skipped: u64 = reasons.iter().map(|(count, _)| count).sum();
         let reasons: Vec<String> = reasons
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, why)| format!("{count} {why}"))
             .collect();
-        let skipped = older + stored + missing + malformed + strange;
         write!(f, ", skipped {skipped}")?;
         if !reasons.is_empty() {
             write!(f, ": {}", reasons.join(", "))?;

@@ -389,5 +389,11 @@ async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
     });
     let published = published.await.unwrap();
     assert_eq!(published.len(), 1);
-    assert_eq!(published[0].headers, [("linkrelay-origin".to_owned(), Some(origin.into_bytes()))]);
+    assert_eq!(published[0].header("linkrelay-origin"), Some(&*origin));
+    assert_eq!(published[0].header("linkrelay-replays"), Some("1"));
+    assert_eq!(published[0].headers.len(), 2);
+    // Nobody has read it yet, so it is not sent a second time.
+    let again = dlq(&site, &["replay", "--all", "--no-store-check"]);
+    let expected = "replayed 0, skipped 2: 1 still under way, 1 without linkrelay's headers\n";
+    assert_eq!(again.stdout, expected, "{}", again.stderr);
 }

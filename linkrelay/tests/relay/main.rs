@@ -17,6 +17,8 @@ mod corpus;
 mod dlq;
 /// Everything in one process.
 mod embedded;
+/// Links that were given up in one process, which outlive it.
+mod embedded_letters;
 /// Kills, missing topics, servers that are away.
 mod faults;
 /// A disk without room.

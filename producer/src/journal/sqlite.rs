@@ -15,8 +15,8 @@ use super::{Journal, JournalError};
 
 /// What the embedded broker holds without dropping anything even if all links are to one video,
 /// and so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some
-/// 80 bytes of frame a record.
-const DEFAULT_BOUND: JournalSize = JournalSize { entries: 20_000, bytes: 3_670_016 };
+/// 80 bytes of frame a record, and 256 KiB for dead letters that are replayed.
+const DEFAULT_BOUND: JournalSize = JournalSize { entries: 20_000, bytes: 3_407_872 };
 /// How many entries are read at a time.
 const PAGE_ENTRIES: u32 = 1_000;
 /// More than the entry of a list's video has, with a trace of the usual length.

@@ -5,7 +5,7 @@
 //! next start publishes what is left. An entry is therefore there exactly as long as the link is
 //! accepted and has no document.
 
-mod headers;
+pub(super) mod headers;
 
 use linkrelay_common::DocumentId;
 use rusqlite::{Connection, Row, params};

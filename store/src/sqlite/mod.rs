@@ -1,8 +1,8 @@
 //! The store of the embedded default: one SQLite file, and in it the journal of links that were
 //! accepted and are not written yet.
 //!
-//! In reading order: [`store`] is the file as a [`LinkStore`](crate::LinkStore) and [`journal`]
-//! what else it keeps; `schema` makes the tables; `connection` opens the file; `writer` is the
+//! In reading order: [`store`] is the file as a [`LinkStore`](crate::LinkStore), [`journal`]
+//! and [`letters`] what else it keeps; `schema` makes the tables; `connection` opens the file; `writer` is the
 //! one thread that writes, with group commit, and `readers` the few connections that read;
 //! `documents` has the statements and `codec` the rows.
 //!
@@ -13,10 +13,12 @@ mod connection;
 mod documents;
 mod failure;
 pub mod journal;
+pub mod letters;
 mod readers;
 mod schema;
 pub mod store;
 mod writer;
 
 pub use journal::{JournalEntry, JournalPosition, JournalSize, PendingEntry};
+pub use letters::{LetterEntry, LetterRow};
 pub use store::SqliteStore;

@@ -4,10 +4,10 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
 
-use super::failure;
+use super::{failure, letters};
 
 /// Each brings a file one version up. Never change one that was released: add another.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     // The columns are what is asked for; `document` is the whole, as JSON. The index by request
     // answers a status without touching the table. `journal_total` is one row, kept by whoever
     // changes the journal, so that its size is known at once in every process.
@@ -42,6 +42,7 @@ const MIGRATIONS: [&str; 2] = [
     INSERT INTO journal_total VALUES (1, 0, 0);",
     // An entry counts for as many as it may be expanded into; `bytes` does already.
     "ALTER TABLE journal ADD COLUMN entries INTEGER NOT NULL DEFAULT 1;",
+    letters::TABLE,
 ];
 
 /// The version of a file that has them all.

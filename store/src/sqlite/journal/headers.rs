@@ -2,7 +2,7 @@
 //! endian).
 
 /// The bytes of these headers.
-pub(super) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(in crate::sqlite) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in headers {
         for part in [name.as_bytes(), value] {
@@ -16,7 +16,7 @@ pub(super) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// The headers again, or nothing if the bytes are not whole.
-pub(super) fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+pub(in crate::sqlite) fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let mut headers = Vec::new();
     while !bytes.is_empty() {
         let name = std::str::from_utf8(part(&mut bytes)?).ok()?.to_owned();

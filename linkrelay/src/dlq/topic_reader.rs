@@ -1,0 +1,190 @@
+//! Reads a topic by hand, up to the end that it has at the start: no group is joined, nothing is
+//! committed.
+//!
+//! Everything here blocks: it is for a thread that may.
+
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
+use linkrelay_common::topic;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::topic_partition_list::Offset;
+use tokio_util::sync::CancellationToken;
+
+/// How long one question to the broker may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// A broker that sends nothing for this long, although there is more to read, is away.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// How soon a stop is noticed.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A topic, up to a fixed end. May be read more than once.
+pub(super) struct TopicReader {
+    consumer: BaseConsumer<RelayContext>,
+    topic: String,
+    /// The offsets to read, of each partition that has any.
+    ranges: BTreeMap<i32, Range<i64>>,
+}
+
+impl TopicReader {
+    /// All of a topic; asks for the end of each partition.
+    ///
+    /// # Errors
+    /// If there is no such topic, or the broker does not answer.
+    pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> anyhow::Result<Self> {
+        let consumer = client(kafka.reader())?;
+        let asked = || format!("asking {} about topic {topic}", kafka.brokers());
+        let described = topic::describe(consumer.client(), topic, ANSWER_LIMIT);
+        let partitions_count = described.with_context(asked)?.partitions_count;
+        let mut ranges = BTreeMap::new();
+        for partition in 0..i32::try_from(partitions_count).unwrap_or(i32::MAX) {
+            let (start, end) =
+                consumer.fetch_watermarks(topic, partition, ANSWER_LIMIT).with_context(asked)?;
+            if start < end {
+                ranges.insert(partition, start..end);
+            }
+        }
+        Ok(Self { consumer, topic: topic.to_owned(), ranges })
+    }
+
+    /// Only what the group has not committed.
+    ///
+    /// # Errors
+    /// If the group's coordinator does not answer.
+    pub(super) fn uncommitted(
+        mut self,
+        kafka: &KafkaSettings,
+        group: &GroupSettings,
+    ) -> anyhow::Result<Self> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.ranges.keys() {
+            list.add_partition(&self.topic, *partition);
+        }
+        let committed = client(kafka.consumer(group))?.committed_offsets(list, ANSWER_LIMIT);
+        let committed = committed
+            .with_context(|| format!("asking what group {} has done", group.kafka_group_id))?;
+        for element in committed.elements() {
+            if let Some(range) = self.ranges.get_mut(&element.partition()) {
+                // A group without a commit begins at the start.
+                let done = element.offset().to_raw().unwrap_or(0);
+                range.start = range.start.max(done);
+            }
+        }
+        self.ranges.retain(|_, range| range.start < range.end);
+        Ok(self)
+    }
+
+    /// How many offsets there are to read.
+    pub(super) fn offsets_count(&self) -> i64 {
+        self.ranges.values().map(|range| range.end - range.start).sum()
+    }
+
+    /// Reads all of it, in the order of each partition, until `stop` or until `take` breaks.
+    ///
+    /// # Errors
+    /// If the broker refuses or falls silent, or what `take` says.
+    pub(super) fn read(
+        &self,
+        stop: &CancellationToken,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<ControlFlow<()>>,
+    ) -> anyhow::Result<()> {
+        self.begin()?;
+        let mut unread: BTreeMap<i32, i64> =
+            self.ranges.iter().map(|(partition, range)| (*partition, range.end)).collect();
+        let mut silence = Silence::new();
+        while !unread.is_empty() && !stop.is_cancelled() {
+            match self.consumer.poll(POLL) {
+                Some(Ok(message)) => {
+                    if advance(&mut unread, &message) && take(&message)?.is_break() {
+                        break;
+                    }
+                    silence = Silence::new();
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    unread.remove(&partition);
+                    silence = Silence::new();
+                }
+                Some(Err(error)) => silence.because(error).with_context(|| self.reading())?,
+                None => {}
+            }
+            silence.check().with_context(|| self.reading())?;
+        }
+        self.consumer.unassign()?;
+        Ok(())
+    }
+
+    fn begin(&self) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::new();
+        for (partition, range) in &self.ranges {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(range.start))?;
+        }
+        Ok(self.consumer.assign(&list)?)
+    }
+
+    fn reading(&self) -> String {
+        format!("reading {}", self.topic)
+    }
+}
+
+fn client(config: rdkafka::ClientConfig) -> anyhow::Result<BaseConsumer<RelayContext>> {
+    Ok(config.create_with_context(RelayContext).map_err(|error| unknown_key(&error))?)
+}
+
+/// Whether a message is before the end; one at the end, or beyond, finishes its partition.
+fn advance(unread: &mut BTreeMap<i32, i64>, message: &BorrowedMessage<'_>) -> bool {
+    let Some(end) = unread.get(&message.partition()).copied() else { return false };
+    if message.offset() + 1 >= end {
+        unread.remove(&message.partition());
+    }
+    message.offset() < end
+}
+
+/// How long nothing was heard, and of what trouble.
+struct Silence {
+    since: Instant,
+    trouble: Option<KafkaError>,
+}
+
+impl Silence {
+    fn new() -> Self {
+        Self { since: Instant::now(), trouble: None }
+    }
+
+    /// librdkafka goes on by itself after most errors, but not when it may not read, or there is
+    /// nothing to read.
+    fn because(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        use RDKafkaErrorCode::{
+            Authentication, GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownPartition,
+            UnknownTopic, UnknownTopicOrPartition,
+        };
+        match error.rdkafka_error_code() {
+            Some(
+                Authentication
+                | GroupAuthorizationFailed
+                | TopicAuthorizationFailed
+                | UnknownPartition
+                | UnknownTopic
+                | UnknownTopicOrPartition,
+            ) => Err(error),
+            _ => {
+                self.trouble = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let trouble = self.trouble.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        ensure!(
+            self.since.elapsed() < SILENCE_LIMIT,
+            "the broker sent nothing for {SILENCE_LIMIT:?}{trouble}"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! The dead letters of the embedded mode: rows of the SQLite file, because the broker inside the
+//! process forgets its topic of them on exit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use linkrelay_common::publish::{KeepLetters, Letter, LetterError};
+use linkrelay_common::topic::TopicError;
+use linkrelay_store::sqlite::{LetterEntry, SqliteStore};
+use rdkafka::message::Headers;
+
+/// Writes dead letters into the file.
+#[derive(Debug)]
+pub(crate) struct RowLetters {
+    pub(crate) file: Arc<SqliteStore>,
+}
+
+#[async_trait]
+impl KeepLetters for RowLetters {
+    async fn keep(&self, letter: &Letter) -> Result<(), LetterError> {
+        let headers = letter.headers.iter();
+        let headers = headers
+            .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
+        let entry = LetterEntry {
+            document_id: letter.document_id.clone(),
+            key: letter.key.clone(),
+            value: letter.value.clone(),
+            headers: headers.collect(),
+            written_at_ms: Timestamp::now().as_millisecond(),
+        };
+        let written = self.file.letter_append(entry).await;
+        written.map_err(|error| LetterError::NotNow(error.to_string()))
+    }
+
+    /// The file is watched as the store is, or as the journal.
+    async fn check(&self) -> Result<(), TopicError> {
+        Ok(())
+    }
+
+    fn fatal_error(&self) -> Option<String> {
+        None
+    }
+
+    /// Nothing is on its way: each letter is awaited.
+    async fn flush(&self, _timeout: Duration) {}
+}

@@ -1,0 +1,205 @@
+//! The dead letters of the embedded mode, whose broker forgets its topic of them on exit.
+//!
+//! A letter waits; `linkrelay dlq replay`, which may be another process, marks it; `linkrelay up`
+//! publishes what is marked, at its next start again, until the link is decided. A newer letter of
+//! the same document decides the older ones in the same transaction.
+
+use linkrelay_common::DocumentId;
+use rusqlite::{Connection, Row, params};
+
+use crate::error::StoreError;
+
+use super::journal::headers;
+use super::store::SqliteStore;
+
+/// The table; see the migrations.
+pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL,
+        key BLOB,
+        value BLOB NOT NULL,
+        headers BLOB NOT NULL,
+        written_at INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'marked', 'done'))
+    ) STRICT;
+    CREATE INDEX dead_letter_by_id ON dead_letter (id);
+    CREATE INDEX dead_letter_marked ON dead_letter (position) WHERE state = 'marked';";
+
+/// A dead letter: the record as it was, with the headers that say why it was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterEntry {
+    /// Of the link that it is about.
+    pub document_id: DocumentId,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The record's value.
+    pub value: Vec<u8>,
+    /// All headers, in order; a name may stand twice.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// When it was written, in milliseconds since 1970.
+    pub written_at_ms: i64,
+}
+
+/// A dead letter in its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterRow {
+    /// Where it stands. Positions grow, and none is given twice.
+    pub position: i64,
+    /// The letter.
+    pub entry: LetterEntry,
+    /// Whether it is to be published again, and nothing came of that yet.
+    pub is_marked: bool,
+}
+
+impl SqliteStore {
+    /// Writes a dead letter; it is durable when this answers. What was being replayed of its
+    /// document has failed again, and is done.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn letter_append(&self, letter: LetterEntry) -> Result<(), StoreError> {
+        self.writer.run(move |connection| append(connection, &letter)).await
+    }
+
+    /// Up to `limit` letters after a position, oldest first.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn letters_after(
+        &self,
+        position: i64,
+        limit: u32,
+    ) -> Result<Vec<LetterRow>, StoreError> {
+        self.readers
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT position, id, key, value, headers, written_at, state
+                         FROM dead_letter WHERE position > ?1 ORDER BY position LIMIT ?2",
+                    )?
+                    .query_map(params![position, limit], letter_row)?
+                    .collect()
+            })
+            .await
+    }
+
+    /// The position of the newest letter; 0 if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn letters_end(&self) -> Result<i64, StoreError> {
+        let end = "SELECT coalesce(max(position), 0) FROM dead_letter";
+        self.readers.run(move |connection| connection.query_row(end, [], |row| row.get(0))).await
+    }
+
+    /// The positions of all that are marked, oldest first.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn letters_marked(&self) -> Result<Vec<i64>, StoreError> {
+        let marked = "SELECT position FROM dead_letter WHERE state = 'marked' ORDER BY position";
+        self.readers
+            .run(move |connection| {
+                connection.prepare_cached(marked)?.query_map([], |row| row.get(0))?.collect()
+            })
+            .await
+    }
+
+    /// Marks letters for a replay. One that is marked already stays so.
+    ///
+    /// # Errors
+    /// If the file cannot be written; none is marked then.
+    pub async fn letters_mark(&self, positions: Vec<i64>) -> Result<(), StoreError> {
+        self.set_state(positions, "marked").await
+    }
+
+    /// The links of these letters are decided.
+    ///
+    /// # Errors
+    /// If the file cannot be written; nothing is changed then.
+    pub async fn letters_done(&self, positions: Vec<i64>) -> Result<(), StoreError> {
+        self.set_state(positions, "done").await
+    }
+
+    async fn set_state(&self, positions: Vec<i64>, state: &'static str) -> Result<(), StoreError> {
+        let set = move |connection: &Connection| {
+            let mut statement = connection
+                .prepare_cached("UPDATE dead_letter SET state = ?2 WHERE position = ?1")?;
+            positions.iter().try_for_each(|at| statement.execute(params![at, state]).map(drop))
+        };
+        self.writer.run(set).await
+    }
+}
+
+fn append(connection: &Connection, letter: &LetterEntry) -> rusqlite::Result<()> {
+    let id = letter.document_id.as_str();
+    connection
+        .prepare_cached("UPDATE dead_letter SET state = 'done' WHERE id = ?1 AND state = 'marked'")?
+        .execute(params![id])?;
+    let headers = headers::encode(&letter.headers);
+    connection
+        .prepare_cached(
+            "INSERT INTO dead_letter (id, key, value, headers, written_at, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, 'waiting')",
+        )?
+        .execute(params![id, letter.key, letter.value, headers, letter.written_at_ms])
+        .map(drop)
+}
+
+fn letter_row(row: &Row<'_>) -> rusqlite::Result<LetterRow> {
+    let headers = headers::decode(row.get_ref(4)?.as_blob()?).ok_or_else(|| {
+        let broken = "the headers are cut off".into();
+        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
+    })?;
+    Ok(LetterRow {
+        position: row.get(0)?,
+        entry: LetterEntry {
+            document_id: DocumentId::from_stored(row.get(1)?),
+            key: row.get(2)?,
+            value: row.get(3)?,
+            headers,
+            written_at_ms: row.get(5)?,
+        },
+        is_marked: row.get_ref(6)?.as_str()? == "marked",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(id: &str, written_at_ms: i64) -> LetterEntry {
+        LetterEntry {
+            document_id: DocumentId::from_stored(id.to_owned()),
+            key: None,
+            value: vec![0, 255],
+            headers: vec![("a".to_owned(), vec![1]), ("a".to_owned(), Vec::new())],
+            written_at_ms,
+        }
+    }
+
+    fn open(folder: &tempfile::TempDir) -> SqliteStore {
+        SqliteStore::open(&folder.path().join("test.sqlite")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_letter_comes_out_as_it_went_in_and_a_newer_one_ends_a_replay() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = open(&folder);
+        for (id, at) in [("A", 1), ("B", 2)] {
+            file.letter_append(letter(id, at)).await.unwrap();
+        }
+        // As `dlq replay` does, from another process.
+        let other = open(&folder);
+        other.letters_mark(vec![1, 2]).await.unwrap();
+        assert_eq!(file.letters_marked().await.unwrap(), [1, 2]);
+        file.letter_append(letter("A", 3)).await.unwrap();
+        assert_eq!(file.letters_marked().await.unwrap(), [2]);
+        file.letters_done(vec![2]).await.unwrap();
+        let rows = file.letters_after(0, 10).await.unwrap();
+        let read: Vec<_> = rows.iter().map(|row| (row.position, row.is_marked)).collect();
+        assert_eq!(read, [(1, false), (2, false), (3, false)]);
+        assert_eq!(rows[2].entry, letter("A", 3));
+        assert_eq!(file.letters_after(1, 1).await.unwrap()[0].entry, letter("B", 2));
+    }
+}
