@@ -28,7 +28,7 @@ const REPLAYS: &str = "linkrelay-replays";
 const OUR_PREFIX: &str = "linkrelay-";
 
 /// What makes a record a dead letter; a replay takes these off and leaves the origin.
-const OF_A_FAILURE: [&str; 5] = [ERROR_CLASS, ERROR, ATTEMPTS, FAILED_AT, TRUNCATED];
+const OF_A_FAILURE: [&str; 4] = [ERROR_CLASS, ERROR, ATTEMPTS, FAILED_AT];
 
 /// A header's text is cut at this length; an error message needs no more.
 const MAX_ERROR_CHARS: usize = 1_000;
@@ -171,7 +171,7 @@ impl DeadLetterHeaders {
 
     /// A dead letter's headers for its replay: without the failure, with the origin.
     pub fn strip(headers: &OwnedHeaders) -> OwnedHeaders {
-        without(headers, &OF_A_FAILURE)
+        without(&without(headers, &OF_A_FAILURE), &[TRUNCATED])
     }
 
     /// The headers that fit into `max_bytes`: ours first, then the smaller ones before the larger

@@ -69,6 +69,9 @@ async fn topics_are_created_once_grown_and_never_shrunk() {
     for line in [format!("Topic: {topic}"), format!("Topic: {dlq}"), "PartitionCount: 6".into()] {
         assert!(first.stdout.contains(&line), "{line}: {first:?}");
     }
+    for setting in ["retention.ms=-1", "retention.bytes=-1", "max.message.bytes=2097152"] {
+        assert!(first.stdout.contains(setting), "{setting}: {first:?}");
+    }
     assert_eq!(partitions_count(broker, &topic).await, 6);
     assert_eq!(partitions_count(broker, &dlq).await, 1);
 
@@ -86,6 +89,24 @@ async fn topics_are_created_once_grown_and_never_shrunk() {
     let word = format!("topic {topic} has 8 partitions; Kafka cannot shrink a topic to 3");
     assert!(shrunk.stderr.contains(&word), "{shrunk:?}");
     assert_eq!(partitions_count(broker, &topic).await, 8);
+}
+
+#[tokio::test]
+async fn a_topic_that_was_there_keeps_its_settings_and_is_told_of() {
+    let broker = KafkaBroker::shared().await.unwrap();
+    let (topic, dlq) = (fresh_name("links"), broker.fresh_topic("dlq", 1).await.unwrap());
+    let brokers = broker.bootstrap_servers();
+    let names = ["--bootstrap-server", &brokers, "--topic", &topic, "--dlq-topic", &dlq];
+    let run = Script::new(&names).home().run().await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!run.stdout.contains("retention.ms=-1"), "{run:?}");
+    for words in [
+        "retention.ms is 604800000 and should be -1",
+        "max.message.bytes is 1048588 and should be 2097152",
+        &format!("{dlq} --add-config retention.ms=-1,max.message.bytes=2097152"),
+    ] {
+        assert!(run.stderr.contains(words), "{words}: {run:?}");
+    }
 }
 
 /// A folder with links to the script under Kafka's name stands before Kafka's own in PATH.

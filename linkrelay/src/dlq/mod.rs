@@ -36,14 +36,14 @@ use crate::exit::Outcome;
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
     /// Show the links that were given up, and why
-    List(list::ListArguments),
+    List(Box<list::ListArguments>),
     /// Publish links that were given up once more; safe to interrupt and to run twice
     Replay(Box<replay::ReplayArguments>),
 }
 
 pub(crate) async fn run(command: DlqCommand) -> anyhow::Result<Outcome> {
     match command {
-        DlqCommand::List(arguments) => list::run(arguments).await,
+        DlqCommand::List(arguments) => list::run(*arguments).await,
         DlqCommand::Replay(arguments) => replay::run(*arguments).await,
     }
 }

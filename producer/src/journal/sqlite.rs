@@ -64,8 +64,9 @@ impl SqliteJournal {
     /// twice for a moment: too much is refused rather than too much taken.
     async fn reserve(&self, wanted: JournalSize) -> Result<Reserved<'_>, JournalError> {
         let reserved = Reserved::new(&self.under_way, wanted);
-        let in_file = self.store.journal_size().await.map_err(unusable)?;
+        // Before the file is asked: what gets there in between counts in both, not in neither.
         let under_way = reserved.total();
+        let in_file = self.store.journal_size().await.map_err(unusable)?;
         let has_room = in_file.entries + under_way.entries <= self.bound.entries
             && in_file.bytes + under_way.bytes <= self.bound.bytes;
         if has_room { Ok(reserved) } else { Err(JournalError::Full) }
