@@ -85,12 +85,6 @@ impl Processor {
         self.complete(&job).await;
     }
 
-    async fn complete(&self, job: &LinkJob) {
-        if let Some(completion) = job.ticket.finish_link() {
-            drop(self.completions.send(vec![completion]).await);
-        }
-    }
-
     /// The list's videos, or how it ends without. `None` if the lane drained meanwhile.
     async fn list(
         &self,

@@ -71,16 +71,8 @@ impl Processor {
         match job {
             Job::Malformed { ticket, id, error } => self.give_up_record(ticket, id, &error).await,
             Job::Link(job) => match parse_target(&job.link) {
-                // What YouTube would say now is thrown away if the link has its document: the
-                // same Idempotency-Key was sent again.
-                Ok(LinkTarget::Video(_)) if job.force && self.is_stored(&job.id).await => {
-                    self.skip(job).await;
-                }
                 Ok(LinkTarget::Video(video_id)) => {
-                    let answer = self.find(&job, video_id, &drain, &activity).await;
-                    if let Some(answer) = answer {
-                        self.finish(job, Some(video_id), answer).await;
-                    }
+                    self.ask_about(job, video_id, &drain, &activity).await;
                 }
                 Ok(LinkTarget::List(list)) => self.expand(job, list, &drain, &activity).await,
                 Err(error) => self.finish(job, None, Answer::Refused(not_a_video(error))).await,
@@ -88,17 +80,37 @@ impl Processor {
         }
     }
 
-    /// If the store does not say, the link is asked for.
-    async fn is_stored(&self, id: &DocumentId) -> bool {
-        let known = self.lists.store.known(std::slice::from_ref(id)).await.unwrap_or_default();
-        known.iter().any(|document| document.status == LinkState::Stored)
+    async fn ask_about(
+        &self,
+        job: LinkJob,
+        video_id: VideoId,
+        drain: &CancellationToken,
+        activity: &Activity,
+    ) {
+        // What YouTube would say to a forced link is thrown away if the link has its document: the
+        // same Idempotency-Key was sent again.
+        if job.force {
+            match drain.run_until_cancelled(self.is_stored(&job)).await {
+                None => return,
+                Some(false) => {}
+                Some(true) => {
+                    self.documents.done(std::slice::from_ref(&job.id)).await;
+                    return self.complete(&job).await;
+                }
+            }
+        }
+        if let Some(answer) = self.find(&job, video_id, drain, activity).await {
+            self.finish(job, Some(video_id), answer).await;
+        }
     }
 
-    /// The link's document is there: it is done.
-    async fn skip(&self, job: LinkJob) {
-        if let Err(error) = self.lists.store.done(&[job.id]).await {
-            tracing::debug!(%error, "a link that is done stays in the journal until the next start");
-        }
+    async fn is_stored(&self, job: &LinkJob) -> bool {
+        let known = self.documents.known(std::slice::from_ref(&job.id)).await;
+        known.get(&job.id).is_some_and(|known| known.status == LinkState::Stored)
+    }
+
+    /// The job is done without another document.
+    pub(crate) async fn complete(&self, job: &LinkJob) {
         if let Some(completion) = job.ticket.finish_link() {
             drop(self.completions.send(vec![completion]).await);
         }
