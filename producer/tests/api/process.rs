@@ -1,6 +1,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -90,8 +91,8 @@ async fn it_serves_without_a_broker_and_ends_well_on_sigterm() {
     let ready = reqwest::get(format!("{address}/health/ready")).await.unwrap();
     assert_eq!(ready.status(), 503);
 
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
     let status = timeout(LONG, child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
 }

@@ -2,6 +2,7 @@ use std::process::Stdio;
 
 use linkrelay_testkit::youtube::Hits;
 use reqwest::{Certificate, Client};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
@@ -34,8 +35,8 @@ async fn it_says_how_to_use_it_and_at_the_end_what_was_asked() {
         assert_eq!(response.status(), status);
     }
 
-    let pid = running.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+    let pid = Pid::from_raw(running.id().unwrap().cast_signed()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
     let mut rest = String::new();
     output.read_to_string(&mut rest).await.unwrap();
     assert!(running.wait().await.unwrap().success());
