@@ -40,12 +40,16 @@ has_java() {
   [[ -n $version ]] && ((version >= 17))
 }
 
+# Debian's certificates, without which cargo can reach no registry.
+has_certificates() { [[ -s /etc/ssl/certs/ca-certificates.crt ]] || ! has apt-get; }
+
 # Prints the packages for what is missing. librdkafka, SQLite, zstd and (without its headers on
 # the machine) zlib are built from the crates, so compilers are all that a build needs.
 missing_packages() {
   has gcc || echo gcc
   has g++ || echo g++
   has make || echo make
+  has_certificates || echo ca-certificates
   has curl || echo curl
   if [[ $1 == --tests ]]; then
     # Kafka 4 runs on Java 17 or newer.
@@ -59,7 +63,8 @@ missing_packages() {
 java_package() {
   local package
   for package in openjdk-17-jre-headless openjdk-21-jre-headless; do
-    if apt-cache show "$package" >/dev/null 2>&1; then
+    # `apt-cache show` also knows packages of which there is only the name.
+    if [[ $(LC_ALL=C apt-cache policy "$package" 2>/dev/null) =~ Candidate:\ [0-9] ]]; then
       echo "$package"
       return
     fi
