@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use linkrelay_testkit::chaos::{self, ChaosSettings, Protocol};
+use linkrelay_testkit::chaos::{self, Brokers, ChaosSettings, Protocol};
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use mongodb::bson::{Document, doc};
@@ -26,6 +26,8 @@ async fn nothing_is_lost_or_doubled_whatever_is_killed() {
         span: Duration::from_secs(60),
         protocol: Protocol::Classic,
         has_static_members: false,
+        brokers: Brokers::One,
+        max_repeats_percent: None,
     };
     let report = chaos::run(settings, &|line| eprintln!("{line}")).await.unwrap();
     println!("{}", report.figures);

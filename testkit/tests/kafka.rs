@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use linkrelay_testkit::kafka::KafkaBroker;
+use linkrelay_testkit::kafka::{CLUSTER_SIZE, KafkaBroker, KafkaCluster};
 use linkrelay_testkit::tools::fresh_name;
 use linkrelay_testkit::wait::{LONG, SHORT};
 use rdkafka::config::ClientConfig;
@@ -175,4 +175,33 @@ async fn a_broker_behind_a_proxy_can_be_cut_off() {
     let records = broker.topic_records(&topic).await.unwrap();
     let values: Vec<_> = records.iter().filter_map(|record| record.value_text()).collect();
     assert_eq!(values, ["before", "after"]);
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_its_records_whichever_node_is_killed() {
+    let mut cluster = KafkaCluster::start().await.unwrap();
+    let config = cluster.node(0).client_config();
+    cluster.node(0).create_topic("kept", 3).await.unwrap();
+    publish(&config, "kept", &["before"]).await.unwrap();
+    // The group's offsets have a home from now on.
+    let mut member = config.clone();
+    member.set("group.id", "readers");
+    assert_eq!(consume_one(member, "kept").await.unwrap(), "before");
+
+    let (leader, follower) = cluster.leader_and_follower("kept").await.unwrap();
+    assert_ne!(leader, follower);
+    for part in 0..CLUSTER_SIZE {
+        let node = match part {
+            0 => leader,
+            1 => cluster.controller().unwrap(),
+            _ => cluster.coordinator("readers").await.unwrap(),
+        };
+        cluster.kill(node).unwrap();
+        publish(&config, "kept", &["meanwhile"]).await.unwrap();
+        cluster.restart().await.unwrap();
+    }
+    cluster.freeze(follower).unwrap();
+    cluster.thaw().await.unwrap();
+    assert_eq!(cluster.node(0).topic_records("kept").await.unwrap().len(), 4);
+    assert_eq!(cluster.leaders("kept").await.unwrap().len(), 3);
 }

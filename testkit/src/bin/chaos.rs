@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use linkrelay_testkit::chaos::{self, ChaosSettings, Protocol, Report};
+use linkrelay_testkit::chaos::{self, Brokers, ChaosSettings, Protocol, Report};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Breaks everything that linkrelay stands on, and linkrelay itself, and counts what is left.
 ///
-/// A broker, a store, a producer, up to three consumers and a YouTube that fails now and then
+/// A broker or three, a store, a producer, up to three consumers and a YouTube that fails now and then
 /// are started for this run alone. `cargo build --workspace --bins` and `make tools` come first;
 /// the binaries are those beside this one.
 #[derive(Debug, Parser)]
@@ -35,6 +35,13 @@ struct Arguments {
     /// Gives consumers fixed names in the group (static membership)
     #[arg(long)]
     static_members: bool,
+    /// One Kafka broker, or three with three copies of everything, which fail in parts; a
+    /// schedule takes at least 45 s with one, and 150 s with three
+    #[arg(long, value_enum, default_value_t)]
+    brokers: Brokers,
+    /// Fails if more of a hundred links are extracted once more than they need
+    #[arg(long, value_name = "PERCENT")]
+    max_repeats: Option<f64>,
     /// Keeps the logs of all processes even if nothing is wrong
     #[arg(long)]
     keep_logs: bool,
@@ -96,6 +103,8 @@ impl Arguments {
             span,
             protocol: self.group_protocol,
             has_static_members: self.static_members,
+            brokers: self.brokers,
+            max_repeats_percent: self.max_repeats,
         })
     }
 }

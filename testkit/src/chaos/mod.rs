@@ -2,8 +2,8 @@
 //! at the end a checker that compares what was promised with what is there.
 //!
 //! In reading order: `schedule` is what goes wrong and when, `load` what is sent, [`expected`]
-//! what is promised of it; `world` starts everything, `server` and `role` are what can be made to
-//! fail, `client`, `by_hand` and `sending` send; `settle` waits for the end, [`evidence`] gathers
+//! what is promised of it; `world` starts everything, `server`, `role` and `cluster` are what can be
+//! made to fail, `client`, `by_hand` and `sending` send; `settle` waits for the end, [`evidence`] gathers
 //! what is there, and [`check`] judges it.
 //!
 //! Links, failures and faults follow from the seed; how they meet does not, as processes take
@@ -14,6 +14,7 @@
 mod by_hand;
 pub mod check;
 mod client;
+mod cluster;
 pub mod evidence;
 pub mod expected;
 mod load;
@@ -32,7 +33,7 @@ mod world;
 use anyhow::Result;
 
 pub use report::{Figures, Report};
-pub use schedule::{MIN_SPAN, Schedule, ScheduleLimits};
+pub use schedule::{Brokers, Schedule, ScheduleLimits};
 pub use settings::{ChaosSettings, Protocol};
 pub use timeline::Event;
 
@@ -45,6 +46,7 @@ pub fn schedule(settings: &ChaosSettings) -> Schedule {
         span: settings.span,
         session_timeout: SESSION_TIMEOUT,
         partitions: PARTITIONS,
+        brokers: settings.brokers,
     };
     Schedule::draw(settings.seed, limits)
 }
@@ -56,7 +58,8 @@ pub fn schedule(settings: &ChaosSettings) -> Schedule {
 /// If the run itself could not be done (a tool is missing, a test server does not start); what
 /// linkrelay did wrong is in the report. The roles' logs are kept then, and the error says where.
 pub async fn run(settings: ChaosSettings, progress: &(dyn Fn(&str) + Sync)) -> Result<Report> {
-    anyhow::ensure!(settings.span >= MIN_SPAN, "a schedule takes at least {MIN_SPAN:?}");
+    let min_span = settings.brokers.min_span();
+    anyhow::ensure!(settings.span >= min_span, "a schedule takes at least {min_span:?}");
     let folder = tempfile::Builder::new().prefix("linkrelay-chaos-").tempdir()?;
     match Run::new(settings, progress, folder.path()).run().await {
         Ok(Ran { figures, violations, timeline }) => {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use super::check::{Tally, Violation};
+use super::schedule::Brokers;
 use super::settings::Protocol;
 use super::timeline::Event;
 
@@ -16,6 +17,8 @@ use super::timeline::Event;
 pub struct Figures {
     /// What decided about everything.
     pub seed: u64,
+    /// One broker or three.
+    pub brokers: Brokers,
     /// How the group shared its partitions.
     pub protocol: Protocol,
     /// Whether members had fixed names.
@@ -39,6 +42,8 @@ pub struct Figures {
     pub extractions: u64,
     /// Those beyond what each record needs once, with its planned failures.
     pub repeated_extractions: u64,
+    /// The same of a hundred promised links.
+    pub repeated_percent: f64,
     /// How long faults went on.
     pub schedule_seconds: f64,
     /// How long the rest took after that.
@@ -98,7 +103,8 @@ impl fmt::Display for Figures {
         let members = if self.static_members { ", static members" } else { "" };
         let protocol = serde_json::to_value(self.protocol).unwrap_or_default();
         let protocol = protocol.as_str().unwrap_or_default();
-        writeln!(f, "seed {}, protocol {protocol}{members}", self.seed)?;
+        let brokers = if self.brokers == Brokers::Three { ", three brokers" } else { "" };
+        writeln!(f, "seed {}, protocol {protocol}{members}{brokers}", self.seed)?;
         let faults: usize = self.faults.values().sum();
         row(f, "faults", faults)?;
         for (kind, count) in &self.faults {
@@ -117,7 +123,8 @@ impl fmt::Display for Figures {
         row(f, "records written again by retries", tally.surplus_records)?;
         row(f, "dead letters", tally.dead_letters)?;
         row(f, "extractions", self.extractions)?;
-        row(f, "  repeated", self.repeated_extractions)?;
+        let (repeated, percent) = (self.repeated_extractions, self.repeated_percent);
+        row(f, "  repeated", format!("{repeated} ({percent:.1} % of the links)"))?;
         row(f, "violations", self.violations)?;
         let (schedule, settle) = (self.schedule_seconds, self.settle_seconds);
         row(f, "seconds of faults, of calm", format!("{schedule:.0}, {settle:.0}"))

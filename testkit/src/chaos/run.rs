@@ -71,12 +71,11 @@ impl<'a> Run<'a> {
         (self.progress)("checking");
         let checked = check::check(&aftermath.expected, &aftermath.found);
         violations.extend(checked.violations);
-        let figures = Figures {
-            violations: violations.len(),
-            settle_seconds,
-            total_seconds: started.elapsed().as_secs_f64(),
-            ..self.figures(&world, &aftermath, checked.tally)
-        };
+        let mut figures = self.figures(&world, &aftermath, checked.tally);
+        violations.extend(self.too_many_repeats(figures.repeated_percent));
+        figures.violations = violations.len();
+        figures.settle_seconds = settle_seconds;
+        figures.total_seconds = started.elapsed().as_secs_f64();
         for (_, server) in &world.servers {
             server.keep_logs(self.log_dir)?;
         }
@@ -148,9 +147,10 @@ impl<'a> Run<'a> {
         let sent = sending.finish(self.progress).await?;
         timeline.note("everything is sent");
         let expected = self.promised(&sent, world.addresses.topic(), violations);
-        let Some(((_, Server::Broker(broker)), others)) = world.servers.split_first_mut() else {
-            bail!("there is no broker");
+        let Some(((_, kafka), others)) = world.servers.split_first_mut() else {
+            bail!("there is no server");
         };
+        let broker = kafka.broker()?;
         let places = world.addresses.places();
         let settled = settle::until_settled(broker, others, &places, timeline, self.progress);
         violations.extend(settled.await?);
@@ -204,6 +204,11 @@ impl<'a> Run<'a> {
         expected
     }
 
+    fn too_many_repeats(&self, percent: f64) -> Option<Violation> {
+        let at_most = self.settings.max_repeats_percent?;
+        (percent > at_most).then_some(Violation::TooManyRepeats { percent, at_most })
+    }
+
     fn figures(&self, world: &World, aftermath: &Aftermath, tally: Tally) -> Figures {
         let Aftermath { sent, expected, found } = aftermath;
         let mut faults = BTreeMap::new();
@@ -211,8 +216,11 @@ impl<'a> Run<'a> {
             *faults.entry(planned.fault.label()).or_insert(0) += 1;
         }
         let asked = world.fake.hits().by_video;
+        let repeated_extractions = repeated(&asked, expected, found, self.settings.seed);
+        let repeated_percent = 100.0 * repeated_extractions as f64 / tally.links.max(1) as f64;
         Figures {
             seed: self.settings.seed,
+            brokers: self.settings.brokers,
             protocol: self.settings.protocol,
             static_members: self.settings.has_static_members,
             faults,
@@ -223,7 +231,8 @@ impl<'a> Run<'a> {
             tally,
             violations: 0,
             extractions: asked.values().sum(),
-            repeated_extractions: repeated(&asked, expected, found, self.settings.seed),
+            repeated_extractions,
+            repeated_percent,
             schedule_seconds: self.schedule.span.as_secs_f64(),
             settle_seconds: 0.0,
             total_seconds: 0.0,

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::time::{Instant, sleep_until};
 
+use super::cluster::Cluster;
 use super::role::Role;
 use super::schedule::{Act, Step, Target};
 use super::timeline::Timeline;
-use crate::kafka::KafkaBroker;
+use crate::kafka::{CLUSTER_SIZE, KafkaBroker};
 use crate::mongo::MongoServer;
 
 /// How soon a process that ended by itself is noticed.
@@ -19,6 +20,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Server {
     Broker(Box<KafkaBroker>),
+    Cluster(Cluster),
     Store(Box<MongoServer>),
     Role(Box<Role>),
 }
@@ -60,14 +62,26 @@ pub(super) async fn follow(
 }
 
 impl Server {
+    /// The broker, or a node of the cluster, that can be asked about topics and groups.
+    pub(super) fn broker(&self) -> Result<&KafkaBroker> {
+        match self {
+            Self::Broker(broker) => Ok(broker),
+            Self::Cluster(cluster) => Ok(cluster.kafka.node(0)),
+            Self::Store(_) | Self::Role(_) => bail!("it is not Kafka"),
+        }
+    }
+
     /// Keeps the logs of a server whose own folder goes with it; roles log there anyway.
     pub(super) fn keep_logs(&self, folder: &Path) -> Result<()> {
-        let process = match self {
-            Self::Broker(broker) => broker.process(),
-            Self::Store(store) => store.process()?,
-            Self::Role(_) => return Ok(()),
+        let processes = match self {
+            Self::Broker(broker) => vec![broker.process()],
+            Self::Cluster(cluster) => {
+                (0..CLUSTER_SIZE).map(|number| cluster.kafka.node(number).process()).collect()
+            }
+            Self::Store(store) => vec![store.process()?],
+            Self::Role(_) => Vec::new(),
         };
-        for log in [process.stdout_path(), process.stderr_path()] {
+        for log in processes.iter().flat_map(|ran| [ran.stdout_path(), ran.stderr_path()]) {
             let name = log.file_name().context("a log without a name")?;
             std::fs::copy(log, folder.join(name))
                 .with_context(|| format!("keeping {}", log.display()))?;
@@ -105,6 +119,10 @@ impl Server {
             (Self::Broker(broker), Act::Start) => broker.restart().await?,
             (Self::Broker(broker), Act::Freeze) => broker.pause()?,
             (Self::Broker(broker), Act::Thaw) => broker.resume()?,
+            (Self::Cluster(cluster), Act::KillPart(part)) => cluster.kill(part).await?,
+            (Self::Cluster(cluster), Act::Start) => cluster.kafka.restart().await?,
+            (Self::Cluster(cluster), Act::FreezePart(part)) => cluster.freeze(part).await?,
+            (Self::Cluster(cluster), Act::Thaw) => cluster.kafka.thaw().await?,
             (Self::Store(store), Act::Kill) => store.kill().map(drop)?,
             (Self::Store(store), Act::Start) => store.restart().await?,
             (Self::Store(store), Act::Freeze) => store.pause()?,
@@ -114,7 +132,7 @@ impl Server {
             (Self::Role(role), Act::Freeze) => role.freeze()?,
             (Self::Role(role), Act::Thaw) => role.thaw()?,
             (Self::Role(role), Act::Terminate) => return Ok(role.terminate().await),
-            (Self::Broker(_) | Self::Store(_), act) => bail!("no schedule has {act:?} for it"),
+            (_, act) => bail!("no schedule has {act:?} for it"),
         }
         Ok(None)
     }

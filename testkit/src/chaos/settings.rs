@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::schedule::Brokers;
 use crate::youtube::{Failure, FakeYouTubeSettings};
 
 /// After so long the group takes a silent member's partitions away.
@@ -46,6 +47,10 @@ pub struct ChaosSettings {
     pub protocol: Protocol,
     /// Whether consumers have fixed names in the group (static membership).
     pub has_static_members: bool,
+    /// One Kafka broker, or a cluster of three.
+    pub brokers: Brokers,
+    /// So many of a hundred links may be extracted once more than their record needs.
+    pub max_repeats_percent: Option<f64>,
 }
 
 impl ChaosSettings {

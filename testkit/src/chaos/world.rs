@@ -5,12 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use rdkafka::config::ClientConfig;
 
+use super::cluster::Cluster;
 use super::evidence::Places;
 use super::role::Role;
-use super::schedule::{CONSUMERS, Target};
+use super::schedule::{Brokers, CONSUMERS, Target};
 use super::server::Server;
 use super::settings::{ChaosSettings, PARTITIONS};
-use crate::kafka::KafkaBroker;
+use crate::kafka::{KafkaBroker, KafkaCluster};
 use crate::mongo::MongoServer;
 use crate::youtube::FakeYouTube;
 
@@ -47,10 +48,12 @@ impl World {
     pub(super) async fn start(settings: &ChaosSettings, log_dir: &Path) -> Result<Self> {
         let fake = FakeYouTube::start(settings.youtube()).await?;
         // One that may forget what it acknowledged would be counted as linkrelay's loss.
-        let (broker, store) = tokio::try_join!(KafkaBroker::start(), MongoServer::start_durable())?;
+        let (kafka, store) =
+            tokio::try_join!(start_kafka(settings.brokers), MongoServer::start_durable())?;
+        let broker = kafka.broker()?;
         broker.create_topic(TOPIC, PARTITIONS).await?;
         broker.create_topic(DLQ_TOPIC, 1).await?;
-        let shared = shared_env(&broker, &store, &fake);
+        let shared = shared_env(broker, &store, &fake);
         let mut producer = {
             let env = shared.iter().cloned().chain(ChaosSettings::producer_env()).collect();
             Role::new("producer", "linkrelay-producer", env, log_dir)?
@@ -62,7 +65,7 @@ impl World {
             producer_url: producer.url(),
         };
         let mut servers = vec![
-            (Target::Broker, Server::Broker(Box::new(broker))),
+            (Target::Broker, kafka),
             (Target::Store, Server::Store(Box::new(store))),
             (Target::Producer, Server::Role(Box::new(producer))),
         ];
@@ -94,6 +97,16 @@ impl Addresses {
             collection: COLLECTION,
         }
     }
+}
+
+async fn start_kafka(brokers: Brokers) -> Result<Server> {
+    Ok(match brokers {
+        Brokers::One => Server::Broker(Box::new(KafkaBroker::start().await?)),
+        Brokers::Three => {
+            let cluster = KafkaCluster::start().await?;
+            Server::Cluster(Cluster::new(cluster, TOPIC, GROUP))
+        }
+    })
 }
 
 fn shared_env(

@@ -155,13 +155,13 @@ impl KafkaBroker {
         .await
     }
 
-    /// Waits until the metadata (the number of brokers, and for each topic asked for the number
+    /// Waits until the metadata (the ports of the brokers, and for each topic asked for the number
     /// of partitions with a leader) is as wanted.
     pub(super) async fn until_metadata(
         &self,
         what: &str,
         topic: Option<&str>,
-        is_wanted: impl Fn(usize, &[usize]) -> bool,
+        is_wanted: impl Fn(&[u16], &[usize]) -> bool,
     ) -> Result<()> {
         let consumer: BaseConsumer = self.client_config().create()?;
         let consumer = std::sync::Arc::new(consumer);
@@ -169,9 +169,9 @@ impl KafkaBroker {
             let (consumer, topic) = (consumer.clone(), topic.map(str::to_owned));
             let asked = tokio::task::spawn_blocking(move || led(&consumer, topic.as_deref()));
             match asked.await {
-                Ok(Ok((brokers_count, led))) if is_wanted(brokers_count, &led) => Ok(()),
-                Ok(Ok((brokers_count, led))) => {
-                    Err(format!("{brokers_count} brokers, partitions with a leader: {led:?}"))
+                Ok(Ok((ports, led))) if is_wanted(&ports, &led) => Ok(()),
+                Ok(Ok((ports, led))) => {
+                    Err(format!("brokers at {ports:?}, partitions with a leader: {led:?}"))
                 }
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
@@ -185,7 +185,7 @@ impl KafkaBroker {
 }
 
 /// Runs `question` with a consumer on a blocking thread, which also drops it.
-async fn ask<T: Send + 'static>(
+pub(super) async fn ask<T: Send + 'static>(
     config: ClientConfig,
     topic: &str,
     question: impl FnOnce(&BaseConsumer, &str) -> Result<T> + Send + 'static,
@@ -198,14 +198,15 @@ async fn ask<T: Send + 'static>(
     asked.await?
 }
 
-fn led(consumer: &BaseConsumer, topic: Option<&str>) -> Result<(usize, Vec<usize>), KafkaError> {
+fn led(consumer: &BaseConsumer, topic: Option<&str>) -> Result<(Vec<u16>, Vec<usize>), KafkaError> {
     let metadata = consumer.fetch_metadata(topic, ANSWER_LIMIT)?;
     let of_topic = |topic: &rdkafka::metadata::MetadataTopic| {
         topic.partitions().iter().filter(|partition| partition.leader() >= 0).count()
     };
     // Without a topic in question only the brokers matter.
     let topics = if topic.is_some() { metadata.topics() } else { &[] };
-    Ok((metadata.brokers().len(), topics.iter().map(of_topic).collect()))
+    let ports = metadata.brokers().iter().filter_map(|broker| u16::try_from(broker.port()).ok());
+    Ok((ports.collect(), topics.iter().map(of_topic).collect()))
 }
 
 fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<Vec<i32>> {

@@ -1,13 +1,15 @@
 //! A real Kafka broker for tests: KRaft, one node, on free ports, its data in a temporary folder.
 //!
 //! [`KafkaBroker::shared`] for tests that only use topics of their own, [`KafkaBroker::start`]
-//! for those that kill it.
+//! for those that kill it; [`KafkaCluster`] is three of them.
 
+mod cluster;
 mod inspect;
+mod node;
 mod properties;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -16,15 +18,16 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::process::{Process, ProcessBuilder};
+use crate::process::Process;
 use crate::proxy::TcpProxy;
-use crate::tools::{free_port, fresh_name, kafka_home};
+use crate::tools::{free_port, fresh_name};
 use crate::wait::LONG;
 
+pub use cluster::{CLUSTER_SIZE, KafkaCluster};
 pub use inspect::TopicRecord;
+use node::Node;
 
 /// A cold start takes 4 s on an idle machine; the limit is for a busy one.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -36,11 +39,13 @@ const START_TRIES: u32 = 3;
 /// A broker under a test's control. Dropping it kills it and removes its data.
 #[derive(Debug)]
 pub struct KafkaBroker {
-    home: PathBuf,
     process: Process,
-    port: u16,
     /// After the process: the data goes when nobody writes it any more.
-    folder: TempDir,
+    node: Node,
+    /// What clients connect to: itself, or every node of its cluster.
+    bootstrap_servers: String,
+    /// How many copies a new topic has.
+    replication: i32,
 }
 
 impl KafkaBroker {
@@ -97,17 +102,17 @@ impl KafkaBroker {
 
     /// What a client connects to.
     pub fn bootstrap_servers(&self) -> String {
-        self.addr().to_string()
+        self.bootstrap_servers.clone()
     }
 
-    /// The same as an address, for a proxy.
+    /// Where this node listens, for a proxy.
     pub fn addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        self.node.addr()
     }
 
     /// The `KAFKA_HOME` with the command line tools.
     pub fn home(&self) -> &Path {
-        &self.home
+        &self.node.home
     }
 
     /// SIGKILL. What was acknowledged is still there after a [restart](Self::restart).
@@ -148,7 +153,7 @@ impl KafkaBroker {
     /// If it does not start, with the end of its log.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill()?;
-        self.process = spawn(&self.home, self.folder.path())?;
+        self.process = self.node.spawn()?;
         self.until_ready().await
     }
 
@@ -171,7 +176,8 @@ impl KafkaBroker {
     /// # Errors
     /// If there is one of that name, or the broker does not answer.
     pub async fn create_topic(&self, name: &str, partitions_count: i32) -> Result<()> {
-        let topic = NewTopic::new(name, partitions_count, TopicReplication::Fixed(1));
+        let topic =
+            NewTopic::new(name, partitions_count, TopicReplication::Fixed(self.replication));
         for made in self.admin()?.create_topics(&[topic], &admin_options()).await? {
             made.map_err(|(topic, code)| anyhow::anyhow!("creating topic {topic}: {code}"))?;
         }
@@ -197,7 +203,7 @@ impl KafkaBroker {
         for deleted in self.admin()?.delete_topics(&[name], &admin_options()).await? {
             deleted.map_err(|(topic, code)| anyhow::anyhow!("deleting topic {topic}: {code}"))?;
         }
-        let is_gone = |_, led: &[usize]| led.iter().all(|led| *led == 0);
+        let is_gone = |_: &[u16], led: &[usize]| led.iter().all(|led| *led == 0);
         self.until_metadata("the end of a topic", Some(name), is_gone).await
     }
 
@@ -222,14 +228,11 @@ impl KafkaBroker {
     }
 
     async fn try_start(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
-        let home = kafka_home()?;
-        let folder = tempfile::Builder::new().prefix("linkrelay-kafka-").tempdir()?;
         let (port, controller_port) = (free_port()?, free_port()?);
-        let text = properties::text(folder.path(), port, controller_port, settings);
-        std::fs::write(properties_path(folder.path()), text)?;
-        format_storage(&home, folder.path()).await?;
-        let process = spawn(&home, folder.path())?;
-        let mut broker = Self { home, process, port, folder };
+        let text = |folder: &Path| properties::text(folder, port, controller_port, settings);
+        let node = Node::prepare("kafka", port, text, &["--standalone"]).await?;
+        let bootstrap_servers = node.addr().to_string();
+        let mut broker = Self { process: node.spawn()?, node, bootstrap_servers, replication: 1 };
         if let Some(proxy) = proxy {
             proxy.retarget(broker.addr());
         }
@@ -237,47 +240,21 @@ impl KafkaBroker {
         Ok(broker)
     }
 
-    /// Ready is: takes a connection, and names itself in its metadata.
+    /// Ready is: takes a connection, and is named in the metadata.
     async fn until_ready(&mut self) -> Result<()> {
         self.process.until_accepts(self.addr(), START_LIMIT).await?;
-        let is_registered = |brokers_count, _: &[usize]| brokers_count == 1;
+        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.node.port);
         self.until_metadata("the broker's registration", None, is_registered).await
     }
 
     async fn until_led(&self, topic: &str, partitions_count: usize) -> Result<()> {
-        let is_led = |_, led: &[usize]| led == [partitions_count];
+        let is_led = |_: &[u16], led: &[usize]| led == [partitions_count];
         self.until_metadata("a leader for every partition", Some(topic), is_led).await
     }
 }
 
 fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(ANSWER_LIMIT)).request_timeout(Some(ANSWER_LIMIT))
-}
-
-fn properties_path(folder: &Path) -> PathBuf {
-    folder.join("server.properties")
-}
-
-async fn format_storage(home: &Path, folder: &Path) -> Result<()> {
-    // Any 16 bytes in base64 are a cluster id; this one says where it comes from.
-    let mut format = ProcessBuilder::new("format", home.join("bin/kafka-storage.sh"))
-        .args(["format", "--standalone", "--cluster-id", "linkrelay-testkit-node"])
-        .arg("--config")
-        .arg(properties_path(folder))
-        .log_dir(folder)
-        .spawn()?;
-    let status = format.wait(START_LIMIT).await?;
-    anyhow::ensure!(status.success(), "formatting Kafka's storage\n{}", format.log_tail());
-    Ok(())
-}
-
-fn spawn(home: &Path, folder: &Path) -> Result<Process> {
-    ProcessBuilder::new("kafka", home.join("bin/kafka-server-start.sh"))
-        .arg(properties_path(folder))
-        .env_remove("KAFKA_OPTS")
-        .log_dir(folder)
-        .remove_if_orphaned(folder)
-        .spawn()
 }
 
 fn is_port_taken(error: &anyhow::Error) -> bool {

@@ -37,7 +37,7 @@ pub struct Tally {
 }
 
 /// The verdict.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Checked {
     /// The figures.
     pub tally: Tally,

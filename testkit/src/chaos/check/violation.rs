@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A broken promise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Violation {
     /// An acknowledged link without a document.
     Lost {
@@ -111,6 +111,13 @@ pub enum Violation {
         /// The answer.
         answer: String,
     },
+    /// More links were extracted again than this run may have.
+    TooManyRepeats {
+        /// Of a hundred links.
+        percent: f64,
+        /// The bound.
+        at_most: f64,
+    },
     /// A process that ended by itself, or did not end well when told to.
     Misbehaved {
         /// What it did.
@@ -153,6 +160,9 @@ impl fmt::Display for Violation {
             Self::NotSettled { status } => write!(f, "the lag did not get to 0: {status}"),
             Self::WrongRequestStatus { id, answer } => {
                 write!(f, "the status of {id} is wrong: {answer}")
+            }
+            Self::TooManyRepeats { percent, at_most } => {
+                write!(f, "{percent:.1} % of the links were extracted again, above {at_most} %")
             }
             Self::Misbehaved { complaint } => f.write_str(complaint),
         }

@@ -1,19 +1,16 @@
 //! Makes a schedule up from a seed.
 //!
-//! Time is cut into rounds of about a minute, and every round has each kind of fault at least
+//! Time is cut into rounds of about a minute (of more with a cluster, whose nodes take their time
+//! to come back), and every round has each kind of fault at least
 //! once, so that a short run is a whole one. Faults of different targets overlap freely; those of
 //! one target never do.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{CONSUMERS, Fault, PlannedFault, Schedule, Target};
+use super::{Brokers, CONSUMERS, Fault, Part, PlannedFault, Schedule, Target};
 use crate::pages::Draws;
 
-/// A schedule shorter than this could not hold one of each kind.
-pub const MIN_SPAN: Duration = Duration::from_secs(45);
-
-const ROUND: Duration = Duration::from_secs(60);
 /// At the end of a round nothing begins, so that its last faults have the time to end.
 const TAIL: Duration = Duration::from_secs(9);
 /// Between two faults of one target: time to come up, and to do some work.
@@ -24,12 +21,14 @@ const MAX_PARTITIONS: i32 = 24;
 /// What a schedule has to go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScheduleLimits {
-    /// How long it may take; at least [`MIN_SPAN`].
+    /// How long it may take; at least [`Brokers::min_span`].
     pub span: Duration,
     /// After so long the group takes a silent consumer's partitions away.
     pub session_timeout: Duration,
     /// How many partitions the topic has at the beginning.
     pub partitions: i32,
+    /// What may happen to Kafka.
+    pub brokers: Brokers,
 }
 
 impl Schedule {
@@ -43,7 +42,7 @@ impl Schedule {
             partitions: limits.partitions,
             faults: Vec::new(),
         };
-        let rounds = (limits.span.as_secs() / ROUND.as_secs()).max(1);
+        let rounds = (limits.span.as_secs() / limits.brokers.round().as_secs()).max(1);
         let round = limits.span.div_f64(rounds as f64);
         for number in 0..rounds {
             drawing.round(round.mul_f64(number as f64), round);
@@ -60,11 +59,24 @@ enum Kind {
     Kill(Target),
     Stop(Target),
     Freeze(Target),
+    KillPart(Part),
+    FreezePart(Part),
     KillConsumer,
     StopConsumer,
     FreezeConsumer,
     ScaleTo(usize),
     AddPartitions,
+}
+
+/// What can be done to the brokers; at least two.
+fn kinds_of_kafka(brokers: Brokers) -> Vec<Kind> {
+    match brokers {
+        Brokers::One => vec![Kind::Kill(Target::Broker), Kind::Freeze(Target::Broker)],
+        Brokers::Three => {
+            let kills = Part::ALL.map(Kind::KillPart);
+            kills.into_iter().chain([Kind::FreezePart(Part::Leader)]).collect()
+        }
+    }
 }
 
 /// A schedule that is being drawn.
@@ -94,15 +106,19 @@ impl Drawing {
         let mut between = vec![
             Kind::Kill(Target::Producer),
             Kind::Stop(Target::Producer),
-            Kind::Kill(Target::Broker),
             Kind::Kill(Target::Store),
             Kind::Freeze(Target::Store),
-            Kind::Freeze(Target::Broker),
             Kind::KillConsumer,
             Kind::KillConsumer,
             Kind::StopConsumer,
             Kind::AddPartitions,
         ];
+        // In their places, so that the seeds of one broker keep their schedules.
+        let mut of_kafka = kinds_of_kafka(self.limits.brokers);
+        for place in [2, 5] {
+            between.insert(place, of_kafka.remove(0));
+        }
+        between.extend(of_kafka);
         for last in (1..between.len()).rev() {
             let other = self.below(last + 1);
             between.swap(last, other);
@@ -123,49 +139,60 @@ impl Drawing {
         match kind {
             Kind::Kill(target) => {
                 let down = self.between(500, 4_000);
-                self.hit(target, at, down, Fault::Kill);
+                self.hit(target, at, down, Fault::Kill(target));
+            }
+            Kind::KillPart(part) => {
+                let down = self.down(part);
+                self.hit(Target::Broker, at, down, Fault::KillPart(part));
+            }
+            Kind::FreezePart(part) => {
+                let frozen = self.between(2_000, 8_000);
+                self.hit(Target::Broker, at, frozen, Fault::FreezePart(part));
             }
             Kind::Stop(target) => {
                 let down = self.between(300, 2_500);
-                self.hit(target, at, down, Fault::Stop);
+                self.hit(target, at, down, Fault::Stop(target));
             }
             Kind::Freeze(target) => {
                 let frozen = self.between(2_000, 8_000);
-                self.hit(target, at, frozen, Fault::Freeze);
+                self.hit(target, at, frozen, Fault::Freeze(target));
             }
             Kind::KillConsumer => {
                 let (target, down) = (self.any_consumer(at), self.between(100, 4_000));
-                self.hit(target, at, down, Fault::Kill);
+                self.hit(target, at, down, Fault::Kill(target));
             }
             Kind::StopConsumer => {
                 let (target, down) = (self.any_consumer(at), self.between(100, 2_500));
-                self.hit(target, at, down, Fault::Stop);
+                self.hit(target, at, down, Fault::Stop(target));
             }
             Kind::FreezeConsumer => {
                 let frozen = self.limits.session_timeout + self.between(1_500, 4_500);
                 let target = self.any_consumer(at);
-                self.hit(target, at, frozen, Fault::Freeze);
+                self.hit(target, at, frozen, Fault::Freeze(target));
             }
             Kind::ScaleTo(count) => self.scale(count, at),
             Kind::AddPartitions => self.grow(at),
         }
     }
 
-    fn hit(
-        &mut self,
-        target: Target,
-        wanted_at: Duration,
-        length: Duration,
-        fault: fn(Target) -> Fault,
-    ) {
+    /// Two nodes are away for longer than the producer waits, so that it has to refuse.
+    fn down(&mut self, part: Part) -> Duration {
+        match part {
+            Part::TwoOfThree => self.between(9_000, 14_000),
+            _ => self.between(1_000, 6_000),
+        }
+    }
+
+    fn hit(&mut self, target: Target, wanted_at: Duration, length: Duration, fault: Fault) {
         let at = wanted_at.max(self.free_at(target));
         let until = (at + length).min(self.limits.span);
         // Does not happen with the kinds and lengths above, as the tests show.
         if until < at + SHORTEST {
             return;
         }
-        self.free_at.insert(target, until + REST);
-        self.faults.push(PlannedFault { at, until, fault: fault(target) });
+        let rest = if target == Target::Broker { self.limits.brokers.rest() } else { REST };
+        self.free_at.insert(target, until + rest);
+        self.faults.push(PlannedFault { at, until, fault });
     }
 
     fn scale(&mut self, count: usize, wanted_at: Duration) {
@@ -233,118 +260,4 @@ impl Drawing {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::chaos::schedule::Act;
-
-    fn limits(span_seconds: u64) -> ScheduleLimits {
-        ScheduleLimits {
-            span: Duration::from_secs(span_seconds),
-            session_timeout: Duration::from_secs(6),
-            partitions: 3,
-        }
-    }
-
-    /// Runs a target through its steps; says whether it runs at the end, or what is wrong.
-    fn walk(schedule: &Schedule, target: Target) -> Result<bool, String> {
-        #[derive(Debug, PartialEq)]
-        enum State {
-            Runs,
-            IsDown,
-            IsFrozen,
-        }
-        let is_late_consumer = matches!(target, Target::Consumer(number) if number > 0);
-        let mut state = if is_late_consumer { State::IsDown } else { State::Runs };
-        let mut last = Duration::ZERO;
-        for step in schedule.steps(target) {
-            if step.at < last {
-                return Err(format!("{target} goes back in time: {step:?}"));
-            }
-            last = step.at;
-            state = match (&state, step.act) {
-                (State::Runs, Act::Kill | Act::Terminate) => State::IsDown,
-                (State::Runs, Act::Freeze) => State::IsFrozen,
-                (State::IsDown, Act::Start) | (State::IsFrozen, Act::Thaw) => State::Runs,
-                _ => return Err(format!("{target} {state:?} cannot {step:?}")),
-            };
-        }
-        if state == State::IsFrozen {
-            return Err(format!("{target} is frozen at the end"));
-        }
-        Ok(state == State::Runs)
-    }
-
-    fn retired_at_the_end(schedule: &Schedule) -> BTreeSet<usize> {
-        let mut retired: BTreeSet<usize> = (1..CONSUMERS).collect();
-        for planned in &schedule.faults {
-            match &planned.fault {
-                Fault::ScaleUp(consumers) => retired.retain(|number| !consumers.contains(number)),
-                Fault::ScaleDown(consumers) => retired.extend(consumers),
-                _ => {}
-            }
-        }
-        retired
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_breaks_is_mended_in_order_and_within_the_span(seed: u64, span in 45_u64..700) {
-            let schedule = Schedule::draw(seed, limits(span));
-            let retired = retired_at_the_end(&schedule);
-            prop_assert_eq!(retired.len(), 1, "it ends with two consumers");
-            for target in Target::ALL {
-                let runs = walk(&schedule, target).map_err(TestCaseError::fail)?;
-                let is_retired = matches!(target, Target::Consumer(number) if retired.contains(&number));
-                prop_assert_eq!(runs, !is_retired, "{}", target);
-            }
-            for planned in &schedule.faults {
-                prop_assert!(planned.at <= planned.until && planned.until <= schedule.span, "{}", planned);
-                let is_too_short = planned.until < planned.at + SHORTEST;
-                prop_assert!(!is_too_short || planned.fault.target().is_none(), "{}", planned);
-            }
-        }
-
-        #[test]
-        fn a_zombie_sleeps_longer_than_its_session(seed: u64, span in 45_u64..700) {
-            let limits = limits(span);
-            for planned in Schedule::draw(seed, limits).faults {
-                if let Fault::Freeze(Target::Consumer(_)) = planned.fault {
-                    prop_assert!(planned.until - planned.at > limits.session_timeout);
-                }
-            }
-        }
-
-        #[test]
-        fn every_kind_of_fault_comes_in_every_round(seed: u64, rounds in 1_usize..5) {
-            let schedule = Schedule::draw(seed, limits(60 * rounds as u64));
-            for label in [
-                "kill producer", "stop producer", "kill broker", "freeze broker", "kill store", "freeze store", "kill consumer",
-                "stop consumer", "freeze consumer", "scale up", "scale down", "add partitions",
-            ] {
-                let count = schedule.faults.iter().filter(|planned| planned.fault.label() == label).count();
-                prop_assert!(count >= rounds, "{} {} times: {:#?}", label, count, schedule.faults);
-            }
-        }
-
-        #[test]
-        fn a_topic_only_grows(seed: u64, span in 45_u64..3_600) {
-            let growths = Schedule::draw(seed, limits(span)).growths();
-            prop_assert!(growths.iter().all(|(_, count)| (4..=MAX_PARTITIONS).contains(count)));
-            prop_assert!(growths.is_sorted_by(|(at, count), (later, more)| at <= later && count < more));
-        }
-    }
-
-    #[test]
-    fn a_seed_gives_its_schedule_for_ever() {
-        let schedule = Schedule::draw(1, limits(60));
-        assert_eq!(schedule, Schedule::draw(1, limits(60)));
-        assert_ne!(schedule.faults, Schedule::draw(2, limits(60)).faults);
-        let first = schedule.faults[0].to_string();
-        // A seed that somebody reports must mean the same in the next release.
-        assert!(first.ends_with("start consumers [1, 2]"), "{first}");
-    }
-}
+mod tests;

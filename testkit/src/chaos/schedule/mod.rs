@@ -3,12 +3,14 @@
 //! Pure: it knows no process and no clock. `draw` makes a schedule up; [`Schedule::steps`] is
 //! what one target has to go through.
 
+mod brokers;
 mod draw;
 
 use std::fmt;
 use std::time::Duration;
 
-pub use draw::{MIN_SPAN, ScheduleLimits};
+pub use brokers::Brokers;
+pub use draw::ScheduleLimits;
 
 /// How many consumers there are at most; the schedule scales between 1 and this.
 pub const CONSUMERS: usize = 3;
@@ -57,6 +59,38 @@ impl fmt::Display for Target {
     }
 }
 
+/// A part of a Kafka cluster, by what it is when its moment comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The node that leads the most partitions of the topic.
+    Leader,
+    /// The one that leads the fewest.
+    Follower,
+    /// The one that leads the controllers.
+    Controller,
+    /// The one that coordinates linkrelay's group.
+    Coordinator,
+    /// A leader and another: one copy is left, which is too few to acknowledge a write.
+    TwoOfThree,
+}
+
+impl Part {
+    /// Every part, once.
+    pub const ALL: [Self; 5] =
+        [Self::Leader, Self::Follower, Self::Controller, Self::Coordinator, Self::TwoOfThree];
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Controller => "controller",
+            Self::Coordinator => "coordinator",
+            Self::TwoOfThree => "two of three brokers",
+        }
+    }
+}
+
 /// What goes wrong, or changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -67,6 +101,10 @@ pub enum Fault {
     /// SIGSTOP; SIGCONT at the fault's end. For a consumer that is longer than its session: it
     /// wakes when others have its partitions.
     Freeze(Target),
+    /// SIGKILL to a part of the cluster; started again at the fault's end.
+    KillPart(Part),
+    /// SIGSTOP to a part of the cluster; SIGCONT at the fault's end.
+    FreezePart(Part),
     /// These consumers are started; nothing has to be mended.
     ScaleUp(Vec<usize>),
     /// These consumers are stopped for good (SIGTERM).
@@ -80,6 +118,7 @@ impl Fault {
     pub fn target(&self) -> Option<Target> {
         match self {
             Self::Kill(target) | Self::Stop(target) | Self::Freeze(target) => Some(*target),
+            Self::KillPart(_) | Self::FreezePart(_) => Some(Target::Broker),
             Self::ScaleUp(_) | Self::ScaleDown(_) | Self::AddPartitions(_) => None,
         }
     }
@@ -90,6 +129,8 @@ impl Fault {
             Self::Kill(target) => format!("kill {}", target.kind()),
             Self::Stop(target) => format!("stop {}", target.kind()),
             Self::Freeze(target) => format!("freeze {}", target.kind()),
+            Self::KillPart(part) => format!("kill {}", part.label()),
+            Self::FreezePart(part) => format!("freeze {}", part.label()),
             Self::ScaleUp(_) => "scale up".to_owned(),
             Self::ScaleDown(_) => "scale down".to_owned(),
             Self::AddPartitions(_) => "add partitions".to_owned(),
@@ -115,6 +156,9 @@ impl fmt::Display for PlannedFault {
             Fault::Kill(target) => write!(f, "{at:6.1} s  kill {target} until {until:.1} s"),
             Fault::Stop(target) => write!(f, "{at:6.1} s  stop {target} until {until:.1} s"),
             Fault::Freeze(target) => write!(f, "{at:6.1} s  freeze {target} until {until:.1} s"),
+            Fault::KillPart(_) | Fault::FreezePart(_) => {
+                write!(f, "{at:6.1} s  {} until {until:.1} s", self.fault.label())
+            }
             Fault::ScaleUp(consumers) => write!(f, "{at:6.1} s  start consumers {consumers:?}"),
             Fault::ScaleDown(consumers) => write!(f, "{at:6.1} s  retire consumers {consumers:?}"),
             Fault::AddPartitions(count) => write!(f, "{at:6.1} s  grow to {count} partitions"),
@@ -127,6 +171,10 @@ impl fmt::Display for PlannedFault {
 pub enum Act {
     /// SIGKILL.
     Kill,
+    /// SIGKILL to a part of the cluster.
+    KillPart(Part),
+    /// SIGSTOP to a part of the cluster.
+    FreezePart(Part),
     /// SIGTERM, and wait for its end.
     Terminate,
     /// Start it (again).
@@ -188,6 +236,10 @@ fn steps_of(planned: &PlannedFault, target: Target) -> Vec<Step> {
         Fault::Kill(of) if *of == target => vec![Act::Kill, Act::Start],
         Fault::Stop(of) if *of == target => vec![Act::Terminate, Act::Start],
         Fault::Freeze(of) if *of == target => vec![Act::Freeze, Act::Thaw],
+        Fault::KillPart(part) if target == Target::Broker => vec![Act::KillPart(*part), Act::Start],
+        Fault::FreezePart(part) if target == Target::Broker => {
+            vec![Act::FreezePart(*part), Act::Thaw]
+        }
         Fault::ScaleUp(consumers) if concerns(consumers) => vec![Act::Start],
         Fault::ScaleDown(consumers) if concerns(consumers) => vec![Act::Terminate],
         _ => Vec::new(),

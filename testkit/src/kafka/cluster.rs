@@ -1,0 +1,273 @@
+//! Three Kafka nodes that are brokers and controllers at once, with three copies of everything.
+//! A write needs two of them. Each can be killed, paused and started again by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use futures::future::{try_join_all, try_join3};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use serde::Deserialize;
+
+use super::inspect::ask;
+use super::node::Node;
+use super::{ANSWER_LIMIT, KafkaBroker, START_TRIES, is_port_taken, properties};
+use crate::tools::free_port;
+use crate::wait::{SHORT, wait_for};
+
+/// How many nodes there are.
+pub const CLUSTER_SIZE: usize = 3;
+const COPIES: i32 = 3;
+const NAMES: [&str; CLUSTER_SIZE] = ["kafka-0", "kafka-1", "kafka-2"];
+/// Any 16 bytes in base64, which the nodes know each other's storage by.
+const DIRECTORY_IDS: [&str; CLUSTER_SIZE] =
+    ["linkrelay-testkit-0-dA", "linkrelay-testkit-1-dA", "linkrelay-testkit-2-dA"];
+/// For three nodes that share a busy machine with everything else.
+const SETTLE_LIMIT: Duration = Duration::from_secs(180);
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// What a node of three has beside, or instead of, a single one's.
+const SETTINGS: &[(&str, &str)] = &[
+    ("default.replication.factor", "3"),
+    ("min.insync.replicas", "2"),
+    ("offsets.topic.replication.factor", "3"),
+    ("transaction.state.log.replication.factor", "3"),
+    ("transaction.state.log.min.isr", "2"),
+    ("share.coordinator.state.topic.replication.factor", "3"),
+    ("share.coordinator.state.topic.min.isr", "2"),
+    // Leaders that a kill has moved go home soon after the node is back.
+    ("leader.imbalance.check.interval.seconds", "5"),
+    ("replica.lag.time.max.ms", "5000"),
+    // A node that only waits for its turn on the CPU is not dead.
+    ("broker.session.timeout.ms", "6000"),
+    ("controller.quorum.fetch.timeout.ms", "4000"),
+    ("controller.quorum.election.timeout.ms", "2000"),
+];
+
+/// Three nodes under a test's control, from 0. Dropping it kills them and removes their data.
+#[derive(Debug)]
+pub struct KafkaCluster {
+    nodes: Vec<KafkaBroker>,
+    running: BTreeSet<usize>,
+}
+
+/// Where partitions of a topic are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Placed {
+    leader: Option<usize>,
+    in_sync: usize,
+}
+
+impl KafkaCluster {
+    /// Starts the nodes.
+    ///
+    /// # Errors
+    /// If Kafka is not there (`make tools`), or a node does not start; then with its log's end.
+    pub async fn start() -> Result<Self> {
+        let mut tries_left = START_TRIES;
+        loop {
+            match Self::try_start().await {
+                Err(error) if tries_left > 1 && is_port_taken(&error) => tries_left -= 1,
+                started => return started,
+            }
+        }
+    }
+
+    async fn try_start() -> Result<Self> {
+        let (mut ports, mut controllers) = ([0; CLUSTER_SIZE], Vec::new());
+        for port in &mut ports {
+            *port = free_port()?;
+            controllers.push(free_port()?);
+        }
+        let preparing =
+            (0..CLUSTER_SIZE).map(|number| prepare(number, ports[number], &controllers));
+        let nodes = try_join_all(preparing).await?;
+        let bootstrap_servers: Vec<String> =
+            nodes.iter().map(|node| node.addr().to_string()).collect();
+        let mut brokers = Vec::new();
+        for node in nodes {
+            let (process, bootstrap_servers) = (node.spawn()?, bootstrap_servers.join(","));
+            brokers.push(KafkaBroker { process, node, bootstrap_servers, replication: COPIES });
+        }
+        if let [one, two, three] = brokers.as_mut_slice() {
+            try_join3(one.until_ready(), two.until_ready(), three.until_ready()).await?;
+        }
+        Ok(Self { nodes: brokers, running: (0..CLUSTER_SIZE).collect() })
+    }
+
+    /// A node, which also speaks for all of them: its clients know every node, and what they
+    /// are told about topics and groups is the cluster's.
+    pub fn node(&self, number: usize) -> &KafkaBroker {
+        &self.nodes[number]
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn kill(&mut self, number: usize) -> Result<()> {
+        self.running.remove(&number);
+        self.nodes[number].kill().map(drop)
+    }
+
+    /// SIGSTOP, until [`KafkaCluster::thaw`].
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn freeze(&mut self, number: usize) -> Result<()> {
+        self.nodes[number].pause()
+    }
+
+    /// SIGCONT to every node that runs; then waits until all copies are in sync again.
+    ///
+    /// # Errors
+    /// If they do not get there.
+    pub async fn thaw(&mut self) -> Result<()> {
+        for number in &self.running {
+            self.nodes[*number].resume()?;
+        }
+        self.until_in_sync().await
+    }
+
+    /// Starts every node that was killed, one after the other, and waits until all copies are in
+    /// sync again: only then does a further kill take away no more than it says.
+    ///
+    /// # Errors
+    /// If a node does not start, with the end of its log, or the copies do not get there.
+    pub async fn restart(&mut self) -> Result<()> {
+        for number in 0..CLUSTER_SIZE {
+            if !self.running.contains(&number) {
+                self.nodes[number].restart().await?;
+                self.running.insert(number);
+            }
+        }
+        self.until_in_sync().await
+    }
+
+    /// Which node leads each partition of a topic; those without a leader are left out.
+    ///
+    /// # Errors
+    /// If no node answers, or there is no such topic.
+    pub async fn leaders(&self, topic: &str) -> Result<BTreeMap<i32, usize>> {
+        let placed = self.placed().await?;
+        let partitions = placed.get(topic).context("there is no such topic")?.iter();
+        Ok(partitions.filter_map(|(id, placed)| placed.leader.map(|node| (*id, node))).collect())
+    }
+
+    /// The node that leads the most partitions of a topic, and the one that leads the fewest.
+    ///
+    /// # Errors
+    /// As [`KafkaCluster::leaders`].
+    pub async fn leader_and_follower(&self, topic: &str) -> Result<(usize, usize)> {
+        let leaders = self.leaders(topic).await?;
+        let led = |node: &usize| leaders.values().filter(|leader| *leader == node).count();
+        let leader = self.running.iter().copied().max_by_key(led).context("no node runs")?;
+        let others = self.running.iter().copied().filter(|node| *node != leader);
+        Ok((leader, others.min_by_key(led).context("only one node runs")?))
+    }
+
+    /// The node that coordinates a group: it leads the group's partition of the offsets topic.
+    ///
+    /// # Errors
+    /// As [`KafkaCluster::leaders`]; there is no offsets topic before the first group.
+    pub async fn coordinator(&self, group: &str) -> Result<usize> {
+        let placed = self.placed().await?;
+        let count = placed.get(OFFSETS_TOPIC).map_or(0, BTreeMap::len);
+        let leaders = self.leaders(OFFSETS_TOPIC).await?;
+        let partition = java_hash(group) & i32::MAX;
+        let partition = partition.checked_rem(i32::try_from(count)?).context("no partitions")?;
+        leaders.get(&partition).copied().context("the group has no coordinator now")
+    }
+
+    /// The node that leads the controllers: what the newest of the nodes' notes says, since
+    /// clients are told of any node instead.
+    ///
+    /// # Errors
+    /// If no node has noted one.
+    pub fn controller(&self) -> Result<usize> {
+        let notes = self.running.iter().filter_map(|number| {
+            let note = self.nodes[*number].node.folder.path().join(QUORUM_NOTE);
+            serde_json::from_slice::<QuorumNote>(&std::fs::read(note).ok()?).ok()
+        });
+        let newest = notes.filter(|note| note.leader_id >= 0).max_by_key(|note| note.leader_epoch);
+        let leader = newest.context("no node knows the controller")?.leader_id;
+        usize::try_from(leader).context("a node's number")
+    }
+
+    async fn until_in_sync(&self) -> Result<()> {
+        wait_for("all copies to be in sync", SETTLE_LIMIT, SHORT * 10, async || {
+            let placed = self.placed().await.map_err(|error| format!("{error:#}"))?;
+            let partitions = placed.iter().flat_map(|(topic, partitions)| {
+                partitions.iter().map(move |(id, placed)| (topic, id, placed))
+            });
+            let behind: Vec<String> = partitions
+                .filter(|(_, _, placed)| placed.leader.is_none() || placed.in_sync < CLUSTER_SIZE)
+                .map(|(topic, id, placed)| format!("{topic}/{id}: {placed:?}"))
+                .collect();
+            if behind.is_empty() { Ok(()) } else { Err(behind.join(", ")) }
+        })
+        .await
+    }
+
+    /// Every topic's partitions.
+    async fn placed(&self) -> Result<BTreeMap<String, BTreeMap<i32, Placed>>> {
+        ask(self.nodes[0].client_config(), "all of them", |consumer, _| placed(consumer)).await
+    }
+}
+
+/// Relative to a node's folder.
+const QUORUM_NOTE: &str = "data/__cluster_metadata-0/quorum-state";
+
+/// What a node notes about the controllers' election.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QuorumNote {
+    leader_id: i32,
+    leader_epoch: i64,
+}
+
+async fn prepare(number: usize, port: u16, controllers: &[u16]) -> Result<Node> {
+    let addresses: Vec<String> =
+        controllers.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let voters = addresses.iter().zip(DIRECTORY_IDS).enumerate();
+    let voters: Vec<String> =
+        voters.map(|(id, (address, directory))| format!("{id}@{address}:{directory}")).collect();
+    let (id, quorum) = (number.to_string(), addresses.join(","));
+    let mut settings = SETTINGS.to_vec();
+    settings.extend([("node.id", id.as_str()), ("controller.quorum.bootstrap.servers", &quorum)]);
+    let text = |folder: &Path| properties::text(folder, port, controllers[number], &settings);
+    Node::prepare(NAMES[number], port, text, &["--initial-controllers", &voters.join(",")]).await
+}
+
+fn placed(consumer: &BaseConsumer) -> Result<BTreeMap<String, BTreeMap<i32, Placed>>> {
+    let metadata = consumer.fetch_metadata(None, ANSWER_LIMIT)?;
+    let of_topic = |topic: &rdkafka::metadata::MetadataTopic| {
+        let partitions = topic.partitions().iter().map(|partition| {
+            let leader = usize::try_from(partition.leader()).ok();
+            (partition.id(), Placed { leader, in_sync: partition.isr().len() })
+        });
+        (topic.name().to_owned(), partitions.collect())
+    };
+    Ok(metadata.topics().iter().map(of_topic).collect())
+}
+
+/// `String.hashCode`, by which Kafka finds a group's partition.
+fn java_hash(text: &str) -> i32 {
+    text.encode_utf16()
+        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_that_of_java() {
+        assert_eq!(java_hash(""), 0);
+        assert_eq!(java_hash("linkrelay"), java_hash("linkrela").wrapping_mul(31) + 121);
+        // As jshell prints them.
+        assert_eq!(java_hash("hello"), 99_162_322);
+        assert_eq!(java_hash("polygenelubricants"), i32::MIN);
+    }
+}
