@@ -67,11 +67,13 @@ make_root() {
 # What is this machine's own about the network, at the same place in the root.
 copy_settings() {
   local root=$1 path
-  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/maven/settings.xml /etc/npmrc \
+  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/npmrc \
     /usr/local/share/ca-certificates; do
     copy "$path" "$root$path"
   done
   copy "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$root/root/.cargo/config.toml"
+  # Maven's package asks before it replaces a file of its own that somebody has changed.
+  copy /etc/maven/settings.xml "$root/root/.m2/settings.xml"
   for path in .config/pip/pip.conf .pip/pip.conf .m2/settings.xml .npmrc; do
     copy "$HOME/$path" "$root/root/$path"
   done
@@ -224,7 +226,7 @@ try_debian() {
   work=$(mktemp -d "$folder/$suite.XXXXXX")
   # In the background, so that this shell hears Ctrl-C at once.
   unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
-    "${BASH_SOURCE[0]}" --inside "$suite" "$whole" "$work" "$toolchain" &
+    "${BASH_SOURCE[0]}" --inside "$suite" "$whole" "$work" "$toolchain" </dev/null &
   running=$!
   wait "$running" || code=$?
   cleanup
