@@ -9,6 +9,8 @@ mod site;
 mod abuse;
 /// Whether everything can be reached.
 mod check;
+/// Three brokers, some of which fail.
+mod cluster;
 /// Links typed by hand.
 mod console;
 /// Captured pages through the whole pipeline.
