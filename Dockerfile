@@ -6,6 +6,10 @@
 # Needs BuildKit (the default builder of Docker 23 and newer) for the cache mounts.
 
 FROM rust:1.95-bookworm AS build
+# librdkafka's TLS is OpenSSL's.
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends libssl-dev pkg-config && \
+    rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # The registry and what was built before are kept between builds, but not in any layer: a change
@@ -18,9 +22,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
       target/release/linkrelay target/release/linkrelay-producer target/release/linkrelay-consumer
 
 FROM debian:bookworm-slim
-# zlib is librdkafka's; certificates are for MongoDB and Kafka over TLS.
+# zlib and OpenSSL are librdkafka's; certificates are for MongoDB and Kafka over TLS.
 RUN apt-get update && \
-    apt-get install -y --no-install-recommends ca-certificates zlib1g && \
+    apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --user-group --home-dir /data linkrelay && \
     install -d -o linkrelay -g linkrelay /data

@@ -43,14 +43,19 @@ has_java() {
 # Debian's certificates, without which cargo can reach no registry.
 has_certificates() { [[ -s /etc/ssl/certs/ca-certificates.crt ]] || ! has apt-get; }
 
+# As librdkafka's build looks for it.
+has_openssl() { has pkg-config && pkg-config --exists libssl libcrypto; }
+
 # Prints the packages for what is missing. librdkafka, SQLite, zstd and (without its headers on
-# the machine) zlib are built from the crates, so compilers are all that a build needs.
+# the machine) zlib are built from the crates: a build needs compilers, and OpenSSL's headers.
 missing_packages() {
   has gcc || echo gcc
   has g++ || echo g++
   has make || echo make
   has_certificates || echo ca-certificates
   has curl || echo curl
+  has pkg-config || echo pkg-config
+  has_openssl || echo libssl-dev
   if [[ $1 == --tests ]]; then
     # Kafka 4 runs on Java 17 or newer.
     has_java || java_package

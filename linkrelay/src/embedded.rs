@@ -61,7 +61,7 @@ impl EmbeddedBroker {
         let brokers: Brokers = cluster.bootstrap_servers().parse().map_err(anyhow::Error::msg)?;
         let unset = |config: &PassThrough, key: &str| config.get(key).is_none();
         let kafka_config =
-            CLIENT_SETTINGS.iter().fold(kafka.kafka_config, |config, (key, value)| {
+            CLIENT_SETTINGS.iter().fold(kafka.pass_through(), |config, (key, value)| {
                 if unset(&config, key) { config.with(key, value) } else { config }
             });
         Ok(KafkaSettings { kafka_brokers: Some(brokers), kafka_config, ..kafka })

@@ -150,6 +150,7 @@ fn topic_of(kafka: &KafkaSettings, role: TopicRole) -> &str {
 }
 
 fn admin(kafka: &KafkaSettings) -> anyhow::Result<AdminClient<RelayContext>> {
+    kafka.validate_clients()?;
     Ok(kafka.client().create_with_context(RelayContext).map_err(|error| unknown_key(&error))?)
 }
 

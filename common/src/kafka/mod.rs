@@ -5,7 +5,9 @@
 
 mod brokers;
 mod context;
+mod parse;
 mod pass_through;
+mod security;
 
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ pub use brokers::Brokers;
 pub use context::{RelayContext, log_line};
 pub use pass_through::PassThrough;
 
+use self::parse::Source;
 use crate::settings::SettingsError;
 
 /// Where a broker is looked for if nothing is said.
@@ -44,9 +47,15 @@ pub struct KafkaSettings {
     #[arg(long, env = "KAFKA_DLQ_TOPIC", default_value = "LINKS-YOUTUBE.dlq", value_parser = topic_name)]
     pub kafka_dlq_topic: String,
 
-    /// More librdkafka settings for every client, `key=value`, separated by commas (TLS, SASL, …)
-    #[arg(long, env = "KAFKA_CONFIG", default_value = "", hide_env_values = true)]
+    /// More librdkafka settings for every client, `key=value`, separated by commas (TLS, SASL, …);
+    /// within a value, `\,` is a comma and `\\` a backslash
+    #[arg(long, env = "KAFKA_CONFIG", default_value = "", hide_env_values = true, value_parser = Source::Text)]
     pub kafka_config: PassThrough,
+
+    /// A file with more of them, a `key=value` on each line, `#` before a comment; what
+    /// KAFKA_CONFIG sets as well wins
+    #[arg(long, env = "KAFKA_CONFIG_FILE", default_value = "", hide_env_values = true, value_name = "FILE", value_parser = Source::File)]
+    pub kafka_config_file: PassThrough,
 }
 
 /// The consumer group.
@@ -92,8 +101,17 @@ impl KafkaSettings {
         config.set("topic.metadata.refresh.interval.ms", "30000");
         config.set("socket.keepalive.enable", "true").set("reconnect.backoff.max.ms", "2000");
         config.set_log_level(RDKafkaLogLevel::Info);
-        self.kafka_config.apply(&mut config);
+        let settings = self.pass_through();
+        if let Some(location) = security::ca_location(&settings) {
+            config.set("ssl.ca.location", location);
+        }
+        settings.apply(&mut config);
         config
+    }
+
+    /// What was set with `KAFKA_CONFIG`, and with the file where that sets nothing.
+    pub fn pass_through(&self) -> PassThrough {
+        self.kafka_config_file.overlaid_with(&self.kafka_config)
     }
 
     /// A producer that acknowledges only what every in-sync replica has, each record once.
@@ -149,7 +167,7 @@ impl KafkaSettings {
     /// Where a member begins a partition that its group has no commit of: at its beginning, unless
     /// `auto.offset.reset` was set otherwise.
     pub fn without_commit(&self) -> Offset {
-        match self.kafka_config.get("auto.offset.reset") {
+        match self.pass_through().get("auto.offset.reset") {
             Some("latest" | "largest" | "end") => Offset::End,
             // librdkafka then reports an error, as was asked for.
             Some("error") => Offset::Stored,
@@ -170,10 +188,10 @@ impl KafkaSettings {
         config
     }
 
-    /// Asks librdkafka whether it knows every setting, without touching the network.
+    /// Checks what a member of the group needs, without touching the network.
     ///
     /// # Errors
-    /// Names `KAFKA_CONFIG` and the key.
+    /// Names the variable, and the key or its place.
     pub fn validate(&self, group: &GroupSettings) -> Result<(), SettingsError> {
         if self.kafka_topic == self.kafka_dlq_topic {
             return Err(SettingsError::new("KAFKA_DLQ_TOPIC", "must differ from KAFKA_TOPIC"));
@@ -181,11 +199,16 @@ impl KafkaSettings {
         if group.kafka_group_id.is_empty() {
             return Err(SettingsError::new("KAFKA_GROUP_ID", "must not be empty"));
         }
-        self.kafka_config.validate(group.kafka_group_protocol)?;
-        for config in [self.producer(Duration::from_secs(30)), self.consumer(group)] {
-            config.create_native_config().map_err(|error| unknown_key(&error))?;
-        }
-        Ok(())
+        self.validate_clients()?;
+        self.pass_through().validate_group(group.kafka_group_protocol)
+    }
+
+    /// Checks what was passed through, without touching the network; for every client there is.
+    ///
+    /// # Errors
+    /// Names the variable, and the key or its place.
+    pub fn validate_clients(&self) -> Result<(), SettingsError> {
+        self.pass_through().validate()
     }
 }
 
@@ -225,9 +248,9 @@ fn overlay(config: &mut ClientConfig, over: &ClientConfig) {
 /// The error of a client that could not even be made: always a wrong setting.
 pub fn unknown_key(error: &KafkaError) -> SettingsError {
     match error {
-        KafkaError::ClientConfig(_, description, key, _) => {
-            // The value may be a password; librdkafka's description does not repeat it.
-            SettingsError::new("KAFKA_CONFIG", format!("{key}: {description}"))
+        // Its description may repeat the value, which may be a password.
+        KafkaError::ClientConfig(_, _, key, _) => {
+            SettingsError::new("KAFKA_CONFIG", format!("{key}: librdkafka does not take its value"))
         }
         other => SettingsError::new("KAFKA_CONFIG", other.to_string()),
     }
@@ -277,10 +300,24 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_named() {
-        let settings = settings(&["--kafka-config", "no.such.key=1"]);
+    fn the_line_wins_over_the_file_and_each_error_names_its_own() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "linger.ms=7\nretries=9\nno.such.key=1\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let settings = settings(&["--kafka-config-file", path, "--kafka-config", "linger.ms=8"]);
+        let config = settings.kafka.producer(Duration::from_secs(9));
+        let map = config.config_map();
+        assert_eq!((map["linger.ms"], map["retries"]), ("8", "9"));
         let error = settings.kafka.validate(&settings.group).unwrap_err().to_string();
-        assert!(error.starts_with("KAFKA_CONFIG: no.such.key"), "{error}");
+        assert!(error.starts_with("KAFKA_CONFIG_FILE: line 3: "), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_line_is_refused_without_being_shown() {
+        let refused = Settings::try_parse_from(["test", "--kafka-config", "a=1,hunter2"]);
+        let said = refused.map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains("KAFKA_CONFIG: entry 2 is not"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
 
     #[test]

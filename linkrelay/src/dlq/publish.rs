@@ -68,6 +68,7 @@ impl Publisher {
     /// # Errors
     /// If there is no such topic, or the broker does not answer.
     pub(crate) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
+        kafka.validate_clients()?;
         let producer: FutureProducer<RelayContext> = kafka
             .producer(DELIVERY_TIMEOUT)
             .create_with_context(RelayContext)

@@ -38,6 +38,7 @@ impl TopicReader {
     /// # Errors
     /// If there is no such topic, or the broker does not answer.
     pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> anyhow::Result<Self> {
+        kafka.validate_clients()?;
         let consumer = client(kafka.reader())?;
         let asked = || format!("asking {} about topic {topic}", kafka.brokers());
         let described = topic::describe(consumer.client(), topic, ANSWER_LIMIT);

@@ -55,6 +55,7 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
         kafka_topic: TOPIC.to_owned(),
         kafka_dlq_topic: format!("{TOPIC}.dlq"),
         kafka_config: PassThrough::default(),
+        kafka_config_file: PassThrough::default(),
     };
     // Of the process only: the app itself is given a store.
     let store = StoreSettings {
