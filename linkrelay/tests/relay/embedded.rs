@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::site::{Role, link};
 
-fn up(data: &Path, arguments: &[&str], more: &[(&'static str, String)]) -> Role {
+pub(crate) fn up(data: &Path, arguments: &[&str], more: &[(&'static str, String)]) -> Role {
     let extractor_addr = format!("127.0.0.1:{}", free_port().unwrap());
     let env = [("DATA_DIR", data.display().to_string()), ("EXTRACTOR_ADDR", extractor_addr)];
     Role::spawn(
@@ -20,7 +20,7 @@ fn up(data: &Path, arguments: &[&str], more: &[(&'static str, String)]) -> Role 
 }
 
 /// A YouTube that outlives linkrelay's process, and the settings that lead to it.
-async fn slow_youtube(latency: Duration) -> (FakeYouTube, [(&'static str, String); 3]) {
+pub(crate) async fn slow_youtube(latency: Duration) -> (FakeYouTube, [(&'static str, String); 3]) {
     let settings = FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() };
     let fake = FakeYouTube::start(settings).await.unwrap();
     let env = [

@@ -50,7 +50,7 @@ async fn a_full_disk_is_told_at_the_door_and_loses_nothing() {
     let (status, answer) = refused.await.unwrap();
     assert_eq!((status, &answer["code"]), (503, &json!("journal_unavailable")), "{answer}");
     assert!(answer["detail"].as_str().unwrap().contains("none was taken"), "{answer}");
-    relay.until_not_ready("SQLite file").await;
+    relay.until_not_ready("disk").await;
 
     relay.process.limit_file_sizes(None).unwrap();
     // Nobody asks a role that is not ready: it has to find out by itself.

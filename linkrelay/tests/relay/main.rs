@@ -29,6 +29,8 @@ mod full_disk;
 mod group;
 /// Which document belongs to which record.
 mod identity;
+/// The journal of the embedded mode.
+mod journal;
 /// Records that are too large for a dead letter, and topics that take none.
 mod large;
 /// Links to many videos.
