@@ -77,6 +77,7 @@ pub struct Consumer {
     client: BaseConsumer<GroupContext>,
     letters: Arc<dyn KeepLetters>,
     append: Arc<dyn AppendExpanded>,
+    lists: Part,
     listener: Option<TcpListener>,
     health: Health,
 }
@@ -131,11 +132,14 @@ impl Consumer {
             Some(letters) => Arc::clone(letters),
             None => Arc::new(TopicLetters::new(&parts.kafka)?),
         };
+        let health = Health::default();
+        let lists = health.part("lists");
+        lists.ok();
         let append = match &parts.append {
             Some(append) => Arc::clone(append),
             None => {
                 let publisher = KafkaPublisher::new(&parts.kafka, APPEND_TIMEOUT)?;
-                Arc::new(TopicAppend::new(Arc::new(publisher), APPEND_TIMEOUT))
+                Arc::new(TopicAppend::new(Arc::new(publisher), APPEND_TIMEOUT, lists.clone()))
             }
         };
         let listener = match &parts.server {
@@ -148,7 +152,7 @@ impl Consumer {
                 })?)
             }
         };
-        Ok(Self { parts, client, letters, append, listener, health: Health::default() })
+        Ok(Self { parts, client, letters, append, lists, listener, health })
     }
 
     /// Where the extractor server listens, if there is one.
@@ -166,7 +170,7 @@ impl Consumer {
     /// # Errors
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, letters, append, listener, health } = self;
+        let Self { parts, mut client, letters, append, lists, listener, health } = self;
         let dead_letters =
             Arc::new(DeadLetters::new(Arc::clone(&letters), health.part("dead_letters")));
         let publishing = Publishing { append: Arc::clone(&append), letters };
@@ -180,6 +184,7 @@ impl Consumer {
             store: around.store.clone(),
             broker: around.broker.clone(),
             dead_letters: dead_letters.part(),
+            lists,
             liveness,
         };
         let ended = loop {

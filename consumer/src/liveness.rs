@@ -71,6 +71,7 @@ pub(crate) struct Watchdog {
     pub(crate) store: Part,
     pub(crate) broker: Part,
     pub(crate) dead_letters: Part,
+    pub(crate) lists: Part,
     pub(crate) limit: Duration,
 }
 
@@ -101,6 +102,7 @@ impl Watchdog {
             || self.store.current_trouble().is_some()
             || self.broker.current_trouble().is_some()
             || self.dead_letters.current_trouble().is_some()
+            || self.lists.current_trouble().is_some()
     }
 }
 

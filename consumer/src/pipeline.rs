@@ -40,6 +40,7 @@ pub(crate) struct Reports {
     pub(crate) store: Part,
     pub(crate) broker: Part,
     pub(crate) dead_letters: Part,
+    pub(crate) lists: Part,
     pub(crate) liveness: Arc<Liveness>,
 }
 
@@ -89,6 +90,7 @@ impl Pipeline {
             store: reports.store,
             broker: reports.broker,
             dead_letters: reports.dead_letters,
+            lists: reports.lists,
             limit: Watchdog::limit(settings.retry_backoff_max),
         };
         let gauges = Gauges {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Publish, publish_until_acked};
+use crate::health::Part;
 use crate::ids::DocumentId;
 use crate::record::LinkRecord;
 use crate::topic::TopicError;
@@ -33,19 +34,33 @@ pub trait AppendExpanded: Debug + Send + Sync {
 pub struct TopicAppend {
     publish: Arc<dyn Publish>,
     timeout: Duration,
+    part: Part,
 }
 
 impl TopicAppend {
-    /// Tries each publishing for up to `timeout`, and then anew.
-    pub fn new(publish: Arc<dyn Publish>, timeout: Duration) -> Self {
-        Self { publish, timeout }
+    /// Tries each publishing for up to `timeout`, and then again. `part` does not work as long as
+    /// the broker takes none.
+    pub fn new(publish: Arc<dyn Publish>, timeout: Duration, part: Part) -> Self {
+        Self { publish, timeout, part }
+    }
+}
+
+/// Says so when it ends.
+struct Works<'a>(&'a Part);
+
+impl Drop for Works<'_> {
+    fn drop(&mut self) {
+        self.0.ok();
     }
 }
 
 #[async_trait]
 impl AppendExpanded for TopicAppend {
     async fn append(&self, _list: &DocumentId, records: &[LinkRecord]) {
-        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout).await;
+        // Also when this is dropped half-way: nobody waits for the broker then.
+        let _works = Works(&self.part);
+        let tell = |error| self.part.trouble(format!("a list's videos are not published: {error}"));
+        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout, tell).await;
     }
 
     async fn check(&self) -> Result<(), TopicError> {

@@ -153,7 +153,8 @@ pub async fn publish_all(
     failures
 }
 
-/// Publishes records until the broker has all of them; each try may take up to `timeout`.
+/// Publishes records until the broker has all of them; each try may take up to `timeout`, and
+/// `tell` hears why one failed.
 ///
 /// A record may be published twice (its acknowledgement was late); both have the same document
 /// id, so there is one document.
@@ -164,10 +165,12 @@ pub async fn publish_until_acked(
     publish: &dyn Publish,
     mut records: Vec<LinkRecord>,
     timeout: Duration,
+    tell: impl Fn(PublishError) + Send,
 ) {
     loop {
         let failures = publish_all(publish, &records, timeout).await;
         let Some((_, error)) = failures.first() else { return };
+        tell(*error);
         let links_total = failures.len();
         tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
         records = failures.iter().map(|(place, _)| records[*place].clone()).collect();

@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -197,5 +198,21 @@ async fn a_list_where_none_can_be_is_refused() {
     let document = &relay.store.documents()[0];
     assert_eq!(document.error.as_ref().unwrap().code, "no_room");
     assert!(relay.extractor.list_limits().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn videos_that_may_not_be_published_are_told_of_and_waited_for() {
+    let relay = Relay::start();
+    relay.extractor.list([Ok(videos(0..3))]);
+    relay.store.is_down.store(true, Ordering::SeqCst);
+    let running = relay.consume(&[]).await;
+    publish(&relay, RequestId::new(1), 0).await;
+    relay.refuse_records();
+    relay.store.is_down.store(false, Ordering::SeqCst);
+    until("it says so", || running.health.readiness().parts["lists"].contains("not published"))
+        .await;
+    until_done(&relay, 4).await;
+    until("it is ready again", || running.is_ready()).await;
     running.stop().await;
 }

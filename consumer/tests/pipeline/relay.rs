@@ -148,6 +148,12 @@ impl Relay {
         self.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refusal]);
     }
 
+    /// The next records that anybody sends are refused.
+    pub(crate) fn refuse_records(&self) {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        self.cluster.request_errors(RDKafkaApiKey::Produce, &[refusal]);
+    }
+
     /// Writes a record as linkrelay's own producer does.
     pub(crate) async fn publish(&self, message: &LinkMessage, headers: &RecordHeaders, key: &str) {
         let value = message.encode();

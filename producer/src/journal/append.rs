@@ -34,7 +34,7 @@ impl AppendExpanded for JournaledAppend {
             tracing::warn!(document_id = %list, %error, "the videos of a list cannot be journaled");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
-        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout).await;
+        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout, |_| ()).await;
     }
 
     async fn check(&self) -> Result<(), TopicError> {

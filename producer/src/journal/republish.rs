@@ -37,11 +37,12 @@ pub async fn republish_pending(
             tracing::info!(links_total, "publishing {links_total} links that were left over");
         }
         for batch in left.chunks(BATCH_LINKS) {
-            publish_until_acked(publish.as_ref(), batch.to_vec(), timeout).await;
+            publish_until_acked(publish.as_ref(), batch.to_vec(), timeout, |_| ()).await;
         }
         let mut batch = Vec::new();
         while unpublished.recv_many(&mut batch, BATCH_LINKS).await > 0 {
-            publish_until_acked(publish.as_ref(), std::mem::take(&mut batch), timeout).await;
+            publish_until_acked(publish.as_ref(), std::mem::take(&mut batch), timeout, |_| ())
+                .await;
         }
     };
     stop.run_until_cancelled(republishing).await;
