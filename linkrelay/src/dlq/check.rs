@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use anyhow::Context;
-use linkrelay_common::{DocumentId, ErrorClass, RecordPlace};
+use linkrelay_common::{DocumentId, RecordPlace};
 use linkrelay_store::{LinkState, LinkStore};
 
 use super::letter::DeadLetter;
@@ -57,7 +57,7 @@ pub(super) async fn verdicts(
     let verdict = |letter: &&DeadLetter| {
         let found = letter.document_id.as_ref().map(|id| known.get(id));
         match found {
-            Some(None) if letter.class != Some(ErrorClass::Malformed) => Verdict::Missing,
+            Some(None) => Verdict::Missing,
             found => rules.verdict(letter, found.flatten()),
         }
     };
@@ -94,6 +94,8 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use linkrelay_common::ErrorClass;
+
     use super::super::letter::tests::letter;
     use super::*;
 
