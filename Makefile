@@ -1,5 +1,5 @@
 # Every target installs what it needs first (scripts/bootstrap.sh), and says what it cannot.
-.PHONY: help up test lint tools bench load-test
+.PHONY: help up test lint tools bench load-test fault bare-test
 
 SHELL := /bin/bash
 # Where cargo puts what it builds, if not in target/.
@@ -11,6 +11,8 @@ help:
 	@echo 'make lint         format, lints and docs alone'
 	@echo 'make bench [ARGS=…] how fast it all is (load-tests/README.md); ARGS="all --quick" for a look'
 	@echo 'make load-test [ARGS=…] both ways of a link on the same load (load-tests/README.md)'
+	@echo 'make fault [ARGS=…] the longer fault suites, hours (scripts/fault.sh): ARGS=three, or one, long'
+	@echo 'make bare-test [ARGS=…] make up and make test on a bare Debian 12 and 13 (root, mmdebstrap)'
 	@echo 'make tools        fetches the servers of the tests (Kafka, SecantusDB)'
 
 up:
@@ -38,3 +40,11 @@ bench:
 
 load-test:
 	@scripts/load-test.sh $(ARGS)
+
+fault:
+	@scripts/bootstrap.sh --tests
+	@scripts/tools.sh
+	@scripts/fault.sh $(ARGS)
+
+bare-test:
+	@scripts/bare-test.sh $(ARGS)

@@ -126,6 +126,8 @@ wanted() {
 main() {
   local case test verdict bad=0 compiles=yes binaries=()
   trap remove_tree EXIT
+  # Without its servers every test would fail.
+  "$workspace/scripts/tools.sh"
   remove_tree
   make_tree
   build || compiles=no
