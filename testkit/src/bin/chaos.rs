@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long)]
     static_members: bool,
     /// One Kafka broker, or three with three copies of everything, which fail in parts; a
-    /// schedule takes at least 45 s with one, and 150 s with three
+    /// schedule takes at least 45 s with one, and 180 s with three
     #[arg(long, value_enum, default_value_t)]
     brokers: Brokers,
     /// Fails if more of a hundred links are extracted once more than they need

@@ -21,7 +21,7 @@ impl Brokers {
     pub fn min_span(self) -> Duration {
         match self {
             Self::One => Duration::from_secs(45),
-            Self::Three => Duration::from_secs(150),
+            Self::Three => Duration::from_secs(180),
         }
     }
 

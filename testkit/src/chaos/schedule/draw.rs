@@ -15,6 +15,8 @@ use crate::pages::Draws;
 const TAIL: Duration = Duration::from_secs(9);
 /// Between two faults of one target: time to come up, and to do some work.
 const REST: Duration = Duration::from_millis(2_500);
+/// A part of a cluster is away no longer.
+const LONGEST_PART: Duration = Duration::from_secs(14);
 const SHORTEST: Duration = Duration::from_millis(100);
 const MAX_PARTITIONS: i32 = 24;
 
@@ -68,17 +70,6 @@ enum Kind {
     AddPartitions,
 }
 
-/// What can be done to the brokers; at least two.
-fn kinds_of_kafka(brokers: Brokers) -> Vec<Kind> {
-    match brokers {
-        Brokers::One => vec![Kind::Kill(Target::Broker), Kind::Freeze(Target::Broker)],
-        Brokers::Three => {
-            let kills = Part::ALL.map(Kind::KillPart);
-            kills.into_iter().chain([Kind::FreezePart(Part::Leader)]).collect()
-        }
-    }
-}
-
 /// A schedule that is being drawn.
 struct Drawing {
     draws: Draws,
@@ -99,6 +90,29 @@ impl Drawing {
             let at = begin + slot.mul_f64(place as f64 + self.draws.fraction());
             self.add(kind, at);
         }
+        if self.limits.brokers == Brokers::Three {
+            self.hit_parts(begin, length);
+        }
+    }
+
+    /// Every part of the cluster once, in any order, each when the one before has had its rest.
+    fn hit_parts(&mut self, begin: Duration, length: Duration) {
+        let mut kinds: Vec<Kind> = Part::ALL.map(Kind::KillPart).into();
+        kinds.push(Kind::FreezePart(Part::Leader));
+        self.shuffle(&mut kinds);
+        let slot = (length - TAIL).div_f64(kinds.len() as f64);
+        let spare = slot.saturating_sub(LONGEST_PART + self.limits.brokers.rest());
+        for (place, kind) in kinds.into_iter().enumerate() {
+            let at = begin + slot.mul_f64(place as f64) + spare.mul_f64(self.draws.fraction());
+            self.add(kind, at);
+        }
+    }
+
+    fn shuffle(&mut self, kinds: &mut [Kind]) {
+        for last in (1..kinds.len()).rev() {
+            let other = self.below(last + 1);
+            kinds.swap(last, other);
+        }
     }
 
     /// 1, then 3, and 2 in the second half, with all the rest between in any order.
@@ -106,23 +120,22 @@ impl Drawing {
         let mut between = vec![
             Kind::Kill(Target::Producer),
             Kind::Stop(Target::Producer),
+            Kind::Kill(Target::Broker),
             Kind::Kill(Target::Store),
             Kind::Freeze(Target::Store),
+            Kind::Freeze(Target::Broker),
             Kind::KillConsumer,
             Kind::KillConsumer,
             Kind::StopConsumer,
             Kind::AddPartitions,
         ];
-        // In their places, so that the seeds of one broker keep their schedules.
-        let mut of_kafka = kinds_of_kafka(self.limits.brokers);
-        for place in [2, 5] {
-            between.insert(place, of_kafka.remove(0));
+        if self.limits.brokers == Brokers::Three {
+            // Its parts have times of their own.
+            between.retain(|kind| {
+                !matches!(kind, Kind::Kill(Target::Broker) | Kind::Freeze(Target::Broker))
+            });
         }
-        between.extend(of_kafka);
-        for last in (1..between.len()).rev() {
-            let other = self.below(last + 1);
-            between.swap(last, other);
-        }
+        self.shuffle(&mut between);
         let half = between.len() / 2;
         let in_second_half = half + self.below(between.len() - half + 1);
         between.insert(in_second_half, Kind::ScaleTo(2));

@@ -62,7 +62,7 @@ fn retired_at_the_end(schedule: &Schedule) -> BTreeSet<usize> {
 proptest! {
     #[test]
     fn whatever_breaks_is_mended_in_order_and_within_the_span(seed: u64, span in 45_u64..700, is_cluster: bool) {
-        let limits = if is_cluster { cluster_limits(span.max(150)) } else { limits(span) };
+        let limits = if is_cluster { cluster_limits(span.max(180)) } else { limits(span) };
         let schedule = Schedule::draw(seed, limits);
         let retired = retired_at_the_end(&schedule);
         prop_assert_eq!(retired.len(), 1, "it ends with two consumers");
