@@ -39,6 +39,10 @@ mod lists;
 mod main_job;
 /// MongoDB as others run it: users with few rights, TLS, connection strings with opinions.
 mod mongodb;
+/// Logs that begin later, or again.
+mod offsets;
+/// What is delivered again although it was done.
+mod redelivered;
 /// Documents that the store refuses.
 mod refused;
 /// What a kill makes to be done again.

@@ -1,0 +1,72 @@
+use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::youtube::FakeYouTubeSettings;
+
+use crate::site::{Role, Site, link};
+
+async fn one_partition() -> Site {
+    let site = Site::without_topics(FakeYouTubeSettings::default()).await;
+    site.broker.create_topic(&site.topic, 1).await.unwrap();
+    site.broker.create_topic(&site.dlq, 1).await.unwrap();
+    site
+}
+
+fn type_links(site: &Site, numbers: std::ops::Range<usize>) {
+    let lines: String = numbers.map(|number| format!("{}\n", link(number))).collect();
+    site.type_in(lines.as_bytes());
+}
+
+async fn until_links(site: &Site, consumer: &Role, expected: &[usize]) {
+    let mut expected: Vec<String> = expected.iter().copied().map(link).collect();
+    expected.sort();
+    let stored = wait_for("the documents", LONG, SHORT * 5, async || {
+        let documents = site.documents().await;
+        let links = documents.iter().map(|document| document.get_str("link").unwrap().to_owned());
+        let mut links: Vec<String> = links.collect();
+        links.sort();
+        if links == expected { Ok(()) } else { Err(format!("{links:?}")) }
+    });
+    let stored = stored.await;
+    assert!(stored.is_ok(), "{stored:?}\n{}", consumer.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_were_deleted_before_they_were_read_are_counted_and_warned_of() {
+    let site = one_partition().await;
+    let consumer = site.consumer(&[]);
+    type_links(&site, 0..4);
+    site.until_lag_is_zero().await;
+    consumer.stop().await;
+    type_links(&site, 4..10);
+    site.broker.delete_records_before(&site.topic, &[(0, 7)]).await.unwrap();
+    let consumer = site.consumer(&[]);
+    consumer.until_ready().await;
+    until_links(&site, &consumer, &[0, 1, 2, 3, 7, 8, 9]).await;
+    let metrics = consumer.metrics().await;
+    let missed = format!("linkrelay_records_missed_total{{topic=\"{}\"}} 3", site.topic);
+    assert!(metrics.contains(&missed), "{metrics}");
+    let readiness = consumer.readiness().await.unwrap();
+    let warning = readiness["warnings"]["records_missed"].as_str().unwrap_or_default();
+    assert!(warning.contains("up to 3 records"), "{readiness}");
+    assert!(consumer.log().contains("deleted before they were read"), "{}", consumer.log());
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_created_again_under_a_running_group_loses_no_link() {
+    let site = one_partition().await;
+    let consumer = site.consumer(&[]);
+    consumer.until_ready().await;
+    type_links(&site, 0..3);
+    site.until_lag_is_zero().await;
+    // Fewer than before, as many, and more: the consumer's position is beyond the new log's end,
+    // at it, or within it.
+    for numbers in [10..11, 20..21, 30..38] {
+        site.broker.delete_topic(&site.topic).await.unwrap();
+        site.broker.create_topic(&site.topic, 1).await.unwrap();
+        type_links(&site, numbers);
+        site.until_lag_is_zero().await;
+    }
+    let expected: Vec<usize> = (0..3).chain([10, 20]).chain(30..38).collect();
+    until_links(&site, &consumer, &expected).await;
+    consumer.stop().await;
+}
