@@ -7,7 +7,10 @@ use std::time::Duration;
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::Client;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::kafka::{Reason, RelayContext, hear};
 
 /// How to make a missing topic; said wherever one is missed.
 pub const HOW_TO_CREATE: &str = "create it with ./kafka-topics.sh or `linkrelay topics create`";
@@ -36,6 +39,9 @@ pub enum TopicError {
         /// Kafka's own word for it.
         code: RDKafkaErrorCode,
     },
+    /// No answer, and the client knows why.
+    #[error("no answer from the broker: {0}")]
+    Unreachable(Reason),
     /// No answer, or none that counts.
     #[error("no answer from the broker: {0}")]
     Kafka(#[from] KafkaError),
@@ -99,6 +105,38 @@ pub fn describe<C: ClientContext>(
             .first()
             .map_or(0, |partition| partition.replicas().len()),
     })
+}
+
+/// An answer to a client with this context; where there is none, the reason that the client heard.
+/// Blocks as [`RelayContext::last_reason`] does.
+///
+/// # Errors
+/// That of `answer`, or [`TopicError::Unreachable`] for [`TopicError::Kafka`].
+pub fn explained<T>(
+    context: &RelayContext,
+    answer: Result<T, impl Into<TopicError>>,
+) -> Result<T, TopicError> {
+    match answer.map_err(Into::into) {
+        Err(TopicError::Kafka(error)) => {
+            let reason = context.last_reason();
+            Err(reason.map_or(TopicError::Kafka(error), TopicError::Unreachable))
+        }
+        answered => {
+            context.forget();
+            answered
+        }
+    }
+}
+
+/// The same for a consumer that only asks, and that nobody polls.
+///
+/// # Errors
+/// As [`explained`].
+pub fn explained_to<T>(
+    consumer: &BaseConsumer<RelayContext>,
+    answer: Result<T, impl Into<TopicError>>,
+) -> Result<T, TopicError> {
+    if answer.is_err() { explained(hear(consumer), answer) } else { answer.map_err(Into::into) }
 }
 
 /// Makes a topic with these settings, or grows it to `partitions_count`; safe to call twice. The

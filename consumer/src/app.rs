@@ -7,7 +7,7 @@ use std::time::Duration;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_common::http::{ServeSettings, serve};
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings, unknown_key};
+use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use linkrelay_common::publish::{
     AppendExpanded, KafkaPublisher, KeepLetters, TopicAppend, TopicLetters,
 };
@@ -67,7 +67,9 @@ impl ConsumerParts {
     /// A member of the group that has not joined yet.
     fn client(&self) -> Result<BaseConsumer<GroupContext>, SettingsError> {
         let config = self.kafka.consumer(&self.group);
-        config.create_with_context(GroupContext::default()).map_err(|error| unknown_key(&error))
+        config
+            .create_with_context(GroupContext::new(RelayContext::new(&self.kafka)))
+            .map_err(|error| unknown_key(&error))
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use linkrelay_common::kafka::log_line;
+use linkrelay_common::kafka::RelayContext;
 use linkrelay_common::metrics as names;
 use metrics::counter;
 use rdkafka::ClientContext;
@@ -36,6 +36,7 @@ pub(crate) enum GroupEvent {
 /// The consumer's context.
 #[derive(Debug, Default)]
 pub(crate) struct GroupContext {
+    relay: RelayContext,
     events: Mutex<VecDeque<GroupEvent>>,
     is_closing: AtomicBool,
     logs: Mutex<LogBounds>,
@@ -51,6 +52,11 @@ pub(crate) struct LogBounds {
 }
 
 impl GroupContext {
+    /// `relay` hears what librdkafka says.
+    pub(crate) fn new(relay: RelayContext) -> Self {
+        Self { relay, ..Self::default() }
+    }
+
     /// The next event, in the order in which they came.
     pub(crate) fn next_event(&self) -> Option<GroupEvent> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
@@ -107,11 +113,11 @@ pub(crate) fn take_over(
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
+        self.relay.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        self.relay.error(error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

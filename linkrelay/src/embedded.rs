@@ -34,7 +34,7 @@ impl EmbeddedBroker {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "1");
         let client = config
-            .create_with_context(RelayContext)
+            .create_with_context(RelayContext::default())
             .context("the embedded broker does not start")?;
         let broker = Self { client };
         broker.shorten_first_rebalance();

@@ -7,8 +7,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use linkrelay_common::kafka::{KafkaSettings, RelayContext, unknown_key};
 use linkrelay_common::topic::settings::{self, TopicRole, TopicSettings};
-use linkrelay_common::topic::{self, Created};
+use linkrelay_common::topic::{self, Created, TopicDescription, TopicError};
 use rdkafka::admin::AdminClient;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::exit::Outcome;
 
@@ -56,6 +57,11 @@ pub(crate) async fn run(command: TopicsCommand) -> anyhow::Result<Outcome> {
 
 async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     let kafka = &arguments.kafka;
+    // An admin client does not say why it has no answer.
+    match Asker::new(kafka)?.describe(&kafka.kafka_topic) {
+        Ok(_) | Err(TopicError::Missing(_)) => {}
+        unreachable => drop(unreachable.with_context(|| asked(kafka))?),
+    }
     let admin = admin(kafka)?;
     let partitions = usize::from(arguments.partitions);
     create_one(&admin, arguments, TopicRole::Links, partitions, None).await?;
@@ -126,11 +132,9 @@ fn existing(admin: &AdminClient<RelayContext>, name: &str) -> Option<usize> {
 }
 
 async fn describe(kafka: &KafkaSettings) -> anyhow::Result<Outcome> {
-    let admin = admin(kafka)?;
+    let (asker, admin) = (Asker::new(kafka)?, admin(kafka)?);
     for name in [&kafka.kafka_topic, &kafka.kafka_dlq_topic] {
-        let described =
-            tokio::task::block_in_place(|| topic::describe(admin.inner(), name, TIMEOUT));
-        let described = described.with_context(|| asked(kafka))?;
+        let described = asker.describe(name).with_context(|| asked(kafka))?;
         let (partitions, replicas) = (described.partitions_count, described.replicas_count);
         let settings = match TopicSettings::read(&admin, name, TIMEOUT).await {
             Ok(settings) => settings.to_string(),
@@ -150,8 +154,26 @@ fn topic_of(kafka: &KafkaSettings, role: TopicRole) -> &str {
 }
 
 fn admin(kafka: &KafkaSettings) -> anyhow::Result<AdminClient<RelayContext>> {
-    kafka.validate_clients()?;
-    Ok(kafka.client().create_with_context(RelayContext).map_err(|error| unknown_key(&error))?)
+    let admin = kafka.client().create_with_context(RelayContext::default());
+    Ok(admin.map_err(|error| unknown_key(&error))?)
+}
+
+/// A client that says why it has no answer.
+struct Asker(BaseConsumer<RelayContext>);
+
+impl Asker {
+    fn new(kafka: &KafkaSettings) -> anyhow::Result<Self> {
+        kafka.validate_clients()?;
+        let consumer = kafka.reader().create_with_context(RelayContext::new(kafka));
+        Ok(Self(consumer.map_err(|error| unknown_key(&error))?))
+    }
+
+    fn describe(&self, name: &str) -> Result<TopicDescription, TopicError> {
+        tokio::task::block_in_place(|| {
+            let described = topic::describe(self.0.client(), name, TIMEOUT);
+            topic::explained_to(&self.0, described)
+        })
+    }
 }
 
 fn asked(kafka: &KafkaSettings) -> String {

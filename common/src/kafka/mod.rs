@@ -4,9 +4,11 @@
 //! here; everything else can be set with `KAFKA_CONFIG`.
 
 mod brokers;
+mod certificate;
 mod context;
 mod parse;
 mod pass_through;
+mod reason;
 mod security;
 
 use std::time::Duration;
@@ -18,8 +20,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
 
 pub use brokers::Brokers;
-pub use context::{RelayContext, log_line};
+pub use context::{RelayContext, hear};
 pub use pass_through::PassThrough;
+pub use reason::{Cause, Reason};
 
 use self::parse::Source;
 use crate::settings::SettingsError;
@@ -92,11 +95,16 @@ impl KafkaSettings {
     /// A client that only asks (metadata, topics).
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        self.add_to(&mut config);
+        config
+    }
+
+    /// What all clients have in common; what was passed through wins over what is there.
+    // Not by way of `config_map`, which has a placeholder for each password.
+    fn add_to(&self, config: &mut ClientConfig) {
         config.set("bootstrap.servers", self.brokers()).set("client.id", "linkrelay");
         // A topic is made on purpose, with the right number of partitions, or not at all.
         config.set("allow.auto.create.topics", "false");
-        // Idle connections are closed by brokers all day; that is no news.
-        config.set("log.connection.close", "false");
         // How soon partitions are seen that were added; the default is five minutes.
         config.set("topic.metadata.refresh.interval.ms", "30000");
         config.set("socket.keepalive.enable", "true").set("reconnect.backoff.max.ms", "2000");
@@ -105,8 +113,7 @@ impl KafkaSettings {
         if let Some(location) = security::ca_location(&settings) {
             config.set("ssl.ca.location", location);
         }
-        settings.apply(&mut config);
-        config
+        settings.apply(config);
     }
 
     /// What was set with `KAFKA_CONFIG`, and with the file where that sets nothing.
@@ -128,7 +135,7 @@ impl KafkaSettings {
         // What is too large is for the broker to say, topic by topic: librdkafka's own limit is
         // 1,000,000 bytes with key and headers, less than the broker's default.
         config.set("message.max.bytes", MAX_RECORD_BYTES.to_string());
-        overlay(&mut config, &self.client());
+        self.add_to(&mut config);
         config.set("acks", "all").set("enable.idempotence", "true");
         config.set("delivery.timeout.ms", delivery_timeout.as_millis().to_string());
         config
@@ -155,7 +162,7 @@ impl KafkaSettings {
         } else {
             config.set("group.protocol", "consumer");
         }
-        overlay(&mut config, &self.client());
+        self.add_to(&mut config);
         config.set("group.id", &group.kafka_group_id);
         if let Some(instance_id) = &group.kafka_group_instance_id {
             config.set("group.instance.id", instance_id);
@@ -180,7 +187,7 @@ impl KafkaSettings {
     pub fn reader(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("queued.max.messages.kbytes", "16384").set("fetch.wait.max.ms", "50");
-        overlay(&mut config, &self.client());
+        self.add_to(&mut config);
         // librdkafka gives no records to a client without a group's name; no group is joined.
         config.set("group.id", "linkrelay-reader");
         config.set("auto.offset.reset", "earliest").set("enable.partition.eof", "true");
@@ -235,14 +242,6 @@ impl GroupSettings {
             }
         }
     }
-}
-
-/// The pass-through settings win over our defaults.
-fn overlay(config: &mut ClientConfig, over: &ClientConfig) {
-    for (key, value) in over.config_map() {
-        config.set(key, value);
-    }
-    config.set_log_level(RDKafkaLogLevel::Info);
 }
 
 /// The error of a client that could not even be made: always a wrong setting.
@@ -318,6 +317,21 @@ mod tests {
         let said = refused.map(|_| ()).unwrap_err().to_string();
         assert!(said.contains("KAFKA_CONFIG: entry 2 is not"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn a_password_reaches_every_client() {
+        let settings = settings(&["--kafka-config", "sasl.password=hunter2,ssl.key.password=x"]);
+        let kafka = &settings.kafka;
+        for config in [
+            kafka.client(),
+            kafka.reader(),
+            kafka.producer(Duration::from_secs(9)),
+            kafka.consumer(&settings.group),
+        ] {
+            let native = config.create_native_config().unwrap();
+            assert_eq!(native.get("sasl.password").unwrap().trim_end_matches('\0'), "hunter2");
+        }
     }
 
     #[test]

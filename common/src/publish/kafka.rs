@@ -39,8 +39,11 @@ impl KafkaPublisher {
     /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
     pub fn new(kafka: &KafkaSettings, delivery_timeout: Duration) -> Result<Self, SettingsError> {
         let config = kafka.producer(delivery_timeout);
-        let producer = ThreadedProducer::from_config_and_context(&config, AckContext)
-            .map_err(|error| unknown_key(&error))?;
+        let producer = ThreadedProducer::from_config_and_context(
+            &config,
+            AckContext(RelayContext::new(kafka)),
+        )
+        .map_err(|error| unknown_key(&error))?;
         Ok(Self { producer: Arc::new(producer), topic: kafka.kafka_topic.as_str().into() })
     }
 }
@@ -63,7 +66,9 @@ impl Publish for KafkaPublisher {
     async fn check(&self) -> Result<(), TopicError> {
         let publisher = self.clone();
         let describe = move || {
-            topic::describe(publisher.producer.client(), &publisher.topic, DESCRIBE_TIMEOUT)
+            let client = publisher.producer.client();
+            let described = topic::describe(client, &publisher.topic, DESCRIBE_TIMEOUT);
+            topic::explained(&client.context().0, described)
         };
         // Fails only if the runtime is going down, and then nobody reads the answer.
         let described = tokio::task::spawn_blocking(describe).await;
@@ -92,15 +97,15 @@ impl fmt::Debug for KafkaPublisher {
 }
 
 /// Brings a delivery's answer to whoever awaits it.
-struct AckContext;
+struct AckContext(RelayContext);
 
 impl ClientContext for AckContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        RelayContext.log(level, facility, message);
+        self.0.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        RelayContext.error(error, reason);
+        self.0.error(error, reason);
     }
 }
 

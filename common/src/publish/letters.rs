@@ -68,6 +68,8 @@ pub trait KeepLetters: fmt::Debug + Send + Sync {
 #[derive(Clone)]
 pub struct TopicLetters {
     producer: FutureProducer<RelayContext>,
+    /// That of the producer, which does not show it.
+    context: RelayContext,
     topic: String,
 }
 
@@ -78,9 +80,10 @@ impl TopicLetters {
     /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
     pub fn new(kafka: &KafkaSettings) -> Result<Self, SettingsError> {
         let config = kafka.producer(DELIVERY_TIMEOUT);
+        let context = RelayContext::new(kafka);
         let producer =
-            config.create_with_context(RelayContext).map_err(|error| unknown_key(&error))?;
-        Ok(Self { producer, topic: kafka.kafka_dlq_topic.clone() })
+            config.create_with_context(context.clone()).map_err(|error| unknown_key(&error))?;
+        Ok(Self { producer, context, topic: kafka.kafka_dlq_topic.clone() })
     }
 
     fn letter_error(&self, error: &KafkaError) -> LetterError {
@@ -132,8 +135,11 @@ impl KeepLetters for TopicLetters {
 
     async fn check(&self) -> Result<(), TopicError> {
         let letters = self.clone();
-        let describe =
-            move || topic::describe(letters.producer.client(), &letters.topic, DESCRIBE_TIMEOUT);
+        let describe = move || {
+            let client = letters.producer.client();
+            let described = topic::describe(client, &letters.topic, DESCRIBE_TIMEOUT);
+            topic::explained(&letters.context, described)
+        };
         // Fails only if the runtime is going down, and then nobody reads the answer.
         let described = tokio::task::spawn_blocking(describe).await;
         described.map_err(|_| KafkaError::Canceled)?.map(drop)

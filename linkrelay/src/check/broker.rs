@@ -41,7 +41,8 @@ pub(super) fn parts(kafka: &KafkaSettings, group: &GroupSettings) -> Vec<Part> {
 fn brokers(kafka: &KafkaSettings) -> Answer {
     let consumer = reader(kafka)?;
     let asked = consumer.client().fetch_metadata(Some(&kafka.kafka_topic), ANSWER_LIMIT);
-    let brokers = asked.map_err(|error| away(kafka, &error))?.brokers().len();
+    let asked = topic::explained_to(&consumer, asked).map_err(|error| failure(kafka, &error))?;
+    let brokers = asked.brokers().len();
     let s = if brokers == 1 { "" } else { "s" };
     Ok(format!("{brokers} broker{s}, found at {}", kafka.brokers()))
 }
@@ -72,7 +73,8 @@ async fn differences(
     role: TopicRole,
     replicas_count: usize,
 ) -> Result<Vec<Difference>, KafkaError> {
-    let admin: AdminClient<RelayContext> = kafka.client().create_with_context(RelayContext)?;
+    let admin: AdminClient<RelayContext> =
+        kafka.client().create_with_context(RelayContext::default())?;
     let found = TopicSettings::read(&admin, topic, SETTINGS_LIMIT).await?;
     let links = match role {
         TopicRole::Links => None,
@@ -88,23 +90,20 @@ async fn differences(
 
 fn describe(kafka: &KafkaSettings, topic: &str) -> Result<TopicDescription, Failure> {
     let consumer = reader(kafka)?;
-    match topic::describe(consumer.client(), topic, ANSWER_LIMIT) {
-        Ok(found) => Ok(found),
-        Err(TopicError::Missing(_)) => {
-            Err(Failure::new("does not exist", linkrelay_common::topic::HOW_TO_CREATE))
-        }
-        Err(TopicError::Kafka(error)) => Err(away(kafka, &error)),
-        Err(error) => Err(Failure::new(error, "see what this user may do there")),
-    }
+    let described = topic::describe(consumer.client(), topic, ANSWER_LIMIT);
+    topic::explained_to(&consumer, described).map_err(|error| failure(kafka, &error))
 }
 
 /// Asks for what the group has committed: only its coordinator can say, and no member is needed.
 fn coordinator(kafka: &KafkaSettings, group: &GroupSettings) -> Answer {
     let deadline = Instant::now() + ANSWER_LIMIT;
-    let consumer = client(kafka.consumer(group))?;
-    let partitions = match topic::describe(consumer.client(), &kafka.kafka_topic, ANSWER_LIMIT) {
+    let consumer = client(kafka, &kafka.consumer(group))?;
+    let described = topic::describe(consumer.client(), &kafka.kafka_topic, ANSWER_LIMIT);
+    let partitions = match topic::explained_to(&consumer, described) {
         Ok(found) => found.partitions_count,
-        Err(TopicError::Kafka(error)) => return Err(away(kafka, &error)),
+        Err(error @ (TopicError::Kafka(_) | TopicError::Unreachable(_))) => {
+            return Err(failure(kafka, &error));
+        }
         // That is the topic's trouble, not the group's.
         Err(_) => 1,
     };
@@ -114,7 +113,8 @@ fn coordinator(kafka: &KafkaSettings, group: &GroupSettings) -> Answer {
     }
     let committed =
         consumer.committed_offsets(list, deadline.saturating_duration_since(Instant::now()));
-    let committed = committed.map_err(|error| {
+    let committed = topic::explained_to(&consumer, committed).map_err(|error| {
+        let error = error.to_string().replacen("no answer from the broker: ", "", 1);
         Failure::new(
             format!("no answer from its coordinator: {error}"),
             "see that the brokers are whole, and that this user may use the group",
@@ -128,15 +128,29 @@ fn coordinator(kafka: &KafkaSettings, group: &GroupSettings) -> Answer {
 }
 
 fn reader(kafka: &KafkaSettings) -> Result<BaseConsumer<RelayContext>, Failure> {
-    client(kafka.reader())
+    client(kafka, &kafka.reader())
 }
 
-fn client(config: rdkafka::ClientConfig) -> Result<BaseConsumer<RelayContext>, Failure> {
+fn client(
+    kafka: &KafkaSettings,
+    config: &rdkafka::ClientConfig,
+) -> Result<BaseConsumer<RelayContext>, Failure> {
     config
-        .create_with_context(RelayContext)
+        .create_with_context(RelayContext::new(kafka))
         .map_err(|error| Failure::new(unknown_key(&error), "correct it"))
 }
 
-fn away(kafka: &KafkaSettings, error: &KafkaError) -> Failure {
-    Failure::new(format!("no answer from {}: {error}", kafka.brokers()), AWAY)
+fn failure(kafka: &KafkaSettings, error: &TopicError) -> Failure {
+    let away = |problem: &dyn std::fmt::Display, remedy| {
+        Failure::new(format!("no answer from {}: {problem}", kafka.brokers()), remedy)
+    };
+    match error {
+        TopicError::Missing(_) => {
+            Failure::new("does not exist", linkrelay_common::topic::HOW_TO_CREATE)
+        }
+        TopicError::Unreachable(reason) if reason.remedy().is_empty() => away(reason, AWAY),
+        TopicError::Unreachable(reason) => away(&reason.problem(), reason.remedy()),
+        TopicError::Kafka(error) => away(error, AWAY),
+        error => Failure::new(error, "see what this user may do there"),
+    }
 }

@@ -69,11 +69,13 @@ impl Publisher {
     /// If there is no such topic, or the broker does not answer.
     pub(crate) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
         kafka.validate_clients()?;
+        let context = RelayContext::new(kafka);
         let producer: FutureProducer<RelayContext> = kafka
             .producer(DELIVERY_TIMEOUT)
-            .create_with_context(RelayContext)
+            .create_with_context(context.clone())
             .map_err(|error| unknown_key(&error))?;
-        topic::describe(producer.client(), &kafka.kafka_topic, DESCRIBE_TIMEOUT)
+        let described = topic::describe(producer.client(), &kafka.kafka_topic, DESCRIBE_TIMEOUT);
+        topic::explained(&context, described)
             .with_context(|| format!("asking {}", kafka.brokers()))?;
         Ok(Self { producer, topic: kafka.kafka_topic.clone() })
     }

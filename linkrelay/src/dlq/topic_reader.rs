@@ -39,14 +39,15 @@ impl TopicReader {
     /// If there is no such topic, or the broker does not answer.
     pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> anyhow::Result<Self> {
         kafka.validate_clients()?;
-        let consumer = client(kafka.reader())?;
+        let consumer = client(kafka, &kafka.reader())?;
         let asked = || format!("asking {} about topic {topic}", kafka.brokers());
         let described = topic::describe(consumer.client(), topic, ANSWER_LIMIT);
-        let partitions_count = described.with_context(asked)?.partitions_count;
+        let described = topic::explained_to(&consumer, described).with_context(asked)?;
+        let partitions_count = described.partitions_count;
         let mut ranges = BTreeMap::new();
         for partition in 0..i32::try_from(partitions_count).unwrap_or(i32::MAX) {
-            let (start, end) =
-                consumer.fetch_watermarks(topic, partition, ANSWER_LIMIT).with_context(asked)?;
+            let marks = consumer.fetch_watermarks(topic, partition, ANSWER_LIMIT);
+            let (start, end) = topic::explained_to(&consumer, marks).with_context(asked)?;
             if start < end {
                 ranges.insert(partition, start..end);
             }
@@ -67,8 +68,9 @@ impl TopicReader {
         for partition in self.ranges.keys() {
             list.add_partition(&self.topic, *partition);
         }
-        let committed = client(kafka.consumer(group))?.committed_offsets(list, ANSWER_LIMIT);
-        let committed = committed
+        let consumer = client(kafka, &kafka.consumer(group))?;
+        let committed = consumer.committed_offsets(list, ANSWER_LIMIT);
+        let committed = topic::explained_to(&consumer, committed)
             .with_context(|| format!("asking what group {} has done", group.kafka_group_id))?;
         for element in committed.elements() {
             if let Some(range) = self.ranges.get_mut(&element.partition()) {
@@ -133,8 +135,12 @@ impl TopicReader {
     }
 }
 
-fn client(config: rdkafka::ClientConfig) -> anyhow::Result<BaseConsumer<RelayContext>> {
-    Ok(config.create_with_context(RelayContext).map_err(|error| unknown_key(&error))?)
+fn client(
+    kafka: &KafkaSettings,
+    config: &rdkafka::ClientConfig,
+) -> anyhow::Result<BaseConsumer<RelayContext>> {
+    let consumer = config.create_with_context(RelayContext::new(kafka));
+    Ok(consumer.map_err(|error| unknown_key(&error))?)
 }
 
 /// Whether a message is before the end; one at the end, or beyond, finishes its partition.
