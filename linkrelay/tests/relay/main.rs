@@ -49,6 +49,8 @@ mod refused;
 mod repeats;
 /// Metadata that the store has already.
 mod reuse;
+/// Kafka behind TLS and SASL.
+mod secured;
 /// Wrong settings end at start.
 mod settings;
 /// The commands around the pipeline.

@@ -54,8 +54,12 @@ impl Site {
     }
 
     pub(crate) async fn without_topics(youtube: FakeYouTubeSettings) -> Self {
-        let (broker, mongo) =
-            (KafkaBroker::shared().await.unwrap(), MongoServer::shared().await.unwrap());
+        Self::on(KafkaBroker::shared().await.unwrap(), youtube).await
+    }
+
+    /// On a broker that a test brings along, without topics.
+    pub(crate) async fn on(broker: &'static KafkaBroker, youtube: FakeYouTubeSettings) -> Self {
+        let mongo = MongoServer::shared().await.unwrap();
         let topic = fresh_name("LINKS");
         let database = fresh_name("linkrelay");
         let documents = Client::with_uri_str(mongo.uri())

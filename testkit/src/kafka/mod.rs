@@ -7,6 +7,7 @@ mod cluster;
 mod inspect;
 mod node;
 mod properties;
+mod secured;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::wait::LONG;
 pub use cluster::{CLUSTER_SIZE, KafkaCluster};
 pub use inspect::TopicRecord;
 use node::Node;
+pub use secured::{ODD_PASSWORD, ODD_USER, PASSWORD, SecuredBroker, USER};
 
 /// A cold start takes 4 s on an idle machine; the limit is for a busy one.
 const START_LIMIT: Duration = Duration::from_secs(120);

@@ -36,7 +36,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("num.io.threads", "4"),
 ];
 
-/// The file's text for a broker with its data in `folder`. `over` wins.
+/// The file's text for a broker with its data in `folder`. `over` wins; `{}` in it is what would
+/// be set without it.
 pub(super) fn text(
     folder: &Path,
     port: u16,
@@ -47,12 +48,16 @@ pub(super) fn text(
     let controller = format!("127.0.0.1:{controller_port}");
     let listeners = format!("{listener},CONTROLLER://{controller}");
     let data = folder.join("data").display().to_string();
-    let mut settings: BTreeMap<&str, &str> = SETTINGS.iter().copied().collect();
-    settings.insert("listeners", &listeners);
-    settings.insert("advertised.listeners", &listener);
-    settings.insert("controller.quorum.bootstrap.servers", &controller);
-    settings.insert("log.dirs", &data);
-    settings.extend(over.iter().copied());
+    let mut settings: BTreeMap<&str, String> =
+        SETTINGS.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+    settings.insert("listeners", listeners);
+    settings.insert("advertised.listeners", listener);
+    settings.insert("controller.quorum.bootstrap.servers", controller);
+    settings.insert("log.dirs", data);
+    for (key, value) in over {
+        let own = settings.get(key).cloned().unwrap_or_default();
+        settings.insert(key, value.replace("{}", &own));
+    }
     settings.iter().fold(String::new(), |mut text, (key, value)| {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{key}={value}");
@@ -66,11 +71,16 @@ mod tests {
 
     #[test]
     fn what_a_test_sets_wins_and_stands_once() {
-        let over = [("node.id", "1"), ("message.max.bytes", "1000")];
+        let over = [
+            ("node.id", "1"),
+            ("message.max.bytes", "1000"),
+            ("advertised.listeners", "{},A://a:1"),
+        ];
         let text = text(Path::new("/tmp/x"), 1, 2, &over);
         assert_eq!(text.matches("node.id=").count(), 1);
         assert!(text.contains("message.max.bytes=1000\n"), "{text}");
         assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n"));
+        assert!(text.contains("advertised.listeners=PLAINTEXT://127.0.0.1:1,A://a:1\n"), "{text}");
         assert!(text.contains("log.dirs=/tmp/x/data\n"), "{text}");
     }
 }
