@@ -47,6 +47,7 @@ mod record;
 mod retry;
 mod reuse;
 pub mod server;
+mod topic_id;
 mod tracker;
 mod worker;
 

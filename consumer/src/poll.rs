@@ -22,6 +22,7 @@ use crate::liveness::Watchdog;
 use crate::missed::Missed;
 use crate::queues::Queues;
 use crate::record::{Completion, Record};
+use crate::topic_id::TopicIdWatch;
 
 /// How long the thread waits for records when nothing else is expected.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
@@ -80,6 +81,7 @@ pub(crate) struct PollLoop {
     next_report: Instant,
     is_stopping: bool,
     missed: Missed,
+    topic_id: TopicIdWatch,
     /// Looked up once: it counts every record.
     records_total: Counter,
 }
@@ -91,6 +93,7 @@ impl PollLoop {
         let records_total = counter!(names::RECORDS, "topic" => parts.topic.to_string());
         let now = Instant::now();
         let next_commit = now + parts.commit_interval;
+        let topic_id = queues.watch_topic_id();
         let missed = Missed::new(Arc::clone(&parts.topic), parts.group_part.clone());
         Self {
             queues,
@@ -101,6 +104,7 @@ impl PollLoop {
             next_report: now,
             is_stopping: false,
             missed,
+            topic_id,
             records_total,
         }
     }
@@ -129,6 +133,7 @@ impl PollLoop {
             self.check_workers()?;
             self.commit_if_due();
             self.report_if_due();
+            self.begin_again_if_topic_is_new();
             self.finish_drains();
             self.begin_stop_if_asked();
             if !is_anything_taken {
@@ -315,6 +320,23 @@ impl PollLoop {
         let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
         let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, at_work);
+    }
+
+    /// Reads every partition of a topic that was created again from its beginning. The documents
+    /// tell what of it is done, so that nothing is done twice.
+    fn begin_again_if_topic_is_new(&mut self) {
+        if !self.topic_id.is_new_topic() {
+            return;
+        }
+        tracing::warn!(topic = %self.parts.topic, "the topic was created again: it is read from its beginning");
+        for partition in self.parts.assignment.partitions() {
+            match self.queues.seek_to_beginning(partition) {
+                Ok(()) => self.parts.assignment.rewind(partition, 0),
+                Err(error) => {
+                    tracing::error!(topic = %self.parts.topic, partition, %error, "cannot be read from its beginning");
+                }
+            }
+        }
     }
 
     /// Commits what has news, and waits for the broker's answer: an asynchronous commit has none

@@ -20,6 +20,7 @@ use rdkafka::topic_partition_list::Offset;
 
 use crate::context::{GroupContext, GroupEvent, give_back, take_over};
 use crate::error::ConsumerError;
+use crate::topic_id::TopicIdWatch;
 
 /// A record in librdkafka's memory, or why there is none.
 pub(crate) type Polled<'a> = KafkaResult<BorrowedMessage<'a>>;
@@ -44,6 +45,19 @@ impl Queues {
     /// The client itself.
     pub(crate) fn consumer(&self) -> &BaseConsumer<GroupContext> {
         &self.consumer
+    }
+
+    /// Looks for another topic of the same name.
+    pub(crate) fn watch_topic_id(&self) -> TopicIdWatch {
+        TopicIdWatch::new(Arc::clone(&self.consumer), &self.topic)
+    }
+
+    /// Reads a partition from its beginning; what is fetched of it is thrown away.
+    ///
+    /// # Errors
+    /// If librdkafka refuses.
+    pub(crate) fn seek_to_beginning(&self, partition: i32) -> KafkaResult<()> {
+        self.consumer.seek(&self.topic, partition, Offset::Beginning, Duration::ZERO)
     }
 
     /// Joins the group.
