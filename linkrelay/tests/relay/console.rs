@@ -22,8 +22,9 @@ async fn lines_typed_by_hand_become_documents_and_rubbish_a_dead_letter() {
     let documents = site.documents().await;
     let links: BTreeSet<String> =
         documents.iter().map(|document| document.get_str("link").unwrap().to_owned()).collect();
-    assert_eq!(links, (0..5).map(link).collect());
-    assert_eq!(documents.len(), 5);
+    let rubbish = "this is rubbish".to_owned();
+    assert_eq!(links, (0..5).map(link).chain([rubbish]).collect());
+    assert_eq!(documents.len(), 6);
     let dead_letters = site.dead_letters().await;
     assert_eq!(dead_letters.len(), 1);
     assert_eq!(dead_letters[0].value.as_deref(), Some(b"this is rubbish".as_slice()));

@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use linkrelay_testkit::wait::{SHORT, wait_for};
 use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
 use serde_json::json;
@@ -49,7 +51,10 @@ async fn a_kill_repeats_what_was_in_flight_and_little_more() {
         site.fake.set_failure(&video_id(number), None);
     }
     let heir = site.consumer(&settings);
+    heir.until_ready().await;
+    let begun = Instant::now();
     site.until_lag_is_zero().await;
+    println!("the documents of {FINISHED} were found and passed over in {:?}", begun.elapsed());
     let asked_again = site.fake.hits().total - asked_before;
     println!(
         "{FINISHED} complete, {HANGING} in flight at the kill; asked for again: {asked_again}"

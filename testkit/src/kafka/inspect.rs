@@ -90,19 +90,6 @@ impl KafkaBroker {
     /// # Errors
     /// If there is no such topic, or the broker does not answer.
     pub async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, Option<i64>>> {
-        let committed = self.committed_with_metadata(group, topic).await?;
-        Ok(committed.into_iter().map(|(partition, (offset, _))| (partition, offset)).collect())
-    }
-
-    /// The same with the metadata that lies beside each offset.
-    ///
-    /// # Errors
-    /// As [`KafkaBroker::committed`].
-    pub async fn committed_with_metadata(
-        &self,
-        group: &str,
-        topic: &str,
-    ) -> Result<BTreeMap<i32, (Option<i64>, String)>> {
         let mut config = self.client_config();
         config.set("group.id", group);
         ask(config, topic, |consumer, topic| {
@@ -117,7 +104,7 @@ impl KafkaBroker {
                         Offset::Offset(offset) => Some(offset),
                         _ => None,
                     };
-                    (found.partition(), (offset, found.metadata().to_owned()))
+                    (found.partition(), offset)
                 };
             Ok(committed.elements().into_iter().map(of_partition).collect())
         })
