@@ -88,7 +88,13 @@ impl KafkaCluster {
         let mut brokers = Vec::new();
         for node in nodes {
             let (process, bootstrap_servers) = (node.spawn()?, bootstrap_servers.join(","));
-            brokers.push(KafkaBroker { process, node, bootstrap_servers, replication: COPIES });
+            brokers.push(KafkaBroker {
+                process,
+                advertised_port: node.port,
+                node,
+                bootstrap_servers,
+                replication: COPIES,
+            });
         }
         if let [one, two, three] = brokers.as_mut_slice() {
             try_join3(one.until_ready(), two.until_ready(), three.until_ready()).await?;

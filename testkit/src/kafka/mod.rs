@@ -46,6 +46,8 @@ pub struct KafkaBroker {
     node: Node,
     /// What clients connect to: itself, or every node of its cluster.
     bootstrap_servers: String,
+    /// Where it sends clients: its own port, or that of its proxy.
+    advertised_port: u16,
     /// How many copies a new topic has.
     replication: i32,
 }
@@ -234,7 +236,9 @@ impl KafkaBroker {
         let text = |folder: &Path| properties::text(folder, port, controller_port, settings);
         let node = Node::prepare("kafka", port, text, &["--standalone"]).await?;
         let bootstrap_servers = node.addr().to_string();
-        let mut broker = Self { process: node.spawn()?, node, bootstrap_servers, replication: 1 };
+        let advertised_port = proxy.map_or(port, |proxy| proxy.addr().port());
+        let process = node.spawn()?;
+        let mut broker = Self { process, node, bootstrap_servers, advertised_port, replication: 1 };
         if let Some(proxy) = proxy {
             proxy.retarget(broker.addr());
         }
@@ -245,7 +249,7 @@ impl KafkaBroker {
     /// Ready is: takes a connection, and is named in the metadata.
     async fn until_ready(&mut self) -> Result<()> {
         self.process.until_accepts(self.addr(), START_LIMIT).await?;
-        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.node.port);
+        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.advertised_port);
         self.until_metadata("the broker's registration", None, is_registered).await
     }
 
