@@ -8,7 +8,7 @@ use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -148,7 +148,7 @@ impl PollLoop {
         let error = self.queues.poll_group()?;
         self.follow_group();
         self.take_over_assigned()?;
-        error.map_or(Ok(()), |error| self.report(&error))
+        error.map_or(Ok(()), |error| self.queues.report(&error))
     }
 
     /// Takes records for every lane that has room; says whether there were any.
@@ -161,7 +161,7 @@ impl PollLoop {
                 }
                 match self.queues.poll_partition(partition) {
                     None => break,
-                    Some(Err(error)) => self.report(&error)?,
+                    Some(Err(error)) => self.queues.report(&error)?,
                     Some(Ok(message)) => {
                         let record = Record::copy(&self.parts.topic, &message);
                         self.records_total.increment(1);
@@ -244,41 +244,6 @@ impl PollLoop {
         }
         self.parts.group_part.ok();
         Ok(())
-    }
-
-    /// An error of a poll: fatal ones end the thread, others pass by themselves.
-    fn report(&self, error: &KafkaError) -> Result<(), ConsumerError> {
-        let topic = &self.parts.topic;
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Fatal) => return Err(self.fatal_error(error)),
-            // The watch of the broker and its topics reports these, once a while.
-            Some(
-                RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                // Is waited for, and reported as the group's trouble.
-                | RDKafkaErrorCode::UnreleasedInstanceId
-                | RDKafkaErrorCode::FencedInstanceId,
-            ) => {}
-            _ => tracing::warn!(%topic, %error, "a poll failed; it will be tried again"),
-        }
-        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-            Err(self.fatal_error(error))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn fatal_error(&self, error: &KafkaError) -> ConsumerError {
-        match self.queues.consumer().client().fatal_error() {
-            Some((
-                RDKafkaErrorCode::UnreleasedInstanceId | RDKafkaErrorCode::FencedInstanceId,
-                _,
-            )) => ConsumerError::InstanceIdInUse,
-            Some((_, reason)) => ConsumerError::Fatal(reason),
-            None => ConsumerError::Fatal(error.to_string()),
-        }
     }
 
     fn receive_completions(&mut self) {

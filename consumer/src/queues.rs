@@ -14,7 +14,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
 
@@ -76,6 +76,44 @@ impl Queues {
             None => Ok(None),
             Some(Err(error)) => Ok(Some(error)),
             Some(Ok(_)) => Err(ConsumerError::Died("the queue of a partition")),
+        }
+    }
+
+    /// Judges an error of a poll: librdkafka goes on by itself after most.
+    ///
+    /// # Errors
+    /// If this consumer can never work again.
+    pub(crate) fn report(&self, error: &KafkaError) -> Result<(), ConsumerError> {
+        let topic = &self.topic;
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => return Err(self.fatal_error(error)),
+            // The watch of the broker and its topics reports these, once a while.
+            Some(
+                RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                // Is waited for, and reported as the group's trouble.
+                | RDKafkaErrorCode::UnreleasedInstanceId
+                | RDKafkaErrorCode::FencedInstanceId,
+            ) => {}
+            _ => tracing::warn!(%topic, %error, "a poll failed; it will be tried again"),
+        }
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            Err(self.fatal_error(error))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn fatal_error(&self, error: &KafkaError) -> ConsumerError {
+        match self.consumer.client().fatal_error() {
+            Some((
+                RDKafkaErrorCode::UnreleasedInstanceId | RDKafkaErrorCode::FencedInstanceId,
+                _,
+            )) => ConsumerError::InstanceIdInUse,
+            Some((_, reason)) => ConsumerError::Fatal(reason),
+            None => ConsumerError::Fatal(error.to_string()),
         }
     }
 
