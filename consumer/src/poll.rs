@@ -290,18 +290,17 @@ impl PollLoop {
     /// Reads every partition of a topic that was created again from its beginning. The documents
     /// tell what of it is done, so that nothing is done twice.
     fn begin_again_if_topic_is_new(&mut self) {
-        if !self.topic_id.is_new_topic() {
-            return;
-        }
+        let Some(id) = self.topic_id.new_topic() else { return };
         tracing::warn!(topic = %self.parts.topic, "the topic was created again: it is read from its beginning");
         for partition in self.parts.assignment.partitions() {
-            match self.queues.seek_to_beginning(partition) {
-                Ok(()) => self.parts.assignment.rewind(partition, 0),
-                Err(error) => {
-                    tracing::error!(topic = %self.parts.topic, partition, %error, "cannot be read from its beginning");
-                }
+            // Also if it cannot be read yet: its commit has to go back at once.
+            self.parts.assignment.rewind(partition, 0);
+            if let Err(error) = self.queues.seek_to_beginning(partition) {
+                tracing::warn!(topic = %self.parts.topic, partition, %error, "a partition cannot be read from its beginning yet; it will be tried again");
+                return;
             }
         }
+        self.topic_id.knows(id);
     }
 
     /// Commits what has news, and waits for the broker's answer: an asynchronous commit has none

@@ -1,10 +1,9 @@
 //! Notices that the topic was deleted and created again under the running group.
 //!
 //! Then the same offsets are other records, and librdkafka 2.12.1 reads on from where it was
-//! ("FIXME: an offset reset must be triggered" in `rd_kafka_topic_metadata_update0`): whatever the
-//! new log holds below that is never read. Only the topic's id (KIP-516) tells the two topics
-//! apart, and rust-rdkafka has no call for it; so it is asked for here, without waiting for the
-//! answer.
+//! (`rd_kafka_topic_metadata_update0` takes the new id and resets no offset): whatever the new log
+//! holds below that is never read. Only the topic's id (KIP-516) tells the two topics apart, and
+//! rust-rdkafka has no call for it; so it is asked for here, without waiting for the answer.
 #![expect(unsafe_code, reason = "rust-rdkafka has no safe call for a topic's id")]
 
 use std::ffi::CString;
@@ -21,10 +20,14 @@ use crate::context::GroupContext;
 /// Between an answer and the next question.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// A topic's id, as two halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TopicId(i64, i64);
+
 /// Asks for the topic's id, now and again. Belongs to the poll thread.
 pub(crate) struct TopicIdWatch {
     topic: CString,
-    known: Option<(i64, i64)>,
+    known: Option<TopicId>,
     /// `None` while an answer is awaited.
     next_question: Option<Instant>,
     /// Where answers come. Destroyed before `consumer` goes, which it belongs to.
@@ -46,16 +49,22 @@ impl TopicIdWatch {
         }
     }
 
-    /// Whether the topic has another id than when it was last looked at. Never waits.
-    pub(crate) fn is_new_topic(&mut self) -> bool {
+    /// The topic's id, if it is another than the known one; told again until it is
+    /// [known](Self::knows). Never waits.
+    pub(crate) fn new_topic(&mut self) -> Option<TopicId> {
         match self.next_question {
-            Some(at) if at > Instant::now() => false,
+            Some(at) if at > Instant::now() => None,
             Some(_) => {
                 self.ask();
-                false
+                None
             }
             None => self.take_answer(),
         }
+    }
+
+    /// From now on this one is read.
+    pub(crate) fn knows(&mut self, id: TopicId) {
+        self.known = Some(id);
     }
 
     fn ask(&mut self) {
@@ -76,12 +85,12 @@ impl TopicIdWatch {
         self.next_question = None;
     }
 
-    fn take_answer(&mut self) -> bool {
+    fn take_answer(&mut self) -> Option<TopicId> {
         // SAFETY: the queue is alive; the event is ours, and destroyed when it was read.
         let answered = unsafe {
             let event = native::rd_kafka_queue_poll(self.answers, 0);
             if event.is_null() {
-                return false;
+                return None;
             }
             let id = id_of(event);
             native::rd_kafka_event_destroy(event);
@@ -89,9 +98,9 @@ impl TopicIdWatch {
         };
         self.next_question = Some(Instant::now() + INTERVAL);
         // A topic that is away for a moment, or a broker that knows no ids, says nothing.
-        let Some(id) = answered else { return false };
-        let before = self.known.replace(id);
-        before.is_some_and(|before| before != id)
+        let id = answered?;
+        let known = *self.known.get_or_insert(id);
+        (known != id).then_some(id)
     }
 }
 
@@ -99,7 +108,7 @@ impl TopicIdWatch {
 ///
 /// # Safety
 /// The event must be alive.
-unsafe fn id_of(event: *mut native::rd_kafka_event_t) -> Option<(i64, i64)> {
+unsafe fn id_of(event: *mut native::rd_kafka_event_t) -> Option<TopicId> {
     // SAFETY: everything that is read belongs to the event, and null means that it is not there.
     unsafe {
         let result = native::rd_kafka_event_DescribeTopics_result(event);
@@ -118,11 +127,11 @@ unsafe fn id_of(event: *mut native::rd_kafka_event_t) -> Option<(i64, i64)> {
             return None;
         }
         let id = native::rd_kafka_TopicDescription_topic_id(*topics);
-        let id = (
+        let id = TopicId(
             native::rd_kafka_Uuid_most_significant_bits(id),
             native::rd_kafka_Uuid_least_significant_bits(id),
         );
-        (id != (0, 0)).then_some(id)
+        (id != TopicId(0, 0)).then_some(id)
     }
 }
 

@@ -215,7 +215,9 @@ impl KafkaSettings {
     /// # Errors
     /// Names the variable, and the key or its place.
     pub fn validate_clients(&self) -> Result<(), SettingsError> {
-        self.pass_through().validate()
+        let settings = self.pass_through();
+        security::validate(&settings)?;
+        settings.validate()
     }
 }
 

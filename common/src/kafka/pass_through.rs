@@ -11,7 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{IsError, KafkaError};
 use rdkafka::types::RDKafkaConfRes;
 
-use super::{GroupProtocol, security};
+use super::GroupProtocol;
 use crate::settings::SettingsError;
 
 /// Two names of one setting. rust-rdkafka keeps settings in a map without order, so that two
@@ -118,7 +118,6 @@ impl PassThrough {
     /// # Errors
     /// Names the variable, and the key or the place.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
-        security::validate(self)?;
         self.0.iter().try_for_each(|(key, setting)| {
             if let Some((_, why)) = FIXED.iter().find(|(fixed, _)| fixed == key) {
                 return Err(self.wrong(key, format!("cannot be set here: it {why}")));

@@ -17,7 +17,7 @@ const REFUSED: [(&str, &str); 4] = [
     ("OAUTHBEARER", "OAUTHBEARER (OIDC) is not built in"),
     ("AWS_MSK_IAM", "AWS_MSK_IAM is known to the Java client alone (MSK takes SCRAM-SHA-512, too)"),
     ("GSSAPI", "GSSAPI (Kerberos) is not built in"),
-    ("EXTERNAL", "EXTERNAL is none of Kafka's mechanisms"),
+    ("EXTERNAL", "EXTERNAL is not one of Kafka's mechanisms"),
 ];
 
 /// Keys of ways that do not work, by how they begin, and what they belong to.
@@ -73,7 +73,7 @@ fn validate_mechanism(settings: &PassThrough) -> Result<(), SettingsError> {
         Some(mechanism) if MECHANISMS.contains(&mechanism) => return Ok(()),
         Some(mechanism) => {
             let refused = REFUSED.iter().find(|(name, _)| mechanism.eq_ignore_ascii_case(name));
-            refused.map_or("its value is none of Kafka's mechanisms", |(_, why)| *why)
+            refused.map_or("its value is not one of Kafka's mechanisms", |(_, why)| *why)
         }
     };
     let problem = format!("{key}: {problem}; {WHAT_WORKS}");
@@ -136,8 +136,8 @@ mod tests {
             ("sasl.mechanism=gssapi", "GSSAPI"),
             ("sasl.kerberos.service.name=kafka", "GSSAPI"),
             ("security.protocol=sasl_ssl", "sasl.mechanism: it is not set"),
-            ("sasl.mechanism=SCRAM-SHA-1", "none of Kafka's mechanisms"),
-            ("sasl.mechanism=hunter2", "none of Kafka's mechanisms"),
+            ("sasl.mechanism=SCRAM-SHA-1", "not one of Kafka's mechanisms"),
+            ("sasl.mechanism=hunter2", "not one of Kafka's mechanisms"),
             ("sasl.jaas.config=hunter2", "sasl.jaas.config"),
             ("ssl.truststore.password=hunter2", "ssl.ca.location"),
         ] {
