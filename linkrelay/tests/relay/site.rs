@@ -12,6 +12,7 @@ use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Client, Collection, IndexModel};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 /// Longer than [`LONG`]: a whole load goes through.
@@ -288,15 +289,17 @@ impl Role {
         answer["id"].as_str().unwrap().to_owned()
     }
 
+    /// The status of a request, asked for again while the store is slower than the producer waits.
     pub(crate) async fn status(&self, id: &str) -> Value {
-        self.http
-            .get(format!("{}/links/{id}", self.url))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap()
+        wait_for("a status", LONG, SHORT, async || {
+            let url = format!("{}/links/{id}", self.url);
+            let answer = self.http.get(url).send().await.map_err(|error| error.to_string())?;
+            let slow = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+            let body: Value = answer.json().await.unwrap();
+            if slow { Err(body.to_string()) } else { Ok(body) }
+        })
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn until_nothing_is_pending(&self, id: &str) -> Value {
