@@ -167,7 +167,12 @@ impl Assignment {
         lanes.filter_map(|(partition, lane)| Some((partition, lane.commit_point()?))).collect()
     }
 
-    /// The broker has the newest commit points of these.
+    /// Whether every record of the partition below this offset is done, and the partition ours.
+    pub(crate) fn is_done_before(&self, partition: i32, offset: i64) -> bool {
+        self.lanes.get(&partition).and_then(Lane::prefix).is_some_and(|prefix| prefix >= offset)
+    }
+
+    /// The broker has these commit points.
     pub(crate) fn mark_committed(&mut self, points: &[(i32, i64)]) {
         for (partition, prefix) in points {
             if let Some(lane) = self.lanes.get_mut(partition) {

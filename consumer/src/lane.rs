@@ -148,10 +148,15 @@ impl Lane {
         self.tracker.commit_point()
     }
 
-    /// The broker has the newest commit point.
+    /// See [`OffsetTracker::prefix`].
+    pub(crate) fn prefix(&self) -> Option<i64> {
+        self.tracker.prefix()
+    }
+
+    /// The broker has this commit point.
     pub(crate) fn mark_committed(&mut self, prefix: i64) {
         self.committed = Some(prefix);
-        self.tracker.mark_committed();
+        self.tracker.mark_committed(prefix);
     }
 
     /// The offset of the last commit of this assignment; before it, the first one delivered.

@@ -7,7 +7,8 @@
 //! done) and lets `process` find the metadata (waiting its turn in `cool_down` and before the
 //! `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving up into
 //! `dead_letter`, which writes a `cut` form of what the broker refuses), or `expand` a list into records of its videos. The `batcher` writes documents
-//! and reports completions back to the poll thread, which moves the `tracker` and makes a `commit`.
+//! and reports completions back to the poll thread, which moves the `tracker`; its `committer` makes a `commit` where the
+//! `topic_id` is still the same.
 //! `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts them together, `app` runs it;
 //! `config` sets them.
 //!
@@ -26,6 +27,7 @@ mod assignment;
 mod batcher;
 mod breaker;
 mod commit;
+mod committer;
 mod context;
 mod cool_down;
 mod cut;

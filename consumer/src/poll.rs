@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assignment::Assignment;
 use crate::commit::{self, Position};
+use crate::committer::Committer;
 use crate::context::{GroupContext, GroupEvent};
 use crate::error::ConsumerError;
 use crate::gauges::Gauges;
@@ -22,7 +23,6 @@ use crate::liveness::Watchdog;
 use crate::missed::Missed;
 use crate::queues::Queues;
 use crate::record::{Completion, Record};
-use crate::topic_id::TopicIdWatch;
 
 /// How long the thread waits for records when nothing else is expected.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
@@ -35,11 +35,7 @@ const GROUP_EVENTS: usize = 8;
 const BURST: usize = 100;
 /// How often gauges are published and lanes are looked at.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// A commit that takes so long before it fails met no broker; and a synchronous commit holds this
-/// thread. Then the next one waits longer.
-const SLOW_COMMIT: Duration = Duration::from_secs(1);
-const FAILED_COMMIT_PAUSE: Duration = Duration::from_secs(5);
-/// The same after commits that could not be read.
+/// After commits that could not be read.
 const FAILED_READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Lanes on their way to their end.
@@ -77,11 +73,10 @@ pub(crate) struct PollLoop {
     parts: PollParts,
     take_overs: Vec<TakeOver>,
     drains: Vec<Drain>,
-    next_commit: Instant,
+    committer: Committer,
     next_report: Instant,
     is_stopping: bool,
     missed: Missed,
-    topic_id: TopicIdWatch,
     /// Looked up once: it counts every record.
     records_total: Counter,
 }
@@ -92,19 +87,18 @@ impl PollLoop {
         let queues = Queues::new(consumer, Arc::clone(&parts.topic));
         let records_total = counter!(names::RECORDS, "topic" => parts.topic.to_string());
         let now = Instant::now();
-        let next_commit = now + parts.commit_interval;
-        let topic_id = queues.watch_topic_id();
+        let committed = parts.gauges.committed.clone();
+        let committer = Committer::new(Arc::clone(&parts.topic), parts.commit_interval, committed);
         let missed = Missed::new(Arc::clone(&parts.topic), parts.group_part.clone());
         Self {
             queues,
             parts,
             take_overs: Vec::new(),
             drains: Vec::new(),
-            next_commit,
+            committer,
             next_report: now,
             is_stopping: false,
             missed,
-            topic_id,
             records_total,
         }
     }
@@ -131,9 +125,8 @@ impl PollLoop {
             let is_anything_taken = self.take_records()?;
             self.receive_completions();
             self.check_workers()?;
-            self.commit_if_due();
+            self.committer.turn(&self.queues, &mut self.parts.assignment);
             self.report_if_due();
-            self.begin_again_if_topic_is_new();
             self.finish_drains();
             self.begin_stop_if_asked();
             if !is_anything_taken {
@@ -260,17 +253,6 @@ impl PollLoop {
         Err(ConsumerError::Died("the worker of a partition"))
     }
 
-    fn commit_if_due(&mut self) {
-        if Instant::now() < self.next_commit {
-            return;
-        }
-        let begun = Instant::now();
-        let committed = self.commit(&self.parts.assignment.partitions());
-        let is_broker_away = committed.is_err() && begun.elapsed() >= SLOW_COMMIT;
-        let pause = if is_broker_away { FAILED_COMMIT_PAUSE } else { self.parts.commit_interval };
-        self.next_commit = Instant::now() + pause;
-    }
-
     /// Publishes gauges, and looks for lanes that stand still.
     fn report_if_due(&mut self) {
         let now = Instant::now();
@@ -285,45 +267,6 @@ impl PollLoop {
         let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
         let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, at_work);
-    }
-
-    /// Reads every partition of a topic that was created again from its beginning. The documents
-    /// tell what of it is done, so that nothing is done twice.
-    fn begin_again_if_topic_is_new(&mut self) {
-        let Some(id) = self.topic_id.new_topic() else { return };
-        tracing::warn!(topic = %self.parts.topic, "the topic was created again: it is read from its beginning");
-        for partition in self.parts.assignment.partitions() {
-            // Also if it cannot be read yet: its commit has to go back at once.
-            self.parts.assignment.rewind(partition, 0);
-            if let Err(error) = self.queues.seek_to_beginning(partition) {
-                tracing::warn!(topic = %self.parts.topic, partition, %error, "a partition cannot be read from its beginning yet; it will be tried again");
-                return;
-            }
-        }
-        self.topic_id.knows(id);
-    }
-
-    /// Commits what has news, and waits for the broker's answer: an asynchronous commit has none
-    /// (rust-rdkafka #856).
-    fn commit(&mut self, partitions: &[i32]) -> Result<(), KafkaError> {
-        let points = self.parts.assignment.commit_points(partitions);
-        if points.is_empty() {
-            return Ok(());
-        }
-        let committed = commit::write(self.queues.consumer(), &self.parts.topic, &points);
-        match &committed {
-            Ok(()) => {
-                counter!(names::COMMITS, "outcome" => "committed").increment(1);
-                self.parts.gauges.committed.note();
-                self.parts.assignment.mark_committed(&points);
-            }
-            Err(error) => {
-                counter!(names::COMMITS, "outcome" => "failed").increment(1);
-                let partitions: Vec<i32> = points.iter().map(|(partition, _)| *partition).collect();
-                tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "a commit failed; it will be tried again");
-            }
-        }
-        committed
     }
 
     fn begin_drain(&mut self, partitions: Vec<i32>, is_revoked: bool) {
@@ -349,8 +292,8 @@ impl PollLoop {
             }
             // A completion is sent before its ticket is dropped, so all of them are here by now.
             self.receive_completions();
-            // A failed commit is logged there; the records are delivered again.
-            drop(self.commit(&drain.partitions));
+            let assignment = &mut self.parts.assignment;
+            self.committer.commit_last(&drain.partitions, &self.queues, assignment);
             self.parts.assignment.fence(&drain.partitions);
             if drain.is_revoked
                 && let Err(error) = self.queues.give_back(&drain.partitions)

@@ -20,7 +20,7 @@ use rdkafka::topic_partition_list::Offset;
 
 use crate::context::{GroupContext, GroupEvent, give_back, take_over};
 use crate::error::ConsumerError;
-use crate::topic_id::TopicIdWatch;
+use crate::topic_id::Question;
 
 /// A record in librdkafka's memory, or why there is none.
 pub(crate) type Polled<'a> = KafkaResult<BorrowedMessage<'a>>;
@@ -47,9 +47,9 @@ impl Queues {
         &self.consumer
     }
 
-    /// Looks for another topic of the same name.
-    pub(crate) fn watch_topic_id(&self) -> TopicIdWatch {
-        TopicIdWatch::new(Arc::clone(&self.consumer), &self.topic)
+    /// Asks the broker which topic has our topic's name.
+    pub(crate) fn ask_for_topic_id(&self) -> Question {
+        Question::ask(Arc::clone(&self.consumer), &self.topic)
     }
 
     /// Reads a partition from its beginning; what is fetched of it is thrown away.

@@ -1,4 +1,4 @@
-//! Notices that the topic was deleted and created again under the running group.
+//! Which topic has the name now: one may be deleted and created again under the running group.
 //!
 //! Then the same offsets are other records, and librdkafka 2.12.1 reads on from where it was
 //! (`rd_kafka_topic_metadata_update0` takes the new id and resets no offset): whatever the new log
@@ -9,135 +9,143 @@
 use std::ffi::CString;
 use std::ptr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::bindings as native;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use crate::context::GroupContext;
 
-/// Between an answer and the next question.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long the broker may take. Well below every time-out of the group.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A topic's id, as two halves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TopicId(i64, i64);
 
-/// Asks for the topic's id, now and again. Belongs to the poll thread.
-pub(crate) struct TopicIdWatch {
-    topic: CString,
-    known: Option<TopicId>,
-    /// `None` while an answer is awaited.
-    next_question: Option<Instant>,
-    /// Where answers come. Destroyed before `consumer` goes, which it belongs to.
-    answers: *mut native::rd_kafka_queue_t,
-    consumer: Arc<BaseConsumer<GroupContext>>,
+/// What the broker says of the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is this one.
+    Id(TopicId),
+    /// The broker gives topics no ids: it is older than Kafka 2.8.
+    HasNoId,
+    /// Nothing: the topic or the broker is away.
+    Failed(String),
 }
 
-impl TopicIdWatch {
-    pub(crate) fn new(consumer: Arc<BaseConsumer<GroupContext>>, topic: &str) -> Self {
-        // SAFETY: the client is alive, and stays so for as long as this value has it.
-        let answers = unsafe { native::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        Self {
-            // A topic's name has no zero byte: `KAFKA_TOPIC` is checked.
-            topic: CString::new(topic).unwrap_or_default(),
-            known: None,
-            next_question: Some(Instant::now()),
-            answers,
-            consumer,
-        }
+impl Default for Answer {
+    fn default() -> Self {
+        Self::Failed("the broker did not say in time which topic this is".to_owned())
     }
+}
 
-    /// The topic's id, if it is another than the known one; told again until it is
-    /// [known](Self::knows). Never waits.
-    pub(crate) fn new_topic(&mut self) -> Option<TopicId> {
-        match self.next_question {
-            Some(at) if at > Instant::now() => None,
-            Some(_) => {
-                self.ask();
-                None
-            }
-            None => self.take_answer(),
-        }
-    }
+/// Asked at once; dropped, it is forgotten.
+pub(crate) struct Question {
+    /// Where the answer comes. Destroyed before `consumer` goes, which it belongs to.
+    answers: *mut native::rd_kafka_queue_t,
+    _consumer: Arc<BaseConsumer<GroupContext>>,
+}
 
-    /// From now on this one is read.
-    pub(crate) fn knows(&mut self, id: TopicId) {
-        self.known = Some(id);
-    }
-
-    fn ask(&mut self) {
-        let mut names = [self.topic.as_ptr()];
-        // SAFETY: the names are copied by the first call, the collection is destroyed after the
-        // second, which copies it as well, and null stands for the default options.
+impl Question {
+    /// For the id of this topic.
+    pub(crate) fn ask(consumer: Arc<BaseConsumer<GroupContext>>, topic: &str) -> Self {
+        // A topic's name has no zero byte: `KAFKA_TOPIC` is checked.
+        let topic = CString::new(topic).unwrap_or_default();
+        let mut names = [topic.as_ptr()];
+        let timeout_ms = i32::try_from(ANSWER_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the client is alive, and stays so for as long as this value has it. The names are
+        // copied by the first call that takes them; options and collection are destroyed after
+        // DescribeTopics, which copies both. No room for an error's text is given.
         unsafe {
+            let client = consumer.client().native_ptr();
+            let answers = native::rd_kafka_queue_new(client);
+            let options = native::rd_kafka_AdminOptions_new(
+                client,
+                native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            );
+            native::rd_kafka_AdminOptions_set_request_timeout(
+                options,
+                timeout_ms,
+                ptr::null_mut(),
+                0,
+            );
             let topics =
                 native::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
-            native::rd_kafka_DescribeTopics(
-                self.consumer.client().native_ptr(),
-                topics,
-                ptr::null(),
-                self.answers,
-            );
+            native::rd_kafka_DescribeTopics(client, topics, options, answers);
             native::rd_kafka_TopicCollection_destroy(topics);
+            native::rd_kafka_AdminOptions_destroy(options);
+            Self { answers, _consumer: consumer }
         }
-        self.next_question = None;
     }
 
-    fn take_answer(&mut self) -> Option<TopicId> {
+    /// The answer, if it is there. Comes once.
+    pub(crate) fn answer(&self) -> Option<Answer> {
+        self.take(Duration::ZERO)
+    }
+
+    /// The answer, waited for.
+    pub(crate) fn wait(&self) -> Answer {
+        self.take(ANSWER_TIMEOUT).unwrap_or_default()
+    }
+
+    fn take(&self, timeout: Duration) -> Option<Answer> {
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive; the event is ours, and destroyed when it was read.
-        let answered = unsafe {
-            let event = native::rd_kafka_queue_poll(self.answers, 0);
+        unsafe {
+            let event = native::rd_kafka_queue_poll(self.answers, timeout_ms);
             if event.is_null() {
                 return None;
             }
-            let id = id_of(event);
+            let answer = read(event);
             native::rd_kafka_event_destroy(event);
-            id
-        };
-        self.next_question = Some(Instant::now() + INTERVAL);
-        // A topic that is away for a moment, or a broker that knows no ids, says nothing.
-        let id = answered?;
-        let known = *self.known.get_or_insert(id);
-        (known != id).then_some(id)
+            Some(answer)
+        }
     }
 }
 
-/// The id of the one topic that was asked for, if the broker has it.
+/// What is said of the one topic that was asked for.
 ///
 /// # Safety
 /// The event must be alive.
-unsafe fn id_of(event: *mut native::rd_kafka_event_t) -> Option<TopicId> {
+unsafe fn read(event: *mut native::rd_kafka_event_t) -> Answer {
+    let no_error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+    let failed = |code: RDKafkaRespErr| match RDKafkaErrorCode::from(code) {
+        RDKafkaErrorCode::UnsupportedFeature => Answer::HasNoId,
+        code => Answer::Failed(code.to_string()),
+    };
     // SAFETY: everything that is read belongs to the event, and null means that it is not there.
     unsafe {
+        let code = native::rd_kafka_event_error(event);
+        if code != no_error {
+            return failed(code);
+        }
         let result = native::rd_kafka_event_DescribeTopics_result(event);
-        if result.is_null()
-            || native::rd_kafka_event_error(event) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
-        {
-            return None;
+        if result.is_null() {
+            return Answer::default();
         }
         let mut count = 0;
         let topics = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if topics.is_null() || count == 0 {
-            return None;
+            return Answer::default();
         }
-        let error = native::rd_kafka_TopicDescription_error(*topics);
-        if native::rd_kafka_error_code(error) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return None;
+        let code = native::rd_kafka_error_code(native::rd_kafka_TopicDescription_error(*topics));
+        if code != no_error {
+            return failed(code);
         }
         let id = native::rd_kafka_TopicDescription_topic_id(*topics);
         let id = TopicId(
             native::rd_kafka_Uuid_most_significant_bits(id),
             native::rd_kafka_Uuid_least_significant_bits(id),
         );
-        (id != TopicId(0, 0)).then_some(id)
+        if id == TopicId(0, 0) { Answer::HasNoId } else { Answer::Id(id) }
     }
 }
 
-impl Drop for TopicIdWatch {
+impl Drop for Question {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, destroyed once, and before the client that it belongs to.
+        // SAFETY: made by `ask`, destroyed once, and before the client that it belongs to.
         unsafe { native::rd_kafka_queue_destroy(self.answers) };
     }
 }

@@ -103,9 +103,9 @@ impl OffsetTracker {
         self.prefix().filter(|_| self.has_news)
     }
 
-    /// The broker has the newest commit point.
-    pub(crate) fn mark_committed(&mut self) {
-        self.has_news = false;
+    /// The broker has this commit point.
+    pub(crate) fn mark_committed(&mut self, prefix: i64) {
+        self.has_news = self.prefix() != Some(prefix);
     }
 
     /// The newest offset taken.
@@ -160,7 +160,9 @@ mod tests {
         assert_eq!((tracker.commit_point(), tracker.gap()), (Some(9), 1));
         tracker.complete(9, EPOCH).unwrap();
         assert_eq!((tracker.prefix(), tracker.gap()), (Some(10), 0));
-        tracker.mark_committed();
+        tracker.mark_committed(9);
+        assert_eq!(tracker.commit_point(), Some(10), "an older point was committed");
+        tracker.mark_committed(10);
         assert_eq!(tracker.commit_point(), None);
     }
 
@@ -181,7 +183,7 @@ mod tests {
         let mut tracker = tracker(&[3, 4, 7, 8]);
         tracker.complete(8, EPOCH).unwrap();
         tracker.complete(3, EPOCH).unwrap();
-        tracker.mark_committed();
+        tracker.mark_committed(4);
         tracker.rewind(7);
         assert_eq!((tracker.in_work_count(), tracker.gap()), (1, 1));
         assert_eq!(tracker.commit_point(), Some(4));
@@ -199,7 +201,7 @@ mod tests {
         let mut tracker = tracker(&[41, 42]);
         tracker.complete(41, EPOCH).unwrap();
         tracker.complete(42, EPOCH).unwrap();
-        tracker.mark_committed();
+        tracker.mark_committed(43);
         tracker.rewind(0);
         assert_eq!(tracker.commit_point(), Some(0));
     }
@@ -283,7 +285,10 @@ mod tests {
                         let point = tracker.commit_point();
                         // Nothing incomplete is ever below a commit.
                         prop_assert!(point.is_none_or(|point| model.first_incomplete().is_none_or(|first| point <= first)));
-                        tracker.mark_committed();
+                        if let Some(point) = point {
+                            tracker.mark_committed(point);
+                            prop_assert_eq!(tracker.commit_point(), None);
+                        }
                     }
                     Step::Cut { back } => {
                         let Some(newest) = tracker.newest() else { continue };

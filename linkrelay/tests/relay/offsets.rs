@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -26,18 +28,41 @@ fn type_links(site: &Site, numbers: std::ops::Range<usize>) {
     site.type_in(lines.as_bytes());
 }
 
+/// Until each of these links has its document, and no other link has one.
 async fn until_links(site: &Site, consumer: &Role, expected: &[usize]) {
     let mut expected: Vec<String> = expected.iter().copied().map(link).collect();
     expected.sort();
     let stored = wait_for("the documents", LONG, SHORT * 5, async || {
-        let documents = site.documents().await;
-        let links = documents.iter().map(|document| document.get_str("link").unwrap().to_owned());
-        let mut links: Vec<String> = links.collect();
-        links.sort();
+        let links = stored_links(site).await;
         if links == expected { Ok(()) } else { Err(format!("{links:?}")) }
     });
     let stored = stored.await;
     assert!(stored.is_ok(), "{stored:?}\n{}", consumer.log());
+}
+
+async fn stored_links(site: &Site) -> Vec<String> {
+    let documents = site.documents().await;
+    let links = documents.iter().map(|document| document.get_str("link").unwrap().to_owned());
+    let mut links: Vec<String> = links.collect();
+    links.sort();
+    links
+}
+
+/// Until the broker has all of the topic's records, which are these links in their order, as
+/// committed. On the way no commit is ever beyond a record without its document: a kill at any
+/// moment loses nothing.
+async fn until_committed(site: &Site, consumer: &Role, numbers: std::ops::Range<usize>) {
+    let committed = wait_for("the commit", LONG, Duration::ZERO, async || {
+        let committed = site.broker.committed(site.group(), &site.topic).await;
+        let committed = committed.ok().and_then(|partitions| *partitions.get(&0)?).unwrap_or(0);
+        let count = usize::try_from(committed).unwrap();
+        let stored = stored_links(site).await;
+        let missing = numbers.clone().take(count).map(link).find(|link| !stored.contains(link));
+        assert_eq!(missing, None, "{committed} committed\n{}", consumer.log());
+        if count == numbers.len() { Ok(()) } else { Err(format!("{committed} committed")) }
+    });
+    let committed = committed.await;
+    assert!(committed.is_ok(), "{committed:?}\n{}", consumer.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,6 +101,7 @@ async fn a_topic_created_again_under_a_running_group_loses_no_link() {
         site.broker.delete_topic(&site.topic).await.unwrap();
         site.broker.create_topic(&site.topic, 1).await.unwrap();
         publish_links(&site, numbers.clone()).await;
+        until_committed(&site, &consumer, numbers.clone()).await;
         expected.extend(numbers);
         until_links(&site, &consumer, &expected).await;
     }
