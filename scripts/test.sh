@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cargo build --workspace --bins --locked
+# Most of the long tests wait for servers, not for a processor.
+cores=$(nproc)
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((cores > 4 ? cores : 4))}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 code=0

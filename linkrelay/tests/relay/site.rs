@@ -221,7 +221,11 @@ impl Role {
             builder = builder.env(name, value);
         }
         let process = builder.spawn().unwrap();
-        Self { process, url: format!("http://127.0.0.1:{port}"), http: reqwest::Client::new() }
+        // A role closes what is idle for HEADER_READ_TIMEOUT; a client that keeps it longer may
+        // send into the closing.
+        let http = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(5));
+        let url = format!("http://127.0.0.1:{port}");
+        Self { process, url, http: http.build().unwrap() }
     }
 
     pub(crate) async fn readiness(&self) -> Result<Value, String> {
