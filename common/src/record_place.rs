@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::is_topic_name;
-
 /// A record's place, written `topic:partition:offset:timestamp`.
 ///
 /// The timestamp is part of it because a topic that is deleted and created again gives its offsets
@@ -51,6 +49,12 @@ impl FromStr for RecordPlace {
         // One place, one spelling: "+1" or "01" would name another document.
         if is_place && place.to_string() == text { Ok(place) } else { Err(RecordPlaceError) }
     }
+}
+
+/// Whether Kafka takes it for a topic.
+pub fn is_topic_name(name: &str) -> bool {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=249).contains(&name.len()) && !matches!(name, "." | "..") && name.chars().all(is_legal)
 }
 
 #[cfg(test)]

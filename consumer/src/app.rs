@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_common::http::{ServeSettings, serve};
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::publish::{
+use linkrelay_extractor::Extract;
+use linkrelay_http::{ServeSettings, serve};
+use linkrelay_kafka::publish::{
     AppendExpanded, KafkaPublisher, KeepLetters, TopicAppend, TopicLetters,
 };
-use linkrelay_common::topic::TopicError;
-use linkrelay_extractor::Extract;
+use linkrelay_kafka::topic::TopicError;
+use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
 use tokio::net::TcpListener;

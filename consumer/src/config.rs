@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use humantime::parse_duration;
-use linkrelay_common::http::intake::IntakeSettings;
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_http::intake::IntakeSettings;
+use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
 
 use crate::assignment::AssignmentLimits;

@@ -10,8 +10,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use linkrelay_common::kafka::RelayContext;
 use linkrelay_common::metrics as names;
+use linkrelay_kafka::RelayContext;
 use metrics::counter;
 use rdkafka::ClientContext;
 use rdkafka::Statistics;

@@ -1,8 +1,8 @@
 //! Smaller forms of a dead letter that the broker refuses for good: the first part of the value,
 //! then less of it, at last nothing but what says whose letter it is.
 
-use linkrelay_common::publish::Letter;
-use linkrelay_common::{DeadLetterHeaders, headers_bytes};
+use linkrelay_kafka::publish::Letter;
+use linkrelay_kafka::{DeadLetterHeaders, headers_bytes};
 use rdkafka::types::RDKafkaErrorCode;
 
 /// What our own headers need, with names of the longest topics and without the error's words.

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::metrics as names;
-use linkrelay_common::publish::AppendExpanded;
-use linkrelay_common::{DocumentId, ErrorClass, LinkRecord, LinkTarget, ListLink, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkTarget, ListLink, VideoId};
 use linkrelay_extractor::ExtractError;
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::AppendExpanded;
 use linkrelay_store::{Expansion, LinkError, LinkState};
 use metrics::counter;
 use tokio::sync::oneshot;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use linkrelay_common::{DecodeError, DocumentId, LinkMessage, LinkPlace, VideoId};
+use linkrelay_common::{DocumentId, LinkPlace, VideoId};
+use linkrelay_kafka::{DecodeError, LinkMessage};
 use linkrelay_store::{KnownDocument, LinkState};
 
 use crate::document::Place;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::health::Part;
-use linkrelay_common::publish::AppendExpanded;
+use linkrelay_kafka::publish::AppendExpanded;
 use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DecodeError, DocumentId, ErrorClass, LinkTarget, VideoId, parse_target};
+use linkrelay_common::{DocumentId, ErrorClass, LinkTarget, VideoId, parse_target};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_kafka::DecodeError;
 use linkrelay_store::{LinkDocument, LinkError, LinkState};
 use metrics::counter;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkPlace, RecordHeaders, RecordPlace, copy_readable};
+use linkrelay_common::{LinkPlace, RecordPlace};
+use linkrelay_kafka::{RecordHeaders, copy_readable};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use linkrelay_common::kafka::{Brokers, KafkaSettings, PassThrough, RelayContext};
+use linkrelay_kafka::{Brokers, KafkaSettings, PassThrough, RelayContext};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings::{

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::publish::{KeepLetters, Letter, LetterError};
-use linkrelay_common::topic::TopicError;
+use linkrelay_kafka::publish::{KeepLetters, Letter, LetterError};
+use linkrelay_kafka::topic::TopicError;
 use linkrelay_store::sqlite::{LetterEntry, SqliteStore};
 use rdkafka::message::Headers;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use linkrelay_common::kafka::{KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::topic::settings::{self, TopicRole, TopicSettings};
-use linkrelay_common::topic::{self, Created, TopicDescription, TopicError};
+use linkrelay_kafka::topic::settings::{self, TopicRole, TopicSettings};
+use linkrelay_kafka::topic::{self, Created, TopicDescription, TopicError};
+use linkrelay_kafka::{KafkaSettings, RelayContext, unknown_key};
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 

@@ -12,14 +12,14 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::SettingsError;
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
-use linkrelay_common::publish::{AppendExpanded, KafkaPublisher, KeepLetters};
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
     Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_kafka::publish::{AppendExpanded, KafkaPublisher, KeepLetters};
+use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::journal::{Journal, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkrelay_common::LinkRecord;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_common::http::{ServeSettings, health_routes, layers, serve};
-use linkrelay_common::publish::{KafkaPublisher, Publish};
+use linkrelay_http::{ServeSettings, health_routes, layers, serve};
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::{KafkaPublisher, Publish};
 use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;

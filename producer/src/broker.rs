@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use linkrelay_common::health::Part;
-use linkrelay_common::publish::Publish;
-use linkrelay_common::topic::TopicError;
+use linkrelay_kafka::publish::Publish;
+use linkrelay_kafka::topic::TopicError;
 use tokio_util::sync::CancellationToken;
 
 const PAUSE_WHILE_WELL: Duration = Duration::from_secs(5);

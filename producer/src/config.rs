@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use linkrelay_common::SettingsError;
-use linkrelay_common::http::intake::IntakeSettings;
-use linkrelay_common::kafka::{GroupProtocol, GroupSettings, KafkaSettings};
 use linkrelay_common::telemetry::LogSettings;
+use linkrelay_http::intake::IntakeSettings;
+use linkrelay_kafka::{GroupProtocol, GroupSettings, KafkaSettings};
 use linkrelay_store::StoreSettings;
 use url::Url;
 

@@ -7,9 +7,9 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
-use linkrelay_common::http::Problem;
-use linkrelay_common::http::intake::IntakeError;
-use linkrelay_common::publish::PublishError;
+use linkrelay_http::Problem;
+use linkrelay_http::intake::IntakeError;
+use linkrelay_kafka::publish::PublishError;
 use linkrelay_store::StoreError;
 use serde::Serialize;
 

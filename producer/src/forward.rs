@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
 use bytes::{Bytes, BytesMut};
-use linkrelay_common::http::intake::TIMEOUT_HEADER;
+use linkrelay_http::intake::TIMEOUT_HEADER;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use url::Url;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkrelay_common::http::intake::IntakeSettings;
+use linkrelay_http::intake::IntakeSettings;
 use linkrelay_store::LinkStore;
 
 use crate::forward::ExtractorServer;

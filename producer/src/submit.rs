@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use linkrelay_common::http::intake::CheckedLinks;
-use linkrelay_common::publish::{Failure, Publish, PublishError, publish_all};
-use linkrelay_common::{LinkPlace, LinkRecord, LinkTarget, RequestId};
+use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_http::intake::CheckedLinks;
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::{Failure, Publish, PublishError, publish_all};
 
 use crate::broker::TopicKnowledge;
 use crate::journal::{JournalError, JournaledIntake};

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
-use linkrelay_common::http::Problem;
-use linkrelay_common::http::intake::{
+use linkrelay_http::Problem;
+use linkrelay_http::intake::{
     CheckedLinks, LinkFate, LinkResult, LinkResultStatus, ResultError, results,
 };
 use serde::Serialize;

@@ -15,9 +15,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use linkrelay_common::health::Health;
-use linkrelay_common::http::intake::{CheckedLinks, IntakeSettings, read_links};
-use linkrelay_common::http::{Problem, health_routes, layers};
 use linkrelay_common::parse_link;
+use linkrelay_http::intake::{CheckedLinks, IntakeSettings, read_links};
+use linkrelay_http::{Problem, health_routes, layers};
 
 pub use settings::{PostLinksSettings, ServerSettings};
 use work::Posted;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use linkrelay_common::SettingsError;
-use linkrelay_common::http::intake::IntakeSettings;
+use linkrelay_http::intake::IntakeSettings;
 use tokio::sync::Semaphore;
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(500);

@@ -2,8 +2,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkMessage, RecordHeaders, RequestId, VideoId};
+use linkrelay_common::{RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Refusal};
+use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::{Expansion, LinkDocument, LinkState, LinkStore};
 
 use crate::relay::{Relay, link, until, video_id};

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
-use linkrelay_common::{ErrorClass, LinkMessage, RecordHeaders, RequestId};
+use linkrelay_common::{ErrorClass, RequestId};
 use linkrelay_extractor::{ExtractError, Refusal};
+use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::LinkState;
 
 use crate::relay::{Relay, link, until, video_id};

@@ -1,7 +1,8 @@
 use std::sync::atomic::Ordering;
 
-use linkrelay_common::{LinkMessage, RecordHeaders, RequestId};
+use linkrelay_common::RequestId;
 use linkrelay_extractor::{ExtractError, Refusal};
+use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::{LinkState, LinkStore};
 
 use crate::relay::{Relay, Running, link, until, video_id};

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use linkrelay_common::VideoId;
 use linkrelay_common::health::Health;
-use linkrelay_common::http::intake::IntakeSettings;
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
-use linkrelay_common::{LinkMessage, RecordHeaders, VideoId};
 use linkrelay_consumer::{
     Consumer, ConsumerError, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
+use linkrelay_http::intake::IntakeSettings;
+use linkrelay_kafka::{GroupSettings, KafkaSettings};
+use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedHeaders, Headers, Message};

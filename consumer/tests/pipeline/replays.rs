@@ -1,5 +1,6 @@
-use linkrelay_common::{LinkMessage, RecordHeaders, RecordPlace, RequestId};
+use linkrelay_common::{RecordPlace, RequestId};
 use linkrelay_extractor::ExtractError;
+use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::LinkState;
 
 use crate::relay::{DeadLetter, Relay, link, until, video_id};

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::topic::settings::{self, Difference, TopicRole, TopicSettings};
-use linkrelay_common::topic::{self, TopicDescription, TopicError};
+use linkrelay_kafka::topic::settings::{self, Difference, TopicRole, TopicSettings};
+use linkrelay_kafka::topic::{self, TopicDescription, TopicError};
+use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -146,7 +146,7 @@ fn failure(kafka: &KafkaSettings, error: &TopicError) -> Failure {
     };
     match error {
         TopicError::Missing(_) => {
-            Failure::new("does not exist", linkrelay_common::topic::HOW_TO_CREATE)
+            Failure::new("does not exist", linkrelay_kafka::topic::HOW_TO_CREATE)
         }
         TopicError::Unreachable(reason) if reason.remedy().is_empty() => away(reason, AWAY),
         TopicError::Unreachable(reason) => away(&reason.problem(), reason.remedy()),

@@ -2,10 +2,8 @@
 //! say.
 
 use jiff::Timestamp;
-use linkrelay_common::{
-    DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, LinkPlace, RecordHeaders, RequestId,
-    copy_readable,
-};
+use linkrelay_common::{DocumentId, ErrorClass, LinkPlace, RequestId};
+use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders, copy_readable};
 use linkrelay_store::sqlite::LetterRow;
 use rdkafka::Message;
 use rdkafka::message::{Header, OwnedHeaders};

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use jiff::Timestamp;
-use linkrelay_common::kafka::KafkaSettings;
+use linkrelay_kafka::KafkaSettings;
 use linkrelay_store::StoreSettings;
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use linkrelay_common::{DeadLetterHeaders, DocumentId, LinkMessage, RecordHeaders};
+use linkrelay_common::DocumentId;
+use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

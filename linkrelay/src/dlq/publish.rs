@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::join_all;
-use linkrelay_common::kafka::{KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::topic;
+use linkrelay_kafka::topic;
+use linkrelay_kafka::{KafkaSettings, RelayContext, unknown_key};
 use linkrelay_store::StoreSettings;
 use linkrelay_store::sqlite::SqliteStore;
 use rdkafka::error::KafkaError;

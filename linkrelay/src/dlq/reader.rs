@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use linkrelay_common::SettingsError;
-use linkrelay_common::kafka::KafkaSettings;
+use linkrelay_kafka::KafkaSettings;
 use linkrelay_store::StoreSettings;
 use linkrelay_store::sqlite::SqliteStore;
 use tokio::runtime::Handle;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
 use linkrelay_common::{SettingsError, shutdown};
+use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::{LinkStore, StoreSettings};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -8,8 +8,8 @@ use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_common::topic;
+use linkrelay_kafka::topic;
+use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use linkrelay_common::RecordPlace;
-use linkrelay_common::kafka::{GroupSettings, KafkaSettings};
-use linkrelay_common::{DeadLetterHeaders, DocumentId, LinkMessage, LinkPlace, RecordHeaders};
+use linkrelay_common::{DocumentId, LinkPlace};
+use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders};
+use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tokio_util::sync::CancellationToken;
@@ -87,7 +88,7 @@ impl UnderWay {
 /// The document by which the letter of a record is known, if it was replayed: of one that cannot
 /// be read, or of several links, the first.
 fn replayed(message: &BorrowedMessage<'_>) -> Option<(DocumentId, Sent)> {
-    let headers = linkrelay_common::copy_readable(message.headers()?);
+    let headers = linkrelay_kafka::copy_readable(message.headers()?);
     let replays = DeadLetterHeaders::replays(&headers);
     if replays == 0 {
         return None;

@@ -57,7 +57,8 @@ pub fn body(links: &[String]) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use linkrelay_common::{LinkMessage, parse_link};
+    use linkrelay_common::parse_link;
+    use linkrelay_kafka::LinkMessage;
 
     use super::*;
 

@@ -129,7 +129,7 @@ pub fn write_body(body: &mut String, first: usize, links_count: usize) {
 
 #[cfg(test)]
 mod tests {
-    use linkrelay_common::LinkMessage;
+    use linkrelay_kafka::LinkMessage;
 
     use super::*;
     use crate::sample::link;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::publish::{AppendExpanded, Publish, publish_until_acked};
-use linkrelay_common::topic::TopicError;
-use linkrelay_common::{DocumentId, LinkRecord};
+use linkrelay_common::DocumentId;
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::{AppendExpanded, Publish, publish_until_acked};
+use linkrelay_kafka::topic::TopicError;
 
 use super::Journal;
 

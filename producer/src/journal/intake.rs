@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkrelay_common::LinkRecord;
 use linkrelay_common::health::Part;
-use linkrelay_common::publish::{Publish, publish_all};
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::{Publish, publish_all};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 

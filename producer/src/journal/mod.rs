@@ -16,7 +16,8 @@ mod sqlite;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, LinkRecord};
+use linkrelay_common::DocumentId;
+use linkrelay_kafka::LinkRecord;
 
 pub use append::JournaledAppend;
 pub(crate) use intake::JournaledIntake;

@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{
-    DocumentId, LinkMessage, LinkPlace, LinkRecord, LinkTarget, RecordHeaders, parse_target,
-};
+use linkrelay_common::{DocumentId, LinkPlace, LinkTarget, parse_target};
+use linkrelay_kafka::{LinkMessage, LinkRecord, RecordHeaders};
 use linkrelay_store::LinkStore;
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
 use rdkafka::message::{Header, Headers, OwnedHeaders};

@@ -7,13 +7,13 @@ mod wait;
 
 use axum::Router;
 use linkrelay_common::LinkError;
-use linkrelay_common::http::intake::CheckedLinks;
+use linkrelay_http::intake::CheckedLinks;
 
 use crate::error::ApiError;
 use crate::measure;
 use crate::state::AppState;
 
-/// All routes of the API; health comes beside them, see [`linkrelay_common::http::layers`].
+/// All routes of the API; health comes beside them, see [`linkrelay_http::layers`].
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
         .merge(submit::router())

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use linkrelay_common::http::intake::{
+use linkrelay_common::{LinkTarget, RequestId, parse_link, parse_target};
+use linkrelay_http::intake::{
     CheckedLinks, LinkFate, LinkResult, LinkResultStatus, RejectedLink, ResultError, read_links,
     results,
 };
-use linkrelay_common::{LinkTarget, RequestId, parse_link, parse_target};
 use serde::Serialize;
 
 use super::check;

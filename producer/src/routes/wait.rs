@@ -8,8 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::Response;
 use axum::routing::post;
-use linkrelay_common::http::intake::read_links;
 use linkrelay_common::parse_link;
+use linkrelay_http::intake::read_links;
 
 use super::check;
 use crate::error::{ApiError, NotForwarded};

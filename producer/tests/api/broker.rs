@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use linkrelay_common::publish::PublishError;
-use linkrelay_common::topic::HOW_TO_CREATE;
+use linkrelay_kafka::publish::PublishError;
+use linkrelay_kafka::topic::HOW_TO_CREATE;
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
 

@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use linkrelay_common::publish::{Publish, PublishError};
-use linkrelay_common::{LinkPlace, LinkRecord, LinkTarget, RequestId};
+use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::{Publish, PublishError};
 use linkrelay_producer::journal::SqliteJournal;
 use linkrelay_store::SqliteStore;
 use serde_json::json;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use linkrelay_common::publish::KafkaPublisher;
+use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 use serde_json::json;
 use tokio::net::TcpStream;

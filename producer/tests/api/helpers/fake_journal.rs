@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, LinkRecord};
+use linkrelay_common::DocumentId;
+use linkrelay_kafka::LinkRecord;
 use linkrelay_producer::journal::{Journal, JournalError};
 use tokio::sync::Notify;
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::LinkRecord;
-use linkrelay_common::publish::{AckFuture, AckSender, KafkaPublisher, Publish, PublishError};
-use linkrelay_common::topic::TopicError;
+use linkrelay_kafka::LinkRecord;
+use linkrelay_kafka::publish::{AckFuture, AckSender, KafkaPublisher, Publish, PublishError};
+use linkrelay_kafka::topic::TopicError;
 
 /// What to do with one record.
 pub(crate) enum Do {

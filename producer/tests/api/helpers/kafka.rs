@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use linkrelay_common::{LinkMessage, RecordHeaders};
+use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::mocking::MockCluster;

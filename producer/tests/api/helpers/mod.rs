@@ -10,9 +10,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linkrelay_common::kafka::{KafkaSettings, PassThrough};
-use linkrelay_common::publish::{KafkaPublisher, Publish};
 use linkrelay_common::telemetry;
+use linkrelay_kafka::publish::{KafkaPublisher, Publish};
+use linkrelay_kafka::{KafkaSettings, PassThrough};
 use linkrelay_producer::journal::Journal;
 use linkrelay_producer::{PartDied, Producer, ProducerSettings};
 use linkrelay_store::StoreSettings;

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use crate::headers::RecordHeaders;
-use crate::ids::DocumentId;
-use crate::link::LinkTarget;
 use crate::message::LinkMessage;
-use crate::place::LinkPlace;
+use linkrelay_common::ids::DocumentId;
+use linkrelay_common::link::LinkTarget;
+use linkrelay_common::place::LinkPlace;
 
 /// A link that was found good, with all that its record will carry.
 #[derive(Debug, Clone, PartialEq, Eq)]

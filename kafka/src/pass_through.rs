@@ -11,8 +11,8 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{IsError, KafkaError};
 use rdkafka::types::RDKafkaConfRes;
 
-use super::GroupProtocol;
-use crate::settings::SettingsError;
+use crate::GroupProtocol;
+use linkrelay_common::settings::SettingsError;
 
 /// Two names of one setting. rust-rdkafka keeps settings in a map without order, so that two
 /// aliases would win at random; only the second name of each pair is ever set.

@@ -8,10 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use jiff::Timestamp;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
-use crate::class::ErrorClass;
-use crate::ids::RequestId;
-use crate::place::LinkPlace;
-use crate::record_place::RecordPlace;
+use linkrelay_common::class::ErrorClass;
+use linkrelay_common::ids::RequestId;
+use linkrelay_common::place::LinkPlace;
+use linkrelay_common::record_place::RecordPlace;
 
 const REQUEST_ID: &str = "linkrelay-request-id";
 const INDEX: &str = "linkrelay-index";

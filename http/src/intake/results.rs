@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::check::RejectedLink;
-use crate::DocumentId;
+use linkrelay_common::DocumentId;
 
 /// An answer repeats no more of a link than this: enough to know it again.
 const MAX_ECHO_BYTES: usize = 256;

@@ -1,7 +1,7 @@
 //! Which links of a request name what is asked for.
 
-use crate::link::{LinkError, VideoId};
-use crate::{DocumentId, RequestId};
+use linkrelay_common::link::{LinkError, VideoId};
+use linkrelay_common::{DocumentId, RequestId};
 
 /// The links of one request, looked at: which of them name a `T`.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl<T> AsRef<str> for ValidLink<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::parse_link;
+    use linkrelay_common::link::parse_link;
 
     fn checked() -> CheckedLinks {
         let links = ["youtu.be/5fR9AHlSDtc", "hello", "https://youtu.be/dQw4w9WgXcQ"];

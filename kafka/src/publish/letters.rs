@@ -10,10 +10,10 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::Timeout;
 
-use crate::SettingsError;
-use crate::ids::DocumentId;
-use crate::kafka::{KafkaSettings, RelayContext, unknown_key};
 use crate::topic::{self, TopicError};
+use crate::{KafkaSettings, RelayContext, unknown_key};
+use linkrelay_common::SettingsError;
+use linkrelay_common::ids::DocumentId;
 
 /// How long a dead letter may wait for the broker before it is tried again.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);

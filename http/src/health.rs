@@ -4,9 +4,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-
-use crate::health::Health;
-use crate::metrics;
+use linkrelay_common::health::Health;
+use linkrelay_common::metrics;
 
 /// Prometheus' text format, version 0.0.4.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -17,7 +17,7 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
 use super::Problem;
-use crate::metrics as names;
+use linkrelay_common::metrics as names;
 
 /// The limits on a server's own routes.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::settings::SettingsError;
+use linkrelay_common::settings::SettingsError;
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 

@@ -3,14 +3,6 @@
 //! Nothing else in linkrelay writes a librdkafka key. What loses or doubles nothing is fixed
 //! here; everything else can be set with `KAFKA_CONFIG`.
 
-mod brokers;
-mod certificate;
-mod context;
-mod parse;
-mod pass_through;
-mod reason;
-mod security;
-
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -19,13 +11,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
 
-pub use brokers::Brokers;
-pub use context::{RelayContext, hear};
-pub use pass_through::PassThrough;
-pub use reason::{Cause, Reason};
+use crate::parse::Source;
+use crate::{Brokers, PassThrough, security};
 
-use self::parse::Source;
-use crate::settings::SettingsError;
+use linkrelay_common::SettingsError;
+use linkrelay_common::record_place::is_topic_name;
 
 /// Where a broker is looked for if nothing is said.
 pub const DEFAULT_BROKERS: &str = "127.0.0.1:9092";
@@ -262,12 +252,6 @@ fn topic_name(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err("a topic name is 1 to 249 characters of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned())
-}
-
-/// Whether Kafka takes it for a topic.
-pub(crate) fn is_topic_name(name: &str) -> bool {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=249).contains(&name.len()) && !matches!(name, "." | "..") && name.chars().all(is_legal)
 }
 
 #[cfg(test)]

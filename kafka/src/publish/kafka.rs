@@ -17,10 +17,10 @@ use rdkafka::producer::{
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::{AckFuture, AckSender, Publish, PublishError};
-use crate::SettingsError;
-use crate::kafka::{KafkaSettings, RelayContext, unknown_key};
 use crate::record::LinkRecord;
 use crate::topic::{self, TopicError};
+use crate::{KafkaSettings, RelayContext, unknown_key};
+use linkrelay_common::SettingsError;
 
 /// A broker that has not answered a question about its topics by then counts as away.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -205,8 +205,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::{LinkPlace, LinkTarget, RequestId};
     use jiff::Timestamp;
+    use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
 
     /// Takes `room` records and acknowledges the first `acked` of them.
     #[derive(Debug, Default)]

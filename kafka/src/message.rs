@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{LinkError, parse_link};
+use linkrelay_common::link::{LinkError, parse_link};
 
 /// What a record asks for. At least one link; each is as the person wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]

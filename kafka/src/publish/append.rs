@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Publish, publish_until_acked};
-use crate::health::Part;
-use crate::ids::DocumentId;
 use crate::record::LinkRecord;
 use crate::topic::TopicError;
+use linkrelay_common::health::Part;
+use linkrelay_common::ids::DocumentId;
 
 /// Puts the videos of a list into the topic.
 #[async_trait]

@@ -62,7 +62,7 @@ impl RelayContext {
 
 impl ClientContext for RelayContext {
     /// A failed connection is repeated for as long as a broker is away; that is what
-    /// [`crate::health`] reports once a while, so here it is only debug.
+    /// [`linkrelay_common::health`] reports once in a while, so here it is only debug.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" || facility == "ERROR" {
             tracing::debug!(target: "librdkafka", facility, "{message}");

@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use super::pass_through::PassThrough;
-use crate::settings::SettingsError;
+use linkrelay_common::settings::SettingsError;
 
 /// What works with the OpenSSL that librdkafka is built with.
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];

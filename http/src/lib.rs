@@ -1,10 +1,10 @@
 //! What every HTTP server of linkrelay has in common.
 //!
 //! How an error looks ([`Problem`]), how health is asked ([`health_routes`]), how a request for
-//! links is read and answered ([`intake`]), what stands before the routes ([`layers`]), and how
+//! links is read and answered ([`intake`]), what comes before the routes ([`layers`]), and how
 //! connections are served and ended ([`serve()`]).
 //!
-//! It must not know: what a role does with a link.
+//! It must not know: Kafka, stores, or what a role does with a link.
 
 mod health;
 pub mod intake;

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::http::Problem;
+use crate::Problem;
 
 /// What the body must look like; said wherever one does not.
 const EXPECTED_BODY: &str = r#"send {"links": "https://…"} or {"links": ["https://…", …]}"#;

@@ -10,7 +10,7 @@ use rdkafka::client::Client;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::kafka::{Reason, RelayContext, hear};
+use crate::{Reason, RelayContext, hear};
 
 /// How to make a missing topic; said wherever one is missed.
 pub const HOW_TO_CREATE: &str = "create it with ./kafka-topics.sh or `linkrelay topics create`";
