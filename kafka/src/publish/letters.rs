@@ -4,16 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rdkafka::error::KafkaError;
-use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::util::Timeout;
-
-use crate::topic::{self, TopicError};
-use crate::{KafkaSettings, RelayContext, unknown_key};
 use linkrelay_common::SettingsError;
 use linkrelay_common::ids::DocumentId;
+use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedHeaders;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::producer::TopicProducer;
+use crate::KafkaSettings;
+use crate::topic::TopicError;
 
 /// How long a dead letter may wait for the broker before it is tried again.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,42 +64,34 @@ pub trait KeepLetters: fmt::Debug + Send + Sync {
 }
 
 /// Keeps dead letters in their topic, acknowledged by every in-sync replica.
-#[derive(Clone)]
-pub struct TopicLetters {
-    producer: FutureProducer<RelayContext>,
-    /// That of the producer, which does not show it.
-    context: RelayContext,
-    topic: String,
-}
+#[derive(Debug, Clone)]
+pub struct TopicLetters(TopicProducer);
 
 impl TopicLetters {
     /// Asks no broker yet.
     ///
     /// # Errors
-    /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
+    /// As [`TopicProducer::new`].
     pub fn new(kafka: &KafkaSettings) -> Result<Self, SettingsError> {
-        let config = kafka.producer(DELIVERY_TIMEOUT);
-        let context = RelayContext::new(kafka);
-        let producer =
-            config.create_with_context(context.clone()).map_err(|error| unknown_key(&error))?;
-        Ok(Self { producer, context, topic: kafka.kafka_dlq_topic.clone() })
+        TopicProducer::new(kafka, &kafka.kafka_dlq_topic, DELIVERY_TIMEOUT).map(Self)
     }
 
-    fn letter_error(&self, error: &KafkaError) -> LetterError {
-        match error.rdkafka_error_code() {
-            Some(code) if is_final(code) => LetterError::Refused(code),
+    fn letter_error(&self, code: RDKafkaErrorCode) -> LetterError {
+        let topic = self.0.topic();
+        match code {
+            code if is_final(code) => LetterError::Refused(code),
             // With nothing else on its way, it is this one that the queue has no room for.
-            Some(code @ RDKafkaErrorCode::QueueFull) if self.producer.in_flight_count() == 0 => {
+            RDKafkaErrorCode::QueueFull if self.0.in_flight_count() == 0 => {
                 LetterError::Refused(code)
             }
-            Some(
-                code @ (RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed),
-            ) => LetterError::NotNow(format!(
-                "this user may not write to topic {} ({code}); allow it to",
-                self.topic
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed => LetterError::NotNow(format!(
+                "this user may not write to topic {topic} ({code}); allow it to"
             )),
-            _ => LetterError::NotNow(format!("topic {}: {error}", self.topic)),
+            _ => LetterError::NotNow(format!(
+                "topic {topic}: {}",
+                KafkaError::MessageProduction(code)
+            )),
         }
     }
 }
@@ -125,45 +116,29 @@ fn is_final(code: RDKafkaErrorCode) -> bool {
 #[async_trait]
 impl KeepLetters for TopicLetters {
     async fn keep(&self, letter: &Letter) -> Result<(), LetterError> {
-        let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic)
-            .payload(&letter.value)
-            .headers(letter.headers.clone());
-        record.key = letter.key.as_deref();
-        let sent = self.producer.send(record, Timeout::After(Duration::ZERO)).await;
-        sent.map(drop).map_err(|(error, _)| self.letter_error(&error))
+        let headers = letter.headers.clone();
+        let sent = self.0.send(letter.key.as_deref(), Some(&letter.value), headers);
+        let acknowledged = match sent {
+            Ok(acknowledgement) => acknowledgement.await,
+            Err(code) => Err(code),
+        };
+        acknowledged.map_err(|code| self.letter_error(code))
     }
 
     async fn check(&self) -> Result<(), TopicError> {
-        let letters = self.clone();
-        let describe = move || {
-            let client = letters.producer.client();
-            let described = topic::describe(client, &letters.topic, DESCRIBE_TIMEOUT);
-            topic::explained(&letters.context, described)
-        };
-        // Fails only if the runtime is going down, and then nobody reads the answer.
-        let described = tokio::task::spawn_blocking(describe).await;
-        described.map_err(|_| KafkaError::Canceled)?.map(drop)
+        self.0.check(DESCRIBE_TIMEOUT).await
     }
 
     fn fatal_error(&self) -> Option<String> {
-        self.producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
+        self.0.fatal_error()
     }
 
     async fn flush(&self, timeout: Duration) {
-        let letters = self.clone();
-        let flush = move || {
-            if let Err(error) = letters.producer.flush(timeout) {
-                tracing::warn!(topic = letters.topic, %error, "dead letters on their way at the end");
-            }
-        };
-        // See `check`.
-        tokio::task::spawn_blocking(flush).await.ok();
-    }
-}
-
-impl fmt::Debug for TopicLetters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopicLetters").field("topic", &self.topic).finish_non_exhaustive()
+        let unanswered_count = self.0.flush(timeout).await;
+        if unanswered_count > 0 {
+            let topic = self.0.topic();
+            tracing::warn!(topic, unanswered_count, "dead letters are not acknowledged at the end");
+        }
     }
 }
 

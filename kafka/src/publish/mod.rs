@@ -1,35 +1,33 @@
 //! Publishing in two steps: hand a record over, then await its acknowledgement.
 //!
-//! A queue that is full says so at once, and nobody waits for room: whoever asked by HTTP is
-//! better off coming again. All acknowledgements of a request are awaited under one deadline.
+//! A full queue refuses at once, and no caller waits for room: an HTTP client is better off asking
+//! again later. All acknowledgements of a request are awaited under one deadline.
 //!
 //! It must not know: HTTP, or what a request is.
 
 mod append;
-mod kafka;
 mod letters;
+mod links;
+mod producer;
 
 use std::fmt::Debug;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::types::RDKafkaErrorCode;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 pub use append::{AppendExpanded, TopicAppend};
-pub use kafka::KafkaPublisher;
 pub use letters::{KeepLetters, Letter, LetterError, TopicLetters};
+pub use links::KafkaPublisher;
+pub use producer::{AckFuture, AckSender, TopicProducer};
 
 use crate::record::LinkRecord;
 use crate::topic::{HOW_TO_CREATE, TopicError};
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// The broker, as whoever publishes needs it.
+/// What callers need of a broker to publish links.
 #[async_trait]
 pub trait Publish: Debug + Send + Sync {
     /// Hands a record over; never blocks. The future is ready when the broker (all in-sync
@@ -42,7 +40,7 @@ pub trait Publish: Debug + Send + Sync {
     /// Asks whether the broker answers and has the topic.
     async fn check(&self) -> Result<(), TopicError>;
 
-    /// Why this publisher will never work again, if so; only a new process mends it.
+    /// Why this publisher will never work again, if so; only a new process fixes it.
     fn fatal_error(&self) -> Option<String>;
 
     /// Waits until everything that was sent has its answer. Gives how many records have none
@@ -72,6 +70,19 @@ pub enum PublishError {
     Stopped,
 }
 
+impl From<RDKafkaErrorCode> for PublishError {
+    fn from(code: RDKafkaErrorCode) -> Self {
+        use RDKafkaErrorCode as Code;
+        match code {
+            Code::QueueFull => Self::QueueFull,
+            Code::MessageTimedOut => Self::TimedOut,
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::TopicMissing,
+            Code::PurgeQueue | Code::PurgeInflight => Self::Stopped,
+            code => Self::Refused(code),
+        }
+    }
+}
+
 impl PublishError {
     /// The stable word for programs.
     pub fn code(self) -> &'static str {
@@ -84,7 +95,7 @@ impl PublishError {
         }
     }
 
-    /// When to come again, in seconds.
+    /// When the client should ask again, in seconds.
     pub fn retry_after_seconds(self) -> u64 {
         match self {
             Self::QueueFull | Self::Stopped => 1,
@@ -94,44 +105,11 @@ impl PublishError {
     }
 }
 
-/// The second step of publishing: ready when the record's fate is known.
-#[derive(Debug)]
-pub struct AckFuture(oneshot::Receiver<Result<(), PublishError>>);
-
-/// The other end of an [`AckFuture`]. Dropped without an answer, it answers
-/// [`PublishError::Stopped`].
-#[derive(Debug)]
-pub struct AckSender(oneshot::Sender<Result<(), PublishError>>);
-
-impl AckFuture {
-    /// A future and what makes it ready.
-    pub fn pair() -> (AckSender, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (AckSender(sender), Self(receiver))
-    }
-}
-
-impl AckSender {
-    /// Tells the record's fate; nobody may be listening any more.
-    pub fn answer(self, fate: Result<(), PublishError>) {
-        self.0.send(fate).ok();
-    }
-}
-
-impl Future for AckFuture {
-    type Output = Result<(), PublishError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let fate = ready!(Pin::new(&mut self.0).poll(context));
-        Poll::Ready(fate.unwrap_or(Err(PublishError::Stopped)))
-    }
-}
-
-/// A record that is not known to have arrived: its place among those to publish, and why.
+/// A record that is not known to have arrived: its index among those to publish, and why.
 pub type Failure = (usize, PublishError);
 
 /// Publishes records and awaits their acknowledgements for up to `timeout`. Gives those that
-/// failed, by place; an empty list means that the broker has them all.
+/// failed, by index; an empty list means that the broker has them all.
 ///
 /// # Cancel safety
 /// Dropping it forgets the acknowledgements; what was sent may arrive.
@@ -142,14 +120,16 @@ pub async fn publish_all(
 ) -> Vec<Failure> {
     let deadline = Instant::now() + timeout;
     let (acks, mut failures) = send_all(publish, records);
-    for (place, ack) in acks {
+    for (index, ack) in acks {
         // After the deadline this still takes the answers that are there already.
-        let fate = timeout_at(deadline, ack).await.unwrap_or(Err(PublishError::TimedOut));
-        if let Err(error) = fate {
-            failures.push((place, error));
+        let fate = timeout_at(deadline, ack).await;
+        match fate.map(|fate| fate.map_err(PublishError::from)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => failures.push((index, error)),
+            Err(_) => failures.push((index, PublishError::TimedOut)),
         }
     }
-    failures.sort_unstable_by_key(|(place, _)| *place);
+    failures.sort_unstable_by_key(|(index, _)| *index);
     failures
 }
 
@@ -173,7 +153,7 @@ pub async fn publish_until_acked(
         tell(*error);
         let links_total = failures.len();
         tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
-        records = failures.iter().map(|(place, _)| records[*place].clone()).collect();
+        records = failures.iter().map(|(index, _)| records[*index].clone()).collect();
         tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
     }
 }
@@ -184,16 +164,16 @@ fn send_all(
 ) -> (Vec<(usize, AckFuture)>, Vec<Failure>) {
     let mut acks = Vec::with_capacity(records.len());
     let mut failures = Vec::new();
-    for (place, record) in records.iter().enumerate() {
+    for (index, record) in records.iter().enumerate() {
         match publish.send(record) {
-            Ok(ack) => acks.push((place, ack)),
+            Ok(ack) => acks.push((index, ack)),
             Err(PublishError::QueueFull) => {
                 // The rest would only compete for the room that others wait for.
-                let rest = (place..records.len()).map(|place| (place, PublishError::QueueFull));
+                let rest = (index..records.len()).map(|index| (index, PublishError::QueueFull));
                 failures.extend(rest);
                 break;
             }
-            Err(error) => failures.push((place, error)),
+            Err(error) => failures.push((index, error)),
         }
     }
     (acks, failures)
@@ -220,12 +200,12 @@ mod tests {
     #[async_trait]
     impl Publish for Fake {
         fn send(&self, _record: &LinkRecord) -> Result<AckFuture, PublishError> {
-            let place = self.sent.fetch_add(1, Ordering::Relaxed);
-            if place >= self.room {
+            let index = self.sent.fetch_add(1, Ordering::Relaxed);
+            if index >= self.room {
                 return Err(PublishError::QueueFull);
             }
             let (sender, future) = AckFuture::pair();
-            if place < self.acked {
+            if index < self.acked {
                 sender.answer(Ok(()));
             } else {
                 self.unanswered.lock().unwrap().push(sender);
@@ -281,6 +261,23 @@ mod tests {
     async fn an_answer_that_never_comes_is_a_stop() {
         let (sender, future) = AckFuture::pair();
         drop(sender);
-        assert_eq!(future.await, Err(PublishError::Stopped));
+        assert_eq!(future.await.map_err(PublishError::from), Err(PublishError::Stopped));
+    }
+
+    #[test]
+    fn librdkafka_s_codes_become_ours() {
+        for (code, ours) in [
+            (RDKafkaErrorCode::QueueFull, PublishError::QueueFull),
+            (RDKafkaErrorCode::MessageTimedOut, PublishError::TimedOut),
+            (RDKafkaErrorCode::UnknownTopic, PublishError::TopicMissing),
+            (RDKafkaErrorCode::UnknownTopicOrPartition, PublishError::TopicMissing),
+            (RDKafkaErrorCode::PurgeQueue, PublishError::Stopped),
+            (
+                RDKafkaErrorCode::NotEnoughReplicas,
+                PublishError::Refused(RDKafkaErrorCode::NotEnoughReplicas),
+            ),
+        ] {
+            assert_eq!(PublishError::from(code), ours);
+        }
     }
 }

@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::join_all;
-use linkrelay_kafka::topic;
-use linkrelay_kafka::{KafkaSettings, RelayContext, unknown_key};
+use linkrelay_kafka::KafkaSettings;
+use linkrelay_kafka::publish::TopicProducer;
 use linkrelay_store::StoreSettings;
 use linkrelay_store::sqlite::SqliteStore;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use rdkafka::util::Timeout;
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::time::Instant;
 
+use super::letter::RawLetter;
 use super::pages::Candidate;
 use super::reader::embedded_file;
 
 /// How long the broker may take to acknowledge a record.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Between two tries to hand over a record that the producer's queue has no room for.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The way back into the pipeline.
 pub(super) enum WayBack {
@@ -57,10 +60,7 @@ impl WayBack {
 }
 
 /// Publishes to the topic of links.
-pub(crate) struct Publisher {
-    producer: FutureProducer<RelayContext>,
-    topic: String,
-}
+pub(crate) struct Publisher(TopicProducer);
 
 impl Publisher {
     /// Blocks until the broker has told of the topic.
@@ -69,15 +69,10 @@ impl Publisher {
     /// If there is no such topic, or the broker does not answer.
     pub(crate) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
         kafka.validate_clients()?;
-        let context = RelayContext::new(kafka);
-        let producer: FutureProducer<RelayContext> = kafka
-            .producer(DELIVERY_TIMEOUT)
-            .create_with_context(context.clone())
-            .map_err(|error| unknown_key(&error))?;
-        let described = topic::describe(producer.client(), &kafka.kafka_topic, DESCRIBE_TIMEOUT);
-        topic::explained(&context, described)
-            .with_context(|| format!("asking {}", kafka.brokers()))?;
-        Ok(Self { producer, topic: kafka.kafka_topic.clone() })
+        let producer = TopicProducer::new(kafka, &kafka.kafka_topic, DELIVERY_TIMEOUT)?;
+        let described = producer.describe(DESCRIBE_TIMEOUT);
+        described.with_context(|| format!("asking {}", kafka.brokers()))?;
+        Ok(Self(producer))
     }
 
     /// Sends all, and awaits each one's fate; in their order.
@@ -89,11 +84,18 @@ impl Publisher {
     }
 
     async fn send(&self, candidate: &Candidate) -> Result<(), KafkaError> {
-        let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic);
-        record.key = candidate.record.key.as_deref();
-        record.payload = candidate.record.value.as_deref();
-        record.headers = Some(candidate.record.headers.clone());
-        let sent = self.producer.send(record, Timeout::After(DELIVERY_TIMEOUT)).await;
-        sent.map(drop).map_err(|(error, _)| error)
+        let RawLetter { key, value, headers, .. } = &candidate.record;
+        let hand_over = || self.0.send(key.as_deref(), value.as_deref(), headers.clone());
+        let deadline = Instant::now() + DELIVERY_TIMEOUT;
+        let mut sent = hand_over();
+        while matches!(sent, Err(RDKafkaErrorCode::QueueFull)) && Instant::now() < deadline {
+            tokio::time::sleep(QUEUE_FULL_PAUSE).await;
+            sent = hand_over();
+        }
+        let acknowledged = match sent {
+            Ok(acknowledgement) => acknowledgement.await,
+            Err(code) => Err(code),
+        };
+        acknowledged.map_err(KafkaError::MessageProduction)
     }
 }

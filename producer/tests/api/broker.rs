@@ -92,7 +92,7 @@ async fn a_queue_that_fills_up_is_told_link_by_link() {
 
 #[tokio::test]
 async fn one_link_that_the_broker_refuses_is_never_a_201() {
-    let refusal = PublishError::Refused(RDKafkaErrorCode::NotEnoughReplicas);
+    let refusal = RDKafkaErrorCode::NotEnoughReplicas;
     let publish = FakePublish::new(move |n| if n == 1 { Do::FailLater(refusal) } else { Do::Ack });
     let app = TestApp::with_publish(publish).await;
     let refused = app.submit(&json!({"links": [LINK, OTHER_LINK, LINK]})).await;

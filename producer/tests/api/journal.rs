@@ -7,6 +7,7 @@ use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, PublishError};
 use linkrelay_producer::journal::SqliteJournal;
 use linkrelay_store::SqliteStore;
+use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
 
 use crate::helpers::fake_journal::FakeJournal;
@@ -82,7 +83,7 @@ async fn a_journaled_link_is_published_until_it_arrives() {
     let script = |n| match n {
         0 => Do::Ack,
         1 => Do::Refuse(PublishError::QueueFull),
-        2 => Do::FailLater(PublishError::TimedOut),
+        2 => Do::FailLater(RDKafkaErrorCode::MessageTimedOut),
         _ => Do::Ack,
     };
     let (publish, journal) = (FakePublish::new(script), Arc::new(FakeJournal::default()));

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{AckFuture, AckSender, KafkaPublisher, Publish, PublishError};
 use linkrelay_kafka::topic::TopicError;
+use rdkafka::types::RDKafkaErrorCode;
 
 /// What to do with one record.
 pub(crate) enum Do {
     Ack,
     Refuse(PublishError),
-    FailLater(PublishError),
+    FailLater(RDKafkaErrorCode),
     /// Until [`FakePublish::release`].
     Hold,
     Panic,

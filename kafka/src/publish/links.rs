@@ -1,0 +1,50 @@
+//! Publishing links to their topic.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use linkrelay_common::SettingsError;
+
+use super::producer::{AckFuture, TopicProducer};
+use super::{Publish, PublishError};
+use crate::KafkaSettings;
+use crate::record::LinkRecord;
+use crate::topic::TopicError;
+
+/// A broker that has not answered a question about its topics by then counts as away.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Publishes links to `KAFKA_TOPIC`.
+#[derive(Debug, Clone)]
+pub struct KafkaPublisher(TopicProducer);
+
+impl KafkaPublisher {
+    /// A publisher that gives a record up after `delivery_timeout`. It asks no broker yet.
+    ///
+    /// # Errors
+    /// As [`TopicProducer::new`].
+    pub fn new(kafka: &KafkaSettings, delivery_timeout: Duration) -> Result<Self, SettingsError> {
+        TopicProducer::new(kafka, &kafka.kafka_topic, delivery_timeout).map(Self)
+    }
+}
+
+#[async_trait]
+impl Publish for KafkaPublisher {
+    fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError> {
+        let (key, value, headers) = (record.target.key(), record.value(), record.headers());
+        let sent = self.0.send(Some(key.as_bytes()), Some(&value), headers.to_kafka());
+        sent.map_err(PublishError::from)
+    }
+
+    async fn check(&self) -> Result<(), TopicError> {
+        self.0.check(DESCRIBE_TIMEOUT).await
+    }
+
+    fn fatal_error(&self) -> Option<String> {
+        self.0.fatal_error()
+    }
+
+    async fn flush(&self, timeout: Duration) -> usize {
+        self.0.flush(timeout).await
+    }
+}

@@ -1,0 +1,189 @@
+//! A librdkafka producer of one topic: links, dead letters and replays all go through it.
+//!
+//! `ThreadedProducer` and not `FutureProducer`: the same poll thread, but the answer goes
+//! straight into our own future, without a copy of the record on the way back.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use linkrelay_common::SettingsError;
+use rdkafka::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
+};
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::sync::oneshot;
+
+use crate::topic::{self, TopicError};
+use crate::{KafkaSettings, RelayContext, unknown_key};
+
+/// Publishes to one topic, each record once, acknowledged by all in-sync replicas. Cheap to
+/// clone; all clones are one.
+#[derive(Clone)]
+pub struct TopicProducer {
+    producer: Arc<ThreadedProducer<AckContext>>,
+    topic: Arc<str>,
+}
+
+impl TopicProducer {
+    /// A producer that gives a record up after `delivery_timeout`. It asks no broker yet.
+    ///
+    /// # Errors
+    /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
+    pub fn new(
+        kafka: &KafkaSettings,
+        topic: &str,
+        delivery_timeout: Duration,
+    ) -> Result<Self, SettingsError> {
+        let config = kafka.producer(delivery_timeout);
+        let context = AckContext(RelayContext::new(kafka));
+        let producer = ThreadedProducer::from_config_and_context(&config, context);
+        let producer = Arc::new(producer.map_err(|error| unknown_key(&error))?);
+        Ok(Self { producer, topic: topic.into() })
+    }
+
+    /// The topic that it publishes to.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Hands a record over; never blocks. The future is ready when the broker has the record, or
+    /// never will have it.
+    ///
+    /// # Errors
+    /// If the record was not taken: it will never arrive.
+    pub fn send(
+        &self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: OwnedHeaders,
+    ) -> Result<AckFuture, RDKafkaErrorCode> {
+        let (sender, future) = AckFuture::pair();
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, Box::new(sender))
+            .headers(headers);
+        record.key = key;
+        record.payload = value;
+        match self.producer.send(record) {
+            Ok(()) => Ok(future),
+            Err((error, _)) => Err(code_of(&error)),
+        }
+    }
+
+    /// Asks whether the broker answers and has the topic. Blocks for up to `timeout`: not for an
+    /// async worker thread.
+    ///
+    /// # Errors
+    /// As [`topic::describe`], with the reason if the broker cannot be reached.
+    pub fn describe(&self, timeout: Duration) -> Result<(), TopicError> {
+        let client = self.producer.client();
+        let described = topic::describe(client, &self.topic, timeout);
+        topic::explained(&client.context().0, described).map(drop)
+    }
+
+    /// As [`describe`](Self::describe), for an async worker thread.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn check(&self, timeout: Duration) -> Result<(), TopicError> {
+        let producer = self.clone();
+        let described = tokio::task::spawn_blocking(move || producer.describe(timeout)).await;
+        // Fails only if the runtime is going down, and then nothing reads the answer.
+        described.map_err(|_| KafkaError::Canceled)?
+    }
+
+    /// Why this producer will never work again, if so; only a new process fixes it.
+    pub fn fatal_error(&self) -> Option<String> {
+        self.producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
+    }
+
+    /// How many records wait for their acknowledgement.
+    pub fn in_flight_count(&self) -> usize {
+        usize::try_from(self.producer.in_flight_count()).unwrap_or(0)
+    }
+
+    /// Waits until everything that was sent has its answer. Gives how many records have none when
+    /// `timeout` is over.
+    pub async fn flush(&self, timeout: Duration) -> usize {
+        let producer = self.clone();
+        let flush = move || match producer.producer.flush(timeout) {
+            Ok(()) => 0,
+            Err(_) => producer.in_flight_count(),
+        };
+        // See `check`.
+        tokio::task::spawn_blocking(flush).await.unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for TopicProducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicProducer").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+/// The second step of publishing: ready when the record's fate is known. An answer that will never
+/// come is [`RDKafkaErrorCode::PurgeQueue`], as of a producer that ended.
+#[derive(Debug)]
+pub struct AckFuture(oneshot::Receiver<Result<(), RDKafkaErrorCode>>);
+
+/// The other end of an [`AckFuture`].
+#[derive(Debug)]
+pub struct AckSender(oneshot::Sender<Result<(), RDKafkaErrorCode>>);
+
+impl AckFuture {
+    /// A future and what makes it ready.
+    pub fn pair() -> (AckSender, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (AckSender(sender), Self(receiver))
+    }
+}
+
+impl AckSender {
+    /// Tells the record's fate, if it is still awaited.
+    pub fn answer(self, fate: Result<(), RDKafkaErrorCode>) {
+        self.0.send(fate).ok();
+    }
+}
+
+impl Future for AckFuture {
+    type Output = Result<(), RDKafkaErrorCode>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let fate = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(fate.unwrap_or(Err(RDKafkaErrorCode::PurgeQueue)))
+    }
+}
+
+/// Brings a delivery's answer to its future.
+struct AckContext(RelayContext);
+
+impl ClientContext for AckContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error, reason);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for AckContext {
+    type DeliveryOpaque = Box<AckSender>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, sender: Box<AckSender>) {
+        sender.answer(match result {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(code_of(error)),
+        });
+    }
+}
+
+fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
+}
