@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorClass {
-    /// Will fail the same way for ever (deleted, private, not a video): a failed document.
+    /// Will fail the same way forever (deleted, private, not a video): a failed document.
     Permanent,
     /// May succeed if tried again: retried with backoff, then dead-lettered.
     Transient,
-    /// The far side asks for less: everything slows down, and no attempt is counted.
+    /// YouTube asks for less: everything slows down, and no attempt of the link is counted.
     Throttled,
     /// The record itself cannot be read: dead-lettered at once.
     Malformed,
@@ -22,7 +22,7 @@ impl ErrorClass {
     /// Every class, once.
     pub const ALL: [Self; 4] = [Self::Permanent, Self::Transient, Self::Throttled, Self::Malformed];
 
-    /// The class as it stands in documents, headers and metric labels.
+    /// The class as it is written in documents, headers and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Permanent => "permanent",

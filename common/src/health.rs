@@ -1,7 +1,8 @@
 //! What a role says of itself: which of its parts work, and why one does not.
 //!
-//! Whoever watches a part holds its [`Part`] and reports; whoever answers `/health/ready` holds
-//! the [`Health`] and asks. A change is logged once, a lasting trouble once a minute.
+//! The code that watches a part holds its [`Part`] and reports; the code that answers
+//! `/health/ready` holds the [`Health`] and asks. A change is logged once, a lasting failure once a
+//! minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +12,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How often a lasting trouble is said again.
+/// How often a lasting failure is logged again.
 const REMINDER: Duration = Duration::from_secs(60);
 /// How long what was met in use outlasts a check that finds nothing: a store whose disk is full
 /// answers a ping. Longer than the pause between two tries, so that readiness does not flicker;
-/// but it ends, because a role that nobody asks while it is not ready would never be ready again.
+/// but it ends, because a role that gets no requests while it is not ready would never be ready again.
 const OUTLASTS_CHECKS: Duration = Duration::from_secs(15);
 
 /// The parts of one role. Cheap to clone; all clones see the same.
@@ -43,7 +44,7 @@ impl Status {
     }
 }
 
-/// The handle of whoever watches one part.
+/// The handle of the code that watches one part.
 #[derive(Debug, Clone)]
 pub struct Part {
     name: &'static str,
@@ -84,7 +85,7 @@ impl Health {
         })
     }
 
-    /// The role is about to end: not ready from now on, which is no trouble to be logged.
+    /// The role is about to end: not ready from now on, which is no failure to be logged.
     pub fn stopping(&self) {
         let stopping = Status::of(Some("stopping".to_owned()));
         self.with(|reports| reports.parts.insert("process", stopping));
@@ -105,7 +106,7 @@ impl Part {
         }
     }
 
-    /// The part does not work; `why` is a sentence for whoever has to mend it.
+    /// The part does not work; `why` is a sentence for the operator who has to fix it.
     pub fn trouble(&self, why: impl Into<String>) {
         self.say(why.into(), Some(Instant::now()));
     }
@@ -145,7 +146,7 @@ impl Part {
     }
 
     /// Runs `check` every `interval` and reports, until `stop`. A check that takes longer than
-    /// `timeout` counts as trouble.
+    /// `timeout` counts as a failure.
     pub async fn watch<C, F, E>(
         self,
         interval: Duration,

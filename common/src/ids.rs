@@ -31,7 +31,7 @@ impl RequestId {
     }
 
     /// The id of a request that came with an `Idempotency-Key`: the same key with the same
-    /// links gives the same id for ever, so a client's retry writes no second document. The
+    /// links gives the same id forever, so a client's retry writes no second document. The
     /// links are part of it, so that a key used again by mistake swallows nothing.
     pub fn from_idempotency_key<S: AsRef<str>>(key: &str, links: &[S]) -> Self {
         // Lengths first, so that no two different inputs give the same bytes.

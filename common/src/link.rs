@@ -106,13 +106,13 @@ pub enum LinkError {
     /// A list of videos.
     #[error("this address names a playlist; send the links of its videos")]
     Playlist,
-    /// Whoever publishes videos.
+    /// A channel, which publishes videos.
     #[error("this address names a channel; send the links of its videos")]
     Channel,
     /// A channel's address of a kind by which YouTube finds no channel (`/c/…`, `live_stream`).
     #[error("a channel cannot be found by this address; send its /@… or /channel/UC… address")]
     UnknownChannel,
-    /// What stands where a list's name belongs cannot be one.
+    /// The text in the place of a list's name cannot be one.
     #[error("this address names a playlist or channel, but its name cannot be right")]
     BadListName,
     /// The id has the wrong length or alphabet.

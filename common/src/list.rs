@@ -1,4 +1,4 @@
-//! What an address of many videos names: a playlist, or whoever publishes videos.
+//! What an address of many videos names: a playlist, or a channel.
 //!
 //! Only these checked names go further; none is ever a part of a host or a path that is asked.
 

@@ -127,7 +127,7 @@ const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Up to `BATCH_DOCUMENTS`, and beyond if it is set higher.
 const DOCUMENTS: [f64; 9] = [1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
-/// A gauge that nobody sets any more is gone: the partition is another consumer's.
+/// A gauge that is not set any more is gone: the partition is another consumer's.
 const GAUGE_IDLE: Duration = Duration::from_secs(60);
 
 /// The recorder is one for the process, as the counting macros have it; so is its text.

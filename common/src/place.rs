@@ -1,11 +1,11 @@
-//! Where a link stands: in a request, or in a record that came without one. Its document's id
+//! Where a link is: in a request, or in a record that came without one. Its document's id
 //! follows, and so do the places of the videos that a list is expanded into.
 
 use crate::ids::{DocumentId, RequestId};
 use crate::record_place::RecordPlace;
 
 /// The most videos that one link is expanded into; also how far apart the videos of two lists of
-/// a request stand, so that no two of them share an index, whatever each consumer's limit is.
+/// a request are, so that no two of them share an index, whatever each consumer's limit is.
 pub const MAX_EXPANDED_VIDEOS: u32 = 10_000;
 /// The most links of one record; also the same distance in a record, which has room for its own
 /// links below the first of them.
@@ -23,7 +23,7 @@ pub enum LinkPlace {
     },
     /// In a record that names no request.
     OfRecord {
-        /// Where the record first stood.
+        /// Where the record first was.
         origin: RecordPlace,
         /// Its index there.
         index: u32,

@@ -1,4 +1,4 @@
-//! Where a record stands in Kafka, in a way that no other record ever stands there.
+//! Where a record is in Kafka, written so that no other record ever has the same origin.
 
 use std::fmt;
 use std::str::FromStr;

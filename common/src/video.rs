@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of one video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names are YouTube's own; units stand where there is one")]
+#[allow(missing_docs, reason = "the names are YouTube's own; units are named where there is one")]
 pub struct Video {
     /// Never empty.
     pub title: String,
@@ -52,7 +52,7 @@ impl Video {
     }
 }
 
-/// Whether a video whose metadata is public can be played, too.
+/// Whether a video whose metadata is public can also be played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each says it all by its name")]

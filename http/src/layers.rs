@@ -1,4 +1,4 @@
-//! What stands before the routes.
+//! What a request passes before the routes.
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub struct Limits {
 /// Puts the layers on, from the outside in:
 ///
 /// 1. *catch panic*, so that nothing below it, layers included, ends a connection without a word;
-/// 2. *trace*, so that what is shed or timed out is traced, too;
+/// 2. *trace*, so that what is shed or timed out is also traced;
 /// 3. *count and time*, by route;
 /// 4. *load shedding* over the concurrency limit, around `api` only: a probe must get its answer
 ///    exactly when there are too many requests, or a busy process is taken for a dead one;
@@ -55,7 +55,7 @@ pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(CatchPanicLayer::custom(panicked))
-                // Debug, so that a span costs nothing unless somebody wants it. Failures are
+                // Debug, so that a span costs nothing unless an operator asks for it. Failures are
                 // logged where it is known why.
                 .layer(
                     TraceLayer::new_for_http()

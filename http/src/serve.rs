@@ -1,7 +1,7 @@
 //! Accepts connections and serves them until told to stop, then lets requests finish.
 //!
 //! `axum::serve` has no time-out for request headers, so a client that sends them byte by byte
-//! would hold a connection for ever; hyper has one.
+//! would hold a connection forever; hyper has one.
 
 use std::io;
 use std::pin::pin;
@@ -21,7 +21,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 /// The time-outs of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeSettings {
-    /// How long a request's header may take to arrive; an idle connection is closed after it, too.
+    /// How long a request's header may take to arrive; an idle connection is closed after it as well.
     pub header_read_timeout: Duration,
     /// How long requests in flight may take once `stop` is called.
     pub drain_timeout: Duration,
@@ -65,7 +65,7 @@ pub async fn serve(
     cut_off_count
 }
 
-/// A connection that died before it was accepted concerns nobody; anything else is a lack of
+/// A connection that died before it was accepted needs no answer; anything else is a lack of
 /// something that only time brings back.
 async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
     let is_the_client_s = matches!(

@@ -1,7 +1,7 @@
 //! The headers of a Kafka record: where it came from, and on a dead letter why it is one.
 //!
 //! All are optional. A value that cannot be read counts as absent: other programs write to
-//! the topic, too, and a wrong header must not hold a link.
+//! the topic as well, and a wrong header must not hold a link.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -48,13 +48,13 @@ pub fn copy_readable(headers: &impl Headers) -> OwnedHeaders {
     })
 }
 
-/// Which request a record belongs to, or where it first stood.
+/// Which request a record belongs to, or where it first was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordHeaders {
     /// The request and the link's index in it; given only together, and with an index that the
     /// request can have.
     pub place: Option<(RequestId, u32)>,
-    /// Where a replayed record first stood, and the index of its link there (0 if it is not
+    /// Where a replayed record first was, and the index of its link there (0 if it is not
     /// said). The index is the one of `place`, if both are given.
     pub origin: Option<(RecordPlace, u32)>,
     /// When the request came in.
@@ -100,7 +100,7 @@ impl RecordHeaders {
     }
 
     /// The place of the link at `index` of a record's `links_count`, as far as these headers name
-    /// it; otherwise it is named by where the record stands. An index in the headers is the index
+    /// it; otherwise it is named by where the record is. An index in the headers is the index
     /// of one link, so it counts only for records
     /// of one.
     pub fn link_place(&self, index: u32, links_count: usize) -> Option<LinkPlace> {
@@ -122,7 +122,7 @@ pub struct DeadLetterHeaders {
     pub error: String,
     /// How often it was tried; 0 for a record that could not be read.
     pub attempts: u32,
-    /// Where the record stood, before any replay.
+    /// Where the record was before any replay.
     pub origin: RecordPlace,
     /// When it was given up.
     pub failed_at: Timestamp,

@@ -9,7 +9,7 @@ use linkrelay_common::link::{LinkError, parse_link};
 pub struct LinkMessage {
     /// The links, in order; a link's place is its index.
     pub links: Vec<String>,
-    /// Ask the far side even if a cached answer is at hand.
+    /// Ask YouTube even if a cached answer is at hand.
     pub force: bool,
 }
 
@@ -69,7 +69,7 @@ impl LinkMessage {
             return Self::from_wire(serde_json::from_str(text)?);
         }
         match parse_link(text) {
-            // Too long or of no video: still somebody's link, which gets a document that says so.
+            // Too long or of no video: still a link of a client, which gets a document that says so.
             Err(LinkError::NotAUrl) => Err(DecodeError::NotALink),
             _ if text.contains(char::is_whitespace) => Err(DecodeError::NotALink),
             _ => Ok(Self::one(text, false)),

@@ -1,6 +1,6 @@
 //! librdkafka settings that go through to every client, and what is refused among them.
 //!
-//! A secret stands among them, and where one is written wrongly, its parts may stand anywhere,
+//! One of them may be a secret, and where one is written wrongly, its parts may be anywhere,
 //! even where a key should. So an error says the names that librdkafka knows, and otherwise the
 //! place; never a value.
 
@@ -61,7 +61,7 @@ struct Setting {
     place: Place,
 }
 
-/// Where a setting stands, in words that hold nothing of it.
+/// Where a setting is, in words that hold nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     /// The variable that it came with.

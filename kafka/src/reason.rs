@@ -122,15 +122,15 @@ impl Reason {
     }
 
     /// What to look at; empty if there is nothing to say.
-    pub fn remedy(&self) -> &'static str {
-        self.cause.remedy()
+    pub fn advice(&self) -> &'static str {
+        self.cause.advice()
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.problem())?;
-        if self.remedy().is_empty() { Ok(()) } else { write!(f, "; {}", self.remedy()) }
+        if self.advice().is_empty() { Ok(()) } else { write!(f, "; {}", self.advice()) }
     }
 }
 
@@ -155,7 +155,7 @@ impl Cause {
         }
     }
 
-    fn remedy(self) -> &'static str {
+    fn advice(self) -> &'static str {
         match self {
             Self::Login => "see sasl.username, sasl.password and sasl.mechanism in KAFKA_CONFIG",
             Self::Mechanism => {

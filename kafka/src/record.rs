@@ -1,4 +1,4 @@
-//! One link on its way to Kafka, whoever sends it: the API, or a consumer that expands a list.
+//! One link on its way to Kafka, sent by the API or by a consumer that expands a list.
 
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ pub struct LinkRecord {
     pub link: String,
     /// Whether a cached answer will not do.
     pub force: bool,
-    /// Where it stands.
+    /// Where it is in its request or record.
     pub place: LinkPlace,
     /// When it was submitted.
     pub submitted_at: Timestamp,

@@ -15,7 +15,7 @@ const WHAT_WORKS: &str = "what works: sasl.mechanism=PLAIN, SCRAM-SHA-256 or SCR
 /// Mechanisms that people come with, and why each does not work.
 const REFUSED: [(&str, &str); 4] = [
     ("OAUTHBEARER", "OAUTHBEARER (OIDC) is not built in"),
-    ("AWS_MSK_IAM", "AWS_MSK_IAM is known to the Java client alone (MSK takes SCRAM-SHA-512, too)"),
+    ("AWS_MSK_IAM", "AWS_MSK_IAM is known to the Java client alone (MSK also takes SCRAM-SHA-512)"),
     ("GSSAPI", "GSSAPI (Kerberos) is not built in"),
     ("EXTERNAL", "EXTERNAL is not one of Kafka's mechanisms"),
 ];
@@ -81,7 +81,7 @@ fn validate_mechanism(settings: &PassThrough) -> Result<(), SettingsError> {
 }
 
 /// Where to look for certificates that are trusted, unless it was set: where distributions keep
-/// them. A vendored OpenSSL looks in its own directory otherwise, which nobody has.
+/// them. A vendored OpenSSL looks in its own directory otherwise, which does not exist.
 pub(super) fn ca_location(settings: &PassThrough) -> Option<&'static str> {
     let is_set = ["ssl.ca.location", "ssl.ca.pem"].iter().any(|key| settings.get(key).is_some());
     // OpenSSL's own variables; probing would pass them over.
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_looked_for_where_nobody_said_where_they_are() {
+    fn certificates_are_looked_for_where_no_setting_names_them() {
         let found = |text: &str| ca_location(&text.parse().unwrap());
         if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().all(|name| std::env::var_os(name).is_none()) {
             assert_eq!(found("security.protocol=SASL_SSL"), Some(PROBE));

@@ -115,9 +115,9 @@ impl KafkaSettings {
     /// `delivery_timeout` is the longest that a record may wait for its acknowledgement.
     pub fn producer(&self, delivery_timeout: Duration) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // No linger: what comes while a request is under way goes with the next one, and nobody
-        // who waits for an answer waits for company. The batches are small for that, and each
-        // would cost a fresh context of zstd: with lz4 half as many POSTs again went through.
+        // No linger: what comes while a request is under way goes with the next one, and no client
+        // waits for other clients' links. The batches are small for that, and each would cost a
+        // fresh context of zstd: with lz4 half as many POSTs again went through.
         config.set("compression.type", "lz4").set("linger.ms", "0");
         config
             .set("queue.buffering.max.messages", "100000")

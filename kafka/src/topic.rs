@@ -128,7 +128,7 @@ pub fn explained<T>(
     }
 }
 
-/// The same for a consumer that only asks, and that nobody polls.
+/// The same for a consumer that only asks, and is not polled.
 ///
 /// # Errors
 /// As [`explained`].

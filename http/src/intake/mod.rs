@@ -26,7 +26,7 @@ pub use results::{LinkFate, LinkResult, LinkResultStatus, ResultError, results};
 pub use settings::IntakeSettings;
 
 /// How long the caller will wait for an answer, in milliseconds: set by a producer that hands a
-/// request on, so that the work ends before the one who waits for it gives up.
+/// request on, so that the work ends before the client that waits for it gives up.
 pub const TIMEOUT_HEADER: &str = "linkrelay-timeout-ms";
 
 /// What a client asks for.

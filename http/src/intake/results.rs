@@ -60,7 +60,7 @@ pub struct LinkResult<'a> {
     error: Option<ResultError>,
 }
 
-/// Merges the fates of a request's valid links, which stand in order, with the rejected ones.
+/// Merges the fates of a request's valid links, which are in order, with the rejected ones.
 pub fn results<'a>(
     fates: impl IntoIterator<Item = LinkFate<'a>>,
     rejected: &'a [RejectedLink],

@@ -11,7 +11,7 @@ const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// Limits on what clients send.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct IntakeSettings {
-    /// How long a request's header may take to arrive; an idle connection is closed after it, too
+    /// How long a request's header may take to arrive; an idle connection is closed after it as well
     #[arg(long, env = "HEADER_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub header_read_timeout: Duration,
 

@@ -69,7 +69,7 @@ fn a_request_s_place_goes_before_the_origin() {
     };
     let of_request = LinkPlace::OfRequest { request_id, index: 7 };
     assert_eq!(headers.link_place(0, 1), Some(of_request));
-    // With several links, the one index in the headers is nobody's.
+    // With several links, the one index in the headers belongs to none of them.
     let of_record = LinkPlace::OfRecord { origin: origin(42), index: 2 };
     assert_eq!(headers.link_place(2, 3), Some(of_record));
 }

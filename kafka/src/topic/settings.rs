@@ -113,7 +113,7 @@ impl TopicSettings {
                 }
             }
             TopicRole::DeadLetters => {
-                let why = "dead letters are deleted before somebody replays them";
+                let why = "dead letters are deleted before they can be replayed";
                 for (key, limit) in
                     [(RETENTION_MS, self.retention_ms), (RETENTION_BYTES, self.retention_bytes)]
                 {

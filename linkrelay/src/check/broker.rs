@@ -148,8 +148,8 @@ fn failure(kafka: &KafkaSettings, error: &TopicError) -> Failure {
         TopicError::Missing(_) => {
             Failure::new("does not exist", linkrelay_kafka::topic::HOW_TO_CREATE)
         }
-        TopicError::Unreachable(reason) if reason.remedy().is_empty() => away(reason, AWAY),
-        TopicError::Unreachable(reason) => away(&reason.problem(), reason.remedy()),
+        TopicError::Unreachable(reason) if reason.advice().is_empty() => away(reason, AWAY),
+        TopicError::Unreachable(reason) => away(&reason.problem(), reason.advice()),
         TopicError::Kafka(error) => away(error, AWAY),
         error => Failure::new(error, "see what this user may do there"),
     }
