@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use linkrelay_http::wire::RequestStatus;
 use reqwest::{RequestBuilder, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Longer than the server's own deadline, so that it is the server that answers.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,49 +47,18 @@ pub(crate) struct Submitted {
     pub(crate) detail: Option<String>,
 }
 
-/// What became of one link at the door.
+/// What became of one link when it was submitted.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LinkResult {
     pub(crate) link: String,
-    pub(crate) error: Option<LinkFailure>,
+    pub(crate) error: Option<Rejection>,
 }
 
-/// Why a link came to nothing.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct LinkFailure {
+/// Why a link was rejected.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rejection {
     pub(crate) code: String,
     pub(crate) message: String,
-}
-
-/// The state of a request.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct RequestStatus {
-    pub(crate) id: String,
-    pub(crate) total: u64,
-    pub(crate) stored: u64,
-    pub(crate) failed: u64,
-    /// Playlists and channels; their videos are counted in `total`.
-    #[serde(default)]
-    pub(crate) expanded: u64,
-    pub(crate) pending: u64,
-    pub(crate) links: Vec<LinkState>,
-    /// The path of the next page, if there is one.
-    #[serde(skip_serializing)]
-    pub(crate) next: Option<String>,
-}
-
-/// The state of one link.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct LinkState {
-    pub(crate) index: u32,
-    pub(crate) link: Option<String>,
-    pub(crate) video_id: Option<String>,
-    pub(crate) status: String,
-    pub(crate) title: Option<String>,
-    /// How many videos a list has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) videos: Option<u32>,
-    pub(crate) error: Option<LinkFailure>,
 }
 
 impl ServerArguments {

@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use clap::Args;
+use linkrelay_http::wire::{LinkEntry, RequestStatus};
 
-use crate::api::{LinkState, RequestStatus, ServerArguments};
+use crate::api::ServerArguments;
 use crate::exit::Outcome;
 
 const PAGE: u64 = 1_000;
@@ -48,7 +49,7 @@ pub(crate) async fn run(arguments: StatusArguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn line(link: &LinkState) -> String {
+fn line(link: &LinkEntry) -> String {
     let what = link.link.as_deref().unwrap_or("");
     let outcome = match (&link.title, &link.error) {
         (Some(title), _) => title.clone(),

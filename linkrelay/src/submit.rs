@@ -86,14 +86,15 @@ async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
     for id in &taken.ids {
         loop {
             let status = api.status(id, 1).await?;
-            let videos = status.total.saturating_sub(links_count(id));
+            let request_total = u64::from(status.total);
+            let videos = request_total.saturating_sub(links_count(id));
             progress.set_total(total + videos);
-            progress.set(done + status.total - status.pending);
+            progress.set(done + request_total - u64::from(status.pending));
             if status.pending == 0 {
                 total += videos;
-                done += status.total;
-                failed += status.failed;
-                expanded += status.expanded;
+                done += request_total;
+                failed += u64::from(status.failed);
+                expanded += u64::from(status.expanded);
                 break;
             }
             tokio::time::sleep(POLL_INTERVAL).await;

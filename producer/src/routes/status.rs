@@ -4,15 +4,14 @@
 //! store does not know is pending; nothing else remembers a request. A well-formed id that nobody
 //! was given looks the same.
 
-use std::fmt;
-
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use linkrelay_common::RequestId;
+use linkrelay_http::wire::{LinkEntry, LinkFailure, RequestStatus};
 use linkrelay_store::{LinkError, LinkStatus, RequestCounts};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -38,47 +37,6 @@ fn default_limit() -> u32 {
     DEFAULT_LIMIT
 }
 
-#[derive(Debug, Serialize)]
-struct RequestStatus {
-    id: RequestId,
-    total: u32,
-    stored: u32,
-    failed: u32,
-    /// Playlists and channels; their videos are counted in `total`.
-    expanded: u32,
-    pending: u32,
-    links: Vec<LinkEntry>,
-    /// The next page, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<NextPage>,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct LinkEntry {
-    index: u32,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    link: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<String>,
-    /// How many videos a list has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    videos: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_video_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<LinkError>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct NextPage {
-    id: RequestId,
-    from: u32,
-    limit: u32,
-}
-
 async fn status(
     State(app): State<AppState>,
     Path(id): Path<String>,
@@ -93,54 +51,43 @@ async fn status(
     let ask = Status::ask(app.store.as_ref(), id, Page { from, limit });
     let asked = tokio::time::timeout(app.store_timeout, ask);
     let status = asked.await.map_err(|_| ApiError::StoreTimeout)??;
-    Ok(Json(RequestStatus::new(id, limit, status)))
+    Ok(Json(body(id, limit, status)))
 }
 
-impl RequestStatus {
-    fn new(id: RequestId, limit: u32, status: Status) -> Self {
-        let pending = status.pending();
-        let RequestCounts { stored, failed, expanded } = status.counts;
-        Self {
-            id,
-            total: status.total,
-            stored,
-            failed,
-            expanded,
-            pending,
-            links: status.links.into_iter().map(LinkEntry::new).collect(),
-            next: status.next.map(|from| NextPage { id, from, limit }),
-        }
+fn body(id: RequestId, limit: u32, status: Status) -> RequestStatus {
+    let pending = status.pending();
+    let RequestCounts { stored, failed, expanded } = status.counts;
+    RequestStatus {
+        id,
+        total: status.total,
+        stored,
+        failed,
+        expanded,
+        pending,
+        links: status.links.into_iter().map(entry).collect(),
+        next: status.next.map(|from| format!("/links/{id}?from={from}&limit={limit}")),
     }
 }
 
-impl LinkEntry {
-    fn new((index, done): (u32, Option<LinkStatus>)) -> Self {
-        let Some(link) = done else {
-            return Self { index, status: "pending", ..Self::default() };
-        };
-        let (first_video_index, videos) =
-            link.expanded.map(|range| (range.first_index, range.videos_count)).unzip();
-        Self {
-            index,
-            status: link.state.as_str(),
-            link: Some(link.link),
-            video_id: link.video_id,
-            title: link.title,
-            videos,
-            first_video_index,
-            error: link.error,
-        }
+fn entry((index, done): (u32, Option<LinkStatus>)) -> LinkEntry {
+    let Some(link) = done else {
+        return LinkEntry { index, status: "pending".into(), ..LinkEntry::default() };
+    };
+    let (first_video_index, videos) =
+        link.expanded.map(|range| (range.first_index, range.videos_count)).unzip();
+    LinkEntry {
+        index,
+        status: link.state.as_str().into(),
+        link: Some(link.link),
+        video_id: link.video_id,
+        title: link.title,
+        videos,
+        first_video_index,
+        error: link.error.map(failure),
     }
 }
 
-impl fmt::Display for NextPage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/links/{}?from={}&limit={}", self.id, self.from, self.limit)
-    }
-}
-
-impl Serialize for NextPage {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+fn failure(error: LinkError) -> LinkFailure {
+    let LinkError { class, code, message, attempts } = error;
+    LinkFailure { class, code, message, attempts }
 }

@@ -1,0 +1,70 @@
+//! Bodies that one part of linkrelay answers with and another reads: the state of a request, which
+//! the producer shows and the command line prints.
+
+use std::borrow::Cow;
+
+use linkrelay_common::{ErrorClass, RequestId};
+use serde::{Deserialize, Serialize};
+
+/// What became of a request: the answer of `GET /links/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RequestStatus {
+    /// The request.
+    pub id: RequestId,
+    /// Its links, and the videos of its lists as far as they are expanded.
+    pub total: u32,
+    /// Links with metadata.
+    pub stored: u32,
+    /// Links that will have no metadata.
+    pub failed: u32,
+    /// Playlists and channels; their videos are counted in `total`.
+    pub expanded: u32,
+    /// Links without a document yet.
+    pub pending: u32,
+    /// One page of the links, by index.
+    pub links: Vec<LinkEntry>,
+    /// The path of the next page, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What became of one link of a request.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkEntry {
+    /// Its index in the request, from 0.
+    pub index: u32,
+    /// `pending`, `stored`, `failed` or `expanded`.
+    pub status: Cow<'static, str>,
+    /// The link as it was submitted; unknown while it is pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The video that it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_id: Option<String>,
+    /// The video's title, if the link is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// How many videos a list was expanded into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub videos: Option<u32>,
+    /// The index of the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_video_index: Option<u32>,
+    /// Why the link failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<LinkFailure>,
+}
+
+/// Why a link has no metadata.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LinkFailure {
+    /// What kind of failure it is.
+    pub class: ErrorClass,
+    /// A stable word for programs.
+    pub code: String,
+    /// A sentence for the person who submitted the link.
+    pub message: String,
+    /// How often YouTube was asked; 0 if there was nothing to ask.
+    pub attempts: u32,
+}
