@@ -31,7 +31,7 @@ RUN apt-get update && \
 COPY --from=build /out/ /usr/local/bin/
 COPY scripts/healthcheck.sh /usr/local/bin/healthcheck
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/linkrelay/
-# Inside a container, 127.0.0.1 is reached by nobody.
+# Inside a container, 127.0.0.1 cannot be reached from outside.
 ENV HTTP_ADDR=0.0.0.0:3000 EXTRACTOR_ADDR=0.0.0.0:5000 DATA_DIR=/data
 USER linkrelay
 WORKDIR /data

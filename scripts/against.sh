@@ -14,7 +14,7 @@ workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 table=$workspace/scripts/against.txt
 folder=${CARGO_TARGET_DIR:-$workspace/target}/against
 export LINKRELAY_TOOLS=${LINKRELAY_TOOLS:-$workspace/target/tools}
-# A test that hangs there has failed, too.
+# A test that hangs there has also failed.
 test_limit=600
 
 (($# > 0)) || {

@@ -168,7 +168,7 @@ try_tests() {
   tail -n 3 "$log"
 }
 
-# The whole answer to a request, in one line; nothing if nobody listens. Bash speaks TCP itself.
+# The whole answer to a request, in one line; nothing if no program listens. Bash speaks TCP itself.
 ask() {
   local body=${3:-}
   (

@@ -8,6 +8,6 @@ set -euo pipefail
 addr=${HTTP_ADDR:-127.0.0.1:3000}
 exec 3<>"/dev/tcp/127.0.0.1/${addr##*:}"
 printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "${1:-/health/live}" >&3
-# A role that hangs must not keep the check waiting for ever.
+# A role that hangs must not keep the check waiting forever.
 read -r -t 5 _ status _ <&3
 [[ $status == 200 ]]

@@ -108,7 +108,7 @@ write_kafka_command() {
 #!/bin/sh
 # Runs $3 of Kafka $kafka_version.
 home=\$(cd "\$(dirname "\$0")/.." && pwd)
-# Short runs and small brokers: start quickly rather than run fast for ever.
+# Short runs and small brokers: start quickly rather than run fast forever.
 # shellcheck disable=SC2086 # KAFKA_HEAP_OPTS and KAFKA_OPTS hold several words
 exec java \${KAFKA_HEAP_OPTS:--Xmx$heap} -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \\
   -Dorg.slf4j.simpleLogger.defaultLogLevel=$level -Dorg.slf4j.simpleLogger.showDateTime=true \\

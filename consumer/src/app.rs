@@ -310,7 +310,9 @@ async fn watch_broker(
         async move {
             if let Some(fatal) = publishing.fatal_error() {
                 pipeline.cancel();
-                return Err(format!("the Kafka client has failed for good: {fatal}"));
+                return Err(format!(
+                    "the Kafka client has failed and will not work again: {fatal}"
+                ));
             }
             publishing.check().await.map_err(|error| error.to_string())
         }

@@ -21,7 +21,7 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
-        // Whoever read our output has seen enough (`linkrelay status … | head`).
+        // The program that read the output has seen enough (`linkrelay status … | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("linkrelay: {}", one_line(&error));

@@ -52,7 +52,7 @@ async fn submit_all(api: &Api, links: &[String]) -> anyhow::Result<Taken> {
     let mut taken = Taken::default();
     let mut progress = Progress::new("submitted", links.len() as u64);
     for (number, batch) in links.chunks(LINKS_PER_REQUEST).enumerate() {
-        // Any name that nobody used before; a repetition of this very request carries it again.
+        // Any name that was never used before; a repetition of this very request carries it again.
         let key = format!("submit-{}", RequestId::new(1));
         let submitted = api.submit(batch, &key).await?;
         for result in &submitted.results {
@@ -77,7 +77,7 @@ async fn submit_all(api: &Api, links: &[String]) -> anyhow::Result<Taken> {
     Ok(taken)
 }
 
-/// Waits for every request; gives how many links failed, each named on stderr.
+/// Waits for every request; returns how many links failed, each named on stderr.
 async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
     let (mut done, mut failed, mut expanded) = (0, 0, 0);
     // What lists were expanded into comes on top of what was accepted.

@@ -68,7 +68,7 @@ async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     // A dead letter is a little larger than its record.
     let links = TopicSettings::read(&admin, &kafka.kafka_topic, TIMEOUT).await;
     let largest_link_bytes = links.ok().and_then(|settings| settings.max_message_bytes);
-    // A dead-letter topic that somebody made larger stays so.
+    // A dead-letter topic that an operator made larger stays so.
     let partitions = existing(&admin, &kafka.kafka_dlq_topic).unwrap_or(DLQ_PARTITIONS);
     create_one(&admin, arguments, TopicRole::DeadLetters, partitions, largest_link_bytes).await?;
     Ok(Outcome::Done)

@@ -109,7 +109,7 @@ async fn a_topic_that_was_there_keeps_its_settings_and_is_told_of() {
     }
 }
 
-/// A folder with links to the script under Kafka's name stands before Kafka's own in PATH.
+/// A folder with links to the script under Kafka's name comes before Kafka's own in PATH.
 #[tokio::test]
 async fn kafka_is_found_in_path_behind_the_script_itself() {
     let broker = KafkaBroker::shared().await.unwrap();

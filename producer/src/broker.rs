@@ -41,7 +41,9 @@ pub async fn watch(
     while !stop.is_cancelled() {
         let checked = match publish.fatal_error() {
             Some(fatal) => {
-                part.trouble(format!("the Kafka client has failed for good: {fatal}"));
+                part.trouble(format!(
+                    "the Kafka client has failed and will not work again: {fatal}"
+                ));
                 Err(())
             }
             None => {

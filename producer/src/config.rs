@@ -68,7 +68,7 @@ pub struct ApiSettings {
     #[arg(long, env = "MAX_WAITING_REQUESTS", default_value_t = 500)]
     pub max_waiting_requests: usize,
 
-    /// Take links to playlists and channels, too: only where the consumers have a YOUTUBE_API_KEY, with which they expand them [default: false; `up`: whether it has that key]
+    /// Also take links to playlists and channels: only where the consumers have a YOUTUBE_API_KEY, with which they expand them [default: false; `up`: whether it has that key]
     #[arg(long, env = "EXPAND_LISTS")]
     pub expand_lists: Option<bool>,
 
@@ -145,7 +145,7 @@ impl ApiSettings {
         self.intake.validate()
     }
 
-    /// The client of the extractor server; asks nobody yet.
+    /// The client of the extractor server; it asks no server yet.
     ///
     /// # Errors
     /// Names `EXTRACTOR_URL`.

@@ -1,4 +1,4 @@
-//! The way to the extractor server, for those who want to wait for their documents.
+//! The path to the extractor server, for clients that want to wait for their documents.
 //!
 //! A request is handed on with a key from which the ids of its documents follow. So it may be sent
 //! again when a connection broke: whatever was written the first time is found, not doubled.
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// What of the time the way back may take: the extractor server ends its work so much earlier, so
-/// that its answer is here before the one who waits gets 504.
+/// that its answer is here before the waiting client gets 504.
 const WAY_BACK: Duration = Duration::from_millis(500);
 /// Many times the answer to the largest request.
 const MAX_ANSWER_BYTES: usize = 8 * 1_024 * 1_024;
@@ -81,7 +81,7 @@ pub(crate) fn fresh_key() -> String {
 }
 
 impl ExtractorServer {
-    /// Asks nobody yet. `max_waiting` requests may wait at one time, each for up to `timeout`.
+    /// Asks no server yet. `max_waiting` requests may wait at one time, each for up to `timeout`.
     ///
     /// # Errors
     /// If no HTTP client can be made.

@@ -104,7 +104,7 @@ fn coordinator(kafka: &KafkaSettings, group: &GroupSettings) -> Answer {
         Err(error @ (TopicError::Kafka(_) | TopicError::Unreachable(_))) => {
             return Err(failure(kafka, &error));
         }
-        // That is the topic's trouble, not the group's.
+        // The topic's own row tells of that failure.
         Err(_) => 1,
     };
     let mut list = TopicPartitionList::new();

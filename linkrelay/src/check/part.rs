@@ -63,7 +63,7 @@ impl Part {
         Self::that_may_have_nothing_to_say(name, remedy, question.map(Some))
     }
 
-    /// The same, for a part that may turn out not to be there, which is no trouble.
+    /// Like [`Part::new`], for a part that may turn out not to be there, which is no failure.
     pub(super) fn that_may_have_nothing_to_say(
         name: impl ToString,
         remedy: &'static str,

@@ -49,7 +49,7 @@ async fn extractor_server(url: Url) -> Answer {
     }
 }
 
-/// Well if linkrelay answers there and works, or if nobody does and a server could.
+/// Good if linkrelay answers there and works, or if nothing listens there and a server could.
 async fn address(addr: SocketAddr, remedy: &'static str) -> Answer {
     if addr.port() == 0 {
         return Ok("will take a free port".to_owned());

@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     Replay,
     /// Its document is stored.
     Stored,
-    /// Its document is gone, though a dead letter has one: somebody took it away, or this is
+    /// Its document is gone, though a dead letter has one: an operator deleted it, or this is
     /// another store.
     Missing,
     /// An earlier replay is not done.

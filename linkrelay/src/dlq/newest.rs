@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::letter::DeadLetter;
 
-/// Identities, and where the newest dead letter of each stands.
+/// Identities, and where the newest dead letter of each is.
 #[derive(Debug, Default)]
 pub(super) struct NewestLetters(HashMap<Box<str>, Standing>);
 

@@ -65,7 +65,7 @@ pub(super) fn read(
             let full = page.add(Candidate::new(letter, raw));
             Ok(full.map_or(ControlFlow::Continue(()), |full| send(&sender, full)))
         })?;
-        // Nobody takes it if the replay ended before.
+        // The replay may have ended before and take no more.
         let _ended = send(&sender, page.candidates);
         Ok(())
     });

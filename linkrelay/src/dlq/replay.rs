@@ -79,7 +79,7 @@ pub(super) async fn run(arguments: ReplayArguments) -> anyhow::Result<Outcome> {
     let (pages, reading) = pages::read(reader, newest, page_length, stop.clone());
     let mut replay = Replay::new(store, way_back, rules, tally, total);
     let ended = replay.run(pages, &stop).await;
-    // A replay that ended early has dropped the pages, so the reading ends, too.
+    // A replay that ended early has dropped the pages, so the reading ends as well.
     let read = reading.await?;
     if is_embedded && replay.tally.replayed > 0 && replay.way_back.is_some() {
         eprintln!("`linkrelay up` publishes them: within a second if it runs, or when it starts");
@@ -201,7 +201,7 @@ impl Replay {
         Ok(undone)
     }
 
-    /// A record that is refused is named and left; when none of several is taken, the trouble is
+    /// A record that is refused is named and left; when none of several is taken, the failure is
     /// not theirs.
     fn count(&mut self, page: &[Candidate], fates: Vec<anyhow::Result<()>>) -> anyhow::Result<()> {
         let mut last_error = None;

@@ -18,7 +18,7 @@ pub(super) struct Tally {
     pub(super) worn_out: u64,
     /// Its value was cut: it is not what was given up.
     pub(super) truncated: u64,
-    /// Cannot be read, and nobody asked for those.
+    /// Cannot be read, and the filter does not ask for those.
     pub(super) malformed: u64,
     /// No dead letter of ours.
     pub(super) strange: u64,

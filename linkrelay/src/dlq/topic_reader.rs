@@ -152,15 +152,15 @@ fn advance(unread: &mut BTreeMap<i32, i64>, message: &BorrowedMessage<'_>) -> bo
     message.offset() < end
 }
 
-/// How long nothing was heard, and of what trouble.
+/// How long the broker has sent nothing, and its last error.
 struct Silence {
     since: Instant,
-    trouble: Option<KafkaError>,
+    last_error: Option<KafkaError>,
 }
 
 impl Silence {
     fn new() -> Self {
-        Self { since: Instant::now(), trouble: None }
+        Self { since: Instant::now(), last_error: None }
     }
 
     /// librdkafka goes on by itself after most errors, but not when it may not read, or there is
@@ -180,17 +180,17 @@ impl Silence {
                 | UnknownTopicOrPartition,
             ) => Err(error),
             _ => {
-                self.trouble = Some(error);
+                self.last_error = Some(error);
                 Ok(())
             }
         }
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let trouble = self.trouble.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        let reason = self.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
         ensure!(
             self.since.elapsed() < SILENCE_LIMIT,
-            "the broker sent nothing for {SILENCE_LIMIT:?}{trouble}"
+            "the broker sent nothing for {SILENCE_LIMIT:?}{reason}"
         );
         Ok(())
     }

@@ -67,7 +67,7 @@ impl UnderWay {
         }
     }
 
-    /// Whether a replay of this letter is. `failed_at` is where the record stood that the failed
+    /// Whether a replay of this letter is. `failed_at` is where the record was that the failed
     /// document is of.
     pub(super) fn has(&self, letter: &DeadLetter, failed_at: Option<&RecordPlace>) -> bool {
         let sent = letter.document_id.as_ref().and_then(|id| self.0.get(id));

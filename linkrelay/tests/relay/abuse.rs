@@ -200,7 +200,7 @@ async fn odd_bodies_are_refused_with_a_reason_and_harm_nobody() {
         (br#"{"links":1e400}"#.to_vec(), 400, "bad_body"),
         (br#"{"links":"\ud800"}"#.to_vec(), 400, "bad_body"),
         (format!(r#"{{"links":{deep}}}"#).into_bytes(), 400, "bad_body"),
-        // What nobody asked for is passed over, however deep it goes.
+        // A field that the API does not know is skipped, however deep it goes.
         (format!(r#"{{"x":{deep},"links":"a"}}"#).into_bytes(), 422, "no_valid_links"),
         (br#"{"links":"\u0000"}"#.to_vec(), 422, "no_valid_links"),
         (br#"{"links":["",""]}"#.to_vec(), 422, "no_valid_links"),

@@ -91,7 +91,7 @@ async fn all_that_can_be_reached_is_a_line_each_running_or_not() {
         assert!(checked.said.contains(&part), "{part}: {}", checked.said);
     }
     assert!(checked.said.contains(&format!("{PARTITIONS} partitions, 1 replicas")));
-    assert!(!checked.said.contains("breakers"), "nobody runs: {}", checked.said);
+    assert!(!checked.said.contains("breakers"), "no role runs: {}", checked.said);
 
     let (producer, consumer) = (site.producer(&[]), site.consumer(&[]));
     producer.until_ready().await;
@@ -155,7 +155,7 @@ async fn each_other_part_that_is_away_fails_alone_and_says_what_to_do() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     let answering = std::thread::spawn(move || {
-        // Takes whoever comes and says nothing that linkrelay would.
+        // Takes every connection and says nothing that linkrelay would.
         other.incoming().take(2).for_each(drop);
     });
     assert_failed(&check(&site, &[("HTTP_ADDR", &taken)]), &[("api", "set HTTP_ADDR")]);

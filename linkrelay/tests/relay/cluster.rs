@@ -34,7 +34,7 @@ async fn a_cluster_that_loses_nodes_loses_no_link_and_one_copy_is_never_acknowle
     consumer.until_ready().await;
     let mut ids = vec![post_until_accepted(&producer, 0).await];
 
-    // Two copies are enough, whoever coordinates the group.
+    // Two copies are enough, whichever broker coordinates the group.
     cluster.kill(cluster.coordinator(site.group()).await.unwrap()).unwrap();
     ids.push(post_until_accepted(&producer, 1_000).await);
     cluster.restart().await.unwrap();

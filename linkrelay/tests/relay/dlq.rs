@@ -110,7 +110,7 @@ async fn links_given_up_are_listed_and_replayed_into_their_own_documents() {
 
     add_good_links(&site, 100..160).await;
     let before = states(&site).await;
-    // The record that cannot be read has a document, too.
+    // The record that cannot be read also has a document.
     assert_eq!((before.len(), failed_count(&before)), (53 + 1 + 60, 6 + 1));
     let again = dlq(&site, &["replay", "--class", "transient"]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
@@ -215,7 +215,7 @@ async fn check_dry_run(site: &Site) {
 }
 
 /// The dead letters of links that were replayed in vain: nothing in them is said twice, and they
-/// still say where the record first stood.
+/// still say where the record first was.
 async fn check_failed_again(site: &Site) {
     let letters = site.dead_letters().await;
     assert_eq!(letters.len(), 13);
@@ -394,7 +394,7 @@ async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
     assert_eq!(published[0].header("linkrelay-origin"), Some(&*origin));
     assert_eq!(published[0].header("linkrelay-replays"), Some("1"));
     assert_eq!(published[0].headers.len(), 2);
-    // Nobody has read it yet, so it is not sent a second time.
+    // No consumer has read it yet, so it is not sent a second time.
     let again = dlq(&site, &["replay", "--all", "--no-store-check"]);
     let expected = "replayed 0, skipped 2: 1 still under way, 1 without linkrelay's headers\n";
     assert_eq!(again.stdout, expected, "{}", again.stderr);

@@ -53,7 +53,7 @@ async fn a_full_disk_is_told_at_the_door_and_loses_nothing() {
     relay.until_not_ready("disk").await;
 
     relay.process.limit_file_sizes(None).unwrap();
-    // Nobody asks a role that is not ready: it has to find out by itself.
+    // A role that is not ready gets no requests: it has to find out by itself.
     relay.until_ready().await;
     let (status, answer) = post(&relay, requests.next().unwrap()).await;
     assert_eq!(status, 201, "{answer}");

@@ -88,7 +88,7 @@ async fn a_static_member_that_restarts_in_time_moves_no_partition() {
     }
 }
 
-/// A broker of the new protocol gives a static member's name to nobody before the session of the
+/// A broker of the new protocol gives a static member's name to no other before the session of the
 /// one that was killed has ended (UNRELEASED_INSTANCE_ID of KIP-848).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_member_of_the_new_protocol_waits_for_its_own_name_after_a_kill() {

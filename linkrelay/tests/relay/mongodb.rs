@@ -34,7 +34,7 @@ async fn a_user_without_the_right_to_indexes_does_without_and_is_told_once() {
     assert_eq!(consumer.log().matches("createIndex({").count(), 1, "{}", consumer.log());
     consumer.stop().await;
 
-    // Somebody who may has made it, under a name of his own.
+    // A user with the right has made it, under another name.
     let index = doc! {
         "createIndexes": "youtube",
         "indexes": [{ "key": { "request_id": 1, "index": 1, "status": 1 }, "name": "mine" }],

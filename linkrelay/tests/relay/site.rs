@@ -102,7 +102,7 @@ impl Site {
         ]
     }
 
-    /// Each test has its own topic, so its name does for the group, too.
+    /// Each test has its own topic, so its name also serves for the group.
     pub(crate) fn group(&self) -> &str {
         &self.topic
     }
@@ -128,7 +128,7 @@ impl Site {
         documents
     }
 
-    /// Somebody's own index: no two documents may have the same there.
+    /// An index that an operator made: no two documents may have the same there.
     pub(crate) async fn make_unique(&self, field: &str) {
         let unique = IndexOptions::builder().unique(true).build();
         let index = IndexModel::builder().keys(doc! { field: 1 }).options(unique).build();

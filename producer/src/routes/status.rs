@@ -1,7 +1,7 @@
 //! `GET /links/{id}`: what has become of a request's links.
 //!
 //! The id says how many links there are, and a list's document how many videos, so a link that the
-//! store does not know is pending; nothing else remembers a request. A well-formed id that nobody
+//! store does not know is pending; nothing else remembers a request. A well-formed id that no client
 //! was given looks the same.
 
 use axum::extract::rejection::QueryRejection;

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-/// The application under test, what stands in for its surroundings, and waiting.
+/// The application under test, what replaces its surroundings, and waiting.
 mod helpers;
 
 /// What a broker that is away, slow, full or without a topic does to a request.

@@ -77,7 +77,7 @@ async fn playlists_and_channels_are_taken_where_they_can_be_expanded() {
     let waiting =
         app.request("POST", "/links/send-message-axios").json(&json!({"links": playlist}));
     let waiting = answer(waiting).await;
-    assert_eq!(waiting.status, 422, "nobody waits for a list");
+    assert_eq!(waiting.status, 422, "no client waits for a list");
     app.stop().await;
 }
 
