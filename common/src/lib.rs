@@ -3,12 +3,13 @@
 //! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the name of a
 //! [`list`] of videos; [`ids`] names requests and documents, [`record_place`] says where a record
 //! is in Kafka and [`place`] where a link is in its request or record; [`video`] is what is known
-//! of a video and [`class`] what a failure means; [`health`] is what a role says of itself,
+//! of a video, [`failure`] why a link has none and [`class`] what that means; [`health`] is what a role says of itself,
 //! [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
 //!
 //! It must not know: Kafka clients, HTTP, extraction, stores, or either role's logic.
 
 pub mod class;
+pub mod failure;
 pub mod health;
 pub mod ids;
 pub mod link;
@@ -22,6 +23,7 @@ pub mod telemetry;
 pub mod video;
 
 pub use class::ErrorClass;
+pub use failure::LinkFailure;
 pub use ids::{DocumentId, RequestId};
 pub use link::{LinkError, LinkTarget, VideoId, parse_link, parse_target};
 pub use list::ListLink;

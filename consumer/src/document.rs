@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::link::MAX_LINK_BYTES;
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RecordPlace, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Extraction};
-use linkrelay_store::{Expansion, LinkDocument, LinkError, LinkState};
+use linkrelay_store::{Expansion, LinkDocument, LinkState};
 use metrics::counter;
 
 use crate::record::Ticket;
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 }
 
 /// The document of a link whose metadata was found, or never will be.
-pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkError>) -> LinkDocument {
+pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkFailure>) -> LinkDocument {
     let document = blank(place);
     match found {
         Ok(extraction) => LinkDocument {
@@ -65,7 +65,7 @@ pub(crate) fn malformed_document(ticket: &Ticket, id: DocumentId, message: Strin
         kafka: Some(ticket.record.place()),
     };
     let (class, code) = (ErrorClass::Malformed, "malformed".to_owned());
-    document(place, Err(LinkError { class, code, message, attempts: 0 }))
+    document(place, Err(LinkFailure { class, code, message, attempts: 0 }))
 }
 
 /// What is known before anything is found.
@@ -92,7 +92,7 @@ fn blank(place: Place) -> LinkDocument {
 /// In place of a document that the store refuses: small, and without the video's id, which a
 /// unique index of somebody's may have another document for.
 pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
-    let error = LinkError {
+    let error = LinkFailure {
         class: ErrorClass::Permanent,
         code: "refused_by_store".to_owned(),
         message: "the document could not be stored".to_owned(),
@@ -123,8 +123,8 @@ pub(crate) fn left_without_document(store: &Part, document: &LinkDocument, reaso
 }
 
 /// What a document says of an extraction that failed.
-pub(crate) fn link_error(error: &ExtractError, attempts: u32) -> LinkError {
-    LinkError {
+pub(crate) fn link_error(error: &ExtractError, attempts: u32) -> LinkFailure {
+    LinkFailure {
         class: error.class(),
         code: error.code().to_owned(),
         message: error.to_string(),

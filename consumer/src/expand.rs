@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkTarget, ListLink, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, LinkTarget, ListLink, VideoId};
 use linkrelay_extractor::ExtractError;
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::AppendExpanded;
-use linkrelay_store::{Expansion, LinkError, LinkState};
+use linkrelay_store::{Expansion, LinkState};
 use metrics::counter;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -197,8 +197,8 @@ fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
 }
 
 /// A list whose place is none of a submitted link.
-fn no_room() -> LinkError {
-    LinkError {
+fn no_room() -> LinkFailure {
+    LinkFailure {
         class: ErrorClass::Permanent,
         code: "no_room".to_owned(),
         message: "a list cannot be expanded at this place of its request".to_owned(),

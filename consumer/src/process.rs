@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkTarget, VideoId, parse_target};
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, LinkTarget, VideoId, parse_target};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_kafka::DecodeError;
-use linkrelay_store::{LinkDocument, LinkError, LinkState};
+use linkrelay_store::{LinkDocument, LinkState};
 use metrics::counter;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -55,9 +55,9 @@ pub(crate) struct Processor {
 pub(crate) enum Answer {
     Found(Box<Extraction>),
     /// Nobody will find any.
-    Refused(LinkError),
+    Refused(LinkFailure),
     /// Tried MAX_ATTEMPTS times.
-    GivenUp(LinkError),
+    GivenUp(LinkFailure),
 }
 
 impl Processor {
@@ -237,7 +237,7 @@ fn log_retry(
     );
 }
 
-fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkError) {
+fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkFailure) {
     let record = &job.ticket.record;
     tracing::warn!(
         document_id = %job.id, video_id = video_id.map(tracing::field::display), topic = %record.topic,
@@ -259,7 +259,7 @@ fn document_of(
     (job.ticket, document(place, found))
 }
 
-fn not_a_video(error: linkrelay_common::LinkError) -> LinkError {
+fn not_a_video(error: linkrelay_common::LinkError) -> LinkFailure {
     let (code, message) = (error.code().to_owned(), error.to_string());
-    LinkError { class: ErrorClass::Permanent, code, message, attempts: 0 }
+    LinkFailure { class: ErrorClass::Permanent, code, message, attempts: 0 }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use linkrelay_common::{ErrorClass, RequestId};
+use linkrelay_common::{LinkFailure, RequestId};
 use serde::{Deserialize, Serialize};
 
 /// What became of a request: the answer of `GET /links/{id}`.
@@ -54,17 +54,4 @@ pub struct LinkEntry {
     /// Why the link failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<LinkFailure>,
-}
-
-/// Why a link has no metadata.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LinkFailure {
-    /// What kind of failure it is.
-    pub class: ErrorClass,
-    /// A stable word for programs.
-    pub code: String,
-    /// A sentence for the person who submitted the link.
-    pub message: String,
-    /// How often YouTube was asked; 0 if there was nothing to ask.
-    pub attempts: u32,
 }

@@ -1,7 +1,7 @@
 //! What is kept of a link: one document per submitted link, stored or failed.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, Video, VideoId};
+use linkrelay_common::{DocumentId, LinkFailure, RecordPlace, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
 /// The largest document that a store takes, in bytes of its stored form: BSON's own limit, which
@@ -30,7 +30,7 @@ pub struct LinkDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expansion: Option<Expansion>,
     /// Why not, if failed.
-    pub error: Option<LinkError>,
+    pub error: Option<LinkFailure>,
     /// Which strategy of the extractor gave the metadata.
     pub source: Option<String>,
     /// When the link was submitted, if known.
@@ -107,17 +107,4 @@ impl LinkState {
             Self::Expanded => "expanded",
         }
     }
-}
-
-/// Why there is no metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkError {
-    /// What kind of failure.
-    pub class: ErrorClass,
-    /// A stable word for programs (`private`, `not_youtube`, …).
-    pub code: String,
-    /// A sentence for the person who submitted the link.
-    pub message: String,
-    /// How often it was tried; 0 if there was nothing to try.
-    pub attempts: u32,
 }

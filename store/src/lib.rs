@@ -18,11 +18,9 @@ pub mod supervise;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
 
-pub use document::{
-    Expansion, KnownDocument, LinkDocument, LinkError, LinkState, MAX_DOCUMENT_BYTES,
-};
+pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
@@ -67,7 +65,7 @@ pub struct LinkStatus {
     /// Of the video, if stored.
     pub title: Option<String>,
     /// Why, if failed.
-    pub error: Option<LinkError>,
+    pub error: Option<LinkFailure>,
     /// Where its videos are, if expanded.
     pub expanded: Option<ExpandedRange>,
 }

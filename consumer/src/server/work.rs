@@ -11,10 +11,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, RequestId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RequestId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_http::intake::{CheckedLinks, ValidLink};
-use linkrelay_store::{LinkDocument, LinkError, LinkStore, StoreError, WriteOutcome};
+use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
 use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -67,7 +67,7 @@ pub(crate) enum Fate {
     /// There is a document, and this is what it says.
     Stored,
     /// There is a document that says why there is no metadata.
-    Failed(LinkError),
+    Failed(LinkFailure),
     /// There is none, as far as is known.
     Unavailable(Unavailable),
 }
@@ -178,7 +178,7 @@ impl PostedLinks {
         &self,
         valid: &ValidLink,
         force: bool,
-    ) -> Result<Result<Box<Extraction>, LinkError>, Unavailable> {
+    ) -> Result<Result<Box<Extraction>, LinkFailure>, Unavailable> {
         let mut waits = self.retry.waits();
         for attempts in 1.. {
             // The semaphore is never closed.

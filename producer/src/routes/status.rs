@@ -9,8 +9,8 @@ use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use linkrelay_common::RequestId;
-use linkrelay_http::wire::{LinkEntry, LinkFailure, RequestStatus};
-use linkrelay_store::{LinkError, LinkStatus, RequestCounts};
+use linkrelay_http::wire::{LinkEntry, RequestStatus};
+use linkrelay_store::{LinkStatus, RequestCounts};
 use serde::Deserialize;
 
 use crate::error::ApiError;
@@ -83,11 +83,6 @@ fn entry((index, done): (u32, Option<LinkStatus>)) -> LinkEntry {
         title: link.title,
         videos,
         first_video_index,
-        error: link.error.map(failure),
+        error: link.error,
     }
-}
-
-fn failure(error: LinkError) -> LinkFailure {
-    let LinkError { class, code, message, attempts } = error;
-    LinkFailure { class, code, message, attempts }
 }

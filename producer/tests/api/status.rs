@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 
-use linkrelay_common::{ErrorClass, RequestId};
-use linkrelay_store::{ExpandedRange, LinkError, LinkState, LinkStatus};
+use linkrelay_common::{ErrorClass, LinkFailure, RequestId};
+use linkrelay_store::{ExpandedRange, LinkState, LinkStatus};
 use serde_json::json;
 
 use crate::helpers::fake_publish::{Do, FakePublish};
@@ -32,7 +32,7 @@ fn expanded(index: u32, first_index: u32, videos_count: u32) -> LinkStatus {
 }
 
 fn failed(index: u32) -> LinkStatus {
-    let error = LinkError {
+    let error = LinkFailure {
         class: ErrorClass::Permanent,
         code: "private".to_owned(),
         message: "the video is private".to_owned(),

@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Chapter, Thumbnail};
-use linkrelay_common::{DocumentId, ErrorClass, RecordPlace, RequestId, Video, VideoId};
+use linkrelay_common::{
+    DocumentId, ErrorClass, LinkFailure, RecordPlace, RequestId, Video, VideoId,
+};
 
-use crate::{Expansion, LinkDocument, LinkError, LinkState};
+use crate::{Expansion, LinkDocument, LinkState};
 
 /// A stored link with every field set, numbers beyond 32 bits among them.
 pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
@@ -31,7 +33,7 @@ pub fn failed(request_id: RequestId, index: u32) -> LinkDocument {
     LinkDocument {
         status: LinkState::Failed,
         video: None,
-        error: Some(LinkError {
+        error: Some(LinkFailure {
             class: ErrorClass::Permanent,
             code: "private".to_owned(),
             message: "This video is private.".to_owned(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
-use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{FindOptions, ReadConcern, ReadPreference, SelectionCriteria};
@@ -13,9 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::{codec, failure};
 use crate::error::StoreError;
-use crate::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkError, LinkState, LinkStatus, RequestCounts,
-};
+use crate::{ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, RequestCounts};
 
 /// How many ids one query asks for; far below the limit of a command's size.
 const IDS_PER_QUERY: usize = 1_000;
@@ -30,7 +28,7 @@ pub(super) struct LinkRow {
     video_id: Option<String>,
     status: LinkState,
     video: Option<TitleOnly>,
-    error: Option<LinkError>,
+    error: Option<LinkFailure>,
     expansion: Option<RangeRow>,
 }
 
