@@ -2,7 +2,7 @@
 //! place of a failed one.
 //!
 //! Insert and skip is one round trip for the usual batch; an upsert would rewrite every
-//! redelivered document (see docs/ARCHITECTURE.md for the figures).
+//! redelivered document (docs/decisions/0026-insert-and-skip-duplicates.md has the figures).
 
 use std::collections::{BTreeMap, HashMap};
 
