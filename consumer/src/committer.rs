@@ -151,14 +151,18 @@ impl Committer {
     /// done, so that nothing is done twice.
     fn begin_again(&mut self, id: TopicId, queues: &Queues, assignment: &mut Assignment) {
         tracing::warn!(topic = %self.topic, "the topic was created again: it is read from its beginning");
+        let mut is_read_again = true;
         for partition in assignment.partitions() {
-            // Also if it cannot be read yet: its commit has to go back at once.
+            // Every one, also if it cannot be read yet: what was read of the old topic must not be
+            // committed to the new one.
             assignment.rewind(partition, 0);
             if let Err(error) = queues.seek_to_beginning(partition) {
                 tracing::warn!(topic = %self.topic, partition, %error, "a partition cannot be read from its beginning yet; it will be tried again");
-                return;
+                is_read_again = false;
             }
         }
-        self.known = Some(id);
+        if is_read_again {
+            self.known = Some(id);
+        }
     }
 }

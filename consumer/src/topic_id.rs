@@ -3,7 +3,7 @@
 //! Then the same offsets are other records, and librdkafka 2.12.1 reads on from where it was
 //! (`rd_kafka_topic_metadata_update0` takes the new id and resets no offset): whatever the new log
 //! holds below that is never read. Only the topic's id (KIP-516) tells the two topics apart, and
-//! rust-rdkafka has no call for it; so it is asked for here, without waiting for the answer.
+//! rust-rdkafka has no call for it; so it is asked for here, and the caller chooses whether to wait.
 #![expect(unsafe_code, reason = "rust-rdkafka has no safe call for a topic's id")]
 
 use std::ffi::CString;
@@ -31,7 +31,7 @@ pub(crate) enum Answer {
     Id(TopicId),
     /// The broker gives topics no ids: it is older than Kafka 2.8.
     HasNoId,
-    /// Nothing: the topic or the broker is away.
+    /// It says nothing: the topic or the broker is unreachable.
     Failed(String),
 }
 
@@ -41,7 +41,7 @@ impl Default for Answer {
     }
 }
 
-/// Asked at once; dropped, it is forgotten.
+/// A request to the broker, sent when it is made. An answer that comes after its drop is discarded.
 pub(crate) struct Question {
     /// Where the answer comes. Destroyed before `consumer` goes, which it belongs to.
     answers: *mut native::rd_kafka_queue_t,
@@ -49,7 +49,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// For the id of this topic.
+    /// Asks for the id of this topic.
     pub(crate) fn ask(consumer: Arc<BaseConsumer<GroupContext>>, topic: &str) -> Self {
         // A topic's name has no zero byte: `KAFKA_TOPIC` is checked.
         let topic = CString::new(topic).unwrap_or_default();
@@ -80,12 +80,12 @@ impl Question {
         }
     }
 
-    /// The answer, if it is there. Comes once.
+    /// Returns the answer, once, if the broker has given it.
     pub(crate) fn answer(&self) -> Option<Answer> {
         self.take(Duration::ZERO)
     }
 
-    /// The answer, waited for.
+    /// Waits for the answer, and blocks for up to [`ANSWER_TIMEOUT`].
     pub(crate) fn wait(&self) -> Answer {
         self.take(ANSWER_TIMEOUT).unwrap_or_default()
     }
