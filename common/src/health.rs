@@ -32,15 +32,15 @@ struct Reports {
 /// One part's report.
 #[derive(Debug, Clone)]
 struct Status {
-    trouble: Option<String>,
+    failure: Option<String>,
     said_at: Option<Instant>,
     /// When it was met in use, and not by a check.
     met_at: Option<Instant>,
 }
 
 impl Status {
-    fn of(trouble: Option<String>) -> Self {
-        Self { trouble, said_at: None, met_at: None }
+    fn of(failure: Option<String>) -> Self {
+        Self { failure, said_at: None, met_at: None }
     }
 }
 
@@ -74,11 +74,11 @@ impl Health {
     /// How all parts are now. A role without parts has not begun, and is not ready.
     pub fn readiness(&self) -> Readiness {
         self.with(|Reports { parts, warnings }| Readiness {
-            ready: !parts.is_empty() && parts.values().all(|status| status.trouble.is_none()),
+            ready: !parts.is_empty() && parts.values().all(|status| status.failure.is_none()),
             parts: parts
                 .iter()
                 .map(|(name, status)| {
-                    (*name, status.trouble.clone().unwrap_or_else(|| "ok".to_owned()))
+                    (*name, status.failure.clone().unwrap_or_else(|| "ok".to_owned()))
                 })
                 .collect(),
             warnings: warnings.clone(),
@@ -101,13 +101,13 @@ impl Part {
     /// The part works.
     pub fn ok(&self) {
         let before = self.replace(Status::of(None));
-        if before.is_some_and(|status| status.trouble.is_some()) {
+        if before.is_some_and(|status| status.failure.is_some()) {
             tracing::info!(part = self.name, "{} works", self.name);
         }
     }
 
     /// The part does not work; `why` is a sentence for the operator who has to fix it.
-    pub fn trouble(&self, why: impl Into<String>) {
+    pub fn fails(&self, why: impl Into<String>) {
         self.say(why.into(), Some(Instant::now()));
     }
 
@@ -115,19 +115,19 @@ impl Part {
         let now = Instant::now();
         let said_at = self.health.with(|reports| {
             let status = reports.parts.get(self.name)?;
-            (status.trouble.as_deref() == Some(why.as_str())).then_some(status.said_at?)
+            (status.failure.as_deref() == Some(why.as_str())).then_some(status.said_at?)
         });
         let is_due = said_at.is_none_or(|at| now.duration_since(at) >= REMINDER);
         if is_due {
             tracing::warn!(part = self.name, "{} does not work: {why}", self.name);
         }
         let said_at = if is_due { Some(now) } else { said_at };
-        self.replace(Status { trouble: Some(why), said_at, met_at });
+        self.replace(Status { failure: Some(why), said_at, met_at });
     }
 
     /// Why the part does not work at the moment, if so.
-    pub fn current_trouble(&self) -> Option<String> {
-        self.health.with(|reports| reports.parts.get(self.name)?.trouble.clone())
+    pub fn current_failure(&self) -> Option<String> {
+        self.health.with(|reports| reports.parts.get(self.name)?.failure.clone())
     }
 
     /// Something went wrong for good, although the part works: the role stays ready, and says
@@ -141,7 +141,7 @@ impl Part {
     pub fn report<E: std::fmt::Display>(&self, checked: Result<(), E>) {
         match checked {
             Ok(()) => self.ok(),
-            Err(error) => self.trouble(error.to_string()),
+            Err(error) => self.fails(error.to_string()),
         }
     }
 
@@ -196,12 +196,12 @@ mod tests {
         broker.ok();
         store.ok();
         assert!(health.readiness().ready);
-        store.trouble("gone");
+        store.fails("gone");
         let readiness = health.readiness();
         assert!(!readiness.ready);
         assert_eq!(readiness.parts["store"], "gone");
         assert_eq!(readiness.parts["broker"], "ok");
-        assert_eq!(store.current_trouble().as_deref(), Some("gone"));
+        assert_eq!(store.current_failure().as_deref(), Some("gone"));
     }
 
     #[test]
@@ -241,22 +241,22 @@ mod tests {
         });
         let look = async {
             tokio::time::sleep(second * 2).await;
-            assert_eq!(part.current_trouble(), None);
-            part.trouble("no room");
+            assert_eq!(part.current_failure(), None);
+            part.fails("no room");
             tokio::time::sleep(OUTLASTS_CHECKS - second).await;
-            assert_eq!(part.current_trouble().as_deref(), Some("no room"));
+            assert_eq!(part.current_failure().as_deref(), Some("no room"));
             tokio::time::sleep(second * 3).await;
-            assert_eq!(part.current_trouble(), None);
-            part.trouble("no room");
+            assert_eq!(part.current_failure(), None);
+            part.fails("no room");
             part.ok();
-            assert_eq!(part.current_trouble(), None, "in use it works again");
+            assert_eq!(part.current_failure(), None, "in use it works again");
             stop.cancel();
         };
         tokio::join!(watch, look);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_check_that_hangs_is_trouble() {
+    async fn a_check_that_hangs_is_a_failure() {
         let health = Health::default();
         let stop = CancellationToken::new();
         let part = health.part("broker");
@@ -269,6 +269,6 @@ mod tests {
             stop.cancel();
         };
         tokio::join!(watch, look);
-        assert_eq!(part.current_trouble().as_deref(), Some("no answer within 1s"));
+        assert_eq!(part.current_failure().as_deref(), Some("no answer within 1s"));
     }
 }

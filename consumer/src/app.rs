@@ -195,7 +195,7 @@ impl Consumer {
             let pipeline =
                 Pipeline::start(&parts, client, &dead_letters, &append, reports, stopped)?;
             match pipeline.run(parts.pipeline.drain_timeout).await {
-                Err(error @ ConsumerError::InstanceIdInUse) => group.trouble(error.to_string()),
+                Err(error @ ConsumerError::InstanceIdInUse) => group.fails(error.to_string()),
                 ended => break ended,
             }
             // librdkafka holds this to be final for the client, so the next try is another's.

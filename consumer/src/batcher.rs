@@ -165,7 +165,7 @@ impl BatchWriter {
                 Err(error) => error,
             };
             counter!(names::STORE_ERRORS).increment(1);
-            self.store_part.trouble(error.to_string());
+            self.store_part.fails(error.to_string());
             tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
         }
     }

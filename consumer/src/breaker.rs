@@ -121,7 +121,7 @@ impl Breaker {
             Some(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"))
         });
         if let Some(trouble) = trouble {
-            self.part.trouble(trouble);
+            self.part.fails(trouble);
         }
     }
 

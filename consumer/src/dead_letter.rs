@@ -130,7 +130,7 @@ impl DeadLetters {
                 continue;
             }
             waiting.get_or_insert_with(|| Waiting::new(self));
-            self.part.trouble(format!("a dead letter cannot be written: {error}"));
+            self.part.fails(format!("a dead letter cannot be written: {error}"));
             tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
         }
     }

@@ -99,10 +99,10 @@ impl Watchdog {
     fn is_held(&self) -> bool {
         !self.processor.cool_down.is_cool()
             || self.processor.breaker.is_open()
-            || self.store.current_trouble().is_some()
-            || self.broker.current_trouble().is_some()
-            || self.dead_letters.current_trouble().is_some()
-            || self.lists.current_trouble().is_some()
+            || self.store.current_failure().is_some()
+            || self.broker.current_failure().is_some()
+            || self.dead_letters.current_failure().is_some()
+            || self.lists.current_failure().is_some()
     }
 }
 

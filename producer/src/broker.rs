@@ -41,9 +41,7 @@ pub async fn watch(
     while !stop.is_cancelled() {
         let checked = match publish.fatal_error() {
             Some(fatal) => {
-                part.trouble(format!(
-                    "the Kafka client has failed and will not work again: {fatal}"
-                ));
+                part.fails(format!("the Kafka client has failed and will not work again: {fatal}"));
                 Err(())
             }
             None => {

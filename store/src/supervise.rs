@@ -34,7 +34,7 @@ async fn watch(store: Arc<dyn LinkStore>, part: Part, stop: CancellationToken) {
         .without_max_times();
     let made = (|| store.ensure_schema())
         .retry(backoff)
-        .notify(|error, _| part.trouble(error.to_string()))
+        .notify(|error, _| part.fails(error.to_string()))
         .await;
     part.report(made);
     part.watch(PING_INTERVAL, PING_TIMEOUT, stop, || store.ping()).await;

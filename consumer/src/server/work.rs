@@ -237,7 +237,7 @@ impl PostedLinks {
                 Ok(outcomes) => break outcomes,
                 Err(error) => {
                     counter!(names::STORE_ERRORS).increment(1);
-                    self.store_part.trouble(error.to_string());
+                    self.store_part.fails(error.to_string());
                     tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
                 }
             }

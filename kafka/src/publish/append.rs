@@ -59,7 +59,7 @@ impl AppendExpanded for TopicAppend {
     async fn append(&self, _list: &DocumentId, records: &[LinkRecord]) {
         // Also when this is dropped half-way: nothing waits for the broker then.
         let _works = Works(&self.part);
-        let tell = |error| self.part.trouble(format!("a list's videos are not published: {error}"));
+        let tell = |error| self.part.fails(format!("a list's videos are not published: {error}"));
         publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout, tell).await;
     }
 

@@ -55,7 +55,7 @@ async fn read_pending(journal: &dyn Journal, part: &Part) -> Vec<LinkRecord> {
                 part.ok();
                 return left;
             }
-            Err(error) => part.trouble(error.to_string()),
+            Err(error) => part.fails(error.to_string()),
         }
         tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
     }
