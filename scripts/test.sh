@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo build --workspace --bins --locked
+# Together with the tests: alone, the binaries would have other features of tokio and of 45 crates
+# on it, and each of those would be compiled twice.
+cargo build --workspace --bins --tests --locked
 # Most of the long tests wait for servers, not for a processor.
 cores=$(nproc)
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((cores > 4 ? cores : 4))}
