@@ -60,6 +60,7 @@ missing_packages() {
     # Kafka 4 runs on Java 17 or newer.
     has_java || java_package
     has mvn || echo maven
+    has shellcheck || echo shellcheck
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3-venv
   fi
 }

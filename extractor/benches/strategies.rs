@@ -18,6 +18,7 @@ use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, ExtractorSettings, page};
 use linkrelay_testkit::pages;
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
+use procfs::process::Process;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Handle;
 
@@ -186,18 +187,12 @@ async fn start(fakes: &Handle, settings: FakeYouTubeSettings) -> FakeYouTube {
 
 /// CPU time of the fake's threads, as far as they have not ended.
 fn fake_time() -> Duration {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-    let ticks: u64 = tasks.filter_map(|task| fake_ticks(&task.path().join("stat"))).sum();
-    Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
-}
-
-/// utime and stime of `/proc/self/task/<tid>/stat` (proc(5), fields 14 and 15).
-fn fake_ticks(stat: &std::path::Path) -> Option<u64> {
-    let stat = std::fs::read_to_string(stat).ok()?;
-    let (name, fields) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    name.ends_with(FAKE_THREADS)
-        .then(|| fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
+    let tasks = Process::myself().unwrap().tasks().unwrap();
+    // A thread may end between the two looks.
+    let stats = tasks.filter_map(|task| task.ok()?.stat().ok());
+    let fakes = stats.filter(|stat| stat.comm.ends_with(FAKE_THREADS));
+    let ticks: u64 = fakes.map(|stat| stat.utime + stat.stime).sum();
+    Duration::from_millis(ticks * 1_000 / procfs::ticks_per_second())
 }
 
 async fn throughput(fakes: &Handle, strategies: &str, page_bytes: usize) {

@@ -3,6 +3,7 @@
 mod api;
 mod check;
 mod cli;
+mod columns;
 mod dlq;
 mod embedded;
 mod exit;

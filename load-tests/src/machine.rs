@@ -8,10 +8,9 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use procfs::process::{Process, Stat, all_processes};
+use procfs::{CpuInfo, Current as _, CurrentSI as _, KernelStats, LoadAverage, Meminfo};
 use serde::Serialize;
-
-/// The kernel's USER_HZ: what `/proc` counts in, 100 on every architecture of today.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The machine itself.
 #[derive(Debug, Clone, Serialize)]
@@ -29,17 +28,13 @@ pub struct Machine {
 impl Machine {
     /// Looks.
     pub fn describe() -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let (cpuinfo, meminfo) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
-        let total_kib = field(&meminfo, "MemTotal:").and_then(|text| text.parse::<u64>().ok());
-        let model = cpuinfo.lines().find(|line| line.starts_with("model name"));
+        let model = CpuInfo::current().ok().and_then(|cpus| cpus.model_name(0).map(str::to_owned));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
-            cpu_model: model
-                .and_then(|line| line.split_once(": "))
-                .map_or_else(String::new, |(_, model)| model.to_owned()),
-            memory_mib: total_kib.unwrap_or(0) / 1_024,
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            cpu_model: model.unwrap_or_default(),
+            memory_mib: Meminfo::current().map_or(0, |memory| memory.mem_total / (1 << 20)),
+            kernel: kernel.trim().to_owned(),
         }
     }
 }
@@ -91,7 +86,7 @@ impl LoadMeter {
         let after = Ticks::now()?;
         let seconds = self.started.elapsed().as_secs_f64();
         let cpus = |before: u64, after: u64| {
-            after.saturating_sub(before) as f64 / TICKS_PER_SECOND / seconds
+            after.saturating_sub(before) as f64 / procfs::ticks_per_second() as f64 / seconds
         };
         let own_cpus = cpus(self.before.own, after.own);
         let children_cpus = cpus(self.before.children, after.children);
@@ -100,7 +95,8 @@ impl LoadMeter {
             own_cpus,
             children_cpus,
             others_cpus: (busy_cpus - own_cpus - children_cpus).max(0.0),
-            load_average: load_average()?,
+            // The kernel gives two decimals.
+            load_average: (f64::from(LoadAverage::current()?.one) * 100.0).round() / 100.0,
             seconds,
         })
     }
@@ -108,21 +104,13 @@ impl LoadMeter {
 
 impl Ticks {
     fn now() -> Result<Self> {
-        let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
-        // user nice system idle iowait irq softirq steal
-        let all: Vec<u64> = stat
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|number| number.parse().ok())
-            .collect();
-        let idle: u64 = all.iter().skip(3).take(2).sum();
-        let busy = all.iter().take(8).sum::<u64>() - idle;
+        let all = KernelStats::current().context("reading /proc/stat")?.total;
+        let interrupts = [all.irq, all.softirq, all.steal].into_iter().flatten().sum::<u64>();
+        let busy = all.user + all.nice + all.system + interrupts;
         let processes = processes()?;
-        let own_pid = std::process::id();
+        let own_pid = Process::myself()?.pid();
         let own = processes.get(&own_pid).copied().unwrap_or_default();
-        let is_child = |pid: &u32| is_descendant(*pid, own_pid, &processes);
+        let is_child = |pid: &i32| is_descendant(*pid, own_pid, &processes);
         let living = processes.keys().filter(|pid| is_child(pid)).map(|pid| processes[pid]);
         let children = own.ended_children
             + living.map(|child| child.ticks + child.ended_children).sum::<u64>();
@@ -132,32 +120,32 @@ impl Ticks {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct ProcessTicks {
-    parent: u32,
+    parent: i32,
     ticks: u64,
     /// Of its children that have ended.
     ended_children: u64,
 }
 
-fn processes() -> Result<HashMap<u32, ProcessTicks>> {
-    let entries = fs::read_dir("/proc").context("reading /proc")?;
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+impl From<Stat> for ProcessTicks {
+    fn from(stat: Stat) -> Self {
+        Self {
+            parent: stat.ppid,
+            ticks: stat.utime + stat.stime,
+            ended_children: (stat.cutime + stat.cstime).unsigned_abs(),
+        }
+    }
+}
+
+fn processes() -> Result<HashMap<i32, ProcessTicks>> {
     // A process may end between the two looks.
-    Ok(pids.filter_map(|pid| Some((pid, process(pid)?))).collect())
+    let stats = all_processes().context("reading /proc")?.filter_map(|process| {
+        let stat = process.ok()?.stat().ok()?;
+        Some((stat.pid, stat.into()))
+    });
+    Ok(stats.collect())
 }
 
-fn process(pid: u32) -> Option<ProcessTicks> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold anything, also brackets.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some(ProcessTicks {
-        parent: u32::try_from(number(1)?).ok()?,
-        ticks: number(11)? + number(12)?,
-        ended_children: number(13)? + number(14)?,
-    })
-}
-
-fn is_descendant(pid: u32, ancestor: u32, processes: &HashMap<u32, ProcessTicks>) -> bool {
+fn is_descendant(pid: i32, ancestor: i32, processes: &HashMap<i32, ProcessTicks>) -> bool {
     let mut at = pid;
     while let Some(process) = processes.get(&at) {
         if process.parent == ancestor {
@@ -173,20 +161,10 @@ fn is_descendant(pid: u32, ancestor: u32, processes: &HashMap<u32, ProcessTicks>
 /// # Errors
 /// If there is no such process.
 pub fn resident_bytes(pid: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))
+    let status = Process::new(pid.try_into()?)
+        .and_then(|process| process.status())
         .with_context(|| format!("reading the memory of process {pid}"))?;
-    let kib = field(&status, "VmRSS:").and_then(|text| text.parse::<u64>().ok());
-    Ok(kib.context("no VmRSS in its status")? * 1_024)
-}
-
-fn load_average() -> Result<f64> {
-    let text = fs::read_to_string("/proc/loadavg").context("reading /proc/loadavg")?;
-    text.split(' ').next().and_then(|word| word.parse().ok()).context("no load average")
-}
-
-/// The first word after a name at the beginning of a line.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next())
+    Ok(status.vmrss.context("no VmRSS in its status")? * 1_024)
 }
 
 #[cfg(test)]

@@ -17,9 +17,7 @@ use crate::client::{Timeouts, YouTubeClient};
 use crate::extractor::Extractor;
 use crate::gate::polite::Polite;
 use crate::gate::{Exits, GateSettings, Pacer};
-use crate::strategies::{
-    Api, DataApi, Innertube, Lists, Oembed, Readers, RustyYtdl, StrategyName, WatchPage,
-};
+use crate::strategies::{Api, DataApi, Innertube, Lists, Oembed, StrategyName, WatchPage};
 use crate::{Extract, Strategy};
 
 const EXTRACTORS: &str = "EXTRACTORS";
@@ -30,19 +28,17 @@ const PROXIES: &str = "PROXY_URLS";
 const CONNECT_TIMEOUT: &str = "EXTRACTOR_CONNECT_TIMEOUT";
 const READ_TIMEOUT: &str = "EXTRACTOR_READ_TIMEOUT";
 const TIMEOUT: &str = "EXTRACTOR_TIMEOUT";
-const CPU_THREADS: &str = "EXTRACTOR_CPU_THREADS";
 const MAX_FETCHES: &str = "MAX_CONCURRENT_FETCHES";
 const RATE: &str = "REQUESTS_PER_SECOND";
 const COOL_DOWN_MIN: &str = "COOL_DOWN_MIN";
 const COOL_DOWN_MAX: &str = "COOL_DOWN_MAX";
 
-const MAX_CPU_THREADS: usize = 64;
 const MAX_MAX_FETCHES: usize = 10_000;
 /// Beyond it a rate is no limit; below its inverse it is no service.
 const MAX_RATE: f64 = 100_000.0;
 
 /// A strategy that asks by this client.
-type MakeStrategy = Box<dyn Fn(YouTubeClient) -> Arc<dyn Strategy>>;
+pub(super) type MakeStrategy = Box<dyn Fn(YouTubeClient) -> Arc<dyn Strategy>>;
 
 /// The ways out to YouTube: a name and a client each, and at least one.
 struct Ways {
@@ -114,11 +110,8 @@ impl ExtractorSettings {
                 Box::new(move |_| Arc::new(DataApi::new(api.clone())))
             }
             StrategyName::WatchPage => Box::new(|client| Arc::new(WatchPage::new(client))),
-            StrategyName::RustyYtdl => {
-                let (readers, timeout) =
-                    (Readers::start(self.cpu_threads()?), self.extractor_timeout);
-                Box::new(move |client| Arc::new(RustyYtdl::new(client, readers.clone(), timeout)))
-            }
+            #[cfg(feature = "rusty-ytdl")]
+            StrategyName::RustyYtdl => self.rusty_ytdl()?,
             StrategyName::Innertube => Box::new(|client| Arc::new(Innertube::new(client))),
             StrategyName::Oembed => Box::new(|client| Arc::new(Oembed::new(client))),
         })
@@ -172,14 +165,18 @@ impl ExtractorSettings {
     }
 
     pub(super) fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {
-        let known = StrategyName::ALL.map(StrategyName::as_str).join(", ");
+        let known: Vec<&str> = StrategyName::ALL.iter().map(|name| name.as_str()).collect();
         let wrong = |problem: String| {
-            SettingsError::new(EXTRACTORS, format!("{problem} (known are {known})"))
+            SettingsError::new(EXTRACTORS, format!("{problem} (known are {})", known.join(", ")))
         };
         let mut names = Vec::new();
         for text in self.extractors.split(',').map(str::trim) {
-            let name = StrategyName::parse(text)
-                .ok_or_else(|| wrong(format!("there is no strategy \"{text}\"")))?;
+            let name = StrategyName::parse(text).ok_or_else(|| {
+                wrong(match text {
+                    "rusty_ytdl" => "this build of linkrelay has no rusty_ytdl".to_owned(),
+                    _ => format!("there is no strategy \"{text}\""),
+                })
+            })?;
             if names.contains(&name) {
                 return Err(wrong(format!("\"{text}\" stands in it twice")));
             }
@@ -202,14 +199,6 @@ impl ExtractorSettings {
             connect: self.extractor_connect_timeout,
             read: self.extractor_read_timeout,
             total: self.extractor_timeout,
-        })
-    }
-
-    fn cpu_threads(&self) -> Result<usize, SettingsError> {
-        let threads = self.extractor_cpu_threads;
-        let is_sane = (1..=MAX_CPU_THREADS).contains(&threads);
-        is_sane.then_some(threads).ok_or_else(|| {
-            SettingsError::new(CPU_THREADS, format!("must be from 1 to {MAX_CPU_THREADS}"))
         })
     }
 

@@ -3,6 +3,8 @@
 mod build;
 mod parts;
 mod proxies;
+#[cfg(feature = "rusty-ytdl")]
+mod rusty_ytdl;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +15,15 @@ use secrecy::SecretString;
 
 pub use parts::PartAlone;
 
-const DEFAULT_EXTRACTORS: &str = "watch_page,innertube,rusty_ytdl,oembed";
+const DEFAULT_EXTRACTORS: &str = if cfg!(feature = "rusty-ytdl") {
+    "watch_page,innertube,rusty_ytdl,oembed"
+} else {
+    "watch_page,innertube,oembed"
+};
 const DEFAULT_CONNECT_TIMEOUT: &str = "5s";
 const DEFAULT_READ_TIMEOUT: &str = "10s";
 const DEFAULT_TIMEOUT: &str = "15s";
+#[cfg(feature = "rusty-ytdl")]
 const DEFAULT_CPU_THREADS: usize = 1;
 const DEFAULT_MAX_CONCURRENT_FETCHES: usize = 64;
 const DEFAULT_COOL_DOWN_MIN: &str = "1s";
@@ -28,8 +35,8 @@ const DEFAULT_CACHE_NEGATIVE_TTL: &str = "1m";
 /// How metadata is found.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ExtractorSettings {
-    /// Strategies in the order in which they are tried, separated by commas: data_api (needs
-    /// YOUTUBE_API_KEY), watch_page, innertube, rusty_ytdl, oembed
+    /// Strategies in the order in which they are tried, separated by commas: those of the default,
+    /// and data_api, which needs YOUTUBE_API_KEY
     #[arg(long, env = "EXTRACTORS", default_value = DEFAULT_EXTRACTORS)]
     pub extractors: String,
 
@@ -62,7 +69,8 @@ pub struct ExtractorSettings {
     #[arg(long, env = "EXTRACTOR_TIMEOUT", default_value = DEFAULT_TIMEOUT, value_parser = humantime::parse_duration)]
     pub extractor_timeout: Duration,
 
-    /// Threads for strategies that need much CPU time (rusty_ytdl), from 1 to 64
+    /// Threads on which rusty_ytdl reads pages, from 1 to 64
+    #[cfg(feature = "rusty-ytdl")]
     #[arg(long, env = "EXTRACTOR_CPU_THREADS", default_value_t = DEFAULT_CPU_THREADS)]
     pub extractor_cpu_threads: usize,
 
@@ -107,6 +115,7 @@ impl Default for ExtractorSettings {
             extractor_connect_timeout: Duration::from_secs(5),
             extractor_read_timeout: Duration::from_secs(10),
             extractor_timeout: Duration::from_secs(15),
+            #[cfg(feature = "rusty-ytdl")]
             extractor_cpu_threads: DEFAULT_CPU_THREADS,
             max_concurrent_fetches: DEFAULT_MAX_CONCURRENT_FETCHES,
             requests_per_second: 0.0,

@@ -49,18 +49,35 @@ fn both_kinds_of_defaults_agree() {
     assert_eq!(format!("{given:?}"), format!("{default:?}"));
 }
 
+#[cfg(feature = "rusty-ytdl")]
+const KNOWN: &str = "known are data_api, watch_page, innertube, rusty_ytdl, oembed";
+#[cfg(not(feature = "rusty-ytdl"))]
+const KNOWN: &str = "known are data_api, watch_page, innertube, oembed";
+
 #[test]
 fn a_wrong_strategy_is_named_with_the_known_ones() {
     let unknown = problem(|settings| settings.extractors = "watch_page, magic".to_owned());
-    assert_eq!(
-        unknown,
-        "EXTRACTORS: there is no strategy \"magic\" (known are data_api, \
-         watch_page, innertube, rusty_ytdl, oembed)"
-    );
+    assert_eq!(unknown, format!("EXTRACTORS: there is no strategy \"magic\" ({KNOWN})"));
     let twice = problem(|settings| settings.extractors = "watch_page,watch_page".to_owned());
     assert!(twice.starts_with("EXTRACTORS: \"watch_page\" stands in it twice"), "{twice}");
     let none = problem(|settings| settings.extractors = String::new());
     assert!(none.starts_with("EXTRACTORS: there is no strategy \"\""), "{none}");
+}
+
+#[cfg(not(feature = "rusty-ytdl"))]
+#[test]
+fn a_build_without_rusty_ytdl_says_so() {
+    let missing = problem(|settings| settings.extractors = "watch_page,rusty_ytdl".to_owned());
+    assert_eq!(missing, format!("EXTRACTORS: this build of linkrelay has no rusty_ytdl ({KNOWN})"));
+}
+
+#[cfg(feature = "rusty-ytdl")]
+#[test]
+fn threads_for_rusty_ytdl_are_bounded() {
+    for count in [0, 65] {
+        let threads = problem(|settings| settings.extractor_cpu_threads = count);
+        assert_eq!(threads, "EXTRACTOR_CPU_THREADS: must be from 1 to 64");
+    }
 }
 
 #[test]
@@ -93,8 +110,6 @@ fn every_other_wrong_setting_is_named() {
     assert_eq!(timeout, "EXTRACTOR_TIMEOUT: must be longer than 0");
     let key = problem(|settings| settings.youtube_api_key = Some("a key\n".into()));
     assert_eq!(key, "YOUTUBE_API_KEY: has characters that no key has", "whoever needs it");
-    let threads = problem(|settings| settings.extractor_cpu_threads = 0);
-    assert_eq!(threads, "EXTRACTOR_CPU_THREADS: must be from 1 to 64");
     let fetches = problem(|settings| settings.max_concurrent_fetches = 0);
     assert_eq!(fetches, "MAX_CONCURRENT_FETCHES: must be from 1 to 10000");
     for rate in [-1.0, f64::NAN, f64::INFINITY, 1e-9] {

@@ -16,8 +16,8 @@ mod playability;
 #[cfg(test)]
 mod properties;
 
+use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
-use linkrelay_common::{ErrorClass, VideoId};
 use serde_json::Value;
 
 use crate::error::ExtractError;
@@ -51,9 +51,4 @@ pub fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
         }
         None => Err(interstitial::explain(body)),
     }
-}
-
-/// The throttling that a body amounts to, for strategies whose own reader does not see it.
-pub(crate) fn throttled(body: &[u8], video_id: VideoId) -> Option<ExtractError> {
-    read(body, video_id).err().filter(|error| error.class() == ErrorClass::Throttled)
 }

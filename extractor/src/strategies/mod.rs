@@ -5,6 +5,7 @@ mod innertube;
 mod oembed;
 #[cfg(test)]
 mod properties;
+#[cfg(feature = "rusty-ytdl")]
 mod rusty_ytdl;
 mod watch_page;
 
@@ -13,6 +14,7 @@ use linkrelay_common::Video;
 pub(crate) use data_api::{Api, DataApi, Lists};
 pub(crate) use innertube::Innertube;
 pub(crate) use oembed::Oembed;
+#[cfg(feature = "rusty-ytdl")]
 pub(crate) use rusty_ytdl::{Readers, RustyYtdl};
 pub(crate) use watch_page::WatchPage;
 
@@ -21,23 +23,32 @@ pub(crate) use watch_page::WatchPage;
 pub(crate) enum StrategyName {
     DataApi,
     WatchPage,
+    #[cfg(feature = "rusty-ytdl")]
     RustyYtdl,
     Innertube,
     Oembed,
 }
 
 impl StrategyName {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::DataApi, Self::WatchPage, Self::Innertube, Self::RustyYtdl, Self::Oembed];
+    /// Those that this build has.
+    pub(crate) const ALL: &[Self] = &[
+        Self::DataApi,
+        Self::WatchPage,
+        Self::Innertube,
+        #[cfg(feature = "rusty-ytdl")]
+        Self::RustyYtdl,
+        Self::Oembed,
+    ];
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|name| name.as_str() == text)
+        Self::ALL.iter().copied().find(|name| name.as_str() == text)
     }
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::DataApi => "data_api",
             Self::WatchPage => "watch_page",
+            #[cfg(feature = "rusty-ytdl")]
             Self::RustyYtdl => "rusty_ytdl",
             Self::Innertube => "innertube",
             Self::Oembed => "oembed",

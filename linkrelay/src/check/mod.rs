@@ -18,8 +18,12 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use self::part::{Failure, Part, Report};
+use crate::columns::columns;
 use crate::exit::Outcome;
 use crate::up::UpSettings;
+
+/// The word that says how it went, the part, and the rest.
+const WIDTHS: [u16; 3] = [6, 0, 0];
 
 /// The settings of what is to be checked.
 #[derive(Debug, Args)]
@@ -52,10 +56,7 @@ pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&reports))?)?;
     } else {
-        let width = reports.iter().map(|report| report.part.chars().count()).max().unwrap_or(0);
-        for report in &reports {
-            writeln!(out, "{}", line(report, width))?;
-        }
+        writeln!(out, "{}", columns(WIDTHS, reports.iter().map(fields)))?;
     }
     Ok(if all_work(&reports) { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -64,16 +65,15 @@ fn all_work(reports: &[Report]) -> bool {
     reports.iter().all(Report::works)
 }
 
-/// One line, whatever a server said.
-fn line(report: &Report, width: usize) -> String {
+/// In one line, whatever a server said.
+fn fields(report: &Report) -> [String; 3] {
     let text = match &report.answer {
         Ok(detail) => detail.clone(),
         Err(Failure { problem, remedy, .. }) if remedy.is_empty() => problem.clone(),
         Err(Failure { problem, remedy, .. }) => format!("{problem}; {remedy}"),
     };
-    let word = word(report);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{word:6}  {:width$}  {text}", report.part)
+    [word(report).to_owned(), report.part.clone(), text]
 }
 
 fn word(report: &Report) -> &'static str {
@@ -105,11 +105,15 @@ mod tests {
         let fine = Report { part: "kafka".to_owned(), answer: Ok("1 broker".to_owned()) };
         let failure = Failure::new("no\n answer", "start it");
         let failed = Report { part: "mongodb".to_owned(), answer: Err(failure) };
-        assert_eq!(line(&fine, 7), "ok      kafka    1 broker");
-        assert_eq!(line(&failed, 7), "FAILED  mongodb  no answer; start it");
         let warning = Failure::warning("one copy", "make three");
         let warned = Report { part: "topic".to_owned(), answer: Err(warning) };
-        assert_eq!(line(&warned, 7), "warn    topic    one copy; make three");
+        let lines = columns(WIDTHS, [&fine, &failed, &warned].map(fields));
+        let expected = [
+            "ok      kafka    1 broker",
+            "FAILED  mongodb  no answer; start it",
+            "warn    topic    one copy; make three",
+        ];
+        assert_eq!(lines, expected.join("\n"));
         let json = as_json(&[fine.clone(), failed]);
         assert_eq!((&json["ok"], &json["parts"][1]["remedy"]), (&json!(false), &json!("start it")));
         let json = as_json(&[fine, warned]);

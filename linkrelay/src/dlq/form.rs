@@ -3,12 +3,12 @@
 //! Links and errors are other people's text, so nothing that could move a cursor is shown as it
 //! is; in JSON the encoding sees to that.
 
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use linkrelay_common::ErrorClass;
 
 use super::letter::DeadLetter;
+use crate::columns::columns;
 
 /// Text in a line is cut at this length.
 const MAX_CHARS: usize = 300;
@@ -17,7 +17,7 @@ const MAX_RAW_BYTES: usize = 60;
 
 const COLUMNS: [&str; 6] = ["FAILED AT", "CLASS", "ATTEMPTS", "DOCUMENT", "LINK", "ERROR"];
 /// A request of two digits and a watch URL fit; the error takes what is left.
-const WIDTHS: [usize; 6] = [20, 9, 8, 42, 43, 0];
+const WIDTHS: [u16; 6] = [20, 9, 8, 42, 43, 0];
 
 /// Which of the forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,12 @@ impl Form {
     }
 
     pub(super) fn heading(self) -> Option<String> {
-        (self == Self::Table).then(|| columns(&COLUMNS.map(str::to_owned)))
+        (self == Self::Table).then(|| columns(WIDTHS, [COLUMNS.map(str::to_owned)]))
     }
 
     pub(super) fn line(self, letter: &DeadLetter) -> Result<String, serde_json::Error> {
         match self {
-            Self::Table => Ok(columns(&fields(letter))),
+            Self::Table => Ok(columns(WIDTHS, [fields(letter)])),
             Self::Plain => Ok(fields(letter).join("\t")),
             Self::Json => serde_json::to_string(letter),
         }
@@ -67,15 +67,6 @@ fn fields(letter: &DeadLetter) -> [String; 6] {
 
 fn unknown() -> String {
     "-".to_owned()
-}
-
-fn columns(fields: &[String; 6]) -> String {
-    let mut line = String::new();
-    for (field, width) in fields.iter().zip(WIDTHS) {
-        // Writing into a String cannot fail.
-        let _ = write!(line, "{field:width$}  ");
-    }
-    line.trim_end().to_owned()
 }
 
 /// The text, cut, with every character escaped that would not stay in its place.

@@ -31,7 +31,8 @@ async fn every_captured_page_becomes_the_document_that_it_should() {
     let producer = site.producer(&[]);
     // The readers of watch pages alone: the fake makes up what the other endpoints would answer
     // for these videos. And no memory: two captures are of one video.
-    let readers = ("EXTRACTORS", "watch_page,rusty_ytdl");
+    let readers = if cfg!(feature = "rusty-ytdl") { "watch_page,rusty_ytdl" } else { "watch_page" };
+    let readers = ("EXTRACTORS", readers);
     let consumer = site.consumer(&[("MAX_ATTEMPTS", "2"), readers, ("CACHE_ENTRIES", "0")]);
     producer.until_ready().await;
     consumer.until_ready().await;

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
+use linkrelay_common::{ErrorClass, VideoId};
 
 use self::engine::Engine;
 use self::pool::{CpuPool, PoolError};
@@ -75,8 +75,12 @@ impl Strategy for RustyYtdl {
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
         let body = self.client.watch_page(video_id).await?;
-        if let Some(throttled) = page::throttled(&body, video_id) {
-            return Err(throttled);
+        // The crate does not see that it is throttled; our own reader does.
+        let ours = page::read(&body, video_id);
+        if let Err(error) = ours
+            && error.class() == ErrorClass::Throttled
+        {
+            return Err(error);
         }
         let reading = self.readers.0.run((video_id, Bytes::from(body)));
         match tokio::time::timeout(self.timeout, reading).await {

@@ -1,7 +1,9 @@
 //! Stands for www.youtube.com before the crate, on 127.0.0.1 and for this process alone.
 //!
-//! The crate can be given a client but no page, and will speak only HTTPS to that one name. So
-//! its client resolves the name to this server and trusts this server's certificate, made at
+//! The crate can be given a client but no page: its readers are private, and its URL is a constant
+//! that begins with `https://www.youtube.com`. reqwest speaks TLS to such a URL by every connector,
+//! proxy or Unix socket that it can be given, and makes no answers of its own. So the crate's
+//! client resolves the name to this server and trusts this server's certificate, made at
 //! start and never written down, and no other: nothing else can be reached or believed.
 //! The tasks of the server belong to the runtime it was opened in and end with it.
 
