@@ -47,7 +47,7 @@ pub const PARTITION_IN_WORK: &str = "linkrelay_partition_in_work_records";
 /// Records between the prefix and the newest taken, complete or not, by `topic` and `partition`.
 pub const PARTITION_PREFIX_GAP: &str = "linkrelay_partition_prefix_gap_records";
 /// 1 while a full lane holds its partition, by `topic` and `partition`.
-pub const PARTITION_PAUSED: &str = "linkrelay_partition_paused";
+pub const PARTITION_FULL: &str = "linkrelay_partition_full";
 /// Commits, by `outcome`: committed, failed.
 pub const COMMITS: &str = "linkrelay_commits_total";
 /// Time since the last commit that the broker acknowledged, or since the start.
@@ -102,7 +102,7 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
     (PARTITION_PREFIX_GAP, Unit::Count, "Records between the prefix and the newest taken."),
     (
-        PARTITION_PAUSED,
+        PARTITION_FULL,
         Unit::Count,
         "1 while its lane is full and no more of the partition is read.",
     ),

@@ -33,7 +33,7 @@ impl Gauges {
             let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];
             gauge!(names::PARTITION_IN_WORK, &labels).set(lane.in_work_count() as f64);
             gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.prefix_gap() as f64);
-            gauge!(names::PARTITION_PAUSED, &labels)
+            gauge!(names::PARTITION_FULL, &labels)
                 .set(f64::from(u8::from(!assignment.has_room(partition))));
             if let Some((log, committed)) = logs.get(&partition).zip(lane.committed()) {
                 gauge!(names::PARTITION_LAG, &labels).set((log.end - committed).max(0) as f64);
