@@ -101,11 +101,7 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
     (PARTITION_PREFIX_GAP, Unit::Count, "Records between the prefix and the newest taken."),
-    (
-        PARTITION_FULL,
-        Unit::Count,
-        "1 while its lane is full and no more of the partition is read.",
-    ),
+    (PARTITION_FULL, Unit::Count, "1 while its lane is full and no more of the partition is read."),
     (COMMIT_AGE, Unit::Seconds, "Time since the last acknowledged commit."),
     (COOLING_DOWN, Unit::Count, "1 while the process cools down after throttling."),
     (BREAKER_OPEN, Unit::Count, "1 while the breaker holds the pipeline."),
