@@ -11,11 +11,9 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::http::intake::{CheckedLinks, ValidLink};
-use linkrelay_common::metrics as names;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkError, LinkStore, StoreError, WriteOutcome};
-use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -25,13 +23,11 @@ use super::settings::PostLinksSettings;
 use crate::ask::ask;
 use crate::batcher;
 use crate::document::{Place, document, left_without_document, link_error, refused_by_store};
-use crate::retry::{RetryPolicy, waits_for_ever};
+use crate::retry::{Pauses, RetryPolicy, until_it_works};
 
 /// What of a request's time is kept for the store, at most, and the least.
 const WRITE_SHARE: u32 = 4;
 const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
-const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(50);
-const WRITE_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// Looks links up and stores what is found; shared by all requests of the server.
 #[derive(Debug)]
@@ -231,23 +227,23 @@ impl PostedLinks {
         if documents.is_empty() {
             return Vec::new();
         }
-        let mut waits = waits_for_ever(WRITE_BACKOFF_MIN, WRITE_BACKOFF_MAX);
-        let outcomes = loop {
-            match self.write_once(documents).await {
-                Ok(outcomes) => break outcomes,
-                Err(error) => {
-                    counter!(names::STORE_ERRORS).increment(1);
-                    self.store_part.trouble(error.to_string());
-                    tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
-                }
-            }
-        };
+        let failed = |error| batcher::store_failed(&self.store_part, &error);
+        let pauses = Pauses::OF_STORE_FOR_CALLER;
+        let write = |documents| self.write_or_give_back(documents);
+        let outcomes = until_it_works(pauses, &mut *documents, write, failed).await;
         self.store_part.ok();
         let written = || documents.iter().zip(&outcomes);
         batcher::count(
             written().filter(|written| !written.1.is_refused()).map(|written| written.0),
         );
         written().map(|(document, outcome)| self.fate(document, outcome)).collect()
+    }
+
+    async fn write_or_give_back<'a>(
+        &self,
+        documents: &'a mut [LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, (&'a mut [LinkDocument], StoreError)> {
+        self.write_once(documents).await.map_err(|error| (documents, error))
     }
 
     /// Writes each document, or one that says why it is refused, and leaves in each what the
