@@ -11,7 +11,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::http::intake::{CheckedLinks, ValidLink};
-use linkrelay_common::{DocumentId, ErrorClass, RequestId};
+use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkError, LinkStore, StoreError, WriteOutcome};
 use tokio::sync::Semaphore;
@@ -21,8 +21,9 @@ use tokio_util::task::TaskTracker;
 
 use super::settings::PostLinksSettings;
 use crate::ask::ask;
+use crate::attempt::{Asker, Attempts, Failure};
 use crate::batcher;
-use crate::document::{Place, document, left_without_document, link_error, refused_by_store};
+use crate::document::{Place, document, left_without_document, refused_by_store};
 use crate::retry::{Pauses, RetryPolicy, until_it_works};
 
 /// What of a request's time is kept for the store, at most, and the least.
@@ -175,28 +176,17 @@ impl PostedLinks {
         valid: &ValidLink,
         force: bool,
     ) -> Result<Result<Box<Extraction>, LinkError>, Unavailable> {
-        let mut waits = self.retry.waits();
-        for attempts in 1.. {
-            // The semaphore is never closed.
-            let Ok(turn) = self.turns.acquire().await else { break };
-            let asked = ask(self.extractor.as_ref(), valid.names, force).await;
-            drop(turn);
-            let error = match asked {
-                Ok(extraction) => return Ok(Ok(Box::new(extraction))),
-                Err(error) => error,
-            };
-            match error.class() {
-                ErrorClass::Permanent | ErrorClass::Malformed => {
-                    return Ok(Err(link_error(&error, attempts)));
-                }
-                // The one who waits decides whether to come again.
-                ErrorClass::Throttled => return Err(not_found(&error)),
-                ErrorClass::Transient => {}
-            }
-            let Some(wait) = waits.next() else { return Err(not_found(&error)) };
-            tokio::time::sleep(wait).await;
+        let ask =
+            || async { Some(ask(self.extractor.as_ref(), valid.names, force).await.map(Box::new)) };
+        // Only the request's own deadline ends the waits.
+        let never = CancellationToken::new();
+        let attempts = Attempts::new(Asker::Caller(&self.turns), &self.retry);
+        match attempts.run(&never, ask, |_| ()).await {
+            Some(Ok(extraction)) => Ok(Ok(extraction)),
+            Some(Err(Failure::Refused(error))) => Ok(Err(error)),
+            Some(Err(Failure::GivenUp { error, .. })) => Err(not_found(&error)),
+            None => Err(Unavailable::OutOfTime),
         }
-        Err(Unavailable::OutOfTime)
     }
 
     async fn write_all(
