@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::ConsumerParts;
 use crate::assignment::{Assignment, StartWorker};
 use crate::attempt::{Breaker, Turns};
 use crate::batcher::{self, BatchWriter};
@@ -22,6 +21,7 @@ use crate::documents::Documents;
 use crate::error::ConsumerError;
 use crate::gauges::Gauges;
 use crate::liveness::{Activity, Liveness, Watchdog};
+use crate::parts::ConsumerParts;
 use crate::poll::{PollLoop, PollParts};
 use crate::process::{Finished, Processor};
 use crate::record::Completion;
