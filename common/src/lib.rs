@@ -28,6 +28,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
 pub mod topic;
+pub mod until;
 pub mod video;
 
 pub use class::ErrorClass;

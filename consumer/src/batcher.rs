@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use linkrelay_common::ErrorClass;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
+use linkrelay_common::until::until_it_works_with;
 use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
 use metrics::{counter, histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -24,7 +25,7 @@ use crate::dead_letter::{DeadLetters, Reason};
 use crate::document::{left_without_document, refused_by_store};
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
-use crate::retry::{Pauses, until_it_works};
+use crate::retry::Pauses;
 
 /// How large a batch grows, and how many are written at once.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +157,8 @@ impl BatchWriter {
         let begin = Instant::now();
         let failed = |error| store_failed(&self.store_part, &error);
         let write = |documents| self.write_once(documents);
-        let outcomes = until_it_works(Pauses::OF_STORE, &mut *documents, write, failed).await;
+        let pauses = Pauses::OF_STORE.for_ever();
+        let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
         self.store_part.ok();
         histogram!(names::BATCH_DOCUMENTS).record(documents.len() as f64);
         histogram!(names::BATCH_WRITE_DURATION).record(begin.elapsed());

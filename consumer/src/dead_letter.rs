@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use linkrelay_common::publish::{KeepLetters, Letter, LetterError};
+use linkrelay_common::until::until_it_works_with;
 use linkrelay_common::{DeadLetterHeaders, DocumentId, ErrorClass, LinkMessage, LinkPlace};
 use linkrelay_store::LinkDocument;
 use metrics::counter;
@@ -15,7 +16,7 @@ use rdkafka::message::OwnedHeaders;
 use crate::cut::Forms;
 use crate::job::LinkJob;
 use crate::record::Record;
-use crate::retry::{Pauses, until_it_works};
+use crate::retry::Pauses;
 
 /// Why something is given up.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +120,8 @@ impl DeadLetters {
             self.part.trouble(format!("a dead letter cannot be written: {error}"));
         };
         let keep = |(letter, forms)| self.keep_some_form(letter, forms);
-        until_it_works(Pauses::OF_DEAD_LETTERS, (letter, None), keep, failed).await;
+        let pauses = Pauses::OF_DEAD_LETTERS.for_ever();
+        until_it_works_with((letter, None), pauses, keep, failed).await;
     }
 
     /// Tries the letter, and each smaller form of it as long as the last one is refused for good.

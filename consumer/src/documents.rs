@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::TryFutureExt;
 use linkrelay_common::DocumentId;
+use linkrelay_common::until::until_it_works;
 use linkrelay_store::{KnownDocument, LinkDocument, LinkStore, StoreError};
 
-use crate::retry::{Pauses, until_it_works};
+use crate::retry::Pauses;
 
 /// The store, for questions that have to be answered.
 ///
@@ -42,9 +42,8 @@ async fn until_answered<T, F>(question: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let ask = |()| ask().map_err(|error| ((), error));
     let log = |error| {
         tracing::debug!(question, %error, "the store did not answer; it is asked again");
     };
-    until_it_works(Pauses::OF_STORE, (), ask, log).await
+    until_it_works(Pauses::OF_STORE.for_ever(), ask, log).await
 }

@@ -1,4 +1,4 @@
-//! How long is waited before something is tried again, and what is tried until it works.
+//! How long is waited before something is tried again.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl RetryPolicy {
 }
 
 /// The waits between tries of what must work one day: they grow from the one to the other, with
-/// jitter, and never end.
+/// jitter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pauses {
     min: Duration,
@@ -51,42 +51,15 @@ impl Pauses {
             .with_jitter()
     }
 
-    fn for_ever(self) -> Waits {
+    /// They never end.
+    pub(crate) fn for_ever(self) -> Waits {
         self.builder().without_max_times().build()
-    }
-}
-
-/// Tries until it works; each failure is told to `failed`, and a pause follows. What is tried owns
-/// `state` meanwhile, and gives it back with its error.
-///
-/// # Cancel safety
-/// That of `attempt`.
-pub(crate) async fn until_it_works<S, T, E, F>(
-    pauses: Pauses,
-    mut state: S,
-    attempt: impl Fn(S) -> F,
-    mut failed: impl FnMut(E),
-) -> T
-where
-    F: Future<Output = Result<T, (S, E)>>,
-{
-    let mut waits = pauses.for_ever();
-    loop {
-        match attempt(state).await {
-            Ok(done) => return done,
-            Err((same, error)) => {
-                failed(error);
-                state = same;
-            }
-        }
-        tokio::time::sleep(waits.next().unwrap_or(pauses.max)).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -111,17 +84,5 @@ mod tests {
             assert!(waits.next().is_some_and(|wait| min <= wait && wait <= min + min));
             assert!(waits.nth(10_000).is_some_and(|wait| wait >= max));
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_must_work_is_tried_until_it_does_and_each_failure_is_told() {
-        let mut told = Vec::new();
-        let begin = Instant::now();
-        let attempt = async |tries| if tries < 4 { Err((tries + 1, tries)) } else { Ok("done") };
-        let done = until_it_works(Pauses::OF_STORE, 1, attempt, |error| told.push(error)).await;
-        assert_eq!((done, told), ("done", vec![1, 2, 3]));
-        // Three waits of 100, 200 and 400 ms, and up to as much jitter.
-        let waited = begin.elapsed();
-        assert!((700..=1_450).contains(&waited.as_millis()), "{waited:?}");
     }
 }

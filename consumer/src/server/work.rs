@@ -11,6 +11,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::http::intake::{CheckedLinks, ValidLink};
+use linkrelay_common::until::until_it_works_with;
 use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkError, LinkStore, StoreError, WriteOutcome};
@@ -24,7 +25,7 @@ use crate::ask::ask;
 use crate::attempt::{Asker, Attempts, Failure};
 use crate::batcher;
 use crate::document::{Place, document, left_without_document, refused_by_store};
-use crate::retry::{Pauses, RetryPolicy, until_it_works};
+use crate::retry::{Pauses, RetryPolicy};
 
 /// What of a request's time is kept for the store, at most, and the least.
 const WRITE_SHARE: u32 = 4;
@@ -218,9 +219,9 @@ impl PostedLinks {
             return Vec::new();
         }
         let failed = |error| batcher::store_failed(&self.store_part, &error);
-        let pauses = Pauses::OF_STORE_FOR_CALLER;
+        let pauses = Pauses::OF_STORE_FOR_CALLER.for_ever();
         let write = |documents| self.write_or_give_back(documents);
-        let outcomes = until_it_works(pauses, &mut *documents, write, failed).await;
+        let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
         self.store_part.ok();
         let written = || documents.iter().zip(&outcomes);
         batcher::count(
