@@ -20,6 +20,7 @@ pub mod record_place;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+pub mod until;
 pub mod video;
 
 pub use class::ErrorClass;

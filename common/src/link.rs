@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::list::ListLink;
+use crate::list::{BadListName, ListLink};
 
 /// The longest link that is looked at, in bytes.
 pub const MAX_LINK_BYTES: usize = 2_048;
@@ -140,6 +140,12 @@ impl LinkError {
     }
 }
 
+impl From<BadListName> for LinkError {
+    fn from(_: BadListName) -> Self {
+        Self::BadListName
+    }
+}
+
 /// What a link names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LinkTarget {
@@ -167,7 +173,10 @@ impl LinkTarget {
 pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
     match parse_target(link)? {
         LinkTarget::Video(video_id) => Ok(video_id),
-        LinkTarget::List(list) => Err(list.refusal()),
+        LinkTarget::List(ListLink::Playlist(_)) => Err(LinkError::Playlist),
+        LinkTarget::List(ListLink::Channel(_) | ListLink::Handle(_) | ListLink::User(_)) => {
+            Err(LinkError::Channel)
+        }
     }
 }
 
@@ -225,22 +234,22 @@ fn target_of_watch_host(url: &Url) -> Result<LinkTarget, LinkError> {
     let mut segments = path_segments(url);
     let page = segments.next().unwrap_or_default();
     let list = match (page, segments.next()) {
-        ("playlist", _) | ("embed", Some("videoseries")) => playlist_of_query(url),
-        ("channel", Some(id)) => ListLink::channel(&decoded(id)),
-        ("user", Some(name)) => ListLink::user(&decoded(name)),
-        ("c", Some(_)) | ("embed", Some("live_stream")) => Err(LinkError::UnknownChannel),
-        ("channel" | "user" | "c", None) => Err(LinkError::BadListName),
+        ("playlist", _) | ("embed", Some("videoseries")) => playlist_of_query(url)?,
+        ("channel", Some(id)) => ListLink::channel(&decoded(id))?,
+        ("user", Some(name)) => ListLink::user(&decoded(name))?,
+        ("c", Some(_)) | ("embed", Some("live_stream")) => return Err(LinkError::UnknownChannel),
+        ("channel" | "user" | "c", None) => return Err(LinkError::BadListName),
         ("watch", None) => return id_of_query(url).map(LinkTarget::Video),
         (page, Some(id)) if ID_PATHS.contains(&page) => {
             return VideoId::parse(id).map(LinkTarget::Video);
         }
         // Browsers write the sign of a handle in either way.
         (page, _) => match decoded(page).strip_prefix('@') {
-            Some(handle) => ListLink::handle(handle),
+            Some(handle) => ListLink::handle(handle)?,
             None => return Err(LinkError::NoVideoId),
         },
     };
-    list.map(LinkTarget::List)
+    Ok(LinkTarget::List(list))
 }
 
 /// A part of a path as it was meant; what is no UTF-8 is no name, and is refused as one.
@@ -248,9 +257,9 @@ fn decoded(segment: &str) -> Cow<'_, str> {
     percent_decode_str(segment).decode_utf8_lossy()
 }
 
-fn playlist_of_query(url: &Url) -> Result<ListLink, LinkError> {
+fn playlist_of_query(url: &Url) -> Result<ListLink, BadListName> {
     let list = url.query_pairs().find(|(name, _)| name == "list");
-    list.map_or(Err(LinkError::BadListName), |(_, id)| ListLink::playlist(&id))
+    list.map_or(Err(BadListName), |(_, id)| ListLink::playlist(&id))
 }
 
 fn id_of_query(url: &Url) -> Result<VideoId, LinkError> {

@@ -4,8 +4,6 @@
 
 use std::fmt;
 
-use crate::link::LinkError;
-
 /// Longer than any that YouTube gives (34, and 41 for an album).
 const MAX_PLAYLIST_ID_BYTES: usize = 64;
 /// `UC` and 22 more.
@@ -26,54 +24,47 @@ pub enum ListLink {
     User(String),
 }
 
+/// What should be the name of a list cannot be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the name of a playlist or channel cannot be right")]
+pub struct BadListName;
+
 impl ListLink {
     /// A playlist, by the `list` of its address.
     ///
     /// # Errors
-    /// [`LinkError::BadListName`] for what YouTube would never give as an id.
-    pub fn playlist(id: &str) -> Result<Self, LinkError> {
+    /// [`BadListName`] for what YouTube would never give as an id.
+    pub fn playlist(id: &str) -> Result<Self, BadListName> {
         let is_length = (2..=MAX_PLAYLIST_ID_BYTES).contains(&id.len());
-        if is_length && is_id(id) {
-            Ok(Self::Playlist(id.to_owned()))
-        } else {
-            Err(LinkError::BadListName)
-        }
+        if is_length && is_id(id) { Ok(Self::Playlist(id.to_owned())) } else { Err(BadListName) }
     }
 
     /// A channel, by its id.
     ///
     /// # Errors
-    /// [`LinkError::BadListName`] if it is none.
-    pub fn channel(id: &str) -> Result<Self, LinkError> {
+    /// [`BadListName`] if it is none.
+    pub fn channel(id: &str) -> Result<Self, BadListName> {
         if id.len() == CHANNEL_ID_BYTES && id.starts_with("UC") && is_id(id) {
             Ok(Self::Channel(id.to_owned()))
         } else {
-            Err(LinkError::BadListName)
+            Err(BadListName)
         }
     }
 
     /// A channel, by its handle without the `@`.
     ///
     /// # Errors
-    /// [`LinkError::BadListName`] if it is none.
-    pub fn handle(name: &str) -> Result<Self, LinkError> {
+    /// [`BadListName`] if it is none.
+    pub fn handle(name: &str) -> Result<Self, BadListName> {
         name_of(name).map(Self::Handle)
     }
 
     /// A channel, by its old user name.
     ///
     /// # Errors
-    /// [`LinkError::BadListName`] if it is none.
-    pub fn user(name: &str) -> Result<Self, LinkError> {
+    /// [`BadListName`] if it is none.
+    pub fn user(name: &str) -> Result<Self, BadListName> {
         name_of(name).map(Self::User)
-    }
-
-    /// Why a link to this list is refused where only videos are taken.
-    pub fn refusal(&self) -> LinkError {
-        match self {
-            Self::Playlist(_) => LinkError::Playlist,
-            Self::Channel(_) | Self::Handle(_) | Self::User(_) => LinkError::Channel,
-        }
     }
 }
 
@@ -92,12 +83,8 @@ fn is_id(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-fn name_of(name: &str) -> Result<String, LinkError> {
+fn name_of(name: &str) -> Result<String, BadListName> {
     let is_length = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
     let is_name_char = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '·');
-    if is_length && name.chars().all(is_name_char) {
-        Ok(name.to_owned())
-    } else {
-        Err(LinkError::BadListName)
-    }
+    if is_length && name.chars().all(is_name_char) { Ok(name.to_owned()) } else { Err(BadListName) }
 }

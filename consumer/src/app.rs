@@ -6,24 +6,22 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_extractor::Extract;
 use linkrelay_http::{ServeSettings, serve};
 use linkrelay_kafka::publish::{
     AppendExpanded, KafkaPublisher, KeepLetters, TopicAppend, TopicLetters,
 };
 use linkrelay_kafka::topic::TopicError;
-use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ConsumerSettings, PipelineSettings};
+use crate::config::ConsumerSettings;
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
 use crate::liveness::Liveness;
+use crate::parts::ConsumerParts;
 use crate::pipeline::{Pipeline, Reports};
 use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
@@ -38,40 +36,6 @@ const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
 const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 /// What the parts around the pipeline get to end after it.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What a consumer is made of, whoever chose it: the binary from its settings, `up` and tests
-/// from their own.
-#[derive(Debug)]
-pub struct ConsumerParts {
-    /// Where records come from.
-    pub kafka: KafkaSettings,
-    /// As which group.
-    pub group: GroupSettings,
-    /// How much at once.
-    pub pipeline: PipelineSettings,
-    /// The extractor server and health checks; `None` for neither.
-    pub server: Option<ServerSettings>,
-    /// Finds metadata.
-    pub extractor: Arc<dyn Extract>,
-    /// Keeps documents.
-    pub store: Arc<dyn LinkStore>,
-    /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
-    pub max_links_per_record: usize,
-    /// Where the videos of lists go; `None` for the topic itself.
-    pub append: Option<Arc<dyn AppendExpanded>>,
-    /// Where dead letters go; `None` for their topic.
-    pub letters: Option<Arc<dyn KeepLetters>>,
-}
-
-impl ConsumerParts {
-    /// A member of the group that has not joined yet.
-    fn client(&self) -> Result<BaseConsumer<GroupContext>, SettingsError> {
-        let config = self.kafka.consumer(&self.group);
-        config
-            .create_with_context(GroupContext::new(RelayContext::new(&self.kafka)))
-            .map_err(|error| unknown_key(&error))
-    }
-}
 
 /// A consumer that is built and not yet running.
 pub struct Consumer {

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use linkrelay_common::ErrorClass;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
-use linkrelay_store::{LinkDocument, LinkStore, WriteOutcome};
+use linkrelay_common::until::until_it_works_with;
+use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
 use metrics::{counter, histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -24,10 +25,7 @@ use crate::dead_letter::{DeadLetters, Reason};
 use crate::document::{left_without_document, refused_by_store};
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
-use crate::retry::waits_for_ever;
-
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+use crate::retry::Pauses;
 
 /// How large a batch grows, and how many are written at once.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +112,12 @@ pub(crate) fn count<'a>(documents: impl IntoIterator<Item = &'a LinkDocument>) {
     }
 }
 
+/// Counts and reports a batch that the store did not take; it is written again.
+pub(crate) fn store_failed(store: &Part, error: &StoreError) {
+    counter!(names::STORE_ERRORS).increment(1);
+    store.fails(error.to_string());
+}
+
 impl BatchWriter {
     /// Writes a batch and reports what is complete. Refused documents come last, each by itself:
     /// they hold neither the others nor a place among the writes.
@@ -150,24 +154,24 @@ impl BatchWriter {
     }
 
     async fn write_until_acknowledged(&self, documents: &mut [LinkDocument]) -> Vec<WriteOutcome> {
-        let mut waits = waits_for_ever(BACKOFF_MIN, BACKOFF_MAX);
         let begin = Instant::now();
-        loop {
-            let now = Timestamp::now();
-            documents.iter_mut().for_each(|document| document.stored_at = now);
-            let error = match self.store.write_batch(documents).await {
-                Ok(outcomes) => {
-                    self.store_part.ok();
-                    histogram!(names::BATCH_DOCUMENTS).record(documents.len() as f64);
-                    histogram!(names::BATCH_WRITE_DURATION).record(begin.elapsed());
-                    return outcomes;
-                }
-                Err(error) => error,
-            };
-            counter!(names::STORE_ERRORS).increment(1);
-            self.store_part.fails(error.to_string());
-            tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
-        }
+        let failed = |error| store_failed(&self.store_part, &error);
+        let write = |documents| self.write_once(documents);
+        let pauses = Pauses::OF_STORE.for_ever();
+        let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
+        self.store_part.ok();
+        histogram!(names::BATCH_DOCUMENTS).record(documents.len() as f64);
+        histogram!(names::BATCH_WRITE_DURATION).record(begin.elapsed());
+        outcomes
+    }
+
+    async fn write_once<'a>(
+        &self,
+        documents: &'a mut [LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, (&'a mut [LinkDocument], StoreError)> {
+        let now = Timestamp::now();
+        documents.iter_mut().for_each(|document| document.stored_at = now);
+        self.store.write_batch(documents).await.map_err(|error| (documents, error))
     }
 
     /// The store refuses this one document: a dead letter (unless it has one), and a failed

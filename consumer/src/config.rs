@@ -13,8 +13,8 @@ use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
 
 use crate::assignment::AssignmentLimits;
+use crate::attempt::BreakerPolicy;
 use crate::batcher::BatchLimits;
-use crate::breaker::BreakerPolicy;
 use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
 use crate::server::PostLinksSettings;

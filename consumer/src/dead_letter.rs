@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
+use linkrelay_common::until::until_it_works_with;
 use linkrelay_common::{DocumentId, ErrorClass, LinkPlace};
 use linkrelay_kafka::publish::{KeepLetters, Letter, LetterError};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage};
@@ -17,10 +17,7 @@ use rdkafka::message::OwnedHeaders;
 use crate::cut::Forms;
 use crate::job::LinkJob;
 use crate::record::Record;
-use crate::retry::waits_for_ever;
-
-const BACKOFF_MIN: Duration = Duration::from_millis(200);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
+use crate::retry::Pauses;
 
 /// Why something is given up.
 #[derive(Debug, Clone, Copy)]
@@ -117,21 +114,37 @@ impl DeadLetters {
     }
 
     /// Tries until it is there, in smaller forms where it is refused.
-    async fn keep(&self, mut letter: Letter) {
-        let mut waits = waits_for_ever(BACKOFF_MIN, BACKOFF_MAX);
-        let (mut forms, mut waiting) = (None, None);
-        loop {
-            let Err(error) = self.keep.keep(&letter).await else { return };
-            if let LetterError::Refused(code) = error
-                && let Some(smaller) = forms.get_or_insert_with(|| Forms::of(&letter)).next(code)
-            {
-                log_refusal(&letter, &error);
-                letter = smaller;
-                continue;
-            }
+    async fn keep(&self, letter: Letter) {
+        let mut waiting = None;
+        let failed = |error| {
             waiting.get_or_insert_with(|| Waiting::new(self));
             self.part.fails(format!("a dead letter cannot be written: {error}"));
-            tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
+        };
+        let keep = |(letter, forms)| self.keep_some_form(letter, forms);
+        let pauses = Pauses::OF_DEAD_LETTERS.for_ever();
+        until_it_works_with((letter, None), pauses, keep, failed).await;
+    }
+
+    /// Tries the letter, and each smaller form of it as long as the last one is refused for good.
+    ///
+    /// # Errors
+    /// Why the last form is not written, with that form and those that are left.
+    async fn keep_some_form(
+        &self,
+        mut letter: Letter,
+        mut forms: Option<Forms>,
+    ) -> Result<(), ((Letter, Option<Forms>), LetterError)> {
+        loop {
+            let Err(error) = self.keep.keep(&letter).await else { return Ok(()) };
+            let smaller = match error {
+                LetterError::Refused(code) => {
+                    forms.get_or_insert_with(|| Forms::of(&letter)).next(code)
+                }
+                LetterError::NotNow(_) => None,
+            };
+            let Some(smaller) = smaller else { return Err(((letter, forms), error)) };
+            log_refusal(&letter, &error);
+            letter = smaller;
         }
     }
 }

@@ -3,15 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use linkrelay_common::DocumentId;
+use linkrelay_common::until::until_it_works;
 use linkrelay_store::{KnownDocument, LinkDocument, LinkStore, StoreError};
 
-use crate::retry::waits_for_ever;
-
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+use crate::retry::Pauses;
 
 /// The store, for questions that have to be answered.
 ///
@@ -30,7 +27,8 @@ impl Documents {
     /// One whole document.
     pub(crate) async fn find(&self, id: &DocumentId) -> Option<LinkDocument> {
         let ids = std::slice::from_ref(id);
-        until_answered("is this link known", || self.0.find(ids)).await.into_iter().next()
+        let found = until_answered("is this link known", || self.0.find(ids)).await;
+        found.into_iter().next()
     }
 
     /// Tells the store that these links are done.
@@ -40,18 +38,12 @@ impl Documents {
 }
 
 /// That the store is away is reported by the watch of the store.
-async fn until_answered<T, F>(question: &str, mut ask: impl FnMut() -> F) -> T
+async fn until_answered<T, F>(question: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut waits = waits_for_ever(BACKOFF_MIN, BACKOFF_MAX);
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(error) => {
-                tracing::debug!(question, %error, "the store did not answer; it is asked again");
-                tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
-            }
-        }
-    }
+    let log = |error| {
+        tracing::debug!(question, %error, "the store did not answer; it is asked again");
+    };
+    until_it_works(Pauses::OF_STORE.for_ever(), ask, log).await
 }

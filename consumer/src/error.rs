@@ -1,5 +1,5 @@
 //! Why the consumer cannot start, or had to end. What happens to single links and records is no
-//! error of this kind: it is decided in `process`.
+//! error of this kind: it is decided in `attempt`.
 
 use linkrelay_common::SettingsError;
 use rdkafka::error::KafkaError;

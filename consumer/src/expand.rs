@@ -6,36 +6,23 @@
 //! by now: nothing is lost, nothing doubled, and YouTube is asked once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
+use linkrelay_common::LinkFailure;
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, LinkTarget, ListLink, VideoId};
-use linkrelay_extractor::ExtractError;
+use linkrelay_common::{DocumentId, ErrorClass, LinkTarget, ListLink, VideoId};
 use linkrelay_kafka::LinkRecord;
-use linkrelay_kafka::publish::AppendExpanded;
 use linkrelay_store::{Expansion, LinkState};
 use metrics::counter;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask_list;
-use crate::document::{expanded_document, link_error};
+use crate::attempt::{Again, Asker, Attempts, Failure};
+use crate::document::expanded_document;
 use crate::job::LinkJob;
 use crate::liveness::Activity;
-use crate::process::{Answer, Finished, Processor, count_retry};
-
-/// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
-/// quota that is used up, a key that is refused) is not waited for: the list is a dead letter.
-const LONGEST_REST: Duration = Duration::from_secs(65);
-
-/// Where the videos of lists go.
-#[derive(Debug)]
-pub(crate) struct Lists {
-    pub(crate) append: Arc<dyn AppendExpanded>,
-    /// EXPAND_LIMIT.
-    pub(crate) limit: u32,
-}
+use crate::process::{Finished, Processor};
 
 impl Processor {
     /// Does a list to its end. Until its document is written, it is dropped when `drain` is
@@ -48,7 +35,7 @@ impl Processor {
         activity: &Activity,
     ) {
         let Some(first_index) = job.place.first_expanded_index() else {
-            return self.finish(job, None, Answer::Refused(no_room())).await;
+            return self.refuse(job, no_room()).await;
         };
         let mut is_new = false;
         let expansion = loop {
@@ -64,7 +51,7 @@ impl Processor {
             let video_ids = match listed {
                 None => return,
                 Some(Ok(video_ids)) => video_ids,
-                Some(Err(answer)) => return self.finish(job, None, answer).await,
+                Some(Err(failure)) => return self.finish(job, None, Err(failure)).await,
             };
             if !self.write_list(&job, first_index, video_ids).await {
                 // It was given up, or the process ends.
@@ -79,60 +66,38 @@ impl Processor {
             records = left;
         }
         activity.note();
-        self.lists.append.append(&job.id, &records).await;
+        self.append.append(&job.id, &records).await;
         activity.note();
         counter!(names::EXPANDED_VIDEOS).increment(records.len() as u64);
         log_expanded(&job, &list, &expansion);
         self.complete(&job).await;
     }
 
-    /// The list's videos, or how it ends without. `None` if the lane drained meanwhile.
+    /// The list's videos, or why there are none. `None` if the lane drained meanwhile.
     async fn list(
         &self,
         job: &LinkJob,
         list: &ListLink,
         drain: &CancellationToken,
         activity: &Activity,
-    ) -> Option<Result<Vec<VideoId>, Answer>> {
-        let limit = usize::try_from(self.lists.limit).unwrap_or(usize::MAX);
-        let mut waits = self.retry.waits();
-        let mut attempts = 0;
-        loop {
-            // The semaphore is never closed.
-            let permit = drain.run_until_cancelled(self.permits.acquire()).await?.ok()?;
+    ) -> Option<Result<Vec<VideoId>, Failure>> {
+        let limit = usize::try_from(self.expand_limit).unwrap_or(usize::MAX);
+        let ask = || async {
+            // A list may have many pages, so a drain does not wait for the last of them.
             let listed = ask_list(self.extractor.as_ref(), list, limit);
             let listed = drain.run_until_cancelled(listed).await?;
-            drop(permit);
             activity.note();
-            let error = match listed {
-                Ok(video_ids) => return Some(Ok(video_ids)),
-                Err(error) => error,
-            };
-            let wait = match (&error, error.class()) {
-                (ExtractError::StoodDown { reopens_in, .. }, _) if *reopens_in <= LONGEST_REST => {
-                    *reopens_in
-                }
-                (ExtractError::StoodDown { .. }, _) => {
-                    return Some(Err(Answer::GivenUp(link_error(&error, attempts + 1))));
-                }
-                (_, ErrorClass::Permanent | ErrorClass::Malformed) => {
-                    return Some(Err(Answer::Refused(link_error(&error, attempts + 1))));
-                }
-                (_, ErrorClass::Transient | ErrorClass::Throttled) => {
-                    attempts += 1;
-                    match waits.next() {
-                        Some(wait) => wait,
-                        None => return Some(Err(Answer::GivenUp(link_error(&error, attempts)))),
-                    }
-                }
-            };
-            count_retry(&error);
+            Some(listed)
+        };
+        let again = |again: Again<'_>| {
+            again.count();
             tracing::debug!(
-                %list, document_id = %job.id, attempts, wait_ms = wait.as_millis(), %error,
+                %list, document_id = %job.id, attempts = again.attempts,
+                wait_ms = again.wait.unwrap_or_default().as_millis(), error = %again.error,
                 "a list is tried again later"
             );
-            drain.run_until_cancelled(tokio::time::sleep(wait)).await?;
-        }
+        };
+        Attempts::new(Asker::List(&self.turns), &self.retry).run(drain, ask, again).await
     }
 
     /// What the store has of this list.

@@ -5,29 +5,26 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use linkrelay_common::metrics as names;
+use linkrelay_extractor::Extract;
 use metrics::gauge;
 
 use crate::assignment::Assignment;
+use crate::attempt::Turns;
 use crate::liveness::Activity;
-use crate::process::Processor;
 
 /// Publishes gauges.
 pub(crate) struct Gauges {
     pub(crate) topic: Arc<str>,
-    pub(crate) processor: Arc<Processor>,
-    pub(crate) max_in_flight: usize,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) extractor: Arc<dyn Extract>,
     pub(crate) committed: Activity,
 }
 
 impl Gauges {
     /// `logs` are the partitions' first offsets and ends, as far as librdkafka knows them.
     pub(crate) fn publish(&self, assignment: &Assignment, logs: &BTreeMap<i32, Range<i64>>) {
-        let processor = &self.processor;
-        let in_flight = self.max_in_flight.saturating_sub(processor.permits.available_permits());
-        gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
-        gauge!(names::COOLING_DOWN).set(f64::from(u8::from(!processor.cool_down.is_cool())));
-        gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(processor.breaker.is_open())));
-        processor.extractor.publish_gauges();
+        self.turns.publish_gauges();
+        self.extractor.publish_gauges();
         gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
         for (partition, lane) in assignment.lanes() {
             let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];

@@ -4,13 +4,13 @@
 //! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer with
 //! its `queues`, and the `assignment`; it hands each `record` to the `lane` of its partition. The
 //! lane's `worker` takes it as a `job` for each link (`jobs` leaves out what `documents` says is
-//! done) and lets `process` find the metadata (waiting its turn in `cool_down` and before the
-//! `breaker`, asking the store first if `reuse` is set, trying again by `retry`, giving up into
-//! `dead_letter`, which writes a `cut` form of what the broker refuses), or `expand` a list into records of its videos. The `batcher` writes documents
-//! and reports completions back to the poll thread, which moves the `tracker`; its `committer` makes a `commit` where the
-//! `topic_id` is still the same.
-//! `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts them together, `app` runs it;
-//! `config` sets them.
+//! done) and lets `process` find the metadata (asking the store first if `reuse` is set, giving up
+//! into `dead_letter`, which writes a `cut` form of what the broker refuses), or `expand` a list
+//! into records of its videos. How often is asked, when, and what follows from an error is decided
+//! in `attempt`, with the waits of `retry`. The `batcher` writes documents and reports completions
+//! back to the poll thread, which moves the `tracker`; its `committer` makes a `commit` where the
+//! `topic_id` is still the same. `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts
+//! them together from `parts`, `app` runs it; `config` sets them.
 //!
 //! `server` is another way in: links over HTTP, for those who want to wait for their documents.
 //! `ask` and `document` are what both ways do alike.
@@ -24,12 +24,11 @@ pub mod error;
 
 mod ask;
 mod assignment;
+mod attempt;
 mod batcher;
-mod breaker;
 mod commit;
 mod committer;
 mod context;
-mod cool_down;
 mod cut;
 mod dead_letter;
 mod document;
@@ -41,6 +40,7 @@ mod jobs;
 mod lane;
 mod liveness;
 mod missed;
+mod parts;
 mod pipeline;
 mod poll;
 mod process;
@@ -53,7 +53,8 @@ mod topic_id;
 mod tracker;
 mod worker;
 
-pub use app::{Consumer, ConsumerParts};
+pub use app::Consumer;
 pub use config::{ConsumerSettings, PipelineSettings};
 pub use error::ConsumerError;
+pub use parts::ConsumerParts;
 pub use server::{PostLinksSettings, ServerSettings};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use linkrelay_common::health::Part;
 
-use crate::process::Processor;
+use crate::attempt::Turns;
 
 /// What may hold the poll thread is one synchronous commit while the broker is away, for as long
 /// as the session time-out (45 s).
@@ -67,7 +67,7 @@ impl Liveness {
 pub(crate) struct Watchdog {
     pub(crate) liveness: Arc<Liveness>,
     /// Waiting for these is no standstill.
-    pub(crate) processor: Arc<Processor>,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) store: Part,
     pub(crate) broker: Part,
     pub(crate) dead_letters: Part,
@@ -97,8 +97,7 @@ impl Watchdog {
     }
 
     fn is_held(&self) -> bool {
-        !self.processor.cool_down.is_cool()
-            || self.processor.breaker.is_open()
+        self.turns.are_held()
             || self.store.current_failure().is_some()
             || self.broker.current_failure().is_some()
             || self.dead_letters.current_failure().is_some()

@@ -8,22 +8,20 @@ use linkrelay_common::health::Part;
 use linkrelay_kafka::publish::AppendExpanded;
 use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::ConsumerParts;
 use crate::assignment::{Assignment, StartWorker};
+use crate::attempt::{Breaker, Turns};
 use crate::batcher::{self, BatchWriter};
-use crate::breaker::Breaker;
 use crate::context::GroupContext;
-use crate::cool_down::CoolDown;
 use crate::dead_letter::DeadLetters;
 use crate::documents::Documents;
 use crate::error::ConsumerError;
-use crate::expand::Lists;
 use crate::gauges::Gauges;
 use crate::liveness::{Activity, Liveness, Watchdog};
+use crate::parts::ConsumerParts;
 use crate::poll::{PollLoop, PollParts};
 use crate::process::{Finished, Processor};
 use crate::record::Completion;
@@ -70,15 +68,16 @@ impl Pipeline {
             dead_letters: Arc::clone(dead_letters),
             completions: completions.clone(),
         };
+        let breaker = Breaker::new(settings.breaker_policy(), reports.extraction);
+        let turns = Arc::new(Turns::new(settings.max_in_flight, breaker));
         let processor = Arc::new(Processor {
             extractor: Arc::clone(&parts.extractor),
-            permits: Semaphore::new(settings.max_in_flight),
-            cool_down: CoolDown::default(),
-            breaker: Breaker::new(settings.breaker_policy(), reports.extraction),
+            turns: Arc::clone(&turns),
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
             documents: Documents(Arc::clone(&parts.store)),
-            lists: Lists { append: Arc::clone(append), limit: settings.expand_limit },
+            append: Arc::clone(append),
+            expand_limit: settings.expand_limit,
             finished,
             completions,
         });
@@ -86,7 +85,7 @@ impl Pipeline {
         let topic: Arc<str> = Arc::from(parts.kafka.kafka_topic.as_str());
         let watchdog = Watchdog {
             liveness: reports.liveness,
-            processor: Arc::clone(&processor),
+            turns: Arc::clone(&turns),
             store: reports.store,
             broker: reports.broker,
             dead_letters: reports.dead_letters,
@@ -95,8 +94,8 @@ impl Pipeline {
         };
         let gauges = Gauges {
             topic: Arc::clone(&topic),
-            processor: Arc::clone(&processor),
-            max_in_flight: settings.max_in_flight,
+            turns,
+            extractor: Arc::clone(&parts.extractor),
             committed: Activity::new(),
         };
         let limits = settings.worker_limits(parts.max_links_per_record);

@@ -1,25 +1,24 @@
-//! One link from its record to its document: the only place that decides what an error means.
+//! One link from its record to its document: found, refused, or given up into the dead letters.
+//!
+//! It must not know: how often is asked, and what an error means for that.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, LinkTarget, VideoId, parse_target};
-use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_common::LinkFailure;
+use linkrelay_common::{DocumentId, ErrorClass, VideoId};
+use linkrelay_extractor::{Extract, Extraction};
 use linkrelay_kafka::DecodeError;
+use linkrelay_kafka::publish::AppendExpanded;
 use linkrelay_store::{LinkDocument, LinkState};
-use metrics::counter;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
-use crate::breaker::{Breaker, Pass};
-use crate::cool_down::CoolDown;
+use crate::attempt::{Again, Asker, Attempts, Failure, Turns};
 use crate::dead_letter::{DeadLetters, Reason};
 use crate::document::{document, link_error, malformed_document};
 use crate::documents::Documents;
-use crate::expand::Lists;
-use crate::job::{Job, LinkJob};
+use crate::job::LinkJob;
 use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
@@ -38,50 +37,21 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(crate) extractor: Arc<dyn Extract>,
-    /// The process-wide MAX_IN_FLIGHT. Held while the far side is asked, and not while a link
-    /// waits for its next attempt or for the store.
-    pub(crate) permits: Semaphore,
-    pub(crate) cool_down: CoolDown,
-    pub(crate) breaker: Breaker,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) documents: Documents,
-    pub(crate) lists: Lists,
+    /// Where the videos of lists go, and how many of one list.
+    pub(crate) append: Arc<dyn AppendExpanded>,
+    pub(crate) expand_limit: u32,
     pub(crate) finished: mpsc::Sender<Finished>,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
 }
 
-/// How the search for metadata ended.
-pub(crate) enum Answer {
-    Found(Box<Extraction>),
-    /// Nobody will find any.
-    Refused(LinkFailure),
-    /// Tried MAX_ATTEMPTS times.
-    GivenUp(LinkFailure),
-}
-
 impl Processor {
-    /// Does one job to its end. When `drain` is cancelled, a link that only waits is dropped;
-    /// it stays incomplete and is delivered again.
-    pub(crate) async fn run(
-        self: &Arc<Self>,
-        job: Job,
-        drain: CancellationToken,
-        activity: Activity,
-    ) {
-        match job {
-            Job::Malformed { ticket, id, error } => self.give_up_record(ticket, id, &error).await,
-            Job::Link(job) => match parse_target(&job.link) {
-                Ok(LinkTarget::Video(video_id)) => {
-                    self.ask_about(job, video_id, &drain, &activity).await;
-                }
-                Ok(LinkTarget::List(list)) => self.expand(job, list, &drain, &activity).await,
-                Err(error) => self.finish(job, None, Answer::Refused(not_a_video(error))).await,
-            },
-        }
-    }
-
-    async fn ask_about(
+    /// Does one link to its end. When `drain` is cancelled, a link that only waits is dropped; it
+    /// stays incomplete and is delivered again.
+    pub(crate) async fn look_up(
         &self,
         job: LinkJob,
         video_id: VideoId,
@@ -124,82 +94,58 @@ impl Processor {
         video_id: VideoId,
         drain: &CancellationToken,
         activity: &Activity,
-    ) -> Option<Answer> {
-        let mut waits = self.retry.waits();
-        let mut attempts = 0;
-        loop {
-            let Turn { pass, permit } = drain.run_until_cancelled(self.turn()).await?;
-            let extracted = ask(self.extractor.as_ref(), video_id, job.force).await;
-            drop(permit);
+    ) -> Option<Result<Box<Extraction>, Failure>> {
+        let ask = || async {
+            let answer = ask(self.extractor.as_ref(), video_id, job.force).await;
             activity.note();
-            let error = match extracted {
-                Ok(extraction) => {
-                    pass.succeeded();
-                    self.cool_down.end();
-                    return Some(Answer::Found(Box::new(extraction)));
-                }
-                Err(error) => error,
-            };
-            match error.class() {
-                ErrorClass::Throttled => {
-                    count_retry(&error);
-                    self.throttled(&error);
-                    continue;
-                }
-                ErrorClass::Permanent | ErrorClass::Malformed => {
-                    pass.succeeded();
-                    return Some(Answer::Refused(link_error(&error, attempts + 1)));
-                }
-                ErrorClass::Transient => attempts += 1,
+            Some(answer.map(Box::new))
+        };
+        let again = |again: Again<'_>| {
+            again.count();
+            log_again(job, video_id, &again);
+        };
+        Attempts::new(Asker::Link(&self.turns), &self.retry).run(drain, ask, again).await
+    }
+
+    /// The link is refused without a question to YouTube.
+    pub(crate) async fn refuse(&self, job: LinkJob, error: LinkFailure) {
+        self.finish(job, None, Err(Failure::Refused(error))).await;
+    }
+
+    /// Writes the document of what was found, or of why nothing was; what is given up has its dead
+    /// letter before.
+    pub(crate) async fn finish(
+        &self,
+        job: LinkJob,
+        video_id: Option<VideoId>,
+        found: Result<Box<Extraction>, Failure>,
+    ) {
+        let found = match found {
+            Ok(extraction) => Ok(extraction),
+            Err(Failure::Refused(error)) => Err(error),
+            Err(Failure::GivenUp { error, attempts }) => {
+                let error = link_error(&error, attempts);
+                log_given_up(&job, video_id, &error);
+                let reason =
+                    Reason { class: error.class, error: &error.message, attempts: error.attempts };
+                self.dead_letters.write_link(&job, reason).await;
+                Err(error)
             }
-            pass.failed(attempts == 1, &error.to_string());
-            let wait = match waits.next() {
-                Some(wait) => wait,
-                // Not this link's fault: it waits with the others, and is no dead letter.
-                None if self.breaker.is_open() => Duration::ZERO,
-                None => return Some(Answer::GivenUp(link_error(&error, attempts))),
-            };
-            count_retry(&error);
-            log_retry(job, video_id, attempts, wait, &error);
-            drain.run_until_cancelled(tokio::time::sleep(wait)).await?;
-        }
-    }
-
-    /// Waits for leave to ask the far side: the breaker's, the cool-down's, and a permit. What
-    /// was granted first may be over when the last is; then it waits anew.
-    async fn turn(&self) -> Turn<'_> {
-        loop {
-            let pass = self.breaker.pass().await;
-            self.cool_down.passed().await;
-            // The semaphore is never closed.
-            let Ok(permit) = self.permits.acquire().await else { std::future::pending().await };
-            if self.cool_down.is_cool() && (pass.is_probe() || !self.breaker.is_open()) {
-                return Turn { pass, permit };
-            }
-        }
-    }
-
-    fn throttled(&self, error: &ExtractError) {
-        if let ExtractError::Throttled { reason, retry_after } = error {
-            self.cool_down.start(reason, *retry_after);
-        }
-    }
-
-    pub(crate) async fn finish(&self, job: LinkJob, video_id: Option<VideoId>, answer: Answer) {
-        if let Answer::GivenUp(error) = &answer {
-            log_given_up(&job, video_id, error);
-            let reason =
-                Reason { class: error.class, error: &error.message, attempts: error.attempts };
-            self.dead_letters.write_link(&job, reason).await;
-        }
-        let (ticket, document) = document_of(job, video_id, answer);
+        };
+        let document = document(job.place(video_id), found);
         // The batcher outlives every lane; if it is gone, the process ends and nothing is lost
         // by leaving the record incomplete.
-        drop(self.finished.send(Finished { document, ticket, written: None }).await);
+        drop(self.finished.send(Finished { document, ticket: job.ticket, written: None }).await);
     }
 
-    /// Its document comes after its dead letter, and keeps a later delivery from writing another.
-    async fn give_up_record(&self, ticket: Arc<Ticket>, id: DocumentId, error: &DecodeError) {
+    /// Gives up a record that cannot be read. Its document comes after its dead letter, and keeps
+    /// a later delivery from writing another.
+    pub(crate) async fn give_up_record(
+        &self,
+        ticket: Arc<Ticket>,
+        id: DocumentId,
+        error: &DecodeError,
+    ) {
         let record = &ticket.record;
         tracing::warn!(
             topic = %record.topic, partition = record.partition, offset = record.offset, %error,
@@ -213,27 +159,13 @@ impl Processor {
     }
 }
 
-/// Leave to ask the far side once.
-struct Turn<'a> {
-    pass: Pass<'a>,
-    permit: SemaphorePermit<'a>,
-}
-
-pub(crate) fn count_retry(error: &ExtractError) {
-    let labels = [("class", error.class().as_str()), ("code", error.code())];
-    counter!(names::RETRIES, &labels).increment(1);
-}
-
-fn log_retry(
-    job: &LinkJob,
-    video_id: VideoId,
-    attempts: u32,
-    wait: Duration,
-    error: &ExtractError,
-) {
+/// A link that only waits for its turn says nothing: the cool-down did.
+fn log_again(job: &LinkJob, video_id: VideoId, again: &Again<'_>) {
+    let Some(wait) = again.wait else { return };
     tracing::debug!(
         %video_id, document_id = %job.id, partition = job.ticket.record.partition,
-        offset = job.ticket.record.offset, attempts, wait_ms = wait.as_millis(), %error, "trying again later"
+        offset = job.ticket.record.offset, attempts = again.attempts, wait_ms = wait.as_millis(),
+        error = %again.error, "trying again later"
     );
 }
 
@@ -244,22 +176,4 @@ fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkFailure) {
         partition = record.partition, offset = record.offset, attempts = error.attempts, error = error.message,
         "no attempt left: moved to the dead letters"
     );
-}
-
-fn document_of(
-    job: LinkJob,
-    video_id: Option<VideoId>,
-    answer: Answer,
-) -> (Arc<Ticket>, LinkDocument) {
-    let place = job.place(video_id);
-    let found = match answer {
-        Answer::Found(extraction) => Ok(extraction),
-        Answer::Refused(error) | Answer::GivenUp(error) => Err(error),
-    };
-    (job.ticket, document(place, found))
-}
-
-fn not_a_video(error: linkrelay_common::LinkError) -> LinkFailure {
-    let (code, message) = (error.code().to_owned(), error.to_string());
-    LinkFailure { class: ErrorClass::Permanent, code, message, attempts: 0 }
 }

@@ -1,8 +1,11 @@
-//! How often a link is tried, and how long it waits in between.
+//! How long is waited before something is tried again.
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+/// Waits between attempts; they end when no attempt is left.
+pub(crate) type Waits = ExponentialBackoff;
 
 /// Attempts and waits for transient errors.
 #[derive(Debug, Clone, Copy)]
@@ -14,23 +17,44 @@ pub(crate) struct RetryPolicy {
 
 impl RetryPolicy {
     /// The waits after the first, second, … attempt, with jitter. Ends when no attempt is left.
-    pub(crate) fn waits(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+    pub(crate) fn waits(&self) -> Waits {
         let waits_count =
             usize::try_from(self.max_attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-        exponential(self.backoff_min, self.backoff_max).with_max_times(waits_count).build()
+        let Self { backoff_min: min, backoff_max: max, .. } = *self;
+        Pauses { min, max }.builder().with_max_times(waits_count).build()
     }
 }
 
-/// Waits that never end, for what must succeed one day (the store, the dead-letter topic).
-pub(crate) fn waits_for_ever(
+/// The waits between tries of what must work one day: they grow from the one to the other, with
+/// jitter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pauses {
     min: Duration,
     max: Duration,
-) -> impl Iterator<Item = Duration> + Send {
-    exponential(min, max).without_max_times().build()
 }
 
-fn exponential(min: Duration, max: Duration) -> ExponentialBuilder {
-    ExponentialBuilder::default().with_min_delay(min).with_max_delay(max).with_jitter()
+impl Pauses {
+    /// Of the store, while records wait for it.
+    pub(crate) const OF_STORE: Self =
+        Self { min: Duration::from_millis(100), max: Duration::from_secs(5) };
+    /// Of the store, while a caller waits for it.
+    pub(crate) const OF_STORE_FOR_CALLER: Self =
+        Self { min: Duration::from_millis(50), max: Duration::from_secs(1) };
+    /// Of what keeps dead letters.
+    pub(crate) const OF_DEAD_LETTERS: Self =
+        Self { min: Duration::from_millis(200), max: Duration::from_secs(10) };
+
+    fn builder(self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.min)
+            .with_max_delay(self.max)
+            .with_jitter()
+    }
+
+    /// They never end.
+    pub(crate) fn for_ever(self) -> Waits {
+        self.builder().without_max_times().build()
+    }
 }
 
 #[cfg(test)]
@@ -53,9 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_ever_do_not_end() {
-        let max = Duration::from_secs(5);
-        let mut waits = waits_for_ever(Duration::from_millis(100), max);
-        assert!(waits.nth(10_000).is_some_and(|wait| wait >= max));
+    fn pauses_grow_and_never_end() {
+        for pauses in [Pauses::OF_STORE, Pauses::OF_STORE_FOR_CALLER, Pauses::OF_DEAD_LETTERS] {
+            let Pauses { min, max } = pauses;
+            let mut waits = pauses.for_ever();
+            assert!(waits.next().is_some_and(|wait| min <= wait && wait <= min + min));
+            assert!(waits.nth(10_000).is_some_and(|wait| wait >= max));
+        }
     }
 }

@@ -1,12 +1,18 @@
-//! The tokio worker of one lane: keeps a bounded number of its jobs in flight.
+//! The tokio worker of one lane: keeps a bounded number of its jobs in flight, and knows which kind
+//! of work each is.
 
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use linkrelay_common::LinkFailure;
+use linkrelay_common::{ErrorClass, LinkTarget, parse_target};
+use tokio_util::sync::CancellationToken;
 
+use crate::job::Job;
 use crate::jobs::{Jobs, JobsParts};
 use crate::lane::LaneEnd;
+use crate::liveness::Activity;
 use crate::process::Processor;
 
 /// How much a worker does at once, and takes at once.
@@ -38,7 +44,7 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: Worker
             && let Some(job) = jobs.pop()
         {
             activity.note();
-            in_flight.push(processor.run(job, signals.drain.clone(), activity.clone()));
+            in_flight.push(work(&processor, job, &signals.drain, &activity));
         }
         if is_ending && in_flight.is_empty() {
             return;
@@ -55,4 +61,23 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: Worker
             is_more = jobs.refill(), if may_take => is_ending = !is_more,
         }
     }
+}
+
+/// Does one job to its end, or until `drain` is cancelled while it only waits.
+async fn work(processor: &Processor, job: Job, drain: &CancellationToken, activity: &Activity) {
+    match job {
+        Job::Malformed { ticket, id, error } => processor.give_up_record(ticket, id, &error).await,
+        Job::Link(job) => match parse_target(&job.link) {
+            Ok(LinkTarget::Video(video_id)) => {
+                processor.look_up(job, video_id, drain, activity).await;
+            }
+            Ok(LinkTarget::List(list)) => processor.expand(job, list, drain, activity).await,
+            Err(error) => processor.refuse(job, not_a_video(error)).await,
+        },
+    }
+}
+
+fn not_a_video(error: linkrelay_common::LinkError) -> LinkFailure {
+    let (code, message) = (error.code().to_owned(), error.to_string());
+    LinkFailure { class: ErrorClass::Permanent, code, message, attempts: 0 }
 }

@@ -2,9 +2,10 @@
 //!
 //! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
 //! to find it, `strategies` has a file for each; [`chain`] tries them in order, with a [`breaker`]
-//! for each; `cache` asks for the same video once; `gate` keeps the whole process polite;
-//! [`config`] makes an [`extractor`] from settings, and `state` is how it is at one moment. Below
-//! them, [`page`] reads a watch page, and `client` is the one place that talks to YouTube.
+//! for each; `cache` asks for the same video once; `gate` keeps the whole process polite,
+//! by the clock of [`cool_down`]; [`config`] makes an [`extractor`] from settings, and `state` is
+//! how it is at one moment. Below them, [`page`] reads a watch page, and `client` is the one place
+//! that talks to YouTube.
 //!
 //! Only a [`VideoId`] or a [`ListLink`] comes in and only YouTube is asked: no request goes to a
 //! host that a user named.
@@ -17,6 +18,7 @@ mod cache;
 pub mod chain;
 mod client;
 pub mod config;
+pub mod cool_down;
 pub mod error;
 pub mod extraction;
 pub mod extractor;
@@ -36,6 +38,7 @@ pub use breaker::BreakerState;
 pub use cache::CacheCounts;
 pub use chain::Chain;
 pub use config::ExtractorSettings;
+pub use cool_down::CoolDown;
 pub use error::{ExtractError, Refusal};
 pub use extraction::Extraction;
 pub use extractor::Extractor;

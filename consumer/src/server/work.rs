@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use linkrelay_common::LinkFailure;
 use linkrelay_common::health::Part;
-use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RequestId};
+use linkrelay_common::until::until_it_works_with;
+use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_http::intake::{CheckedLinks, ValidLink};
 use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
-use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -23,15 +23,14 @@ use tokio_util::task::TaskTracker;
 
 use super::settings::PostLinksSettings;
 use crate::ask::ask;
+use crate::attempt::{Asker, Attempts, Failure};
 use crate::batcher;
-use crate::document::{Place, document, left_without_document, link_error, refused_by_store};
-use crate::retry::{RetryPolicy, waits_for_ever};
+use crate::document::{Place, document, left_without_document, refused_by_store};
+use crate::retry::{Pauses, RetryPolicy};
 
 /// What of a request's time is kept for the store, at most, and the least.
 const WRITE_SHARE: u32 = 4;
 const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
-const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(50);
-const WRITE_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// Looks links up and stores what is found; shared by all requests of the server.
 #[derive(Debug)]
@@ -179,28 +178,17 @@ impl PostedLinks {
         valid: &ValidLink,
         force: bool,
     ) -> Result<Result<Box<Extraction>, LinkFailure>, Unavailable> {
-        let mut waits = self.retry.waits();
-        for attempts in 1.. {
-            // The semaphore is never closed.
-            let Ok(turn) = self.turns.acquire().await else { break };
-            let asked = ask(self.extractor.as_ref(), valid.names, force).await;
-            drop(turn);
-            let error = match asked {
-                Ok(extraction) => return Ok(Ok(Box::new(extraction))),
-                Err(error) => error,
-            };
-            match error.class() {
-                ErrorClass::Permanent | ErrorClass::Malformed => {
-                    return Ok(Err(link_error(&error, attempts)));
-                }
-                // The one who waits decides whether to come again.
-                ErrorClass::Throttled => return Err(not_found(&error)),
-                ErrorClass::Transient => {}
-            }
-            let Some(wait) = waits.next() else { return Err(not_found(&error)) };
-            tokio::time::sleep(wait).await;
+        let ask =
+            || async { Some(ask(self.extractor.as_ref(), valid.names, force).await.map(Box::new)) };
+        // Only the request's own deadline ends the waits.
+        let never = CancellationToken::new();
+        let attempts = Attempts::new(Asker::Caller(&self.turns), &self.retry);
+        match attempts.run(&never, ask, |_| ()).await {
+            Some(Ok(extraction)) => Ok(Ok(extraction)),
+            Some(Err(Failure::Refused(error))) => Ok(Err(error)),
+            Some(Err(Failure::GivenUp { error, .. })) => Err(not_found(&error)),
+            None => Err(Unavailable::OutOfTime),
         }
-        Err(Unavailable::OutOfTime)
     }
 
     async fn write_all(
@@ -231,23 +219,23 @@ impl PostedLinks {
         if documents.is_empty() {
             return Vec::new();
         }
-        let mut waits = waits_for_ever(WRITE_BACKOFF_MIN, WRITE_BACKOFF_MAX);
-        let outcomes = loop {
-            match self.write_once(documents).await {
-                Ok(outcomes) => break outcomes,
-                Err(error) => {
-                    counter!(names::STORE_ERRORS).increment(1);
-                    self.store_part.fails(error.to_string());
-                    tokio::time::sleep(waits.next().unwrap_or(WRITE_BACKOFF_MAX)).await;
-                }
-            }
-        };
+        let failed = |error| batcher::store_failed(&self.store_part, &error);
+        let pauses = Pauses::OF_STORE_FOR_CALLER.for_ever();
+        let write = |documents| self.write_or_give_back(documents);
+        let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
         self.store_part.ok();
         let written = || documents.iter().zip(&outcomes);
         batcher::count(
             written().filter(|written| !written.1.is_refused()).map(|written| written.0),
         );
         written().map(|(document, outcome)| self.fate(document, outcome)).collect()
+    }
+
+    async fn write_or_give_back<'a>(
+        &self,
+        documents: &'a mut [LinkDocument],
+    ) -> Result<Vec<WriteOutcome>, (&'a mut [LinkDocument], StoreError)> {
+        self.write_once(documents).await.map_err(|error| (documents, error))
     }
 
     /// Writes each document, or one that says why it is refused, and leaves in each what the

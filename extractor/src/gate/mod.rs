@@ -1,6 +1,6 @@
 //! Politeness, one for the whole process: every strategy that asks youtube.com passes here.
 //!
-//! [`limit`] is how many requests may be under way, [`cool_down`] is when none may begin,
+//! [`limit`] is how many requests may be under way, [`CoolDown`] is when none may begin,
 //! [`pacer`] is how close one may follow another. A [`Gate`] is both of the first for one way out
 //! (directly, or by a proxy); [`exits`] are all ways out, and say which is next. [`polite`] is the
 //! strategy around a strategy that keeps to all this.
@@ -9,7 +9,6 @@
 //! the limit grow by one. Time-outs, broken connections and 5xx change nothing: they are no word
 //! about how much we ask.
 
-mod cool_down;
 pub(crate) mod exits;
 mod limit;
 mod pacer;
@@ -22,8 +21,8 @@ use std::time::Duration;
 use linkrelay_common::metrics as names;
 use metrics::counter;
 
-use self::cool_down::CoolDown;
 use self::limit::{AdaptiveLimit, Slot};
+use crate::cool_down::CoolDown;
 
 pub(crate) use exits::Exits;
 pub(crate) use pacer::Pacer;
@@ -103,8 +102,7 @@ impl Gate {
 
     /// This way does not lead to the far side; the first of those who find out closes it.
     fn is_blocked(&self, error: &str) {
-        if self.cool_down.rest().is_none() {
-            let wait = self.cool_down.start("proxy_unreachable", None);
+        if let Some(wait) = self.cool_down.start_if_cool("proxy_unreachable", None) {
             let (proxy, wait_seconds) = (self.name.as_str(), wait.as_secs_f64());
             tracing::warn!(proxy, wait_seconds, error, "this proxy leads nowhere: it rests");
         }

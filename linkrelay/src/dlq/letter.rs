@@ -9,7 +9,7 @@ use rdkafka::Message;
 use rdkafka::message::{Header, OwnedHeaders};
 use serde::Serialize;
 
-use super::form::raw_text;
+use super::text::raw_text;
 
 /// A dead letter as it is kept.
 #[derive(Debug, Clone)]

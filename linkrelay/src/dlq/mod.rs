@@ -2,9 +2,9 @@
 //!
 //! In reading order: [`letter`] is one dead letter, [`filter`] says which are meant, [`reader`]
 //! reads them all, from their topic ([`topic_reader`]) or the embedded mode's file; [`list`] shows
-//! them in a [`form`]. [`replay`] publishes them again: it reads them twice, once for the [`newest`]
-//! of each document, and once for [`pages`] of those, which [`check`] compares with the store and
-//! with what is [`under_way`], and [`publish`] sends; [`tally`] counts.
+//! them in a [`form`] of safe [`text`]. [`replay`] publishes them again: it reads them twice, once
+//! for the [`newest`] of each document, and once for [`pages`] of those, which [`check`] compares
+//! with the store and with what is [`under_way`], and [`publish`] sends; [`tally`] counts.
 //!
 //! The topic of dead letters is never changed: what was replayed stays in it, and a document
 //! that is stored is what says that it is done.
@@ -21,6 +21,7 @@ mod reader;
 mod replay;
 mod survey;
 mod tally;
+mod text;
 mod topic_reader;
 mod under_way;
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkrelay_common::DocumentId;
+use linkrelay_common::until::until_it_works;
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{AppendExpanded, Publish, publish_until_acked};
 use linkrelay_kafka::topic::TopicError;
 
-use super::Journal;
-
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+use super::{Journal, pauses};
 
 /// Puts the videos of a list into the journal, in its place, and then into the topic.
 #[derive(Debug)]
@@ -31,10 +30,10 @@ impl JournaledAppend {
 #[async_trait]
 impl AppendExpanded for JournaledAppend {
     async fn append(&self, list: &DocumentId, records: &[LinkRecord]) {
-        while let Err(error) = self.journal.expand(list, records).await {
+        let failed = |error| {
             tracing::warn!(document_id = %list, %error, "the videos of a list cannot be journaled");
-            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-        }
+        };
+        until_it_works(pauses(), || self.journal.expand(list, records), failed).await;
         publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout, |_| ()).await;
     }
 

@@ -14,6 +14,7 @@ mod republish;
 mod sqlite;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use linkrelay_common::DocumentId;
@@ -71,4 +72,9 @@ pub enum JournalError {
     /// It cannot be read or written.
     #[error("the journal cannot be used: {0}")]
     Unusable(String),
+}
+
+/// Between two tries of what the journal could not do.
+fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::repeat(Duration::from_secs(1))
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::health::Part;
+use linkrelay_common::until::until_it_works;
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, publish_until_acked};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Journal;
+use super::{Journal, JournalError, pauses};
 
 /// How many records are handed to the broker before their acknowledgements are awaited.
 const BATCH_LINKS: usize = 1_000;
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Publishes what the journal holds from before this start, then what comes by `unpublished`.
 ///
@@ -49,14 +49,8 @@ pub async fn republish_pending(
 }
 
 async fn read_pending(journal: &dyn Journal, part: &Part) -> Vec<LinkRecord> {
-    loop {
-        match journal.pending().await {
-            Ok(left) => {
-                part.ok();
-                return left;
-            }
-            Err(error) => part.fails(error.to_string()),
-        }
-        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-    }
+    let failed = |error: JournalError| part.fails(error.to_string());
+    let left = until_it_works(pauses(), || journal.pending(), failed).await;
+    part.ok();
+    left
 }

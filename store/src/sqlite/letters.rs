@@ -12,19 +12,6 @@ use crate::error::StoreError;
 use super::journal::headers;
 use super::store::SqliteStore;
 
-/// The table; see the migrations.
-pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
-        position INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL,
-        key BLOB,
-        value BLOB NOT NULL,
-        headers BLOB NOT NULL,
-        written_at INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'marked', 'done'))
-    ) STRICT;
-    CREATE INDEX dead_letter_by_id ON dead_letter (id);
-    CREATE INDEX dead_letter_marked ON dead_letter (position) WHERE state = 'marked';";
-
 /// A dead letter: the record as it was, with the headers that say why it was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterEntry {

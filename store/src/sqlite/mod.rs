@@ -1,10 +1,11 @@
 //! The store of the embedded default: one SQLite file, and in it the journal of links that were
 //! accepted and are not written yet.
 //!
-//! In reading order: [`store`] is the file as a [`LinkStore`](crate::LinkStore), [`journal`]
-//! and [`letters`] what else it keeps; `schema` makes the tables; `connection` opens the file; `writer` is the
-//! one thread that writes, with group commit, and `readers` the few connections that read;
-//! `documents` has the statements and `codec` the rows.
+//! In reading order: [`store`] is the file, `link_store` its documents as a
+//! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] what else it keeps; `schema` makes
+//! the tables; `connection` opens the file; `writer` is the one thread that writes, with group
+//! commit, and `readers` the few connections that read; `documents` has the statements and `codec`
+//! the rows.
 //!
 //! Several processes may have one file open.
 
@@ -14,6 +15,7 @@ mod documents;
 mod failure;
 pub mod journal;
 pub mod letters;
+mod link_store;
 mod readers;
 mod schema;
 pub mod store;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
 
-use super::{failure, letters};
+use super::failure;
 
 /// Each brings a file one version up. Never change one that was released: add another.
 const MIGRATIONS: [&str; 3] = [
@@ -42,7 +42,17 @@ const MIGRATIONS: [&str; 3] = [
     INSERT INTO journal_total VALUES (1, 0, 0);",
     // An entry counts for as many as it may be expanded into; `bytes` does already.
     "ALTER TABLE journal ADD COLUMN entries INTEGER NOT NULL DEFAULT 1;",
-    letters::TABLE,
+    "CREATE TABLE dead_letter (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL,
+        key BLOB,
+        value BLOB NOT NULL,
+        headers BLOB NOT NULL,
+        written_at INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'marked', 'done'))
+    ) STRICT;
+    CREATE INDEX dead_letter_by_id ON dead_letter (id);
+    CREATE INDEX dead_letter_marked ON dead_letter (position) WHERE state = 'marked';",
 ];
 
 /// The version of a file that has them all.

@@ -1,20 +1,11 @@
-//! The SQLite file as a [`LinkStore`].
+//! The SQLite file: opened once, with one writer and a few readers, and closed in the end.
 
 use std::path::Path;
 
-use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId, VideoId};
-use rusqlite::Connection;
-
-use super::codec::{self, DocumentRow};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{connection, documents, failure, journal, schema};
+use super::{connection, failure, schema};
 use crate::error::StoreError;
-use crate::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    WriteOutcome,
-};
 
 /// Documents in a SQLite file.
 ///
@@ -45,110 +36,4 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.writer.close().await;
     }
-}
-
-#[async_trait]
-impl LinkStore for SqliteStore {
-    /// The tables were made by [`SqliteStore::open`]; this asks whether they can be read.
-    async fn ensure_schema(&self) -> Result<(), StoreError> {
-        self.readers.run(|connection| documents::find(connection, &[]).map(drop)).await
-    }
-
-    async fn write_batch(
-        &self,
-        documents: &[LinkDocument],
-    ) -> Result<Vec<WriteOutcome>, StoreError> {
-        if documents.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<_> = documents.iter().map(codec::encode).collect();
-        self.writer.run(move |connection| write_rows(connection, &rows)).await
-    }
-
-    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
-        let ids = ids.to_vec();
-        self.readers.run(move |connection| documents::find(connection, &ids)).await
-    }
-
-    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
-        let ids = ids.to_vec();
-        self.readers.run(move |connection| documents::known(connection, &ids)).await
-    }
-
-    /// An entry is still there if its document was written past this file.
-    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let ids = ids.to_vec();
-        self.writer.run(move |connection| remove_done(connection, &ids)).await
-    }
-
-    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
-        let id = request_id.to_string();
-        self.readers.run(move |connection| documents::request_counts(connection, &id)).await
-    }
-
-    async fn request_links(
-        &self,
-        request_id: RequestId,
-        from_index: u32,
-        limit: u32,
-    ) -> Result<Vec<LinkStatus>, StoreError> {
-        let id = request_id.to_string();
-        self.readers
-            .run(move |connection| documents::request_links(connection, &id, from_index, limit))
-            .await
-    }
-
-    async fn request_expansions(
-        &self,
-        request_id: RequestId,
-    ) -> Result<Vec<ExpandedRange>, StoreError> {
-        let id = request_id.to_string();
-        self.readers.run(move |connection| documents::request_expansions(connection, &id)).await
-    }
-
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        self.writer.run(|connection| connection.execute_batch(documents::VIDEO_INDEX)).await
-    }
-
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        self.readers.run(move |connection| documents::newest_of_video(connection, video_id)).await
-    }
-
-    /// Takes the lock for writing, so that it tells of a dead thread or a file that another
-    /// process holds.
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.run(|connection| documents::find(connection, &[]).map(drop)).await
-    }
-}
-
-/// Writes what can be written, and removes its journal entries in the same transaction. A
-/// refused document leaves its entry: its link is not done. Nor is a list whose videos are not
-/// journaled yet; they will take its place.
-fn write_rows(
-    connection: &Connection,
-    rows: &[Result<DocumentRow, String>],
-) -> rusqlite::Result<Vec<WriteOutcome>> {
-    let outcomes = rows
-        .iter()
-        .map(|row| match row {
-            Ok(row) => documents::write(connection, row),
-            Err(reason) => Ok(WriteOutcome::Refused { reason: reason.clone() }),
-        })
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let done = rows.iter().zip(&outcomes).filter_map(|(row, outcome)| {
-        let row = row.as_ref().ok()?;
-        (row.status != LinkState::Expanded && !outcome.is_refused()).then_some(&row.id)
-    });
-    journal::remove(connection, done)?;
-    Ok(outcomes)
-}
-
-/// Removes the entries of those that have a document which is no list's.
-fn remove_done(connection: &Connection, ids: &[DocumentId]) -> rusqlite::Result<()> {
-    let known = documents::known(connection, ids)?;
-    let done = known.iter().filter(|document| document.status != LinkState::Expanded);
-    journal::remove(connection, done.map(|document| &document.id))
 }

@@ -1,0 +1,227 @@
+//! How often a question is asked, and what follows from each error: the only place that decides
+//! what an error's class means.
+//!
+//! Three kinds of askers share it: a link from the topic, a list from the topic, and a link that a
+//! caller waits for. What they do alike and what each does in its own way stands in [`Attempts`];
+//! `turns` is what links wait for before they ask, with the `breaker` that holds them all during
+//! an outage. It must not know: records, documents' places, dead letters, or HTTP.
+
+mod breaker;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+use std::time::Duration;
+
+use linkrelay_common::ErrorClass;
+use linkrelay_common::LinkFailure;
+use linkrelay_common::metrics as names;
+use linkrelay_extractor::ExtractError;
+use metrics::counter;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use breaker::{Breaker, BreakerPolicy};
+pub(crate) use turns::Turns;
+
+use crate::document::link_error;
+use crate::retry::{RetryPolicy, Waits};
+use breaker::Pass;
+use turns::Turn;
+
+/// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
+/// quota that is used up, a key that is refused) is not waited for: the list is given up.
+const LONGEST_REST: Duration = Duration::from_secs(65);
+
+/// Who asks, and what it waits for before each attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asker<'a> {
+    /// A link from the topic. It waits its turn with all others: throttling cools the whole
+    /// process down and costs no attempt, and while the breaker is open no link is given up.
+    Link(&'a Turns),
+    /// A list from the topic. The Data API has its own limits, so the cool-down and the breaker
+    /// have no say: throttling costs an attempt, and a short rest of the API is waited out.
+    List(&'a Turns),
+    /// A link that a caller waits for. Throttling ends it: the caller decides when to come again.
+    Caller(&'a Semaphore),
+}
+
+/// Why a question has no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There will never be one.
+    Refused(LinkFailure),
+    /// There may be one another day. `attempts` are those that count.
+    GivenUp { error: ExtractError, attempts: u32 },
+}
+
+/// An attempt that failed and is to be repeated.
+#[derive(Debug)]
+pub(crate) struct Again<'a> {
+    pub(crate) error: &'a ExtractError,
+    /// Those that count, so far.
+    pub(crate) attempts: u32,
+    /// `None` if it waits only for its turn.
+    pub(crate) wait: Option<Duration>,
+}
+
+/// One question, asked until it is answered or its error is final.
+#[derive(Debug)]
+pub(crate) struct Attempts<'a> {
+    asker: Asker<'a>,
+    waits: Waits,
+    /// How many count.
+    made: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(crate) fn new(asker: Asker<'a>, retry: &RetryPolicy) -> Self {
+        Self { asker, waits: retry.waits(), made: 0 }
+    }
+
+    /// Asks by `ask`, which gives `None` to leave the question open, and tells `again` of each
+    /// attempt that is to be repeated. `None` if `drain` was cancelled while it waited: the
+    /// question stays open.
+    ///
+    /// # Errors
+    /// Why there is no answer, in the end.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    pub(crate) async fn run<T, F>(
+        mut self,
+        drain: &CancellationToken,
+        ask: impl Fn() -> F,
+        again: impl Fn(Again<'_>),
+    ) -> Option<Result<T, Failure>>
+    where
+        F: Future<Output = Option<Result<T, ExtractError>>>,
+    {
+        loop {
+            let turn = drain.run_until_cancelled(self.asker.turn()).await?;
+            let answer = ask().await?;
+            let pass = turn.end();
+            let error = match answer {
+                Ok(found) => {
+                    self.asker.found(pass);
+                    return Some(Ok(found));
+                }
+                Err(error) => error,
+            };
+            let wait = match self.decide(&error, pass) {
+                Next::Again(wait) => wait,
+                Next::Refused => {
+                    let error = link_error(&error, self.made);
+                    return Some(Err(Failure::Refused(error)));
+                }
+                Next::GivenUp => {
+                    return Some(Err(Failure::GivenUp { error, attempts: self.made }));
+                }
+            };
+            again(Again { error: &error, attempts: self.made, wait });
+            if let Some(wait) = wait {
+                drain.run_until_cancelled(tokio::time::sleep(wait)).await?;
+            }
+        }
+    }
+
+    /// Counts the attempt if it counts, and reports it to the breaker by its pass.
+    fn decide(&mut self, error: &ExtractError, pass: Option<Pass<'_>>) -> Next {
+        match error.class() {
+            ErrorClass::Permanent | ErrorClass::Malformed => {
+                self.made += 1;
+                // A refusal is an answer.
+                if let Some(pass) = pass {
+                    pass.succeeded();
+                }
+                Next::Refused
+            }
+            ErrorClass::Throttled => self.throttled(error),
+            ErrorClass::Transient => self.transient(error, pass),
+        }
+    }
+
+    fn throttled(&mut self, error: &ExtractError) -> Next {
+        match self.asker {
+            Asker::Link(turns) => {
+                if let ExtractError::Throttled { reason, retry_after } = error {
+                    turns.throttled(reason, *retry_after);
+                }
+                Next::Again(None)
+            }
+            Asker::List(_) => {
+                self.made += 1;
+                self.again_if_one_is_left()
+            }
+            Asker::Caller(_) => {
+                self.made += 1;
+                Next::GivenUp
+            }
+        }
+    }
+
+    fn transient(&mut self, error: &ExtractError, pass: Option<Pass<'_>>) -> Next {
+        let rest = match (self.asker, error) {
+            (Asker::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
+            _ => None,
+        };
+        if let Some(rest) = rest
+            && rest <= LONGEST_REST
+        {
+            return Next::Again(Some(rest));
+        }
+        self.made += 1;
+        if let Some(pass) = pass {
+            pass.failed(self.made == 1, &error.to_string());
+        }
+        if rest.is_some() { Next::GivenUp } else { self.again_if_one_is_left() }
+    }
+
+    fn again_if_one_is_left(&mut self) -> Next {
+        match (self.waits.next(), self.asker) {
+            (Some(wait), _) => Next::Again(Some(wait)),
+            // Not this link's fault: it waits with the others, and is no dead letter.
+            (None, Asker::Link(turns)) if turns.breaker_is_open() => {
+                Next::Again(Some(Duration::ZERO))
+            }
+            (None, _) => Next::GivenUp,
+        }
+    }
+}
+
+/// What follows from an error.
+enum Next {
+    /// It is asked again after this wait, or as soon as its turn comes.
+    Again(Option<Duration>),
+    Refused,
+    GivenUp,
+}
+
+impl<'a> Asker<'a> {
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    async fn turn(self) -> Turn<'a> {
+        match self {
+            Self::Link(turns) => turns.next().await,
+            Self::List(turns) => Turn::of(&turns.permits).await,
+            Self::Caller(permits) => Turn::of(permits).await,
+        }
+    }
+
+    fn found(self, pass: Option<Pass<'_>>) {
+        if let Some(pass) = pass {
+            pass.succeeded();
+        }
+        if let Self::Link(turns) = self {
+            turns.found();
+        }
+    }
+}
+
+impl Again<'_> {
+    /// Counts it among the retries.
+    pub(crate) fn count(&self) {
+        let labels = [("class", self.error.class().as_str()), ("code", self.error.code())];
+        counter!(names::RETRIES, &labels).increment(1);
+    }
+}

@@ -1,0 +1,126 @@
+//! When a link may ask YouTube: once the breaker lets it pass, the process is cool, and one of
+//! the MAX_IN_FLIGHT permits is free. Shared by every lane of the process.
+//!
+//! It must not know: what an answer means.
+
+use std::time::Duration;
+
+use linkrelay_common::metrics as names;
+use linkrelay_extractor::CoolDown;
+use metrics::gauge;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::breaker::{Breaker, Pass};
+
+/// The first wait when YouTube names none; doubled each time it throttles again.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// No wait is longer, whatever YouTube says: it is asked again at least this often.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// What links wait for together.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    pub(super) permits: Semaphore,
+    max_in_flight: usize,
+    cool_down: CoolDown,
+    breaker: Breaker,
+}
+
+/// Leave to ask once. The permit is held while YouTube is asked, and not while a link waits for
+/// its next attempt or for the store.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    permit: SemaphorePermit<'a>,
+    /// `None` where the breaker has no say.
+    pass: Option<Pass<'a>>,
+}
+
+impl Turns {
+    pub(crate) fn new(max_in_flight: usize, breaker: Breaker) -> Self {
+        Self {
+            permits: Semaphore::new(max_in_flight),
+            max_in_flight,
+            cool_down: CoolDown::new(FIRST_WAIT, LONGEST_WAIT),
+            breaker,
+        }
+    }
+
+    /// Whether links are held together, so that no progress of a lane is no standstill.
+    pub(crate) fn are_held(&self) -> bool {
+        self.is_cooling() || self.breaker.is_open()
+    }
+
+    /// What can be read off at any moment.
+    pub(crate) fn publish_gauges(&self) {
+        let in_flight = self.max_in_flight.saturating_sub(self.permits.available_permits());
+        gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
+        gauge!(names::COOLING_DOWN).set(f64::from(u8::from(self.is_cooling())));
+        gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(self.breaker.is_open())));
+    }
+
+    /// Waits for all three. What was granted first may be over when the last is; then it waits
+    /// again.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    pub(super) async fn next(&self) -> Turn<'_> {
+        loop {
+            let pass = self.breaker.pass().await;
+            self.cool_down.passed().await;
+            let permit = permit(&self.permits).await;
+            if !self.is_cooling() && (pass.is_probe() || !self.breaker.is_open()) {
+                return Turn { permit, pass: Some(pass) };
+            }
+        }
+    }
+
+    /// Whether the breaker holds links.
+    pub(super) fn breaker_is_open(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// YouTube throttled a link. All that were on their way hit the same wall, so only the first
+    /// of them starts a cool-down.
+    pub(super) fn throttled(&self, reason: &'static str, retry_after: Option<Duration>) {
+        if let Some(wait) = self.cool_down.start_if_cool(reason, retry_after) {
+            tracing::warn!(
+                reason,
+                wait_seconds = wait.as_secs_f64(),
+                "throttled: the whole process cools down"
+            );
+        }
+    }
+
+    /// YouTube answered a link with metadata.
+    pub(super) fn found(&self) {
+        self.cool_down.calm();
+    }
+
+    fn is_cooling(&self) -> bool {
+        self.cool_down.rest().is_some()
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for one of these permits, and for nothing else.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    pub(super) async fn of(permits: &'a Semaphore) -> Self {
+        Self { permit: permit(permits).await, pass: None }
+    }
+
+    /// The answer is there: the permit is free again. Gives what the answer is to be reported to.
+    pub(super) fn end(self) -> Option<Pass<'a>> {
+        drop(self.permit);
+        self.pass
+    }
+}
+
+/// # Cancel safety
+/// Nothing is lost when dropped.
+async fn permit(permits: &Semaphore) -> SemaphorePermit<'_> {
+    // None of these semaphores is ever closed.
+    let Ok(permit) = permits.acquire().await else { std::future::pending().await };
+    permit
+}

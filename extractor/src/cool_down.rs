@@ -1,0 +1,152 @@
+//! When no request may begin, because YouTube has asked for fewer.
+//!
+//! The gate has one for each way out, and the consumer one for the whole process. It must not
+//! know: what waits, or who says that YouTube has throttled.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// One clock for all requests that go the same way.
+#[derive(Debug)]
+pub struct CoolDown {
+    /// The first wait, doubled each time YouTube throttles again without naming one.
+    min: Duration,
+    /// No wait is longer, whatever YouTube says.
+    max: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    until: Option<Instant>,
+    reason: &'static str,
+    /// Cool-downs in a row.
+    strikes: u32,
+}
+
+impl CoolDown {
+    /// Begins cool. A wait is never shorter than `min` nor longer than `max`.
+    pub fn new(min: Duration, max: Duration) -> Self {
+        Self { min, max, state: Mutex::default() }
+    }
+
+    /// Why no request may begin, and for how long still; `None` if every request may.
+    pub fn rest(&self) -> Option<(&'static str, Duration)> {
+        self.with(|state| state.rest())
+    }
+
+    /// Waits until requests may begin.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when dropped.
+    pub async fn passed(&self) {
+        while let Some((_, rest)) = self.rest() {
+            tokio::time::sleep(rest).await;
+        }
+    }
+
+    /// A new wave of throttling, or of another failure, has begun. Gives the wait.
+    pub fn start(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
+        self.with(|state| self.strike(state, reason, asked))
+    }
+
+    /// As [`CoolDown::start`], for a caller that cannot tell a new wave from the last one: during a
+    /// rest it changes nothing and gives `None`.
+    pub fn start_if_cool(&self, reason: &'static str, asked: Option<Duration>) -> Option<Duration> {
+        self.with(|state| state.rest().is_none().then(|| self.strike(state, reason, asked)))
+    }
+
+    /// One more of the same wave; only a longer wait that it names itself counts.
+    pub fn extend(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
+        let wait = asked.map_or(Duration::ZERO, |asked| asked.clamp(self.min, self.max));
+        self.with(|state| self.hold(state, reason, wait))
+    }
+
+    /// An answer came as it should, so the next wave begins with the shortest wait again.
+    pub fn calm(&self) {
+        self.with(|state| state.strikes = 0);
+    }
+
+    fn strike(&self, state: &mut State, reason: &'static str, asked: Option<Duration>) -> Duration {
+        let doubled = self.min.saturating_mul(2_u32.saturating_pow(state.strikes));
+        state.strikes = state.strikes.saturating_add(1);
+        let wait = asked.unwrap_or(doubled).clamp(self.min, self.max);
+        self.hold(state, reason, wait)
+    }
+
+    fn hold(&self, state: &mut State, reason: &'static str, wait: Duration) -> Duration {
+        let now = Instant::now();
+        let wanted = now + wait;
+        let until = state.until.map_or(wanted, |until| until.max(wanted));
+        state.until = Some(until);
+        state.reason = reason;
+        until.saturating_duration_since(now)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // The state is whole after every step.
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn rest(&self) -> Option<(&'static str, Duration)> {
+        let rest = self.until?.saturating_duration_since(Instant::now());
+        (!rest.is_zero()).then_some((self.reason, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_double_until_an_answer_comes() {
+        let cool_down = CoolDown::new(SECOND, SECOND * 300);
+        for seconds in [1, 2, 4] {
+            assert_eq!(cool_down.start("status_429", None), SECOND * seconds);
+            tokio::time::advance(SECOND * seconds).await;
+            assert_eq!(cool_down.rest(), None);
+        }
+        cool_down.calm();
+        assert_eq!(cool_down.start("status_429", None), SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_far_side_s_own_wait_is_honoured_within_bounds() {
+        for (asked, waits) in [(7, 7), (0, 1), (86_400, 300)] {
+            let cool_down = CoolDown::new(SECOND, SECOND * 300);
+            assert_eq!(cool_down.start("status_429", Some(SECOND * asked)), SECOND * waits);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_more_of_the_same_wave_never_shortens_and_may_lengthen() {
+        let cool_down = CoolDown::new(SECOND, SECOND * 300);
+        cool_down.start("status_429", Some(SECOND * 3));
+        assert_eq!(cool_down.extend("status_429", None), SECOND * 3);
+        assert_eq!(cool_down.extend("status_429", Some(SECOND)), SECOND * 3);
+        assert_eq!(cool_down.extend("sorry", Some(SECOND * 9)), SECOND * 9);
+        assert_eq!(cool_down.rest(), Some(("sorry", SECOND * 9)));
+    }
+
+    /// All requests that were on their way hit the same wall.
+    #[tokio::test(start_paused = true)]
+    async fn one_wave_is_counted_once_where_it_cannot_be_told_from_the_next() {
+        let cool_down = CoolDown::new(SECOND, SECOND * 300);
+        for seconds in [1, 2, 4] {
+            assert_eq!(cool_down.start_if_cool("status_429", None), Some(SECOND * seconds));
+            assert_eq!(cool_down.start_if_cool("status_429", Some(SECOND * 60)), None);
+            let begin = Instant::now();
+            cool_down.passed().await;
+            assert!(begin.elapsed().abs_diff(SECOND * seconds) < Duration::from_millis(5));
+            assert_eq!(cool_down.rest(), None);
+        }
+        cool_down.calm();
+        assert_eq!(cool_down.start_if_cool("status_429", None), Some(SECOND));
+    }
+}
