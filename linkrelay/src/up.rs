@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::SettingsError;
+use linkrelay_common::health::Health;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
@@ -20,7 +21,7 @@ use linkrelay_consumer::{
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_kafka::publish::{AppendExpanded, KafkaPublisher, KeepLetters};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
-use linkrelay_producer::journal::{Journal, JournaledAppend, SqliteJournal};
+use linkrelay_producer::journal::{Journal, JournaledAccept, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
@@ -110,9 +111,7 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         kafka: ground.kafka.clone(),
         log,
     };
-    let producer =
-        Producer::build(producer_settings, Arc::clone(&ground.store), ground.journal.clone())
-            .await?;
+    let producer = build_producer(producer_settings, &ground).await?;
     announce(&producer, &ground, settings.consumers);
     let replays = ground.replays()?;
     let ended = run_roles(producer, consumers, replays, stop).await;
@@ -121,6 +120,18 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
     }
     drop(ground.broker);
     ended.map(|()| Outcome::Done)
+}
+
+async fn build_producer(settings: ProducerSettings, ground: &Ground) -> anyhow::Result<Producer> {
+    let store = Arc::clone(&ground.store);
+    let Some(journal) = ground.journal.clone() else {
+        return Ok(Producer::build(settings, store).await?);
+    };
+    settings.validate()?;
+    let publisher = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout())?;
+    let (health, timeout) = (Health::default(), settings.api.request_timeout);
+    let accept = JournaledAccept::new(journal, Arc::new(publisher), timeout, &health);
+    Ok(Producer::build_with(settings, store, Box::new(accept), health).await?)
 }
 
 async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Result<Vec<Consumer>> {

@@ -117,7 +117,7 @@ pub async fn start_producer(
         "--kafka-dlq-topic",
         &crate::kafka::dlq(topic),
     ])?;
-    let producer = Producer::build(settings, store, None).await?;
+    let producer = Producer::build(settings, store).await?;
     let (addr, health) = (producer.addr(), producer.health());
     let running = Running::spawn(|stop| producer.run_until_stopped(stop));
     until_ready("the producer", &health).await?;

@@ -22,7 +22,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 ///
 /// A record may be published twice (its acknowledgement was late); both have the same document
 /// id, so there is one document.
-pub async fn republish_pending(
+pub(super) async fn republish_pending(
     journal: Arc<dyn Journal>,
     publish: Arc<dyn Publish>,
     mut unpublished: mpsc::Receiver<LinkRecord>,

@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use linkrelay_common::health::Health;
 use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, PublishError};
-use linkrelay_producer::journal::SqliteJournal;
+use linkrelay_producer::journal::{Journal, JournaledAccept, SqliteJournal};
 use linkrelay_store::SqliteStore;
 use serde_json::json;
 
@@ -13,9 +14,14 @@ use crate::helpers::fake_journal::FakeJournal;
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, settings, until};
 
+async fn start(publish: Arc<dyn Publish>, journal: Arc<dyn Journal>) -> TestApp {
+    let (settings, health) = (settings(NO_BROKER), Health::default());
+    let accept = JournaledAccept::new(journal, publish, settings.api.request_timeout, &health);
+    TestApp::start_with(settings, Box::new(accept), health).await
+}
+
 async fn app(publish: Arc<dyn Publish>, journal: &Arc<FakeJournal>) -> TestApp {
-    let journal = Arc::clone(journal);
-    let app = TestApp::start(settings(NO_BROKER), publish, Some(journal)).await;
+    let app = start(publish, Arc::clone(journal) as _).await;
     // Ready means that what was left over was read, so nothing new counts as that.
     app.until_ready().await;
     app
@@ -119,18 +125,15 @@ async fn a_client_that_goes_away_leaves_no_link_unpublished() {
 async fn a_link_outlives_the_process_in_the_store_s_own_file() {
     let dir = tempfile::tempdir().unwrap();
     let open = || Arc::new(SqliteStore::open(&dir.path().join("linkrelay.sqlite")).unwrap());
-    let start = async |publish: &Arc<FakePublish>| {
-        let journal = Arc::new(SqliteJournal::new(open(), 500));
-        TestApp::start(settings(NO_BROKER), publish.clone(), Some(journal)).await
-    };
+    let journal = || Arc::new(SqliteJournal::new(open(), 500));
     let never = FakePublish::new(|_| Do::Refuse(PublishError::QueueFull));
-    let first = start(&never).await;
+    let first = start(never, journal()).await;
     let taken = first.submit(&json!({"links": [LINK, OTHER_LINK]})).await;
     assert_eq!(taken.status, 201, "{taken:?}");
     first.stop().await;
 
     let publish = FakePublish::new(|_| Do::Ack);
-    let second = start(&publish).await;
+    let second = start(publish.clone(), journal()).await;
     until("both are published", async || publish.sent().len() == 2).await;
     let ids: Vec<_> = publish.sent().iter().map(|sent| sent.document_id().to_string()).collect();
     assert_eq!(ids, [0, 1].map(|index| format!("{}:{index}", taken.id())));

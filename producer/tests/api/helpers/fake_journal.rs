@@ -45,6 +45,10 @@ impl Journal for FakeJournal {
         self.works()?;
         Ok(self.entries.lock().unwrap().clone())
     }
+
+    async fn ping(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 impl FakeJournal {
