@@ -8,10 +8,6 @@ use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_extractor::Extract;
 use linkrelay_http::{ServeSettings, serve};
-use linkrelay_kafka::publish::{
-    AppendExpanded, KafkaPublisher, KeepLetters, TopicAppend, TopicLetters,
-};
-use linkrelay_kafka::topic::TopicError;
 use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
@@ -25,11 +21,10 @@ use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
 use crate::liveness::Liveness;
 use crate::pipeline::{Pipeline, Reports};
+use crate::publishing::Publishing;
 use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
 
-/// How long a record of a list's video may wait for the broker before it is tried anew.
-const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What requests in flight get when the pipeline has ended; they had as long as it did.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to join the group under a name that another member still has.
@@ -57,10 +52,8 @@ pub struct ConsumerParts {
     pub store: Arc<dyn LinkStore>,
     /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
     pub max_links_per_record: usize,
-    /// Where the videos of lists go; `None` for the topic itself.
-    pub append: Option<Arc<dyn AppendExpanded>>,
-    /// Where dead letters go; `None` for their topic.
-    pub letters: Option<Arc<dyn KeepLetters>>,
+    /// Where the videos of lists and dead letters go; `None` for the two topics.
+    pub publishing: Option<Publishing>,
 }
 
 impl ConsumerParts {
@@ -77,8 +70,7 @@ impl ConsumerParts {
 pub struct Consumer {
     parts: ConsumerParts,
     client: BaseConsumer<GroupContext>,
-    letters: Arc<dyn KeepLetters>,
-    append: Arc<dyn AppendExpanded>,
+    publishing: Publishing,
     lists: Part,
     listener: Option<TcpListener>,
     health: Health,
@@ -101,7 +93,6 @@ impl Consumer {
         let (intake, post_links) = (settings.intake, settings.post_links);
         let max_links_per_record = intake.max_links_per_request;
         let server = Some(ServerSettings { http_addr, intake, post_links });
-        let (append, letters) = (None, None);
         let parts = ConsumerParts {
             kafka,
             group,
@@ -110,8 +101,7 @@ impl Consumer {
             extractor,
             store,
             max_links_per_record,
-            append,
-            letters,
+            publishing: None,
         };
         Self::from_parts(parts).await
     }
@@ -130,19 +120,12 @@ impl Consumer {
             parts.extractor = Arc::new(Reuse::start(parts.extractor, store, reuse_within));
         }
         let client = parts.client()?;
-        let letters = match &parts.letters {
-            Some(letters) => Arc::clone(letters),
-            None => Arc::new(TopicLetters::new(&parts.kafka)?),
-        };
         let health = Health::default();
         let lists = health.part("lists");
         lists.ok();
-        let append = match &parts.append {
-            Some(append) => Arc::clone(append),
-            None => {
-                let publisher = KafkaPublisher::new(&parts.kafka, APPEND_TIMEOUT)?;
-                Arc::new(TopicAppend::new(Arc::new(publisher), APPEND_TIMEOUT, lists.clone()))
-            }
+        let publishing = match &parts.publishing {
+            Some(publishing) => publishing.clone(),
+            None => Publishing::to_topics(&parts.kafka, lists.clone())?,
         };
         let listener = match &parts.server {
             None => None,
@@ -154,7 +137,7 @@ impl Consumer {
                 })?)
             }
         };
-        Ok(Self { parts, client, letters, append, lists, listener, health })
+        Ok(Self { parts, client, publishing, lists, listener, health })
     }
 
     /// Where the extractor server listens, if there is one.
@@ -172,10 +155,9 @@ impl Consumer {
     /// # Errors
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, letters, append, lists, listener, health } = self;
-        let dead_letters =
-            Arc::new(DeadLetters::new(Arc::clone(&letters), health.part("dead_letters")));
-        let publishing = Publishing { append: Arc::clone(&append), letters };
+        let Self { parts, mut client, publishing, lists, listener, health } = self;
+        let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
+        let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
         let liveness = Arc::new(Liveness::new());
         // Also when a client cannot go on.
         let stop = stop.child_token();
@@ -193,7 +175,7 @@ impl Consumer {
             let (reports, stopped) = (reports.clone(), stop.clone());
             let group = reports.group.clone();
             let pipeline =
-                Pipeline::start(&parts, client, &dead_letters, &append, reports, stopped)?;
+                Pipeline::start(&parts, client, &dead_letters, append, reports, stopped)?;
             match pipeline.run(parts.pipeline.drain_timeout).await {
                 Err(error @ ConsumerError::InstanceIdInUse) => group.trouble(error.to_string()),
                 ended => break ended,
@@ -276,25 +258,6 @@ impl Around {
         if tokio::time::timeout(LAST_STEPS_TIMEOUT * 2, self.tasks.wait()).await.is_err() {
             tracing::warn!("health checks or dead letters did not end in time");
         }
-    }
-}
-
-/// The clients that publish, the one of lists' videos and that of dead letters.
-#[derive(Clone)]
-struct Publishing {
-    append: Arc<dyn AppendExpanded>,
-    letters: Arc<dyn KeepLetters>,
-}
-
-impl Publishing {
-    async fn check(&self) -> Result<(), TopicError> {
-        self.append.check().await?;
-        self.letters.check().await
-    }
-
-    /// Why one of them will never work again, if so; only a new process helps.
-    fn fatal_error(&self) -> Option<String> {
-        self.append.fatal_error().or_else(|| self.letters.fatal_error())
     }
 }
 

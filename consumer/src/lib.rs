@@ -9,6 +9,7 @@
 //! `dead_letter`, which writes a `cut` form of what the broker refuses), or `expand` a list into records of its videos. The `batcher` writes documents
 //! and reports completions back to the poll thread, which moves the `tracker`; its `committer` makes a `commit` where the
 //! `topic_id` is still the same.
+//! What the consumer itself sends, dead letters and the videos of lists, goes by `publishing`.
 //! `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts them together, `app` runs it;
 //! `config` sets them.
 //!
@@ -44,6 +45,7 @@ mod missed;
 mod pipeline;
 mod poll;
 mod process;
+mod publishing;
 mod queues;
 mod record;
 mod retry;
@@ -56,4 +58,5 @@ mod worker;
 pub use app::{Consumer, ConsumerParts};
 pub use config::{ConsumerSettings, PipelineSettings};
 pub use error::ConsumerError;
+pub use publishing::Publishing;
 pub use server::{PostLinksSettings, ServerSettings};

@@ -16,10 +16,10 @@ use linkrelay_common::health::Health;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
-    Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
+    Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, Publishing, ServerSettings,
 };
 use linkrelay_extractor::config::ExtractorSettings;
-use linkrelay_kafka::publish::{AppendExpanded, KafkaPublisher, KeepLetters};
+use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::journal::{Journal, JournaledAccept, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
@@ -141,18 +141,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         intake: settings.api.intake.clone(),
         post_links: settings.post_links.clone(),
     };
-    let append = match &ground.journal {
-        Some(journal) => {
-            let publisher = Arc::new(KafkaPublisher::new(&ground.kafka, APPEND_TIMEOUT)?);
-            let append = JournaledAppend::new(Arc::clone(journal), publisher, APPEND_TIMEOUT);
-            Some(Arc::new(append) as Arc<dyn AppendExpanded>)
-        }
-        None => None,
-    };
-    let letters = ground.file.as_ref().map(|file| {
-        let letters = RowLetters { file: Arc::clone(file) };
-        Arc::new(letters) as Arc<dyn KeepLetters>
-    });
+    let publishing = ground.publishing()?;
     let mut consumers = Vec::new();
     for number in 0..settings.consumers {
         let parts = ConsumerParts {
@@ -164,8 +153,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             extractor: Arc::clone(&extractor),
             store: Arc::clone(&ground.store),
             max_links_per_record: settings.api.intake.max_links_per_request,
-            append: append.clone(),
-            letters: letters.clone(),
+            publishing: publishing.clone(),
         };
         consumers.push(Consumer::from_parts(parts).await?);
     }
@@ -207,6 +195,15 @@ struct Storage {
 }
 
 impl Ground {
+    /// In the embedded mode, what consumers publish by.
+    fn publishing(&self) -> anyhow::Result<Option<Publishing>> {
+        let (Some(journal), Some(file)) = (&self.journal, &self.file) else { return Ok(None) };
+        let publisher = Arc::new(KafkaPublisher::new(&self.kafka, APPEND_TIMEOUT)?);
+        let append = JournaledAppend::new(Arc::clone(journal), publisher, APPEND_TIMEOUT);
+        let letters = RowLetters { file: Arc::clone(file) };
+        Ok(Some(Publishing { append: Arc::new(append), letters: Arc::new(letters) }))
+    }
+
     /// In the embedded mode, where dead letters are rows.
     fn replays(&self) -> anyhow::Result<Option<RowReplays>> {
         let Some(file) = &self.file else { return Ok(None) };

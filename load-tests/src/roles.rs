@@ -88,8 +88,7 @@ async fn build_consumer(
         extractor,
         store,
         max_links_per_record: 1_000,
-        append: None,
-        letters: None,
+        publishing: None,
     };
     let consumer = Consumer::from_parts(parts).await?;
     let health = consumer.health();
