@@ -4,7 +4,7 @@
 //! [`accept`] makes the records safe; `status` is what this role looks up; `forward` is the other
 //! way, of clients that wait for their documents; `routes` speak HTTP, and `error` is what they
 //! answer when something is wrong; [`app`] puts it together, runs it and ends it, with what runs
-//! in the `background`. [`journal`] is for a broker that forgets.
+//! in the `background`.
 //!
 //! It must not know: how metadata is found, or who reads the topic.
 
@@ -15,7 +15,6 @@ mod broker;
 pub mod config;
 mod error;
 mod forward;
-pub mod journal;
 mod measure;
 mod routes;
 mod state;

@@ -1,6 +1,5 @@
 //! The application under test.
 
-pub(crate) mod fake_journal;
 pub(crate) mod fake_publish;
 pub(crate) mod fake_store;
 pub(crate) mod kafka;

@@ -9,7 +9,7 @@ use linkrelay_kafka::publish::{Publish, publish_until_acked};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Journal;
+use crate::journal::Journal;
 
 /// How many records are handed to the broker before their acknowledgements are awaited.
 const BATCH_LINKS: usize = 1_000;
@@ -22,7 +22,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 ///
 /// A record may be published twice (its acknowledgement was late); both have the same document
 /// id, so there is one document.
-pub(super) async fn republish_pending(
+pub(crate) async fn republish_pending(
     journal: Arc<dyn Journal>,
     publish: Arc<dyn Publish>,
     mut unpublished: mpsc::Receiver<LinkRecord>,

@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use linkrelay_common::health::Health;
 use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_embedded::journal::Journal;
+use linkrelay_embedded::{JournaledAccept, SqliteJournal};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, PublishError};
-use linkrelay_producer::journal::{Journal, JournaledAccept, SqliteJournal};
 use linkrelay_store::SqliteStore;
 use serde_json::json;
 
-use crate::helpers::fake_journal::FakeJournal;
+use crate::fake_journal::FakeJournal;
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, settings, until};
 

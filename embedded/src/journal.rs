@@ -1,27 +1,17 @@
-//! Where accepted links are kept while the broker itself forgets (embedded mode).
+//! What a journal is: where accepted links are kept while the broker itself forgets.
 //!
 //! The embedded broker lives in the memory of the process. So a link is first appended to a
 //! journal on disk, then published; writing its document removes the entry, and the next start
-//! publishes what is left. The videos of a list take the place of its entry ([`JournaledAppend`]).
-//! A link counts as accepted once it is in the journal, whether or not its publishing worked:
-//! `republish` tries again until it does.
+//! publishes what is left. A link counts as accepted once it is in the journal, whether or not its
+//! publishing worked.
 //!
 //! It must not know: what the journal is kept in.
-
-mod accept;
-mod append;
-mod republish;
-mod sqlite;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use linkrelay_common::DocumentId;
 use linkrelay_kafka::LinkRecord;
-
-pub use accept::JournaledAccept;
-pub use append::JournaledAppend;
-pub use sqlite::SqliteJournal;
 
 /// A durable list of the links that were accepted and have no document yet.
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Accepting links by way of the journal.
+//! Accepting links by way of the journal: the producer's seam in the embedded mode.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, publish_all};
+use linkrelay_producer::{Accept, AcceptError, Accepted, Background, TopicAccept};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::republish::republish_pending;
-use super::{Journal, JournalError};
-use crate::{Accept, AcceptError, Accepted, Background, TopicAccept};
+use crate::journal::{Journal, JournalError};
+use crate::republish::republish_pending;
 
 /// The most records that may wait for another try at publishing, and the most that may be
 /// between the journal and the broker at any time.

@@ -9,7 +9,7 @@ use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{AppendExpanded, Publish, publish_until_acked};
 use linkrelay_kafka::topic::TopicError;
 
-use super::Journal;
+use crate::journal::Journal;
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -22,7 +22,7 @@ pub struct JournaledAppend {
 }
 
 impl JournaledAppend {
-    /// Tries each publishing for up to `timeout`, and then anew.
+    /// Tries each publishing for up to `timeout`, and then again.
     pub fn new(journal: Arc<dyn Journal>, publish: Arc<dyn Publish>, timeout: Duration) -> Self {
         Self { journal, publish, timeout }
     }
