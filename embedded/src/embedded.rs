@@ -19,6 +19,7 @@ use crate::error::EmbeddedError;
 use crate::file_journal::SqliteJournal;
 use crate::journal::Journal;
 use crate::letters::RowLetters;
+use crate::replays::{PublishLetter, Replays};
 use crate::store::JournaledStore;
 
 /// How long a record of a list's video may wait for the broker before it is tried again.
@@ -74,11 +75,6 @@ impl Embedded {
         Arc::clone(&self.store)
     }
 
-    /// The file with the dead letters.
-    pub fn file(&self) -> Arc<SqliteStore> {
-        Arc::clone(&self.file)
-    }
-
     /// A producer that journals links before it publishes them.
     ///
     /// # Errors
@@ -99,7 +95,13 @@ impl Embedded {
     pub fn publishing(&self) -> Result<Publishing, SettingsError> {
         let publisher = Arc::new(KafkaPublisher::new(&self.kafka, APPEND_TIMEOUT)?);
         let append = JournaledAppend::new(Arc::clone(&self.journal), publisher, APPEND_TIMEOUT);
-        let letters = RowLetters { file: self.file() };
+        let letters = RowLetters { file: Arc::clone(&self.file) };
         Ok(Publishing { append: Arc::new(append), letters: Arc::new(letters) })
+    }
+
+    /// Replays of the dead letters that `linkrelay dlq replay` has marked; to be run beside the
+    /// consumers.
+    pub fn replays(&self, publish: Box<dyn PublishLetter>) -> Replays {
+        Replays::new(Arc::clone(&self.file), self.store(), publish)
     }
 }

@@ -1,6 +1,7 @@
-//! Why the embedded mode cannot start.
+//! What the embedded mode fails with.
 
 use linkrelay_common::SettingsError;
+use linkrelay_store::StoreError;
 use rdkafka::error::KafkaError;
 
 /// Why the embedded mode cannot start.
@@ -23,4 +24,15 @@ pub enum EmbeddedError {
         /// What librdkafka says.
         error: KafkaError,
     },
+}
+
+/// Why marked dead letters are not replayed yet.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// The file or the store of documents does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker does not take a letter.
+    #[error("the embedded broker: {0}")]
+    Broker(#[from] KafkaError),
 }

@@ -6,7 +6,8 @@
 //! SQLite file. `accept` is the producer's seam: it journals links before it publishes them, and
 //! `republish` publishes what the broker does not have. The consumer's seam is `append`, by which
 //! the videos of a list take the place of its entry, and `letters`, which keeps dead letters.
-//! `store` takes a link out of the journal once MongoDB has its document.
+//! `store` takes a link out of the journal once MongoDB has its document, and `replays` publishes
+//! dead letters again.
 //!
 //! The tables of journal and dead letters are in `linkrelay_store::sqlite`, because a row goes in
 //! the same transaction that writes the document.
@@ -21,6 +22,7 @@ mod error;
 mod file_journal;
 pub mod journal;
 mod letters;
+mod replays;
 mod republish;
 mod store;
 
@@ -29,3 +31,4 @@ pub use append::JournaledAppend;
 pub use embedded::Embedded;
 pub use error::EmbeddedError;
 pub use file_journal::SqliteJournal;
+pub use replays::{PublishLetter, Replays};

@@ -8,7 +8,6 @@ mod exit;
 mod extract;
 mod links;
 mod progress;
-mod row_replays;
 mod status;
 mod submit;
 mod topics;

@@ -15,7 +15,7 @@ use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
     Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
-use linkrelay_embedded::Embedded;
+use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
@@ -27,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dlq::Publisher;
 use crate::exit::Outcome;
-use crate::row_replays::RowReplays;
 
 /// Everything of every role.
 #[derive(Debug, Args)]
@@ -166,11 +165,10 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
 
 impl Ground {
     /// In the embedded mode, where dead letters are rows.
-    fn replays(&self) -> anyhow::Result<Option<RowReplays>> {
+    fn replays(&self) -> anyhow::Result<Option<Replays>> {
         let Some(embedded) = &self.embedded else { return Ok(None) };
         let publisher = tokio::task::block_in_place(|| Publisher::connect(&self.kafka))?;
-        let (file, documents) = (embedded.file(), embedded.store());
-        Ok(Some(RowReplays { file, documents, publisher }))
+        Ok(Some(embedded.replays(Box::new(publisher))))
     }
 }
 
@@ -184,7 +182,7 @@ fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
 async fn run_roles(
     producer: Producer,
     consumers: Vec<Consumer>,
-    replays: Option<RowReplays>,
+    replays: Option<Replays>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let consumers_stop = CancellationToken::new();

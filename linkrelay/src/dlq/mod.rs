@@ -24,8 +24,6 @@ mod tally;
 mod topic_reader;
 mod under_way;
 
-pub(crate) use letter::{DeadLetter, RawLetter};
-pub(crate) use pages::Candidate;
 pub(crate) use publish::Publisher;
 
 use clap::Subcommand;
