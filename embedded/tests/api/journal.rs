@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::health::Health;
@@ -120,6 +121,26 @@ async fn a_client_that_goes_away_leaves_no_link_unpublished() {
     journal.go.notify_one();
     until("it is published all the same", async || publish.sent().len() == 1).await;
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_a_link_whose_client_is_gone() {
+    let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
+    let app = app(publish.clone(), &journal).await;
+    journal.waits.store(true, Ordering::Relaxed);
+    let body = json!({"links": LINK});
+    let gone =
+        until("the link is being journaled", async || journal.entries.lock().unwrap().len() == 1);
+    tokio::select! {
+        _ = app.submit(&body) => panic!("answered before it was journaled"),
+        () = gone => {}
+    }
+    let go = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        journal.go.notify_one();
+    };
+    tokio::join!(app.stop(), go);
+    assert_eq!(publish.sent(), *journal.entries.lock().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
