@@ -7,10 +7,6 @@ use std::time::Duration;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::{ServeSettings, serve};
-use linkrelay_kafka::publish::{
-    AppendExpanded, KafkaPublisher, KeepLetters, TopicAppend, TopicLetters,
-};
-use linkrelay_kafka::topic::TopicError;
 use rdkafka::consumer::BaseConsumer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,11 +19,10 @@ use crate::error::ConsumerError;
 use crate::liveness::Liveness;
 use crate::parts::ConsumerParts;
 use crate::pipeline::{Pipeline, Reports};
+use crate::publishing::Publishing;
 use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
 
-/// How long a record of a list's video may wait for the broker before it is tried anew.
-const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What requests in flight get when the pipeline has ended; they had as long as it did.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to join the group under a name that another member still has.
@@ -41,8 +36,7 @@ const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Consumer {
     parts: ConsumerParts,
     client: BaseConsumer<GroupContext>,
-    letters: Arc<dyn KeepLetters>,
-    append: Arc<dyn AppendExpanded>,
+    publishing: Publishing,
     lists: Part,
     listener: Option<TcpListener>,
     health: Health,
@@ -65,7 +59,6 @@ impl Consumer {
         let (intake, post_links) = (settings.intake, settings.post_links);
         let max_links_per_record = intake.max_links_per_request;
         let server = Some(ServerSettings { http_addr, intake, post_links });
-        let (append, letters) = (None, None);
         let parts = ConsumerParts {
             kafka,
             group,
@@ -74,8 +67,7 @@ impl Consumer {
             extractor,
             store,
             max_links_per_record,
-            append,
-            letters,
+            publishing: None,
         };
         Self::from_parts(parts).await
     }
@@ -94,19 +86,12 @@ impl Consumer {
             parts.extractor = Arc::new(Reuse::start(parts.extractor, store, reuse_within));
         }
         let client = parts.client()?;
-        let letters = match &parts.letters {
-            Some(letters) => Arc::clone(letters),
-            None => Arc::new(TopicLetters::new(&parts.kafka)?),
-        };
         let health = Health::default();
         let lists = health.part("lists");
         lists.ok();
-        let append = match &parts.append {
-            Some(append) => Arc::clone(append),
-            None => {
-                let publisher = KafkaPublisher::new(&parts.kafka, APPEND_TIMEOUT)?;
-                Arc::new(TopicAppend::new(Arc::new(publisher), APPEND_TIMEOUT, lists.clone()))
-            }
+        let publishing = match &parts.publishing {
+            Some(publishing) => publishing.clone(),
+            None => Publishing::to_topics(&parts.kafka, lists.clone())?,
         };
         let listener = match &parts.server {
             None => None,
@@ -118,7 +103,7 @@ impl Consumer {
                 })?)
             }
         };
-        Ok(Self { parts, client, letters, append, lists, listener, health })
+        Ok(Self { parts, client, publishing, lists, listener, health })
     }
 
     /// Where the extractor server listens, if there is one.
@@ -136,10 +121,9 @@ impl Consumer {
     /// # Errors
     /// If it had to end by itself.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, letters, append, lists, listener, health } = self;
-        let dead_letters =
-            Arc::new(DeadLetters::new(Arc::clone(&letters), health.part("dead_letters")));
-        let publishing = Publishing { append: Arc::clone(&append), letters };
+        let Self { parts, mut client, publishing, lists, listener, health } = self;
+        let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
+        let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
         let liveness = Arc::new(Liveness::new());
         // Also when a client cannot go on.
         let stop = stop.child_token();
@@ -157,7 +141,7 @@ impl Consumer {
             let (reports, stopped) = (reports.clone(), stop.clone());
             let group = reports.group.clone();
             let pipeline =
-                Pipeline::start(&parts, client, &dead_letters, &append, reports, stopped)?;
+                Pipeline::start(&parts, client, &dead_letters, append, reports, stopped)?;
             match pipeline.run(parts.pipeline.drain_timeout).await {
                 Err(error @ ConsumerError::InstanceIdInUse) => group.fails(error.to_string()),
                 ended => break ended,
@@ -240,25 +224,6 @@ impl Around {
         if tokio::time::timeout(LAST_STEPS_TIMEOUT * 2, self.tasks.wait()).await.is_err() {
             tracing::warn!("health checks or dead letters did not end in time");
         }
-    }
-}
-
-/// The clients that publish, the one of lists' videos and that of dead letters.
-#[derive(Clone)]
-struct Publishing {
-    append: Arc<dyn AppendExpanded>,
-    letters: Arc<dyn KeepLetters>,
-}
-
-impl Publishing {
-    async fn check(&self) -> Result<(), TopicError> {
-        self.append.check().await?;
-        self.letters.check().await
-    }
-
-    /// Why one of them will never work again, if so; only a new process helps.
-    fn fatal_error(&self) -> Option<String> {
-        self.append.fatal_error().or_else(|| self.letters.fatal_error())
     }
 }
 

@@ -9,8 +9,9 @@
 //! into records of its videos. How often is asked, when, and what follows from an error is decided
 //! in `attempt`, with the waits of `retry`. The `batcher` writes documents and reports completions
 //! back to the poll thread, which moves the `tracker`; its `committer` makes a `commit` where the
-//! `topic_id` is still the same. `liveness`, `gauges` and `missed` say how it goes; `pipeline` puts
-//! them together from `parts`, `app` runs it; `config` sets them.
+//! `topic_id` is still the same. What the consumer itself publishes, dead letters and the videos of
+//! lists, goes through `publishing`. `liveness`, `gauges` and `missed` say how it goes; `pipeline`
+//! puts them together from `parts`, `app` runs it; `config` sets them.
 //!
 //! `server` is another way in: links over HTTP, for those who want to wait for their documents.
 //! `ask` and `document` are what both ways do alike.
@@ -44,6 +45,7 @@ mod parts;
 mod pipeline;
 mod poll;
 mod process;
+mod publishing;
 mod queues;
 mod record;
 mod retry;
@@ -57,4 +59,5 @@ pub use app::Consumer;
 pub use config::{ConsumerSettings, PipelineSettings};
 pub use error::ConsumerError;
 pub use parts::ConsumerParts;
+pub use publishing::Publishing;
 pub use server::{PostLinksSettings, ServerSettings};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use linkrelay_common::SettingsError;
 use linkrelay_extractor::Extract;
-use linkrelay_kafka::publish::{AppendExpanded, KeepLetters};
 use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use linkrelay_store::LinkStore;
 use rdkafka::consumer::BaseConsumer;
 
 use crate::config::PipelineSettings;
 use crate::context::GroupContext;
+use crate::publishing::Publishing;
 use crate::server::ServerSettings;
 
 /// See the module.
@@ -31,10 +31,8 @@ pub struct ConsumerParts {
     pub store: Arc<dyn LinkStore>,
     /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
     pub max_links_per_record: usize,
-    /// Where the videos of lists go; `None` for the topic itself.
-    pub append: Option<Arc<dyn AppendExpanded>>,
-    /// Where dead letters go; `None` for their topic.
-    pub letters: Option<Arc<dyn KeepLetters>>,
+    /// Where the videos of lists and dead letters go; `None` for the two topics.
+    pub publishing: Option<Publishing>,
 }
 
 impl ConsumerParts {

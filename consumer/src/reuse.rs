@@ -103,6 +103,7 @@ impl Reuse {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `inner` out")]
 #[async_trait]
 impl Extract for Reuse {
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {

@@ -47,6 +47,7 @@ impl Extractor {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would leave a part out")]
 #[async_trait]
 impl Extract for Extractor {
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use linkrelay_common::SettingsError;
 use linkrelay_consumer::ConsumerError;
+use linkrelay_embedded::EmbeddedError;
 use linkrelay_producer::StartError;
 
 /// How a command ended that did not end in an error.
@@ -50,6 +51,7 @@ fn is_wrong_setting(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<SettingsError>()
             || matches!(cause.downcast_ref(), Some(ConsumerError::Settings(_)))
+            || matches!(cause.downcast_ref(), Some(EmbeddedError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(StartError::Settings(_)))
     })
 }
@@ -64,6 +66,7 @@ mod tests {
     fn a_wrong_setting_is_told_from_a_failure() {
         let setting = || SettingsError::new("KAFKA_BROKERS", "is wrong");
         assert!(is_wrong_setting(&anyhow::Error::from(ConsumerError::Settings(setting()))));
+        assert!(is_wrong_setting(&anyhow::Error::from(EmbeddedError::Settings(setting()))));
         assert!(is_wrong_setting(&Err::<(), _>(setting()).context("starting").unwrap_err()));
         assert!(!is_wrong_setting(&anyhow::anyhow!("something else")));
     }

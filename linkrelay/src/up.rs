@@ -7,37 +7,26 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use linkrelay_common::SettingsError;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
     Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
+use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
-use linkrelay_kafka::publish::{AppendExpanded, KafkaPublisher, KeepLetters};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
-use linkrelay_producer::journal::{Journal, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
-use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dlq::Publisher;
-use crate::embedded::EmbeddedBroker;
 use crate::exit::Outcome;
-use crate::journaled_store::JournaledStore;
-use crate::row_letters::RowLetters;
-use crate::row_replays::RowReplays;
-
-/// How long a record of a list's video may wait for the broker before it is tried anew.
-const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything of every role.
 #[derive(Debug, Args)]
@@ -80,11 +69,9 @@ pub(crate) struct UpSettings {
 struct Ground {
     kafka: KafkaSettings,
     store: Arc<dyn LinkStore>,
-    journal: Option<Arc<dyn Journal>>,
-    /// Of the embedded mode.
-    file: Option<Arc<SqliteStore>>,
+    /// Without KAFKA_BROKERS.
+    embedded: Option<Embedded>,
     extractor: ExtractorSettings,
-    broker: Option<EmbeddedBroker>,
     fake: Option<FakeYouTube>,
 }
 
@@ -110,16 +97,17 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         kafka: ground.kafka.clone(),
         log,
     };
-    let producer =
-        Producer::build(producer_settings, Arc::clone(&ground.store), ground.journal.clone())
-            .await?;
+    let producer = match &ground.embedded {
+        Some(embedded) => embedded.producer(producer_settings).await?,
+        None => Producer::build(producer_settings, Arc::clone(&ground.store)).await?,
+    };
     announce(&producer, &ground, settings.consumers);
     let replays = ground.replays()?;
     let ended = run_roles(producer, consumers, replays, stop).await;
     if let Some(fake) = ground.fake {
         fake.stop().await;
     }
-    drop(ground.broker);
+    drop(ground.embedded);
     ended.map(|()| Outcome::Done)
 }
 
@@ -130,18 +118,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         intake: settings.api.intake.clone(),
         post_links: settings.post_links.clone(),
     };
-    let append = match &ground.journal {
-        Some(journal) => {
-            let publisher = Arc::new(KafkaPublisher::new(&ground.kafka, APPEND_TIMEOUT)?);
-            let append = JournaledAppend::new(Arc::clone(journal), publisher, APPEND_TIMEOUT);
-            Some(Arc::new(append) as Arc<dyn AppendExpanded>)
-        }
-        None => None,
-    };
-    let letters = ground.file.as_ref().map(|file| {
-        let letters = RowLetters { file: Arc::clone(file) };
-        Arc::new(letters) as Arc<dyn KeepLetters>
-    });
+    let publishing = ground.embedded.as_ref().map(Embedded::publishing).transpose()?;
     let mut consumers = Vec::new();
     for number in 0..settings.consumers {
         let parts = ConsumerParts {
@@ -153,8 +130,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             extractor: Arc::clone(&extractor),
             store: Arc::clone(&ground.store),
             max_links_per_record: settings.api.intake.max_links_per_request,
-            append: append.clone(),
-            letters: letters.clone(),
+            publishing: publishing.clone(),
         };
         consumers.push(Consumer::from_parts(parts).await?);
     }
@@ -162,16 +138,16 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
 }
 
 async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
-    let broker = match settings.kafka.kafka_brokers {
+    let embedded = match settings.kafka.kafka_brokers {
         Some(_) => None,
-        None => Some(EmbeddedBroker::start(&settings.kafka)?),
+        None => {
+            Some(Embedded::start(&settings.kafka, &settings.store, settings.pipeline.expand_limit)?)
+        }
     };
-    let kafka = match &broker {
-        Some(broker) => broker.settings(settings.kafka.clone())?,
-        None => settings.kafka.clone(),
+    let (kafka, store) = match &embedded {
+        Some(embedded) => (embedded.kafka().clone(), embedded.store()),
+        None => (settings.kafka.clone(), settings.store.open()?),
     };
-    let storage = open_storage(&settings.store, broker.is_some(), settings.pipeline.expand_limit);
-    let Storage { documents, journal, file } = storage?;
     let mut extractor = settings.extractor.clone();
     let fake = if settings.demo {
         Some(FakeYouTube::start(FakeYouTubeSettings::default()).await?)
@@ -184,54 +160,20 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         // The fake takes any key, so that playlists can be tried, too.
         extractor.youtube_api_key.get_or_insert_with(|| "demo".into());
     }
-    Ok(Ground { kafka, store: documents, journal, file, extractor, broker, fake })
-}
-
-/// Where documents go, and what makes up for a broker that forgets.
-struct Storage {
-    documents: Arc<dyn LinkStore>,
-    journal: Option<Arc<dyn Journal>>,
-    /// What the journal is in, and the dead letters.
-    file: Option<Arc<SqliteStore>>,
+    Ok(Ground { kafka, store, embedded, extractor, fake })
 }
 
 impl Ground {
     /// In the embedded mode, where dead letters are rows.
-    fn replays(&self) -> anyhow::Result<Option<RowReplays>> {
-        let Some(file) = &self.file else { return Ok(None) };
+    fn replays(&self) -> anyhow::Result<Option<Replays>> {
+        let Some(embedded) = &self.embedded else { return Ok(None) };
         let publisher = tokio::task::block_in_place(|| Publisher::connect(&self.kafka))?;
-        let (file, documents) = (Arc::clone(file), Arc::clone(&self.store));
-        Ok(Some(RowReplays { file, documents, publisher }))
+        Ok(Some(embedded.replays(Box::new(publisher))))
     }
-}
-
-/// The journal is in the SQLite file, whatever keeps the documents.
-fn open_storage(
-    settings: &StoreSettings,
-    is_embedded: bool,
-    expand_limit: u32,
-) -> Result<Storage, SettingsError> {
-    if !is_embedded {
-        return Ok(Storage { documents: settings.open()?, journal: None, file: None });
-    }
-    if expand_limit > SqliteJournal::MAX_EXPAND_LIMIT {
-        let most = SqliteJournal::MAX_EXPAND_LIMIT;
-        let problem =
-            format!("must be at most {most} with the embedded broker, which holds no more");
-        return Err(SettingsError::new("EXPAND_LIMIT", problem));
-    }
-    let file = settings.open_sqlite()?;
-    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::new(Arc::clone(&file), expand_limit));
-    let documents: Arc<dyn LinkStore> = if settings.is_mongo() {
-        Arc::new(JournaledStore { documents: settings.open()?, file: Arc::clone(&file) })
-    } else {
-        Arc::clone(&file) as Arc<dyn LinkStore>
-    };
-    Ok(Storage { documents, journal: Some(journal), file: Some(file) })
 }
 
 fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
-    let broker = if ground.broker.is_some() { "embedded" } else { ground.kafka.brokers() };
+    let broker = if ground.embedded.is_some() { "embedded" } else { ground.kafka.brokers() };
     let youtube = if ground.fake.is_some() { "fake (--demo)" } else { "real" };
     tracing::info!(consumers, broker, youtube, "linkrelay is up on http://{}", producer.addr());
 }
@@ -240,7 +182,7 @@ fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
 async fn run_roles(
     producer: Producer,
     consumers: Vec<Consumer>,
-    replays: Option<RowReplays>,
+    replays: Option<Replays>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let consumers_stop = CancellationToken::new();

@@ -88,8 +88,7 @@ async fn build_consumer(
         extractor,
         store,
         max_links_per_record: 1_000,
-        append: None,
-        letters: None,
+        publishing: None,
     };
     let consumer = Consumer::from_parts(parts).await?;
     let health = consumer.health();
@@ -117,7 +116,7 @@ pub async fn start_producer(
         "--kafka-dlq-topic",
         &crate::kafka::dlq(topic),
     ])?;
-    let producer = Producer::build(settings, store, None).await?;
+    let producer = Producer::build(settings, store).await?;
     let (addr, health) = (producer.addr(), producer.health());
     let running = Running::spawn(|stop| producer.run_until_stopped(stop));
     until_ready("the producer", &health).await?;

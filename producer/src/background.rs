@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The tasks and the token that ends them. Dropped, it aborts them.
 #[derive(Debug, Default)]
-pub(crate) struct Background {
+pub struct Background {
     tasks: JoinSet<()>,
     names: HashMap<Id, &'static str>,
     stop: CancellationToken,
@@ -16,21 +16,19 @@ pub(crate) struct Background {
 
 impl Background {
     /// What a task has to listen to.
-    pub(crate) fn stop_token(&self) -> CancellationToken {
+    pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    pub(crate) fn spawn(
-        &mut self,
-        name: &'static str,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) {
+    /// Runs `task` until the background is stopped. One that ends earlier ends the role, which
+    /// says `name`.
+    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let id = self.tasks.spawn(task).id();
         self.names.insert(id, name);
     }
 
-    /// Waits until a task ends, by a panic or by itself, and gives its name. For ever if there
-    /// is none.
+    /// Waits until a task ends, by a panic or by itself, and gives its name. Never ready if
+    /// there is none.
     ///
     /// # Cancel safety
     /// Nothing is lost if this is dropped before it is ready.

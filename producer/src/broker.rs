@@ -18,11 +18,11 @@ const PAUSE_WHILE_NOT: Duration = Duration::from_secs(1);
 
 /// What is known of the topic. Cheap to clone; all clones see the same.
 #[derive(Debug, Clone, Default)]
-pub struct TopicKnowledge(Arc<AtomicBool>);
+pub(crate) struct TopicKnowledge(Arc<AtomicBool>);
 
 impl TopicKnowledge {
     /// Whether the broker said, the last time it was asked, that there is no such topic.
-    pub fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -32,7 +32,7 @@ impl TopicKnowledge {
 }
 
 /// Asks every few seconds, every second while something is wrong, until `stop`.
-pub async fn watch(
+pub(crate) async fn watch(
     publish: Arc<dyn Publish>,
     topic: TopicKnowledge,
     part: Part,

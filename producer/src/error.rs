@@ -13,8 +13,8 @@ use linkrelay_kafka::publish::PublishError;
 use linkrelay_store::StoreError;
 use serde::Serialize;
 
+use crate::accept::AcceptError;
 use crate::forward::ForwardError;
-use crate::journal::JournalError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -29,7 +29,7 @@ pub(crate) enum ApiError {
     #[error("not every link could be taken: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
-    Journal(#[from] JournalError),
+    NotAccepted(#[from] AcceptError),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("the store did not answer in time")]
@@ -62,7 +62,7 @@ impl ApiError {
             Self::BadRequestId(_) | Self::BadQuery(_) => StatusCode::BAD_REQUEST,
             Self::NoValidLinks { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Store(StoreError::Unreadable(_)) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unpublished(_) | Self::Journal(_) | Self::Store(_) | Self::StoreTimeout => {
+            Self::Unpublished(_) | Self::NotAccepted(_) | Self::Store(_) | Self::StoreTimeout => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::NotForwarded(not_forwarded) => match not_forwarded.error {
@@ -82,8 +82,8 @@ impl ApiError {
             Self::BadRequestId(_) => "bad_request_id",
             Self::BadQuery(_) => "bad_query",
             Self::Unpublished(unpublished) => unpublished.error.code(),
-            Self::Journal(JournalError::Full) => PublishError::QueueFull.code(),
-            Self::Journal(JournalError::Unusable(_)) => "journal_unavailable",
+            Self::NotAccepted(AcceptError::Full) => PublishError::QueueFull.code(),
+            Self::NotAccepted(AcceptError::JournalUnusable(_)) => "journal_unavailable",
             Self::Store(StoreError::Unreadable(_)) => "store_unreadable",
             Self::Store(_) | Self::StoreTimeout => "store_unavailable",
             Self::NotForwarded(not_forwarded) => match not_forwarded.error {
@@ -99,13 +99,13 @@ impl ApiError {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::Unpublished(unpublished) => Some(unpublished.error.retry_after_seconds()),
-            Self::Journal(JournalError::Full) => Some(1),
+            Self::NotAccepted(AcceptError::Full) => Some(1),
             Self::NotForwarded(not_forwarded) => match not_forwarded.error {
                 ForwardError::TooManyWait => Some(1),
                 ForwardError::Unreachable(_) | ForwardError::TimedOut(_) => Some(5),
                 ForwardError::Unknown(_) => None,
             },
-            Self::Journal(_) | Self::Store(_) | Self::StoreTimeout => {
+            Self::NotAccepted(_) | Self::Store(_) | Self::StoreTimeout => {
                 (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(5)
             }
             _ => None,
@@ -118,7 +118,7 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Unreadable(_)) => "a stored document cannot be read".to_owned(),
             Self::Store(_) => "the store cannot be reached".to_owned(),
-            Self::Journal(JournalError::Unusable(_)) => {
+            Self::NotAccepted(AcceptError::JournalUnusable(_)) => {
                 "the links could not be written to the journal; none was taken".to_owned()
             }
             Self::NotForwarded(not_forwarded) => not_forwarded.detail(),

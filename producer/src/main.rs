@@ -24,6 +24,6 @@ async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal().context("listening for signals")?;
     settings.validate()?;
     let store = settings.store.open()?;
-    let producer = Producer::build(settings, store, None).await?;
+    let producer = Producer::build(settings, store).await?;
     Ok(producer.run_until_stopped(stop).await?)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_store::LinkStore;
 
+use crate::accept::Accept;
 use crate::forward::ExtractorServer;
-use crate::submit::Submitter;
 
 /// Cheap to clone: one pointer.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub(crate) struct AppState(Arc<Shared>);
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) submitter: Submitter,
+    pub(crate) accept: Arc<dyn Accept>,
     /// Where the waiting path leads.
     pub(crate) extractor_server: ExtractorServer,
     pub(crate) store: Arc<dyn LinkStore>,

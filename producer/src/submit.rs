@@ -1,16 +1,9 @@
-//! From the links that somebody sent to records that are safe; knows no HTTP.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! From the links of a request to their records; knows no HTTP.
 
 use jiff::Timestamp;
 use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
 use linkrelay_http::intake::CheckedLinks;
 use linkrelay_kafka::LinkRecord;
-use linkrelay_kafka::publish::{Failure, Publish, PublishError, publish_all};
-
-use crate::broker::TopicKnowledge;
-use crate::journal::{JournalError, JournaledIntake};
 
 /// What goes for all links of a request.
 #[derive(Debug, Default)]
@@ -36,42 +29,4 @@ pub(crate) fn records_of(
         trace_parent: terms.trace_parent.clone(),
     });
     (id, records.collect())
-}
-
-/// Takes records and answers when each is safe, or not.
-#[derive(Debug, Clone)]
-pub(crate) struct Submitter {
-    pub(crate) publish: Arc<dyn Publish>,
-    /// Of embedded mode.
-    pub(crate) intake: Option<JournaledIntake>,
-    pub(crate) topic: TopicKnowledge,
-    pub(crate) timeout: Duration,
-}
-
-/// What became of records.
-#[derive(Debug)]
-pub(crate) struct Submitted {
-    pub(crate) records: Vec<LinkRecord>,
-    /// Those that are not known to be safe; empty means that all are.
-    pub(crate) failures: Vec<Failure>,
-}
-
-impl Submitter {
-    /// With a journal, safe means journaled; without, acknowledged by the broker.
-    ///
-    /// # Errors
-    /// If the journal did not take them: then none is published.
-    pub(crate) async fn submit(&self, records: Vec<LinkRecord>) -> Result<Submitted, JournalError> {
-        if let Some(intake) = self.intake.clone() {
-            let publish = Arc::clone(&self.publish);
-            let records = intake.accept(publish, records, self.timeout).await?;
-            return Ok(Submitted { records, failures: Vec::new() });
-        }
-        let failures = if self.topic.is_missing() {
-            (0..records.len()).map(|place| (place, PublishError::TopicMissing)).collect()
-        } else {
-            publish_all(self.publish.as_ref(), &records, self.timeout).await
-        };
-        Ok(Submitted { records, failures })
-    }
 }

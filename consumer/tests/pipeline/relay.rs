@@ -133,8 +133,7 @@ impl Relay {
             extractor,
             store,
             max_links_per_record,
-            append: None,
-            letters: None,
+            publishing: None,
         };
         let consumer = Consumer::from_parts(parts).await.unwrap();
         let (health, stop) = (consumer.health(), CancellationToken::new());

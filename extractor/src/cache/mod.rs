@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::VideoId;
 use linkrelay_common::metrics as names;
+use linkrelay_common::{ListLink, VideoId};
 use metrics::counter;
 
 use self::flights::{Board, Flights};
@@ -96,6 +96,7 @@ impl Cached {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `inner` out")]
 #[async_trait]
 impl Extract for Cached {
     async fn extract(&self, video_id: VideoId, force: bool) -> Answer {
@@ -115,6 +116,15 @@ impl Extract for Cached {
             Ok(known) => *known,
             Err(flight) => flight.await,
         }
+    }
+
+    /// Remembers no list: what is in one may change at any moment.
+    async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
+        self.inner.expand(list, limit).await
+    }
+
+    fn publish_gauges(&self) {
+        self.inner.publish_gauges();
     }
 }
 

@@ -13,7 +13,7 @@ use super::text::raw_text;
 
 /// A dead letter as it is kept.
 #[derive(Debug, Clone)]
-pub(crate) struct RawLetter {
+pub(super) struct RawLetter {
     pub(super) partition: i32,
     pub(super) offset: i64,
     pub(super) written_at_ms: Option<i64>,
@@ -37,7 +37,7 @@ impl RawLetter {
         }
     }
 
-    pub(crate) fn of_row(row: LetterRow) -> Self {
+    pub(super) fn of_row(row: LetterRow) -> Self {
         let LetterRow { position, entry, is_marked } = row;
         let headers = entry.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(Header { key, value: Some(value) })
@@ -61,7 +61,7 @@ impl RawLetter {
 /// What a dead letter says. Its JSON form is a line of `dlq list --json`; what is not known is
 /// null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct DeadLetter {
+pub(super) struct DeadLetter {
     /// When the link was given up.
     pub(super) failed_at: Option<Timestamp>,
     /// Of the last error; null for a record that is no dead letter of ours.
@@ -88,7 +88,7 @@ pub(crate) struct DeadLetter {
 }
 
 impl DeadLetter {
-    pub(crate) fn read(raw: &RawLetter) -> Self {
+    pub(super) fn read(raw: &RawLetter) -> Self {
         let headers = RecordHeaders::read(&raw.headers);
         let reason = DeadLetterHeaders::read(&raw.headers);
         let value = raw.value.as_deref().unwrap_or_default();

@@ -25,8 +25,6 @@ mod text;
 mod topic_reader;
 mod under_way;
 
-pub(crate) use letter::{DeadLetter, RawLetter};
-pub(crate) use pages::Candidate;
 pub(crate) use publish::Publisher;
 
 use clap::Subcommand;

@@ -20,21 +20,21 @@ const PAGES_QUEUE: usize = 2;
 
 /// A dead letter, and the record to publish for it.
 #[derive(Debug)]
-pub(crate) struct Candidate {
+pub(super) struct Candidate {
     pub(super) letter: DeadLetter,
     /// With headers without the failure, with the origin, and one replay more.
     pub(super) record: RawLetter,
 }
 
 impl Candidate {
-    pub(crate) fn new(letter: DeadLetter, raw: RawLetter) -> Self {
+    pub(super) fn new(letter: DeadLetter, raw: RawLetter) -> Self {
         let headers = DeadLetterHeaders::strip(&raw.headers);
         let headers = DeadLetterHeaders::with_replays(&headers, letter.replays.saturating_add(1));
         Self { letter, record: RawLetter { headers, ..raw } }
     }
 
     /// Those of all its links, which may be several if it could not be read before.
-    pub(crate) fn document_ids(&self) -> Vec<DocumentId> {
+    pub(super) fn document_ids(&self) -> Vec<DocumentId> {
         let value = self.record.value.as_deref().unwrap_or_default();
         let links_count = LinkMessage::decode(value).map_or(1, |message| message.links.len());
         let headers = RecordHeaders::read(&self.record.headers);

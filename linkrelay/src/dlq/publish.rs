@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use async_trait::async_trait;
 use futures::future::join_all;
+use linkrelay_common::DocumentId;
+use linkrelay_embedded::PublishLetter;
 use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::TopicProducer;
 use linkrelay_store::StoreSettings;
-use linkrelay_store::sqlite::SqliteStore;
+use linkrelay_store::sqlite::{LetterRow, SqliteStore};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::Instant;
 
-use super::letter::RawLetter;
+use super::letter::{DeadLetter, RawLetter};
 use super::pages::Candidate;
 use super::reader::embedded_file;
 
@@ -79,7 +82,7 @@ impl Publisher {
     ///
     /// # Cancel safety
     /// When dropped, what was sent may arrive.
-    pub(crate) async fn publish(&self, candidates: &[Candidate]) -> Vec<Result<(), KafkaError>> {
+    async fn publish(&self, candidates: &[Candidate]) -> Vec<Result<(), KafkaError>> {
         join_all(candidates.iter().map(|candidate| self.send(candidate))).await
     }
 
@@ -98,4 +101,21 @@ impl Publisher {
         };
         acknowledged.map_err(KafkaError::MessageProduction)
     }
+}
+
+/// For `up`, which publishes the rows that are marked.
+#[async_trait]
+impl PublishLetter for Publisher {
+    fn document_ids(&self, row: &LetterRow) -> Vec<DocumentId> {
+        candidate(row.clone()).document_ids()
+    }
+
+    async fn publish_letter(&self, row: LetterRow) -> Result<(), KafkaError> {
+        self.send(&candidate(row)).await
+    }
+}
+
+fn candidate(row: LetterRow) -> Candidate {
+    let raw = RawLetter::of_row(row);
+    Candidate::new(DeadLetter::read(&raw), raw)
 }

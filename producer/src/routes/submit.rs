@@ -13,10 +13,11 @@ use linkrelay_http::intake::{
 use serde::Serialize;
 
 use super::check;
+use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
 use crate::state::AppState;
-use crate::submit::{Submitted, Terms, records_of};
+use crate::submit::{Terms, records_of};
 
 pub(crate) fn router() -> Router<AppState> {
     Router::new().route("/links/send-message-kafka", post(submit))
@@ -24,7 +25,7 @@ pub(crate) fn router() -> Router<AppState> {
 
 /// The answer while at least one link was taken.
 #[derive(Debug, Serialize)]
-struct Accepted<'a> {
+struct Answer<'a> {
     /// `ok`, or `partial` if some links were rejected.
     res: &'static str,
     id: RequestId,
@@ -48,40 +49,40 @@ async fn submit(State(app): State<AppState>, request: Request) -> Result<Respons
         trace_parent: request.trace_parent,
     };
     let (id, records) = records_of(&checked, &terms);
-    let submitted = app.submitter.submit(records).await?;
-    answer(id, &submitted, &checked)
+    let accepted = app.accept.accept(records).await?;
+    answer(id, &accepted, &checked)
 }
 
 fn answer(
     id: RequestId,
-    submitted: &Submitted,
+    accepted: &Accepted,
     checked: &CheckedLinks<LinkTarget>,
 ) -> Result<Response, ApiError> {
-    let (failures, rejected) = (&submitted.failures, checked.rejected.as_slice());
-    let accepted = submitted.records.len() - failures.len();
-    measure::links("accepted", accepted);
+    let (failures, rejected) = (&accepted.failures, checked.rejected.as_slice());
+    let accepted_count = accepted.records.len() - failures.len();
+    measure::links("accepted", accepted_count);
     measure::links("unavailable", failures.len());
     measure::links("rejected", rejected.len());
     if let Some((_, error)) = failures.first() {
         return Err(ApiError::Unpublished(Box::new(Unpublished {
             id,
-            accepted_count: accepted,
-            results: to_json(&results(fates(submitted), rejected)),
+            accepted_count,
+            results: to_json(&results(fates(accepted), rejected)),
             error: *error,
         })));
     }
     let (status, res, results) = if rejected.is_empty() {
         (StatusCode::CREATED, "ok", Vec::new())
     } else {
-        (StatusCode::MULTI_STATUS, "partial", results(fates(submitted), rejected))
+        (StatusCode::MULTI_STATUS, "partial", results(fates(accepted), rejected))
     };
-    let body = Accepted { res, id, accepted, status_url: StatusUrl(id), results };
+    let body = Answer { res, id, accepted: accepted_count, status_url: StatusUrl(id), results };
     Ok((status, Json(body)).into_response())
 }
 
-fn fates(submitted: &Submitted) -> impl Iterator<Item = LinkFate<'_>> {
-    let mut failures = submitted.failures.iter().peekable();
-    submitted.records.iter().enumerate().map(move |(place, record)| {
+fn fates(accepted: &Accepted) -> impl Iterator<Item = LinkFate<'_>> {
+    let mut failures = accepted.failures.iter().peekable();
+    accepted.records.iter().enumerate().map(move |(place, record)| {
         let failure = failures.next_if(|(failed, _)| *failed == place);
         let error = failure.map(|(_, error)| ResultError {
             code: error.code().into(),

@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use linkrelay_kafka::publish::KafkaPublisher;
-use linkrelay_producer::{Producer, ProducerSettings, StartError};
+use linkrelay_common::health::Health;
+use linkrelay_kafka::publish::{KafkaPublisher, Publish};
+use linkrelay_producer::{Producer, ProducerSettings, StartError, TopicAccept};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,14 @@ fn observed(settings: &ProducerSettings) -> Arc<Observed> {
     Observed::new(publish.unwrap())
 }
 
+/// One that is not running yet.
+async fn producer(settings: ProducerSettings, publish: Arc<dyn Publish>) -> Producer {
+    let health = Health::default();
+    let accept = TopicAccept::new(publish, settings.api.request_timeout, &health);
+    let store = Arc::new(FakeStore::default());
+    Producer::build_with(settings, store, Box::new(accept), health).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_lets_what_is_under_way_arrive() {
     let broker = Broker::with_topic();
@@ -26,7 +35,7 @@ async fn a_stop_lets_what_is_under_way_arrive() {
     settings.api.request_timeout = Duration::from_secs(30);
     settings.drain_timeout = Duration::from_secs(30);
     let publish = observed(&settings);
-    let app = TestApp::start(settings, publish.clone(), None).await;
+    let app = TestApp::start(settings, publish.clone()).await;
     let body = json!({"links": LINK});
     let stop = async {
         until("the link is on its way", async || publish.sent_count() == 1).await;
@@ -46,7 +55,7 @@ async fn a_stop_ends_even_if_the_broker_never_answers() {
     let broker = Broker::with_topic();
     let settings = settings(&broker.addresses());
     let publish = observed(&settings);
-    let app = TestApp::start(settings, publish.clone(), None).await;
+    let app = TestApp::start(settings, publish.clone()).await;
     app.until_ready().await;
     broker.down();
     let body = json!({"links": LINK});
@@ -64,10 +73,7 @@ async fn while_it_stops_it_is_not_ready() {
     let publish = FakePublish::new(|_| Do::Hold);
     let mut settings = settings(NO_BROKER);
     settings.api.request_timeout = Duration::from_secs(15);
-    let producer =
-        Producer::build_with(settings, Arc::new(FakeStore::default()), None, publish.clone())
-            .await
-            .unwrap();
+    let producer = producer(settings, publish.clone()).await;
     let (addr, health) = (producer.addr(), producer.health());
     let stop = CancellationToken::new();
     let running = tokio::spawn(producer.run_until_stopped(stop.clone()));
@@ -92,7 +98,7 @@ async fn a_taken_port_is_an_error_that_names_the_setting() {
     let app = TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await;
     let mut settings = settings(NO_BROKER);
     settings.api.http_addr = app.addr;
-    let error = Producer::build(settings, Arc::new(FakeStore::default()), None).await.unwrap_err();
+    let error = Producer::build(settings, Arc::new(FakeStore::default())).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
     assert!(error.to_string().starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
     app.stop().await;
@@ -103,7 +109,7 @@ async fn a_setting_that_only_librdkafka_can_judge_is_named() {
     let mut settings = settings(NO_BROKER);
     // Longer than the delivery time-out: legal alone, refused when the client is made.
     settings.kafka.kafka_config = "linger.ms=60000".parse().unwrap();
-    let error = Producer::build(settings, Arc::new(FakeStore::default()), None).await.unwrap_err();
+    let error = Producer::build(settings, Arc::new(FakeStore::default())).await.unwrap_err();
     assert!(error.to_string().starts_with("KAFKA_CONFIG: "), "{error}");
 }
 
@@ -120,8 +126,7 @@ async fn a_broker_that_is_not_there_yet_is_no_reason_not_to_start() {
 async fn a_part_that_dies_ends_the_role_with_its_name() {
     let publish = FakePublish::new(|_| Do::Ack);
     publish.check_panics.store(true, Ordering::Relaxed);
-    let store = Arc::new(FakeStore::default());
-    let producer = Producer::build_with(settings(NO_BROKER), store, None, publish).await.unwrap();
+    let producer = producer(settings(NO_BROKER), publish).await;
     let died = producer.run_until_stopped(CancellationToken::new()).await.unwrap_err();
     assert_eq!(died.to_string(), "the producer's broker watch ended by itself");
 }

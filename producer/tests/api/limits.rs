@@ -22,7 +22,7 @@ async fn send_and_stop(app: &TestApp, text: &str) -> String {
 async fn a_header_that_does_not_end_is_cut_off() {
     let mut settings = settings(NO_BROKER);
     settings.api.intake.header_read_timeout = SHORT;
-    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack), None).await;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
     let answer =
         send_and_stop(&app, "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n").await;
     assert!(!answer.contains("201"), "{answer}");
@@ -34,7 +34,7 @@ async fn a_header_that_does_not_end_is_cut_off() {
 async fn a_body_that_does_not_end_is_408() {
     let mut settings = settings(NO_BROKER);
     settings.api.intake.body_read_timeout = SHORT;
-    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack), None).await;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
     let head = "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"links\":";
     let answer = send_and_stop(&app, head).await;
@@ -50,7 +50,7 @@ async fn what_is_too_much_is_shed_while_health_answers() {
     settings.api.intake.max_concurrent_requests = 2;
     settings.api.request_timeout = Duration::from_secs(15);
     let publish = FakePublish::new(|_| Do::Hold);
-    let app = TestApp::start(settings, publish.clone(), None).await;
+    let app = TestApp::start(settings, publish.clone()).await;
     let body = json!({"links": LINK});
     let held = async { tokio::join!(app.submit(&body), app.submit(&body)) };
     let overload = async {
@@ -75,7 +75,7 @@ async fn a_client_that_goes_away_gives_its_place_back() {
     settings.api.intake.max_concurrent_requests = 1;
     settings.api.request_timeout = Duration::from_secs(15);
     let publish = FakePublish::new(|n| if n == 0 { Do::Hold } else { Do::Ack });
-    let app = TestApp::start(settings, publish.clone(), None).await;
+    let app = TestApp::start(settings, publish.clone()).await;
     let body = json!({"links": LINK});
     let gone = async {
         until("the request is under way", async || publish.sent().len() == 1).await;

@@ -8,8 +8,6 @@ mod helpers;
 
 /// What a broker that is away, slow, full or without a topic does to a request.
 mod broker;
-/// Embedded mode: what is accepted is in the journal, and comes out of it again.
-mod journal;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.

@@ -65,7 +65,7 @@ async fn playlists_and_channels_are_taken_where_they_can_be_expanded() {
 
     let mut settings = settings(NO_BROKER);
     settings.api.expand_lists = Some(true);
-    let app = TestApp::start(settings, taking.clone(), None).await;
+    let app = TestApp::start(settings, taking.clone()).await;
     let taken = app.submit(&links).await;
     assert_eq!((taken.status, &taken.json["accepted"]), (201, &json!(3)), "{taken:?}");
     let keys: Vec<_> = taking.sent().iter().map(|sent| sent.target.key().into_owned()).collect();

@@ -15,7 +15,7 @@ async fn app(extractor_url: &str, timeout: Duration, max_waiting: usize) -> Test
     settings.api.wait_timeout = timeout;
     settings.api.max_waiting_requests = max_waiting;
     settings.drain_timeout = Duration::from_secs(30);
-    TestApp::start(settings, FakePublish::new(|_| Do::Panic), None).await
+    TestApp::start(settings, FakePublish::new(|_| Do::Panic)).await
 }
 
 async fn patient_app(extractor: &StubExtractor) -> TestApp {

@@ -1,6 +1,5 @@
 //! The application under test.
 
-pub(crate) mod fake_journal;
 pub(crate) mod fake_publish;
 pub(crate) mod fake_store;
 pub(crate) mod kafka;
@@ -10,11 +9,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linkrelay_common::health::Health;
 use linkrelay_common::telemetry;
 use linkrelay_kafka::publish::{KafkaPublisher, Publish};
 use linkrelay_kafka::{KafkaSettings, PassThrough};
-use linkrelay_producer::journal::Journal;
-use linkrelay_producer::{PartDied, Producer, ProducerSettings};
+use linkrelay_producer::{Accept, PartDied, Producer, ProducerSettings, TopicAccept};
 use linkrelay_store::StoreSettings;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -84,22 +83,27 @@ impl TestApp {
 
     pub(crate) async fn with_settings(settings: ProducerSettings) -> Self {
         let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout()).unwrap();
-        Self::start(settings, Arc::new(publish), None).await
+        Self::start(settings, Arc::new(publish)).await
     }
 
     pub(crate) async fn with_publish(publish: Arc<dyn Publish>) -> Self {
-        Self::start(settings(NO_BROKER), publish, None).await
+        Self::start(settings(NO_BROKER), publish).await
     }
 
-    pub(crate) async fn start(
+    pub(crate) async fn start(settings: ProducerSettings, publish: Arc<dyn Publish>) -> Self {
+        let health = Health::default();
+        let accept = TopicAccept::new(publish, settings.api.request_timeout, &health);
+        Self::start_with(settings, Box::new(accept), health).await
+    }
+
+    pub(crate) async fn start_with(
         settings: ProducerSettings,
-        publish: Arc<dyn Publish>,
-        journal: Option<Arc<dyn Journal>>,
+        accept: Box<dyn Accept>,
+        health: Health,
     ) -> Self {
         let store = Arc::new(FakeStore::default());
-        let producer = Producer::build_with(settings, Arc::clone(&store) as _, journal, publish)
-            .await
-            .unwrap();
+        let producer =
+            Producer::build_with(settings, Arc::clone(&store) as _, accept, health).await.unwrap();
         let addr = producer.addr();
         let stop = CancellationToken::new();
         let running = tokio::spawn(producer.run_until_stopped(stop.clone()));

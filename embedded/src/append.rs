@@ -10,7 +10,7 @@ use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{AppendExpanded, Publish, publish_until_acked};
 use linkrelay_kafka::topic::TopicError;
 
-use super::{Journal, pauses};
+use crate::journal::{Journal, pauses};
 
 /// Puts the videos of a list into the journal, in its place, and then into the topic.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct JournaledAppend {
 }
 
 impl JournaledAppend {
-    /// Tries each publishing for up to `timeout`, and then anew.
+    /// Tries each publishing for up to `timeout`, and then again.
     pub fn new(journal: Arc<dyn Journal>, publish: Arc<dyn Publish>, timeout: Duration) -> Self {
         Self { journal, publish, timeout }
     }

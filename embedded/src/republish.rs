@@ -10,7 +10,7 @@ use linkrelay_kafka::publish::{Publish, publish_until_acked};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Journal, JournalError, pauses};
+use crate::journal::{Journal, JournalError, pauses};
 
 /// How many records are handed to the broker before their acknowledgements are awaited.
 const BATCH_LINKS: usize = 1_000;
@@ -22,7 +22,7 @@ const BATCH_LINKS: usize = 1_000;
 ///
 /// A record may be published twice (its acknowledgement was late); both have the same document
 /// id, so there is one document.
-pub async fn republish_pending(
+pub(crate) async fn republish_pending(
     journal: Arc<dyn Journal>,
     publish: Arc<dyn Publish>,
     mut unpublished: mpsc::Receiver<LinkRecord>,

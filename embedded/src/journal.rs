@@ -1,17 +1,11 @@
-//! Where accepted links are kept while the broker itself forgets (embedded mode).
+//! What a journal is: where accepted links are kept while the broker itself forgets.
 //!
 //! The embedded broker lives in the memory of the process. So a link is first appended to a
 //! journal on disk, then published; writing its document removes the entry, and the next start
-//! publishes what is left. The videos of a list take the place of its entry ([`JournaledAppend`]).
-//! A link counts as accepted once it is in the journal, whether or not
-//! its publishing worked: [`republish_pending`] tries again until it does.
+//! publishes what is left. A link counts as accepted once it is in the journal, whether or not its
+//! publishing worked.
 //!
 //! It must not know: what the journal is kept in.
-
-mod append;
-mod intake;
-mod republish;
-mod sqlite;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -19,15 +13,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use linkrelay_common::DocumentId;
 use linkrelay_kafka::LinkRecord;
-
-pub use append::JournaledAppend;
-pub(crate) use intake::JournaledIntake;
-pub use republish::republish_pending;
-pub use sqlite::SqliteJournal;
-
-/// The most records that may wait for another try at publishing, and the most that may be
-/// between the journal and the broker at any time.
-pub(crate) const MAX_UNPUBLISHED: usize = 100_000;
 
 /// A durable list of the links that were accepted and have no document yet.
 #[async_trait]
@@ -54,13 +39,9 @@ pub trait Journal: Debug + Send + Sync {
 
     /// Answers if it can be used.
     ///
-    /// By default always, for one that is never away.
-    ///
     /// # Errors
     /// If it cannot.
-    async fn ping(&self) -> Result<(), JournalError> {
-        Ok(())
-    }
+    async fn ping(&self) -> Result<(), JournalError>;
 }
 
 /// Why links were not taken into the journal.
@@ -75,6 +56,6 @@ pub enum JournalError {
 }
 
 /// Between two tries of what the journal could not do.
-fn pauses() -> impl Iterator<Item = Duration> {
+pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
     std::iter::repeat(Duration::from_secs(1))
 }

@@ -21,6 +21,7 @@ pub(crate) struct JournaledStore {
     pub(crate) file: Arc<SqliteStore>,
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
 #[async_trait]
 impl LinkStore for JournaledStore {
     async fn ensure_schema(&self) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The journal of the embedded store's file.
+//! The journal in the SQLite file.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use linkrelay_store::LinkStore;
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
-use super::{Journal, JournalError};
+use crate::journal::{Journal, JournalError};
 
 /// What the embedded broker holds without dropping anything even if all links are to one video,
 /// and so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some

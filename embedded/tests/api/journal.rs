@@ -1,22 +1,30 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use linkrelay_common::health::Health;
 use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_embedded::journal::Journal;
+use linkrelay_embedded::{JournaledAccept, SqliteJournal};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, PublishError};
-use linkrelay_producer::journal::SqliteJournal;
 use linkrelay_store::SqliteStore;
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
 
-use crate::helpers::fake_journal::FakeJournal;
+use crate::fake_journal::FakeJournal;
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, settings, until};
 
+async fn start(publish: Arc<dyn Publish>, journal: Arc<dyn Journal>) -> TestApp {
+    let (settings, health) = (settings(NO_BROKER), Health::default());
+    let accept = JournaledAccept::new(journal, publish, settings.api.request_timeout, &health);
+    TestApp::start_with(settings, Box::new(accept), health).await
+}
+
 async fn app(publish: Arc<dyn Publish>, journal: &Arc<FakeJournal>) -> TestApp {
-    let journal = Arc::clone(journal);
-    let app = TestApp::start(settings(NO_BROKER), publish, Some(journal)).await;
+    let app = start(publish, Arc::clone(journal) as _).await;
     // Ready means that what was left over was read, so nothing new counts as that.
     app.until_ready().await;
     app
@@ -116,22 +124,39 @@ async fn a_client_that_goes_away_leaves_no_link_unpublished() {
     app.stop().await;
 }
 
+#[tokio::test]
+async fn a_stop_waits_for_a_link_whose_client_is_gone() {
+    let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
+    let app = app(publish.clone(), &journal).await;
+    journal.waits.store(true, Ordering::Relaxed);
+    let body = json!({"links": LINK});
+    let gone =
+        until("the link is being journaled", async || journal.entries.lock().unwrap().len() == 1);
+    tokio::select! {
+        _ = app.submit(&body) => panic!("answered before it was journaled"),
+        () = gone => {}
+    }
+    let go = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        journal.go.notify_one();
+    };
+    tokio::join!(app.stop(), go);
+    assert_eq!(publish.sent(), *journal.entries.lock().unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_outlives_the_process_in_the_store_s_own_file() {
     let dir = tempfile::tempdir().unwrap();
     let open = || Arc::new(SqliteStore::open(&dir.path().join("linkrelay.sqlite")).unwrap());
-    let start = async |publish: &Arc<FakePublish>| {
-        let journal = Arc::new(SqliteJournal::new(open(), 500));
-        TestApp::start(settings(NO_BROKER), publish.clone(), Some(journal)).await
-    };
+    let journal = || Arc::new(SqliteJournal::new(open(), 500));
     let never = FakePublish::new(|_| Do::Refuse(PublishError::QueueFull));
-    let first = start(&never).await;
+    let first = start(never, journal()).await;
     let taken = first.submit(&json!({"links": [LINK, OTHER_LINK]})).await;
     assert_eq!(taken.status, 201, "{taken:?}");
     first.stop().await;
 
     let publish = FakePublish::new(|_| Do::Ack);
-    let second = start(&publish).await;
+    let second = start(publish.clone(), journal()).await;
     until("both are published", async || publish.sent().len() == 2).await;
     let ids: Vec<_> = publish.sent().iter().map(|sent| sent.document_id().to_string()).collect();
     assert_eq!(ids, [0, 1].map(|index| format!("{}:{index}", taken.id())));

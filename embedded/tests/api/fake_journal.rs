@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use linkrelay_common::DocumentId;
+use linkrelay_embedded::journal::{Journal, JournalError};
 use linkrelay_kafka::LinkRecord;
-use linkrelay_producer::journal::{Journal, JournalError};
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
@@ -44,6 +44,10 @@ impl Journal for FakeJournal {
     async fn pending(&self) -> Result<Vec<LinkRecord>, JournalError> {
         self.works()?;
         Ok(self.entries.lock().unwrap().clone())
+    }
+
+    async fn ping(&self) -> Result<(), JournalError> {
+        Ok(())
     }
 }
 

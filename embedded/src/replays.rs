@@ -3,18 +3,23 @@
 //! A mark goes only when the link is decided: stored, failed for good, or given up again, which
 //! the newer letter says. So whatever ends the process, the next start publishes it again, under
 //! the same identity.
+//!
+//! It must not know: the form in which a letter goes back to the topic, which is that of the
+//! command.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RecordPlace};
 use linkrelay_store::sqlite::{LetterRow, SqliteStore};
 use linkrelay_store::{LinkState, LinkStore};
+use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 
-use crate::dlq::{Candidate, DeadLetter, Publisher, RawLetter};
+use crate::error::ReplayError;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -23,11 +28,24 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 const MAX_LETTERS: usize = 500;
 const MAX_BYTES: usize = 256 * 1_024;
 
+/// How a dead letter goes back to the topic of links.
+#[async_trait]
+pub trait PublishLetter: Send + Sync {
+    /// The documents of the links in a letter.
+    fn document_ids(&self, row: &LetterRow) -> Vec<DocumentId>;
+
+    /// Publishes what was given up; it is in the topic when this answers `Ok`.
+    ///
+    /// # Cancel safety
+    /// When dropped, it may arrive.
+    async fn publish_letter(&self, row: LetterRow) -> Result<(), KafkaError>;
+}
+
 /// Takes what is marked back into the pipeline.
-pub(crate) struct RowReplays {
-    pub(crate) file: Arc<SqliteStore>,
-    pub(crate) documents: Arc<dyn LinkStore>,
-    pub(crate) publisher: Publisher,
+pub struct Replays {
+    file: Arc<SqliteStore>,
+    documents: Arc<dyn LinkStore>,
+    publish: Box<dyn PublishLetter>,
 }
 
 /// By position.
@@ -43,9 +61,18 @@ struct Sent {
 /// Documents as they are now.
 type Known = HashMap<DocumentId, (LinkState, Option<RecordPlace>)>;
 
-impl RowReplays {
+impl Replays {
+    /// Of the letters in `file`, whose documents are in `documents`.
+    pub(crate) fn new(
+        file: Arc<SqliteStore>,
+        documents: Arc<dyn LinkStore>,
+        publish: Box<dyn PublishLetter>,
+    ) -> Self {
+        Self { file, documents, publish }
+    }
+
     /// Runs until `stop`.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let mut under_way = UnderWay::new();
         let mut pause = INTERVAL;
         while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
@@ -55,13 +82,13 @@ impl RowReplays {
             };
             pause = INTERVAL;
             if let Err(error) = turned {
-                tracing::warn!("marked dead letters are not replayed yet: {error:#}");
+                tracing::warn!("marked dead letters are not replayed yet: {error}");
                 pause = PAUSE_AFTER_FAILURE;
             }
         }
     }
 
-    async fn turn(&self, under_way: &mut UnderWay) -> anyhow::Result<()> {
+    async fn turn(&self, under_way: &mut UnderWay) -> Result<(), ReplayError> {
         let marked = self.file.letters_marked().await?;
         under_way.retain(|position, _| marked.binary_search(position).is_ok());
         self.settle(under_way).await?;
@@ -78,7 +105,7 @@ impl RowReplays {
     }
 
     /// Takes the marks off those that are decided.
-    async fn settle(&self, under_way: &mut UnderWay) -> anyhow::Result<()> {
+    async fn settle(&self, under_way: &mut UnderWay) -> Result<(), ReplayError> {
         let ids = under_way.values().flat_map(|sent| &sent.before).map(|(id, _)| id.clone());
         let known = self.known(&ids.collect::<Vec<_>>()).await?;
         let decided: Vec<i64> = under_way
@@ -93,14 +120,13 @@ impl RowReplays {
         Ok(())
     }
 
-    async fn publish(&self, position: i64, under_way: &mut UnderWay) -> anyhow::Result<()> {
+    async fn publish(&self, position: i64, under_way: &mut UnderWay) -> Result<(), ReplayError> {
         let rows = self.file.letters_after(position - 1, 1).await?;
         let Some(row) = rows.into_iter().next().filter(|row| row.position == position) else {
             return Ok(());
         };
         let bytes = row.entry.value.len();
-        let candidate = candidate(row);
-        let ids = candidate.document_ids();
+        let ids = self.publish.document_ids(&row);
         let known = self.known(&ids).await?;
         let is_stored =
             |id| matches!(known.get(id), Some((status, _)) if *status != LinkState::Failed);
@@ -108,15 +134,14 @@ impl RowReplays {
             self.file.letters_done(vec![position]).await?;
             return Ok(());
         }
-        let fates = self.publisher.publish(&[candidate]).await;
-        fates.into_iter().collect::<Result<Vec<()>, _>>().context("the embedded broker")?;
+        self.publish.publish_letter(row).await?;
         let place = |id: &DocumentId| known.get(id).and_then(|(_, place)| place.clone());
         let before = ids.iter().map(|id| (id.clone(), place(id))).collect();
         under_way.insert(position, Sent { bytes, before });
         Ok(())
     }
 
-    async fn known(&self, ids: &[DocumentId]) -> anyhow::Result<Known> {
+    async fn known(&self, ids: &[DocumentId]) -> Result<Known, ReplayError> {
         if ids.is_empty() {
             return Ok(Known::new());
         }
@@ -137,9 +162,10 @@ fn is_decided(known: &Known, id: &DocumentId, before: &Option<RecordPlace>) -> b
     }
 }
 
-fn candidate(row: LetterRow) -> Candidate {
-    let raw = RawLetter::of_row(row);
-    Candidate::new(DeadLetter::read(&raw), raw)
+impl fmt::Debug for Replays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replays").finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

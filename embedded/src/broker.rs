@@ -3,19 +3,22 @@
 //! Producer and consumers use it as they use any other; it forgets everything on exit, which is
 //! what the journal is for.
 
+use std::fmt;
 use std::time::Duration;
 
-use anyhow::Context;
 use linkrelay_kafka::{Brokers, KafkaSettings, PassThrough, RelayContext};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings::{
     rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms,
 };
+use rdkafka::mocking::MockCluster;
+
+use crate::error::EmbeddedError;
 
 /// As many as six consumers can share.
 const PARTITIONS: i32 = 6;
-/// Kafka waits 3 s for more members before the first assignment; here nobody else comes.
+/// Kafka waits 3 s for more members before the first assignment; here no other member comes.
 const INITIAL_REBALANCE_DELAY: Duration = Duration::from_millis(200);
 /// The mock cluster rebalances within about the session time-out, and a new record does not
 /// wake a waiting fetch.
@@ -30,41 +33,40 @@ pub(crate) struct EmbeddedBroker {
 
 impl EmbeddedBroker {
     /// Starts it, with both topics.
-    pub(crate) fn start(kafka: &KafkaSettings) -> anyhow::Result<Self> {
+    pub(crate) fn start(kafka: &KafkaSettings) -> Result<Self, EmbeddedError> {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "1");
         let client = config
             .create_with_context(RelayContext::default())
-            .context("the embedded broker does not start")?;
+            .map_err(EmbeddedError::NotStarted)?;
         let broker = Self { client };
         broker.shorten_first_rebalance();
-        broker.create_topics(kafka)?;
+        // Before any client asks: an unknown topic would be made with four partitions.
+        broker.create_topic(&kafka.kafka_topic, PARTITIONS)?;
+        broker.create_topic(&kafka.kafka_dlq_topic, 1)?;
         Ok(broker)
     }
 
-    /// Before any client asks: an unknown topic would be made with four partitions.
-    fn create_topics(&self, kafka: &KafkaSettings) -> anyhow::Result<()> {
-        let cluster =
-            self.client.inner().mock_cluster().context("the embedded broker is not there")?;
-        cluster
-            .create_topic(&kafka.kafka_topic, PARTITIONS, 1)
-            .context("the topic cannot be made")?;
-        cluster
-            .create_topic(&kafka.kafka_dlq_topic, 1, 1)
-            .context("the dead-letter topic cannot be made")
+    fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), EmbeddedError> {
+        let created = self.cluster()?.create_topic(topic, partitions, 1);
+        created.map_err(|error| EmbeddedError::NoTopic { topic: topic.to_owned(), error })
     }
 
     /// The settings of clients that shall use it.
-    pub(crate) fn settings(&self, kafka: KafkaSettings) -> anyhow::Result<KafkaSettings> {
-        let cluster =
-            self.client.inner().mock_cluster().context("the embedded broker is not there")?;
-        let brokers: Brokers = cluster.bootstrap_servers().parse().map_err(anyhow::Error::msg)?;
+    pub(crate) fn settings(&self, kafka: KafkaSettings) -> Result<KafkaSettings, EmbeddedError> {
+        let addresses = self.cluster()?.bootstrap_servers();
+        let brokers: Brokers = addresses.parse().map_err(EmbeddedError::NotThere)?;
         let unset = |config: &PassThrough, key: &str| config.get(key).is_none();
         let kafka_config =
             CLIENT_SETTINGS.iter().fold(kafka.pass_through(), |config, (key, value)| {
                 if unset(&config, key) { config.with(key, value) } else { config }
             });
         Ok(KafkaSettings { kafka_brokers: Some(brokers), kafka_config, ..kafka })
+    }
+
+    fn cluster(&self) -> Result<MockCluster<'_, RelayContext>, EmbeddedError> {
+        let cluster = self.client.inner().mock_cluster();
+        cluster.ok_or_else(|| EmbeddedError::NotThere("its client has no mock cluster".to_owned()))
     }
 
     #[expect(
@@ -81,5 +83,11 @@ impl EmbeddedBroker {
                 rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, milliseconds);
             }
         }
+    }
+}
+
+impl fmt::Debug for EmbeddedBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedBroker").finish_non_exhaustive()
     }
 }
