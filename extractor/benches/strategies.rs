@@ -16,8 +16,8 @@ use futures::StreamExt as _;
 use futures::stream;
 use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, ExtractorSettings, page};
-use linkrelay_testkit::pages;
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
+use linkrelay_fake_youtube::pages;
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Handle;
 

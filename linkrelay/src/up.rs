@@ -20,12 +20,12 @@ use linkrelay_consumer::{
     Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_producer::journal::{Journal, JournaledAppend, SqliteJournal};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
 use linkrelay_store::sqlite::SqliteStore;
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
