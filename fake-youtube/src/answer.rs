@@ -8,6 +8,9 @@ use hyper::{Response, StatusCode};
 use serde_json::Value;
 
 use crate::body::{Ending, Pieces};
+use crate::failure::Failure;
+use crate::pages::refusal::NOT_FOUND_PAGE;
+use crate::socket::Fate;
 
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
 pub(crate) const JSON: &str = "application/json; charset=UTF-8";
@@ -42,6 +45,11 @@ impl Answer {
         Self::ok(TEXT, vec![text.into()])
     }
 
+    /// Status 404.
+    pub(crate) fn not_found() -> Self {
+        Self::html(NOT_FOUND_PAGE).with_status(StatusCode::NOT_FOUND)
+    }
+
     /// Status 302.
     pub(crate) fn redirect(location: &str) -> Self {
         let mut answer = Self::text("").with_status(StatusCode::FOUND);
@@ -55,22 +63,29 @@ impl Answer {
         self
     }
 
-    /// In whole seconds, rounded up: who comes back then is not too early.
+    /// In whole seconds, rounded up: a client that comes back then is not too early.
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         let seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.extra = wait.map(|wait| (RETRY_AFTER, HeaderValue::from(seconds(wait))));
         self
     }
 
-    pub(crate) fn with_ending(mut self, ending: Ending) -> Self {
-        self.ending = ending;
-        self
-    }
-
-    /// The same, broken off inside of the last piece, as if that were all.
-    pub(crate) fn truncated(mut self) -> Self {
-        if let Some(last) = self.pieces.last_mut() {
-            last.truncate(last.len() / 3);
+    /// What a failure makes of a whole answer on its way; most leave it as it is.
+    pub(crate) fn spoiled(mut self, failure: Failure, fate: &Fate) -> Self {
+        match failure {
+            Failure::Reset => self.ending = Ending::Reset(fate.clone()),
+            Failure::CutOffBody => self.ending = Ending::CutOff,
+            Failure::EmptyAnswer => {
+                self.status = StatusCode::OK;
+                self.pieces.clear();
+            }
+            Failure::Garbage => {
+                // As if that were all.
+                if let Some(last) = self.pieces.last_mut() {
+                    last.truncate(last.len() / 3);
+                }
+            }
+            _ => {}
         }
         self
     }

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::World;
 use crate::answer::Answer;
 use crate::failure::Failure;
-use crate::routes;
+use crate::request::body;
+use crate::world::World;
 
 /// What all these paths begin with.
 pub(crate) const PREFIX: &str = "/__";
@@ -46,7 +46,7 @@ pub(crate) async fn answer(world: &World, request: Request<Incoming>) -> Answer 
         (Method::POST, "/__latency") => {
             read(request).await.and_then(|change| set_latency(world, &change))
         }
-        _ => return routes::not_found(),
+        _ => return Answer::not_found(),
     };
     match done {
         Ok(()) => Answer::json(&json!({"res": "ok"})),
@@ -55,7 +55,7 @@ pub(crate) async fn answer(world: &World, request: Request<Incoming>) -> Answer 
 }
 
 async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> anyhow::Result<T> {
-    let body = routes::body(request).await.context("the body is too long or broke off")?;
+    let body = body(request).await.context("the body is too long or broke off")?;
     serde_json::from_slice(&body).context("the body cannot be read")
 }
 

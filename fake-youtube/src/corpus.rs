@@ -3,10 +3,10 @@
 //!
 //! Every case has an id of its own, made from its name. A case that says which video it is about
 //! is served under that video's id. Of several about one video on one route, the one captured
-//! last is, until [`serve_corpus_case`](super::FakeYouTube::serve_corpus_case) says otherwise;
+//! last is, until [`serve_corpus_case`](crate::FakeYouTube::serve_corpus_case) says otherwise;
 //! the others go by their own ids. On the routes for which nothing was captured, such an id is
-//! answered with nothing: what is made up would contradict what is captured. A page under such an id carries another video's id inside:
-//! for a reader it is the wrong video.
+//! answered with nothing: what is made up would contradict what is captured. A page under such an
+//! id carries another video's id inside: for a reader it is the wrong video.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::answer::{Answer, HTML, JSON};
 use crate::pages;
 
-/// One captured answer.
+/// One captured answer, as a folder of the corpus holds it.
 #[derive(Debug, Clone)]
 pub struct CorpusCase {
     /// Its folder's name.
@@ -51,7 +51,7 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Corpus {
     captures: Vec<Capture>,
-    /// Which capture stands under a real id.
+    /// Which capture is served under a real id.
     by_real_id: Mutex<HashMap<(Place, String), usize>>,
     by_own_id: HashMap<(Place, String), usize>,
 }

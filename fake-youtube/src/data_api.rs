@@ -1,45 +1,17 @@
 //! The YouTube Data API: many videos in one answer, and refusals of its own.
 
-use std::sync::{Mutex, PoisonError};
-
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 
-use crate::World;
 use crate::answer::Answer;
-use crate::body::Ending;
-use crate::failure::Failure;
+use crate::failure::{ApiFailure, Failure};
 use crate::pages::{self, Playability};
-use crate::routes;
+use crate::request::parameter;
 use crate::socket::Fate;
+use crate::world::World;
 
 /// The most that one call may ask for.
 const MAX_IDS: usize = 50;
-
-/// A way in which the API refuses every call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiFailure {
-    /// The day's quota is used up (403).
-    QuotaExceeded,
-    /// Too many calls in a short time (403).
-    RateLimitExceeded,
-    /// No such key (400).
-    KeyInvalid,
-}
-
-/// The failure of the moment.
-#[derive(Debug, Default)]
-pub(crate) struct ApiState(Mutex<Option<ApiFailure>>);
-
-impl ApiState {
-    pub(crate) fn set(&self, failure: Option<ApiFailure>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    fn get(&self) -> Option<ApiFailure> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Answers `GET /youtube/v3/videos?id=…,…`. A failure of one of its videos that is not about
 /// that video alone is the failure of the whole call.
@@ -47,13 +19,13 @@ pub(crate) async fn answer(world: &World, fate: &Fate, request: &Request<Incomin
     if let Some(refusal) = refusal(world, request) {
         return refusal;
     }
-    let ids = routes::parameter(request, "id").unwrap_or_default();
+    let ids = parameter(request, "id").unwrap_or_default();
     let ids: Vec<&str> = ids.split(',').collect();
     if ids.len() > MAX_IDS {
         return refused(400, "invalidFilters");
     }
     let mut items = Vec::new();
-    let mut trouble = None;
+    let mut failed = None;
     for id in ids {
         let failure = world.faults.choose(id);
         world.hits.count_video(id, failure);
@@ -62,10 +34,10 @@ pub(crate) async fn answer(world: &World, fate: &Fate, request: &Request<Incomin
             Some(playability) => {
                 items.extend(pages::data_api::item(&pages::expected(id), playability));
             }
-            None => trouble = failure.map(|failure| (id.to_owned(), failure)),
+            None => failed = failure.map(|failure| (id.to_owned(), failure)),
         }
     }
-    match trouble {
+    match failed {
         None => Answer::json(&pages::data_api::list(&items)),
         Some((id, failure)) => fail(world, fate, &id, failure).await,
     }
@@ -75,30 +47,26 @@ async fn fail(world: &World, fate: &Fate, id: &str, failure: Failure) -> Answer 
     let of = |id: &str| pages::data_api::item(&pages::expected(id), Playability::Ok);
     let whole = Answer::json(&pages::data_api::list(&Vec::from_iter(of(id))));
     match failure {
-        Failure::NotFound => routes::not_found(),
+        Failure::NotFound => Answer::not_found(),
         Failure::Throttled { .. } | Failure::SorryRedirect => refused(403, "rateLimitExceeded"),
         Failure::ServerError => refused(503, "backendError"),
         Failure::Hang => {
             world.stop.cancelled().await;
             refused(503, "backendError")
         }
-        Failure::Reset => whole.with_ending(Ending::Reset(fate.clone())),
-        Failure::CutOffBody => whole.with_ending(Ending::CutOff),
         Failure::WrongVideo => {
             let other = of(&pages::other_id(id));
             Answer::json(&pages::data_api::list(&Vec::from_iter(other)))
         }
-        Failure::EmptyAnswer => Answer::text(""),
-        Failure::Garbage => whole.truncated(),
-        // Consent is nobody's business here; what is about the video is answered above.
-        _ => whole,
+        // What is about the video is answered above.
+        _ => whole.spoiled(failure, fate),
     }
 }
 
 /// Why a call is refused whatever it asks for: no key, or the failure of the moment.
 pub(crate) fn refusal(world: &World, request: &Request<Incoming>) -> Option<Answer> {
     let has_key = request.headers().get("x-goog-api-key").is_some_and(|key| !key.is_empty());
-    let failure = if has_key { world.api.get() } else { Some(ApiFailure::KeyInvalid) };
+    let failure = if has_key { world.faults.api_failure() } else { Some(ApiFailure::KeyInvalid) };
     failure.map(refuse)
 }
 

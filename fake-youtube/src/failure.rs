@@ -1,4 +1,4 @@
-//! What can go wrong with a request for a video.
+//! What can go wrong with a request for a video, or with every call of the Data API.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ pub enum Failure {
     Upcoming,
     /// Metadata of a broadcast that runs.
     Live,
-    /// A page that takes the asker for a robot, without metadata.
+    /// A page that takes the client for a robot, without metadata.
     BotCheck,
     /// Status 429.
     Throttled {
@@ -57,6 +57,17 @@ pub enum Failure {
     EmptyAnswer,
     /// Status 200 and an answer whose JSON breaks off.
     Garbage,
+}
+
+/// A way in which the Data API refuses every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiFailure {
+    /// The day's quota is used up (403).
+    QuotaExceeded,
+    /// Too many calls in a short time (403).
+    RateLimitExceeded,
+    /// No such key (400).
+    KeyInvalid,
 }
 
 impl Failure {

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use crate::failure::Failure;
+use crate::failure::{ApiFailure, Failure};
 use crate::pages::Draws;
 use crate::settings::FakeYouTubeSettings;
 
@@ -15,7 +14,6 @@ pub(crate) struct Faults {
     seed: u64,
     transient_attempts: Option<u32>,
     throttle_every: Option<u32>,
-    throttle_retry_after: Option<Duration>,
     asked_total: AtomicU64,
     choices: Mutex<Choices>,
 }
@@ -25,6 +23,8 @@ pub(crate) struct Faults {
 struct Choices {
     by_id: HashMap<String, Failure>,
     rates: Vec<(Failure, f64)>,
+    /// How the Data API refuses every call, if it does.
+    api: Option<ApiFailure>,
     /// How often a transient failure was served, for videos that a rate chose.
     attempts: HashMap<String, u32>,
 }
@@ -35,11 +35,11 @@ impl Faults {
             seed: settings.seed,
             transient_attempts: settings.transient_attempts,
             throttle_every: settings.throttle_every,
-            throttle_retry_after: settings.throttle_retry_after,
             asked_total: AtomicU64::new(0),
             choices: Mutex::new(Choices {
                 by_id: settings.failures.clone(),
                 rates: settings.rates.clone(),
+                api: None,
                 attempts: HashMap::new(),
             }),
         }
@@ -59,6 +59,14 @@ impl Faults {
         });
     }
 
+    pub(crate) fn set_api(&self, failure: Option<ApiFailure>) {
+        self.with(|choices| choices.api = failure);
+    }
+
+    pub(crate) fn api_failure(&self) -> Option<ApiFailure> {
+        self.with(|choices| choices.api)
+    }
+
     /// The fate of one more request. What was said of this very video goes first.
     pub(crate) fn choose(&self, video_id: &str) -> Option<Failure> {
         let asked_total = self.asked_total.fetch_add(1, Ordering::Relaxed) + 1;
@@ -70,9 +78,7 @@ impl Faults {
 
     fn by_count(&self, asked_total: u64) -> Option<Failure> {
         let period = u64::from(self.throttle_every?) + 1;
-        asked_total
-            .is_multiple_of(period)
-            .then_some(Failure::Throttled { retry_after: self.throttle_retry_after })
+        asked_total.is_multiple_of(period).then_some(Failure::Throttled { retry_after: None })
     }
 
     fn by_rate(&self, choices: &mut Choices, video_id: &str) -> Option<Failure> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 
 /// Beyond so many different videos, new ones are counted only in the totals, so that a demo may
-/// run for ever.
+/// run without end.
 const MAX_VIDEOS: usize = 1_000_000;
 
 /// What a request is for.
@@ -42,7 +42,7 @@ pub enum Route {
 pub struct Hits {
     /// All requests.
     pub total: u64,
-    /// By what they were for; a route that nobody asked is absent.
+    /// By what they were for; a route that was not asked is absent.
     pub by_route: BTreeMap<Route, u64>,
     /// Requests that named a video, by its id.
     pub by_video: BTreeMap<String, u64>,

@@ -1,23 +1,21 @@
 //! The routes of the YouTube Data API that list the videos of a playlist and find channels.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use crate::World;
 use crate::answer::Answer;
 use crate::data_api::{self, refused};
 use crate::pages::list_answers;
 use crate::pages::lists::{self, Playlist};
-use crate::routes::parameter;
+use crate::request::parameter;
+use crate::world::World;
 
 /// The most items of one page.
 const MAX_RESULTS: usize = 50;
-/// How many there are where nobody says how many.
+/// How many there are where a call says no number.
 const USUAL_RESULTS: usize = 5;
-/// What stands in a page token before the position.
-const TOKEN_MARK: &str = "PT:";
+/// What a page token has before the place at which its page begins.
+const TOKEN_MARK: &str = "page-from-";
 
 /// Answers `GET /youtube/v3/playlistItems?playlistId=…&maxResults=…&pageToken=…`.
 pub(crate) fn playlist_items(world: &World, request: &Request<Incoming>) -> Answer {
@@ -40,7 +38,7 @@ pub(crate) fn playlist_items(world: &World, request: &Request<Incoming>) -> Answ
             let end = start.saturating_add(size).min(total);
             let ids: Vec<String> =
                 (start..end).map(|place| lists::video_id(&list_id, place)).collect();
-            let next_page = (end < total).then(|| token(end));
+            let next_page = (end < total).then(|| format!("{TOKEN_MARK}{end}"));
             Answer::json(&list_answers::playlist_items(&ids, total, next_page.as_deref()))
         }
     }
@@ -87,11 +85,5 @@ fn start(request: &Request<Incoming>) -> Option<usize> {
     let Some(token) = parameter(request, "pageToken") else {
         return Some(0);
     };
-    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    text.strip_prefix(TOKEN_MARK)?.parse().ok()
-}
-
-/// Nothing that a client could read or make by itself.
-fn token(start: usize) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{TOKEN_MARK}{start}"))
+    token.strip_prefix(TOKEN_MARK)?.parse().ok()
 }

@@ -3,14 +3,12 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use url::{Url, form_urlencoded};
+use url::Url;
 
-use crate::World;
 use crate::answer::{Answer, JAVASCRIPT};
 use crate::body::Pieces;
 use crate::control;
@@ -19,13 +17,12 @@ use crate::hits::Route;
 use crate::lists;
 use crate::pages;
 use crate::pages::player::Client;
+use crate::request::{body, parameter};
 use crate::socket::Fate;
 use crate::videos::{self, Question};
+use crate::world::World;
 
-/// More than any request of a player or a test needs.
-const MAX_BODY_BYTES: usize = 1 << 20;
-
-/// Answers one request; never fails, a failure is an answer, too.
+/// Answers one request; never fails: a failure is an answer also.
 pub(crate) async fn answer(
     world: &World,
     fate: &Fate,
@@ -49,26 +46,9 @@ pub(crate) async fn answer(
         }
         Route::Consent => Answer::html(pages::refusal::consent_page(&continue_to(&request))),
         Route::Sorry => videos::sorry(&continue_to(&request)),
-        Route::Other => not_found(),
+        Route::Other => Answer::not_found(),
     };
     Ok(answer.into_response())
-}
-
-/// The value of a query parameter, decoded.
-pub(crate) fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {
-    let query = request.uri().query().unwrap_or_default();
-    let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
-    found.map(|(_, value)| value.into_owned())
-}
-
-/// The whole body; `None` if it is too long or breaks off.
-pub(crate) async fn body(request: Request<Incoming>) -> Option<Bytes> {
-    let whole = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
-    whole.ok().map(|whole| whole.to_bytes())
-}
-
-pub(crate) fn not_found() -> Answer {
-    Answer::html(pages::refusal::NOT_FOUND_PAGE).with_status(StatusCode::NOT_FOUND)
 }
 
 fn route(request: &Request<Incoming>) -> Route {
@@ -98,14 +78,14 @@ fn host(request: &Request<Incoming>) -> &str {
     host.unwrap_or_default().split(':').next().unwrap_or_default()
 }
 
-/// Where a page that stands in the way leads to.
+/// Where a consent or captcha page leads to.
 fn continue_to(request: &Request<Incoming>) -> String {
     parameter(request, "continue").unwrap_or_default()
 }
 
 async fn watch(world: &World, fate: &Fate, request: &Request<Incoming>) -> Answer {
     let Some(id) = parameter(request, "v") else {
-        return not_found();
+        return Answer::not_found();
     };
     let is_pbj = parameter(request, "pbj").is_some_and(|pbj| pbj == "1");
     let question = if is_pbj { Question::Pbj } else { Question::Watch };

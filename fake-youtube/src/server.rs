@@ -15,10 +15,10 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::World;
 use crate::body::Pieces;
 use crate::routes;
 use crate::socket::{Fate, Socket};
+use crate::world::World;
 
 /// A client that has not said hello by then never will.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may take to read its last answer.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Owns all connections: whoever drops this future, ends them.
+/// Owns all connections: dropping this future ends them.
 pub(crate) async fn run(listener: TcpListener, tls: TlsAcceptor, world: Arc<World>) {
     let mut connections = JoinSet::new();
     loop {
@@ -101,44 +101,4 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Pieces>, Infallible> {
     routes::answer(&world, &fate, request).await
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::{Certificate, Client};
-
-    use crate::{Failure, FakeYouTube, FakeYouTubeSettings};
-
-    use super::*;
-
-    async fn until_in_flight(world: &World, count: u64) {
-        let looking = async {
-            while world.hits.read().in_flight != count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), looking).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn nothing_goes_on_after_a_drop() {
-        for http2 in [false, true] {
-            let settings = FakeYouTubeSettings {
-                rates: vec![(Failure::Hang, 1.0)],
-                http2,
-                ..FakeYouTubeSettings::default()
-            };
-            let fake = FakeYouTube::start(settings).await.unwrap();
-            let world = Arc::clone(&fake.world);
-            let pem = std::fs::read(fake.ca_cert_path()).unwrap();
-            let ca = Certificate::from_pem(&pem).unwrap();
-            let client = Client::builder().add_root_certificate(ca).build().unwrap();
-            let url = format!("{}/watch?v=aaaaaaaaaaa", fake.base_url());
-            let hanging = tokio::spawn(async move { client.get(url).send().await });
-            until_in_flight(&world, 1).await;
-            drop(fake);
-            until_in_flight(&world, 0).await;
-            assert!(hanging.await.unwrap().is_err());
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 
-/// How a [`FakeYouTube`](super::FakeYouTube) starts. By default: a free port, no delay, no
+/// How a [`FakeYouTube`](crate::FakeYouTube) starts. By default: a free port, no delay, no
 /// failure.
 #[derive(Debug, Clone)]
 pub struct FakeYouTubeSettings {
@@ -25,20 +25,18 @@ pub struct FakeYouTubeSettings {
     /// See `rates`.
     pub seed: u64,
     /// A transient failure that a rate chose happens for the first so many requests of its
-    /// video, which then succeeds; for ever if `None`.
+    /// video, which then succeeds; without end if `None`.
     pub transient_attempts: Option<u32>,
     /// After so many requests for videos, one is answered 429.
     pub throttle_every: Option<u32>,
-    /// What such an answer says in `Retry-After`.
-    pub throttle_retry_after: Option<Duration>,
-    /// A folder of captured answers, served in place of generated ones; see
-    /// [`corpus`](super::corpus).
+    /// A folder of captured answers ([`CorpusCase`](crate::CorpusCase)), served in place of
+    /// generated ones.
     pub corpus: Option<PathBuf>,
     /// Where to write the authority's certificate (PEM); a temporary file if `None`.
     pub ca_cert: Option<PathBuf>,
     /// Generated watch pages are filled up to so many bytes (a real one has about a million).
     pub page_bytes: usize,
-    /// Offers HTTP/2, too, as YouTube does. Then a reset ends one request, not the connection.
+    /// Also offers HTTP/2, as YouTube does. Then a reset ends one request, not the connection.
     pub http2: bool,
 }
 
@@ -53,7 +51,6 @@ impl Default for FakeYouTubeSettings {
             seed: 0,
             transient_attempts: None,
             throttle_every: None,
-            throttle_retry_after: None,
             corpus: None,
             ca_cert: None,
             page_bytes: 0,

@@ -36,7 +36,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.fate.0.load(Ordering::Relaxed) {
-            // Without it the connection ends in the ordinary way: there is nobody to tell.
+            // If it fails, the connection ends in the ordinary way.
             drop(self.tcp.set_zero_linger());
         }
     }

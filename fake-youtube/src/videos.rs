@@ -3,14 +3,13 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 
-use crate::World;
 use crate::answer::{Answer, HTML};
-use crate::body::Ending;
 use crate::corpus::Place;
 use crate::failure::Failure;
 use crate::pages::player::Client;
 use crate::pages::{self, Playability};
 use crate::socket::Fate;
+use crate::world::World;
 
 /// How a video is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +49,7 @@ fn succeed(world: &World, id: &str, question: Question) -> Answer {
     match corpus.and_then(|corpus| corpus.find(question.place(), id)) {
         Some(captured) => captured,
         None if corpus.is_some_and(|corpus| corpus.knows(id)) => nothing(question),
-        // YouTube, too, has a page for what cannot be an id: it says that there is no such video.
+        // YouTube also has a page for what cannot be an id: it says that there is no such video.
         None if !pages::is_video_id(id) => generated(world, id, question, Playability::Deleted),
         None => generated(world, id, question, Playability::Ok),
     }
@@ -76,25 +75,18 @@ async fn fail(
         return generated(world, id, question, playability);
     }
     match failure {
-        Failure::NotFound => {
-            Answer::html(pages::refusal::NOT_FOUND_PAGE).with_status(StatusCode::NOT_FOUND)
-        }
+        Failure::NotFound => Answer::not_found(),
         Failure::Throttled { retry_after } => sorry(&watch_url(id)).with_retry_after(retry_after),
         Failure::ServerError => unavailable(),
         Failure::Hang => {
             world.stop.cancelled().await;
             unavailable()
         }
-        Failure::Reset => succeed(world, id, question).with_ending(Ending::Reset(fate.clone())),
-        Failure::CutOffBody => succeed(world, id, question).with_ending(Ending::CutOff),
         Failure::ConsentRedirect if question.place() == Place::Watch => consent_redirect(id),
         Failure::SorryRedirect if question.place() == Place::Watch => sorry_redirect(id),
         Failure::SorryRedirect => sorry(&watch_url(id)),
         Failure::WrongVideo => generated(world, &pages::other_id(id), question, Playability::Ok),
-        Failure::EmptyAnswer => Answer::ok(HTML, Vec::new()),
-        Failure::Garbage => succeed(world, id, question).truncated(),
-        // The consent of an API's user is nobody's business; the rest is answered above.
-        _ => succeed(world, id, question),
+        _ => succeed(world, id, question).spoiled(failure, fate),
     }
 }
 
@@ -127,7 +119,7 @@ fn unavailable() -> Answer {
     Answer::text("Service Unavailable").with_status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// Status 429 with a captcha, after which one would be where one wanted to be.
+/// Status 429 with a captcha; once it is solved, the page leads on to `continue_to`.
 pub(crate) fn sorry(continue_to: &str) -> Answer {
     let page = pages::refusal::sorry_page(continue_to);
     Answer::html(page).with_status(StatusCode::TOO_MANY_REQUESTS)

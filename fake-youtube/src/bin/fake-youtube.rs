@@ -49,7 +49,7 @@ struct Arguments {
     /// Watch pages are filled up to so many bytes (a real one has about a million)
     #[arg(long, default_value_t = 0)]
     page_bytes: usize,
-    /// Offers HTTP/2, too
+    /// Also offers HTTP/2
     #[arg(long)]
     http2: bool,
 }
@@ -86,7 +86,6 @@ impl Arguments {
             seed: self.seed,
             transient_attempts: self.transient_attempts,
             throttle_every: self.throttle_every,
-            throttle_retry_after: None,
             corpus: self.corpus,
             ca_cert: Some(self.ca_cert),
             page_bytes: self.page_bytes,

@@ -22,11 +22,11 @@ pub enum Playability {
     MembersOnly,
     /// To be bought or rented; carries its metadata.
     PaymentRequired,
-    /// Only for whom its owner names; no metadata.
+    /// Only for users whom its owner names; no metadata.
     Private,
     /// Gone, or never there; no metadata.
     Deleted,
-    /// The asker is taken for a robot; says nothing about the video.
+    /// The client is taken for a robot; says nothing about the video.
     BotCheck,
 }
 

@@ -1,5 +1,6 @@
 //! `videos.list` of the YouTube Data API v3.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Playability;
@@ -107,23 +108,17 @@ fn duration(seconds: u64) -> String {
     if seconds == 0 {
         return "P0D".to_owned();
     }
-    let part = |count: u64, unit| if count > 0 { format!("{count}{unit}") } else { String::new() };
-    format!(
-        "PT{}{}{}",
-        part(seconds / 3_600, 'H'),
-        part(seconds / 60 % 60, 'M'),
-        part(seconds % 60, 'S')
-    )
+    SignedDuration::from_secs(seconds.cast_signed()).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::expected;
+    use crate::pages::{expected, words};
 
     #[test]
     fn every_category_of_a_made_up_video_has_its_number() {
-        for category in crate::pages::words::CATEGORIES {
+        for category in words::CATEGORIES {
             assert!(CATEGORY_IDS.iter().any(|(name, _)| name == category), "{category}");
         }
     }

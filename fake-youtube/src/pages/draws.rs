@@ -14,7 +14,7 @@ impl Draws {
     pub fn new(seed: u64, words: &[&str]) -> Self {
         let mut hash = FNV_OFFSET ^ seed.wrapping_mul(FNV_PRIME);
         for word in words {
-            // 0xff stands in no UTF-8 text, so it keeps ("ab", "c") and ("a", "bc") apart.
+            // 0xff is in no UTF-8 text, so it keeps ("ab", "c") and ("a", "bc") apart.
             for byte in word.bytes().chain([0xff]) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
             }

@@ -13,7 +13,7 @@ pub(crate) fn html(text: &str) -> String {
 }
 
 /// JSON as YouTube writes it: `<`, `>` and `&` as `\u003c`, `\u003e` and `\u0026`, so that no text
-/// can end the script, and everything else as it is, so that `};` may well stand in a string.
+/// can end the script, and everything else as it is, so that `};` may be in a string.
 pub(crate) fn json(value: &Value) -> String {
     // None of the three has a meaning in JSON outside of a string.
     let plain = value.to_string();

@@ -1,4 +1,4 @@
-//! `ytInitialData`: what stands around the player. Readers find likes, subscribers and chapters
+//! `ytInitialData`: what is around the player. Readers find likes, subscribers and chapters
 //! here; everything else is better in the player response.
 
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Playlists and channels made up from their names: which videos stand in them, in which order.
+//! Playlists and channels made up from their names: which videos they have, in which order.
 //!
 //! A list whose id ends in digits after its last `-` or `_` has that many videos; all others have
 //! a dozen. It must not know: how an API writes them down.
@@ -19,7 +19,7 @@ pub enum Playlist {
     Listed(usize),
     /// There is none of this id: it begins with `PLgone`, or is of a channel without videos.
     Gone,
-    /// Its owner shows it to nobody: its id begins with `PLprivate`.
+    /// Its owner shows it to no other user: its id begins with `PLprivate`.
     Private,
 }
 
@@ -35,7 +35,7 @@ pub fn playlist(list_id: &str) -> Playlist {
     }
 }
 
-/// How many videos stand in the list of this id, should it be listed.
+/// How many videos the list of this id has, should it be listed.
 pub fn count(list_id: &str) -> usize {
     count_in(list_id).unwrap_or(USUAL_VIDEOS)
 }
@@ -51,7 +51,7 @@ pub fn video_ids(list_id: &str, count: usize) -> Vec<String> {
 }
 
 /// The channel of a handle (without the `@`) or a user name; `None` where that begins with
-/// `gone`. A number of videos that the name says is in its id, too.
+/// `gone`. A number of videos that the name says is also in its id.
 pub fn channel_of(name: &str) -> Option<String> {
     if name.starts_with("gone") {
         return None;

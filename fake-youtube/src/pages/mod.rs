@@ -2,9 +2,9 @@
 //!
 //! In reading order: [`video`] makes a video up from its id; [`Playability`] is whether YouTube
 //! would play it; [`player`] is the JSON that carries the metadata, [`initial_data`] the JSON
-//! for what stands around the player; [`watch`] puts both into a page; [`oembed`] is the short
-//! form, [`data_api`] the one of the Data API; [`lists`] makes up which videos stand in a playlist
-//! or belong to a channel, [`list_answers`] writes that down for the Data API; [`refusal`] are the
+//! for what is around the player; [`watch`] puts both into a page; [`oembed`] is the short
+//! form, [`data_api`] the one of the Data API; [`lists`] makes up which videos a playlist
+//! or a channel has, [`list_answers`] writes that down for the Data API; [`refusal`] are the
 //! pages that are about no video.
 //!
 //! The shapes follow captured answers of 2020 to 2025. It must not know: HTTP, faults, time.

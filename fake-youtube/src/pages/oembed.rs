@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::escape;
 use super::video::GeneratedVideo;
 
-/// What `/oembed?format=json` answers. The id stands only inside of `html` and the picture's URL.
+/// What `/oembed?format=json` answers. The id is only inside of `html` and the picture's URL.
 pub fn response(video: &GeneratedVideo) -> Value {
     let GeneratedVideo { video_id, title, .. } = video;
     let frame_title = escape::html(title);

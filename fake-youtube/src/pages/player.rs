@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::Playability;
-use super::video::{GeneratedThumbnail, GeneratedVideo};
+use super::video::GeneratedVideo;
 
-/// Which of YouTube's own programs seems to ask.
+/// Which of YouTube's own programs the request names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// The web page, which is given the microformat, too.
+    /// The web page, which is also given the microformat.
     Web,
     /// An app, which is not: no publish date, category or likes.
     App,
@@ -33,12 +33,6 @@ pub fn response(video: &GeneratedVideo, playability: Playability, client: Client
     Value::Object(response)
 }
 
-/// The `thumbnails` object of any picture.
-pub(crate) fn thumbnails(thumbnails: &[GeneratedThumbnail]) -> Value {
-    let thumbnail = |GeneratedThumbnail { url, width, height }: &GeneratedThumbnail| json!({"url": url, "width": width, "height": height});
-    json!({"thumbnails": thumbnails.iter().map(thumbnail).collect::<Vec<_>>()})
-}
-
 fn response_context() -> Value {
     json!({
         "serviceTrackingParams": [
@@ -49,7 +43,7 @@ fn response_context() -> Value {
     })
 }
 
-/// One stream, at a host that answers nobody.
+/// One stream, at a host that never answers.
 fn streaming_data(video: &GeneratedVideo) -> Value {
     json!({"expiresInSeconds": "21540", "formats": [{
         "itag": 18,
@@ -73,7 +67,7 @@ fn video_details(video: &GeneratedVideo, playability: Playability) -> Value {
         "isOwnerViewing": false,
         "shortDescription": video.description,
         "isCrawlable": true,
-        "thumbnail": thumbnails(&video.thumbnails),
+        "thumbnail": {"thumbnails": video.thumbnails},
         "allowRatings": video.like_count.is_some(),
         "viewCount": view_count(video, playability).to_string(),
         "author": video.author,

@@ -2,7 +2,7 @@
 
 use super::escape;
 
-/// The form that stands between European visitors without a cookie and every page.
+/// The form that European visitors without a cookie get in place of every page.
 pub fn consent_page(continue_to: &str) -> String {
     let continue_to = escape::html(continue_to);
     format!(

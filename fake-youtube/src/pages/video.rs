@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
+use serde::Serialize;
 
 use super::draws::Draws;
 use super::words;
@@ -58,7 +59,7 @@ pub struct GeneratedVideo {
 }
 
 /// One size of a video's picture, in pixels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct GeneratedThumbnail {
     pub url: String,
@@ -118,7 +119,7 @@ pub fn expected(id: &str) -> GeneratedVideo {
     }
 }
 
-/// Who published a video.
+/// The channel that published a video.
 struct Channel {
     id: String,
     name: String,
@@ -221,7 +222,7 @@ fn publish_date(draws: &mut Draws) -> (Timestamp, String) {
 
 fn thumbnails(draws: &mut Draws, id: &str) -> Vec<GeneratedThumbnail> {
     let cropped = [(168, 94), (196, 110), (246, 138), (336, 188)].map(|(width, height)| {
-        // The `&` is there on YouTube, too, and is escaped in the page.
+        // The `&` is there on YouTube also, and is escaped in the page.
         let url = format!("https://i.ytimg.com/vi/{id}/hqdefault.jpg?sqp=-oaymwE{width}&rs=AOn4CL");
         GeneratedThumbnail { url, width, height }
     });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::video::GeneratedVideo;
 use super::{BASE_JS_PATH, Playability, escape, initial_data, player};
 
-/// How much of a description stands in the page's head.
+/// How much of a description the page's head has.
 const META_DESCRIPTION_CHARS: usize = 160;
 
 /// The end of every captured player response. Readers that look for `}}};` as its end (as

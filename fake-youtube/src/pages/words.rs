@@ -121,7 +121,7 @@ pub(crate) const PARAGRAPHS: &[&str] = &[
     "\tTabs,\u{a0}no-break spaces and a backslash: \\o/",
 ];
 
-/// Paragraphs that look like the end of the JSON or of the script that they stand in.
+/// Paragraphs that look like the end of the JSON or of the script around them.
 pub(crate) const TRAPS: &[&str] = &[
     "For web people: </script><script>alert(1)</script> is just text here.",
     "The code of the day:\nconst a = {b: {c: \"};\"}};\nvar done = true;",

@@ -3,11 +3,11 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use linkrelay_fake_youtube::CorpusCase;
 use linkrelay_fake_youtube::pages::{expected, is_video_id};
+use linkrelay_fake_youtube::{CorpusCase, FakeYouTube, FakeYouTubeSettings};
 use serde_json::{Value, json};
 
-use crate::helpers::{ID, TestYouTube};
+use crate::helpers::{self, ID, TestYouTube, served_as};
 
 fn pack(path: &Path, body: &str) {
     let mut file = GzEncoder::new(std::fs::File::create(path).unwrap(), Compression::fast());
@@ -57,12 +57,12 @@ async fn of_two_pages_of_one_video_the_newer_one_has_its_id() {
     let names: Vec<String> =
         youtube.fake.corpus_cases().into_iter().map(|case| case.name).collect();
     assert_eq!(names, ["captcha", "channel", "page-new", "page-old", "player"]);
-    assert_eq!(youtube.fake.corpus_case("page-new").unwrap(), ID);
+    assert_eq!(served_as(&youtube.fake, "page-new").unwrap(), ID);
     assert_eq!(youtube.watch(ID).await.text().await.unwrap(), "body of page-new");
-    let own_id = youtube.fake.corpus_case("page-old").unwrap();
+    let own_id = served_as(&youtube.fake, "page-old").unwrap();
     assert!(is_video_id(&own_id) && own_id != ID, "{own_id}");
     assert_eq!(youtube.watch(&own_id).await.text().await.unwrap(), "body of page-old");
-    assert_eq!(youtube.fake.corpus_case("nothing"), None);
+    assert_eq!(served_as(&youtube.fake, "nothing"), None);
 }
 
 #[tokio::test]
@@ -70,8 +70,8 @@ async fn an_older_page_can_take_the_id_over() {
     let (_folder, youtube) = start_with_small_corpus().await;
     assert_eq!(youtube.fake.serve_corpus_case("page-old").unwrap(), ID);
     assert_eq!(youtube.watch(ID).await.text().await.unwrap(), "body of page-old");
-    assert_eq!(youtube.fake.corpus_case("page-old").unwrap(), ID);
-    let own_id = youtube.fake.corpus_case("page-new").unwrap();
+    assert_eq!(served_as(&youtube.fake, "page-old").unwrap(), ID);
+    let own_id = served_as(&youtube.fake, "page-new").unwrap();
     assert_eq!(youtube.watch(&own_id).await.text().await.unwrap(), "body of page-new");
     for (name, word) in [("captcha", "carries no id"), ("nothing", "no case nothing")] {
         let error = youtube.fake.serve_corpus_case(name).unwrap_err().to_string();
@@ -87,15 +87,13 @@ async fn each_route_serves_its_own_kind_and_makes_nothing_up_about_the_same_vide
     assert_eq!(player.text().await.unwrap(), "body of player");
     assert_eq!(youtube.oembed(ID).await.status().as_u16(), 404);
     let other = "AAAAAAAAAAA";
-    let oembed: Value =
-        serde_json::from_str(&youtube.oembed(other).await.text().await.unwrap()).unwrap();
-    assert_eq!(oembed["title"], expected(other).title);
-    let captcha = youtube.watch(&youtube.fake.corpus_case("captcha").unwrap()).await;
+    assert_eq!(helpers::json(youtube.oembed(other).await).await["title"], expected(other).title);
+    let captcha = youtube.watch(&served_as(&youtube.fake, "captcha").unwrap()).await;
     assert_eq!(
         (captcha.status().as_u16(), captcha.text().await.unwrap().as_str()),
         (429, "body of captcha")
     );
-    let channel = youtube.watch(&youtube.fake.corpus_case("channel").unwrap()).await;
+    let channel = youtube.watch(&served_as(&youtube.fake, "channel").unwrap()).await;
     assert_eq!(
         (channel.status().as_u16(), channel.text().await.unwrap().as_str()),
         (200, "body of channel")
@@ -106,11 +104,9 @@ async fn each_route_serves_its_own_kind_and_makes_nothing_up_about_the_same_vide
 async fn a_case_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let start = async || {
-        let settings = linkrelay_fake_youtube::FakeYouTubeSettings {
-            corpus: Some(folder.path().to_owned()),
-            ..Default::default()
-        };
-        format!("{:#}", linkrelay_fake_youtube::FakeYouTube::start(settings).await.unwrap_err())
+        let settings =
+            FakeYouTubeSettings { corpus: Some(folder.path().to_owned()), ..Default::default() };
+        format!("{:#}", FakeYouTube::start(settings).await.unwrap_err())
     };
     assert!(start().await.contains("no captured answer"));
     write_case(folder.path(), "strange", "2025-01-01", json!({"kind": "watch html"}));

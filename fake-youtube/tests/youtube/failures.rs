@@ -3,20 +3,15 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::pages::{expected, other_id};
 use linkrelay_fake_youtube::{Failure, Route};
-use reqwest::Response;
 use serde_json::Value;
 
-use crate::helpers::{ID, TestYouTube, client_builder, until};
+use crate::helpers::{ID, TestYouTube, client_builder, json, until};
 
 async fn failing_with(failure: Failure) -> TestYouTube {
     TestYouTube::start_with(|settings| {
         settings.failures.insert(ID.to_owned(), failure);
     })
     .await
-}
-
-async fn json(response: Response) -> Value {
-    serde_json::from_str(&response.text().await.unwrap()).unwrap()
 }
 
 /// The innermost reason of a failed request.
@@ -130,7 +125,6 @@ async fn throttling_says_when_to_come_back() {
 async fn throttling_by_count_asks_the_next_one_to_wait() {
     let youtube = TestYouTube::start_with(|settings| {
         settings.throttle_every = Some(2);
-        settings.throttle_retry_after = Some(Duration::from_secs(7));
     })
     .await;
     let mut statuses = Vec::new();

@@ -75,6 +75,15 @@ pub(crate) fn client_builder(fake: &FakeYouTube) -> ClientBuilder {
         .resolve("www.youtube.com", fake.addr())
 }
 
+pub(crate) async fn json(response: Response) -> Value {
+    response.json().await.unwrap()
+}
+
+/// The id under which the fake serves a captured answer.
+pub(crate) fn served_as(fake: &FakeYouTube, name: &str) -> Option<String> {
+    fake.corpus_cases().into_iter().find(|case| case.name == name).map(|case| case.served_as)
+}
+
 /// The JSON that a script of a page assigns to a variable.
 pub(crate) fn assigned(page: &str, name: &str) -> Value {
     let assignment = format!("var {name} = ");

@@ -3,15 +3,11 @@ use linkrelay_fake_youtube::{ApiFailure, Hits, Route};
 use reqwest::Response;
 use serde_json::Value;
 
-use crate::helpers::TestYouTube;
+use crate::helpers::{TestYouTube, json};
 
 async fn ask(youtube: &TestYouTube, path_and_query: &str) -> Response {
     let url = format!("{}/youtube/v3/{path_and_query}", youtube.fake.base_url());
     youtube.client.get(url).header("x-goog-api-key", "a-key").send().await.unwrap()
-}
-
-async fn json(response: Response) -> Value {
-    serde_json::from_str(&response.text().await.unwrap()).unwrap()
 }
 
 /// The status, and the API's own word for what is wrong.

@@ -1,9 +1,9 @@
 use linkrelay_fake_youtube::Route;
 use linkrelay_fake_youtube::pages::{self, GeneratedVideo, expected, id_from_name};
 use reqwest::{Client, Version};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::helpers::{ID, TestYouTube, assigned, client_builder};
+use crate::helpers::{ID, TestYouTube, assigned, client_builder, json};
 
 /// Enough of them to meet every trap that the generator sets.
 fn many_ids() -> impl Iterator<Item = String> {
@@ -20,7 +20,8 @@ fn assert_tells_of(response: &Value, video: &GeneratedVideo) {
     assert_eq!(details["channelId"], video.channel_id);
     assert_eq!(details["lengthSeconds"], video.length_seconds.to_string());
     assert_eq!(details["viewCount"], video.view_count.to_string());
-    let keywords = if video.keywords.is_empty() { Value::Null } else { json!(video.keywords) };
+    let keywords =
+        if video.keywords.is_empty() { Value::Null } else { video.keywords.clone().into() };
     assert_eq!(details["keywords"], keywords);
     let pictures = details["thumbnail"]["thumbnails"].as_array().unwrap();
     let urls: Vec<&str> = pictures.iter().map(|picture| picture["url"].as_str().unwrap()).collect();
@@ -35,7 +36,7 @@ fn assert_has_microformat_of(response: &Value, video: &GeneratedVideo) {
     assert_eq!(microformat["category"], video.category);
     assert_eq!(microformat["ownerProfileUrl"], video.owner_profile_url());
     assert_eq!(microformat["isFamilySafe"], true);
-    let likes = video.like_count.map_or(Value::Null, |count| json!(count.to_string()));
+    let likes = video.like_count.map_or(Value::Null, |count| count.to_string().into());
     assert_eq!(microformat["likeCount"], likes);
 }
 
@@ -71,7 +72,7 @@ async fn pbj_is_the_same_without_a_page() {
     let youtube = TestYouTube::start().await;
     let response = youtube.get(&format!("/watch?v={ID}&pbj=1")).await;
     assert_eq!(response.headers()["content-type"], "application/json; charset=UTF-8");
-    let parts: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    let parts = json(response).await;
     let player =
         parts.as_array().unwrap().iter().find(|part| part["playerResponse"].is_object()).unwrap();
     assert_tells_of(&player["playerResponse"], &expected(ID));
@@ -81,12 +82,10 @@ async fn pbj_is_the_same_without_a_page() {
 #[tokio::test]
 async fn the_player_route_gives_a_microformat_to_pages_only() {
     let youtube = TestYouTube::start().await;
-    let web: Value =
-        serde_json::from_str(&youtube.player(ID, "WEB").await.text().await.unwrap()).unwrap();
+    let web = json(youtube.player(ID, "WEB").await).await;
     assert_tells_of(&web, &expected(ID));
     assert_has_microformat_of(&web, &expected(ID));
-    let app: Value =
-        serde_json::from_str(&youtube.player(ID, "ANDROID").await.text().await.unwrap()).unwrap();
+    let app = json(youtube.player(ID, "ANDROID").await).await;
     assert_tells_of(&app, &expected(ID));
     assert_eq!(app["microformat"], Value::Null);
 }
@@ -112,7 +111,7 @@ async fn oembed_knows_title_author_and_picture() {
     ] {
         let query: String = url::form_urlencoded::byte_serialize(link.as_bytes()).collect();
         let response = youtube.get(&format!("/oembed?format=json&url={query}")).await;
-        let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        let answer = json(response).await;
         assert_eq!(answer["title"], video.title, "{link}");
         assert_eq!(answer["author_name"], video.author);
         assert!(answer["thumbnail_url"].as_str().unwrap().contains(ID));

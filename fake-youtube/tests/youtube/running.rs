@@ -86,8 +86,7 @@ async fn another_process_can_look_in_and_change_things() {
     assert_eq!(post("/__rates", r#"{"not-found": 1.0}"#).await.status(), 200);
     assert_eq!(youtube.watch(ID).await.status(), 404);
     assert_eq!(post("/__latency", r#"{"latency": "0s", "jitter": "1ms"}"#).await.status(), 200);
-    let text = youtube.get("/__hits").await.text().await.unwrap();
-    let hits: Hits = serde_json::from_str(&text).unwrap();
+    let hits: Hits = youtube.get("/__hits").await.json().await.unwrap();
     assert_eq!((hits.total, &hits), (3, &youtube.fake.hits()), "looking in is not counted");
     let url = format!("{}/__hits", youtube.fake.base_url());
     assert_eq!(youtube.client.delete(url).send().await.unwrap().status(), 200);
