@@ -104,6 +104,7 @@ impl Reuse {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "a decorator hands every call on")]
 impl Extract for Reuse {
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
         if !force && let Some(found) = self.look_up(video_id).await {

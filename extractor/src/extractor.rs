@@ -48,6 +48,7 @@ impl Extractor {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "a decorator hands every call on")]
 impl Extract for Extractor {
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError> {
         self.cached.extract(video_id, force).await

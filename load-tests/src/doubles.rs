@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{
-    KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError,
+    WriteOutcome,
 };
 use tokio::sync::Notify;
 
@@ -207,6 +208,13 @@ impl LinkStore for CountingStore {
         }
     }
 
+    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
+        match &self.inner {
+            Some(inner) => inner.done(ids).await,
+            None => Ok(()),
+        }
+    }
+
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
         self.inner()?.request_counts(request_id).await
     }
@@ -218,6 +226,21 @@ impl LinkStore for CountingStore {
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError> {
         self.inner()?.request_links(request_id, from_index, limit).await
+    }
+
+    async fn request_expansions(
+        &self,
+        request_id: RequestId,
+    ) -> Result<Vec<ExpandedRange>, StoreError> {
+        self.inner()?.request_expansions(request_id).await
+    }
+
+    async fn ensure_video_index(&self) -> Result<(), StoreError> {
+        self.inner()?.ensure_video_index().await
+    }
+
+    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
+        self.inner()?.newest_of_video(video_id).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

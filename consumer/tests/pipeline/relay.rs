@@ -12,6 +12,7 @@ use linkrelay_common::{LinkMessage, RecordHeaders, VideoId};
 use linkrelay_consumer::{
     Consumer, ConsumerError, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
+use linkrelay_store::testing::FaultyStore;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedHeaders, Headers, Message};
@@ -22,7 +23,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::doubles::{MemoryStore, ScriptedExtractor};
+use crate::doubles::ScriptedExtractor;
 
 pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
 pub(crate) const DLQ: &str = "LINKS-YOUTUBE.dlq";
@@ -47,7 +48,7 @@ pub(crate) struct Relay {
     cluster: MockCluster<'static, DefaultProducerContext>,
     producer: FutureProducer,
     pub(crate) extractor: Arc<ScriptedExtractor>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<FaultyStore>,
 }
 
 /// One running consumer.
@@ -96,7 +97,7 @@ impl Relay {
         config.set("bootstrap.servers", cluster.bootstrap_servers());
         let producer = config.create().unwrap();
         let (extractor, store) =
-            (Arc::new(ScriptedExtractor::new()), Arc::new(MemoryStore::default()));
+            (Arc::new(ScriptedExtractor::new()), Arc::new(FaultyStore::default()));
         Self { cluster, producer, extractor, store }
     }
 

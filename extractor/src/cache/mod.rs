@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::VideoId;
 use linkrelay_common::metrics as names;
+use linkrelay_common::{ListLink, VideoId};
 use metrics::counter;
 
 use self::flights::{Board, Flights};
@@ -97,6 +97,7 @@ impl Cached {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "a decorator hands every call on")]
 impl Extract for Cached {
     async fn extract(&self, video_id: VideoId, force: bool) -> Answer {
         let boarded = self.flights.board(
@@ -115,6 +116,15 @@ impl Extract for Cached {
             Ok(known) => *known,
             Err(flight) => flight.await,
         }
+    }
+
+    /// Lists change, so that none is kept.
+    async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
+        self.inner.expand(list, limit).await
+    }
+
+    fn publish_gauges(&self) {
+        self.inner.publish_gauges();
     }
 }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use linkrelay_common::publish::KafkaPublisher;
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
+use linkrelay_store::testing::MemoryStore;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::helpers::fake_publish::{Do, FakePublish, Observed};
-use crate::helpers::fake_store::FakeStore;
 use crate::helpers::kafka::Broker;
 use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
 
@@ -65,7 +65,7 @@ async fn while_it_stops_it_is_not_ready() {
     let mut settings = settings(NO_BROKER);
     settings.api.request_timeout = Duration::from_secs(15);
     let producer =
-        Producer::build_with(settings, Arc::new(FakeStore::default()), None, publish.clone())
+        Producer::build_with(settings, Arc::new(MemoryStore::default()), None, publish.clone())
             .await
             .unwrap();
     let (addr, health) = (producer.addr(), producer.health());
@@ -92,7 +92,8 @@ async fn a_taken_port_is_an_error_that_names_the_setting() {
     let app = TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await;
     let mut settings = settings(NO_BROKER);
     settings.api.http_addr = app.addr;
-    let error = Producer::build(settings, Arc::new(FakeStore::default()), None).await.unwrap_err();
+    let error =
+        Producer::build(settings, Arc::new(MemoryStore::default()), None).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
     assert!(error.to_string().starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
     app.stop().await;
@@ -103,7 +104,8 @@ async fn a_setting_that_only_librdkafka_can_judge_is_named() {
     let mut settings = settings(NO_BROKER);
     // Longer than the delivery time-out: legal alone, refused when the client is made.
     settings.kafka.kafka_config = "linger.ms=60000".parse().unwrap();
-    let error = Producer::build(settings, Arc::new(FakeStore::default()), None).await.unwrap_err();
+    let error =
+        Producer::build(settings, Arc::new(MemoryStore::default()), None).await.unwrap_err();
     assert!(error.to_string().starts_with("KAFKA_CONFIG: "), "{error}");
 }
 
@@ -120,7 +122,7 @@ async fn a_broker_that_is_not_there_yet_is_no_reason_not_to_start() {
 async fn a_part_that_dies_ends_the_role_with_its_name() {
     let publish = FakePublish::new(|_| Do::Ack);
     publish.check_panics.store(true, Ordering::Relaxed);
-    let store = Arc::new(FakeStore::default());
+    let store = Arc::new(MemoryStore::default());
     let producer = Producer::build_with(settings(NO_BROKER), store, None, publish).await.unwrap();
     let died = producer.run_until_stopped(CancellationToken::new()).await.unwrap_err();
     assert_eq!(died.to_string(), "the producer's broker watch ended by itself");

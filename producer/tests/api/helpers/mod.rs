@@ -2,7 +2,6 @@
 
 pub(crate) mod fake_journal;
 pub(crate) mod fake_publish;
-pub(crate) mod fake_store;
 pub(crate) mod kafka;
 pub(crate) mod stub_extractor;
 
@@ -16,12 +15,12 @@ use linkrelay_common::telemetry;
 use linkrelay_producer::journal::Journal;
 use linkrelay_producer::{PartDied, Producer, ProducerSettings};
 use linkrelay_store::StoreSettings;
+use linkrelay_store::testing::FaultyStore;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use fake_store::FakeStore;
 use kafka::Broker;
 
 pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
@@ -31,7 +30,7 @@ pub(crate) const OTHER_LINK: &str = "https://youtu.be/dQw4w9WgXcQ";
 /// A running producer. Stopped by [`TestApp::stop`], or else when the runtime ends.
 pub(crate) struct TestApp {
     pub(crate) addr: SocketAddr,
-    pub(crate) store: Arc<FakeStore>,
+    pub(crate) store: Arc<FaultyStore>,
     pub(crate) stop: CancellationToken,
     client: reqwest::Client,
     running: JoinHandle<Result<(), PartDied>>,
@@ -96,7 +95,7 @@ impl TestApp {
         publish: Arc<dyn Publish>,
         journal: Option<Arc<dyn Journal>>,
     ) -> Self {
-        let store = Arc::new(FakeStore::default());
+        let store = Arc::new(FaultyStore::default());
         let producer = Producer::build_with(settings, Arc::clone(&store) as _, journal, publish)
             .await
             .unwrap();
