@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows that tests can fail: puts the black-box tests of this tree (linkrelay/tests, testkit, and
-# the dev-dependencies that they need) on an older commit, builds the programs and the tests there,
-# and runs those that a table names.
+# Shows that tests can fail: puts the black-box tests of this tree (linkrelay/tests, fake-youtube,
+# testkit, and the dev-dependencies that they need) on an older commit, builds the programs and the
+# tests there, and runs those that a table names.
 #
 #   scripts/against.sh COMMIT [CASE…]    the rows of these cases, or all
 #
@@ -64,10 +64,12 @@ make_tree() {
   mkdir -p "$folder"
   git -C "$workspace" worktree prune
   git -C "$workspace" worktree add --quiet --detach --force "$tree" "$commit"
-  for part in linkrelay/tests testkit; do
+  for part in linkrelay/tests fake-youtube testkit; do
     rm -rf "${tree:?}/$part"
     cp -r "$workspace/$part" "$tree/$part"
   done
+  # Older programs find the fake YouTube of `--demo` in the testkit.
+  echo 'pub use linkrelay_fake_youtube as youtube;' >>"$tree/testkit/src/lib.rs"
   add_dependencies
 }
 
@@ -78,7 +80,7 @@ build() {
   cd "$tree"
   if ! {
     cargo build -p linkrelay -p linkrelay-producer -p linkrelay-consumer --bins &&
-      cargo test -p linkrelay -p linkrelay-testkit --test '*' --no-run
+      cargo test -p linkrelay -p linkrelay-fake-youtube -p linkrelay-testkit --test '*' --no-run
   } >"$log" 2>&1; then
     grep -E '^error' -A 6 "$log" | head -n 40 >&2
     return 1

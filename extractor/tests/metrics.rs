@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use linkrelay_common::{VideoId, metrics};
 use linkrelay_extractor::{Extract, ExtractorSettings};
-use linkrelay_testkit::pages;
+use linkrelay_fake_youtube::pages;
+use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 
 fn video(name: &str) -> VideoId {
     VideoId::parse(&pages::id_from_name(name)).unwrap()

@@ -17,11 +17,11 @@ use linkrelay_consumer::{
 };
 use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::LinkStore;
 use linkrelay_store::settings::StoreSettings;
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
 use linkrelay_testkit::wait::{SHORT, wait_for};
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use serde_json::json;
 
 use crate::BenchSettings;

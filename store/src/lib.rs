@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`document`] is what is kept; [`LinkStore`] is what a store can do;
 //! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one and [`mod@supervise`]
-//! watches it; the feature `contract` has the tests that both must pass.
+//! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
+//! a store in memory, with faults, for the tests of other crates.
 //!
 //! It must not know: Kafka, HTTP, or how metadata is found.
 
@@ -14,6 +15,8 @@ pub mod mongo;
 pub mod settings;
 pub mod sqlite;
 pub mod supervise;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::fmt::Debug;
 
@@ -92,6 +95,8 @@ pub struct RequestCounts {
 
 /// What both stores can do. Every method may be called from many tasks at once, and none
 /// retries by itself: what to do about an error is the caller's decision.
+///
+/// No method has a default, so that a store around another one cannot forget to hand a call on.
 #[async_trait]
 pub trait LinkStore: Debug + Send + Sync {
     /// Makes what is missing of collections, tables and indexes; safe to call again.
@@ -116,21 +121,12 @@ pub trait LinkStore: Debug + Send + Sync {
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError>;
 
     /// As [`find`](Self::find), but only what tells whether a link is done.
-    ///
-    /// By default from the whole documents, for a store that reads nothing else faster.
-    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
-        Ok(self.find(ids).await?.iter().map(KnownDocument::from).collect())
-    }
+    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError>;
 
     /// Says that these links are done, because their documents are there already: the journal of
     /// the embedded mode forgets them. Those without a document stay in it, and so do lists,
-    /// whose videos may not be journaled yet.
-    ///
-    /// By default nothing, for a store that keeps no journal.
-    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
-        let _ = ids;
-        Ok(())
-    }
+    /// whose videos may not be journaled yet. A store that keeps no journal does nothing.
+    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError>;
 
     /// How many links of a request are done.
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError>;
@@ -145,31 +141,17 @@ pub trait LinkStore: Debug + Send + Sync {
     ) -> Result<Vec<LinkStatus>, StoreError>;
 
     /// Where the videos of a request's lists are, by index.
-    ///
-    /// By default nowhere, for a store that is given no lists.
     async fn request_expansions(
         &self,
         request_id: RequestId,
-    ) -> Result<Vec<ExpandedRange>, StoreError> {
-        let _ = request_id;
-        Ok(Vec::new())
-    }
+    ) -> Result<Vec<ExpandedRange>, StoreError>;
 
     /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
-    /// Not a part of the schema, because every write pays for it: only for those who ask.
-    ///
-    /// By default nothing, for a store that is not asked.
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
+    /// Not a part of the schema, because every write pays for it: only for callers that ask.
+    async fn ensure_video_index(&self) -> Result<(), StoreError>;
 
     /// Of the documents with metadata of this video the one that was extracted last.
-    ///
-    /// By default none, for a store that is not asked.
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        let _ = video_id;
-        Ok(None)
-    }
+    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError>;
 
     /// Answers if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;

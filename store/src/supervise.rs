@@ -42,52 +42,10 @@ async fn watch(store: Arc<dyn LinkStore>, part: Part, stop: CancellationToken) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use async_trait::async_trait;
     use linkrelay_common::health::Health;
-    use linkrelay_common::{DocumentId, RequestId};
 
     use super::*;
-    use crate::{LinkDocument, LinkStatus, RequestCounts, StoreError, WriteOutcome};
-
-    /// Cannot be reached at first; then is pinged well twice, and is gone again.
-    #[derive(Debug, Default)]
-    struct Flaky {
-        schemas: AtomicU32,
-        pings: AtomicU32,
-    }
-
-    fn gone<T>() -> Result<T, StoreError> {
-        Err(StoreError::Unreachable("gone".to_owned()))
-    }
-
-    #[async_trait]
-    impl LinkStore for Flaky {
-        async fn ensure_schema(&self) -> Result<(), StoreError> {
-            if self.schemas.fetch_add(1, Ordering::Relaxed) < 3 { gone() } else { Ok(()) }
-        }
-        async fn write_batch(&self, _: &[LinkDocument]) -> Result<Vec<WriteOutcome>, StoreError> {
-            gone()
-        }
-        async fn find(&self, _: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
-            gone()
-        }
-        async fn request_counts(&self, _: RequestId) -> Result<RequestCounts, StoreError> {
-            gone()
-        }
-        async fn request_links(
-            &self,
-            _: RequestId,
-            _: u32,
-            _: u32,
-        ) -> Result<Vec<LinkStatus>, StoreError> {
-            gone()
-        }
-        async fn ping(&self) -> Result<(), StoreError> {
-            if self.pings.fetch_add(1, Ordering::Relaxed) < 2 { Ok(()) } else { gone() }
-        }
-    }
+    use crate::testing::{FaultyStore, Method};
 
     async fn wait_until(health: &Health, is_ready: bool) {
         while health.readiness().ready != is_ready {
@@ -99,13 +57,17 @@ mod tests {
     async fn a_store_that_comes_and_goes_is_reported_each_time() {
         let health = Health::default();
         let stop = CancellationToken::new();
-        let store = Arc::new(Flaky::default());
+        // Cannot be reached at first; then is pinged well twice, and is gone again.
+        let store = Arc::new(FaultyStore::default());
+        store.fail(Method::EnsureSchema, 0..3);
+        store.fail(Method::Ping, 2..usize::MAX);
         let watched: Arc<dyn LinkStore> = Arc::clone(&store) as _;
         let task = tokio::spawn(supervise(watched, health.part("store"), stop.clone()));
         wait_until(&health, true).await;
-        assert_eq!(store.schemas.load(Ordering::Relaxed), 4);
+        assert_eq!(store.counts(Method::EnsureSchema).calls, 4);
         wait_until(&health, false).await;
-        assert_eq!(health.readiness().parts["store"], "the store cannot be reached: gone");
+        let problem = "the store cannot be reached: no route to secret-host:27017";
+        assert_eq!(health.readiness().parts["store"], problem);
         stop.cancel();
         task.await.unwrap();
     }

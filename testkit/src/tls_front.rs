@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::youtube::tls::{self, CaFile};
+use linkrelay_fake_youtube::tls::{self, CaFile};
 
 /// The handle. Dropping it ends every connection through it.
 #[derive(Debug)]

@@ -1,17 +1,13 @@
-//! An extractor and a store that do what the test says.
+//! An extractor that does what the test says.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ListLink, RequestId, Video, VideoId};
+use linkrelay_common::{ListLink, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction, Refusal};
-use linkrelay_store::{
-    KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError,
-    WriteOutcome,
-};
 use tokio::sync::Semaphore;
 
 /// Finds every video, unless told otherwise.
@@ -140,104 +136,4 @@ impl Extract for ScriptedExtractor {
 
 fn video(video_id: VideoId) -> Video {
     Video::titled(format!("video {video_id}"))
-}
-
-/// Keeps documents in memory, and counts what a real store would have hidden.
-#[derive(Debug, Default)]
-pub(crate) struct MemoryStore {
-    documents: Mutex<BTreeMap<DocumentId, LinkDocument>>,
-    pub(crate) is_down: AtomicBool,
-    /// Writes that failed because it was down.
-    pub(crate) refusals: AtomicUsize,
-    /// Stored documents of these links are refused; failed ones are not.
-    pub(crate) refused_links: Mutex<HashSet<String>>,
-    /// Links that it was told are done.
-    pub(crate) told_done: AtomicUsize,
-    /// Links of which it was asked what is known.
-    pub(crate) asked_about: AtomicUsize,
-}
-
-impl MemoryStore {
-    pub(crate) fn documents(&self) -> Vec<LinkDocument> {
-        self.documents.lock().unwrap().values().cloned().collect()
-    }
-
-    pub(crate) fn documents_count(&self) -> usize {
-        self.documents.lock().unwrap().len()
-    }
-
-    pub(crate) fn remove(&self, id: &DocumentId) {
-        self.documents.lock().unwrap().remove(id);
-    }
-
-    fn check(&self) -> Result<(), StoreError> {
-        let is_down = self.is_down.load(Ordering::SeqCst);
-        if is_down { Err(StoreError::Unreachable("the test says so".to_owned())) } else { Ok(()) }
-    }
-
-    fn write(&self, document: &LinkDocument) -> WriteOutcome {
-        if document.status == LinkState::Stored
-            && self.refused_links.lock().unwrap().contains(&document.link)
-        {
-            return WriteOutcome::Refused { reason: "too large".to_owned() };
-        }
-        let mut documents = self.documents.lock().unwrap();
-        let outcome = match documents.get(&document.id).map(KnownDocument::from) {
-            None => WriteOutcome::Inserted,
-            Some(known) if known.gives_way_to(document) => WriteOutcome::Replaced,
-            Some(_) => return WriteOutcome::AlreadyThere,
-        };
-        documents.insert(document.id.clone(), document.clone());
-        outcome
-    }
-}
-
-#[async_trait]
-impl LinkStore for MemoryStore {
-    async fn ensure_schema(&self) -> Result<(), StoreError> {
-        self.check()
-    }
-
-    async fn write_batch(
-        &self,
-        documents: &[LinkDocument],
-    ) -> Result<Vec<WriteOutcome>, StoreError> {
-        self.check().inspect_err(|_| {
-            self.refusals.fetch_add(1, Ordering::SeqCst);
-        })?;
-        Ok(documents.iter().map(|document| self.write(document)).collect())
-    }
-
-    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
-        self.check()?;
-        let documents = self.documents.lock().unwrap();
-        Ok(ids.iter().filter_map(|id| documents.get(id).cloned()).collect())
-    }
-
-    async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
-        self.asked_about.fetch_add(ids.len(), Ordering::SeqCst);
-        Ok(self.find(ids).await?.iter().map(KnownDocument::from).collect())
-    }
-
-    async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
-        self.told_done.fetch_add(ids.len(), Ordering::SeqCst);
-        self.check()
-    }
-
-    async fn request_counts(&self, _: RequestId) -> Result<RequestCounts, StoreError> {
-        Err(StoreError::Refused("the consumer never asks".to_owned()))
-    }
-
-    async fn request_links(
-        &self,
-        _: RequestId,
-        _: u32,
-        _: u32,
-    ) -> Result<Vec<LinkStatus>, StoreError> {
-        Err(StoreError::Refused("the consumer never asks".to_owned()))
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.check()
-    }
 }

@@ -1,4 +1,3 @@
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -206,11 +205,11 @@ async fn a_list_where_none_can_be_is_refused() {
 async fn videos_that_may_not_be_published_are_told_of_and_waited_for() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3))]);
-    relay.store.is_down.store(true, Ordering::SeqCst);
+    relay.store.set_down(true);
     let running = relay.consume(&[]).await;
     publish(&relay, RequestId::new(1), 0).await;
     relay.refuse_records();
-    relay.store.is_down.store(false, Ordering::SeqCst);
+    relay.store.set_down(false);
     until("it says so", || running.health.readiness().parts["lists"].contains("not published"))
         .await;
     until_done(&relay, 4).await;

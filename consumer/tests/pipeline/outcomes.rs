@@ -108,7 +108,7 @@ async fn a_record_of_too_many_links_is_a_dead_letter_as_a_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_document_holds_no_other_of_its_batch() {
     let relay = Relay::start();
-    relay.store.refused_links.lock().unwrap().insert(link(0));
+    relay.store.refuse(&link(0));
     relay.refuse_dead_letters(true);
     let running = relay.consume(&["--batch-linger", "1s", "--batches-in-flight", "1"]).await;
     let keyed = |number| (LinkMessage::one(link(number), false), RecordHeaders::default());
@@ -199,7 +199,7 @@ async fn throttling_costs_no_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_the_store_refuses_hits_only_itself() {
     let relay = Relay::start();
-    relay.store.refused_links.lock().unwrap().insert(link(1));
+    relay.store.refuse(&link(1));
     let running = relay.consume(&[]).await;
     relay.publish_links(0..3).await;
     until("everything is committed", || relay.lag() == 0).await;

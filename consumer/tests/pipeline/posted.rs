@@ -1,8 +1,8 @@
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use linkrelay_extractor::{ExtractError, error::Refusal};
 use linkrelay_store::LinkState;
+use linkrelay_store::testing::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -182,15 +182,15 @@ async fn who_hangs_up_while_links_are_looked_up_leaves_no_document() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_written_is_written_though_nobody_waits_for_it_any_more() {
     let relay = Relay::start();
-    relay.store.is_down.store(true, Ordering::SeqCst);
+    relay.store.set_down(true);
     let running = relay.consume(&[]).await;
     let gone = posting(&running, json!({"links": [link(1), link(2)]}));
     until("the store has refused it", || {
-        relay.extractor.calls_count() == 2 && relay.store.refusals.load(Ordering::SeqCst) > 0
+        relay.extractor.calls_count() == 2 && relay.store.counts(Method::WriteBatch).failed > 0
     })
     .await;
     gone.abort();
-    relay.store.is_down.store(false, Ordering::SeqCst);
+    relay.store.set_down(false);
     until("both are written", || relay.store.documents_count() == 2).await;
     running.stop().await;
 }
@@ -198,13 +198,13 @@ async fn what_is_being_written_is_written_though_nobody_waits_for_it_any_more() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_does_not_answer_in_time_is_503() {
     let relay = Relay::start();
-    relay.store.is_down.store(true, Ordering::SeqCst);
+    relay.store.set_down(true);
     let running = relay.consume(&[]).await;
     let soon = [("linkrelay-timeout-ms", "400")];
     let answer = post_with(&running, &soon, &json!({"links": link(1)})).await;
     let code = &answer.json["code"];
     assert_eq!((answer.status, code), (503, &json!("store_unavailable")), "{answer:?}");
-    relay.store.is_down.store(false, Ordering::SeqCst);
+    relay.store.set_down(false);
     until("the store is well again", || running.is_ready()).await;
     running.stop().await;
 }
@@ -212,7 +212,7 @@ async fn a_store_that_does_not_answer_in_time_is_503() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_the_store_refuses_is_a_failed_one() {
     let relay = Relay::start();
-    relay.store.refused_links.lock().unwrap().insert(link(1));
+    relay.store.refuse(&link(1));
     let running = relay.consume(&[]).await;
     let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
     assert_eq!(answer.statuses(), ["failed", "stored"], "{answer:?}");

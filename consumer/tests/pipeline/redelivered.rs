@@ -1,8 +1,7 @@
-use std::sync::atomic::Ordering;
-
 use linkrelay_common::RequestId;
 use linkrelay_extractor::{ExtractError, Refusal};
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
+use linkrelay_store::testing::Method;
 use linkrelay_store::{LinkState, LinkStore};
 
 use crate::relay::{Relay, Running, link, until, video_id};
@@ -32,7 +31,7 @@ async fn what_is_done_is_not_asked_for_again_wherever_the_group_begins() {
     assert_eq!(relay.extractor.calls_count(), calls, "something was asked for again");
     assert_eq!(relay.dead_letters().len(), letters, "a second dead letter");
     assert_eq!(relay.store.documents_count(), 1_004);
-    assert_eq!(relay.store.told_done.load(Ordering::SeqCst), 1_004);
+    assert_eq!(relay.store.counts(Method::Done).items, 1_004);
     running.stop().await;
 }
 
@@ -115,15 +114,15 @@ async fn a_replay_that_failed_again_is_not_tried_at_the_next_take_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_store_is_away_a_lane_that_was_taken_over_waits() {
     let relay = Relay::start();
-    relay.store.is_down.store(true, Ordering::SeqCst);
+    relay.store.set_down(true);
     let running = relay.consume(&[]).await;
     relay.publish_links(0..20).await;
     until("it reports the store", || {
-        running.health.readiness().parts["store"].contains("the test says so")
+        running.health.readiness().parts["store"].contains("no route to secret-host")
     })
     .await;
     assert_eq!(relay.extractor.calls_count(), 0);
-    relay.store.is_down.store(false, Ordering::SeqCst);
+    relay.store.set_down(false);
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 20);
     running.stop().await;
@@ -139,7 +138,7 @@ async fn the_store_is_asked_until_enough_records_passed_without_a_finding() {
         relay.publish(&message, &RecordHeaders::default(), "k").await;
     }
     until("everything is committed", || relay.lag() == 0).await;
-    let asked = relay.store.asked_about.load(Ordering::SeqCst);
+    let asked = relay.store.counts(Method::Known).items;
     assert!((10..40).contains(&asked), "{asked}");
     running.stop().await;
 }

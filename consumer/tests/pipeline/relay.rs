@@ -13,6 +13,7 @@ use linkrelay_consumer::{
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
+use linkrelay_store::testing::FaultyStore;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedHeaders, Headers, Message};
@@ -23,7 +24,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::doubles::{MemoryStore, ScriptedExtractor};
+use crate::doubles::ScriptedExtractor;
 
 pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
 pub(crate) const DLQ: &str = "LINKS-YOUTUBE.dlq";
@@ -48,7 +49,7 @@ pub(crate) struct Relay {
     cluster: MockCluster<'static, DefaultProducerContext>,
     producer: FutureProducer,
     pub(crate) extractor: Arc<ScriptedExtractor>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<FaultyStore>,
 }
 
 /// One running consumer.
@@ -97,7 +98,7 @@ impl Relay {
         config.set("bootstrap.servers", cluster.bootstrap_servers());
         let producer = config.create().unwrap();
         let (extractor, store) =
-            (Arc::new(ScriptedExtractor::new()), Arc::new(MemoryStore::default()));
+            (Arc::new(ScriptedExtractor::new()), Arc::new(FaultyStore::default()));
         Self { cluster, producer, extractor, store }
     }
 

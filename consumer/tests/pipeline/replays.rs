@@ -59,7 +59,7 @@ async fn a_replayed_link_without_a_request_finds_its_own_document() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_letter() {
     let relay = Relay::start();
-    relay.store.refused_links.lock().unwrap().insert(link(2));
+    relay.store.refuse(&link(2));
     let running = relay.consume(&[]).await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: true }, &RecordHeaders::default(), "k").await;
@@ -68,7 +68,7 @@ async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_lett
     assert_eq!(letters.len(), 1);
     assert_eq!(LinkMessage::decode(&letters[0].value).unwrap(), LinkMessage::one(link(2), true));
     assert_eq!(letters[0].headers["linkrelay-index"], "2");
-    relay.store.refused_links.lock().unwrap().clear();
+    relay.store.refuse_none();
     replay(&relay, &letters[0]).await;
     until("it is stored", || failed_count(&relay) == 0).await;
     assert_eq!(relay.store.documents_count(), 3);

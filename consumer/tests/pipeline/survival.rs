@@ -70,15 +70,15 @@ async fn a_stop_does_not_wait_for_links_that_only_back_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_outage_holds_everything_and_loses_nothing() {
     let relay = Relay::start();
-    relay.store.is_down.store(true, Ordering::SeqCst);
+    relay.store.set_down(true);
     let running = relay.consume(&["--lane-queue", "5", "--batch-documents", "10"]).await;
     relay.publish_links(0..500).await;
     until("it reports the store", || {
-        running.health.readiness().parts["store"].contains("the test says so")
+        running.health.readiness().parts["store"].contains("no route to secret-host")
     })
     .await;
     assert_eq!(relay.lag(), 500);
-    relay.store.is_down.store(false, Ordering::SeqCst);
+    relay.store.set_down(false);
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 500);
     until("it is ready again", || running.is_ready()).await;

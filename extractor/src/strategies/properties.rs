@@ -6,7 +6,7 @@
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
-use linkrelay_testkit::pages::{self, Playability, player};
+use linkrelay_fake_youtube::pages::{self, Playability, player};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use linkrelay_common::video::Video;
 use linkrelay_extractor::{ExtractError, Extraction};
-use linkrelay_testkit::youtube::{CorpusCase, FakeYouTube, FakeYouTubeSettings};
+use linkrelay_fake_youtube::{CorpusCase, FakeYouTube, FakeYouTubeSettings};
 use serde_json::{Value, json};
 
 use super::{ask, settings};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use linkrelay_common::video::{Availability, Video};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
-use linkrelay_testkit::pages::{self, GeneratedVideo};
-use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings, Route};
+use linkrelay_fake_youtube::pages::{self, GeneratedVideo};
+use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings, Route};
 
 use super::{ID, ask, settings};
 

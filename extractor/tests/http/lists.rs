@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use linkrelay_common::{ErrorClass, ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, ExtractorSettings};
-use linkrelay_testkit::pages::{self, lists};
+use linkrelay_fake_youtube::pages::{self, lists};
+use linkrelay_fake_youtube::{ApiFailure, FakeYouTube, FakeYouTubeSettings, Route};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{ApiFailure, FakeYouTube, FakeYouTubeSettings, Route};
 
 use super::wire::{Wire, answer};
 use super::{ID, ask, settings};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use linkrelay_common::VideoId;
 use linkrelay_extractor::{BreakerState, Extract, Extractor, ExtractorSettings};
-use linkrelay_testkit::pages;
-use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
+use linkrelay_fake_youtube::pages;
+use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 
 use super::{ID, settings};
 

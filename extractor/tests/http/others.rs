@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::future::join_all;
 use linkrelay_common::video::Availability;
 use linkrelay_extractor::{Extract, ExtractError};
-use linkrelay_testkit::pages;
-use linkrelay_testkit::youtube::{ApiFailure, Failure, FakeYouTube, FakeYouTubeSettings, Route};
+use linkrelay_fake_youtube::pages;
+use linkrelay_fake_youtube::{ApiFailure, Failure, FakeYouTube, FakeYouTubeSettings, Route};
 
 use super::{ID, ask, settings};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, Extractor, ExtractorSettings};
+use linkrelay_fake_youtube::pages;
+use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::forward::{ForwardProxy, ForwardSettings};
-use linkrelay_testkit::pages;
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 
 use super::{ID, settings};
 

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::Command;
 
+use linkrelay_fake_youtube::{ApiFailure, FakeYouTubeSettings};
 use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{ApiFailure, FakeYouTubeSettings};
 use serde_json::Value;
 
 use crate::site::{PARTITIONS, Role, Site};

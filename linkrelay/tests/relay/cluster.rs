@@ -1,6 +1,6 @@
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::kafka::{CLUSTER_SIZE, KafkaCluster};
 use linkrelay_testkit::wait::{SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use serde_json::json;
 
 use crate::site::{Role, Site, VERY_LONG, link};

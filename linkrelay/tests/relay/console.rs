@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 
 use crate::site::{Site, link};
 

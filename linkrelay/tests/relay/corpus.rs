@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
+use linkrelay_fake_youtube::{CorpusCase, FakeYouTubeSettings};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{CorpusCase, FakeYouTubeSettings};
 use mongodb::bson::{Bson, Document};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

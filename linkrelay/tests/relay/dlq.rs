@@ -3,10 +3,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 use linkrelay_testkit::process::{ProcessBuilder, workspace_binary};
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
 use mongodb::bson::{DateTime, doc};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};

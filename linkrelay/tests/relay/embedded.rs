@@ -1,9 +1,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use serde_json::json;
 
 use crate::site::{Role, link};

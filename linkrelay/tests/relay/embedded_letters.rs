@@ -2,10 +2,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
 use serde_json::{Value, json};
 
 use crate::site::{Role, link, video_id};

@@ -1,6 +1,6 @@
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use serde_json::json;
 use std::time::Duration;
 

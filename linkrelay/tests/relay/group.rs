@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use serde_json::json;
 
 use crate::site::{Role, Site, link};

@@ -1,4 +1,4 @@
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 
 use crate::site::{Site, link};
 

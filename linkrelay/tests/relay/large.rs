@@ -1,9 +1,9 @@
 use std::process::{Command, Stdio};
 
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::kafka::{KafkaBroker, TopicRecord};
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 

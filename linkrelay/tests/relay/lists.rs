@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
-use linkrelay_testkit::pages::lists;
+use linkrelay_fake_youtube::pages::lists;
+use linkrelay_fake_youtube::{ApiFailure, FakeYouTubeSettings};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{ApiFailure, FakeYouTubeSettings};
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 

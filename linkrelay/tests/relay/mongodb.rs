@@ -1,12 +1,12 @@
 use std::net::Ipv4Addr;
 use std::process::Command;
 
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::mongo_front::MongoFront;
 use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tls_front::TlsFront;
 use linkrelay_testkit::tools::fresh_name;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use serde_json::json;

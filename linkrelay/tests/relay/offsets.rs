@@ -1,7 +1,7 @@
 use std::time::Duration;
 
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::site::{Role, Site, link};

@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
+use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 

@@ -1,5 +1,5 @@
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use serde_json::{Value, json};
 
 use crate::site::{Path, Role, Site, link, video_id};

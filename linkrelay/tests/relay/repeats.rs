@@ -1,7 +1,7 @@
 use std::time::Instant;
 
+use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 use linkrelay_testkit::wait::{SHORT, wait_for};
-use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
 use serde_json::json;
 
 use crate::site::{Site, VERY_LONG, link, video_id};

@@ -1,5 +1,5 @@
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
 use mongodb::bson::Document;
 use serde_json::json;
 

@@ -2,11 +2,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 use linkrelay_testkit::kafka::{ODD_PASSWORD, ODD_USER, PASSWORD, SecuredBroker, USER};
 use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
 use serde_json::json;
 
 use crate::site::{Site, link, video_id};

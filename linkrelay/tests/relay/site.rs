@@ -3,12 +3,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::kafka::{KafkaBroker, TopicRecord};
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
 use linkrelay_testkit::tools::{free_port, fresh_name};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Client, Collection, IndexModel};

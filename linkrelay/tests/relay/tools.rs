@@ -1,8 +1,8 @@
 use std::io::Write;
 use std::process::{Command, Output};
 
+use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 use linkrelay_testkit::process::workspace_binary;
-use linkrelay_testkit::youtube::{Failure, FakeYouTubeSettings};
 use serde_json::Value;
 
 use crate::site::{PARTITIONS, Site, link};

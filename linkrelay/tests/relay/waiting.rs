@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
-use linkrelay_testkit::youtube::FakeYouTubeSettings;
+use linkrelay_fake_youtube::FakeYouTubeSettings;
 use serde_json::json;
 
 use crate::site::{Path, Role, Site, link};

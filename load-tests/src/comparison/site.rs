@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 
 use super::documents::Documents;
 use crate::kafka::{dlq, fresh_topic};

@@ -5,12 +5,12 @@ use std::time::Duration;
 use linkrelay_common::health::Health;
 use linkrelay_kafka::publish::{KafkaPublisher, Publish};
 use linkrelay_producer::{Producer, ProducerSettings, StartError, TopicAccept};
+use linkrelay_store::testing::MemoryStore;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::helpers::fake_publish::{Do, FakePublish, Observed};
-use crate::helpers::fake_store::FakeStore;
 use crate::helpers::kafka::Broker;
 use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
 
@@ -23,7 +23,7 @@ fn observed(settings: &ProducerSettings) -> Arc<Observed> {
 async fn producer(settings: ProducerSettings, publish: Arc<dyn Publish>) -> Producer {
     let health = Health::default();
     let accept = TopicAccept::new(publish, settings.api.request_timeout, &health);
-    let store = Arc::new(FakeStore::default());
+    let store = Arc::new(MemoryStore::default());
     Producer::build_with(settings, store, Box::new(accept), health).await.unwrap()
 }
 
@@ -98,7 +98,7 @@ async fn a_taken_port_is_an_error_that_names_the_setting() {
     let app = TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await;
     let mut settings = settings(NO_BROKER);
     settings.api.http_addr = app.addr;
-    let error = Producer::build(settings, Arc::new(FakeStore::default())).await.unwrap_err();
+    let error = Producer::build(settings, Arc::new(MemoryStore::default())).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
     assert!(error.to_string().starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
     app.stop().await;
@@ -109,7 +109,7 @@ async fn a_setting_that_only_librdkafka_can_judge_is_named() {
     let mut settings = settings(NO_BROKER);
     // Longer than the delivery time-out: legal alone, refused when the client is made.
     settings.kafka.kafka_config = "linger.ms=60000".parse().unwrap();
-    let error = Producer::build(settings, Arc::new(FakeStore::default())).await.unwrap_err();
+    let error = Producer::build(settings, Arc::new(MemoryStore::default())).await.unwrap_err();
     assert!(error.to_string().starts_with("KAFKA_CONFIG: "), "{error}");
 }
 

@@ -1,44 +1,51 @@
-use std::sync::atomic::Ordering;
-
-use linkrelay_common::{ErrorClass, LinkFailure, RequestId};
-use linkrelay_store::{ExpandedRange, LinkState, LinkStatus};
+use jiff::Timestamp;
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RequestId, Video};
+use linkrelay_store::testing::Method;
+use linkrelay_store::{Expansion, LinkDocument, LinkState, LinkStore};
 use serde_json::json;
 
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{LINK, TestApp};
 use crate::submit::assert_snapshot;
 
-fn stored(index: u32) -> LinkStatus {
-    LinkStatus {
+fn stored(request_id: RequestId, index: u32) -> LinkDocument {
+    LinkDocument {
+        id: DocumentId::of_request(request_id, index),
+        request_id: Some(request_id),
         index,
         link: LINK.to_owned(),
         video_id: Some("5fR9AHlSDtc".to_owned()),
-        state: LinkState::Stored,
-        title: Some(format!("Video {index}")),
+        status: LinkState::Stored,
+        video: Some(Video::titled(format!("Video {index}"))),
+        expansion: None,
         error: None,
-        expanded: None,
+        source: None,
+        submitted_at: None,
+        extracted_at: None,
+        stored_at: Timestamp::UNIX_EPOCH,
+        kafka: None,
     }
 }
 
-fn expanded(index: u32, first_index: u32, videos_count: u32) -> LinkStatus {
-    LinkStatus {
+fn expanded(id: RequestId, index: u32, first_index: u32, videos_count: u32) -> LinkDocument {
+    LinkDocument {
         link: "https://www.youtube.com/playlist?list=PL1".to_owned(),
         video_id: None,
-        state: LinkState::Expanded,
-        title: None,
-        expanded: Some(ExpandedRange { first_index, videos_count }),
-        ..stored(index)
+        status: LinkState::Expanded,
+        video: None,
+        expansion: Some(Expansion { first_index, videos_count, video_ids: Vec::new() }),
+        ..stored(id, index)
     }
 }
 
-fn failed(index: u32) -> LinkStatus {
+fn failed(id: RequestId, index: u32) -> LinkDocument {
     let error = LinkFailure {
         class: ErrorClass::Permanent,
         code: "private".to_owned(),
         message: "the video is private".to_owned(),
         attempts: 1,
     };
-    LinkStatus { state: LinkState::Failed, title: None, error: Some(error), ..stored(index) }
+    LinkDocument { status: LinkState::Failed, video: None, error: Some(error), ..stored(id, index) }
 }
 
 async fn app() -> TestApp {
@@ -49,9 +56,8 @@ async fn app() -> TestApp {
 async fn a_request_shows_what_is_done_and_what_is_not() {
     let app = app().await;
     let id = RequestId::new(4);
-    app.store.add(id, stored(2));
-    app.store.add(id, failed(0));
-    app.store.add(RequestId::new(4), stored(1));
+    let documents = [stored(id, 2), failed(id, 0), stored(RequestId::new(4), 1)];
+    app.store.write_batch(&documents).await.unwrap();
     let status = app.get(&format!("/links/{id}")).await;
     assert_eq!(status.status, 200, "{status:?}");
     assert_eq!(status.id(), id.to_string());
@@ -64,7 +70,8 @@ async fn pages_follow_each_other_to_the_end() {
     let app = app().await;
     let id = RequestId::new(250);
     for index in (0..250).filter(|index| index % 10 != 3) {
-        app.store.add(id, if index % 10 == 0 { failed(index) } else { stored(index) });
+        let document = if index % 10 == 0 { failed(id, index) } else { stored(id, index) };
+        app.store.write_batch(&[document]).await.unwrap();
     }
     let mut next = Some(format!("/links/{id}"));
     let mut seen = Vec::new();
@@ -106,14 +113,13 @@ async fn the_videos_of_lists_are_a_part_of_their_request() {
     };
     let path = format!("/links/{id}");
     assert_eq!(counts(&app.get(&path).await.json), [3, 0, 0, 0, 3].map(Some));
-    for link in [expanded(0, 3, 120), stored(1), stored(3), failed(122)] {
-        app.store.add(id, link);
-    }
+    let documents = [expanded(id, 0, 3, 120), stored(id, 1), stored(id, 3), failed(id, 122)];
+    app.store.write_batch(&documents).await.unwrap();
     let status = app.get(&format!("{path}?limit=4")).await;
     assert_eq!(counts(&status.json), [123, 2, 1, 1, 119].map(Some));
     assert_snapshot!(status);
-    app.store.add(id, expanded(2, 20_003, 2));
-    app.store.add(id, stored(20_004));
+    let documents = [expanded(id, 2, 20_003, 2), stored(id, 20_004)];
+    app.store.write_batch(&documents).await.unwrap();
     let page = app.get(&format!("{path}?from=122&limit=1")).await;
     assert_eq!(counts(&page.json), [125, 3, 1, 2, 119].map(Some));
     assert_eq!(page.json["next"], format!("{path}?from=20003&limit=1"));
@@ -143,7 +149,7 @@ async fn a_wrong_question_is_refused() {
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_without_its_secrets() {
     let app = app().await;
-    app.store.is_down.store(true, Ordering::Relaxed);
+    app.store.set_down(true);
     for count in [1, 5_000] {
         let refused = app.get(&format!("/links/{}", RequestId::new(count))).await;
         refused.assert_problem(503, "store_unavailable");
@@ -161,7 +167,7 @@ async fn a_store_that_is_away_is_a_503_without_its_secrets() {
 #[tokio::test]
 async fn a_store_that_hangs_is_a_503_too() {
     let app = app().await;
-    app.store.hangs.store(true, Ordering::Relaxed);
+    app.store.hang(Method::RequestLinks);
     let refused = app.get(&format!("/links/{}", RequestId::new(1))).await;
     refused.assert_problem(503, "store_unavailable");
     app.stop().await;

@@ -145,6 +145,11 @@ impl LinkStore for MongoStore {
         within(CALL_TIMEOUT, read::known(&collection, ids)).await
     }
 
+    /// There is no journal.
+    async fn done(&self, _: &[DocumentId]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
         let collection = self.collection().await?.clone_with_type::<Document>();
         within(CALL_TIMEOUT, read::request_counts(&collection, request_id)).await

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::settings::{TRANSIENT_ATTEMPTS, rates};
-use crate::youtube::{Failure, chosen_by_rate};
+use linkrelay_fake_youtube::{Failure, chosen_by_rate};
 
 /// What a link's document must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Fates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::id_from_name;
+    use linkrelay_fake_youtube::pages::id_from_name;
 
     #[test]
     fn a_few_percent_of_all_links_are_promised_to_fail() {

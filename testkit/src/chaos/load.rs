@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::expected::{ExpectedLink, Fate, Fates, RecordByHand};
-use crate::pages::Draws;
+use linkrelay_fake_youtube::pages::Draws;
 
 /// Links in one request, at most.
 const MAX_BATCH: u64 = 16;
@@ -166,7 +166,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::pages::is_video_id;
+    use linkrelay_fake_youtube::pages::is_video_id;
 
     const SPAN: Duration = Duration::from_secs(60);
     const FAULT: Duration = Duration::from_secs(20);

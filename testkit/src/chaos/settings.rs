@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schedule::Brokers;
-use crate::youtube::{Failure, FakeYouTubeSettings};
+use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 
 /// After so long the group takes a silent member's partitions away.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);

@@ -13,7 +13,7 @@ use super::server::Server;
 use super::settings::{ChaosSettings, PARTITIONS};
 use crate::kafka::{KafkaBroker, KafkaCluster};
 use crate::mongo::MongoServer;
-use crate::youtube::FakeYouTube;
+use linkrelay_fake_youtube::FakeYouTube;
 
 const TOPIC: &str = "LINKS-YOUTUBE";
 const DLQ_TOPIC: &str = "LINKS-YOUTUBE.dlq";

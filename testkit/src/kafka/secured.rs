@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use linkrelay_fake_youtube::tls::Authority;
+use rcgen::{CertificateParams, DnType};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -128,34 +129,25 @@ fn address(port: u16) -> String {
 
 /// Keystores as Kafka takes them are a key and its certificate in one file.
 fn write_files(folder: &Path) -> Result<()> {
-    let (ca_pem, ca) = certificate_authority()?;
-    let write = |name: &str, text: String| std::fs::write(folder.join(name), text);
+    let authority = Authority::new()?;
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
     for (name, host) in [("server.pem", "127.0.0.1"), ("misnamed.pem", "broker.example.com")] {
-        let (certificate, key) = signed(host, &ca)?;
-        write(name, key + &certificate)?;
+        let (certificate, key) = authority.sign(&params(host)?)?;
+        write(name, &(key.serialize_pem() + &certificate.pem()))?;
     }
-    let (certificate, key) = signed("client.example.com", &ca)?;
-    write("client.pem", certificate)?;
-    write("client-key.pem", key)?;
-    write("ca.pem", ca_pem)?;
-    write("other-ca.pem", certificate_authority()?.0)?;
+    let (certificate, key) = authority.sign(&params("client.example.com")?)?;
+    write("client.pem", &certificate.pem())?;
+    write("client-key.pem", &key.serialize_pem())?;
+    write("ca.pem", authority.pem())?;
+    write("other-ca.pem", Authority::new()?.pem())?;
     Ok(())
 }
 
-fn certificate_authority() -> Result<(String, Issuer<'static, KeyPair>)> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate()?;
-    Ok((params.self_signed(&key)?.pem(), Issuer::new(params, key)))
-}
-
-/// A certificate for a name or an address, and its key.
-fn signed(host: &str, ca: &Issuer<'_, KeyPair>) -> Result<(String, String)> {
+/// What a certificate for a name or an address says.
+fn params(host: &str) -> Result<CertificateParams> {
     let mut params = CertificateParams::new([host.to_owned()])?;
-    params.distinguished_name.push(rcgen::DnType::CommonName, host);
-    let key = KeyPair::generate()?;
-    Ok((params.signed_by(&key, ca)?.pem(), key.serialize_pem()))
+    params.distinguished_name.push(DnType::CommonName, host);
+    Ok(params)
 }
 
 async fn add_scram_user(broker: &KafkaBroker, mechanism: &str, log_dir: &Path) -> Result<()> {

@@ -116,7 +116,7 @@ fn unreadable(what: &str) -> ExtractError {
 
 #[cfg(test)]
 mod tests {
-    use linkrelay_testkit::pages::{list_answers, lists};
+    use linkrelay_fake_youtube::pages::{list_answers, lists};
     use proptest::prelude::*;
     use serde_json::json;
 

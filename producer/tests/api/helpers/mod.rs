@@ -1,7 +1,6 @@
 //! The application under test.
 
 pub(crate) mod fake_publish;
-pub(crate) mod fake_store;
 pub(crate) mod kafka;
 pub(crate) mod stub_extractor;
 
@@ -15,12 +14,12 @@ use linkrelay_kafka::publish::{KafkaPublisher, Publish};
 use linkrelay_kafka::{KafkaSettings, PassThrough};
 use linkrelay_producer::{Accept, PartDied, Producer, ProducerSettings, TopicAccept};
 use linkrelay_store::StoreSettings;
+use linkrelay_store::testing::FaultyStore;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use fake_store::FakeStore;
 use kafka::Broker;
 
 pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
@@ -30,7 +29,7 @@ pub(crate) const OTHER_LINK: &str = "https://youtu.be/dQw4w9WgXcQ";
 /// A running producer. Stopped by [`TestApp::stop`], or else when the runtime ends.
 pub(crate) struct TestApp {
     pub(crate) addr: SocketAddr,
-    pub(crate) store: Arc<FakeStore>,
+    pub(crate) store: Arc<FaultyStore>,
     pub(crate) stop: CancellationToken,
     client: reqwest::Client,
     running: JoinHandle<Result<(), PartDied>>,
@@ -101,7 +100,7 @@ impl TestApp {
         accept: Box<dyn Accept>,
         health: Health,
     ) -> Self {
-        let store = Arc::new(FakeStore::default());
+        let store = Arc::new(FaultyStore::default());
         let producer =
             Producer::build_with(settings, Arc::clone(&store) as _, accept, health).await.unwrap();
         let addr = producer.addr();

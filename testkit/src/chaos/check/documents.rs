@@ -6,7 +6,7 @@ use super::wanted::{Wanted, WantedDocument};
 use super::{Checked, Violation};
 use crate::chaos::evidence::{Found, FoundDocument};
 use crate::chaos::expected::{Expected, ExpectedLink, Fate};
-use crate::pages;
+use linkrelay_fake_youtube::pages;
 
 /// Gives the ids of documents that failed because attempts ran out.
 pub(super) fn check(

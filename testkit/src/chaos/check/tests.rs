@@ -4,7 +4,7 @@ use super::*;
 use crate::chaos::evidence::{FoundDocument, FoundError, FoundVideo};
 use crate::chaos::expected::{AcknowledgedRequest, ExpectedLink, Fate, RecordByHand};
 use crate::kafka::TopicRecord;
-use crate::pages;
+use linkrelay_fake_youtube::pages;
 
 const RUBBISH: &[u8] = b"rubbish \xff";
 

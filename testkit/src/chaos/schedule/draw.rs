@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Brokers, CONSUMERS, Fault, Part, PlannedFault, Schedule, Target};
-use crate::pages::Draws;
+use linkrelay_fake_youtube::pages::Draws;
 
 /// At the end of a round nothing begins, so that its last faults have the time to end.
 const TAIL: Duration = Duration::from_secs(9);

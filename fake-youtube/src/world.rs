@@ -1,0 +1,34 @@
+//! What all connections of one server share.
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::corpus::Corpus;
+use crate::faults::Faults;
+use crate::hits::Counters;
+use crate::latency::Latency;
+use crate::settings::FakeYouTubeSettings;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) faults: Faults,
+    pub(crate) hits: Counters,
+    pub(crate) latency: Latency,
+    pub(crate) corpus: Option<Corpus>,
+    /// Fills watch pages up to the size that the settings ask for.
+    pub(crate) padding: Bytes,
+    pub(crate) stop: CancellationToken,
+}
+
+impl World {
+    pub(crate) fn new(settings: &FakeYouTubeSettings, corpus: Option<Corpus>) -> Self {
+        Self {
+            faults: Faults::new(settings),
+            hits: Counters::default(),
+            latency: Latency::new(settings.latency, settings.latency_jitter, settings.seed),
+            corpus,
+            padding: Bytes::from(vec![b' '; settings.page_bytes]),
+            stop: CancellationToken::new(),
+        }
+    }
+}
