@@ -1,18 +1,13 @@
 //! What can go wrong with a request for a video, or with every call of the Data API.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
-
-use anyhow::bail;
-use serde::{Deserialize, Serialize};
 
 use crate::pages::Playability;
 
 /// A way to fail. Written as its name in small letters: `private`, `cut-off-body`,
 /// `throttled`, `throttled:5s` (with `Retry-After`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// Status 404.
     NotFound,
@@ -156,57 +151,9 @@ impl fmt::Display for Failure {
     }
 }
 
-impl FromStr for Failure {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        if let Some(wait) = text.strip_prefix("throttled:") {
-            return Ok(Self::Throttled { retry_after: Some(humantime::parse_duration(wait)?) });
-        }
-        let kind = text.replace('_', "-");
-        let Some(failure) = Self::ALL.into_iter().find(|failure| failure.kind() == kind) else {
-            let kinds = Self::ALL.map(Self::kind).join(", ");
-            bail!("there is no failure {text:?}; there are {kinds}");
-        };
-        Ok(failure)
-    }
-}
-
-impl TryFrom<String> for Failure {
-    type Error = anyhow::Error;
-
-    fn try_from(text: String) -> anyhow::Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Failure> for String {
-    fn from(failure: Failure) -> Self {
-        failure.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_failure_is_read_back_from_its_text() {
-        let waiting = Failure::Throttled { retry_after: Some(Duration::from_millis(1_500)) };
-        for failure in Failure::ALL.into_iter().chain([waiting]) {
-            assert_eq!(failure.to_string().parse::<Failure>().unwrap(), failure);
-            let json = serde_json::to_string(&failure).unwrap();
-            assert_eq!(serde_json::from_str::<Failure>(&json).unwrap(), failure);
-        }
-        assert_eq!("cut_off_body".parse::<Failure>().unwrap(), Failure::CutOffBody);
-    }
-
-    #[test]
-    fn an_unknown_failure_is_told_which_ones_there_are() {
-        let message = "explode".parse::<Failure>().unwrap_err().to_string();
-        assert!(message.contains("explode") && message.contains("members-only"), "{message}");
-        assert!("throttled:soon".parse::<Failure>().is_err());
-    }
 
     #[test]
     fn what_is_wrong_with_a_video_is_not_transient() {

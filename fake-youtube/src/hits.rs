@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use crate::failure::Failure;
 
 /// Beyond so many different videos, new ones are counted only in the totals, so that a demo may
@@ -12,8 +10,7 @@ use crate::failure::Failure;
 const MAX_VIDEOS: usize = 1_000_000;
 
 /// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Route {
     /// `GET /watch`
     Watch,
@@ -38,7 +35,7 @@ pub enum Route {
 }
 
 /// The counters at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hits {
     /// All requests.
     pub total: u64,
@@ -146,15 +143,5 @@ mod tests {
         assert_eq!((hits.total, hits.in_flight, hits.max_in_flight), (0, 1, 1));
         drop(first);
         assert_eq!(counters.read().in_flight, 0);
-    }
-
-    #[test]
-    fn the_counters_are_read_back_from_json() {
-        let counters = Counters::default();
-        let _in_flight = counters.enter(Route::BaseJs);
-        counters.count_video("aaaaaaaaaaa", Some(Failure::CutOffBody));
-        let json = serde_json::to_string(&counters.read()).unwrap();
-        assert!(json.contains(r#""base-js":1"#) && json.contains(r#""cut-off-body":1"#), "{json}");
-        assert_eq!(serde_json::from_str::<Hits>(&json).unwrap(), counters.read());
     }
 }

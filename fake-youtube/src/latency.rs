@@ -33,10 +33,6 @@ impl Latency {
         self.delay.send_modify(|delay| delay.fixed = fixed);
     }
 
-    pub(crate) fn set_jitter(&self, jitter: Duration) {
-        self.delay.send_modify(|delay| delay.jitter = jitter);
-    }
-
     /// Waits as long as an answer takes, or until `stop`.
     pub(crate) async fn wait(&self, stop: &CancellationToken) {
         let began = Instant::now();

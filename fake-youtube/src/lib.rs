@@ -13,7 +13,6 @@
 
 mod answer;
 mod body;
-mod control;
 mod corpus;
 mod data_api;
 mod failure;

@@ -6,7 +6,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use url::form_urlencoded;
 
-/// More than any request of a player or a test needs.
+/// More than any request of a player needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// The value of a query parameter, decoded.

@@ -11,7 +11,6 @@ use url::Url;
 
 use crate::answer::{Answer, JAVASCRIPT};
 use crate::body::Pieces;
-use crate::control;
 use crate::data_api;
 use crate::hits::Route;
 use crate::lists;
@@ -28,9 +27,6 @@ pub(crate) async fn answer(
     fate: &Fate,
     request: Request<Incoming>,
 ) -> Result<Response<Pieces>, Infallible> {
-    if request.uri().path().starts_with(control::PREFIX) {
-        return Ok(control::answer(world, request).await.into_response());
-    }
     let route = route(&request);
     let _in_flight = world.hits.enter(route);
     world.latency.wait(&world.stop).await;

@@ -13,7 +13,5 @@ mod failures;
 mod running;
 // Captured answers.
 mod corpus;
-// The program `fake-youtube`.
-mod program;
 // The crate rusty_ytdl, which reads pages its own way.
 mod rusty;

@@ -72,45 +72,6 @@ async fn a_transient_failure_by_rate_is_over_after_its_attempts() {
 }
 
 #[tokio::test]
-async fn another_process_can_look_in_and_change_things() {
-    let youtube = TestYouTube::start().await;
-    let post = async |path: &str, body: &str| youtube.post(path, body.to_owned()).await;
-    assert_eq!(post("/__failures", &format!(r#"{{"{ID}": "throttled:5s"}}"#)).await.status(), 200);
-    let response = youtube.watch(ID).await;
-    assert_eq!(
-        (response.status().as_u16(), &response.headers()["retry-after"]),
-        (429, &"5".parse().unwrap())
-    );
-    assert_eq!(post("/__failures", &format!(r#"{{"{ID}": null}}"#)).await.status(), 200);
-    assert_eq!(youtube.watch(ID).await.status(), 200);
-    assert_eq!(post("/__rates", r#"{"not-found": 1.0}"#).await.status(), 200);
-    assert_eq!(youtube.watch(ID).await.status(), 404);
-    assert_eq!(post("/__latency", r#"{"latency": "0s", "jitter": "1ms"}"#).await.status(), 200);
-    let hits: Hits = youtube.get("/__hits").await.json().await.unwrap();
-    assert_eq!((hits.total, &hits), (3, &youtube.fake.hits()), "looking in is not counted");
-    let url = format!("{}/__hits", youtube.fake.base_url());
-    assert_eq!(youtube.client.delete(url).send().await.unwrap().status(), 200);
-    assert_eq!(youtube.fake.hits(), Hits::default());
-}
-
-#[tokio::test]
-async fn another_process_is_told_what_it_got_wrong() {
-    let youtube = TestYouTube::start().await;
-    for (path, body, word) in [
-        ("/__failures", "{", "EOF"),
-        ("/__failures", r#"{"aaaaaaaaaaa": "explode"}"#, "members-only"),
-        ("/__rates", r#"{"private": "often"}"#, "f64"),
-        ("/__latency", r#"{"latency": "soon"}"#, "number"),
-        ("/__latency", r#"{"delay": "1s"}"#, "delay"),
-    ] {
-        let response = youtube.post(path, body.to_owned()).await;
-        assert_eq!(response.status(), 400, "{body}");
-        let text = response.text().await.unwrap();
-        assert!(text.contains(word), "{text}");
-    }
-}
-
-#[tokio::test]
 async fn a_stop_answers_what_waits_and_then_nobody_listens() {
     let youtube = TestYouTube::start_with(|settings| settings.latency = HOURS).await;
     let (client, url) =
