@@ -1,16 +1,16 @@
-//! When nobody may begin: after the far side has asked for less.
+//! The time in which no request may begin, after YouTube has asked for fewer.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// One clock for all who go the same way.
+/// The cool-down of one exit, shared by all requests that use it.
 #[derive(Debug)]
 pub(super) struct CoolDown {
-    /// The first wait, doubled each time the far side throttles again without naming one.
+    /// The first wait, doubled each time YouTube throttles again without naming one.
     min: Duration,
-    /// No wait is longer, whatever the far side says.
+    /// The longest wait, even if YouTube names a longer one.
     max: Duration,
     state: Mutex<State>,
 }
@@ -19,7 +19,7 @@ pub(super) struct CoolDown {
 struct State {
     until: Option<Instant>,
     reason: &'static str,
-    /// Cool-downs in a row.
+    /// How many cool-downs have followed each other without a success between them.
     strikes: u32,
 }
 
@@ -28,7 +28,7 @@ impl CoolDown {
         Self { min, max, state: Mutex::default() }
     }
 
-    /// Why nobody may begin, and for how long still; `None` if everybody may.
+    /// Returns why no request may begin, and the time that is left; `None` if requests may begin.
     pub(super) fn rest(&self) -> Option<(&'static str, Duration)> {
         self.with(|state| {
             let rest = state.until?.saturating_duration_since(Instant::now());
@@ -36,7 +36,7 @@ impl CoolDown {
         })
     }
 
-    /// A new wave of throttling, or of another trouble, has begun. Gives the wait.
+    /// Begins a cool-down after a first throttled request, or another failure. Returns the wait.
     pub(super) fn start(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
         self.with(|state| {
             let doubled = self.min.saturating_mul(2_u32.saturating_pow(state.strikes));
@@ -46,13 +46,14 @@ impl CoolDown {
         })
     }
 
-    /// One more of the same wave; only a longer wait that it names itself counts.
+    /// Another request of the same wave was throttled; it changes the cool-down only if YouTube
+    /// names a longer wait. Returns the wait.
     pub(super) fn extend(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
         let wait = asked.map_or(Duration::ZERO, |asked| asked.clamp(self.min, self.max));
         self.with(|state| self.hold(state, reason, wait))
     }
 
-    /// An answer came as it should.
+    /// Reports a success: the next cool-down begins with the shortest wait again.
     pub(super) fn calm(&self) {
         self.with(|state| state.strikes = 0);
     }
@@ -67,7 +68,7 @@ impl CoolDown {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // The state is whole after every step.
+        // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_far_side_s_own_wait_is_honoured_within_bounds() {
+    async fn the_wait_that_youtube_names_is_honoured_within_bounds() {
         for (asked, waits) in [(7, 7), (0, 1), (86_400, 300)] {
             let cool_down = CoolDown::new(SECOND, SECOND * 300);
             assert_eq!(cool_down.start("status_429", Some(SECOND * asked)), SECOND * waits);
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_more_of_the_same_wave_never_shortens_and_may_lengthen() {
+    async fn another_request_of_the_same_wave_never_shortens_the_wait_and_may_lengthen_it() {
         let cool_down = CoolDown::new(SECOND, SECOND * 300);
         cool_down.start("status_429", Some(SECOND * 3));
         assert_eq!(cool_down.extend("status_429", None), SECOND * 3);
