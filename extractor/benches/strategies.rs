@@ -1,10 +1,11 @@
-//! What a link costs: CPU time and allocations per call of each strategy on captured answers, and links a second
-//! through the whole extractor against the ideal of 64 in flight at 50 ms.
+//! Measures what a link costs: CPU time and allocations per call of each strategy on captured
+//! answers, and links per second through the complete extractor, compared with the ideal of 64 in
+//! flight at 50 ms.
 //!
 //! `LINKRELAY_CORPUS=… cargo bench -p linkrelay-extractor`. CPU time and allocations are those of
-//! the whole process, the fake server's and both ends of TLS included, less those of the same
-//! requests by a client that throws the answers away: so they are what the strategy adds, queue
-//! and reader.
+//! the process, including the fake server and both ends of TLS, less those of the same requests by
+//! a client that discards the answers: so they are what the strategy adds with its queue and
+//! reader.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 use std::alloc::System;
@@ -21,7 +22,7 @@ use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Handle;
 
-/// Counts; two atomic additions an allocation.
+/// Counts allocations, with two atomic additions for each.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -35,7 +36,7 @@ const PARTS: &str = "snippet,contentDetails,statistics,status";
 /// There is no captured answer of the Data API.
 const MADE_UP: &str = "(made up)";
 
-/// The name of the threads that the fake runs on, so that its share of the processors is known.
+/// The name of the threads that the fake runs on, so that its CPU time can be measured.
 const FAKE_THREADS: &str = "fake-youtube";
 
 fn main() {
@@ -71,7 +72,7 @@ async fn measure(fakes: &Handle) {
     }
 }
 
-/// Cost per call on the newest captured answer of each kind.
+/// Measures the cost per call on the newest captured answer of each kind.
 async fn cost(fake: &FakeYouTube) {
     println!(
         "{:12} {:28} {:>10} {:>14} {:>12} {:>14}",
@@ -102,7 +103,7 @@ async fn cost(fake: &FakeYouTube) {
     }
 }
 
-/// Of one call, on average.
+/// The cost of one call, on average.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     cpu: Duration,
@@ -142,7 +143,7 @@ impl Cost {
     }
 }
 
-/// The same request by a bare client.
+/// Makes the strategy's request with a bare client.
 async fn fetch(
     fake: &FakeYouTube,
     strategy: &str,
@@ -179,19 +180,19 @@ fn process_time() -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-/// A fake on threads of its own.
+/// Starts a fake on its own threads.
 async fn start(fakes: &Handle, settings: FakeYouTubeSettings) -> FakeYouTube {
     fakes.spawn(FakeYouTube::start(settings)).await.unwrap().unwrap()
 }
 
-/// CPU time of the fake's threads, as far as they have not ended.
+/// Returns the CPU time of those of the fake's threads that have not ended.
 fn fake_time() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let ticks: u64 = tasks.filter_map(|task| fake_ticks(&task.path().join("stat"))).sum();
     Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
 }
 
-/// utime and stime of `/proc/self/task/<tid>/stat` (proc(5), fields 14 and 15).
+/// Reads utime and stime of `/proc/self/task/<tid>/stat` (proc(5), fields 14 and 15).
 fn fake_ticks(stat: &std::path::Path) -> Option<u64> {
     let stat = std::fs::read_to_string(stat).ok()?;
     let (name, fields) = stat.rsplit_once(") ")?;
