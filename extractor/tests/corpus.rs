@@ -112,7 +112,7 @@ fn check(case: &Case) -> Vec<(&'static str, Verdict)> {
 }
 
 fn status(read: &Result<Video, ExtractError>, expected: &str) -> Verdict {
-    let ours = match read {
+    let actual = match read {
         Ok(video) => match video.availability {
             Some(Availability::Ok) => "ok",
             Some(Availability::AgeRestricted) => "age_restricted",
@@ -128,14 +128,14 @@ fn status(read: &Result<Video, ExtractError>, expected: &str) -> Verdict {
     };
     // A listing is not a video, so it is unreadable.
     let expected = if matches!(expected, "playlist" | "channel") { "unreadable" } else { expected };
-    if ours == expected { Verdict::Right } else { Verdict::Wrong }
+    if actual == expected { Verdict::Right } else { Verdict::Wrong }
 }
 
 fn video_fields(video: &Video, expected: &Value) -> Vec<(&'static str, Verdict)> {
     let author = &video.author;
     let largest = &expected["thumbnail_largest"];
     let thumbnails = video.thumbnails.as_deref();
-    let our_largest = thumbnails.and_then(|all| all.iter().max_by_key(|it| it.width));
+    let actual_largest = thumbnails.and_then(|all| all.iter().max_by_key(|it| it.width));
     let description = video.description.as_deref();
     let chapters = video.chapters.as_ref().map(Vec::len);
     vec![
@@ -158,9 +158,9 @@ fn video_fields(video: &Video, expected: &Value) -> Vec<(&'static str, Verdict)>
             ),
         ),
         ("thumbnails", same(thumbnails.map(<[_]>::len), &expected["thumbnail_count"])),
-        ("largest", same(our_largest.map(|it| it.url.as_str()), &largest["url"])),
-        ("largest width", same(our_largest.and_then(|it| it.width), &largest["width"])),
-        ("largest height", same(our_largest.and_then(|it| it.height), &largest["height"])),
+        ("largest", same(actual_largest.map(|it| it.url.as_str()), &largest["url"])),
+        ("largest width", same(actual_largest.and_then(|it| it.width), &largest["width"])),
+        ("largest height", same(actual_largest.and_then(|it| it.height), &largest["height"])),
         ("is_live", same(video.is_live, &expected["is_live"])),
         ("is_upcoming", same(video.is_upcoming, &expected["is_upcoming"])),
         ("family_safe", same(video.family_safe, &expected["family_safe"])),
@@ -168,9 +168,9 @@ fn video_fields(video: &Video, expected: &Value) -> Vec<(&'static str, Verdict)>
     ]
 }
 
-fn same<T: Into<Value>>(ours: Option<T>, expected: &Value) -> Verdict {
-    match ours.map(Into::into) {
-        Some(ours) if ours == *expected => Verdict::Right,
+fn same<T: Into<Value>>(actual: Option<T>, expected: &Value) -> Verdict {
+    match actual.map(Into::into) {
+        Some(actual) if actual == *expected => Verdict::Right,
         Some(_) => Verdict::Wrong,
         None if expected.is_null() => Verdict::Right,
         None => Verdict::Missing,
@@ -178,13 +178,13 @@ fn same<T: Into<Value>>(ours: Option<T>, expected: &Value) -> Verdict {
 }
 
 /// Compares the instant if the page has one, otherwise the day.
-fn publish_date(ours: Option<Timestamp>, expected: &Value) -> Verdict {
+fn publish_date(actual: Option<Timestamp>, expected: &Value) -> Verdict {
     let instant = &expected["publish_instant_utc"];
     if instant.is_null() {
-        let day = ours.map(|at| at.to_string().chars().take(10).collect::<String>());
+        let day = actual.map(|at| at.to_string().chars().take(10).collect::<String>());
         same(day, &expected["publish_date"])
     } else {
-        same(ours.map(|at| at.to_string()), instant)
+        same(actual.map(|at| at.to_string()), instant)
     }
 }
 

@@ -109,7 +109,7 @@ fn status(
 fn video_fields(video: &Video, case: &CorpusCase) -> Vec<(&'static str, Verdict)> {
     let author = &video.author;
     let day = video.publish_date.map(|at| at.to_string().chars().take(10).collect::<String>());
-    let ours = [
+    let actual = [
         ("title", json!(video.title)),
         ("author", json!(author.name)),
         ("channel_id", json!(author.channel_id)),
@@ -122,25 +122,25 @@ fn video_fields(video: &Video, case: &CorpusCase) -> Vec<(&'static str, Verdict)
         ("is_upcoming", json!(video.is_upcoming)),
         ("family_safe", json!(video.family_safe)),
     ];
-    let mut fields: Vec<_> = ours
+    let mut fields: Vec<_> = actual
         .into_iter()
-        .map(|(field, ours)| (field, verdict(case, field, &ours, &case.expected[field])))
+        .map(|(field, actual)| (field, verdict(case, field, &actual, &case.expected[field])))
         .collect();
     let instant = &case.expected["publish_instant_utc"];
     fields.push(if instant.is_null() {
         let expected = &case.expected["publish_date"];
         ("publish_date", verdict(case, "publish_date", &json!(day), expected))
     } else {
-        let ours = json!(video.publish_date.map(|at| at.to_string()));
-        ("publish_date", verdict(case, "publish_date", &ours, instant))
+        let actual = json!(video.publish_date.map(|at| at.to_string()));
+        ("publish_date", verdict(case, "publish_date", &actual, instant))
     });
     fields
 }
 
-fn verdict(case: &CorpusCase, field: &str, ours: &Value, expected: &Value) -> Verdict {
+fn verdict(case: &CorpusCase, field: &str, actual: &Value, expected: &Value) -> Verdict {
     let is_intended = INTENDED.contains(&(case.name.as_str(), field));
-    match (ours, expected) {
-        (ours, expected) if ours == expected => Verdict::Right,
+    match (actual, expected) {
+        (actual, expected) if actual == expected => Verdict::Right,
         (Value::Null, _) if is_intended => Verdict::Right,
         (Value::Null, _) => Verdict::Missing,
         // The expectation does not have this field for this kind of answer.
