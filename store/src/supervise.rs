@@ -1,5 +1,5 @@
-//! Watching a store: makes its schema as soon as it can be reached, then pings it, and reports
-//! both to `/health/ready`.
+//! Watches a store: makes its schema as soon as it can be reached, then pings it, and reports both
+//! to `/health/ready`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::LinkStore;
 
-/// The first wait after an attempt that failed; doubles up to [`MAX_WAIT`], with jitter.
+/// The first wait after a failed attempt; it doubles up to [`MAX_WAIT`], with jitter.
 const MIN_WAIT: Duration = Duration::from_millis(200);
-/// A store that is back is noticed within this.
+/// The longest wait: a store that can be reached again is noticed within this.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// How often a store is pinged.
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 /// How long a ping may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the schema, trying until it works, then pings; reports to `part`. Ends with `stop`.
-/// For a role to spawn once, beside what uses the store.
+/// Makes the schema, retrying until that succeeds, and then pings the store; reports to `part`.
+/// Ends when `stop` is cancelled. A role spawns it once, next to the tasks that use the store.
 pub async fn supervise(store: Arc<dyn LinkStore>, part: Part, stop: CancellationToken) {
-    // `None` says that it was stopped, which is the only way to end.
+    // `None` means that it was stopped, which is the only way it ends.
     let _stopped = stop.run_until_cancelled(watch(store, part, stop.clone())).await;
 }
 
@@ -51,30 +51,30 @@ mod tests {
     use super::*;
     use crate::{LinkDocument, LinkStatus, RequestCounts, StoreError, WriteOutcome};
 
-    /// Cannot be reached at first; then is pinged well twice, and is gone again.
+    /// Cannot be reached at first; then two pings succeed, and it is unreachable again.
     #[derive(Debug, Default)]
     struct Flaky {
         schemas: AtomicU32,
         pings: AtomicU32,
     }
 
-    fn gone<T>() -> Result<T, StoreError> {
+    fn unreachable<T>() -> Result<T, StoreError> {
         Err(StoreError::Unreachable("gone".to_owned()))
     }
 
     #[async_trait]
     impl LinkStore for Flaky {
         async fn ensure_schema(&self) -> Result<(), StoreError> {
-            if self.schemas.fetch_add(1, Ordering::Relaxed) < 3 { gone() } else { Ok(()) }
+            if self.schemas.fetch_add(1, Ordering::Relaxed) < 3 { unreachable() } else { Ok(()) }
         }
         async fn write_batch(&self, _: &[LinkDocument]) -> Result<Vec<WriteOutcome>, StoreError> {
-            gone()
+            unreachable()
         }
         async fn find(&self, _: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
-            gone()
+            unreachable()
         }
         async fn request_counts(&self, _: RequestId) -> Result<RequestCounts, StoreError> {
-            gone()
+            unreachable()
         }
         async fn request_links(
             &self,
@@ -82,10 +82,10 @@ mod tests {
             _: u32,
             _: u32,
         ) -> Result<Vec<LinkStatus>, StoreError> {
-            gone()
+            unreachable()
         }
         async fn ping(&self) -> Result<(), StoreError> {
-            if self.pings.fetch_add(1, Ordering::Relaxed) < 2 { Ok(()) } else { gone() }
+            if self.pings.fetch_add(1, Ordering::Relaxed) < 2 { Ok(()) } else { unreachable() }
         }
     }
 
