@@ -59,7 +59,7 @@ mod tests {
     }
 
     fn unreachable<T>() -> Result<T, StoreError> {
-        Err(StoreError::Unreachable("gone".to_owned()))
+        Err(StoreError::Unreachable("refused".to_owned()))
     }
 
     #[async_trait]
@@ -105,7 +105,7 @@ mod tests {
         wait_until(&health, true).await;
         assert_eq!(store.schemas.load(Ordering::Relaxed), 4);
         wait_until(&health, false).await;
-        assert_eq!(health.readiness().parts["store"], "the store cannot be reached: gone");
+        assert_eq!(health.readiness().parts["store"], "the store cannot be reached: refused");
         stop.cancel();
         task.await.unwrap();
     }
