@@ -1,10 +1,11 @@
-//! What a link costs: CPU time and allocations per call of each strategy on captured answers, and links a second
-//! through the whole extractor against the ideal of 64 in flight at 50 ms.
+//! Measures what a link costs: CPU time and allocations per call of each strategy on captured
+//! answers, and links per second through the complete extractor, compared with the ideal of 64 in
+//! flight at 50 ms.
 //!
 //! `LINKRELAY_CORPUS=… cargo bench -p linkrelay-extractor`. CPU time and allocations are those of
-//! the whole process, the fake server's and both ends of TLS included, less those of the same
-//! requests by a client that throws the answers away: so they are what the strategy adds, queue
-//! and reader.
+//! the process, including the fake server and both ends of TLS, less those of the same requests by
+//! a client that discards the answers: so they are what the strategy adds with its queue and
+//! reader.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 use std::alloc::System;
@@ -22,7 +23,7 @@ use procfs::process::Process;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Handle;
 
-/// Counts; two atomic additions an allocation.
+/// Counts allocations, with two atomic additions for each.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -36,7 +37,7 @@ const PARTS: &str = "snippet,contentDetails,statistics,status";
 /// There is no captured answer of the Data API.
 const MADE_UP: &str = "(made up)";
 
-/// The name of the threads that the fake runs on, so that its share of the processors is known.
+/// The name of the threads that the fake runs on, so that its CPU time can be measured.
 const FAKE_THREADS: &str = "fake-youtube";
 
 fn main() {
@@ -72,7 +73,7 @@ async fn measure(fakes: &Handle) {
     }
 }
 
-/// Cost per call on the newest captured answer of each kind.
+/// Measures the cost per call on the newest captured answer of each kind.
 async fn cost(fake: &FakeYouTube) {
     println!(
         "{:12} {:28} {:>10} {:>14} {:>12} {:>14}",
@@ -103,7 +104,7 @@ async fn cost(fake: &FakeYouTube) {
     }
 }
 
-/// Of one call, on average.
+/// The cost of one call, on average.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     cpu: Duration,
@@ -143,7 +144,7 @@ impl Cost {
     }
 }
 
-/// The same request by a bare client.
+/// Makes the strategy's request with a bare client.
 async fn fetch(
     fake: &FakeYouTube,
     strategy: &str,
@@ -180,12 +181,12 @@ fn process_time() -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-/// A fake on threads of its own.
+/// Starts a fake on its own threads.
 async fn start(fakes: &Handle, settings: FakeYouTubeSettings) -> FakeYouTube {
     fakes.spawn(FakeYouTube::start(settings)).await.unwrap().unwrap()
 }
 
-/// CPU time of the fake's threads, as far as they have not ended.
+/// Returns the CPU time of those of the fake's threads that have not ended.
 fn fake_time() -> Duration {
     let tasks = Process::myself().unwrap().tasks().unwrap();
     // A thread may end between the two looks.

@@ -1,5 +1,4 @@
-//! Which server is asked, and which redirects are followed: never to a host that is not ours
-//! to ask.
+//! Which server is asked, and which redirects are followed: never to a host outside YouTube.
 
 use linkrelay_common::VideoId;
 use url::{Host, Url};
@@ -7,24 +6,24 @@ use url::{Host, Url};
 const YOUTUBE: &str = "https://www.youtube.com/";
 const GOOGLE_APIS: &str = "https://www.googleapis.com/";
 
-/// The server that stands for YouTube: www.youtube.com, or the one of `YOUTUBE_BASE_URL`.
+/// The server that is asked as YouTube: www.youtube.com, or the one of `YOUTUBE_BASE_URL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     base: Url,
-    /// Where the Data API is: another host of the real one, the same server otherwise.
+    /// The Data API's server: www.googleapis.com for the real YouTube, the same server otherwise.
     api: Url,
-    /// Whether YouTube's other hosts belong to it, too.
+    /// Whether this is the real YouTube, whose other hosts may be asked as well.
     is_youtube: bool,
 }
 
 /// What to do about a redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Redirect {
-    /// It stays where we may ask.
+    /// It leads to a server that may be asked.
     Follow,
     /// It leads to a page that asks for fewer requests; see [`crate::ExtractError::Throttled`].
     Throttled(&'static str),
-    /// It leads away.
+    /// It leads to another server.
     Refuse,
 }
 
@@ -37,10 +36,10 @@ impl Address {
         Self { base, api, is_youtube: true }
     }
 
-    /// Reads `https://host[:port]`, nothing more.
+    /// Parses `https://host[:port]`; anything more is an error.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// Returns a text that says what is wrong, without any secret of the URL.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let base = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
         let has_more = base.path() != "/"
@@ -62,7 +61,7 @@ impl Address {
         self.is_youtube
     }
 
-    /// The page of a video, asked for in English, so that what is text can be read.
+    /// The watch page of a video, in English, so that its texts can be parsed.
     pub(crate) fn watch_url(&self, video_id: VideoId) -> Url {
         let mut url = self.base.clone();
         url.set_path("/watch");
@@ -70,7 +69,7 @@ impl Address {
         url
     }
 
-    /// Where the player asks for what it is to play.
+    /// The endpoint from which YouTube's player gets the video that it plays.
     pub(crate) fn player_url(&self) -> Url {
         let mut url = self.base.clone();
         url.set_path("/youtubei/v1/player");
@@ -78,7 +77,8 @@ impl Address {
         url
     }
 
-    /// What a site asks that embeds a video. The link in it is YouTube's own, whoever is asked.
+    /// The oEmbed endpoint, for sites that embed a video. The link within it is always one to
+    /// www.youtube.com, also with `YOUTUBE_BASE_URL`.
     pub(crate) fn oembed_url(&self, video_id: VideoId) -> Url {
         let mut url = self.base.clone();
         url.set_path("/oembed");
@@ -97,7 +97,7 @@ impl Address {
         url
     }
 
-    /// `playlistItems.list` of the Data API: a page of what stands in a playlist.
+    /// `playlistItems.list` of the Data API: one page of the videos in a playlist.
     pub(crate) fn playlist_items_url(
         &self,
         playlist_id: &str,
@@ -122,21 +122,21 @@ impl Address {
         url
     }
 
-    /// Judges where a redirect leads.
-    pub(crate) fn judge(&self, to: &Url) -> Redirect {
+    /// Decides what to do about a redirect to `to`.
+    pub(crate) fn classify(&self, to: &Url) -> Redirect {
         let host = to.host_str().unwrap_or_default();
         if host.starts_with("consent.") || to.path() == "/consent" {
             Redirect::Throttled("consent")
         } else if to.path() == "/sorry" || to.path().starts_with("/sorry/") {
             Redirect::Throttled("sorry")
-        } else if self.is_ours(to) {
+        } else if self.is_allowed(to) {
             Redirect::Follow
         } else {
             Redirect::Refuse
         }
     }
 
-    fn is_ours(&self, to: &Url) -> bool {
+    fn is_allowed(&self, to: &Url) -> bool {
         if to.origin() == self.base.origin() {
             return true;
         }
@@ -152,8 +152,8 @@ impl Address {
 mod tests {
     use super::*;
 
-    fn judge(address: &Address, to: &str) -> Redirect {
-        address.judge(&Url::parse(to).unwrap())
+    fn classify(address: &Address, to: &str) -> Redirect {
+        address.classify(&Url::parse(to).unwrap())
     }
 
     #[test]
@@ -173,18 +173,18 @@ mod tests {
             ("https://consent.google.com/ml", Redirect::Throttled("consent")),
             ("https://www.google.com/sorry/index?continue=x", Redirect::Throttled("sorry")),
         ] {
-            assert_eq!(judge(&youtube, to), verdict, "{to}");
+            assert_eq!(classify(&youtube, to), verdict, "{to}");
         }
     }
 
     #[test]
-    fn a_configured_server_stands_alone() {
+    fn with_a_configured_server_no_other_host_is_followed() {
         let fake = Address::parse("https://127.0.0.1:8443").unwrap();
-        assert_eq!(judge(&fake, "https://127.0.0.1:8443/other"), Redirect::Follow);
-        assert_eq!(judge(&fake, "https://127.0.0.1:9000/"), Redirect::Refuse);
-        assert_eq!(judge(&fake, "https://www.youtube.com/"), Redirect::Refuse);
+        assert_eq!(classify(&fake, "https://127.0.0.1:8443/other"), Redirect::Follow);
+        assert_eq!(classify(&fake, "https://127.0.0.1:9000/"), Redirect::Refuse);
+        assert_eq!(classify(&fake, "https://www.youtube.com/"), Redirect::Refuse);
         assert_eq!(
-            judge(&fake, "https://127.0.0.1:8443/sorry/index"),
+            classify(&fake, "https://127.0.0.1:8443/sorry/index"),
             Redirect::Throttled("sorry")
         );
     }

@@ -1,34 +1,34 @@
-//! A breaker for each strategy: one that fails again and again while others succeed is stepped
-//! over for a while, and tried again by a single request.
+//! A breaker for each strategy: a strategy that repeatedly fails where others succeed is skipped
+//! for a while, and then probed by a single request.
 //!
-//! It does not judge: the chain does, because only it knows whether another strategy found what
-//! this one did not. When all fail, the trouble is not theirs and no breaker moves.
+//! The chain decides what counts as a failure, because only it knows whether another strategy
+//! found what this one did not. When all strategies fail, none is at fault and no breaker moves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many failures in a row, each one put to shame by another strategy.
+/// How many failures in a row open the breaker; each is one where another strategy succeeded.
 const FAILURES_TO_OPEN: u32 = 5;
-/// How long a strategy is stepped over before it is probed.
-const REST: Duration = Duration::from_secs(30);
-/// What is told to those who come while a probe is on its way.
+/// How long a strategy is skipped before it is probed.
+const OPEN_TIME: Duration = Duration::from_secs(30);
+/// How soon other requests should come back while a probe is in flight.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// What a breaker does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BreakerState {
-    /// Lets it through.
+    /// The strategy is asked.
     Closed,
-    /// Steps over.
+    /// The strategy is skipped.
     Open,
-    /// One probe is on its way; all others step over.
+    /// One probe is in flight; all other requests skip the strategy.
     HalfOpen,
 }
 
 impl BreakerState {
-    /// For metric labels and for people.
+    /// The state's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -38,7 +38,7 @@ impl BreakerState {
     }
 }
 
-/// See the module.
+/// The breaker of one strategy, shared by all requests.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker(Mutex<State>);
 
@@ -55,8 +55,8 @@ impl Default for State {
     }
 }
 
-/// Leave to ask once, and the duty to say how it went. Dropped without a word, it changes
-/// nothing, but a probe counts as failed: somebody has to come after it.
+/// Permission to ask the strategy once. The chain reports the outcome to it. If it is dropped
+/// without one, nothing changes, except that a probe counts as failed: another one has to follow.
 #[derive(Debug)]
 pub(crate) struct Admission {
     breaker: Arc<Breaker>,
@@ -65,15 +65,18 @@ pub(crate) struct Admission {
 }
 
 impl Breaker {
-    /// Leave to ask the strategy of this name; otherwise how long to step over it.
+    /// Permits a request to the strategy of this name.
+    ///
+    /// # Errors
+    /// Returns how long to skip the strategy, while the breaker is not closed.
     pub(crate) fn admit(self: &Arc<Self>, name: &'static str) -> Result<Admission, Duration> {
         let is_probe = self.with(|state| match *state {
             State::Closed { .. } => Ok(false),
             State::HalfOpen => Err(PROBE_TIME),
             State::Open { until } => {
-                let rest = until.saturating_duration_since(Instant::now());
-                if !rest.is_zero() {
-                    return Err(rest);
+                let left = until.saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    return Err(left);
                 }
                 *state = State::HalfOpen;
                 Ok(true)
@@ -91,26 +94,27 @@ impl Breaker {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // The state is whole after every step.
+        // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Admission {
-    /// It answered as it should; a clear refusal is such an answer, too.
+    /// The strategy answered; a clear refusal is also an answer.
     pub(crate) fn succeeded(mut self) {
         let was_probe = std::mem::take(&mut self.is_probe);
         self.breaker.with(|state| match state {
-            // One that was on its way before the breaker opened proves nothing.
+            // A request that was in flight before the breaker opened proves nothing.
             State::Open { .. } | State::HalfOpen if !was_probe => {}
             _ => *state = State::default(),
         });
         if was_probe {
-            tracing::info!(strategy = self.name, "{} answers again", self.name);
+            let name = self.name;
+            tracing::info!(strategy = name, "the strategy {name} answers again and is asked again");
         }
     }
 
-    /// It found nothing where another strategy did.
+    /// The strategy found nothing where another one did.
     pub(crate) fn failed(self) {
         if self.is_probe {
             return;
@@ -120,13 +124,16 @@ impl Admission {
             *failures += 1;
             let is_too_much = *failures >= FAILURES_TO_OPEN;
             if is_too_much {
-                *state = State::Open { until: Instant::now() + REST };
+                *state = State::Open { until: Instant::now() + OPEN_TIME };
             }
             is_too_much
         });
         if has_opened {
             let name = self.name;
-            tracing::warn!(strategy = name, "{name} fails where others succeed: stepped over");
+            tracing::warn!(
+                strategy = name,
+                "the strategy {name} fails where others succeed, so it is skipped for {OPEN_TIME:?}"
+            );
         }
     }
 }
@@ -134,7 +141,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if self.is_probe {
-            self.breaker.with(|state| *state = State::Open { until: Instant::now() + REST });
+            self.breaker.with(|state| *state = State::Open { until: Instant::now() + OPEN_TIME });
         }
     }
 }
@@ -156,10 +163,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_opens_rests_and_lets_one_probe_through() {
+    async fn it_opens_for_a_time_and_then_lets_one_probe_through() {
         let breaker = opened();
-        assert_eq!(breaker.admit(NAME).unwrap_err(), REST);
-        tokio::time::advance(REST).await;
+        assert_eq!(breaker.admit(NAME).unwrap_err(), OPEN_TIME);
+        tokio::time::advance(OPEN_TIME).await;
         let probe = breaker.admit(NAME).unwrap();
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
         assert!(breaker.admit(NAME).is_err(), "a second probe");
@@ -173,15 +180,15 @@ mod tests {
     async fn a_probe_that_fails_or_is_dropped_opens_it_again() {
         let breaker = opened();
         for end in [Admission::failed, drop] {
-            tokio::time::advance(REST).await;
+            tokio::time::advance(OPEN_TIME).await;
             end(breaker.admit(NAME).unwrap());
             assert_eq!(breaker.state(), BreakerState::Open);
-            assert_eq!(breaker.admit(NAME).unwrap_err(), REST);
+            assert_eq!(breaker.admit(NAME).unwrap_err(), OPEN_TIME);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_failures_in_a_row_count_and_a_dropped_admission_is_none() {
+    async fn only_failures_in_a_row_count_and_a_dropped_admission_is_not_one() {
         let breaker = Arc::new(Breaker::default());
         for _ in 0..3 {
             for _ in 1..FAILURES_TO_OPEN {
@@ -194,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_on_its_way_before_proves_nothing() {
+    async fn what_was_in_flight_before_it_opened_proves_nothing() {
         let breaker = Arc::new(Breaker::default());
         let late: Vec<_> = (0..2).map(|_| breaker.admit(NAME).unwrap()).collect();
         for _ in 0..FAILURES_TO_OPEN {

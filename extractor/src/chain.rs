@@ -1,4 +1,4 @@
-//! Tries one strategy after the other, and knows when to stop.
+//! Asks one strategy after the other, and decides when to stop.
 
 #[cfg(test)]
 mod tests;
@@ -15,48 +15,49 @@ use crate::error::ExtractError;
 use crate::extraction::Extraction;
 use crate::{Extract, Strategy};
 
-/// Strategies in the order in which they are tried.
+/// Strategies in the order in which they are asked.
 ///
-/// - The first answer with a title is the answer.
-/// - A clear refusal ends the search: what is private is private whoever asks.
-/// - So does throttling: to ask in a second way while asked to ask less would be rude.
-/// - Every other error lets the next strategy try. If all fail, the result is the error that
-///   tells most of the far side: a status before a time-out before a broken connection before
+/// - The first answer with a title is the result.
+/// - A clear refusal ends the search: a private video is private for every strategy.
+/// - Throttling ends it as well: YouTube asks for fewer requests, so no other strategy asks it.
+/// - After every other error, the next strategy is asked. If all fail, the result is the error
+///   that shows most about YouTube: a status before a time-out before a broken connection before
 ///   an answer that was not understood; of equals the first, whose strategy is preferred.
-/// - A last resort is asked only if nothing before it met trouble of the moment (a time-out, a
-///   broken connection, 5xx): then the link is better tried again, for the whole metadata.
-/// - A strategy that fails where a later one succeeds is stepped over after a few times; see
-///   [`crate::breaker`]. If none is left to ask, that is throttling: it costs the link nothing.
+/// - A last resort is asked only if no strategy before it failed for a temporary reason (a
+///   time-out, a broken connection, 5xx): then a later attempt may find the complete metadata.
+/// - A strategy that repeatedly fails where a later one succeeds is skipped for a while; see
+///   [`crate::breaker`]. If no strategy is left to ask, the result is Throttled: the link waits,
+///   and no attempt counts.
 #[derive(Debug)]
 pub struct Chain {
-    ways: Vec<Way>,
+    entries: Vec<Entry>,
 }
 
 #[derive(Debug)]
-struct Way {
+struct Entry {
     strategy: Arc<dyn Strategy>,
     breaker: Arc<Breaker>,
 }
 
-/// What is known while the search goes on.
+/// The state of one search.
 #[derive(Debug, Default)]
 struct Search {
     most_telling: Option<ExtractError>,
-    /// Strategies whose failure will be theirs if another one succeeds.
-    doubted: Vec<Admission>,
-    has_met_trouble: bool,
+    /// Admissions of strategies that failed: they count as failures only if another one succeeds.
+    failed_so_far: Vec<Admission>,
+    has_temporary_failure: bool,
 }
 
 impl Chain {
-    /// With no strategy at all, every answer is Unreadable.
+    /// Makes a chain; without any strategy, every answer is Unreadable.
     pub fn new(strategies: Vec<Arc<dyn Strategy>>) -> Self {
-        let way = |strategy| Way { strategy, breaker: Arc::new(Breaker::default()) };
-        Self { ways: strategies.into_iter().map(way).collect() }
+        let entry = |strategy| Entry { strategy, breaker: Arc::new(Breaker::default()) };
+        Self { entries: strategies.into_iter().map(entry).collect() }
     }
 
-    /// Each strategy's name, with the state of its breaker.
+    /// Returns each strategy's name, with the state of its breaker.
     pub fn breakers(&self) -> Vec<(&'static str, BreakerState)> {
-        self.ways.iter().map(|way| (way.strategy.name(), way.breaker.state())).collect()
+        self.entries.iter().map(|entry| (entry.strategy.name(), entry.breaker.state())).collect()
     }
 }
 
@@ -64,8 +65,8 @@ impl Chain {
 impl Extract for Chain {
     async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
         let mut search = Search::default();
-        for Way { strategy, breaker } in &self.ways {
-            if strategy.is_last_resort() && search.has_met_trouble {
+        for Entry { strategy, breaker } in &self.entries {
+            if strategy.is_last_resort() && search.has_temporary_failure {
                 continue;
             }
             let admission = match breaker.admit(strategy.name()) {
@@ -82,7 +83,7 @@ impl Extract for Chain {
                 }
                 Err(error) => error,
             };
-            tell(strategy.name(), video_id, &error);
+            log_failure(strategy.name(), video_id, &error);
             match error.class() {
                 ErrorClass::Permanent => {
                     search.succeeded(admission);
@@ -97,22 +98,22 @@ impl Extract for Chain {
 }
 
 impl Search {
-    /// One strategy knew: those before it should have.
+    /// One strategy answered, so the ones before it should have answered as well.
     fn succeeded(&mut self, admission: Admission) {
         admission.succeeded();
-        self.doubted.drain(..).for_each(Admission::failed);
+        self.failed_so_far.drain(..).for_each(Admission::failed);
     }
 
     fn failed(&mut self, admission: Admission, error: ExtractError) {
-        // To stand down is no failure: nothing was asked.
+        // A strategy that stood down made no request, so it did not fail.
         if !matches!(error, ExtractError::StoodDown { .. }) {
-            self.doubted.push(admission);
+            self.failed_so_far.push(admission);
         }
         self.note(error);
     }
 
     fn note(&mut self, error: ExtractError) {
-        self.has_met_trouble |= is_of_the_moment(&error);
+        self.has_temporary_failure |= is_temporary(&error);
         self.most_telling = Some(match self.most_telling.take() {
             Some(before) if weight(&before) >= weight(&error) => sooner(before, &error),
             _ => error,
@@ -130,7 +131,7 @@ impl Search {
     }
 }
 
-/// Of two closed ways the time of the one that opens first.
+/// Returns `before`; if both strategies are closed, with the time of the one that opens first.
 fn sooner(before: ExtractError, error: &ExtractError) -> ExtractError {
     match (before, error) {
         (
@@ -141,7 +142,7 @@ fn sooner(before: ExtractError, error: &ExtractError) -> ExtractError {
     }
 }
 
-fn is_of_the_moment(error: &ExtractError) -> bool {
+fn is_temporary(error: &ExtractError) -> bool {
     matches!(
         error,
         ExtractError::TimedOut(_)
@@ -151,12 +152,12 @@ fn is_of_the_moment(error: &ExtractError) -> bool {
     )
 }
 
-fn tell(strategy: &'static str, video_id: VideoId, error: &ExtractError) {
+fn log_failure(strategy: &'static str, video_id: VideoId, error: &ExtractError) {
     tracing::debug!(
         video_id = video_id.as_str(),
         strategy,
         error.code = error.code(),
-        "{strategy} found no metadata of {video_id}: {error}",
+        "the strategy {strategy} found no metadata of the video {video_id}: {error}",
     );
 }
 
@@ -168,14 +169,14 @@ async fn try_one(strategy: &dyn Strategy, video_id: VideoId) -> Result<Extractio
     tracing::debug!(
         video_id = video_id.as_str(),
         strategy = strategy.name(),
-        "{} found {video_id}",
+        "the strategy {} found the metadata of the video {video_id}",
         strategy.name(),
     );
     let source = strategy.name().to_owned();
     Ok(Extraction { video_id, video, source, extracted_at: Timestamp::now() })
 }
 
-/// How much an error tells of the far side.
+/// Returns how much an error shows about YouTube; the higher, the more.
 fn weight(error: &ExtractError) -> u8 {
     match error {
         ExtractError::StoodDown { .. } => 0,

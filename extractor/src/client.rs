@@ -1,6 +1,7 @@
-//! One client for all that is asked of YouTube: bounded in time and in size, never led away.
+//! The one HTTP client that asks YouTube: answers are bounded in time and size, and redirects to
+//! other servers are refused.
 //!
-//! It knows HTTP and nothing of what stands in a page.
+//! It must not know: what is in a page.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,23 +21,23 @@ use crate::retry_after;
 /// Many times the largest page seen (1.5 MB); counted after decompression.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 const MAX_REDIRECTS: usize = 3;
-/// What a browser sends whose user has answered the consent page. Without it, viewers in the
-/// European Union are redirected to that page. It names nobody: it is the same for everyone, and
-/// no other cookie is ever kept or sent.
+/// What a browser sends after its user has answered the consent page. Without it, viewers in the
+/// European Union are redirected to that page. It identifies no user: it is the same for everyone,
+/// and no other cookie is ever kept or sent.
 const CONSENT_COOKIE: &str = "SOCS=CAI";
 const API_KEY_HEADER: &str = "x-goog-api-key";
-/// The pages that we know how to read are the ones that a desktop browser is given.
+/// A desktop browser's: the reader knows the pages that YouTube gives to desktop browsers.
 const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 \
                           (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
 
 /// How long each step of a request may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timeouts {
-    /// From nothing to a connection, TLS included.
+    /// The time to connect, TLS included.
     pub(crate) connect: Duration,
-    /// Between two pieces of an answer.
+    /// The time between two pieces of an answer.
     pub(crate) read: Duration,
-    /// A whole request, its redirects and its body included.
+    /// The time for a complete request, with its redirects and the answer's body.
     pub(crate) total: Duration,
 }
 
@@ -44,20 +45,20 @@ pub(crate) struct Timeouts {
 #[derive(Debug, Clone)]
 pub(crate) struct YouTubeClient {
     http: reqwest::Client,
-    /// For the Data API, which redirects nobody: its key must not travel on.
+    /// For the Data API, without redirects: its key must not be sent to another server.
     api: reqwest::Client,
     address: Arc<Address>,
-    /// Each request to youtube.com takes its turn; the Data API counts for itself.
+    /// Spaces out the requests to youtube.com; the Data API has limits of its own.
     pacer: Arc<Pacer>,
     is_proxied: bool,
 }
 
 impl YouTubeClient {
-    /// A client that trusts `certificates` besides the well-known ones, and asks youtube.com by
-    /// `proxy`, if one is given. Nothing is asked yet.
+    /// Makes a client that trusts `certificates` in addition to the well-known ones, and asks
+    /// youtube.com through `proxy`, if one is given. No request is made yet.
     ///
     /// # Errors
-    /// If TLS cannot be set up with these certificates.
+    /// Fails if TLS cannot be set up with these certificates.
     pub(crate) fn new(
         address: Address,
         certificates: Vec<Certificate>,
@@ -67,11 +68,11 @@ impl YouTubeClient {
     ) -> Result<Self, reqwest::Error> {
         let address = Arc::new(address);
         let builder = || builder(&address, &certificates, timeouts);
-        let judge = address.clone();
-        let http = builder().redirect(Policy::custom(move |attempt| follow(&judge, attempt)));
+        let allowed = address.clone();
+        let http = builder().redirect(Policy::custom(move |attempt| follow(&allowed, attempt)));
         let api = builder().redirect(Policy::none());
         let is_proxied = proxy.is_some();
-        // By this one and no other: not by those of the environment, and never directly.
+        // Only through this proxy: not through those of the environment, and never directly.
         let http = match proxy {
             Some(proxy) => http.no_proxy().proxy(proxy),
             None => http,
@@ -79,31 +80,31 @@ impl YouTubeClient {
         Ok(Self { http: http.build()?, api: api.build()?, address, pacer, is_proxied })
     }
 
-    /// The body of a video's watch page.
+    /// Returns the body of a video's watch page.
     ///
     /// # Errors
     /// Throttled for 429 and for redirects to a consent or /sorry page; [`ExtractError::Status`]
-    /// for every other status that is not a success (404, too: YouTube has a page for a deleted
+    /// for every other status that is not a success (also 404: YouTube has a page for a deleted
     /// video); time-outs, connection errors, and Unreadable for a body beyond the limit.
     pub(crate) async fn watch_page(&self, video_id: VideoId) -> Result<Vec<u8>, ExtractError> {
         let request = self.http.get(self.address.watch_url(video_id));
         self.success(request.header(COOKIE, CONSENT_COOKIE)).await
     }
 
-    /// What the player endpoint answers to this question, asked with these headers.
+    /// Returns what the player endpoint answers to a request with this body and these headers.
     ///
     /// # Errors
     /// As for [`YouTubeClient::watch_page`].
     pub(crate) async fn player(
         &self,
-        question: &Value,
+        request_body: &Value,
         headers: HeaderMap,
     ) -> Result<Vec<u8>, ExtractError> {
         let request = self.http.post(self.address.player_url());
-        self.success(request.headers(headers).json(question)).await
+        self.success(request.headers(headers).json(request_body)).await
     }
 
-    /// The short answer about a video for sites that embed it.
+    /// Returns the short answer about a video that sites which embed it get.
     ///
     /// # Errors
     /// As for [`YouTubeClient::watch_page`].
@@ -111,7 +112,8 @@ impl YouTubeClient {
         self.success(self.http.get(self.address.oembed_url(video_id))).await
     }
 
-    /// The Data API's status and answer about these videos; errors of the API are answers, too.
+    /// Returns the Data API's status and answer about these videos; an error of the API counts as
+    /// an answer.
     ///
     /// # Errors
     /// Time-outs, connection errors, and Unreadable for a body beyond the limit.
@@ -124,7 +126,7 @@ impl YouTubeClient {
         self.api_answer(key, self.address.videos_url(parts, video_ids)).await
     }
 
-    /// The same about a page of a playlist.
+    /// Like [`YouTubeClient::api_videos`], but for a page of a playlist.
     ///
     /// # Errors
     /// As for [`YouTubeClient::api_videos`].
@@ -139,7 +141,7 @@ impl YouTubeClient {
         self.api_answer(key, url).await
     }
 
-    /// The same about the channel of this name.
+    /// Like [`YouTubeClient::api_videos`], but for the channel of this name.
     ///
     /// # Errors
     /// As for [`YouTubeClient::api_videos`].
@@ -159,32 +161,33 @@ impl YouTubeClient {
     ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
         let started = Instant::now();
         let response = self.api.get(url).header(API_KEY_HEADER, key).send().await;
-        let response = response.map_err(|error| of_transport(error, started.elapsed()))?;
+        let response = response.map_err(|error| transport_error(error, started.elapsed()))?;
         Ok((response.status(), body_of(response, started).await?))
     }
 
-    /// The body of an answer that has to be a success.
+    /// Sends the request and returns the answer's body; any status but a success is an error.
     async fn success(&self, request: RequestBuilder) -> Result<Vec<u8>, ExtractError> {
-        self.pacer.turn().await;
+        self.pacer.wait().await;
         let started = Instant::now();
         let response = request.send().await;
-        let response = response.map_err(|error| self.of_transport(error, started.elapsed()))?;
+        let response = response.map_err(|error| self.send_error(error, started.elapsed()))?;
         if response.status().is_success() {
             body_of(response, started).await
         } else {
-            Err(self.of_status(&response))
+            Err(self.status_error(&response))
         }
     }
 
-    /// No connection is the proxy's trouble, if there is one; what happens on a connection is not.
-    fn of_transport(&self, error: reqwest::Error, elapsed: Duration) -> ExtractError {
+    /// With a proxy, a connection that cannot be made is the proxy's failure; a connection that
+    /// breaks later is not.
+    fn send_error(&self, error: reqwest::Error, elapsed: Duration) -> ExtractError {
         if self.is_proxied && error.is_connect() {
-            return ExtractError::Proxy(chain_of(&error.without_url()));
+            return ExtractError::Proxy(with_causes(&error.without_url()));
         }
-        of_transport(error, elapsed)
+        transport_error(error, elapsed)
     }
 
-    fn of_status(&self, response: &Response) -> ExtractError {
+    fn status_error(&self, response: &Response) -> ExtractError {
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
             let header = response.headers().get(RETRY_AFTER);
@@ -200,15 +203,15 @@ impl YouTubeClient {
         }
     }
 
-    /// Where a redirect leads that was not followed.
+    /// Classifies a redirect that was not followed.
     fn redirect_of(&self, response: &Response) -> Option<Redirect> {
         let location = response.headers().get(LOCATION)?.to_str().ok()?;
         let to = response.url().join(location).ok()?;
-        response.status().is_redirection().then(|| self.address.judge(&to))
+        response.status().is_redirection().then(|| self.address.classify(&to))
     }
 }
 
-/// What both clients have in common.
+/// Returns the settings that both clients share.
 fn builder(address: &Address, certificates: &[Certificate], timeouts: Timeouts) -> ClientBuilder {
     let english =
         HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("en-US,en;q=0.9"))]);
@@ -220,16 +223,16 @@ fn builder(address: &Address, certificates: &[Certificate], timeouts: Timeouts) 
         .read_timeout(timeouts.read)
         .timeout(timeouts.total);
     if !address.is_youtube() {
-        // A server of one's own is not behind the way out to the world.
+        // The operator's own server is not reached through the proxy of the environment.
         builder = builder.no_proxy();
     }
     certificates.iter().cloned().fold(builder, ClientBuilder::add_root_certificate)
 }
 
-/// A redirect that is not followed becomes the answer itself.
+/// Follows a redirect or stops at it; then the redirect itself is the answer.
 fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
     let is_one_too_many = attempt.previous().len() > MAX_REDIRECTS;
-    if !is_one_too_many && address.judge(attempt.url()) == Redirect::Follow {
+    if !is_one_too_many && address.classify(attempt.url()) == Redirect::Follow {
         attempt.follow()
     } else {
         attempt.stop()
@@ -238,7 +241,7 @@ fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
 
 async fn body_of(mut response: Response, started: Instant) -> Result<Vec<u8>, ExtractError> {
     let mut body = Vec::new();
-    let failed = |error| of_transport(error, started.elapsed());
+    let failed = |error| transport_error(error, started.elapsed());
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(ExtractError::Unreadable(format!(
@@ -250,16 +253,16 @@ async fn body_of(mut response: Response, started: Instant) -> Result<Vec<u8>, Ex
     Ok(body)
 }
 
-fn of_transport(error: reqwest::Error, elapsed: Duration) -> ExtractError {
+fn transport_error(error: reqwest::Error, elapsed: Duration) -> ExtractError {
     if error.is_timeout() {
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         return ExtractError::TimedOut(Duration::from_millis(millis));
     }
-    ExtractError::Connection(chain_of(&error.without_url()))
+    ExtractError::Connection(with_causes(&error.without_url()))
 }
 
-/// An error and what caused it, in one line: reqwest alone says only "error sending request".
-fn chain_of(error: &dyn std::error::Error) -> String {
+/// Writes an error and its causes in one line: reqwest alone shows only "error sending request".
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,19 +1,19 @@
-//! When no request may begin, because YouTube has asked for fewer.
+//! The time in which no request may begin, after YouTube has asked for fewer.
 //!
-//! The gate has one for each way out, and the consumer one for the whole process. It must not
-//! know: what waits, or who says that YouTube has throttled.
+//! The gate has a cool-down for each exit, and the consumer one for the whole process. It must not
+//! know: what waits, or which caller says that YouTube has throttled.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// One clock for all requests that go the same way.
+/// One cool-down, shared by all requests that it holds back.
 #[derive(Debug)]
 pub struct CoolDown {
     /// The first wait, doubled each time YouTube throttles again without naming one.
     min: Duration,
-    /// No wait is longer, whatever YouTube says.
+    /// The longest wait, even if YouTube names a longer one.
     max: Duration,
     state: Mutex<State>,
 }
@@ -22,17 +22,17 @@ pub struct CoolDown {
 struct State {
     until: Option<Instant>,
     reason: &'static str,
-    /// Cool-downs in a row.
+    /// How many cool-downs have followed each other without a success between them.
     strikes: u32,
 }
 
 impl CoolDown {
-    /// Begins cool. A wait is never shorter than `min` nor longer than `max`.
+    /// Makes one in which requests may begin. A wait is at least `min` and at most `max`.
     pub fn new(min: Duration, max: Duration) -> Self {
         Self { min, max, state: Mutex::default() }
     }
 
-    /// Why no request may begin, and for how long still; `None` if every request may.
+    /// Returns why no request may begin, and the time that is left; `None` if requests may begin.
     pub fn rest(&self) -> Option<(&'static str, Duration)> {
         self.with(|state| state.rest())
     }
@@ -47,24 +47,25 @@ impl CoolDown {
         }
     }
 
-    /// A new wave of throttling, or of another failure, has begun. Gives the wait.
+    /// Begins a cool-down after a first throttled request, or another failure. Returns the wait.
     pub fn start(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
         self.with(|state| self.strike(state, reason, asked))
     }
 
-    /// As [`CoolDown::start`], for a caller that cannot tell a new wave from the last one: during a
-    /// rest it changes nothing and gives `None`.
+    /// Like [`CoolDown::start`], for a caller that cannot tell a new wave from the last one: while
+    /// a cool-down lasts it changes nothing and returns `None`.
     pub fn start_if_cool(&self, reason: &'static str, asked: Option<Duration>) -> Option<Duration> {
         self.with(|state| state.rest().is_none().then(|| self.strike(state, reason, asked)))
     }
 
-    /// One more of the same wave; only a longer wait that it names itself counts.
+    /// Another request of the same wave was throttled; it changes the cool-down only if YouTube
+    /// names a longer wait. Returns the wait.
     pub fn extend(&self, reason: &'static str, asked: Option<Duration>) -> Duration {
         let wait = asked.map_or(Duration::ZERO, |asked| asked.clamp(self.min, self.max));
         self.with(|state| self.hold(state, reason, wait))
     }
 
-    /// An answer came as it should, so the next wave begins with the shortest wait again.
+    /// Reports a success: the next cool-down begins with the shortest wait again.
     pub fn calm(&self) {
         self.with(|state| state.strikes = 0);
     }
@@ -86,7 +87,7 @@ impl CoolDown {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // The state is whole after every step.
+        // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_far_side_s_own_wait_is_honoured_within_bounds() {
+    async fn the_wait_that_youtube_names_is_honoured_within_bounds() {
         for (asked, waits) in [(7, 7), (0, 1), (86_400, 300)] {
             let cool_down = CoolDown::new(SECOND, SECOND * 300);
             assert_eq!(cool_down.start("status_429", Some(SECOND * asked)), SECOND * waits);
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_more_of_the_same_wave_never_shortens_and_may_lengthen() {
+    async fn another_request_of_the_same_wave_never_shortens_the_wait_and_may_lengthen_it() {
         let cool_down = CoolDown::new(SECOND, SECOND * 300);
         cool_down.start("status_429", Some(SECOND * 3));
         assert_eq!(cool_down.extend("status_429", None), SECOND * 3);

@@ -1,34 +1,34 @@
-//! Why there is no metadata or no list of videos, and what follows from it.
+//! Why there is no metadata or no list of videos, and whether another attempt can help.
 
 use std::time::Duration;
 
 use linkrelay_common::ErrorClass;
 
-/// What the answer is no with, for good.
+/// A permanent reason why a link has no metadata or no videos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// Deleted, or never was.
+    /// The video was deleted, or never existed.
     Unavailable,
-    /// Its owner shows it to nobody.
+    /// The video's owner made it private.
     Private,
-    /// The account behind it was closed.
+    /// The account that published the video was closed.
     Terminated,
-    /// Only for paying members of the channel, and without metadata.
+    /// The video is for paying members of its channel, and YouTube gave no metadata.
     MembersOnly,
-    /// Only for adults, and without metadata.
+    /// The video is for adults, and YouTube gave no metadata.
     AgeRestricted,
-    /// Not in this country, and without metadata.
+    /// The video is not shown in this country, and YouTube gave no metadata.
     GeoBlocked,
-    /// Only for money, and without metadata.
+    /// The video must be paid for, and YouTube gave no metadata.
     PaymentRequired,
-    /// A playlist or channel that is gone, never was, or is shown to nobody.
+    /// The playlist or channel was deleted, never existed, or is private.
     ListUnavailable,
-    /// Nothing here can find out what stands in a playlist or channel.
+    /// This extractor cannot look up the videos of playlists and channels.
     NoExpansion,
 }
 
 impl Refusal {
-    /// The stable code.
+    /// The stable code, for documents and metric labels.
     pub fn code(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -43,7 +43,7 @@ impl Refusal {
         }
     }
 
-    /// A sentence for the person who submitted the link.
+    /// A sentence for the client that submitted the link.
     pub fn message(self) -> &'static str {
         match self {
             Self::Unavailable => "this video does not exist, or has been deleted",
@@ -65,45 +65,46 @@ impl Refusal {
 /// Why there is no metadata, or no list.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ExtractError {
-    /// The far side says no, and will go on saying so.
+    /// YouTube refuses, and a later attempt would be refused as well.
     #[error("{}", .0.message())]
     Refused(Refusal),
-    /// The answer is not one that this strategy understands; another may.
-    #[error("the answer could not be understood: {0}")]
+    /// This strategy does not understand YouTube's answer; another one may.
+    #[error("YouTube's answer could not be understood: {0}")]
     Unreadable(String),
-    /// It answered with a status that means trouble of its own (5xx, 404 of a whole page).
+    /// YouTube answered with a status that means a failure of its own (5xx, 404 for a page).
     #[error("YouTube answered with status {0}")]
     Status(u16),
-    /// No answer in time.
-    #[error("no answer within {0:?}")]
+    /// YouTube, or the strategy's reader, did not answer in time.
+    #[error("there was no answer within {0:?}")]
     TimedOut(Duration),
-    /// The connection failed or broke.
-    #[error("the connection failed: {0}")]
+    /// The connection could not be made, or broke.
+    #[error("the connection to YouTube failed: {0}")]
     Connection(String),
-    /// The proxy does not lead to YouTube.
-    #[error("the proxy gives no connection: {0}")]
+    /// The proxy did not connect to YouTube.
+    #[error("the proxy did not connect to YouTube: {0}")]
     Proxy(String),
-    /// This way was not tried: it is closed for a while (a breaker is open, a quota is used up).
-    #[error("not asked: {reason}")]
+    /// The strategy was not asked: it is closed for a while (its breaker is open, or the quota of
+    /// the Data API is used up).
+    #[error("YouTube was not asked ({reason})")]
     StoodDown {
         /// `breaker_open`, `quota_used_up`, `api_rate_limit`, `api_key_refused`.
         reason: &'static str,
-        /// How long it stays closed.
+        /// How long the strategy stays closed.
         reopens_in: Duration,
     },
-    /// 429, a bot check, a consent page, a redirect to /sorry: ask less.
+    /// YouTube wants fewer requests: a 429, a bot check, a consent page, a redirect to /sorry.
     #[error("YouTube asks for fewer requests ({reason})")]
     Throttled {
-        /// What it did: `status_429`, `bot_check`, `consent`, `captcha`, `sorry`. Or what keeps
-        /// us from asking at all: a `reason` of [`ExtractError::StoodDown`].
+        /// What YouTube answered: `status_429`, `bot_check`, `consent`, `captcha`, `sorry`. If
+        /// every strategy is closed, the `reason` of an [`ExtractError::StoodDown`].
         reason: &'static str,
-        /// How long it said to wait.
+        /// How long to wait, if that is known.
         retry_after: Option<Duration>,
     },
 }
 
 impl ExtractError {
-    /// What is to be done about it.
+    /// Whether another attempt can help.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Refused(_) => ErrorClass::Permanent,

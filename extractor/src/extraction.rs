@@ -1,4 +1,4 @@
-//! What the extractor gives: metadata, and how it was found.
+//! The extractor's result: metadata, and how it was found.
 
 use jiff::Timestamp;
 use linkrelay_common::VideoId;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// Metadata of one video, and how it was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Extraction {
-    /// Which video: always the one that was asked for.
+    /// The video's id: always the one that was asked for.
     pub video_id: VideoId,
-    /// What was found.
+    /// The metadata that was found.
     pub video: Video,
     /// The name of the strategy that found it.
     pub source: String,
-    /// When the far side answered.
+    /// When YouTube answered.
     pub extracted_at: Timestamp,
 }

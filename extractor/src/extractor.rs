@@ -1,6 +1,6 @@
-//! The whole extractor, and how it is: what metrics and checks are made of.
+//! The complete extractor, and its state for metrics and checks.
 //!
-//! The videos of a list are asked of the Data API directly: no memory, no chain, no gate.
+//! The videos of a list come directly from the Data API: without cache, chain or gate.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::gate::Exits;
 use crate::state::ExtractorState;
 use crate::strategies::Lists;
 
-/// A memory and a single flight over a chain of strategies, which share the ways out. Made by
+/// A cache with single flight over a chain of strategies, which share the exits. Made by
 /// [`crate::ExtractorSettings::build_extractor`].
 #[derive(Debug)]
 pub struct Extractor {
     chain: Arc<Chain>,
     exits: Arc<Exits>,
     cached: Cached,
-    /// `None` without a key of the Data API.
+    /// `None` if there is no key of the Data API.
     lists: Option<Lists>,
 }
 
@@ -37,7 +37,7 @@ impl Extractor {
         Self { chain, exits, cached, lists }
     }
 
-    /// How it is. Cheap: it asks nobody.
+    /// Returns the current state. Cheap: no request is made.
     pub fn state(&self) -> ExtractorState {
         ExtractorState {
             breakers: self.chain.breakers(),

@@ -1,16 +1,16 @@
-//! A YouTube link in, its metadata out; and for a playlist or a channel, its videos.
+//! Finds the metadata of a YouTube video, and the videos of a playlist or a channel.
 //!
-//! In reading order: [`extraction`] is what is found; [`error`] is why not; [`Strategy`] is one way
-//! to find it, `strategies` has a file for each; [`chain`] tries them in order, with a [`breaker`]
-//! for each; `cache` asks for the same video once; `gate` keeps the whole process polite,
-//! by the clock of [`cool_down`]; [`config`] makes an [`extractor`] from settings, and `state` is
-//! how it is at one moment. Below them, [`page`] reads a watch page, and `client` is the one place
-//! that talks to YouTube.
+//! In reading order: [`extraction`] is the result; [`error`] is why there is none; [`Strategy`] is
+//! one method to find metadata, and `strategies` has a file for each; [`chain`] tries them in
+//! order, with a [`breaker`] for each; `cache` makes one request of many for the same video;
+//! `gate` limits the requests of the process to YouTube, with a [`cool_down`] for each exit;
+//! [`config`] makes an [`extractor`] from settings, and `state` is a snapshot of it. Below them,
+//! [`page`] reads a watch page, and `client` is the only module that talks to YouTube.
 //!
-//! Only a [`VideoId`] or a [`ListLink`] comes in and only YouTube is asked: no request goes to a
-//! host that a user named.
+//! Callers pass only a [`VideoId`] or a [`ListLink`], and only YouTube is asked: no request goes
+//! to a host that a user named.
 //!
-//! It must not know: Kafka, databases, or who asks.
+//! It must not know: Kafka, databases, or its callers.
 
 mod address;
 pub mod breaker;
@@ -45,39 +45,39 @@ pub use extractor::Extractor;
 pub use gate::GateState;
 pub use state::ExtractorState;
 
-/// Finds the metadata of one video, and the videos of a list. What the consumer is given; tests
-/// give their own.
+/// Finds the metadata of one video, and the videos of a list. The consumer uses an [`Extractor`];
+/// tests implement their own.
 #[async_trait]
 pub trait Extract: Debug + Send + Sync {
-    /// Asks for one video; `force` passes by any cache. Has its own deadlines, and may be
-    /// dropped at any time.
+    /// Asks for one video; `force` bypasses any cache. The call has its own deadlines, and the
+    /// caller may drop it at any time.
     async fn extract(&self, video_id: VideoId, force: bool) -> Result<Extraction, ExtractError>;
 
-    /// Gives a list's first `limit` different videos, in the list's order: one that stands in it
-    /// twice comes once, and an empty list is an empty answer. Asks each time, and may be dropped
-    /// at any time. Those who cannot do it refuse.
+    /// Returns a list's first `limit` different videos, in the list's order: a repeated video is
+    /// returned once, and an empty list is an empty answer. Answers are not cached, and the caller
+    /// may drop the call at any time. The default refuses every list.
     async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
-        tracing::debug!(%list, limit, "nothing here can list this");
+        tracing::debug!(%list, limit, "this extractor cannot look up the videos of {list}");
         Err(ExtractError::Refused(Refusal::NoExpansion))
     }
 
-    /// Publishes what can be read off at any moment, as gauges. Called once in a while by whoever
-    /// runs it, because only they know whether somebody looks; counters count by themselves.
+    /// Publishes the current state as gauges. The caller decides how often, because only it knows
+    /// whether the metrics are read; counters need no call.
     fn publish_gauges(&self) {}
 }
 
-/// One way to find metadata, behind [`Extract`].
+/// One method to find metadata, behind [`Extract`].
 #[async_trait]
 pub trait Strategy: Debug + Send + Sync {
-    /// Its name in `EXTRACTORS`, in documents (`source`) and in metrics.
+    /// The strategy's name in `EXTRACTORS`, in documents (`source`) and in metrics.
     fn name(&self) -> &'static str;
 
-    /// Whether it gives so little that it is worth asking only where nothing else can help. A
-    /// link whose other strategies met trouble of the moment is better tried again later.
+    /// Whether the strategy finds so little that it is worth asking only when no other can help.
+    /// If an earlier strategy failed for a temporary reason, a later attempt finds more.
     fn is_last_resort(&self) -> bool {
         false
     }
 
-    /// Asks for one video. Gives only metadata of exactly this video, with a title.
+    /// Asks for one video. Returns only metadata of exactly this video, with a title.
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError>;
 }

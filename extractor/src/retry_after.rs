@@ -2,15 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Nobody is believed who asks to wait longer.
+/// The longest wait that is believed.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// How long to wait from `now`, at most an hour; `None` if the text is neither form.
+/// Returns how long to wait from `now`, at most an hour; `None` if the text has neither form.
 pub(crate) fn parse(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        // A date that has passed means: now.
+        // A date in the past means that there is no wait.
         Err(_) => {
             httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or(Duration::ZERO)
         }

@@ -1,4 +1,4 @@
-//! How the extractor is at one moment, and the gauges that say so.
+//! A snapshot of the extractor, and the gauges that show it.
 
 use linkrelay_common::metrics as names;
 use metrics::gauge;
@@ -7,19 +7,19 @@ use crate::breaker::BreakerState;
 use crate::cache::CacheCounts;
 use crate::gate::GateState;
 
-/// An [`crate::Extractor`] at one moment.
+/// A snapshot of an [`crate::Extractor`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtractorState {
-    /// Each strategy in its order, and the state of its breaker.
+    /// Each strategy in the order of the chain, with the state of its breaker.
     pub breakers: Vec<(&'static str, BreakerState)>,
-    /// How much is asked of YouTube.
+    /// How many requests YouTube is asked at most, and how many are in flight.
     pub gate: GateState,
-    /// Where answers came from.
+    /// How often an answer came from the cache, from a request in flight, or from YouTube.
     pub cache: CacheCounts,
 }
 
 impl ExtractorState {
-    /// For whoever looks at /metrics.
+    /// Publishes the snapshot for /metrics.
     pub(crate) fn publish_gauges(&self) {
         for (strategy, breaker) in &self.breakers {
             gauge!(names::STRATEGY_BREAKER, "strategy" => *strategy).set(level(*breaker));
@@ -30,11 +30,11 @@ impl ExtractorState {
         if gate.exits > 1 {
             gauge!(names::PROXIES_RESTING).set(gate.resting as f64);
         }
-        gauge!(names::FETCH_COOL_DOWN).set(gate.cooling.map_or(0.0, |rest| rest.as_secs_f64()));
+        gauge!(names::FETCH_COOL_DOWN).set(gate.cooling.map_or(0.0, |left| left.as_secs_f64()));
     }
 }
 
-/// The more closed the way, the higher.
+/// The gauge's value for a breaker: the fewer requests pass, the higher.
 fn level(breaker: BreakerState) -> f64 {
     match breaker {
         BreakerState::Closed => 0.0,

@@ -1,7 +1,7 @@
-//! The page reader on captured pages of 2019 to 2025, field by field.
+//! Tests the page reader on captured pages of 2019 to 2025, field by field.
 //!
-//! Runs where `LINKRELAY_CORPUS` names the folder: a folder for each case, with `body.*.gz` and
-//! `expected.json`.
+//! Runs if `LINKRELAY_CORPUS` names the folder: it has a folder for each case, with `body.*.gz`
+//! and `expected.json`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::fmt::Write as _;
@@ -17,14 +17,14 @@ use linkrelay_extractor::{ExtractError, page};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Differences from `expected.json` that are meant, each with its reason.
+/// Intended differences from `expected.json`, each with its reason.
 const EXCEPTIONS: [(&str, &str, &str); 3] = [
-    ("pbj-upcoming-2020-11", "length_seconds", "0 there; ours is null until the broadcast is over"),
-    ("watch-live-2020-12", "length_seconds", "0 there; ours is null while it is live"),
+    ("pbj-upcoming-2020-11", "length_seconds", "0 there; null here until the broadcast is over"),
+    ("watch-live-2020-12", "length_seconds", "0 there; null here while it is live"),
     ("pbj-was-live-2020-11", "description", "\"\" there; an empty text is null in a document"),
 ];
-/// Cases that no strategy here reads: these bodies are answers of another service.
-const NOT_OURS: [&str; 2] = ["oembed-video-2024-06", "oembed-playlist-2021-04"];
+/// Cases that the page reader does not read: their bodies are answers of oEmbed.
+const NOT_PAGES: [&str; 2] = ["oembed-video-2024-06", "oembed-playlist-2021-04"];
 
 struct Case {
     name: String,
@@ -35,7 +35,7 @@ struct Case {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Right,
-    /// We have nothing where there is something.
+    /// The reader returns nothing where something is expected.
     Missing,
     Wrong,
 }
@@ -48,7 +48,7 @@ fn every_captured_page_is_read_as_expected() {
     };
     let cases = cases(Path::new(&folder));
     assert!(!cases.is_empty(), "there is no case in LINKRELAY_CORPUS");
-    let mut troubles = String::new();
+    let mut differences = String::new();
     println!("{:42} {:>5} {:>7} {:>5}", "case", "right", "missing", "wrong");
     for case in &cases {
         let fields = check(case);
@@ -57,10 +57,10 @@ fn every_captured_page_is_read_as_expected() {
         let missing = count(Verdict::Missing);
         println!("{:42} {:>5} {missing:>7} {wrong:>5}", case.name, count(Verdict::Right));
         for (field, verdict) in fields.iter().filter(|(_, it)| *it != Verdict::Right) {
-            writeln!(troubles, "{} {field}: {verdict:?}", case.name).unwrap();
+            writeln!(differences, "{} {field}: {verdict:?}", case.name).unwrap();
         }
     }
-    assert!(troubles.is_empty(), "\n{troubles}");
+    assert!(differences.is_empty(), "\n{differences}");
 }
 
 fn cases(folder: &Path) -> Vec<Case> {
@@ -71,7 +71,7 @@ fn cases(folder: &Path) -> Vec<Case> {
         .collect();
     folders.sort();
     let cases = folders.iter().map(|folder| load(folder));
-    cases.filter(|case| !NOT_OURS.contains(&case.name.as_str())).collect()
+    cases.filter(|case| !NOT_PAGES.contains(&case.name.as_str())).collect()
 }
 
 fn load(folder: &Path) -> Case {
@@ -87,7 +87,7 @@ fn load(folder: &Path) -> Case {
     }
 }
 
-/// Each field with its verdict; the status is one of them.
+/// Returns each field with its verdict; the status is one of them.
 fn check(case: &Case) -> Vec<(&'static str, Verdict)> {
     let id = case.expected["video_id"].as_str().unwrap_or("5fR9AHlSDtc");
     let other = VideoId::parse("AAAAAAAAAAA").unwrap();
@@ -101,10 +101,10 @@ fn check(case: &Case) -> Vec<(&'static str, Verdict)> {
         fields.extend(video_fields(video, &case.expected));
     }
     for (field, verdict) in &mut fields {
-        let is_meant =
-            EXCEPTIONS.iter().any(|(name, meant, _)| *name == case.name && meant == field);
-        if is_meant {
-            assert_eq!(*verdict, Verdict::Missing, "{} {field}: no exception any more", case.name);
+        let is_intended =
+            EXCEPTIONS.iter().any(|(name, exception, _)| *name == case.name && exception == field);
+        if is_intended {
+            assert_eq!(*verdict, Verdict::Missing, "{} {field}: no longer missing", case.name);
             *verdict = Verdict::Right;
         }
     }
@@ -112,7 +112,7 @@ fn check(case: &Case) -> Vec<(&'static str, Verdict)> {
 }
 
 fn status(read: &Result<Video, ExtractError>, expected: &str) -> Verdict {
-    let ours = match read {
+    let actual = match read {
         Ok(video) => match video.availability {
             Some(Availability::Ok) => "ok",
             Some(Availability::AgeRestricted) => "age_restricted",
@@ -126,16 +126,16 @@ fn status(read: &Result<Video, ExtractError>, expected: &str) -> Verdict {
         Err(ExtractError::Throttled { reason, .. }) => reason,
         Err(error) => error.code(),
     };
-    // A listing is no video, and there is nothing to say of it but that.
+    // A listing is not a video, so it is unreadable.
     let expected = if matches!(expected, "playlist" | "channel") { "unreadable" } else { expected };
-    if ours == expected { Verdict::Right } else { Verdict::Wrong }
+    if actual == expected { Verdict::Right } else { Verdict::Wrong }
 }
 
 fn video_fields(video: &Video, expected: &Value) -> Vec<(&'static str, Verdict)> {
     let author = &video.author;
     let largest = &expected["thumbnail_largest"];
     let thumbnails = video.thumbnails.as_deref();
-    let our_largest = thumbnails.and_then(|all| all.iter().max_by_key(|it| it.width));
+    let actual_largest = thumbnails.and_then(|all| all.iter().max_by_key(|it| it.width));
     let description = video.description.as_deref();
     let chapters = video.chapters.as_ref().map(Vec::len);
     vec![
@@ -158,9 +158,9 @@ fn video_fields(video: &Video, expected: &Value) -> Vec<(&'static str, Verdict)>
             ),
         ),
         ("thumbnails", same(thumbnails.map(<[_]>::len), &expected["thumbnail_count"])),
-        ("largest", same(our_largest.map(|it| it.url.as_str()), &largest["url"])),
-        ("largest width", same(our_largest.and_then(|it| it.width), &largest["width"])),
-        ("largest height", same(our_largest.and_then(|it| it.height), &largest["height"])),
+        ("largest", same(actual_largest.map(|it| it.url.as_str()), &largest["url"])),
+        ("largest width", same(actual_largest.and_then(|it| it.width), &largest["width"])),
+        ("largest height", same(actual_largest.and_then(|it| it.height), &largest["height"])),
         ("is_live", same(video.is_live, &expected["is_live"])),
         ("is_upcoming", same(video.is_upcoming, &expected["is_upcoming"])),
         ("family_safe", same(video.family_safe, &expected["family_safe"])),
@@ -168,23 +168,23 @@ fn video_fields(video: &Video, expected: &Value) -> Vec<(&'static str, Verdict)>
     ]
 }
 
-fn same<T: Into<Value>>(ours: Option<T>, expected: &Value) -> Verdict {
-    match ours.map(Into::into) {
-        Some(ours) if ours == *expected => Verdict::Right,
+fn same<T: Into<Value>>(actual: Option<T>, expected: &Value) -> Verdict {
+    match actual.map(Into::into) {
+        Some(actual) if actual == *expected => Verdict::Right,
         Some(_) => Verdict::Wrong,
         None if expected.is_null() => Verdict::Right,
         None => Verdict::Missing,
     }
 }
 
-/// The instant where the page gives one, else the day.
-fn publish_date(ours: Option<Timestamp>, expected: &Value) -> Verdict {
+/// Compares the instant if the page has one, otherwise the day.
+fn publish_date(actual: Option<Timestamp>, expected: &Value) -> Verdict {
     let instant = &expected["publish_instant_utc"];
     if instant.is_null() {
-        let day = ours.map(|at| at.to_string().chars().take(10).collect::<String>());
+        let day = actual.map(|at| at.to_string().chars().take(10).collect::<String>());
         same(day, &expected["publish_date"])
     } else {
-        same(ours.map(|at| at.to_string()), instant)
+        same(actual.map(|at| at.to_string()), instant)
     }
 }
 

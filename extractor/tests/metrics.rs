@@ -1,4 +1,4 @@
-//! What of the extractor is seen on /metrics. A binary of its own: what is counted is counted for
+//! What /metrics shows of the extractor. It is a separate binary, because metrics are counted for
 //! the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -15,7 +15,7 @@ fn video(name: &str) -> VideoId {
     VideoId::parse(&pages::id_from_name(name)).unwrap()
 }
 
-/// The value of a line of /metrics, which must be there.
+/// Returns the value of a line of /metrics; panics without one.
 fn value(extractor: &Arc<dyn Extract>, line: &str) -> f64 {
     extractor.publish_gauges();
     let text = metrics::render().unwrap();
@@ -24,7 +24,7 @@ fn value(extractor: &Arc<dyn Extract>, line: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_breakers_and_gate_are_seen() {
+async fn cache_breakers_and_gate_are_on_the_metrics_page() {
     metrics::start().unwrap();
     let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
     let settings = ExtractorSettings {
@@ -44,7 +44,7 @@ async fn memory_breakers_and_gate_are_seen() {
     assert_eq!(value(&extractor, "linkrelay_fetch_limit"), 8.0);
     assert_eq!(value(&extractor, "linkrelay_fetch_cool_down_seconds"), 0.0);
 
-    // A question under way, one that joins it, and one that finds the answer remembered.
+    // A request in flight, a call that joins it, and a call that finds the answer in the cache.
     fake.set_latency(Duration::from_secs(3_600));
     let asked = video("asked");
     let ask = || {
@@ -64,9 +64,10 @@ async fn memory_breakers_and_gate_are_seen() {
     for from in ["question", "flight", "memory"] {
         assert_eq!(value(&extractor, &answers(from)), 1.0, "{from}");
     }
-    until("nothing is asked", || value(&extractor, "linkrelay_fetches_in_flight") == 0.0).await;
+    until("no request is in flight", || value(&extractor, "linkrelay_fetches_in_flight") == 0.0)
+        .await;
 
-    // oEmbed's refusal proves nothing, the page's does: so oEmbed is put to shame.
+    // oEmbed's refusal proves nothing and the page's does, so it counts as oEmbed's failure.
     for number in 0..5 {
         let private = video(&format!("private {number}"));
         fake.set_failure(private.as_str(), Some(Failure::Private));
@@ -86,7 +87,7 @@ async fn memory_breakers_and_gate_are_seen() {
     assert!(metrics::render().unwrap().contains("# HELP linkrelay_strategy_breaker_state A strat"));
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let check = async || if is_so() { Ok(()) } else { Err(metrics::render().unwrap()) };
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let check = async || if condition() { Ok(()) } else { Err(metrics::render().unwrap()) };
     wait_for(what, LONG, SHORT, check).await.unwrap();
 }

@@ -1,75 +1,75 @@
-//! What is kept of a link: one document per submitted link, stored or failed.
+//! The document that is stored for each submitted link.
 
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkFailure, RecordPlace, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
-/// The largest document that a store takes, in bytes of its stored form: BSON's own limit, which
-/// SQLite keeps, too, so that a link's fate does not depend on the store.
+/// The largest document that a store accepts, in bytes of its stored form. This is BSON's limit;
+/// SQLite has the same, so that a link's outcome does not depend on the store.
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// The document. Its JSON form has RFC 3339 times; MongoDB gets BSON dates instead.
+/// The document of one link. Its JSON form has RFC 3339 times; MongoDB gets BSON dates instead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkDocument {
     /// `<request-id>:<index>`, or `<topic>:<partition>:<offset>:<timestamp>:<i>`.
     #[serde(rename = "_id")]
     pub id: DocumentId,
-    /// Of the HTTP request; null for records that came without.
+    /// The id of the HTTP request; null for records without one.
     pub request_id: Option<RequestId>,
-    /// The link's place in its request or record, from 0.
+    /// The link's index in its request or record, from 0.
     pub index: u32,
-    /// As it was submitted.
+    /// The link as it was submitted.
     pub link: String,
-    /// Null if the link names none.
+    /// The video's id; null if the link names none.
     pub video_id: Option<String>,
-    /// What has become of it.
+    /// The link's outcome.
     pub status: LinkState,
     /// The metadata, if stored.
     pub video: Option<Video>,
     /// The videos, if expanded; no other document has this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expansion: Option<Expansion>,
-    /// Why not, if failed.
+    /// The error, if failed.
     pub error: Option<LinkFailure>,
-    /// Which strategy of the extractor gave the metadata.
+    /// The extractor's strategy that found the metadata.
     pub source: Option<String>,
     /// When the link was submitted, if known.
     pub submitted_at: Option<Timestamp>,
-    /// When the far side answered.
+    /// When YouTube answered.
     pub extracted_at: Option<Timestamp>,
     /// When the document was written.
     pub stored_at: Timestamp,
-    /// The record it came by; null if it came by HTTP alone.
+    /// The origin of the link's record; null on the waiting path, which has no record.
     pub kafka: Option<RecordPlace>,
 }
 
-/// What a link to a playlist or channel stood for at the time. Written before the first of these
-/// videos is worked on, so that a list that changes meanwhile changes nothing.
+/// The videos of a playlist or channel when it was expanded. It is written before linkrelay asks
+/// for the first of them, so that a later change of the list has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expansion {
     /// The index of the first video in the request or record; the others follow it.
     pub first_index: u32,
-    /// How many there are.
+    /// How many videos there are.
     pub videos_count: u32,
-    /// Their ids, in the list's order.
+    /// The ids of the videos, in the list's order.
     pub video_ids: Vec<VideoId>,
 }
 
-/// What tells whether a link is done, without the rest of its document.
+/// The part of a document that shows whether its link is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct KnownDocument {
-    /// Of the document.
+    /// The document's id.
     #[serde(rename = "_id")]
     pub id: DocumentId,
-    /// What has become of the link.
+    /// The link's outcome.
     pub status: LinkState,
-    /// The record that the document came by; null if it came by HTTP alone.
+    /// The origin of the document's record; null on the waiting path, which has no record.
     pub kafka: Option<RecordPlace>,
 }
 
 impl KnownDocument {
-    /// Whether `document`, of the same id, takes this one's place: nothing takes the place of a
-    /// success, and a failure that of another record's failure alone.
+    /// Whether `document`, of the same id, replaces this one: a success is never replaced, and a
+    /// failure replaces only the failure of another record.
     pub fn gives_way_to(&self, document: &LinkDocument) -> bool {
         let is_another = document.status != LinkState::Failed || document.kafka != self.kafka;
         self.status == LinkState::Failed && is_another
@@ -83,23 +83,23 @@ impl From<&LinkDocument> for KnownDocument {
     }
 }
 
-/// What has become of a link.
+/// The outcome of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
-    /// There is metadata.
+    /// The document has metadata.
     Stored,
-    /// There is none to be had.
+    /// No metadata is available.
     Failed,
-    /// It named a list, whose videos have documents of their own.
+    /// The link named a list, whose videos have their own documents.
     Expanded,
 }
 
 impl LinkState {
-    /// Each of them.
+    /// All outcomes.
     pub const ALL: [Self; 3] = [Self::Stored, Self::Failed, Self::Expanded];
 
-    /// As it stands in the document.
+    /// The outcome as it is written in the document.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",

@@ -1,4 +1,4 @@
-//! What can go wrong with a store. The caller can act on one thing only: whether to try again.
+//! The errors of a store. What matters to the caller is only whether to try again.
 
 use linkrelay_common::ErrorClass;
 
@@ -9,17 +9,17 @@ pub enum StoreError {
     /// The store cannot be reached, or did not answer in time.
     #[error("the store cannot be reached: {0}")]
     Unreachable(String),
-    /// It answered with an error (not primary, disk full, no permission).
+    /// The store answered with an error (not primary, disk full, no permission).
     #[error("the store refuses: {0}")]
     Refused(String),
-    /// A document in the store is not of our form.
+    /// A document in the store does not have linkrelay's format.
     #[error("a stored document cannot be read: {0}")]
     Unreadable(String),
 }
 
 impl StoreError {
-    /// Every error of a store is transient to a pipeline that may lose nothing: even a missing
-    /// permission is granted one day.
+    /// Whether another attempt can help. Because no link may be lost, every error but an
+    /// unreadable document is transient: the operator can grant even a missing permission.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Unreachable(_) | Self::Refused(_) => ErrorClass::Transient,

@@ -1,7 +1,7 @@
-//! Where linkrelay keeps its documents: MongoDB, or a SQLite file as the embedded default.
+//! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
-//! In reading order: [`document`] is what is kept; [`LinkStore`] is what a store can do;
-//! [`mongo`] and [`sqlite`] are the two that can; [`settings`] chooses one and [`mod@supervise`]
+//! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do;
+//! [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -30,109 +30,111 @@ pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
 pub use supervise::supervise;
 
-/// What became of one document of a batch.
+/// The outcome of one document of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// It is new.
+    /// The document is new.
     Inserted,
-    /// A document of the same id was there: the link was delivered before, and is done.
+    /// The store had a document with the same id: the link was delivered before, and is complete.
     AlreadyThere,
-    /// The one that was there said `failed`, and this one has taken its place: it does not say
-    /// so, or it says so of another record.
+    /// The store had a `failed` document with the same id, and this one has replaced it: this one
+    /// is not `failed`, or its failure is of another record.
     Replaced,
-    /// The store refuses this document (too large, against a validator); others are not touched.
+    /// The store refuses this document (too large, against a validator); others are not affected.
     Refused {
-        /// The store's own words.
+        /// The store's own message.
         reason: String,
     },
 }
 
 impl WriteOutcome {
-    /// Whether the document is not there.
+    /// Whether the store refused the document, and so does not have it.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Refused { .. })
     }
 }
 
-/// One link of a request, as its status shows it.
+/// One complete link of a request, as the request's status shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkStatus {
-    /// The link's place in the request, from 0.
+    /// The link's index in the request, from 0.
     pub index: u32,
-    /// As it was submitted.
+    /// The link as it was submitted.
     pub link: String,
-    /// If the link names one.
+    /// The video's id, if the link names one.
     pub video_id: Option<String>,
     /// Stored, failed or expanded.
     pub state: LinkState,
-    /// Of the video, if stored.
+    /// The video's title, if stored.
     pub title: Option<String>,
-    /// Why, if failed.
+    /// The error, if failed.
     pub error: Option<LinkFailure>,
-    /// Where its videos are, if expanded.
+    /// The indexes of the list's videos, if expanded.
     pub expanded: Option<ExpandedRange>,
 }
 
 /// The indexes of a list's videos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExpandedRange {
-    /// Of the first.
+    /// The index of the first video; the others follow it.
     pub first_index: u32,
-    /// How many there are.
+    /// How many videos there are.
     pub videos_count: u32,
 }
 
-/// How many links of a request are done.
+/// How many links of a request are complete.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestCounts {
-    /// With metadata.
+    /// Links with metadata.
     pub stored: u32,
-    /// Without, for good.
+    /// Links that permanently have no metadata.
     pub failed: u32,
-    /// Lists, whose videos have documents of their own and count for themselves.
+    /// Lists, whose videos have their own documents and are counted separately.
     pub expanded: u32,
 }
 
-/// What both stores can do. Every method may be called from many tasks at once, and none
-/// retries by itself: what to do about an error is the caller's decision.
+/// What both stores can do. Every method may be called from many tasks concurrently, and none
+/// retries on its own: the caller decides what to do about an error.
 ///
-/// No method has a default, so that a store around another one cannot forget to hand a call on.
+/// No method has a default, so that a store around another one cannot forget to pass a call on.
 #[async_trait]
 pub trait LinkStore: Debug + Send + Sync {
-    /// Makes what is missing of collections, tables and indexes; safe to call again.
+    /// Makes the missing collections, tables and indexes; safe to call again.
     async fn ensure_schema(&self) -> Result<(), StoreError>;
 
-    /// Writes documents; each is durable when this answers (MongoDB: majority).
+    /// Writes documents; each is durable when this returns (MongoDB: on a majority).
     ///
-    /// Gives one outcome per document, in their order. A document whose id is there already is
-    /// never doubled.
+    /// Returns one outcome per document, in their order. There is never a second document with the
+    /// same id.
     ///
     /// # Errors
-    /// If the fate of at least one document is unknown. Writing the whole batch again is safe.
+    /// Fails if the outcome of at least one document is unknown. The caller may safely write the
+    /// complete batch again.
     async fn write_batch(
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError>;
 
-    /// The whole documents of these ids, in no certain order; those that are not there are left
-    /// out, and one asked for twice comes once.
+    /// Returns the complete documents with these ids, in no particular order; missing ones are
+    /// left out, and one that is asked for twice is returned once.
     ///
-    /// What it gives cannot be rolled back (MongoDB: from the primary, what a majority has).
+    /// The documents cannot be rolled back (MongoDB: read from the primary, and acknowledged by a
+    /// majority).
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError>;
 
-    /// As [`find`](Self::find), but only what tells whether a link is done.
+    /// Like [`find`](Self::find), but returns only what shows whether a link is complete.
     async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError>;
 
-    /// Says that these links are done, because their documents are there already: the journal of
-    /// the embedded mode forgets them. Those without a document stay in it, and so do lists,
-    /// whose videos may not be journaled yet. A store that keeps no journal does nothing.
+    /// Reports that these links are complete, because the store already has their documents: they
+    /// are removed from the journal of the embedded mode. Links without a document stay in it, and
+    /// so do lists, whose videos may not be journaled yet. A store without a journal does nothing.
     async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError>;
 
-    /// How many links of a request are done.
+    /// Counts the complete links of a request.
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError>;
 
-    /// The done links of a request with an index of `from_index` or more and below
-    /// `from_index + limit`, by index.
+    /// Returns the complete links of a request with an index of `from_index` or more and below
+    /// `from_index + limit`, sorted by index.
     async fn request_links(
         &self,
         request_id: RequestId,
@@ -140,19 +142,20 @@ pub trait LinkStore: Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError>;
 
-    /// Where the videos of a request's lists are, by index.
+    /// Returns the indexes of the videos of a request's lists, sorted by the lists' indexes.
     async fn request_expansions(
         &self,
         request_id: RequestId,
     ) -> Result<Vec<ExpandedRange>, StoreError>;
 
     /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
-    /// Not a part of the schema, because every write pays for it: only for callers that ask.
+    /// It is not part of the schema, because it makes every write slower: only callers of that
+    /// method need it.
     async fn ensure_video_index(&self) -> Result<(), StoreError>;
 
-    /// Of the documents with metadata of this video the one that was extracted last.
+    /// Returns the document with metadata of this video that was extracted last.
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError>;
 
-    /// Answers if the store can be reached and used.
+    /// Succeeds if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;
 }

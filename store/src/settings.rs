@@ -1,4 +1,4 @@
-//! Which store, and where: the shared settings of every role that reads or writes documents.
+//! The settings of the store, shared by every role that reads or writes documents.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use crate::LinkStore;
 use crate::mongo::{MongoStore, MongoUri};
 use crate::sqlite::SqliteStore;
 
-/// Where neither `MONGODB_DATABASE` nor the connection string names one.
+/// The database if neither `MONGODB_DATABASE` nor the connection string names one.
 const DEFAULT_DATABASE: &str = "linkrelay";
 /// The SQLite file within `DATA_DIR`.
 const FILE_NAME: &str = "linkrelay.sqlite";
 
-/// Where documents are kept.
+/// The settings for where documents are stored.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoreSettings {
     /// Connection string of MongoDB (mongodb:// or mongodb+srv://). Without it, documents are
-    /// kept in a SQLite file in DATA_DIR.
+    /// stored in a SQLite file in DATA_DIR.
     // Not parsed by clap, whose error would show the password.
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_name = "URI")]
     pub mongodb_uri: Option<SecretString>,
@@ -33,22 +33,23 @@ pub struct StoreSettings {
     #[arg(long, env = "MONGODB_COLLECTION", default_value = "youtube", value_name = "NAME")]
     pub mongodb_collection: String,
 
-    /// Directory of the SQLite file; made if it is not there.
+    /// Directory of the SQLite file; it is made if it does not exist.
     #[arg(long, env = "DATA_DIR", default_value = "./linkrelay-data", value_name = "DIR")]
     pub data_dir: PathBuf,
 }
 
 impl StoreSettings {
-    /// Whether documents go to MongoDB. An empty `MONGODB_URI` counts as none: that is how
-    /// compose files and shells unset a variable.
+    /// Whether documents are stored in MongoDB. An empty `MONGODB_URI` counts as not set: that is
+    /// how compose files and shells unset a variable.
     pub fn is_mongo(&self) -> bool {
         self.uri().is_some()
     }
 
-    /// MongoDB if there is a connection string, else SQLite. MongoDB need not be reachable yet.
+    /// Opens MongoDB if there is a connection string, otherwise SQLite. MongoDB need not be
+    /// reachable yet.
     ///
     /// # Errors
-    /// If a setting can never work; names it.
+    /// Fails if a setting can never work, and names it.
     pub fn open(&self) -> Result<Arc<dyn LinkStore>, SettingsError> {
         match self.uri() {
             Some(uri) => {
@@ -59,25 +60,25 @@ impl StoreSettings {
         }
     }
 
-    /// Where documents are in MongoDB, as `database.collection`; nowhere without it.
+    /// Returns `database.collection` of the documents in MongoDB; `None` for SQLite.
     ///
     /// # Errors
-    /// If the connection string can never work.
+    /// Fails if the connection string can never work.
     pub fn mongodb_namespace(&self) -> Result<Option<String>, SettingsError> {
         let database = self.uri().map(|uri| self.database(uri)).transpose()?;
         Ok(database.map(|database| format!("{database}.{}", self.mongodb_collection)))
     }
 
-    /// Where the SQLite file is, or would be.
+    /// Returns the path of the SQLite file, which need not exist.
     pub fn sqlite_path(&self) -> PathBuf {
         self.data_dir.join(FILE_NAME)
     }
 
-    /// The SQLite file, for the embedded mode, which needs its journal, too. Blocks for some
+    /// Opens the SQLite file, for the embedded mode, which also needs its journal. Blocks for some
     /// milliseconds.
     ///
     /// # Errors
-    /// If the directory cannot be made, or the file in it cannot be used.
+    /// Fails if the directory cannot be made, or the file in it cannot be used.
     pub fn open_sqlite(&self) -> Result<Arc<SqliteStore>, SettingsError> {
         let problem = |path: &Path, error: &dyn std::fmt::Display| {
             SettingsError::new("DATA_DIR", format!("{}: {error}", path.display()))
@@ -88,7 +89,7 @@ impl StoreSettings {
         Ok(Arc::new(store))
     }
 
-    /// An empty `MONGODB_DATABASE` counts as none, too.
+    /// An empty `MONGODB_DATABASE` also counts as not set.
     fn database(&self, uri: &SecretString) -> Result<String, SettingsError> {
         let named = self.mongodb_database.clone().filter(|name| !name.trim().is_empty());
         let of_uri = MongoUri::parse(uri)?.database().map(str::to_owned);
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_database_is_the_one_that_was_named_last_of_all_the_default() {
+    fn the_database_is_the_setting_s_then_the_connection_string_s_then_the_default() {
         for (arguments, namespace) in [
             (&["--mongodb-uri=mongodb://a"][..], "linkrelay.youtube"),
             (&["--mongodb-uri=mongodb://a/mine"], "mine.youtube"),

@@ -1,5 +1,5 @@
-//! Watching a store: makes its schema as soon as it can be reached, then pings it, and reports
-//! both to `/health/ready`.
+//! Watches a store: makes its schema as soon as it can be reached, then pings it, and reports both
+//! to `/health/ready`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::LinkStore;
 
-/// The first wait after an attempt that failed; doubles up to [`MAX_WAIT`], with jitter.
+/// The first wait after a failed attempt; it doubles up to [`MAX_WAIT`], with jitter.
 const MIN_WAIT: Duration = Duration::from_millis(200);
-/// A store that is back is noticed within this.
+/// The longest wait: a store that can be reached again is noticed within this.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// How often a store is pinged.
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 /// How long a ping may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the schema, trying until it works, then pings; reports to `part`. Ends with `stop`.
-/// For a role to spawn once, beside what uses the store.
+/// Makes the schema, retrying until that succeeds, and then pings the store; reports to `part`.
+/// Ends when `stop` is cancelled. A role spawns it once, next to the tasks that use the store.
 pub async fn supervise(store: Arc<dyn LinkStore>, part: Part, stop: CancellationToken) {
-    // `None` says that it was stopped, which is the only way to end.
+    // `None` means that it was stopped, which is the only way it ends.
     let _stopped = stop.run_until_cancelled(watch(store, part, stop.clone())).await;
 }
 

@@ -1,5 +1,5 @@
-//! The MongoDB store: the contract of every store, and what only a server can prove. Runs
-//! against the server that the testkit starts, or the one that `MONGODB_URI` names.
+//! Tests of the MongoDB store: the contract of every store, and what only a server can prove. They
+//! use the server that the testkit starts, or the one that `MONGODB_URI` names.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -21,7 +21,7 @@ use secrecy::SecretString;
 
 const COLLECTION: &str = "youtube";
 
-/// A store in a database of its own.
+/// A store in its own database.
 struct TestStore {
     store: MongoStore,
     uri: String,
@@ -40,7 +40,7 @@ impl TestStore {
         &self.store
     }
 
-    /// The same collection, past the store.
+    /// The same collection, without the store.
     async fn raw(&self) -> Collection<Document> {
         let client = Client::with_uri_str(&self.uri).await.unwrap();
         client.database(&self.database).collection(COLLECTION)

@@ -1,4 +1,4 @@
-//! The SQLite store: the contract of every store, and what only a file can prove.
+//! Tests of the SQLite store: the contract of every store, and what only a file can prove.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use linkrelay_store::{LinkStore, SqliteStore};
 use tempfile::TempDir;
 
-/// A store in a directory of its own, which goes with it.
+/// A store in its own directory, which is deleted when this is dropped.
 struct TestStore {
     store: SqliteStore,
     directory: TempDir,
@@ -29,12 +29,12 @@ impl TestStore {
         &self.store
     }
 
-    /// A second handle to the same file, as another process has.
-    fn beside(&self) -> SqliteStore {
+    /// Opens a second handle to the same file, as another process would.
+    fn second_handle(&self) -> SqliteStore {
         SqliteStore::open(&file(&self.directory)).unwrap()
     }
 
-    /// The same file after an orderly end.
+    /// Closes the file in an orderly way and opens it again.
     fn reopen(self) -> Self {
         let Self { store, directory } = self;
         drop(store);

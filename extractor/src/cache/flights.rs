@@ -1,7 +1,7 @@
-//! Questions under way, one for each video.
+//! The requests in flight, at most one for each video.
 //!
-//! A flight is a task of its own, owned by all that wait for it: who leaves early does not end
-//! it for the others, and when all have left, it ends.
+//! Each flight is a task that all its waiting callers own together: a caller that leaves early
+//! does not end it for the others, and it ends when the last one has left.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,21 +15,21 @@ use tracing::Instrument;
 use super::Answer;
 use crate::error::ExtractError;
 
-/// To be awaited by one of those who want to know.
+/// A caller's handle of a request in flight, to await its answer.
 pub(super) type Flight = Shared<BoxFuture<'static, Answer>>;
 
-/// What came of asking for a place.
+/// The result of [`Flights::join_or_start`].
 #[derive(Debug)]
-pub(super) enum Board {
-    /// There is no need to: the answer is known.
-    Known(Box<Answer>),
-    /// One was under way.
+pub(super) enum Lookup {
+    /// The answer was cached, so no request is needed.
+    Cached(Box<Answer>),
+    /// A request for this video was in flight.
     Joined(Flight),
-    /// This one has begun.
+    /// A request has begun.
     Started(Flight),
 }
 
-/// See the module.
+/// All requests in flight.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     open: Arc<Mutex<Open>>,
@@ -38,45 +38,45 @@ pub(super) struct Flights {
 #[derive(Debug, Default)]
 struct Open {
     by_id: HashMap<VideoId, (u64, WeakShared<BoxFuture<'static, Answer>>)>,
-    /// Tells a flight from a later one to the same video.
+    /// Numbers the flights, to distinguish a flight from a later one for the same video.
     last_number: u64,
 }
 
-/// Takes its flight off the board at its end, however that comes.
-struct Landing {
+/// Removes its flight when it is dropped: at the flight's end, also if it panicked or was aborted.
+struct RemoveOnDrop {
     open: Arc<Mutex<Open>>,
     video_id: VideoId,
     number: u64,
 }
 
 impl Flights {
-    /// Joins the flight for this video; without one, looks whether the answer is `known`, and
-    /// if it is not, begins one with this question. Must be called within a runtime.
-    pub(super) fn board<Q>(
+    /// Joins the flight for this video. Without one, returns the answer of `cached`, or starts a
+    /// flight with `request` if that has none. Must be called within a runtime.
+    pub(super) fn join_or_start<R>(
         &self,
         video_id: VideoId,
-        known: impl FnOnce() -> Option<Answer>,
-        question: impl FnOnce() -> Q,
-    ) -> Board
+        cached: impl FnOnce() -> Option<Answer>,
+        request: impl FnOnce() -> R,
+    ) -> Lookup
     where
-        Q: Future<Output = Answer> + Send + 'static,
+        R: Future<Output = Answer> + Send + 'static,
     {
         let mut open = lock(&self.open);
-        let under_way = open.by_id.get(&video_id).and_then(|(_, flight)| flight.upgrade());
-        if let Some(flight) = under_way {
-            return Board::Joined(flight);
+        let in_flight = open.by_id.get(&video_id).and_then(|(_, flight)| flight.upgrade());
+        if let Some(flight) = in_flight {
+            return Lookup::Joined(flight);
         }
-        if let Some(answer) = known() {
-            return Board::Known(Box::new(answer));
+        if let Some(answer) = cached() {
+            return Lookup::Cached(Box::new(answer));
         }
         open.last_number += 1;
         let number = open.last_number;
-        let landing = Landing { open: self.open.clone(), video_id, number };
-        let flight = begin(question(), landing);
+        let remove_on_drop = RemoveOnDrop { open: self.open.clone(), video_id, number };
+        let flight = start(request(), remove_on_drop);
         if let Some(weak) = flight.downgrade() {
             open.by_id.insert(video_id, (number, weak));
         }
-        Board::Started(flight)
+        Lookup::Started(flight)
     }
 
     #[cfg(test)]
@@ -85,27 +85,30 @@ impl Flights {
     }
 }
 
-fn begin(question: impl Future<Output = Answer> + Send + 'static, landing: Landing) -> Flight {
+fn start(
+    request: impl Future<Output = Answer> + Send + 'static,
+    remove_on_drop: RemoveOnDrop,
+) -> Flight {
     let flight = async move {
-        let _landing = landing;
-        question.await
+        let _remove_on_drop = remove_on_drop;
+        request.await
     };
     let task = AbortOnDropHandle::new(tokio::spawn(flight.in_current_span()));
     task.map(|ended| ended.unwrap_or_else(|error| Err(interrupted(&error)))).boxed().shared()
 }
 
-/// A panic is one link's bad luck, and no more than that.
+/// Returns the error for a flight whose task ended early: a panic costs only its own video.
 fn interrupted(error: &tokio::task::JoinError) -> ExtractError {
     let what = if error.is_panic() { "a strategy panicked" } else { "the process is stopping" };
     ExtractError::Unreadable(what.to_owned())
 }
 
 fn lock(open: &Mutex<Open>) -> std::sync::MutexGuard<'_, Open> {
-    // The board is whole after every step.
+    // The map is consistent after every step, so a panic elsewhere does no harm.
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Landing {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
         let mut open = lock(&self.open);
         if open.by_id.get(&self.video_id).is_some_and(|(number, _)| *number == self.number) {

@@ -1,4 +1,4 @@
-//! Answers of the last minutes, bounded in number and in size.
+//! The cache: answers of the last minutes, bounded in number and size.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,11 @@ use moka::sync::Cache;
 
 use super::{Answer, CacheSettings};
 
-/// An entry that is larger than this counts as several: ten thousand are at most some 40 MB.
+/// An answer that is larger than this counts as several entries, so ten thousand entries need at
+/// most some 40 MB.
 const ENTRY_BYTES: usize = 4_096;
 
-/// Cheap to clone; all clones are the same memory. `None` remembers nothing.
+/// The cached answers. Cheap to clone; all clones share them. `None` caches nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Memory(Option<Cache<VideoId, Answer>>);
 
@@ -40,8 +41,8 @@ impl Memory {
         self.0.as_ref()?.get(&video_id)
     }
 
-    /// Keeps what will be as true in a minute: metadata, and a refusal. Errors of the moment are
-    /// for those who wait at that moment.
+    /// Caches metadata and refusals, which will be as true in a minute. A temporary error is only
+    /// for the callers that wait for it.
     pub(super) fn keep(&self, video_id: VideoId, answer: &Answer) {
         let is_lasting = matches!(answer, Ok(_) | Err(crate::ExtractError::Refused(_)));
         if let Some(cache) = self.0.as_ref().filter(|_| is_lasting) {
@@ -55,7 +56,7 @@ impl Expiry<VideoId, Answer> for Ttl {
         Some(if answer.is_ok() { self.found } else { self.refused })
     }
 
-    /// A forced answer begins a time of its own.
+    /// An answer to a forced request is kept for its own full time.
     fn expire_after_update(
         &self,
         video_id: &VideoId,
@@ -72,7 +73,7 @@ fn weight(answer: &Answer) -> u32 {
     u32::try_from(1 + bytes / ENTRY_BYTES).unwrap_or(u32::MAX)
 }
 
-/// The texts of different length; all else is small.
+/// Returns the size of the texts of varying length; all other fields are small.
 fn text_bytes(video: &Video) -> usize {
     let keywords = video.keywords.iter().flatten().map(String::len);
     let chapters = video.chapters.iter().flatten().map(|chapter| chapter.title.len());

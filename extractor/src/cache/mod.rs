@@ -1,11 +1,11 @@
-//! An answer is asked for once: those who ask meanwhile wait for the same one, and those who
-//! come a little later are given it from memory.
+//! Makes one request of many for the same video: calls during a request wait for its answer, and
+//! later calls get it from the cache.
 //!
-//! [`memory`] keeps answers for a time; [`flights`] are the questions under way.
+//! [`memory`] keeps answers for a time; [`flights`] are the requests in flight.
 //!
-//! `force` passes by the memory, and joins a flight under way: what that brings is at most one
-//! request old, and a thousand forced links to one video must not be a thousand requests. What a
-//! forced question finds goes into the memory like anything else.
+//! `force` bypasses the cache and joins a request in flight: its answer is at most one request
+//! old, and a thousand forced links to one video must not be a thousand requests. The answer to a
+//! forced request is cached like any other.
 
 mod flights;
 mod memory;
@@ -19,7 +19,7 @@ use linkrelay_common::metrics as names;
 use linkrelay_common::{ListLink, VideoId};
 use metrics::counter;
 
-use self::flights::{Board, Flights};
+use self::flights::{Flights, Lookup};
 use self::memory::Memory;
 use crate::Extract;
 use crate::error::ExtractError;
@@ -27,29 +27,29 @@ use crate::extraction::Extraction;
 
 type Answer = Result<Extraction, ExtractError>;
 
-/// How a [`Cached`] is set.
+/// The settings of a [`Cached`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CacheSettings {
-    /// How many answers are kept; 0 keeps none.
+    /// How many answers are cached; with 0, none.
     pub(crate) entries: u64,
-    /// How long metadata is kept; zero keeps none.
+    /// How long metadata is cached; with zero, none is.
     pub(crate) ttl: Duration,
-    /// How long a refusal is kept.
+    /// How long a refusal is cached.
     pub(crate) negative_ttl: Duration,
 }
 
-/// How often each kind of answer was given since the start.
+/// How many calls each source has answered since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheCounts {
-    /// From memory.
+    /// Calls answered from the cache.
     pub hits_total: u64,
-    /// By waiting for a question that was under way.
+    /// Calls that waited for a request in flight.
     pub joins_total: u64,
-    /// By asking.
+    /// Calls that began a request.
     pub misses_total: u64,
 }
 
-/// See the module.
+/// An extractor with a cache and single flight before another one.
 #[derive(Debug)]
 pub(crate) struct Cached {
     inner: Arc<dyn Extract>,
@@ -80,9 +80,9 @@ impl Cached {
         }
     }
 
-    /// What is asked of the far side; remembered before the flight is off the board, so that
-    /// nobody finds neither of them.
-    fn question(
+    /// Asks the inner extractor and caches the answer. It does so before the flight is removed, so
+    /// that every call finds one of the two.
+    fn request(
         &self,
         video_id: VideoId,
         force: bool,
@@ -100,20 +100,20 @@ impl Cached {
 #[async_trait]
 impl Extract for Cached {
     async fn extract(&self, video_id: VideoId, force: bool) -> Answer {
-        let boarded = self.flights.board(
+        let lookup = self.flights.join_or_start(
             video_id,
             || if force { None } else { self.memory.get(video_id) },
-            || self.question(video_id, force),
+            || self.request(video_id, force),
         );
-        let (count, from, answer) = match boarded {
-            Board::Known(answer) => (&self.hits, "memory", Ok(answer)),
-            Board::Joined(flight) => (&self.joins, "flight", Err(flight)),
-            Board::Started(flight) => (&self.misses, "question", Err(flight)),
+        let (count, from, answer) = match lookup {
+            Lookup::Cached(answer) => (&self.hits, "memory", Ok(answer)),
+            Lookup::Joined(flight) => (&self.joins, "flight", Err(flight)),
+            Lookup::Started(flight) => (&self.misses, "question", Err(flight)),
         };
         count.fetch_add(1, Ordering::Relaxed);
         counter!(names::EXTRACTOR_ANSWERS, "from" => from).increment(1);
         match answer {
-            Ok(known) => *known,
+            Ok(cached) => *cached,
             Err(flight) => flight.await,
         }
     }

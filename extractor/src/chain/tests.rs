@@ -54,8 +54,8 @@ fn throttled() -> ExtractError {
     ExtractError::Throttled { reason: "status_429", retry_after: Some(Duration::from_secs(7)) }
 }
 
-/// What two strategies with these answers give together: the source or the code, and how
-/// often the second was asked.
+/// Asks a chain of two strategies with these answers. Returns the source or the error's code, and
+/// how often the second strategy was asked.
 async fn together(
     first: Result<&'static str, ExtractError>,
     second: Result<&'static str, ExtractError>,
@@ -112,7 +112,7 @@ async fn the_most_telling_error_is_the_result() {
 }
 
 #[tokio::test]
-async fn a_last_resort_is_for_what_nobody_can_read_and_not_for_trouble_of_the_moment() {
+async fn a_last_resort_is_asked_after_unreadable_answers_and_not_after_temporary_failures() {
     for (before, asked) in [
         (unreadable(), 1),
         (ExtractError::Status(404), 1),
@@ -128,7 +128,7 @@ async fn a_last_resort_is_for_what_nobody_can_read_and_not_for_trouble_of_the_mo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_strategy_that_others_put_to_shame_is_stepped_over_and_probed() {
+async fn a_strategy_that_fails_where_others_succeed_is_skipped_and_probed() {
     let (broken, good) = (fixed("broken", Err(unreadable())), fixed("good", Ok("title")));
     let chain = Chain::new(vec![broken.clone(), good]);
     let mut asked = Vec::new();
@@ -155,7 +155,7 @@ async fn when_all_fail_no_breaker_opens() {
 }
 
 #[tokio::test]
-async fn with_every_way_closed_the_link_waits_at_no_cost() {
+async fn with_every_strategy_closed_the_link_waits_at_no_cost() {
     let closed = |seconds| ExtractError::StoodDown {
         reason: "quota_used_up",
         reopens_in: Duration::from_secs(seconds),

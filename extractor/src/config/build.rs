@@ -1,4 +1,4 @@
-//! From settings to the extractor: each is checked, and a wrong one is named.
+//! Builds the extractor from its settings: each is checked, and an error names the wrong one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,32 +34,32 @@ const COOL_DOWN_MIN: &str = "COOL_DOWN_MIN";
 const COOL_DOWN_MAX: &str = "COOL_DOWN_MAX";
 
 const MAX_MAX_FETCHES: usize = 10_000;
-/// Beyond it a rate is no limit; below its inverse it is no service.
+/// The highest rate; its inverse is the lowest.
 const MAX_RATE: f64 = 100_000.0;
 
-/// A strategy that asks by this client.
+/// Makes a strategy that asks through a client.
 pub(super) type MakeStrategy = Box<dyn Fn(YouTubeClient) -> Arc<dyn Strategy>>;
 
-/// The ways out to YouTube: a name and a client each, and at least one.
-struct Ways {
+/// The exits to YouTube, at least one: each with its name and its client.
+struct ExitClients {
     names: Vec<String>,
     first: YouTubeClient,
     further: Vec<YouTubeClient>,
 }
 
 impl ExtractorSettings {
-    /// Makes the extractor. Reads the certificate file; asks nothing of the network.
+    /// Builds the extractor. Reads the certificate file, but makes no request.
     ///
     /// # Errors
-    /// The first setting that cannot work.
+    /// Names the first setting that cannot work.
     pub fn build(&self) -> Result<Arc<dyn Extract>, SettingsError> {
         Ok(self.build_extractor()?)
     }
 
-    /// The same, for those who also want to know how it is ([`Extractor::state`]).
+    /// Like [`ExtractorSettings::build`], for callers that also need [`Extractor::state`].
     ///
     /// # Errors
-    /// The first setting that cannot work.
+    /// Names the first setting that cannot work.
     pub fn build_extractor(&self) -> Result<Arc<Extractor>, SettingsError> {
         let names = self.strategy_names()?;
         let timeouts = self.timeouts()?;
@@ -76,13 +76,14 @@ impl ExtractorSettings {
             .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))
         };
         let gate = self.gate()?;
-        let Ways { names: exits, first, further } = self.ways(gate.max_concurrent, client)?;
+        let exit_clients = self.exit_clients(gate.max_concurrent, client)?;
+        let ExitClients { names: exits, first, further } = exit_clients;
         let exits = Arc::new(Exits::new(exits, gate));
         let api = self.api(&first)?;
         let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
             let make = self.strategy(name, api.as_ref())?;
             let strategy = make(first.clone());
-            // The Data API is another service, with limits of its own, and asked directly.
+            // The Data API is another service with its own limits, and is asked directly.
             if name == StrategyName::DataApi {
                 return Ok(strategy);
             }
@@ -95,7 +96,8 @@ impl ExtractorSettings {
         Ok(Arc::new(Extractor::new(chain, exits, cached, api.map(Lists::new))))
     }
 
-    /// What makes this strategy, for each client of its own; what is dear, they share.
+    /// Returns a function that makes this strategy for a client; what is expensive is shared by
+    /// the strategies that it makes.
     fn strategy(
         &self,
         name: StrategyName,
@@ -104,7 +106,7 @@ impl ExtractorSettings {
         Ok(match name {
             StrategyName::DataApi => {
                 let api = api.cloned().ok_or_else(|| {
-                    let problem = "must be set, because data_api stands in EXTRACTORS";
+                    let problem = "must be set, because EXTRACTORS contains data_api";
                     SettingsError::new(API_KEY, problem)
                 })?;
                 Box::new(move |_| Arc::new(DataApi::new(api.clone())))
@@ -117,18 +119,18 @@ impl ExtractorSettings {
         })
     }
 
-    /// Directly, or by each of the proxies.
-    fn ways(
+    /// Makes a client for the direct connection, or one for each of the proxies.
+    fn exit_clients(
         &self,
         max_concurrent: usize,
         client: impl Fn(Option<Proxy>) -> Result<YouTubeClient, SettingsError>,
-    ) -> Result<Ways, SettingsError> {
+    ) -> Result<ExitClients, SettingsError> {
         let urls = self.proxy_urls.as_ref().map_or("", |urls| urls.expose_secret());
         let proxies =
             proxies::parse(urls).map_err(|problem| SettingsError::new(PROXIES, problem))?;
         if proxies.len() > max_concurrent {
             let problem = format!(
-                "has {} proxies for {max_concurrent} requests at once ({MAX_FETCHES})",
+                "has {} proxies for {max_concurrent} concurrent requests ({MAX_FETCHES})",
                 proxies.len()
             );
             return Err(SettingsError::new(PROXIES, problem));
@@ -136,23 +138,23 @@ impl ExtractorSettings {
         let mut proxies = proxies.into_iter();
         let Some((name, proxy)) = proxies.next() else {
             let names = vec!["directly".to_owned()];
-            return Ok(Ways { names, first: client(None)?, further: Vec::new() });
+            return Ok(ExitClients { names, first: client(None)?, further: Vec::new() });
         };
-        let mut ways = Ways { names: vec![name], first: client(Some(proxy))?, further: Vec::new() };
+        let (mut names, first, mut further) = (vec![name], client(Some(proxy))?, Vec::new());
         for (name, proxy) in proxies {
-            ways.names.push(name);
-            ways.further.push(client(Some(proxy))?);
+            names.push(name);
+            further.push(client(Some(proxy))?);
         }
-        Ok(ways)
+        Ok(ExitClients { names, first, further })
     }
 
-    /// Whether there is a key for the Data API, without which no list can be expanded.
+    /// Whether there is a key of the Data API, without which no list can be expanded.
     pub fn has_api_key(&self) -> bool {
         self.youtube_api_key.as_ref().is_some_and(|key| !key.expose_secret().is_empty())
     }
 
-    /// The Data API, if there is a key for it: one for all who ask it, because they have one
-    /// quota. The error does not show the key.
+    /// Makes the Data API's client, if there is a key for it. All callers share it, because they
+    /// share one quota. The error does not show the key.
     fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<Api>>, SettingsError> {
         let key = self.youtube_api_key.as_ref().map(ExposeSecret::expose_secret);
         let Some(key) = key.filter(|key| !key.is_empty()) else {
@@ -178,7 +180,7 @@ impl ExtractorSettings {
                 })
             })?;
             if names.contains(&name) {
-                return Err(wrong(format!("\"{text}\" stands in it twice")));
+                return Err(wrong(format!("\"{text}\" is listed twice")));
             }
             names.push(name);
         }
@@ -219,7 +221,7 @@ impl ExtractorSettings {
         Ok(GateSettings { max_concurrent, cool_down_min, cool_down_max })
     }
 
-    /// The time between two requests, if there is a rate.
+    /// Returns the time between two requests; `None` without a rate.
     fn step(&self) -> Result<Option<Duration>, SettingsError> {
         let rate = self.requests_per_second;
         if rate == 0.0 {

@@ -1,4 +1,4 @@
-//! The settings of extraction; `build` makes an extractor from them.
+//! The extractor's settings; `build` makes an extractor from them.
 
 mod build;
 mod parts;
@@ -32,7 +32,7 @@ const DEFAULT_CACHE_ENTRIES: u64 = 10_000;
 const DEFAULT_CACHE_TTL: &str = "10m";
 const DEFAULT_CACHE_NEGATIVE_TTL: &str = "1m";
 
-/// How metadata is found.
+/// The settings for how metadata is found.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ExtractorSettings {
     /// Strategies in the order in which they are tried, separated by commas: those of the default,
@@ -48,12 +48,13 @@ pub struct ExtractorSettings {
     #[arg(long, env = "YOUTUBE_BASE_URL")]
     pub youtube_base_url: Option<String>,
 
-    /// A PEM file with certificates to trust besides the well-known ones, for YOUTUBE_BASE_URL
+    /// A PEM file with certificates to trust in addition to the well-known ones, for
+    /// YOUTUBE_BASE_URL
     #[arg(long, env = "YOUTUBE_CA_CERT")]
     pub youtube_ca_cert: Option<PathBuf>,
 
-    /// Proxies by which youtube.com is asked, in turn, separated by commas: http://, https:// or
-    /// socks5://, each with user:password@ if it wants one
+    /// Proxies through which youtube.com is asked, in rotation, separated by commas: http://,
+    /// https:// or socks5://, each with user:password@ if it needs one
     #[arg(long, env = "PROXY_URLS", hide_env_values = true, value_name = "URLS")]
     pub proxy_urls: Option<SecretString>,
 
@@ -74,32 +75,32 @@ pub struct ExtractorSettings {
     #[arg(long, env = "EXTRACTOR_CPU_THREADS", default_value_t = DEFAULT_CPU_THREADS)]
     pub extractor_cpu_threads: usize,
 
-    /// Requests to YouTube under way at once, of the whole process; fewer after throttling
+    /// Requests of the process to YouTube that may be in flight; fewer after throttling
     #[arg(long, env = "MAX_CONCURRENT_FETCHES", default_value_t = DEFAULT_MAX_CONCURRENT_FETCHES)]
     pub max_concurrent_fetches: usize,
 
-    /// Requests to YouTube a second, of the whole process, in equal steps; 0 sets no rate
+    /// Requests of the process to YouTube per second, in equal steps; 0 sets no rate
     #[arg(long, env = "REQUESTS_PER_SECOND", default_value_t = 0.0)]
     pub requests_per_second: f64,
 
-    /// How long the process waits after throttling that names no time; doubled each time in a row
+    /// How long the process waits after throttling if YouTube names no time; doubled each time in
+    /// a row
     #[arg(long, env = "COOL_DOWN_MIN", default_value = DEFAULT_COOL_DOWN_MIN, value_parser = humantime::parse_duration)]
     pub cool_down_min: Duration,
 
-    /// The longest wait after throttling, whatever YouTube says
+    /// The longest wait after throttling, even if YouTube names a longer one
     #[arg(long, env = "COOL_DOWN_MAX", default_value = DEFAULT_COOL_DOWN_MAX, value_parser = humantime::parse_duration)]
     pub cool_down_max: Duration,
 
-    /// Answers that are remembered (one with a long description counts as several); 0 remembers
-    /// none
+    /// Answers that are cached (one with a long description counts as several); 0 caches none
     #[arg(long, env = "CACHE_ENTRIES", default_value_t = DEFAULT_CACHE_ENTRIES)]
     pub cache_entries: u64,
 
-    /// How long metadata is remembered
+    /// How long metadata is cached
     #[arg(long, env = "CACHE_TTL", default_value = DEFAULT_CACHE_TTL, value_parser = humantime::parse_duration)]
     pub cache_ttl: Duration,
 
-    /// How long it is remembered that a video is private, deleted and the like
+    /// How long it is cached that a video is private, deleted and the like
     #[arg(long, env = "CACHE_NEGATIVE_TTL", default_value = DEFAULT_CACHE_NEGATIVE_TTL, value_parser = humantime::parse_duration)]
     pub cache_negative_ttl: Duration,
 }

@@ -1,4 +1,4 @@
-//! Each part of an extractor alone, so that one after the other can be tried out.
+//! Settings for each part of the extractor alone, so that `check` can try one after the other.
 
 use linkrelay_common::SettingsError;
 use secrecy::ExposeSecret;
@@ -6,21 +6,21 @@ use secrecy::ExposeSecret;
 use super::{ExtractorSettings, proxies};
 use crate::strategies::StrategyName;
 
-/// An extractor that asks in one way only.
+/// The settings of an extractor with only one strategy, or only one proxy.
 #[derive(Debug, Clone)]
 pub struct PartAlone {
-    /// Which part: shows no secret.
+    /// The strategy's or the proxy's name; it shows no secret.
     pub name: String,
-    /// What is left of the settings.
+    /// The settings, reduced to this part.
     pub settings: ExtractorSettings,
 }
 
 impl ExtractorSettings {
-    /// Each strategy alone, in its order; then, if there are several proxies, each of them alone,
-    /// with the first strategy that goes by them.
+    /// Returns each strategy alone, in its order; then, if there are several proxies, each of them
+    /// alone, with the first strategy that uses proxies.
     ///
     /// # Errors
-    /// A wrong EXTRACTORS or PROXY_URLS.
+    /// Fails if EXTRACTORS or PROXY_URLS is wrong.
     pub fn parts_alone(&self) -> Result<Vec<PartAlone>, SettingsError> {
         let names = self.strategy_names()?;
         let alone = |name: &StrategyName| PartAlone {

@@ -1,30 +1,30 @@
-//! `PROXY_URLS`: the ways out to YouTube. They may hold passwords, so no error shows any of it
-//! but a number.
+//! Parses `PROXY_URLS`, the exits to YouTube. The URLs may contain passwords, so errors show only
+//! the number of a URL.
 
 use reqwest::Proxy;
 use url::Url;
 
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// Each proxy, with a name to show: its number, host and port. None for an empty text.
+/// Returns each proxy, with a name to show: its number, host and port. An empty text has none.
 ///
 /// # Errors
-/// What is wrong with which of them, in words that show no secret.
+/// Returns a text that says which URL is wrong and why, without any secret.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, Proxy)>, String> {
     let mut urls: Vec<Url> = Vec::new();
     for (number, text) in (1..).zip(each(text)) {
         let url = parse_one(text.trim());
         let url = url.map_err(|problem| format!("the URL number {number} {problem}"))?;
-        // The same host and port with another user may well be another way out.
+        // The same host and port with another user may be another exit, so that is allowed.
         if urls.contains(&url) {
-            return Err(format!("the URL number {number} stands there already"));
+            return Err(format!("the URL number {number} is listed twice"));
         }
         urls.push(url);
     }
     (1..).zip(urls).map(|(number, url)| proxy(number, url)).collect()
 }
 
-/// The single URLs, as they are.
+/// Returns the single URLs, unchanged.
 pub(super) fn each(text: &str) -> impl Iterator<Item = &str> {
     // A compose file passes an unset variable on as an empty one.
     let text = Some(text).filter(|text| !text.trim().is_empty());
@@ -33,12 +33,12 @@ pub(super) fn each(text: &str) -> impl Iterator<Item = &str> {
 
 fn parse_one(text: &str) -> Result<Url, String> {
     let form = "must be of the form http://host:port, https://host:port or socks5://host:port, \
-                with user:password@ before the host if the proxy wants one";
+                with user:password@ before the host if the proxy needs one";
     let url = Url::parse(text).map_err(|error| format!("{form}: {error}"))?;
     let is_bare =
         matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     let is_whole = url.host_str().is_some_and(|host| !host.is_empty())
-        // Known for http and https; that of a socks5 proxy must be written.
+        // http and https have a default port; a socks5 URL must contain one.
         && url.port_or_known_default().is_some();
     if is_bare && is_whole && SCHEMES.contains(&url.scheme()) {
         Ok(url)
@@ -50,7 +50,7 @@ fn parse_one(text: &str) -> Result<Url, String> {
 fn proxy(number: usize, url: Url) -> Result<(String, Proxy), String> {
     let (host, port) = (url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(0));
     let name = format!("{number}, {host}:{port}");
-    // The error might show the URL.
+    // The error is dropped, because it might show the URL.
     let proxy = Proxy::all(url).map_err(|_| format!("the URL number {number} cannot be used"))?;
     Ok((name, proxy))
 }

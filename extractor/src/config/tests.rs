@@ -1,4 +1,4 @@
-//! Settings that work and settings that do not.
+//! Valid and invalid settings.
 
 use clap::{CommandFactory, Parser};
 
@@ -45,7 +45,7 @@ fn both_kinds_of_defaults_agree() {
     ])
     .settings;
     let default = ExtractorSettings::default();
-    // Every field, secrets as such.
+    // The debug form has every field; secrets are redacted.
     assert_eq!(format!("{given:?}"), format!("{default:?}"));
 }
 
@@ -59,7 +59,7 @@ fn a_wrong_strategy_is_named_with_the_known_ones() {
     let unknown = problem(|settings| settings.extractors = "watch_page, magic".to_owned());
     assert_eq!(unknown, format!("EXTRACTORS: there is no strategy \"magic\" ({KNOWN})"));
     let twice = problem(|settings| settings.extractors = "watch_page,watch_page".to_owned());
-    assert!(twice.starts_with("EXTRACTORS: \"watch_page\" stands in it twice"), "{twice}");
+    assert!(twice.starts_with("EXTRACTORS: \"watch_page\" is listed twice"), "{twice}");
     let none = problem(|settings| settings.extractors = String::new());
     assert!(none.starts_with("EXTRACTORS: there is no strategy \"\""), "{none}");
 }
@@ -109,7 +109,7 @@ fn every_other_wrong_setting_is_named() {
     let timeout = problem(|settings| settings.extractor_timeout = Duration::ZERO);
     assert_eq!(timeout, "EXTRACTOR_TIMEOUT: must be longer than 0");
     let key = problem(|settings| settings.youtube_api_key = Some("a key\n".into()));
-    assert_eq!(key, "YOUTUBE_API_KEY: has characters that no key has", "whoever needs it");
+    assert_eq!(key, "YOUTUBE_API_KEY: has characters that no key has", "without data_api as well");
     let fetches = problem(|settings| settings.max_concurrent_fetches = 0);
     assert_eq!(fetches, "MAX_CONCURRENT_FETCHES: must be from 1 to 10000");
     for rate in [-1.0, f64::NAN, f64::INFINITY, 1e-9] {
@@ -131,7 +131,7 @@ fn a_certificate_file_must_hold_a_certificate() {
         ("empty.pem", ""),
         ("words.pem", "no certificate"),
         ("broken.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"),
-        ("rubbish.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        ("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
     ] {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
@@ -149,7 +149,7 @@ fn proxies_are_checked_and_shown_by_nothing() {
         settings.proxy_urls = Some("http://a:1,http://b:1".into());
         settings.max_concurrent_fetches = 1;
     });
-    let expected = "PROXY_URLS: has 2 proxies for 1 requests at once (MAX_CONCURRENT_FETCHES)";
+    let expected = "PROXY_URLS: has 2 proxies for 1 concurrent requests (MAX_CONCURRENT_FETCHES)";
     assert_eq!(many, expected);
     let settings = ExtractorSettings {
         proxy_urls: Some("socks5://user:hunter2@proxy:1080".into()),
@@ -185,5 +185,5 @@ fn each_part_can_be_tried_alone() {
     assert!(!format!("{parts:?}").contains("hunter2"));
     parts[3].settings.build().unwrap();
     settings.proxy_urls = Some("http://a:1".into());
-    assert_eq!(settings.parts_alone().unwrap().len(), 3, "the strategies go by it already");
+    assert_eq!(settings.parts_alone().unwrap().len(), 3, "the strategies already use the proxy");
 }

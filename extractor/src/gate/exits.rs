@@ -1,7 +1,8 @@
-//! The ways out to YouTube: directly, or a few proxies. Each has a gate of its own, because what
-//! YouTube asks of one address it does not ask of the others.
+//! The exits to YouTube: the direct connection, or the proxies. Each has its own gate, because
+//! YouTube throttles each address separately.
 //!
-//! They take turns. One that rests is passed over; only when all rest, everybody waits.
+//! Requests use the exits in rotation. An exit that cools down is skipped; only while all of them
+//! cool down, requests wait.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,25 +14,26 @@ use super::limit::Slot;
 use super::{Gate, GateSettings, GateState, LONGEST_HELD};
 use crate::error::ExtractError;
 
-/// See the module.
+/// All exits, each with its gate.
 #[derive(Debug)]
 pub(crate) struct Exits {
     gates: Vec<Gate>,
-    /// Counts up; the rest by the number of gates is whose turn it is.
+    /// Counts up; modulo the number of gates, it is the index of the exit to try first.
     turn: AtomicUsize,
 }
 
-/// Leave to ask once, by this way.
+/// Permission to make one request through an exit.
 #[derive(Debug)]
 pub(super) struct Pass {
-    /// Its number among the ways out.
+    /// The exit's index.
     pub(super) exit: usize,
     pub(super) slot: Slot,
 }
 
 impl Exits {
-    /// A way for each of these names; what may be under way is shared out among them, and what
-    /// cannot be divided goes to the first. There must be no more ways than requests.
+    /// Makes an exit for each of these names, with an equal share of the requests that may be in
+    /// flight; the first exits get what cannot be divided. There must not be more exits than
+    /// requests.
     pub(crate) fn new(names: Vec<String>, settings: GateSettings) -> Self {
         let GateSettings { max_concurrent, .. } = settings;
         let count = names.len().max(1);
@@ -42,19 +44,19 @@ impl Exits {
         Self { gates: names.into_iter().enumerate().map(gate).collect(), turn: AtomicUsize::new(0) }
     }
 
-    /// The only way there is.
+    /// Makes a single exit.
     #[cfg(test)]
     pub(super) fn one(settings: GateSettings) -> Self {
         Self::new(vec!["directly".to_owned()], settings)
     }
 
-    /// Waits for leave to ask.
+    /// Waits until a request may begin, and returns the exit to use.
     ///
     /// # Errors
-    /// [`ExtractError::Throttled`] if that would be longer than [`LONGEST_HELD`].
+    /// [`ExtractError::Throttled`] if the wait would be longer than [`LONGEST_HELD`].
     ///
     /// # Cancel safety
-    /// Nothing is lost when dropped.
+    /// The call may be dropped at any time; nothing is lost.
     pub(super) async fn enter(&self) -> Result<Pass, ExtractError> {
         loop {
             let open = self.open();
@@ -66,19 +68,19 @@ impl Exits {
                 Some(pass) => pass,
                 None => select_all(open.iter().map(|exit| self.enter_by(*exit).boxed())).await.0,
             };
-            // It may have begun to rest while we waited.
+            // The exit may have begun to cool down during the wait.
             if self.gates[pass.exit].rest().is_zero() {
                 return Ok(pass);
             }
         }
     }
 
-    /// The far side answered without a word about how much we ask.
+    /// YouTube answered and did not throttle.
     pub(super) fn succeeded(&self, pass: Pass) {
         self.gates[pass.exit].succeeded(pass.slot);
     }
 
-    /// It asked for less; gives the wait that follows for those who go this way.
+    /// YouTube asked for fewer requests. Returns the cool-down of this exit.
     pub(super) fn throttled(
         &self,
         pass: Pass,
@@ -88,18 +90,19 @@ impl Exits {
         self.gates[pass.exit].throttled(pass.slot, reason, asked)
     }
 
-    /// This way does not lead to the far side.
+    /// This exit does not reach YouTube.
     pub(super) fn is_blocked(&self, exit: usize, error: &str) {
         self.gates[exit].is_blocked(error);
     }
 
-    /// The time until another way than this may be gone, zero for now; `None` without another.
+    /// Returns the time until another exit than this may be used, zero if one may be used now;
+    /// `None` if there is no other.
     pub(super) fn elsewhere(&self, exit: usize) -> Option<Duration> {
         let others = self.gates.iter().enumerate().filter(|(other, _)| *other != exit);
         others.map(|(_, gate)| gate.rest()).min()
     }
 
-    /// As they are at this moment, all together.
+    /// Returns the current state of all exits together.
     pub(crate) fn state(&self) -> GateState {
         let gates = self.gates.iter();
         let rests: Vec<Duration> = gates.clone().map(Gate::rest).collect();
@@ -113,7 +116,7 @@ impl Exits {
         }
     }
 
-    /// The ways that do not rest, the one whose turn it is first.
+    /// Returns the exits that do not cool down, beginning with the next one in rotation.
     fn open(&self) -> Vec<usize> {
         let count = self.gates.len();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -129,8 +132,8 @@ impl Exits {
         Pass { exit, slot: self.gates[exit].limit.acquire().await }
     }
 
-    /// Waits until one of them has rested. Outside of the limits, or all who wait would go at
-    /// once when it has.
+    /// Waits until the first exit has cooled down. The wait holds no slot: requests that waited
+    /// with one would all begin at the same time.
     async fn wait_for_one(&self) -> Result<(), ExtractError> {
         let rests = self.gates.iter().filter_map(|gate| gate.cool_down.rest());
         match rests.min_by_key(|(_, rest)| *rest) {
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn they_take_turns_and_share_the_limit() {
+    async fn they_are_used_in_rotation_and_share_the_limit() {
         let exits = exits(3, 8);
         assert_eq!(entered(&exits, 6).await, [0, 1, 2, 0, 1, 2]);
         let limits: Vec<_> = exits.gates.iter().map(|gate| gate.limit.limit()).collect();
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_rests_is_passed_over_until_it_has_rested() {
+    async fn one_that_cools_down_is_skipped_until_it_has_cooled_down() {
         let exits = exits(2, 8);
         throttle(&exits, 0, Some(SECOND * 30)).await;
         assert_eq!(entered(&exits, 4).await, [1, 1, 1, 1]);
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_all_rest_everybody_waits_for_the_first_or_is_told_to() {
+    async fn when_all_cool_down_requests_wait_for_the_first_or_are_throttled() {
         let exits = exits(2, 8);
         throttle(&exits, 0, Some(SECOND * 30)).await;
         throttle(&exits, 1, Some(SECOND * 3)).await;
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_takes_the_first_place_anywhere() {
+    async fn a_request_that_waits_gets_the_first_free_slot_of_any_exit() {
         let exits = exits(2, 2);
         let (first, second) = (exits.enter().await.unwrap(), exits.enter().await.unwrap());
         assert_eq!((first.exit, second.exit), (0, 1));
@@ -224,12 +227,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_way_that_leads_nowhere_rests_once_however_many_find_out() {
+    async fn an_unreachable_exit_cools_down_once_no_matter_how_many_requests_fail() {
         let exits = exits(2, 8);
         for _ in 0..9 {
             exits.is_blocked(0, "refused");
         }
         assert_eq!(exits.gates[0].rest(), SECOND);
-        assert_eq!(exits.state().cool_downs_total, 0, "nobody asked for less");
+        assert_eq!(exits.state().cool_downs_total, 0, "YouTube did not throttle");
     }
 }

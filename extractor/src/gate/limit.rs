@@ -1,11 +1,11 @@
-//! How many requests may be under way: more while all goes well, half as many after throttling.
+//! How many requests may be in flight: more while they succeed, half as many after throttling.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// A limit that moves between 1 and a maximum, where it begins.
+/// A limit that moves between 1 and a maximum, and begins at the maximum.
 #[derive(Debug)]
 pub(super) struct AdaptiveLimit {
     permits: Arc<Semaphore>,
@@ -16,14 +16,15 @@ pub(super) struct AdaptiveLimit {
 #[derive(Debug)]
 struct State {
     limit: usize,
-    /// Since the limit last moved.
+    /// The successes since the limit last moved.
     successes: usize,
-    /// Permits that are out and will not come back: the limit fell while they were in use.
+    /// How many of the permits in use will be dropped on return: the limit fell while they were
+    /// in use.
     owed: usize,
     last_cut: Option<Instant>,
 }
 
-/// Leave for one request.
+/// The permit of one request.
 #[derive(Debug)]
 pub(super) struct Slot {
     limit: Arc<AdaptiveLimit>,
@@ -37,17 +38,17 @@ impl AdaptiveLimit {
         Self { permits: Arc::new(Semaphore::new(max)), state: Mutex::new(state), max }
     }
 
-    /// Waits for a place, first come, first served.
+    /// Waits for a slot; callers get theirs in the order in which they came.
     ///
     /// # Cancel safety
-    /// Nothing is lost when dropped but the place in the queue.
+    /// A dropped call loses only its position in the queue.
     pub(super) async fn acquire(self: &Arc<Self>) -> Slot {
-        // It is never closed; if it were, nobody should be held back by it.
+        // The semaphore is never closed; if it were, no request should wait for it.
         let permit = self.permits.clone().acquire_owned().await.ok();
         Slot { limit: self.clone(), permit, began: Instant::now() }
     }
 
-    /// A place if one is free, and nobody waits for it.
+    /// Returns a slot if one is free and no other caller waits for it.
     pub(super) fn try_acquire(self: &Arc<Self>) -> Option<Slot> {
         let permit = self.permits.clone().try_acquire_owned().ok()?;
         Some(Slot { limit: self.clone(), permit: Some(permit), began: Instant::now() })
@@ -70,7 +71,7 @@ impl AdaptiveLimit {
             }
             state.successes = 0;
             state.limit += 1;
-            // The cheapest new permit is one that need not be given up.
+            // A permit that was to be dropped on return is kept instead of adding a new one.
             let is_owed = state.owed > 0;
             state.owed -= usize::from(is_owed);
             !is_owed
@@ -80,8 +81,8 @@ impl AdaptiveLimit {
         }
     }
 
-    /// Halves the limit for a request that began after the last time: all others hit the same
-    /// wall as the first. Whether it did.
+    /// Halves the limit, but only for a request that began after the limit was last halved: the
+    /// earlier ones were throttled in the same wave. Returns whether it did.
     fn cut(&self, began: Instant) -> bool {
         self.with(|state| {
             if state.last_cut.is_some_and(|cut| began <= cut) {
@@ -98,19 +99,20 @@ impl AdaptiveLimit {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // The state is whole after every step.
+        // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Slot {
-    /// It was answered without a word about how much we ask.
+    /// YouTube answered the request and did not throttle.
     pub(super) fn succeeded(self) {
         self.limit.grow();
     }
 
-    /// It was throttled. Whether it is the first of its wave. Its place is free only when this
-    /// is dropped, so that whoever waits for it finds the cool-down begun.
+    /// YouTube throttled the request. Returns whether it is the first of its wave. The slot is
+    /// free only when this is dropped, so that the cool-down has begun before the next request
+    /// gets it.
     pub(super) fn throttled(&self) -> bool {
         self.limit.cut(self.began)
     }
@@ -137,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    /// How many may be under way beside those that are.
+    /// How many more requests may begin.
     fn free(limit: &Arc<AdaptiveLimit>) -> usize {
         limit.permits.available_permits()
     }
@@ -181,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_permit_is_ever_lost_or_made_up(steps in proptest::collection::vec(0_u8..4, 1..200)) {
+        fn no_permit_is_ever_lost_or_added(steps in proptest::collection::vec(0_u8..4, 1..200)) {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_time().start_paused(true).build().unwrap();
             runtime.block_on(async {

@@ -1,13 +1,13 @@
-//! Politeness, one for the whole process: every strategy that asks youtube.com passes here.
+//! The limits of the whole process towards youtube.com: every strategy that asks it passes here.
 //!
-//! [`limit`] is how many requests may be under way, [`CoolDown`] is when none may begin,
-//! [`pacer`] is how close one may follow another. A [`Gate`] is both of the first for one way out
-//! (directly, or by a proxy); [`exits`] are all ways out, and say which is next. [`polite`] is the
-//! strategy around a strategy that keeps to all this.
+//! [`limit`] is how many requests may be in flight, [`CoolDown`] is when none may begin,
+//! [`pacer`] is how close one may follow another. A [`Gate`] is the limit and the cool-down of one
+//! exit (the direct connection, or a proxy); [`exits`] holds all exits and chooses the next one.
+//! [`polite`] wraps a strategy so that it keeps to these limits.
 //!
-//! Throttling halves the limit and begins a cool-down; each window of answers without it lets
-//! the limit grow by one. Time-outs, broken connections and 5xx change nothing: they are no word
-//! about how much we ask.
+//! Throttling halves the limit and begins a cool-down; each window of answers without throttling
+//! lets the limit grow by one. Time-outs, broken connections and 5xx change nothing: they do not
+//! mean that linkrelay asks too much.
 
 pub(crate) mod exits;
 mod limit;
@@ -27,11 +27,11 @@ use crate::cool_down::CoolDown;
 pub(crate) use exits::Exits;
 pub(crate) use pacer::Pacer;
 
-/// A request waits out a cool-down of so much here. Who would have to wait longer is told, and
-/// may do something better meanwhile: a consumer stops taking records, and says so.
+/// The longest cool-down for which a request waits here. A longer one is returned as an error, so
+/// that the consumer can stop taking records and report it.
 const LONGEST_HELD: Duration = Duration::from_secs(5);
 
-/// How a [`Gate`] is set.
+/// The settings of a [`Gate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GateSettings {
     pub(crate) max_concurrent: usize,
@@ -39,27 +39,28 @@ pub(crate) struct GateSettings {
     pub(crate) cool_down_max: Duration,
 }
 
-/// See the module. The fields of one moment are for people: each may have changed by the next.
+/// A snapshot of all gates together, for metrics and checks; the fields are read one by one, so
+/// they may not match each other exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateState {
-    /// How many requests may be under way.
+    /// How many requests may be in flight.
     pub limit: usize,
-    /// How many are; more than may for a moment, after throttling.
+    /// How many requests are in flight; for a short time after throttling, more than `limit`.
     pub in_flight: usize,
-    /// The time until somebody may ask, if nobody may.
+    /// The time until a request may begin; `None` if one may begin now.
     pub cooling: Option<Duration>,
-    /// Cool-downs begun since the start.
+    /// How many cool-downs have begun since the start.
     pub cool_downs_total: u64,
-    /// How many ways out there are: proxies, or 1.
+    /// How many exits there are: the number of proxies, or 1.
     pub exits: usize,
-    /// How many of them rest.
+    /// How many exits cool down.
     pub resting: usize,
 }
 
-/// See the module.
+/// The limit and the cool-down of one exit.
 #[derive(Debug)]
 struct Gate {
-    /// The proxy's number, host and port, or `directly`: for people.
+    /// The proxy's number, host and port, or `directly`, for the log.
     name: String,
     limit: Arc<AdaptiveLimit>,
     cool_down: CoolDown,
@@ -76,18 +77,18 @@ impl Gate {
         }
     }
 
-    /// How long nobody may go this way still.
+    /// Returns how much longer no request may begin through this exit.
     fn rest(&self) -> Duration {
         self.cool_down.rest().map_or(Duration::ZERO, |(_, rest)| rest)
     }
 
-    /// The far side answered without a word about how much we ask.
+    /// YouTube answered and did not throttle.
     fn succeeded(&self, slot: Slot) {
         slot.succeeded();
         self.cool_down.calm();
     }
 
-    /// It asked for less; gives the wait that follows.
+    /// YouTube asked for fewer requests. Returns the cool-down that follows.
     fn throttled(&self, slot: Slot, reason: &'static str, asked: Option<Duration>) -> Duration {
         if !slot.throttled() {
             return self.cool_down.extend(reason, asked);
@@ -96,15 +97,26 @@ impl Gate {
         self.cool_downs.fetch_add(1, Ordering::Relaxed);
         counter!(names::COOL_DOWNS).increment(1);
         let (exit, wait_seconds) = (self.name.as_str(), wait.as_secs_f64());
-        tracing::warn!(reason, wait_seconds, exit, "YouTube asks for fewer requests: cooling down");
+        tracing::warn!(
+            reason,
+            wait_seconds,
+            exit,
+            "YouTube asks for fewer requests, so none begins for {wait_seconds:.1} s (exit: {exit})"
+        );
         wait
     }
 
-    /// This way does not lead to the far side; the first of those who find out closes it.
+    /// This exit does not reach YouTube; the first request that finds out closes it.
     fn is_blocked(&self, error: &str) {
         if let Some(wait) = self.cool_down.start_if_cool("proxy_unreachable", None) {
             let (proxy, wait_seconds) = (self.name.as_str(), wait.as_secs_f64());
-            tracing::warn!(proxy, wait_seconds, error, "this proxy leads nowhere: it rests");
+            tracing::warn!(
+                proxy,
+                wait_seconds,
+                error,
+                "the proxy {proxy} does not reach YouTube, so it is not used for \
+                 {wait_seconds:.1} s: {error}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A strategy that keeps to the gates, whatever the strategy within does.
+//! Wraps a strategy so that its requests keep to the gates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +12,24 @@ use super::exits::{Exits, Pass};
 use crate::Strategy;
 use crate::error::ExtractError;
 
-/// How often a request is made that is answered 429 each time, by the same way.
+/// How often a request is made through the same exit if each is answered with 429.
 const TRIES: usize = 3;
 
-/// Asks when it may; asks again after a short cool-down, or at once if another way is open.
+/// A strategy that begins a request only when a gate permits it, and repeats a throttled one after
+/// a short cool-down, or immediately if another exit is open.
 ///
-/// Only a 429 is repeated after a cool-down: it is about the moment. A bot check, a captcha and a
-/// consent page are about our address, and will not be gone in a second.
+/// Only a 429 is repeated after a cool-down, because it is temporary. A bot check, a captcha and a
+/// consent page are about the client's address and last longer.
 #[derive(Debug)]
 pub(crate) struct Polite {
     inner: Arc<dyn Strategy>,
-    /// The same strategy by each further way out; `inner` goes by the first.
+    /// The same strategy through each further exit; `inner` uses the first.
     further: Vec<Arc<dyn Strategy>>,
     exits: Arc<Exits>,
 }
 
 impl Polite {
-    /// `inner`, and the same strategy by each further way out, in their order.
+    /// Wraps `inner`, which uses the first exit, and the same strategy for each further exit.
     pub(crate) fn new(
         inner: Arc<dyn Strategy>,
         further: Vec<Arc<dyn Strategy>>,
@@ -42,8 +43,8 @@ impl Polite {
         further.unwrap_or(&self.inner).as_ref()
     }
 
-    /// Asks once, and tells the gate how it went. `None` if it may be asked again: at once by
-    /// another way, or after a short wait.
+    /// Asks once, and reports the outcome to the gate. Returns `None` if the request may be
+    /// repeated: immediately through another exit, or after a short wait.
     async fn ask(&self, video_id: VideoId, tries: usize) -> Result<Option<Video>, ExtractError> {
         let pass = self.exits.enter().await?;
         let exit = pass.exit;
@@ -53,7 +54,7 @@ impl Polite {
                 self.throttled(pass, tries, reason, retry_after)
             }
             Err(ExtractError::Proxy(error)) if self.may_go_elsewhere(exit, tries) => {
-                // If no way were left, it would not be this way's fault.
+                // Only with another exit open: otherwise the failure may not be this exit's.
                 self.exits.is_blocked(exit, &error);
                 Ok(None)
             }
@@ -120,7 +121,7 @@ mod tests {
     use crate::gate::GateSettings;
     use crate::strategies::untitled;
 
-    /// Gives these answers, the last one first, and then succeeds.
+    /// Returns these errors, the last one first, and then succeeds.
     #[derive(Debug)]
     struct Script(Mutex<Vec<ExtractError>>);
 
@@ -155,7 +156,7 @@ mod tests {
         Polite::new(script(answers), Vec::new(), Arc::new(Exits::one(settings())))
     }
 
-    /// By two ways, each with answers of its own.
+    /// Uses two exits, each with its own answers.
     fn by_two(first: Vec<ExtractError>, second: Vec<ExtractError>) -> Polite {
         let exits = Exits::new(vec!["one".to_owned(), "other".to_owned()], settings());
         Polite::new(script(first), vec![script(second)], Arc::new(exits))
@@ -172,12 +173,12 @@ mod tests {
         let polite = polite(vec![throttled("status_429", Some(3)), throttled("status_429", None)]);
         let (answer, waited) = ask(&polite).await;
         assert!(answer.is_ok());
-        assert_eq!(waited, 4, "one second of ours, three of theirs");
+        assert_eq!(waited, 4, "one second of the setting, three of Retry-After");
         assert_eq!(polite.exits.state().limit, 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_three_times_the_asker_is_told_how_long_to_wait() {
+    async fn after_three_tries_the_error_says_how_long_to_wait() {
         let polite = polite((0..9).map(|_| throttled("status_429", None)).collect());
         let (answer, waited) = ask(&polite).await;
         let error = answer.unwrap_err();
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_wait_and_what_is_about_us_are_handed_on_at_once_and_hold_everybody() {
+    async fn a_long_wait_and_a_bot_check_are_returned_immediately_and_hold_all_requests() {
         for error in [throttled("status_429", Some(60)), throttled("bot_check", Some(60))] {
             let polite = polite(vec![error]);
             for _ in 0..2 {
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn trouble_of_another_kind_moves_nothing() {
+    async fn a_failure_of_another_kind_moves_nothing() {
         let polite = polite(vec![ExtractError::Status(503), ExtractError::Status(503)]);
         for _ in 0..2 {
             assert_eq!(ask(&polite).await.0.unwrap_err().code(), "bad_status");
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_throttled_by_one_way_asks_by_the_other_at_once() {
+    async fn a_request_throttled_at_one_exit_uses_the_other_immediately() {
         for reason in ["status_429", "bot_check"] {
             let polite = by_two(vec![throttled(reason, Some(60))], vec![]);
             for _ in 0..4 {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_every_way_is_throttled_the_sooner_one_is_waited_for() {
+    async fn when_every_exit_is_throttled_the_shorter_wait_is_returned() {
         let polite =
             by_two(vec![throttled("bot_check", Some(60))], vec![throttled("bot_check", Some(20))]);
         let (answer, waited) = ask(&polite).await;
@@ -235,13 +236,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_proxy_that_leads_nowhere_rests_unless_it_is_the_last() {
+    async fn an_unreachable_proxy_cools_down_unless_it_is_the_last() {
         let nowhere = || ExtractError::Proxy("refused".to_owned());
         let polite = by_two(vec![nowhere()], vec![]);
         assert!(ask(&polite).await.0.is_ok());
         assert_eq!(polite.exits.state().resting, 1);
         let polite = by_two(vec![nowhere(), nowhere()], vec![nowhere(), nowhere()]);
         assert_eq!(ask(&polite).await.0.unwrap_err().code(), "proxy");
-        assert_eq!(polite.exits.state().resting, 1, "nobody is told to wait for nothing");
+        assert_eq!(polite.exits.state().resting, 1, "the last exit does not cool down");
     }
 }

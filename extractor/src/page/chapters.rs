@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{json, locate};
 
-/// The chapters, if the page has any.
+/// Returns the chapters, if the page has any.
 pub(super) fn read(body: &[u8]) -> Option<Vec<Chapter>> {
-    // The key of a list of other things is common; only a list of this renderer will do.
+    // Lists of other things have the same key; only a list with this renderer has chapters.
     let lists: Value = locate::has(body, "\"chapterRenderer\":")
         .then(|| locate::value_of(body, b"\"markersMap\":"))
         .flatten()?;
@@ -21,7 +21,7 @@ pub(super) fn read(body: &[u8]) -> Option<Vec<Chapter>> {
 fn chapter(value: &Value) -> Option<Chapter> {
     let renderer = value.get("chapterRenderer")?;
     Some(Chapter {
-        title: json::words(renderer, "title")?,
+        title: json::formatted_text(renderer, "title")?,
         start_seconds: json::count(renderer, "timeRangeStartMillis")? / 1_000,
     })
 }

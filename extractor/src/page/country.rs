@@ -1,13 +1,13 @@
 //! Whether the page was made for a country in which its video is not shown.
 //!
-//! The page names both: the country that it believes us to be in, and those where the video
-//! may be seen. A player answer names no country; there the question stays open.
+//! The page names both: the viewer's country as YouTube sees it, and those where the video is
+//! shown. A player answer does not name the viewer's country, so it stays unknown.
 
 use serde_json::Value;
 
 use super::locate;
 
-/// Where pages of 2020 and later name the viewer's country.
+/// The keys under which pages since 2020 name the viewer's country.
 const VIEWER_KEYS: [&[u8]; 2] = [b"\"INNERTUBE_CONTEXT_GL\":", b"\"GL\":"];
 
 /// Whether the viewer's country is known and not among those of the video.

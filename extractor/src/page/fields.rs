@@ -1,7 +1,8 @@
-//! The fields of a [`Video`] out of a player response.
+//! Reads the fields of a [`Video`] from a player response.
 //!
-//! `videoDetails` is the truth; `microformat` adds what only the web client is told. Titles and
-//! owners elsewhere in a page may be translations or another channel, and are not read.
+//! `videoDetails` is authoritative; `microformat` adds what YouTube sends only to the web client.
+//! Titles and owners elsewhere in a page may be translated or of another channel, and are not
+//! read.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,14 +13,14 @@ use serde_json::Value;
 use super::locate::PlayerResponse;
 use super::{chapters, country, json, owner, playability};
 
-/// Everything that the body says of the video of this player response, whose title is known.
+/// Returns all metadata that the body has for the video of this player response.
 pub(super) fn video(body: &[u8], player: &PlayerResponse, title: String) -> Video {
     let details = &player.video_details;
     let renderer = microformat(player);
-    // The members are left out where they would be false.
+    // YouTube leaves these members out instead of sending false.
     let is_live = json::flag(details, "isLive").unwrap_or_default();
     let is_upcoming = json::flag(details, "isUpcoming").unwrap_or_default();
-    // 0 stands for a length that is not known yet.
+    // 0 means a length that is not known yet.
     let length_seconds = json::count(details, "lengthSeconds").filter(|seconds| *seconds > 0);
     Video {
         title,
@@ -27,7 +28,7 @@ pub(super) fn video(body: &[u8], player: &PlayerResponse, title: String) -> Vide
         author: author(body, details, renderer),
         length_seconds: length_seconds.filter(|_| !is_live && !is_upcoming),
         view_count: json::count(details, "viewCount"),
-        // Elsewhere a page has only a rounded text ("215 K"); here it is exact, or not there.
+        // Exact, or absent; elsewhere a page has only a rounded text ("215 K").
         like_count: json::count(renderer, "likeCount"),
         publish_date: json::text(renderer, "publishDate").and_then(|text| instant(&text)),
         category: json::text(renderer, "category"),
@@ -43,7 +44,7 @@ pub(super) fn video(body: &[u8], player: &PlayerResponse, title: String) -> Vide
     }
 }
 
-/// A date-time with offset (pages since 2023-09), or a day, which counts as midnight UTC.
+/// Parses a date-time with an offset (pages since 2023-09), or a day, which counts as midnight UTC.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = text.parse() {
         return Some(instant);

@@ -1,7 +1,8 @@
-//! The pages that come instead of a watch page: consent, captcha, and the old "gone" page.
+//! Recognizes the pages that YouTube sends instead of a watch page: consent, captcha, and the old
+//! page for a deleted video.
 //!
-//! They are known by where their form leads, never by words. They are looked for only in a body
-//! without a player response, so that a description that quotes one of them does no harm.
+//! They are recognized by the target of their form, never by text. They are looked for only in a
+//! body without a player response, so that a description that quotes one of them does no harm.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -17,12 +18,12 @@ const CONSENT_FORMS: [&str; 3] = [
 const CAPTCHA_SIGNS: [&str; 3] =
     ["action=\"/das_captcha", "action=\"/sorry/", "class=\"g-recaptcha\""];
 
-/// The throttling that a body without a player response amounts to, if it does.
+/// Returns Throttled if a body without a player response is a consent page or a captcha.
 fn throttled(body: &[u8]) -> Option<ExtractError> {
-    let holds_any = |signs: &[&str]| signs.iter().any(|sign| locate::has(body, sign));
-    let reason = if holds_any(&CONSENT_FORMS) {
+    let has_any = |signs: &[&str]| signs.iter().any(|sign| locate::has(body, sign));
+    let reason = if has_any(&CONSENT_FORMS) {
         "consent"
-    } else if holds_any(&CAPTCHA_SIGNS) {
+    } else if has_any(&CAPTCHA_SIGNS) {
         "captcha"
     } else {
         return None;
@@ -30,21 +31,22 @@ fn throttled(body: &[u8]) -> Option<ExtractError> {
     Some(ExtractError::Throttled { reason, retry_after: None })
 }
 
-/// What a body without a player response is.
+/// Returns the error that a body without a player response means.
 pub(super) fn explain(body: &[u8]) -> ExtractError {
     if let Some(throttled) = throttled(body) {
         throttled
-    } else if is_old_gone_page(body) {
+    } else if is_old_deleted_page(body) {
         ExtractError::Refused(Refusal::Unavailable)
     } else {
         ExtractError::Unreadable("there is no player response in it".to_owned())
     }
 }
 
-/// A deleted video of 2019 and before: a whole player configuration without a player response.
+/// Whether this is the page of a deleted video as it was until 2019: a complete player
+/// configuration without a player response.
 ///
-/// The heading alone proves nothing: playable videos of that time had it too, hidden.
-fn is_old_gone_page(body: &[u8]) -> bool {
+/// The heading alone proves nothing: pages of playable videos had it as well, hidden.
+fn is_old_deleted_page(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Config {
         args: Args,
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_page_is_known_by_its_form() {
+    fn each_page_is_recognized_by_its_form() {
         for (body, code) in [
             (r#"<form action="https://consent.youtube.com/s" method="POST">"#, "throttled"),
             (r#"<form action="/das_captcha?fw=1"><div class="g-recaptcha">"#, "throttled"),
@@ -79,7 +81,7 @@ mod tests {
                 r#"<h1 id="unavailable-message">…</h1>ytplayer.config = {"args":{"player_response":"?"}};"#,
                 "unreadable",
             ),
-            ("<p>consent.youtube.com and g-recaptcha in words</p>", "unreadable"),
+            ("<p>consent.youtube.com and g-recaptcha as text</p>", "unreadable"),
             ("", "unreadable"),
         ] {
             assert_eq!(explain(body.as_bytes()).code(), code, "{body}");

@@ -1,15 +1,15 @@
-//! Reading single fields out of JSON whose shape is not ours and may change any day.
+//! Reads single fields from JSON whose shape YouTube may change at any time.
 //!
-//! A field of the wrong type counts as missing: one odd field must not cost the others.
+//! A field of the wrong type counts as missing, so that the other fields are still read.
 
 use serde_json::Value;
 
-/// A text that is there and not empty.
+/// Returns the text of this key; an empty text counts as missing.
 pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
     object.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// A whole number, written as such or as digits in a text.
+/// Returns the whole number of this key, written as a number or as a text of digits.
 pub(crate) fn count(object: &Value, key: &str) -> Option<u64> {
     match object.get(key)? {
         Value::String(digits) => digits.parse().ok(),
@@ -17,18 +17,19 @@ pub(crate) fn count(object: &Value, key: &str) -> Option<u64> {
     }
 }
 
-/// `true` or `false`.
+/// Returns the `true` or `false` of this key.
 pub(crate) fn flag(object: &Value, key: &str) -> Option<bool> {
     object.get(key)?.as_bool()
 }
 
-/// The text of YouTube's two forms of words: `{"simpleText": …}` and `{"runs": [{"text": …}]}`.
-pub(crate) fn words(object: &Value, key: &str) -> Option<String> {
-    let words = object.get(key)?;
-    if let Some(simple) = text(words, "simpleText") {
+/// Returns the text of this key in either of YouTube's two forms of formatted text:
+/// `{"simpleText": …}` and `{"runs": [{"text": …}]}`.
+pub(crate) fn formatted_text(object: &Value, key: &str) -> Option<String> {
+    let formatted = object.get(key)?;
+    if let Some(simple) = text(formatted, "simpleText") {
         return Some(simple);
     }
-    let runs = words.get("runs")?.as_array()?;
+    let runs = formatted.get("runs")?.as_array()?;
     let joined: String = runs.iter().filter_map(|run| text(run, "text")).collect();
     Some(joined).filter(|joined| !joined.is_empty())
 }
@@ -50,16 +51,16 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_words_are_read() {
+    fn both_forms_of_formatted_text_are_read() {
         let object = json!({
             "simple": {"simpleText": "one"},
             "runs": {"runs": [{"text": "tw"}, {"other": 1}, {"text": "o"}]},
             "empty": {"runs": []},
             "odd": "text",
         });
-        assert_eq!(words(&object, "simple").as_deref(), Some("one"));
-        assert_eq!(words(&object, "runs").as_deref(), Some("two"));
-        assert_eq!(words(&object, "empty"), None);
-        assert_eq!(words(&object, "odd"), None);
+        assert_eq!(formatted_text(&object, "simple").as_deref(), Some("one"));
+        assert_eq!(formatted_text(&object, "runs").as_deref(), Some("two"));
+        assert_eq!(formatted_text(&object, "empty"), None);
+        assert_eq!(formatted_text(&object, "odd"), None);
     }
 }

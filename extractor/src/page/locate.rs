@@ -1,8 +1,8 @@
-//! Finding JSON in a page by the name that stands before it.
+//! Finds JSON in a page by the name that comes before it.
 //!
 //! Searching raw bytes is sound: within a JSON text a quote is always escaped, so a name in its
-//! quotes can be nothing but a key. It is also what makes the reader fast: of a page of a
-//! megabyte only the few kilobytes that matter are parsed.
+//! quotes can only be a key. It is also what makes the reader fast: of a page of a megabyte, only
+//! the few kilobytes that matter are parsed.
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::json;
 
-/// The parts of a player response that matter; all else is skipped, not kept.
+/// The parts of a player response that are read; all others are skipped.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PlayerResponse {
@@ -21,12 +21,12 @@ pub(super) struct PlayerResponse {
 }
 
 impl PlayerResponse {
-    /// The video that the metadata is about.
+    /// Returns the id of the video that the metadata is about.
     pub(super) fn video_id(&self) -> Option<&str> {
         self.video_details.get("videoId")?.as_str()
     }
 
-    /// The title, without which metadata counts as none.
+    /// Returns the title, without which metadata counts as missing.
     pub(super) fn title(&self) -> Option<String> {
         json::text(&self.video_details, "title")
     }
@@ -36,7 +36,7 @@ impl PlayerResponse {
     }
 }
 
-/// Every player response of a body, in the order in which they are to be believed.
+/// Returns all player responses of a body, the most reliable form first.
 ///
 /// The forms: the body itself (`/youtubei/v1/player`), `ytInitialPlayerResponse = {` and
 /// `window["ytInitialPlayerResponse"] = {` (pages since 2020), `"playerResponse": {`
@@ -54,18 +54,17 @@ pub(super) fn player_responses(body: &[u8]) -> impl Iterator<Item = PlayerRespon
     whole.into_iter().chain(assigned).chain(keyed).chain(quoted).filter(PlayerResponse::is_real)
 }
 
-/// The value of the first such key that has one of this type; `key` comes with its quotes and
-/// its colon.
+/// Returns the first value of this key that has the type `T`; `key` includes its quotes and colon.
 pub(super) fn value_of<T: DeserializeOwned>(body: &[u8], key: &[u8]) -> Option<T> {
     ends_of(body, key).find_map(|end| value_at(body, end))
 }
 
-/// The value of the first assignment (`name = {…}`) that has one of this type.
+/// Returns the first value assigned to this name (`name = {…}`) that has the type `T`.
 pub(super) fn assigned_value<T: DeserializeOwned>(body: &[u8], name: &[u8]) -> Option<T> {
     ends_of(body, name).find_map(|end| value_at(body, after_assignment(body, end)?))
 }
 
-/// Whether the body holds this text.
+/// Whether the body contains this text.
 pub(super) fn has(body: &[u8], text: &str) -> bool {
     memmem::find(body, text.as_bytes()).is_some()
 }
@@ -74,7 +73,7 @@ fn ends_of<'a>(body: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = usize> + 
     memmem::find_iter(body, name).map(|start| start + name.len())
 }
 
-/// From the end of a name over `"] = ` to where its value begins.
+/// Returns where the value begins that is assigned to a name, after `"] = `.
 fn after_assignment(body: &[u8], name_end: usize) -> Option<usize> {
     let is_closing = |byte: &u8| matches!(byte, b'"' | b'\'' | b']') || byte.is_ascii_whitespace();
     let equals = name_end + body.get(name_end..)?.iter().position(|byte| !is_closing(byte))?;
@@ -82,7 +81,7 @@ fn after_assignment(body: &[u8], name_end: usize) -> Option<usize> {
 }
 
 fn object_at(body: &[u8], start: usize) -> Option<PlayerResponse> {
-    // Without this look, serde would also take an array for a struct.
+    // Without this check, serde would also accept an array as a struct.
     let is_object = body.get(start..)?.trim_ascii_start().first() == Some(&b'{');
     is_object.then(|| value_at(body, start)).flatten()
 }
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn words_in_a_description_are_no_player_response() {
+    fn text_in_a_description_is_not_a_player_response() {
         let description = r#"ytInitialPlayerResponse = {"videoDetails":{"videoId":"evil"}}"#;
         let body = format!(
             "var ytInitialData = {{\"description\":{}}};",

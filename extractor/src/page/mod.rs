@@ -1,9 +1,10 @@
-//! The direct reader: from the body of a watch page, of `watch?pbj=1` or of a player answer to
-//! a [`Video`], or to the reason why there is none. Pure: no network, no clock.
+//! Reads a [`Video`], or the reason why there is none, from the body of a watch page, of
+//! `watch?pbj=1` or of a player answer. Pure: no network, no clock.
 //!
-//! In reading order: `locate` finds the player response in all its forms; `playability` says
-//! what stands in the way; `fields` reads the metadata, with `owner`, `chapters` and `country`
-//! for what stands elsewhere in the page; `interstitial` knows the pages that come instead.
+//! In reading order: `locate` finds the player response in all its forms; `playability` reads
+//! whether the video can be played; `fields` reads the metadata, with `owner`, `chapters` and
+//! `country` for what is elsewhere in the page; `interstitial` recognizes the pages that YouTube
+//! sends instead of a watch page.
 
 mod chapters;
 mod country;
@@ -24,14 +25,14 @@ use crate::error::ExtractError;
 
 pub(crate) use fields::instant;
 
-/// Reads the metadata of `video_id`; never gives that of another video, and never panics.
+/// Reads the metadata of `video_id`; never returns that of another video, and never panics.
 ///
-/// A video that cannot be played but has metadata is found, with its `availability`.
+/// A video that cannot be played but has metadata is returned, with its `availability`.
 ///
 /// # Errors
-/// - [`ExtractError::Refused`] if the body says so beyond doubt and has no metadata.
+/// - [`ExtractError::Refused`] if the body has no metadata and clearly refuses.
 /// - [`ExtractError::Throttled`] for a bot check, a consent page or a captcha.
-/// - [`ExtractError::Unreadable`] for everything else, playlists and channels among it.
+/// - [`ExtractError::Unreadable`] for everything else, including playlists and channels.
 pub fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let mut refusing: Option<Value> = None;
     let mut is_of_another_video = false;

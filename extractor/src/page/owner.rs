@@ -1,7 +1,7 @@
-//! The owner's box below a video: subscribers and the badge.
+//! Reads the owner's box below a video: subscribers and the badge.
 //!
-//! The box may show another channel than the one that published (an artist instead of a "Topic"
-//! channel, a show instead of its owner): then nothing of it is taken.
+//! The box may show another channel than the one that published the video (an artist instead of a
+//! "Topic" channel, a show instead of its owner): then it is ignored.
 
 use serde_json::Value;
 
@@ -10,20 +10,21 @@ use super::{json, locate};
 const VERIFIED_STYLES: [&str; 2] =
     ["BADGE_STYLE_TYPE_VERIFIED", "BADGE_STYLE_TYPE_VERIFIED_ARTIST"];
 
-/// What the box says of a channel.
+/// What the box shows of a channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// YouTube itself tells it in three digits only.
+    /// Rounded by YouTube to three digits.
     pub(super) subscribers: Option<u64>,
     pub(super) is_verified: bool,
 }
 
-/// The box, if there is one and it is of this channel.
+/// Returns the box's content, if there is a box and it shows this channel.
 pub(super) fn read(body: &[u8], channel_id: &str) -> Option<Owner> {
     let owner: Value = locate::value_of(body, b"\"videoOwnerRenderer\":")?;
     let shown = owner.pointer("/navigationEndpoint/browseEndpoint/browseId")?.as_str()?;
     (shown == channel_id).then(|| Owner {
-        subscribers: json::words(&owner, "subscriberCountText").and_then(|text| rounded(&text)),
+        subscribers: json::formatted_text(&owner, "subscriberCountText")
+            .and_then(|text| rounded(&text)),
         is_verified: has_verified_badge(&owner),
     })
 }
@@ -36,8 +37,8 @@ fn has_verified_badge(owner: &Value) -> bool {
     })
 }
 
-/// The number of "1.14M subscribers", exactly of this English form; in another language the
-/// same letters can mean another power ("34,2 N" is 34,200), so nothing is guessed.
+/// Parses "1.14M subscribers", in exactly this English form; in another language the same letters
+/// can mean another power ("34,2 N" is 34,200), so nothing is guessed.
 fn rounded(text: &str) -> Option<u64> {
     let number = text.strip_suffix(" subscribers").or_else(|| text.strip_suffix(" subscriber"))?;
     let (digits, power) = match number.as_bytes().last()? {

@@ -1,20 +1,20 @@
-//! Whether a video can be played, told without reading words: they come in any language.
+//! Reads whether a video can be played, without reading texts, which come in any language.
 //!
-//! The rules were found on captured pages and player answers of 2017 to 2026; where a rule is
-//! not sure, the answer is "unknown" and not a refusal, because a refusal is for good.
+//! The rules were derived from captured pages and player answers of 2017 to 2026. Where a rule is
+//! not certain, the result is "unknown" and not a refusal, because a refusal is permanent.
 
 use linkrelay_common::video::Availability;
 use serde_json::Value;
 
 use crate::error::{ExtractError, Refusal};
 
-/// The offer that stands on members-only videos.
+/// The id of the offer that YouTube shows on members-only videos.
 const MEMBERS_OFFER: &str = "sponsors_only_video";
 
-/// What stands in the way of a video that has metadata; `None` if that cannot be told (a
-/// request to sign in may be meant for us and not for the video).
+/// Returns whether a video that has metadata can be played, or why not; `None` if that is unknown
+/// (a request to sign in may be about the client and not about the video).
 ///
-/// `is_blocked_here` is asked only where it decides.
+/// `is_blocked_here` is called only if the result depends on it.
 pub(super) fn availability(
     status: &Value,
     is_blocked_here: impl FnOnce() -> bool,
@@ -33,7 +33,7 @@ pub(super) fn availability(
     }
 }
 
-/// Why there is no metadata.
+/// Returns the error that this status means if there is no metadata.
 pub(super) fn refusal(status: &Value) -> ExtractError {
     match (name(status), offer(status)) {
         (Some("ERROR"), _) => ExtractError::Refused(Refusal::Unavailable),
@@ -46,7 +46,7 @@ pub(super) fn refusal(status: &Value) -> ExtractError {
         (Some("LOGIN_REQUIRED"), _) => {
             ExtractError::Throttled { reason: "bot_check", retry_after: None }
         }
-        // "UNPLAYABLE" alone is one client's answer; another may be given the video.
+        // "UNPLAYABLE" alone may be about this client profile; another one may get the video.
         (Some(name), _) => {
             let name: String = name.chars().filter(char::is_ascii).take(40).collect();
             ExtractError::Unreadable(format!("no metadata, playability {name}"))
@@ -70,7 +70,7 @@ fn has_messages(status: &Value) -> bool {
     status.get("messages").and_then(Value::as_array).is_some_and(|messages| !messages.is_empty())
 }
 
-/// The id of what YouTube would sell instead; it stands in one of several screens.
+/// Returns the id of what YouTube offers for sale instead; it is in one of several screens.
 fn offer(status: &Value) -> Option<&str> {
     let screens = status.get("errorScreen")?.as_object()?;
     screens.values().find_map(|screen| screen.get("offerId")?.as_str())
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn with_metadata_each_status_says_what_stands_in_the_way() {
+    fn with_metadata_each_status_shows_whether_the_video_can_be_played() {
         for (status, is_blocked, expected) in [
             (json!({"status": "OK"}), true, Some(Availability::Ok)),
             (json!({"status": "ERROR"}), true, Some(Availability::Unavailable)),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn without_metadata_only_a_sure_sign_is_a_refusal() {
+    fn without_metadata_only_a_certain_sign_is_a_refusal() {
         for (status, code) in [
             (json!({"status": "ERROR"}), "unavailable"),
             (offering("sponsors_only_video"), "members_only"),

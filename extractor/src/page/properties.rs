@@ -1,4 +1,4 @@
-//! What must hold for any body, however broken: no panic, and never another video.
+//! What must hold for any body, no matter how broken: no panic, and never another video.
 
 use linkrelay_common::VideoId;
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// Puts `new` in the place of the `n`th value, counted depth first; `None` takes it out.
+/// Replaces the `n`th value, counted depth first, with `new`; `None` removes it.
 fn replace(value: &mut Value, n: &mut usize, new: Option<&Value>) {
     if let Value::Object(members) = value
         && let Some(key) = nth_key(members, *n)
@@ -107,7 +107,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The only video that may come out is the one that was asked for.
+/// Checks that the reader returns no video but the one that was asked for.
 fn check(body: &[u8]) -> Result<(), TestCaseError> {
     match read(body, asked()) {
         Ok(video) => prop_assert!(!video.title.is_empty()),
@@ -119,7 +119,7 @@ fn check(body: &[u8]) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn the_page_of_these_tests_is_read_whole() {
+fn the_page_of_these_tests_is_read_completely() {
     let video = read(page(&player()).as_bytes(), asked()).unwrap();
     assert_eq!(video.title, TITLE);
     assert_eq!(video.like_count, Some(43_864));
@@ -127,7 +127,7 @@ fn the_page_of_these_tests_is_read_whole() {
 }
 
 #[test]
-fn a_page_cut_at_any_byte_gives_the_video_or_an_unreadable_answer() {
+fn a_page_truncated_at_any_byte_gives_the_video_or_an_unreadable_answer() {
     let page = page(&player());
     for end in 0..page.len() {
         match read(&page.as_bytes()[..end], asked()) {
@@ -168,8 +168,8 @@ proptest! {
     #[test]
     fn changed_bytes_are_survived(at in 0_usize..1_200, byte: u8) {
         let mut body = page(&player()).into_bytes();
-        if let Some(place) = body.get_mut(at) {
-            *place = byte;
+        if let Some(changed) = body.get_mut(at) {
+            *changed = byte;
         }
         let _answer = read(&body, asked());
     }

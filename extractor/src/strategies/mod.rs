@@ -1,4 +1,4 @@
-//! The ways to find metadata, one file or folder each.
+//! The strategies to find metadata, one file or folder each.
 
 mod data_api;
 mod innertube;
@@ -56,8 +56,8 @@ impl StrategyName {
     }
 }
 
-/// Where a strategy begins that knows little: everything is unknown, and the title has to be
-/// put in.
+/// Returns a video of which everything is unknown, for strategies that find little; the caller
+/// sets the title.
 pub(crate) fn untitled() -> Video {
     Video::titled(String::new())
 }

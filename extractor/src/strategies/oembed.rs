@@ -1,8 +1,8 @@
-//! Asks for the few fields that a site needs to embed a video: title, author and a picture.
-//! Better than nothing, and so the last resort.
+//! Asks for the few fields that a site needs to embed a video: title, author and a thumbnail.
+//! That is better than nothing, so this strategy is the last resort.
 //!
-//! Its refusals prove nothing: it says 401 for a private video and for one that may not be
-//! embedded. So no status of it is a refusal of ours.
+//! Its refusals prove nothing: YouTube answers 401 for a private video and for one that may not be
+//! embedded. So no status is returned as a refusal.
 
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
@@ -16,10 +16,10 @@ use crate::client::YouTubeClient;
 use crate::error::ExtractError;
 use crate::page::json;
 
-/// What author URLs are relative to, where they are.
+/// The base of author URLs that are relative.
 const YOUTUBE: &str = "https://www.youtube.com/";
 
-/// See the module.
+/// The strategy `oembed`.
 #[derive(Debug)]
 pub(crate) struct Oembed {
     client: YouTubeClient,
@@ -45,14 +45,15 @@ impl Strategy for Oembed {
         match self.client.oembed(video_id).await {
             Ok(body) => read(&body, video_id),
             Err(ExtractError::Status(status @ 400..=499)) => {
-                Err(ExtractError::Unreadable(format!("oEmbed says {status}, which may mean much")))
+                let problem = format!("oEmbed answered {status}, which has several meanings");
+                Err(ExtractError::Unreadable(problem))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-/// Reads the answer; gives only what is about this video.
+/// Reads the answer, if it is about this video.
 pub(super) fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let unreadable = |what: &str| ExtractError::Unreadable(format!("oEmbed: {what}"));
     let answer: Value =
@@ -73,8 +74,8 @@ pub(super) fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError
     })
 }
 
-/// The id stands only in the frame's address. A playlist is answered with the picture of its
-/// first video, so the picture alone proves nothing.
+/// Whether the answer is about this video: only the address of the frame contains the id. For a
+/// playlist YouTube sends the thumbnail of its first video, so the thumbnail proves nothing.
 fn is_about(answer: &Value, video_id: VideoId) -> bool {
     let html = answer.get("html").and_then(Value::as_str).unwrap_or_default();
     let embedded = html.split_once("/embed/").map_or("", |(_, rest)| rest);
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_says_is_taken_and_all_else_is_unknown() {
+    fn its_fields_are_read_and_all_others_are_unknown() {
         let video = read_for("src=\"https://www.youtube.com/embed/5fR9AHlSDtc?feature=oembed\"");
         let video = video.unwrap();
         assert_eq!(video.title, "A title");

@@ -1,8 +1,8 @@
-//! What must hold for every strategy's reader, however broken the answer: no panic, never
-//! another video, and no refusal that the answer does not make.
+//! What must hold for every strategy's reader, no matter how broken the answer: no panic, never
+//! another video, and no refusal that the answer does not contain.
 //!
-//! The answers are those of the fake YouTube; [`crate::page`] has such tests of its own for the
-//! watch page.
+//! The answers are those of the fake YouTube; [`crate::page`] has its own tests of this kind for
+//! the watch page.
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
@@ -18,7 +18,7 @@ const OTHER: &str = "AAAAAAAAAAA";
 
 type Reader = fn(&[u8], VideoId) -> Result<Video, ExtractError>;
 
-/// Each reader with a good answer for it.
+/// Each reader with a valid answer for it.
 fn readers() -> [(Reader, Value); 3] {
     let video = pages::expected(ID);
     let item = pages::data_api::item(&video, Playability::Ok);
@@ -33,18 +33,18 @@ fn id(text: &str) -> VideoId {
     VideoId::parse(text).unwrap()
 }
 
-/// Every place in a tree, as JSON pointers.
-fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+/// Collects the JSON pointers of all values in a tree.
+fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
     into.push(at.to_owned());
     match value {
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {
-                places(item, &format!("{at}/{i}"), into);
+                pointers(item, &format!("{at}/{i}"), into);
             }
         }
         Value::Object(members) => {
             for (key, member) in members {
-                places(
+                pointers(
                     member,
                     &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")),
                     into,
@@ -55,9 +55,9 @@ fn places(value: &Value, at: &str, into: &mut Vec<String>) {
     }
 }
 
-fn without(value: &Value, place: &str) -> Value {
+fn without(value: &Value, pointer: &str) -> Value {
     let mut value = value.clone();
-    if let Some((parent, key)) = place.rsplit_once('/') {
+    if let Some((parent, key)) = pointer.rsplit_once('/') {
         match value.pointer_mut(parent) {
             Some(Value::Object(members)) => drop(members.remove(key)),
             Some(Value::Array(items)) => {
@@ -85,18 +85,18 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn the_good_answers_are_read_and_are_about_their_video_alone() {
-    for (read, good) in readers() {
-        let body = good.to_string();
+fn the_valid_answers_are_read_and_are_about_their_video_alone() {
+    for (read, valid) in readers() {
+        let body = valid.to_string();
         assert_eq!(read(body.as_bytes(), id(ID)).unwrap().title, pages::expected(ID).title);
         assert_eq!(read(body.as_bytes(), id(OTHER)).unwrap_err().code(), "unreadable");
     }
 }
 
 #[test]
-fn an_answer_cut_at_any_byte_is_unreadable() {
-    for (read, good) in readers() {
-        let body = good.to_string();
+fn an_answer_truncated_at_any_byte_is_unreadable() {
+    for (read, valid) in readers() {
+        let body = valid.to_string();
         for end in 0..body.len() {
             let error = read(&body.as_bytes()[..end], id(ID)).unwrap_err();
             assert!(matches!(error, ExtractError::Unreadable(_)), "{end}: {error}");
@@ -106,16 +106,16 @@ fn an_answer_cut_at_any_byte_is_unreadable() {
 
 #[test]
 fn no_single_missing_member_is_a_refusal() {
-    for (read, good) in readers() {
+    for (read, valid) in readers() {
         let mut all = Vec::new();
-        places(&good, "", &mut all);
-        for place in all {
-            let body = without(&good, &place).to_string();
+        pointers(&valid, "", &mut all);
+        for pointer in all {
+            let body = without(&valid, &pointer).to_string();
             match read(body.as_bytes(), id(ID)) {
-                Ok(video) => assert_eq!(video.title, pages::expected(ID).title, "{place}"),
-                // A list without its one video says that there is none.
-                Err(ExtractError::Refused(_)) => assert_eq!(place, "/items/0"),
-                Err(error) => assert_eq!(error.code(), "unreadable", "{place}"),
+                Ok(video) => assert_eq!(video.title, pages::expected(ID).title, "{pointer}"),
+                // A list without its only video means that there is no such video.
+                Err(ExtractError::Refused(_)) => assert_eq!(pointer, "/items/0"),
+                Err(error) => assert_eq!(error.code(), "unreadable", "{pointer}"),
             }
         }
     }
@@ -133,11 +133,11 @@ proptest! {
     fn changed_types_are_survived_and_never_make_another_video(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any_value()), 1..5),
     ) {
-        for (read, good) in readers() {
-            let mut changed = good.clone();
+        for (read, valid) in readers() {
+            let mut changed = valid.clone();
             for (index, new) in &changes {
                 let mut all = Vec::new();
-                places(&changed, "", &mut all);
+                pointers(&changed, "", &mut all);
                 if let Some(value) = changed.pointer_mut(index.get(&all).as_str()) {
                     *value = new.clone();
                 }
@@ -146,7 +146,7 @@ proptest! {
             if let Ok(video) = read(body.as_bytes(), id(ID)) {
                 prop_assert!(!video.title.is_empty());
             }
-            // Unless the change itself has put the other id in.
+            // A change may itself have inserted the other id.
             if !body.contains(OTHER) {
                 prop_assert!(read(body.as_bytes(), id(OTHER)).is_err());
             }

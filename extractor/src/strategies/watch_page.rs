@@ -1,4 +1,4 @@
-//! Asks for the watch page and reads its own JSON: one request, and next to no CPU time.
+//! Asks for the watch page and reads the JSON in it: one request, and very little CPU time.
 
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
@@ -9,7 +9,7 @@ use crate::client::YouTubeClient;
 use crate::error::ExtractError;
 use crate::{Strategy, page};
 
-/// See the module.
+/// The strategy `watch_page`.
 #[derive(Debug)]
 pub(crate) struct WatchPage {
     client: YouTubeClient,

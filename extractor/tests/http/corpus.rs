@@ -1,5 +1,5 @@
-//! Captured answers through the strategies that ask for them, over HTTPS: each field right,
-//! missing or wrong. `tests/corpus.rs` reads the watch pages in more detail.
+//! Tests the strategies on captured answers over HTTPS: each field is right, missing or wrong.
+//! `tests/corpus.rs` tests the watch pages in more detail.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{ask, settings};
 
 const DEFAULT: &str = "watch_page,innertube,rusty_ytdl,oembed";
-/// Where 0 or "" there is null here, on purpose.
-const MEANT: [(&str, &str); 3] = [
+/// Intended differences: fields that are 0 or "" in the expectation, and null here.
+const INTENDED: [(&str, &str); 3] = [
     ("pbj-upcoming-2020-11", "length_seconds"),
     ("watch-live-2020-12", "length_seconds"),
     ("pbj-was-live-2020-11", "description_sha256"),
@@ -53,7 +53,7 @@ async fn no_strategy_gives_a_wrong_field_of_a_captured_answer() {
 
 fn strategies_of(case: &CorpusCase) -> Vec<&'static str> {
     match case.kind.as_str() {
-        // By default their videos are asked for by the page, which has a case of its own.
+        // The default order begins with the watch page, which has its own cases.
         "player json" => vec!["innertube"],
         "oembed json" => vec!["oembed"],
         _ => vec!["watch_page", "rusty_ytdl", DEFAULT],
@@ -78,7 +78,7 @@ async fn fields(
     fields
 }
 
-/// What cannot be read is missing; a wrong refusal, or metadata of what has none, is wrong.
+/// An unreadable answer is missing; a wrong refusal, or metadata where there is none, is wrong.
 fn status(
     answer: &Result<Extraction, ExtractError>,
     case: &CorpusCase,
@@ -97,7 +97,7 @@ fn status(
             return Verdict::Missing;
         }
         Err(ExtractError::Unreadable(_)) => is_listing,
-        // A status of 429 is seen before the captcha's page.
+        // The status 429 is handled before the page of the captcha is read.
         Err(ExtractError::Throttled { reason, .. }) => {
             *reason == expected || (*reason == "status_429" && expected == "captcha")
         }
@@ -109,7 +109,7 @@ fn status(
 fn video_fields(video: &Video, case: &CorpusCase) -> Vec<(&'static str, Verdict)> {
     let author = &video.author;
     let day = video.publish_date.map(|at| at.to_string().chars().take(10).collect::<String>());
-    let ours = [
+    let actual = [
         ("title", json!(video.title)),
         ("author", json!(author.name)),
         ("channel_id", json!(author.channel_id)),
@@ -122,28 +122,28 @@ fn video_fields(video: &Video, case: &CorpusCase) -> Vec<(&'static str, Verdict)
         ("is_upcoming", json!(video.is_upcoming)),
         ("family_safe", json!(video.family_safe)),
     ];
-    let mut fields: Vec<_> = ours
+    let mut fields: Vec<_> = actual
         .into_iter()
-        .map(|(field, ours)| (field, verdict(case, field, &ours, &case.expected[field])))
+        .map(|(field, actual)| (field, verdict(case, field, &actual, &case.expected[field])))
         .collect();
     let instant = &case.expected["publish_instant_utc"];
     fields.push(if instant.is_null() {
         let expected = &case.expected["publish_date"];
         ("publish_date", verdict(case, "publish_date", &json!(day), expected))
     } else {
-        let ours = json!(video.publish_date.map(|at| at.to_string()));
-        ("publish_date", verdict(case, "publish_date", &ours, instant))
+        let actual = json!(video.publish_date.map(|at| at.to_string()));
+        ("publish_date", verdict(case, "publish_date", &actual, instant))
     });
     fields
 }
 
-fn verdict(case: &CorpusCase, field: &str, ours: &Value, expected: &Value) -> Verdict {
-    let is_meant = MEANT.contains(&(case.name.as_str(), field));
-    match (ours, expected) {
-        (ours, expected) if ours == expected => Verdict::Right,
-        (Value::Null, _) if is_meant => Verdict::Right,
+fn verdict(case: &CorpusCase, field: &str, actual: &Value, expected: &Value) -> Verdict {
+    let is_intended = INTENDED.contains(&(case.name.as_str(), field));
+    match (actual, expected) {
+        (actual, expected) if actual == expected => Verdict::Right,
+        (Value::Null, _) if is_intended => Verdict::Right,
         (Value::Null, _) => Verdict::Missing,
-        // What this kind of answer does not say, its expectation does not know.
+        // The expectation does not have this field for this kind of answer.
         (_, Value::Null) if case.expected.get(field).is_none() => Verdict::Right,
         _ => Verdict::Wrong,
     }

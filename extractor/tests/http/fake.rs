@@ -1,4 +1,4 @@
-//! Every strategy and the chain against every way in which the fake YouTube can fail.
+//! Every strategy and the chain against every failure of the fake YouTube.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
     settings(strategies, fake.base_url(), fake.ca_cert_path()).build().unwrap()
 }
 
-/// An answer in a word: the availability of what was found, or the code of the error.
+/// Returns an answer as one word: the video's availability, or the error's code.
 fn word(answer: &Result<Extraction, ExtractError>) -> String {
     match answer {
         Ok(found) => match found.video.availability {
@@ -37,7 +37,7 @@ fn word(answer: &Result<Extraction, ExtractError>) -> String {
     }
 }
 
-/// What each failure is to each strategy, and to the first two in a chain.
+/// The strategies for which [`expected`] has an answer: each alone, and the first two in a chain.
 const COLUMNS: [&str; 6] = [WATCH_PAGE, RUSTY_YTDL, BOTH, INNERTUBE, OEMBED, DATA_API];
 
 fn expected(failure: Failure) -> [&'static str; 6] {
@@ -59,7 +59,7 @@ fn expected(failure: Failure) -> [&'static str; 6] {
         Failure::Deleted => {
             with_pages(["unavailable"; 3], ["unavailable", unreadable, "unavailable"])
         }
-        // The crate gives no metadata of what is sold or has not begun.
+        // The crate finds no metadata of videos that are sold or have not begun.
         Failure::MembersOnly => {
             let sold = "members_only";
             with_pages([sold, unreadable, sold], [sold, "found", "found"])
@@ -88,7 +88,7 @@ fn expected(failure: Failure) -> [&'static str; 6] {
         }
         Failure::Throttled { .. } => {
             let throttled = "throttled status_429";
-            // With nothing left to ask, to stand down is to be throttled.
+            // If no strategy is left to ask, the chain is throttled.
             with_pages([throttled; 3], [throttled, throttled, "throttled api_rate_limit"])
         }
         Failure::Hang => ["timed_out"; 6],
@@ -103,7 +103,7 @@ fn expected(failure: Failure) -> [&'static str; 6] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_failure_ends_in_its_class() {
+async fn every_failure_has_its_code() {
     let fake = fake().await;
     for (i, strategies) in COLUMNS.into_iter().enumerate() {
         let patient = settings(strategies, fake.base_url(), fake.ca_cert_path());
@@ -117,7 +117,7 @@ async fn every_failure_ends_in_its_class() {
                 _ => ask(&asked, ID).await,
             };
             assert_eq!(word(&answer), expected(failure)[i], "{strategies}, {failure}: {answer:?}");
-            // An API that has said no is not asked again for a while, so a new one is made.
+            // After a refusal the API is not asked for a while, so a new extractor is built.
             if strategies == DATA_API {
                 asked = patient.build().unwrap();
             }
@@ -128,7 +128,7 @@ async fn every_failure_ends_in_its_class() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_final_or_throttled_is_asked_once_and_the_rest_by_each_strategy() {
+async fn a_refusal_or_throttling_ends_the_search_and_other_failures_do_not() {
     let fake = fake().await;
     let chain = extractor(BOTH, &fake);
     for (failure, asked) in [
@@ -149,7 +149,7 @@ async fn what_is_final_or_throttled_is_asked_once_and_the_rest_by_each_strategy(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_after_is_handed_on() {
+async fn retry_after_is_in_the_error() {
     let fake = fake().await;
     let wait = Duration::from_secs(7);
     fake.set_failure(ID, Some(Failure::Throttled { retry_after: Some(wait) }));
@@ -161,7 +161,7 @@ async fn retry_after_is_handed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_strategies_find_what_the_page_says() {
+async fn both_strategies_find_the_fields_of_the_page() {
     let fake = fake().await;
     let ids = (0..8).map(|i| pages::id_from_name(&format!("video {i}"))).collect::<Vec<_>>();
     for strategies in [WATCH_PAGE, RUSTY_YTDL] {
@@ -175,8 +175,8 @@ async fn both_strategies_find_what_the_page_says() {
     }
 }
 
-/// `is_whole`: whether the strategy also knows what the crate does not.
-fn compare(found: &Video, made: &GeneratedVideo, is_whole: bool) {
+/// `is_complete`: whether the strategy also finds the fields that the crate does not.
+fn compare(found: &Video, made: &GeneratedVideo, is_complete: bool) {
     assert_eq!(found.title, made.title);
     assert_eq!(found.description.as_deref().unwrap_or_default(), made.description);
     assert_eq!(found.author.name.as_ref(), Some(&made.author));
@@ -191,7 +191,7 @@ fn compare(found: &Video, made: &GeneratedVideo, is_whole: bool) {
     assert!(chapters.eq(made_chapters), "{:?}", found.chapters);
     let urls = found.thumbnails.iter().flatten().map(|it| it.url.as_str()).collect::<Vec<_>>();
     assert!(made.thumbnails.iter().all(|it| urls.contains(&it.url.as_str())), "{urls:?}");
-    if is_whole {
+    if is_complete {
         assert_eq!(found.availability, Some(Availability::Ok));
         assert_eq!(found.view_count, Some(made.view_count));
         assert_eq!(found.like_count, made.like_count);
@@ -241,7 +241,7 @@ async fn the_crate_costs_one_request_and_never_asks_for_the_player() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_pages_at_once_all_find_their_way_through_one_thread() {
+async fn concurrent_pages_are_all_read_by_one_thread() {
     let fake = fake().await;
     let extractor = extractor(RUSTY_YTDL, &fake);
     let asks = (0..12).map(|i| {
@@ -258,7 +258,7 @@ async fn many_pages_at_once_all_find_their_way_through_one_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_with_an_unknown_certificate_is_not_believed() {
+async fn a_server_with_an_unknown_certificate_is_not_trusted() {
     let (fake, other) = (fake().await, fake().await);
     let extractor = settings(WATCH_PAGE, fake.base_url(), other.ca_cert_path()).build().unwrap();
     assert_eq!(word(&ask(&extractor, ID).await), "connection");
@@ -266,7 +266,7 @@ async fn a_server_with_an_unknown_certificate_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_a_broken_connection() {
+async fn an_unreachable_server_is_a_failed_connection() {
     let fake = fake().await;
     let extractor = extractor(BOTH, &fake);
     fake.stop().await;

@@ -1,4 +1,4 @@
-//! The videos of playlists and channels: what is found, what it costs, and who says no.
+//! The videos of playlists and channels: what is found, what it costs, and how each refusal ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ async fn fake() -> FakeYouTube {
     FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap()
 }
 
-/// With a key, and `data_api` not among the strategies.
+/// Settings with a key, but without the strategy `data_api`.
 fn pages_only(fake: &FakeYouTube) -> ExtractorSettings {
     settings("watch_page", fake.base_url(), fake.ca_cert_path())
 }
@@ -33,13 +33,13 @@ fn texts(video_ids: &[VideoId]) -> Vec<&str> {
     video_ids.iter().map(VideoId::as_str).collect()
 }
 
-/// Calls about playlists, about channels and about videos.
+/// Returns how many calls there were for playlists, for channels and for videos.
 fn calls(fake: &FakeYouTube) -> [u64; 3] {
     let hits = fake.hits();
     [Route::PlaylistItems, Route::Channels, Route::DataApi].map(|route| hits.route(route))
 }
 
-/// Waits until so many requests are being answered.
+/// Waits until this many requests are in flight.
 async fn in_flight(fake: &FakeYouTube, count: u64) {
     let check = async || {
         let now = fake.hits().in_flight;
@@ -71,7 +71,7 @@ async fn a_playlist_is_listed_in_its_order_up_to_the_limit_with_few_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_is_listed_by_whichever_name_it_has() {
+async fn a_channel_is_listed_by_any_of_its_names() {
     let fake = fake().await;
     let extractor = extractor(&fake);
     let channel = "UC01234567890123456789_7";
@@ -98,7 +98,7 @@ async fn a_channel_is_listed_by_whichever_name_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_that_are_gone_or_private_are_refused_for_good_and_stop_nothing_else() {
+async fn deleted_or_private_lists_are_refused_permanently_and_stop_nothing_else() {
     let fake = fake().await;
     let extractor = extractor(&fake);
     for list in [
@@ -131,7 +131,7 @@ async fn without_a_key_no_list_is_looked_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_no_of_the_api_keeps_both_lists_and_videos_from_asking() {
+async fn after_one_refusal_of_the_api_neither_lists_nor_videos_ask_it() {
     for (failure, reason) in [
         (ApiFailure::QuotaExceeded, "quota_used_up"),
         (ApiFailure::RateLimitExceeded, "api_rate_limit"),
@@ -144,8 +144,8 @@ async fn one_no_of_the_api_keeps_both_lists_and_videos_from_asking() {
         for list in [playlist("PL-3"), ListLink::handle("many").unwrap()] {
             let error = both.expand(&list, 50).await.unwrap_err();
             assert_eq!(error.code(), "stood_down", "{failure:?}");
-            let ExtractError::StoodDown { reason: said, .. } = error else { panic!("{error}") };
-            assert_eq!(said, reason);
+            let ExtractError::StoodDown { reason: found, .. } = error else { panic!("{error}") };
+            assert_eq!(found, reason);
         }
         fake.set_api_failure(None);
         assert_eq!(ask(&both, ID).await.unwrap().source, "watch_page", "{failure:?}");
@@ -154,7 +154,7 @@ async fn one_no_of_the_api_keeps_both_lists_and_videos_from_asking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_no_to_a_question_about_a_video_is_one_to_lists_as_well() {
+async fn after_a_refusal_for_a_video_lists_do_not_ask_either() {
     let fake = fake().await;
     let both = settings("data_api,watch_page", fake.base_url(), fake.ca_cert_path());
     let both = both.build().unwrap();
@@ -165,7 +165,7 @@ async fn a_no_to_a_question_about_a_video_is_one_to_lists_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_wrong_on_a_later_page_gives_no_part_of_the_list() {
+async fn after_an_error_on_a_later_page_no_part_of_the_list_is_returned() {
     let page = |next: Option<&str>| {
         let ids = lists::video_ids("PL-3", 3);
         pages::list_answers::playlist_items(&ids, 6, next).to_string()
@@ -180,7 +180,7 @@ async fn what_goes_wrong_on_a_later_page_gives_no_part_of_the_list() {
         ("302 Found\r\nLocation: /elsewhere", String::new(), "bad_status"),
         ("200 OK", page(None).split_off(1), "unreadable"),
         ("200 OK", page(None)[..100].to_owned(), "unreadable"),
-        // The token by which this page was asked for, again.
+        // The same token again that this page was asked for with.
         ("200 OK", page(Some("second")), "unreadable"),
     ] {
         let (first, second) = (answer("200 OK", &page(Some("second"))), answer(head, &body));
@@ -195,7 +195,7 @@ async fn what_goes_wrong_on_a_later_page_gives_no_part_of_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_nobody_waits_for_any_more_is_given_up() {
+async fn a_dropped_call_ends_its_request() {
     let fake = fake().await;
     let extractor = extractor(&fake);
     fake.set_latency(Duration::from_secs(36_000));

@@ -1,4 +1,4 @@
-//! Many links at once: each video is asked for once, and throttling costs little and loses
+//! Many concurrent links: each video is asked for once, and throttling costs little and loses
 //! nothing.
 
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ fn videos(count: usize) -> Vec<VideoId> {
     ids.map(|id| VideoId::parse(&id).unwrap()).collect()
 }
 
-/// Asks for all of them at once, and gives how many were found.
+/// Asks for all of these videos concurrently, and returns how many were found.
 async fn found(extractor: &Arc<Extractor>, ids: &[VideoId]) -> usize {
     let asks = ids.iter().map(|id| {
         let (extractor, id) = (extractor.clone(), *id);
@@ -83,7 +83,7 @@ async fn throttling_after_every_hundred_requests_loses_nothing_and_costs_few_mor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_after_beyond_a_few_seconds_is_handed_on_and_nobody_asks_meanwhile() {
+async fn a_long_retry_after_is_returned_and_no_request_is_made_until_then() {
     let wait = Duration::from_secs(60);
     let fake = fake(|_| {}).await;
     fake.set_failure(ID, Some(Failure::Throttled { retry_after: Some(wait) }));
@@ -98,7 +98,7 @@ async fn a_retry_after_beyond_a_few_seconds_is_handed_on_and_nobody_asks_meanwhi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_others_put_to_shame_is_stepped_over() {
+async fn a_strategy_that_fails_where_another_succeeds_is_skipped() {
     let fake = fake(|_| {}).await;
     let extractor = extractor(&fake, |settings| {
         settings.extractors = "oembed,watch_page".to_owned();
@@ -107,7 +107,7 @@ async fn a_reader_that_others_put_to_shame_is_stepped_over() {
     for id in &videos {
         fake.set_failure(id.as_str(), Some(Failure::Private));
     }
-    // oEmbed's 401 proves nothing, the page's refusal does: so oEmbed is put to shame.
+    // oEmbed's 401 proves nothing and the page's refusal does, so it counts as oEmbed's failure.
     for id in &videos {
         assert_eq!(extractor.extract(*id, false).await.unwrap_err().code(), "private");
     }

@@ -23,7 +23,7 @@ fn ids(count: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn innertube_finds_all_that_the_player_is_told() {
+async fn innertube_finds_all_fields_of_the_player_answer() {
     let fake = fake().await;
     let innertube = extractor("innertube", &fake);
     for id in ids(8) {
@@ -36,13 +36,13 @@ async fn innertube_finds_all_that_the_player_is_told() {
         assert_eq!(found.video.category, Some(made.category));
         assert_eq!(found.video.author.channel_id, Some(made.channel_id));
         assert_eq!(found.video.availability, Some(Availability::Ok));
-        assert_eq!(found.video.author.subscribers, None, "the player is not told");
+        assert_eq!(found.video.author.subscribers, None, "not in the player answer");
     }
     assert_eq!((fake.hits().total, fake.hits().route(Route::Player)), (8, 8));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn oembed_finds_title_author_and_picture() {
+async fn oembed_finds_title_author_and_thumbnail() {
     let fake = fake().await;
     let oembed = extractor("oembed", &fake);
     for id in ids(4) {
@@ -80,7 +80,7 @@ async fn a_hundred_videos_are_a_few_calls_of_the_data_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_says_no_is_left_alone_and_the_next_strategy_answers() {
+async fn an_api_that_refuses_is_not_asked_again_and_the_next_strategy_answers() {
     for failure in
         [ApiFailure::QuotaExceeded, ApiFailure::RateLimitExceeded, ApiFailure::KeyInvalid]
     {
@@ -96,7 +96,7 @@ async fn an_api_that_says_no_is_left_alone_and_the_next_strategy_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_alone_that_says_no_is_throttling_and_costs_no_attempt() {
+async fn a_single_strategy_whose_api_refuses_is_throttling_and_costs_no_attempt() {
     let fake = fake().await;
     fake.set_api_failure(Some(ApiFailure::QuotaExceeded));
     let api = extractor("data_api", &fake);

@@ -1,5 +1,5 @@
-//! Ways out: every request goes by one of the proxies, in turn; one that is throttled or leads
-//! nowhere rests alone, and nothing is lost.
+//! Proxies: requests use them in rotation; one that is throttled or unreachable cools down alone,
+//! and nothing is lost.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 
 use super::{ID, settings};
 
-/// Two proxies, each of which leads to a YouTube of its own: what each of them thinks of us is
-/// its own affair.
-struct TwoWays {
+/// Two proxies, each of which connects to its own fake YouTube, so that each can be throttled
+/// separately.
+struct TwoProxies {
     fakes: [FakeYouTube; 2],
     proxies: [ForwardProxy; 2],
     authorities: tempfile::NamedTempFile,
 }
 
-impl TwoWays {
+impl TwoProxies {
     async fn start() -> Self {
         let mut authorities = tempfile::NamedTempFile::new().unwrap();
         let (mut fakes, mut proxies) = (Vec::new(), Vec::new());
@@ -37,7 +37,7 @@ impl TwoWays {
         Self { fakes: fakes.try_into().unwrap(), proxies: proxies.try_into().unwrap(), authorities }
     }
 
-    /// By both, unless the settings are changed.
+    /// Builds an extractor that uses both, unless `change` changes the settings.
     fn extractor(&self, change: impl FnOnce(&mut ExtractorSettings)) -> Arc<Extractor> {
         let urls = self.proxies.each_ref().map(|proxy| url("http", proxy)).join(",");
         extractor(self.authorities.path(), |settings| {
@@ -65,13 +65,14 @@ fn url(scheme: &str, proxy: &ForwardProxy) -> String {
     format!("{scheme}://{}", proxy.addr())
 }
 
-/// Nobody listens where it would ask without a proxy.
+/// Builds an extractor that can reach YouTube only through a proxy: no server listens at its base
+/// URL.
 fn extractor(
     authority: &std::path::Path,
     change: impl FnOnce(&mut ExtractorSettings),
 ) -> Arc<Extractor> {
-    let nowhere = format!("https://127.0.0.1:{}", free_port().unwrap());
-    let mut settings = settings("watch_page", nowhere, authority);
+    let unreachable = format!("https://127.0.0.1:{}", free_port().unwrap());
+    let mut settings = settings("watch_page", unreachable, authority);
     change(&mut settings);
     settings.build_extractor().unwrap()
 }
@@ -87,18 +88,18 @@ async fn found(extractor: &Arc<Extractor>, names: std::ops::Range<usize>) -> usi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_take_turns_and_keep_their_connections() {
-    let ways = TwoWays::start().await;
-    let extractor = ways.extractor(|_| {});
+async fn they_are_used_in_rotation_and_keep_their_connections() {
+    let two = TwoProxies::start().await;
+    let extractor = two.extractor(|_| {});
     for name in 0..20 {
         assert_eq!(found(&extractor, name..name + 1).await, 1);
     }
-    assert_eq!(ways.hits(), [10, 10]);
-    assert_eq!(ways.proxies.each_ref().map(ForwardProxy::tunnels), [1, 1]);
+    assert_eq!(two.hits(), [10, 10]);
+    assert_eq!(two.proxies.each_ref().map(ForwardProxy::tunnels), [1, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_strategy_goes_by_a_proxy_of_either_kind() {
+async fn every_strategy_uses_a_proxy_of_every_kind() {
     let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
     let proxy = proxy(&fake).await;
     let id = VideoId::parse(ID).unwrap();
@@ -118,13 +119,13 @@ async fn every_strategy_goes_by_a_proxy_of_either_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_throttled_rests_alone_and_nothing_is_lost() {
-    let ways = TwoWays::start().await;
-    ways.throttle(0, Duration::from_secs(3_600));
-    let extractor = ways.extractor(|settings| settings.max_concurrent_fetches = 8);
+async fn one_that_is_throttled_cools_down_alone_and_nothing_is_lost() {
+    let two = TwoProxies::start().await;
+    two.throttle(0, Duration::from_secs(3_600));
+    let extractor = two.extractor(|settings| settings.max_concurrent_fetches = 8);
     assert_eq!(found(&extractor, 0..200).await, 200);
-    let [throttled, other] = ways.hits();
-    // Those that were on their way by it when it said no, and none after them.
+    let [throttled, other] = two.hits();
+    // Only the requests that were in flight when the first one was throttled.
     assert!((1..=4).contains(&throttled), "{throttled}");
     assert_eq!(other, 200);
     let gate = extractor.state().gate;
@@ -133,19 +134,19 @@ async fn one_that_is_throttled_rests_alone_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_has_rested_as_long_as_it_was_told_is_asked_again() {
-    let ways = TwoWays::start().await;
-    ways.throttle(0, Duration::from_secs(1));
-    let extractor = ways.extractor(|_| {});
+async fn one_that_has_cooled_down_for_its_retry_after_is_used_again() {
+    let two = TwoProxies::start().await;
+    two.throttle(0, Duration::from_secs(1));
+    let extractor = two.extractor(|_| {});
     assert_eq!(found(&extractor, 0..2).await, 2);
-    let [asked, _] = ways.hits();
+    let [asked, _] = two.hits();
     assert_eq!(extractor.state().gate.resting, 1);
-    ways.fakes[0].set_rates(vec![]);
+    two.fakes[0].set_rates(vec![]);
     let mut name = 2;
-    wait_for("the throttled one to be asked again", LONG, SHORT, async || {
+    wait_for("the throttled proxy to be used again", LONG, SHORT, async || {
         name += 1;
         found(&extractor, name..name + 1).await;
-        if ways.hits()[0] > asked { Ok(()) } else { Err(format!("{:?}", extractor.state())) }
+        if two.hits()[0] > asked { Ok(()) } else { Err(format!("{:?}", extractor.state())) }
     })
     .await
     .unwrap();
@@ -153,11 +154,11 @@ async fn one_that_has_rested_as_long_as_it_was_told_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_all_rest_the_asker_is_told_for_how_long() {
-    let ways = TwoWays::start().await;
-    ways.throttle(0, Duration::from_secs(60));
-    ways.throttle(1, Duration::from_secs(30));
-    let extractor = ways.extractor(|_| {});
+async fn when_all_cool_down_the_error_says_how_long() {
+    let two = TwoProxies::start().await;
+    two.throttle(0, Duration::from_secs(60));
+    two.throttle(1, Duration::from_secs(30));
+    let extractor = two.extractor(|_| {});
     for _ in 0..3 {
         let error = extractor.extract(VideoId::parse(ID).unwrap(), false).await.unwrap_err();
         let linkrelay_extractor::ExtractError::Throttled { retry_after, .. } = error else {
@@ -166,21 +167,21 @@ async fn when_all_rest_the_asker_is_told_for_how_long() {
         let wait = retry_after.unwrap().as_secs_f64();
         assert!((0.0..=30.0).contains(&wait), "{wait}");
     }
-    assert_eq!(ways.hits(), [1, 1]);
+    assert_eq!(two.hits(), [1, 1]);
     assert!(extractor.state().gate.cooling.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_leads_nowhere_costs_no_link() {
-    let ways = TwoWays::start().await;
-    let nobody = free_port().unwrap();
-    let urls = format!("http://127.0.0.1:{nobody},{}", url("http", &ways.proxies[1]));
-    let extractor = ways.extractor(|settings| settings.proxy_urls = Some(urls.into()));
+async fn an_unreachable_proxy_costs_no_link() {
+    let two = TwoProxies::start().await;
+    let unused = free_port().unwrap();
+    let urls = format!("http://127.0.0.1:{unused},{}", url("http", &two.proxies[1]));
+    let extractor = two.extractor(|settings| settings.proxy_urls = Some(urls.into()));
     assert_eq!(found(&extractor, 0..50).await, 50);
-    assert_eq!(ways.hits(), [0, 50]);
-    // The last one left is asked all the same: its error is the link's.
-    let alone = ways.extractor(|settings| {
-        settings.proxy_urls = Some(format!("http://127.0.0.1:{nobody}").into());
+    assert_eq!(two.hits(), [0, 50]);
+    // The last proxy is used nevertheless, and its error is the link's.
+    let alone = two.extractor(|settings| {
+        settings.proxy_urls = Some(format!("http://127.0.0.1:{unused}").into());
     });
     let error = alone.extract(VideoId::parse(ID).unwrap(), false).await.unwrap_err();
     assert_eq!(error.code(), "proxy");
@@ -188,7 +189,7 @@ async fn one_that_leads_nowhere_costs_no_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_sent_to_the_proxy_and_shown_to_nobody() {
+async fn a_password_is_sent_to_the_proxy_and_never_shown() {
     let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
     let credentials = Some(("user".to_owned(), "hunter@2".to_owned()));
     let settings = ForwardSettings { to: Some(fake.addr()), credentials };

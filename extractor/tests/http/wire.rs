@@ -1,5 +1,5 @@
-//! Answers that the fake YouTube never gives: redirects that lead away or in circles, bodies
-//! without an end, dates.
+//! Answers that the fake YouTube never gives: redirects to other servers or in circles, bodies
+//! beyond the limit, dates.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::{ID, ask, settings};
 
-/// Reads a request's first line, answers with the bytes of a function, and hangs up.
+/// A server that answers each request with the bytes of a function of its path, and disconnects.
 pub(super) struct Wire {
     port: u16,
     requests: Arc<AtomicUsize>,
@@ -81,7 +81,7 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, respond: Respond) {
     }
     let request = String::from_utf8_lossy(&request).into_owned();
     let path = request.split(' ').nth(1).unwrap_or_default();
-    // A client that has had enough hangs up in the middle of an answer.
+    // The client disconnects in the middle of an answer that is too large.
     if stream.write_all(&respond(path)).await.is_ok() {
         let _closed = stream.shutdown().await;
     }
@@ -124,7 +124,7 @@ async fn a_redirect_to_another_server_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_circle_of_redirects_is_left_after_a_few() {
+async fn a_circle_of_redirects_is_not_followed_beyond_a_few() {
     let wire = Wire::start(|_| answer("302 Found\r\nLocation: /again", "")).await;
     let error = ask(&wire.extractor(), ID).await.unwrap_err();
     assert!(matches!(error, ExtractError::Status(302)), "{error}");
@@ -139,7 +139,7 @@ async fn a_body_beyond_the_limit_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_date_to_come_back_at_is_understood() {
+async fn a_date_in_retry_after_is_understood() {
     let wire =
         Wire::start(|_| answer("429 Too Many\r\nRetry-After: Sat, 06 Nov 2094 08:00:00 GMT", ""))
             .await;
@@ -157,7 +157,7 @@ async fn an_error_s_text_names_its_cause_and_not_the_url() {
 }
 
 #[tokio::test]
-async fn a_consent_page_without_a_redirect_is_throttling_too() {
+async fn a_consent_page_without_a_redirect_is_also_throttling() {
     let body = r#"<form action="https://consent.youtube.com/s" method="POST">"#;
     let wire = Wire::start(move |_| answer("200 OK", body)).await;
     let error = ask(&wire.extractor(), ID).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! What every store must do, as tests: each takes an empty store whose schema was made, and
-//! panics where the store breaks [`LinkStore`](crate::LinkStore)'s word.
+//! What every store must do, as tests: each takes an empty store whose schema was made, and panics
+//! if the store breaks the contract of [`LinkStore`](crate::LinkStore).
 //!
 //! [`contract_tests!`](crate::contract_tests) makes a test of each:
 //!
@@ -7,7 +7,7 @@
 //! linkrelay_store::contract_tests!(open);
 //! ```
 //!
-//! where `async fn open()` gives a value whose `store()` is a `&dyn LinkStore`.
+//! where `async fn open()` returns a value whose `store()` is a `&dyn LinkStore`.
 
 mod read;
 pub mod sample;
@@ -23,17 +23,17 @@ macro_rules! contract_tests {
         $crate::contract_tests! { @each $open:
             every_field_comes_back
             a_document_of_nulls_comes_back
-            what_is_there_is_not_doubled
+            an_existing_document_is_not_duplicated
             only_a_failed_document_is_replaced
-            a_failure_takes_the_place_of_another_record_s
+            a_failure_replaces_that_of_another_record
             an_expanded_list_is_written_once
             duplicates_within_a_batch_are_one_document
-            a_refused_document_hits_only_itself
+            a_document_is_refused_alone
             an_empty_batch_is_written
-            writers_at_once_insert_each_id_once
-            what_is_not_there_is_left_out
-            many_ids_are_found_at_once
-            what_is_known_tells_whether_a_link_is_done
+            concurrent_writers_insert_each_id_once
+            missing_documents_are_left_out
+            many_ids_are_found_in_one_call
+            known_documents_show_whether_a_link_is_complete
             counts_are_of_one_request
             links_come_page_by_page
             a_link_s_status_shows_title_and_error

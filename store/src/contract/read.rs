@@ -8,8 +8,8 @@ use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStore, RequestCounts, StoreError,
 };
 
-/// Asking for what is not there, or for nothing, is no error.
-pub async fn what_is_not_there_is_left_out(store: &dyn LinkStore) -> Result<(), StoreError> {
+/// Asking for missing documents, or for none, is not an error.
+pub async fn missing_documents_are_left_out(store: &dyn LinkStore) -> Result<(), StoreError> {
     let request_id = RequestId::new(3);
     let there = sample::stored(request_id, 1);
     store.write_batch(std::slice::from_ref(&there)).await?;
@@ -22,8 +22,8 @@ pub async fn what_is_not_there_is_left_out(store: &dyn LinkStore) -> Result<(), 
     Ok(())
 }
 
-/// More than fit into one query or one answer of a server.
-pub async fn many_ids_are_found_at_once(store: &dyn LinkStore) -> Result<(), StoreError> {
+/// More documents than fit into one query or one answer of a server.
+pub async fn many_ids_are_found_in_one_call(store: &dyn LinkStore) -> Result<(), StoreError> {
     const LINKS: u32 = 1_100;
     let request_id = RequestId::new(LINKS);
     let documents: Vec<_> = (0..LINKS).map(|index| sample::failed(request_id, index)).collect();
@@ -36,8 +36,8 @@ pub async fn many_ids_are_found_at_once(store: &dyn LinkStore) -> Result<(), Sto
     Ok(())
 }
 
-/// More than fit into one query, of every status, with the record of each.
-pub async fn what_is_known_tells_whether_a_link_is_done(
+/// More documents than fit into one query, with every status, and with the record of each.
+pub async fn known_documents_show_whether_a_link_is_complete(
     store: &dyn LinkStore,
 ) -> Result<(), StoreError> {
     const LINKS: u32 = 1_100;
@@ -55,12 +55,12 @@ pub async fn what_is_known_tells_whether_a_link_is_done(
     let expected: Vec<_> = documents.iter().map(KnownDocument::from).collect();
     assert!(known == expected, "known are {} of {LINKS}", known.len());
     assert_eq!(store.known(&[]).await?, []);
-    // Where there is no journal, there is nothing to do.
+    // A store without a journal does nothing.
     store.done(&[documents[0].id.clone()]).await?;
     store.done(&[]).await
 }
 
-/// Neither another request's nor those without a request count.
+/// Links of another request, or without a request, do not count.
 pub async fn counts_are_of_one_request(store: &dyn LinkStore) -> Result<(), StoreError> {
     let (one, other) = (RequestId::new(5), RequestId::new(5));
     store.write_batch(&mixed(one)).await?;
@@ -76,7 +76,7 @@ pub async fn counts_are_of_one_request(store: &dyn LinkStore) -> Result<(), Stor
     Ok(())
 }
 
-/// A page is a range of indexes; what is not done yet leaves a gap.
+/// A page is a range of indexes; a link that is not complete leaves a gap.
 pub async fn links_come_page_by_page(store: &dyn LinkStore) -> Result<(), StoreError> {
     let request_id = RequestId::new(5);
     let mut documents = mixed(request_id);
@@ -99,7 +99,7 @@ pub async fn links_come_page_by_page(store: &dyn LinkStore) -> Result<(), StoreE
     Ok(())
 }
 
-/// Who submitted a link sees what it is, or why it is not.
+/// The client that submitted a link sees its title, or the error.
 pub async fn a_link_s_status_shows_title_and_error(
     store: &dyn LinkStore,
 ) -> Result<(), StoreError> {
@@ -119,7 +119,7 @@ pub async fn a_link_s_status_shows_title_and_error(
     Ok(())
 }
 
-/// Lists count for themselves, and say where their videos are.
+/// Lists are counted separately, and show the indexes of their videos.
 pub async fn a_request_s_lists_are_found(store: &dyn LinkStore) -> Result<(), StoreError> {
     let (one, other) = (RequestId::new(3), RequestId::new(1));
     let lists = [sample::expanded(one, 0, 2), sample::expanded(one, 2, 0)];
@@ -139,8 +139,8 @@ pub async fn a_request_s_lists_are_found(store: &dyn LinkStore) -> Result<(), St
     Ok(())
 }
 
-/// By the time of extraction, not of writing; with or without the index; and only what has
-/// metadata.
+/// The newest is the one extracted last, not written last; with or without the index; and only
+/// documents with metadata count.
 pub async fn the_newest_of_a_video_is_found(store: &dyn LinkStore) -> Result<(), StoreError> {
     let request_id = RequestId::new(9);
     let video_id =
@@ -171,7 +171,7 @@ pub async fn the_newest_of_a_video_is_found(store: &dyn LinkStore) -> Result<(),
     Ok(())
 }
 
-/// Three of five links are done.
+/// Three complete links of five.
 fn mixed(request_id: RequestId) -> Vec<LinkDocument> {
     vec![
         sample::stored(request_id, 0),

@@ -1,4 +1,4 @@
-//! Documents to write. Times have milliseconds, as BSON's.
+//! Documents to write. Their times have milliseconds, like BSON's.
 
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Chapter, Thumbnail};
@@ -8,7 +8,7 @@ use linkrelay_common::{
 
 use crate::{Expansion, LinkDocument, LinkState};
 
-/// A stored link with every field set, numbers beyond 32 bits among them.
+/// A stored link with every field set, including numbers beyond 32 bits.
 pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
     LinkDocument {
         id: DocumentId::of_request(request_id, index),
@@ -44,7 +44,7 @@ pub fn failed(request_id: RequestId, index: u32) -> LinkDocument {
     }
 }
 
-/// A link to a list of so many videos.
+/// A link to a list of `videos_count` videos.
 pub fn expanded(request_id: RequestId, index: u32, videos_count: u32) -> LinkDocument {
     let video_id = |number: u32| VideoId::parse(&format!("video-{number:05}")).ok();
     LinkDocument {
@@ -62,7 +62,7 @@ pub fn expanded(request_id: RequestId, index: u32, videos_count: u32) -> LinkDoc
     }
 }
 
-/// A failed link of which as little is known as can be.
+/// A failed link with as few fields set as possible.
 pub fn of_nulls(offset: i64) -> LinkDocument {
     LinkDocument {
         id: DocumentId::of_record(&place(offset), 0),
@@ -101,7 +101,7 @@ fn video(index: u32) -> Video {
         length_seconds: Some(212),
         view_count: Some(15_000_000_000),
         like_count: Some(0),
-        // Older than any clock: a time before 1970 is a time, too.
+        // A time before 1970 is also valid.
         publish_date: Timestamp::from_millisecond(-1_500).ok(),
         category: Some("Music".to_owned()),
         keywords: Some(vec!["one".to_owned(), String::new()]),
@@ -118,7 +118,7 @@ fn video(index: u32) -> Video {
     }
 }
 
-/// Of a record.
+/// The origin of a record with this offset.
 pub fn place(offset: i64) -> RecordPlace {
     let (topic, timestamp) = ("LINKS-YOUTUBE".to_owned(), 1_764_000_000_123);
     RecordPlace { topic, partition: 5, offset, timestamp }

@@ -1,4 +1,4 @@
-//! What a store must do with what it is given.
+//! What a store must do with the documents that it gets.
 
 use futures::future::try_join_all;
 use linkrelay_common::{RecordPlace, RequestId};
@@ -18,7 +18,7 @@ pub async fn every_field_comes_back(store: &dyn LinkStore) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Null is a value: nothing becomes 0, "" or an empty list.
+/// Null is preserved: it does not become 0, "" or an empty list.
 pub async fn a_document_of_nulls_comes_back(store: &dyn LinkStore) -> Result<(), StoreError> {
     let mut sparse = sample::stored(RequestId::new(1), 0);
     if let Some(video) = &mut sparse.video {
@@ -33,8 +33,10 @@ pub async fn a_document_of_nulls_comes_back(store: &dyn LinkStore) -> Result<(),
     Ok(())
 }
 
-/// Writing again changes nothing, whole or in part.
-pub async fn what_is_there_is_not_doubled(store: &dyn LinkStore) -> Result<(), StoreError> {
+/// Writing a batch again, or a part of it, changes nothing.
+pub async fn an_existing_document_is_not_duplicated(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
     let request_id = RequestId::new(3);
     let first = [sample::stored(request_id, 0), sample::failed(request_id, 1)];
     store.write_batch(&first).await?;
@@ -52,7 +54,7 @@ pub async fn what_is_there_is_not_doubled(store: &dyn LinkStore) -> Result<(), S
     Ok(())
 }
 
-/// A replay that succeeds takes the place of a failure; nothing takes the place of a success.
+/// A replay that succeeds replaces a failure; nothing replaces a success.
 pub async fn only_a_failed_document_is_replaced(store: &dyn LinkStore) -> Result<(), StoreError> {
     let request_id = RequestId::new(2);
     let failed = [sample::failed(request_id, 0), sample::failed(request_id, 1)];
@@ -66,8 +68,8 @@ pub async fn only_a_failed_document_is_replaced(store: &dyn LinkStore) -> Result
     Ok(())
 }
 
-/// So that a replay that fails again is known by its own record; the waiting path has none.
-pub async fn a_failure_takes_the_place_of_another_record_s(
+/// A replay that fails again is stored with its own record; the waiting path has none.
+pub async fn a_failure_replaces_that_of_another_record(
     store: &dyn LinkStore,
 ) -> Result<(), StoreError> {
     let failed = sample::failed(RequestId::new(1), 0);
@@ -79,10 +81,10 @@ pub async fn a_failure_takes_the_place_of_another_record_s(
     };
     let (first, waited) = (of(failed.kafka.clone()), of(None));
     let others = [
-        elsewhere(|place| place.topic.push('2')),
-        elsewhere(|place| place.partition += 1),
-        elsewhere(|place| place.offset += 1),
-        elsewhere(|place| place.timestamp += 1),
+        elsewhere(|origin| origin.topic.push('2')),
+        elsewhere(|origin| origin.partition += 1),
+        elsewhere(|origin| origin.offset += 1),
+        elsewhere(|origin| origin.timestamp += 1),
     ];
     let mut expected = vec![(&waited, Inserted), (&waited, AlreadyThere)];
     for other in &others {
@@ -97,7 +99,7 @@ pub async fn a_failure_takes_the_place_of_another_record_s(
         );
         assert_eq!(found(store, std::slice::from_ref(*document)).await?, [(*document).clone()]);
     }
-    // The same within one batch, and an end to it.
+    // The same within one batch, and a success that ends it.
     let stored = sample::stored(RequestId::new(1), 0);
     let stored = LinkDocument { id: failed.id.clone(), ..stored };
     let batch = [first, others[3].clone(), others[3].clone(), stored.clone(), others[0].clone()];
@@ -107,7 +109,7 @@ pub async fn a_failure_takes_the_place_of_another_record_s(
     Ok(())
 }
 
-/// A list, like a video, is written once, and takes the place of a failure alone.
+/// A list, like a video, is written once, and replaces only a failure.
 pub async fn an_expanded_list_is_written_once(store: &dyn LinkStore) -> Result<(), StoreError> {
     let request_id = RequestId::new(2);
     let first = [sample::expanded(request_id, 0, 500), sample::failed(request_id, 1)];
@@ -121,7 +123,7 @@ pub async fn an_expanded_list_is_written_once(store: &dyn LinkStore) -> Result<(
     Ok(())
 }
 
-/// The first of a batch wins, but for a success after a failure.
+/// The first document of a batch wins, except that a success replaces a failure before it.
 pub async fn duplicates_within_a_batch_are_one_document(
     store: &dyn LinkStore,
 ) -> Result<(), StoreError> {
@@ -145,8 +147,8 @@ pub async fn duplicates_within_a_batch_are_one_document(
     Ok(())
 }
 
-/// A document that no store can take is refused alone, wherever it stands in its batch.
-pub async fn a_refused_document_hits_only_itself(store: &dyn LinkStore) -> Result<(), StoreError> {
+/// A document that no store can accept is refused alone, at any position of its batch.
+pub async fn a_document_is_refused_alone(store: &dyn LinkStore) -> Result<(), StoreError> {
     let request_id = RequestId::new(4);
     let mut batch = [0, 1, 2, 3].map(|index| sample::stored(request_id, index));
     store.write_batch(&batch[3..]).await?;
@@ -160,21 +162,23 @@ pub async fn a_refused_document_hits_only_itself(store: &dyn LinkStore) -> Resul
     };
     assert!(reason.len() < 500, "a reason is a sentence, not the document");
     let alone = store.write_batch(&batch[1..2]).await?;
-    assert!(matches!(alone[..], [WriteOutcome::Refused { .. }]), "alone it is refused, too");
+    assert!(matches!(alone[..], [WriteOutcome::Refused { .. }]), "it is also refused alone");
     assert_eq!(store.find(&[batch[1].id.clone()]).await?, []);
     assert_eq!(counts(store, request_id).await?, (3, 0));
     Ok(())
 }
 
-/// Nothing is a batch.
+/// An empty batch is valid.
 pub async fn an_empty_batch_is_written(store: &dyn LinkStore) -> Result<(), StoreError> {
     assert_eq!(store.write_batch(&[]).await?, []);
     Ok(())
 }
 
-/// Redelivery to several consumers at once: for each id one insert, or one insert and one
-/// replacement, whoever comes first.
-pub async fn writers_at_once_insert_each_id_once(store: &dyn LinkStore) -> Result<(), StoreError> {
+/// Redelivery to several consumers at the same time: for each id there is one insert, or one
+/// insert and one replacement, no matter which consumer is first.
+pub async fn concurrent_writers_insert_each_id_once(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
     const LINKS: u32 = 40;
     let request_id = RequestId::new(LINKS);
     let batch = |writer: u32| -> Vec<LinkDocument> {
@@ -201,7 +205,7 @@ pub async fn writers_at_once_insert_each_id_once(store: &dyn LinkStore) -> Resul
     Ok(())
 }
 
-/// With data in the store, and by many at once: every process does it at start.
+/// Also with data in the store, and by several callers at once: every process does it at start.
 pub async fn the_schema_can_be_made_again(store: &dyn LinkStore) -> Result<(), StoreError> {
     let documents = [sample::stored(RequestId::new(1), 0)];
     store.write_batch(&documents).await?;
@@ -210,7 +214,7 @@ pub async fn the_schema_can_be_made_again(store: &dyn LinkStore) -> Result<(), S
     store.ping().await
 }
 
-/// What is kept of these documents, by index.
+/// Returns what the store has of these documents, sorted by id.
 async fn found(
     store: &dyn LinkStore,
     documents: &[LinkDocument],

@@ -1,6 +1,7 @@
-//! A document's BSON form: the names of its JSON form, nulls kept, and BSON dates for every time.
+//! A document's BSON form: it has the names and the nulls of the JSON form, and BSON dates for
+//! times.
 //!
-//! BSON dates have milliseconds; what is finer is cut off.
+//! BSON dates have milliseconds; finer parts of a time are dropped.
 
 use jiff::Timestamp;
 use mongodb::bson::{self, Bson, DateTime, Document, RawDocumentBuf};
@@ -8,20 +9,20 @@ use mongodb::bson::{self, Bson, DateTime, Document, RawDocumentBuf};
 use crate::document::{LinkDocument, MAX_DOCUMENT_BYTES};
 use crate::error::StoreError;
 
-/// The document as it goes over the wire, or why MongoDB can never take it.
+/// Returns the document as it is sent to MongoDB, or why MongoDB can never accept it.
 pub(super) fn encode(document: &LinkDocument) -> Result<RawDocumentBuf, String> {
     let fields = to_fields(document).map_err(|error| error.to_string())?;
     let encoded = RawDocumentBuf::from_document(&fields).map_err(|error| error.to_string())?;
     let size_bytes = encoded.as_bytes().len();
     if size_bytes > MAX_DOCUMENT_BYTES {
         return Err(format!(
-            "the document has {size_bytes} bytes, more than the {MAX_DOCUMENT_BYTES} of a store"
+            "the document has {size_bytes} bytes, and a store accepts at most {MAX_DOCUMENT_BYTES}"
         ));
     }
     Ok(encoded)
 }
 
-/// A document as the store gave it.
+/// Reads a document of MongoDB.
 pub(super) fn decode(mut fields: Document) -> Result<LinkDocument, StoreError> {
     for field in ["submitted_at", "extracted_at", "stored_at"] {
         date_to_text(&mut fields, field)?;

@@ -1,4 +1,4 @@
-//! The driver's errors, as what a caller can act on.
+//! Maps the driver's errors to errors that a caller can act on.
 
 use mongodb::error::{Error, ErrorKind, WriteConcernError, WriteFailure};
 
@@ -7,9 +7,9 @@ use crate::error::StoreError;
 /// The code of a duplicate key.
 pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
-/// Codes that say something of the server and nothing of the document they came with: it steps
-/// down, shuts down, is out of space or over its quota, takes no writes, or not this user's, moves
-/// a shard, or was too slow.
+/// Codes that are about the server and not about the document: the server steps down, shuts down,
+/// is out of space or over its quota, accepts no writes or none of this user, moves a shard, or
+/// was too slow.
 const OF_THE_SERVER: [i32; 29] = [
     6, 7, 13, 24, 50, 63, 70, 89, 91, 112, 133, 189, 249, 262, 317, 371, 8_000, 9_001, 10_058,
     10_107, 11_600, 11_601, 11_602, 12_501, 13_388, 13_435, 13_436, 14_031, 16_500,
@@ -20,14 +20,14 @@ pub(super) fn is_of_the_server(code: i32) -> bool {
     OF_THE_SERVER.contains(&code)
 }
 
-/// Which index a duplicate key was met in. Its name is all that is taken of the message, which
-/// goes on with the key itself.
+/// Returns the index that has the duplicate key. Only its name is taken from the message, which
+/// also contains the key itself.
 pub(super) fn unique_index(message: &str) -> String {
     let name = message.split_once(" index: ").and_then(|(_, rest)| rest.split(' ').next());
     name.map_or_else(|| "a unique index".to_owned(), |name| format!("the unique index {name}"))
 }
 
-/// What the driver says of a server's certificate, and what that means to whoever set it up.
+/// Texts of the driver about a server's certificate, and what each means to the operator.
 const CERTIFICATES: [(&str, &str); 5] = [
     ("UnknownIssuer", NOT_TRUSTED),
     ("BadSignature", NOT_TRUSTED),
@@ -39,9 +39,9 @@ const NOT_TRUSTED: &str =
     "MongoDB's certificate is of an authority that is not trusted (tlsCAFile of MONGODB_URI)";
 const OF_ANOTHER_HOST: &str = "MongoDB's certificate is not for the host that MONGODB_URI names";
 
-/// The driver's text, which is about everything that it knows of the servers; in front of it what
-/// is wrong with a certificate, if that is it.
-fn plainly(text: &str) -> String {
+/// Returns the driver's text, which describes all servers; if a certificate is wrong, the text
+/// begins with what that means.
+fn explained(text: &str) -> String {
     let text = without_labels(text);
     let is_certificate = text.contains("invalid peer certificate");
     let known = CERTIFICATES.iter().find(|(word, _)| is_certificate && text.contains(word));
@@ -49,7 +49,7 @@ fn plainly(text: &str) -> String {
     meaning.unwrap_or_default() + &text
 }
 
-/// The driver's labels come in another order each time, and would make each text a new one.
+/// Removes the driver's labels: their order varies, so that the same failure would have many texts.
 fn without_labels(mut text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     while let Some((before, labels)) = text.split_once(", labels: {") {
@@ -59,9 +59,9 @@ fn without_labels(mut text: &str) -> String {
     (kept + text).replace(", source: None, server response: None", "")
 }
 
-/// An error of a whole call. None of the texts has the connection string in it.
+/// Maps the error of a call. No text contains the connection string.
 pub(super) fn store_error(error: &Error) -> StoreError {
-    let text = || plainly(&error.kind.to_string());
+    let text = || explained(&error.kind.to_string());
     match error.kind.as_ref() {
         ErrorKind::Io(_)
         | ErrorKind::ConnectionPoolCleared { .. }
@@ -80,7 +80,7 @@ pub(super) fn store_error(error: &Error) -> StoreError {
     }
 }
 
-/// A write that happened on the primary, but not (yet) on a majority: it may be rolled back.
+/// Returns the error for a write that the primary has, but no majority yet: it may be rolled back.
 pub(super) fn not_acknowledged(error: &WriteConcernError) -> StoreError {
     StoreError::Refused(format!(
         "a majority of the servers has not acknowledged the write: {} (code {})",
@@ -93,8 +93,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_told_in_words_and_nothing_else_is() {
-        for (said, meaning) in [
+    fn an_error_of_a_certificate_is_explained_and_no_other() {
+        for (text, meaning) in [
             ("I/O error: invalid peer certificate: UnknownIssuer", NOT_TRUSTED),
             ("invalid peer certificate: BadSignature", NOT_TRUSTED),
             ("invalid peer certificate: NotValidForName", OF_ANOTHER_HOST),
@@ -103,10 +103,10 @@ mod tests {
                 OF_ANOTHER_HOST,
             ),
         ] {
-            assert_eq!(plainly(said), format!("{meaning}: {said}"));
+            assert_eq!(explained(text), format!("{meaning}: {text}"));
         }
-        assert_eq!(plainly("the session has expired"), "the session has expired");
+        assert_eq!(explained("the session has expired"), "the session has expired");
         let labelled = r#"[ { Error: away, labels: {"b", "a"}, source: None, server response: None } { Error: x, labels: {} } ]"#;
-        assert_eq!(plainly(labelled), "[ { Error: away } { Error: x } ]");
+        assert_eq!(explained(labelled), "[ { Error: away } { Error: x } ]");
     }
 }

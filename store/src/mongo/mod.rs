@@ -1,9 +1,9 @@
-//! The store of a real deployment: MongoDB, by the official driver.
+//! The store of a deployment with servers: MongoDB, through the official driver.
 //!
-//! In reading order: `uri` and `names` refuse what can never work; `store` connects when it is
-//! first asked; `schema` makes the indexes; `write` and `read` are the two halves of
-//! [`LinkStore`](crate::LinkStore); `codec` is a document's BSON form; `failure` maps the
-//! driver's errors on to ours.
+//! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
+//! the first call; `schema` makes the indexes; `write` and `read` are the two halves of
+//! [`LinkStore`](crate::LinkStore); `codec` is a document's BSON form; `failure` maps the driver's
+//! errors to [`StoreError`](crate::StoreError).
 
 mod codec;
 mod failure;

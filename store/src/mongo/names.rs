@@ -1,5 +1,5 @@
-//! Which names MongoDB takes for databases and collections, so that a wrong one is refused at
-//! start instead of by every write.
+//! Checks the names of the database and the collection, so that a wrong one is refused at start
+//! instead of by every write.
 
 use linkrelay_common::SettingsError;
 
@@ -19,16 +19,16 @@ pub(super) fn check(database: &str, collection: &str) -> Result<(), SettingsErro
 fn database_problem(name: &str) -> Option<String> {
     const FORBIDDEN: &[char] = &['/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?', '\0'];
     if name.is_empty() || name.len() > MAX_DATABASE_BYTES {
-        return Some(format!("has 1 to {MAX_DATABASE_BYTES} bytes, not {}", name.len()));
+        return Some(format!("must have 1 to {MAX_DATABASE_BYTES} bytes, not {}", name.len()));
     }
-    name.contains(FORBIDDEN).then(|| r#"may contain no space and none of /\."$*<>:|?"#.to_owned())
+    name.contains(FORBIDDEN).then(|| r#"must not contain a space or any of /\."$*<>:|?"#.to_owned())
 }
 
 fn collection_problem(database: &str, name: &str) -> Option<String> {
     let namespace_bytes = database.len() + 1 + name.len();
     if name.is_empty() || namespace_bytes > MAX_NAMESPACE_BYTES {
         return Some(format!(
-            "is empty, or longer than {MAX_NAMESPACE_BYTES} bytes together with the database"
+            "must not be empty, or longer than {MAX_NAMESPACE_BYTES} bytes with the database"
         ));
     }
     let is_wrong = name.contains(['$', '\0'])
@@ -36,8 +36,7 @@ fn collection_problem(database: &str, name: &str) -> Option<String> {
         || name.starts_with('.')
         || name.ends_with('.');
     is_wrong.then(|| {
-        "may contain no $, may not begin with \"system.\", and not begin or end with a dot"
-            .to_owned()
+        "must not contain $, begin with \"system.\", or begin or end with a dot".to_owned()
     })
 }
 
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_names_are_taken() {
+    fn usual_names_are_accepted() {
         for (database, collection) in [("linkrelay", "youtube"), ("link-relay_2", "links.youtube")]
         {
             assert_eq!(check(database, collection), Ok(()));

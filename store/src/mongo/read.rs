@@ -1,5 +1,5 @@
-//! The reads. All go by `_id` or begin with an equality on `request_id` or `video_id`, which an
-//! index serves; none counts documents by scanning, and none hints at an index.
+//! The reads. Each uses `_id`, or begins with an equality on `request_id` or `video_id`, so that
+//! an index serves it; none counts documents by scanning, and none names an index as a hint.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,11 @@ use crate::{ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, R
 
 /// How many ids one query asks for; far below the limit of a command's size.
 const IDS_PER_QUERY: usize = 1_000;
-/// A page of a request is one round trip; the server would give 101 documents at first.
+/// Makes a page of a request one round trip; by default the server's first answer has 101
+/// documents.
 const ROWS_PER_ROUND_TRIP: u32 = 1_000;
 
-/// What the status of a link needs of its document.
+/// The fields of a document that the status of its link needs.
 #[derive(Debug, Deserialize)]
 pub(super) struct LinkRow {
     index: u32,
@@ -32,14 +33,14 @@ pub(super) struct LinkRow {
     expansion: Option<RangeRow>,
 }
 
-/// An expansion without its videos.
+/// An expansion without its video ids.
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct RangeRow {
     first_index: u32,
     videos_count: u32,
 }
 
-/// What is asked of an expanded link.
+/// The fields of an expanded link that are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExpandedRow {
     expansion: RangeRow,
@@ -50,7 +51,7 @@ struct TitleOnly {
     title: Option<String>,
 }
 
-/// How many links of a request have which status.
+/// The number of links of a request that have a status.
 #[derive(Debug, Deserialize)]
 struct CountRow {
     #[serde(rename = "_id")]
@@ -75,8 +76,8 @@ pub(super) async fn known(
     find_by_id(collection, ids, Some(doc! { "status": 1, "kafka": 1 })).await
 }
 
-/// What decides whether a link is done is never asked of a secondary, nor believed before a
-/// majority has it, whatever the connection string prefers.
+/// Reads documents from the primary, as acknowledged by a majority, no matter what the connection
+/// string prefers: they decide whether a link is complete.
 async fn find_by_id<T: DeserializeOwned + Send + Sync>(
     collection: &Collection<T>,
     ids: &[DocumentId],
@@ -111,7 +112,7 @@ pub(super) async fn newest_of_video(
     found.map_err(|error| failure::store_error(&error))?.map(codec::decode).transpose()
 }
 
-/// Counted by the server, from the index alone.
+/// Lets the server count, from the index alone.
 pub(super) async fn request_counts(
     collection: &Collection<Document>,
     request_id: RequestId,
@@ -134,7 +135,7 @@ pub(super) async fn request_counts(
     .map_err(|error| failure::store_error(&error))
 }
 
-/// One page of a request's links, by the index's own order.
+/// Reads one page of a request's links, in the order of the index.
 pub(super) async fn request_links(
     collection: &Collection<LinkRow>,
     request_id: RequestId,

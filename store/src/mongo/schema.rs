@@ -1,4 +1,4 @@
-//! The indexes, made at start. Making one that is there already does nothing.
+//! Makes the indexes, at start. For an index that exists, that does nothing.
 
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
@@ -8,28 +8,29 @@ use mongodb::{Collection, IndexModel};
 use super::failure;
 use crate::error::StoreError;
 
-/// The user may not make one (MongoDB's code, then that of Atlas), or one is there already under
-/// another name or with other options, or another one has its name.
+/// The codes of an index that cannot be made: the user has no permission (MongoDB's code, then
+/// that of Atlas), the index exists under another name or with other options, or another index has
+/// its name.
 const CANNOT_BE_MADE: [i32; 4] = [13, 8_000, 85, 86];
-/// There is no collection yet, so no index of it.
+/// The collection does not exist yet, so it has no index.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// What the reads of today need, and no more: on SecantusDB three further ones, by video,
-/// channel and time, made every insert four times as dear. A read that wants one brings it.
+/// The index for the status of a request, whose counts come from the index alone.
 ///
-/// It is for the status of a request, whose counts come from the index alone.
+/// It is the only one in the schema: on SecantusDB three further ones, by video, channel and time,
+/// made every insert four times as expensive. A new read that needs an index makes it.
 pub(super) fn request_index() -> Document {
     doc! { "request_id": 1, "index": 1, "status": 1 }
 }
 
-/// For who asks by video; made on request alone.
+/// The index for documents by video; it is made only on request.
 pub(super) fn video_index() -> Document {
     doc! { "video_id": 1, "status": 1, "extracted_at": -1 }
 }
 
-/// Makes an index of these keys, unless one is there that does for it.
+/// Makes an index of these keys, unless an existing one serves as well.
 ///
-/// Gives what to do about it if there is none and it cannot be made.
+/// Returns a text that says what to do if there is none and it cannot be made.
 pub(super) async fn ensure(
     collection: &Collection<RawDocumentBuf>,
     keys: Document,
@@ -39,15 +40,15 @@ pub(super) async fn ensure(
     if !code(&error).is_some_and(|code| CANNOT_BE_MADE.contains(&code)) {
         return Err(failure::store_error(&error));
     }
-    // Who may not list them either does not know; then they count as missing.
-    let there = list(collection).await.unwrap_or_default();
-    if there.iter().any(|index| does_for(index, &keys)) {
+    // If the user may not list the indexes either, they count as missing.
+    let existing = list(collection).await.unwrap_or_default();
+    if existing.iter().any(|index| serves(index, &keys)) {
         return Ok(None);
     }
     let namespace = collection.namespace();
     Ok(Some(format!(
         "{}: run db.getSiblingDB(\"{}\").getCollection(\"{}\").createIndex({keys}) in mongosh as \
-         a user who may",
+         a user with that permission",
         failure::store_error(&error),
         namespace.db,
         namespace.coll
@@ -62,27 +63,27 @@ async fn list(collection: &Collection<RawDocumentBuf>) -> Result<Vec<IndexModel>
     }
 }
 
-/// Whether the server can use `index` wherever it could use one of `keys`: it begins with them,
-/// knows every document and compares text as it stands.
-fn does_for(index: &IndexModel, keys: &Document) -> bool {
-    let is_whole = index.options.as_ref().is_none_or(|options| {
+/// Whether the server can use `index` wherever it could use one of `keys`: it begins with these
+/// keys, contains every document, and compares texts without a collation.
+fn serves(index: &IndexModel, keys: &Document) -> bool {
+    let is_complete = index.options.as_ref().is_none_or(|options| {
         options.partial_filter_expression.is_none()
             && options.collation.is_none()
             && options.hidden != Some(true)
     });
-    let begins_alike = keys.iter().zip(&index.keys).filter(|(wanted, there)| {
-        wanted.0 == there.0
-            && direction(wanted.1).is_some_and(|way| direction(there.1) == Some(way))
+    let same_keys = keys.iter().zip(&index.keys).filter(|(wanted, existing)| {
+        wanted.0 == existing.0
+            && is_ascending(wanted.1).is_some_and(|up| is_ascending(existing.1) == Some(up))
     });
-    is_whole && begins_alike.count() == keys.len()
+    is_complete && same_keys.count() == keys.len()
 }
 
-/// Up or down, in whichever number somebody wrote it; nothing for a text or hashed index.
-fn direction(value: &Bson) -> Option<bool> {
+/// Whether a key is ascending, written as any type of number; `None` for a text or hashed index.
+fn is_ascending(value: &Bson) -> Option<bool> {
     match value {
-        Bson::Int32(way) => Some(*way > 0),
-        Bson::Int64(way) => Some(*way > 0),
-        Bson::Double(way) => Some(*way > 0.0),
+        Bson::Int32(direction) => Some(*direction > 0),
+        Bson::Int64(direction) => Some(*direction > 0),
+        Bson::Double(direction) => Some(*direction > 0.0),
         _ => None,
     }
 }
@@ -100,19 +101,22 @@ mod tests {
 
     use super::*;
 
-    fn does(keys: Document, options: IndexOptions) -> bool {
+    fn is_served_by(keys: Document, options: IndexOptions) -> bool {
         let index = IndexModel::builder().keys(keys).options(options).build();
-        does_for(&index, &request_index())
+        serves(&index, &request_index())
     }
 
     #[test]
-    fn an_index_does_that_begins_with_the_keys_and_has_every_document() {
+    fn an_index_serves_if_it_begins_with_the_keys_and_has_every_document() {
         let plain = IndexOptions::default;
         let wanted = request_index;
-        assert!(does(wanted(), plain()));
-        assert!(does(doc! { "request_id": 1.0, "index": 1_i64, "status": 1, "more": -1 }, plain()));
+        assert!(is_served_by(wanted(), plain()));
+        assert!(is_served_by(
+            doc! { "request_id": 1.0, "index": 1_i64, "status": 1, "more": -1 },
+            plain()
+        ));
         let unique = IndexOptions::builder().unique(true).sparse(true).build();
-        assert!(does(wanted(), unique));
+        assert!(is_served_by(wanted(), unique));
         for keys in [
             doc! { "_id": 1 },
             doc! { "request_id": 1, "index": 1 },
@@ -120,7 +124,7 @@ mod tests {
             doc! { "request_id": 1, "index": -1, "status": 1 },
             doc! { "request_id": "hashed", "index": 1, "status": 1 },
         ] {
-            assert!(!does(keys.clone(), plain()), "{keys}");
+            assert!(!is_served_by(keys.clone(), plain()), "{keys}");
         }
         let partial = IndexOptions::builder().partial_filter_expression(doc! { "index": 1 });
         let french = Collation::builder().locale("fr").build();
@@ -129,7 +133,7 @@ mod tests {
             IndexOptions::builder().hidden(true).build(),
             IndexOptions::builder().collation(french).build(),
         ] {
-            assert!(!does(wanted(), options.clone()), "{options:?}");
+            assert!(!is_served_by(wanted(), options.clone()), "{options:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The connection to MongoDB: made when it is first needed, so that a process starts without
-//! one, and bounded in time, so that whoever retries notices trouble early.
+//! The connection to MongoDB. It is made when it is first needed, so that a process can start
+//! without a server, and its calls have deadlines, so that a caller that retries notices a failure
+//! early.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,34 +24,34 @@ use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
 };
 
-/// How long to look for a server that can serve, and to connect to it, unless the connection
-/// string says otherwise.
+/// How long to search for a usable server, and to connect to it, unless the connection string sets
+/// another time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a majority may take to acknowledge a write before its fate counts as unknown, unless
-/// the connection string says otherwise.
+/// How long a majority may take to acknowledge a write before its outcome counts as unknown,
+/// unless the connection string sets another time.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The deadline of one call; the driver itself would wait for ever on a connection gone silent.
+/// The deadline of one call; the driver itself would wait forever on a silent connection.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same for making indexes, which may have to read a whole collection.
+/// The deadline for making indexes, which may have to read the complete collection.
 const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Documents in a collection of MongoDB.
+/// The store in a collection of MongoDB.
 #[derive(Debug)]
 pub struct MongoStore {
     uri: MongoUri,
     database: String,
     collection: String,
     connected: OnceCell<Collection<RawDocumentBuf>>,
-    /// Whether it was said that the index is missing.
-    is_index_missed: AtomicBool,
+    /// Whether it has been logged that the index is missing.
+    has_logged_index: AtomicBool,
 }
 
 impl MongoStore {
-    /// Checks the settings and connects to nothing: the server may come later.
+    /// Checks the settings. Does not connect: the server need not be reachable yet.
     ///
     /// # Errors
-    /// If the connection string or a name can never work; names the variable, never shows a
-    /// password.
+    /// Fails if the connection string or a name can never work. The error names the setting and
+    /// never shows a password.
     pub fn new(
         uri: &SecretString,
         database: &str,
@@ -62,7 +63,7 @@ impl MongoStore {
             database: database.to_owned(),
             collection: collection.to_owned(),
             connected: OnceCell::new(),
-            is_index_missed: AtomicBool::new(false),
+            has_logged_index: AtomicBool::new(false),
         })
     }
 
@@ -75,14 +76,14 @@ impl MongoStore {
     }
 
     async fn connect(&self) -> Result<Collection<RawDocumentBuf>, Error> {
-        let options = with_our_defaults(self.uri.client_options().await?);
-        let asked = options.write_concern.as_ref().and_then(|concern| concern.w_timeout);
-        // `journal` is what a majority means on most servers, but not on all: without it, some
-        // acknowledge what a killed process loses.
+        let options = with_defaults(self.uri.client_options().await?);
+        let set = options.write_concern.as_ref().and_then(|concern| concern.w_timeout);
+        // On most servers a majority implies `journal`, but not on all: without it, some
+        // acknowledge writes that a killed server loses.
         let durable = WriteConcern::builder()
             .w(Acknowledgment::Majority)
             .journal(true)
-            .w_timeout(asked.unwrap_or(MAJORITY_TIMEOUT))
+            .w_timeout(set.unwrap_or(MAJORITY_TIMEOUT))
             .build();
         let options_of_collection = CollectionOptions::builder().write_concern(durable).build();
         Ok(Client::with_options(options)?
@@ -91,8 +92,8 @@ impl MongoStore {
     }
 }
 
-/// What the connection string leaves open.
-fn with_our_defaults(mut options: ClientOptions) -> ClientOptions {
+/// Sets what the connection string does not set.
+fn with_defaults(mut options: ClientOptions) -> ClientOptions {
     options.app_name.get_or_insert_with(|| "linkrelay".to_owned());
     options.server_selection_timeout.get_or_insert(CONNECT_TIMEOUT);
     options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
@@ -104,24 +105,24 @@ async fn within<T>(
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     tokio::time::timeout(deadline, call).await.unwrap_or_else(|_| {
-        Err(StoreError::Unreachable(format!("MongoDB gave no answer within {deadline:?}")))
+        Err(StoreError::Unreachable(format!("MongoDB did not answer within {deadline:?}")))
     })
 }
 
 #[async_trait]
 impl LinkStore for MongoStore {
-    /// Without the index a status is found by reading the whole collection, which is slow and
-    /// right: no reason to take no links.
+    /// A missing index is only logged: without it, a status is read from the complete collection,
+    /// which is slow but correct.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
         let collection = self.collection().await?;
         let problem =
             within(SCHEMA_TIMEOUT, schema::ensure(collection, schema::request_index())).await?;
         if let Some(problem) = problem
-            && !self.is_index_missed.swap(true, Ordering::Relaxed)
+            && !self.has_logged_index.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
-                "the index for the status of requests is not there and cannot be made, so each \
-                 status reads the whole collection: {problem}"
+                "the index for the status of requests is missing and cannot be made, so each \
+                 status reads the complete collection: {problem}"
             );
         }
         Ok(())

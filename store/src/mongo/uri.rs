@@ -1,4 +1,4 @@
-//! The connection string: refused at start if it is malformed, and never shown.
+//! Checks the connection string: a malformed one is refused at start, and none is ever shown.
 
 use futures::FutureExt;
 use linkrelay_common::SettingsError;
@@ -13,10 +13,10 @@ pub(super) const SETTING: &str = "MONGODB_URI";
 const SECRET_OPTIONS: [&str; 3] =
     ["authmechanismproperties=", "tlscertificatekeyfilepassword=", "proxypassword="];
 
-/// Databases of the server's own; in a connection string they are where users are looked up.
+/// The server's own databases; in a connection string they name where users are looked up.
 const SERVER_DATABASES: [&str; 3] = ["admin", "local", "config"];
 
-/// A connection string that was found well-formed.
+/// A valid connection string.
 #[derive(Debug, Clone)]
 pub(crate) struct MongoUri {
     text: SecretString,
@@ -24,28 +24,29 @@ pub(crate) struct MongoUri {
 }
 
 impl MongoUri {
-    /// Checks all that can be checked without the network. The hosts behind `mongodb+srv` are
-    /// looked up later, with every attempt to connect: a resolver that is down is no wrong setting.
+    /// Checks what can be checked without the network. The hosts of `mongodb+srv` are resolved
+    /// later, at each attempt to connect: a failing resolver does not make the setting wrong.
     ///
     /// # Errors
-    /// If it is malformed, or asks for writes that may be lost; names the setting.
+    /// Fails if the text is malformed, or asks for writes that may be lost. The error names the
+    /// setting.
     pub(crate) fn parse(text: &SecretString) -> Result<Self, SettingsError> {
         let parsed = check(text.expose_secret()).map_err(|error| {
-            SettingsError::new(SETTING, complaint(text.expose_secret(), &error))
+            SettingsError::new(SETTING, problem_of(text.expose_secret(), &error))
         })?;
         if let Some(problem) = parsed.write_concern.as_ref().and_then(too_weak) {
             return Err(SettingsError::new(SETTING, problem));
         }
-        let is_ours = |name: &String| !SERVER_DATABASES.contains(&name.as_str());
-        Ok(Self { text: text.clone(), database: parsed.default_database.filter(is_ours) })
+        let is_usable = |name: &String| !SERVER_DATABASES.contains(&name.as_str());
+        Ok(Self { text: text.clone(), database: parsed.default_database.filter(is_usable) })
     }
 
-    /// The database that its path names, if documents can be kept there.
+    /// Returns the database in the path, if documents can be stored there.
     pub(crate) fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
-    /// The driver's options; asks the resolver if the scheme is `mongodb+srv`.
+    /// Returns the driver's options; asks the resolver if the scheme is `mongodb+srv`.
     pub(super) async fn client_options(&self) -> Result<ClientOptions, Error> {
         ClientOptions::parse(self.text.expose_secret()).await
     }
@@ -56,46 +57,47 @@ fn check(text: &str) -> Result<ConnectionString, Error> {
     if text.starts_with("mongodb+srv://") {
         return Ok(parsed);
     }
-    // With plain hosts nothing is awaited, so the first poll has the answer.
+    // With plain hosts nothing is awaited, so the first poll returns the result.
     match ClientOptions::parse(parsed.clone()).into_future().now_or_never() {
         Some(Err(error)) => Err(error),
         Some(Ok(_)) | None => Ok(parsed),
     }
 }
 
-/// Why a write concern may lose what it acknowledges. How many servers there are is not known
+/// Returns why a write concern may lose acknowledged writes. The number of servers is not known
 /// here, so a number or a tag may be less than a majority.
 fn too_weak(concern: &WriteConcern) -> Option<&'static str> {
     match (&concern.w, concern.journal) {
         (None | Some(Acknowledgment::Majority), Some(false)) => {
-            Some("journal must be true, or left out: a document counts once a crash cannot lose it")
+            Some("journal must be true, or left out, so that a crash cannot lose a document")
         }
         (None | Some(Acknowledgment::Majority), _) => None,
-        _ => Some("w must be majority, or left out: a document counts once a majority has it"),
+        _ => Some("w must be majority, or left out, so that a failover cannot lose a document"),
     }
 }
 
-/// What is wrong, without any part of a user name or password: the driver's message may quote
-/// what it stumbled over, so only the message about the string without them is shown.
-fn complaint(text: &str, error: &Error) -> String {
+/// Returns what is wrong, without any part of a user name or password: the driver's message may
+/// quote the text, so only its message about the text without credentials is shown.
+fn problem_of(text: &str, error: &Error) -> String {
     let bare = without_credentials(text);
     let has_secret_option =
         SECRET_OPTIONS.iter().any(|option| bare.to_ascii_lowercase().contains(option));
     if has_secret_option {
-        return "is no valid connection string of MongoDB".to_owned();
+        return "is not a valid connection string of MongoDB".to_owned();
     }
     match check(&bare) {
-        Err(error) => format!("is no valid connection string of MongoDB: {}", message(&error)),
+        Err(error) => format!("is not a valid connection string of MongoDB: {}", message(&error)),
         Ok(_) if bare == text => {
-            format!("is no valid connection string of MongoDB: {}", message(error))
+            format!("is not a valid connection string of MongoDB: {}", message(error))
         }
-        Ok(_) => "its user name or password is malformed (each must be percent-encoded), or an \
-                   option does not fit them"
+        Ok(_) => "has a malformed user name or password (each must be percent-encoded), or an \
+                  option that does not fit them"
             .to_owned(),
     }
 }
 
-/// Cut at the last `@` of the whole text, so that one within a password takes nothing along.
+/// Removes the credentials: all up to the last `@` of the text, because a password may contain
+/// one.
 fn without_credentials(text: &str) -> String {
     match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) if !scheme.contains('@') => {
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_driver_takes_is_taken() {
+    fn what_the_driver_accepts_is_accepted() {
         for text in [
             "mongodb://localhost",
             "mongodb://user:p%40ss@a:27017,b:27018/?replicaSet=rs&w=majority",
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn its_path_is_a_database_unless_it_is_the_server_s_own() {
+    fn its_path_is_the_database_unless_it_is_the_server_s_own() {
         for (text, database) in [
             ("mongodb://a", None),
             ("mongodb://a/", None),

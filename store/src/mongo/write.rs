@@ -1,5 +1,5 @@
-//! Writing a batch: insert what is new, skip what is there, and let a better document take the
-//! place of a failed one.
+//! Writes a batch: inserts new documents, skips existing ones, and replaces failed ones by better
+//! ones.
 //!
 //! Insert and skip is one round trip for the usual batch; an upsert would rewrite every
 //! redelivered document (docs/decisions/0026-insert-and-skip-duplicates.md has the figures).
@@ -16,19 +16,19 @@ use crate::document::KnownDocument;
 use crate::error::StoreError;
 use crate::{LinkDocument, LinkState, WriteOutcome};
 
-/// How many documents are replaced at once. A replay is rare, and the pool has ten connections.
+/// How many replacements are in flight. Replays are rare, and the pool has ten connections.
 const REPLACEMENTS_IN_FLIGHT: usize = 4;
-/// A duplicate whose `_id` is not there is inserted once more before it counts as refused: the
-/// document in its way may have been deleted before we asked for it.
+/// A duplicate whose `_id` is not found is inserted again before it counts as refused: the
+/// document with the same key may have been deleted before the query for it.
 const INSERT_ATTEMPTS: usize = 2;
 
-/// A document that can be sent, and its place in the batch.
+/// A document that can be sent, and its index in the batch.
 struct Encoded {
-    place: usize,
+    index: usize,
     bson: RawDocumentBuf,
 }
 
-/// One outcome per document, in order; see [`LinkStore::write_batch`](crate::LinkStore).
+/// See [`LinkStore::write_batch`](crate::LinkStore::write_batch).
 pub(super) async fn write_batch(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
@@ -41,35 +41,34 @@ pub(super) async fn write_batch(
         if duplicates.is_empty() {
             break;
         }
-        // A duplicate key may be one of `_id` or of any other unique index: only what is there
-        // tells.
+        // A duplicate key may be in `_id` or in any other unique index, so a query by id decides.
         let known = known_by_id(collection, documents, &duplicates).await?;
-        let (there, missing) = duplicates
+        let (existing, missing) = duplicates
             .into_iter()
-            .partition(|duplicate| known.contains_key(documents[duplicate.place].id.as_str()));
-        for (place, outcome) in replace_failed(collection, documents, there, &known).await? {
-            outcomes[place] = outcome;
+            .partition(|duplicate| known.contains_key(documents[duplicate.index].id.as_str()));
+        for (index, outcome) in replace_failed(collection, documents, existing, &known).await? {
+            outcomes[index] = outcome;
         }
         to_insert = missing;
     }
     Ok(outcomes)
 }
 
-/// One by one, so that a document that MongoDB cannot take hits only itself: the driver would
-/// fail the whole call.
+/// Encodes the documents one by one, so that one that MongoDB cannot accept is refused alone: the
+/// driver would fail the complete call.
 fn encode(documents: &[LinkDocument], outcomes: &mut [WriteOutcome]) -> Vec<Encoded> {
     let mut encoded = Vec::with_capacity(documents.len());
-    for (place, document) in documents.iter().enumerate() {
+    for (index, document) in documents.iter().enumerate() {
         match codec::encode(document) {
-            Ok(bson) => encoded.push(Encoded { place, bson }),
-            Err(reason) => outcomes[place] = WriteOutcome::Refused { reason },
+            Ok(bson) => encoded.push(Encoded { index, bson }),
+            Err(reason) => outcomes[index] = WriteOutcome::Refused { reason },
         }
     }
     encoded
 }
 
-/// Inserts, notes each document's outcome, and gives those that met a duplicate key; their
-/// outcome, until more is known, is that they were refused.
+/// Inserts the documents and sets their outcomes. Returns those with a duplicate key; until more is
+/// known, their outcome is that they were refused.
 async fn insert<'a>(
     collection: &Collection<RawDocumentBuf>,
     encoded: &[&'a Encoded],
@@ -77,14 +76,15 @@ async fn insert<'a>(
 ) -> Result<Vec<&'a Encoded>, StoreError> {
     let errors = insert_unordered(collection, encoded).await?;
     for document in encoded {
-        outcomes[document.place] = WriteOutcome::Inserted;
+        outcomes[document.index] = WriteOutcome::Inserted;
     }
     let mut duplicates = Vec::new();
     for error in errors {
         let Some(document) = encoded.get(error.index) else {
-            return Err(StoreError::Refused("an error about a document that was not sent".into()));
+            let problem = "MongoDB reported an error about a document that was not sent";
+            return Err(StoreError::Refused(problem.to_owned()));
         };
-        outcomes[document.place] = refused_or_broken(error.code, &error.message)?;
+        outcomes[document.index] = refused_or_failed(error.code, &error.message)?;
         if error.code == failure::DUPLICATE_KEY {
             duplicates.push(*document);
         }
@@ -92,8 +92,8 @@ async fn insert<'a>(
     Ok(duplicates)
 }
 
-/// Gives the errors of single documents. Their indexes are all there is to go by: the driver
-/// leaves its list of inserted ids empty when any document fails.
+/// Inserts the documents and returns the errors of single ones. Only the indexes of the errors
+/// show which documents failed: the driver's list of inserted ids is empty if any document failed.
 async fn insert_unordered(
     collection: &Collection<RawDocumentBuf>,
     encoded: &[&Encoded],
@@ -115,18 +115,19 @@ async fn insert_unordered(
     }
 }
 
-/// What is there of these documents. One query, so that a redelivered batch costs no more.
+/// Returns which of these documents exist. It is one query, so that a redelivered batch costs no
+/// more.
 async fn known_by_id(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
-    of: &[&Encoded],
+    wanted: &[&Encoded],
 ) -> Result<HashMap<String, KnownDocument>, StoreError> {
-    let ids: Vec<_> = of.iter().map(|document| documents[document.place].id.clone()).collect();
+    let ids: Vec<_> = wanted.iter().map(|document| documents[document.index].id.clone()).collect();
     let known = read::known(&collection.clone_with_type(), &ids).await?;
     Ok(known.into_iter().map(|known| (known.id.as_str().to_owned(), known)).collect())
 }
 
-/// Lets documents take the place of failed ones of their ids.
+/// Replaces failed documents by the candidates of the same ids.
 async fn replace_failed(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
@@ -135,12 +136,12 @@ async fn replace_failed(
 ) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
     let mut by_id: BTreeMap<&str, Vec<&Encoded>> = BTreeMap::new();
     for candidate in candidates {
-        by_id.entry(documents[candidate.place].id.as_str()).or_default().push(candidate);
+        by_id.entry(documents[candidate.index].id.as_str()).or_default().push(candidate);
     }
     let replacements: Vec<_> = by_id
         .into_iter()
         .filter_map(|(id, candidates)| Some((known.get(id)?.clone(), candidates)))
-        .map(|(known, candidates)| replace_in_turn(collection, documents, known, candidates))
+        .map(|(known, candidates)| replace_in_order(collection, documents, known, candidates))
         .collect();
     let replaced: Vec<Vec<_>> = futures::stream::iter(replacements)
         .buffer_unordered(REPLACEMENTS_IN_FLIGHT)
@@ -149,8 +150,8 @@ async fn replace_failed(
     Ok(replaced.into_iter().flatten().collect())
 }
 
-/// Those of one id, one after the other, as if each had been written alone.
-async fn replace_in_turn(
+/// Writes the candidates of one id one after the other, as if each had been written alone.
+async fn replace_in_order(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
     mut known: KnownDocument,
@@ -158,7 +159,7 @@ async fn replace_in_turn(
 ) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
     let mut outcomes = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        let document = &documents[candidate.place];
+        let document = &documents[candidate.index];
         let mut outcome = WriteOutcome::AlreadyThere;
         if known.gives_way_to(document) {
             outcome = replace(collection, document, &candidate.bson).await?;
@@ -166,7 +167,7 @@ async fn replace_in_turn(
         if outcome == WriteOutcome::Replaced {
             known = KnownDocument::from(document);
         }
-        outcomes.push((candidate.place, outcome));
+        outcomes.push((candidate.index, outcome));
     }
     Ok(outcomes)
 }
@@ -181,29 +182,29 @@ async fn replace(
         Ok(_) => Ok(WriteOutcome::AlreadyThere),
         Err(error) => match error.kind.as_ref() {
             ErrorKind::Write(WriteFailure::WriteError(error)) => {
-                refused_or_broken(error.code, &error.message)
+                refused_or_failed(error.code, &error.message)
             }
             _ => Err(failure::store_error(&error)),
         },
     }
 }
 
-/// [`KnownDocument::gives_way_to`] as a filter. It decides, not what was read before: another
-/// process may be faster.
+/// [`KnownDocument::gives_way_to`] as a filter. The filter decides, and not what was read before,
+/// because another process may have written since.
 fn replaceable_by(document: &LinkDocument) -> Result<Document, StoreError> {
     let mut filter = doc! { "_id": document.id.as_str(), "status": LinkState::Failed.as_str() };
     if document.status == LinkState::Failed {
-        let place = bson::to_bson(&document.kafka);
-        let place = place.map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        filter.insert("kafka", doc! { "$ne": place });
+        let origin = bson::to_bson(&document.kafka);
+        let origin = origin.map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        filter.insert("kafka", doc! { "$ne": origin });
     }
     Ok(filter)
 }
 
-/// A write error of one document: its own, or the server's trouble, which the next attempt may
-/// no longer meet.
-fn refused_or_broken(code: i32, message: &str) -> Result<WriteOutcome, StoreError> {
-    // The server's message has the key in it, which is what somebody submitted.
+/// Maps the write error of one document: it is about the document, or a failure of the server,
+/// which may be over at the next attempt.
+fn refused_or_failed(code: i32, message: &str) -> Result<WriteOutcome, StoreError> {
+    // The server's message contains the key, which may be what a client submitted.
     let reason = if code == failure::DUPLICATE_KEY {
         format!("another document has its key in {} (code {code})", failure::unique_index(message))
     } else {
@@ -220,27 +221,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_s_trouble_refuses_no_document() {
+    fn a_failure_of_the_server_refuses_no_document() {
         for code in [13, 91, 189, 371, 10_107, 14_031, 16_500] {
-            assert!(refused_or_broken(code, "").is_err(), "{code}");
+            assert!(refused_or_failed(code, "").is_err(), "{code}");
         }
         let reason = "Document failed validation (code 121)".to_owned();
-        let outcome = refused_or_broken(121, "Document failed validation").ok();
+        let outcome = refused_or_failed(121, "Document failed validation").ok();
         assert_eq!(outcome, Some(WriteOutcome::Refused { reason }));
     }
 
     #[test]
-    fn a_duplicate_key_is_told_by_its_index_and_not_by_what_somebody_submitted() {
+    fn a_duplicate_key_is_reported_by_its_index_and_not_by_what_a_client_submitted() {
         for message in [
             r#"E11000 duplicate key error collection: a.youtube index: by_link dup key: { link: "s" }"#,
             r#"E11000 duplicate key error collection: a.youtube index: by_link collation: { locale: "fr" } dup key: { link: "0x73" }"#,
             r#"E11000 duplicate key error index: by_link dup key: { : "s" }"#,
         ] {
-            let outcome = refused_or_broken(failure::DUPLICATE_KEY, message).ok();
+            let outcome = refused_or_failed(failure::DUPLICATE_KEY, message).ok();
             let reason = "another document has its key in the unique index by_link (code 11000)";
             assert_eq!(outcome, Some(WriteOutcome::Refused { reason: reason.to_owned() }));
         }
-        let outcome = refused_or_broken(failure::DUPLICATE_KEY, "in other words: s").ok();
+        let outcome = refused_or_failed(failure::DUPLICATE_KEY, "in other words: s").ok();
         let reason = "another document has its key in a unique index (code 11000)".to_owned();
         assert_eq!(outcome, Some(WriteOutcome::Refused { reason }));
     }

@@ -1,4 +1,5 @@
-//! A document as a row: what is asked for in columns, the whole as JSON.
+//! A document as a row: the fields that queries need are columns, and the complete document is
+//! JSON.
 
 use linkrelay_common::DocumentId;
 use rusqlite::types::Type;
@@ -21,14 +22,14 @@ pub(super) struct DocumentRow {
     pub(super) document: String,
 }
 
-/// The row, or why the document can never be taken.
+/// Returns the document's row, or why the store can never accept the document.
 pub(super) fn encode(document: &LinkDocument) -> Result<DocumentRow, String> {
     let json = |error: serde_json::Error| error.to_string();
-    let whole = serde_json::to_string(document).map_err(json)?;
-    if whole.len() > MAX_DOCUMENT_BYTES {
+    let text = serde_json::to_string(document).map_err(json)?;
+    if text.len() > MAX_DOCUMENT_BYTES {
         return Err(format!(
-            "the document has {} bytes, more than the {MAX_DOCUMENT_BYTES} of a store",
-            whole.len()
+            "the document has {} bytes, and a store accepts at most {MAX_DOCUMENT_BYTES}",
+            text.len()
         ));
     }
     let video = document.video.as_ref();
@@ -43,7 +44,7 @@ pub(super) fn encode(document: &LinkDocument) -> Result<DocumentRow, String> {
         link: document.link.clone(),
         error: document.error.as_ref().map(serde_json::to_string).transpose().map_err(json)?,
         stored_at_millis: document.stored_at.as_millisecond(),
-        document: whole,
+        document: text,
     })
 }
 
@@ -60,7 +61,7 @@ pub(super) fn decode<T: serde::de::DeserializeOwned>(
 /// Reads a status column.
 pub(super) fn state(column: usize, text: &str) -> rusqlite::Result<LinkState> {
     LinkState::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
-        let unknown = format!("{text:?} is no status of a link").into();
+        let unknown = format!("{text:?} is not a status of a link").into();
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unknown)
     })
 }

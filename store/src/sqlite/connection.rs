@@ -1,4 +1,5 @@
-//! Opening the file: the settings that make a commit durable and let others read meanwhile.
+//! Opens the file, with the settings that make a commit durable and let other connections read at
+//! the same time.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,16 +8,16 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::failure;
 
-/// How long to wait for another process that holds the file.
+/// How long to wait for another process that has locked the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often to ask again where SQLite itself does not wait.
+/// The pause between two attempts where SQLite itself does not wait.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-/// Above this the write-ahead log is cut back after a checkpoint.
+/// A larger write-ahead log is truncated to this after a checkpoint.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
-/// How many prepared statements a connection keeps; there are fewer of ours.
+/// How many prepared statements a connection keeps; the store uses fewer.
 const STATEMENTS_KEPT: usize = 32;
 
-/// The connection that writes; makes the file if there is none.
+/// Opens the connection that writes; makes the file if it does not exist.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -29,7 +30,7 @@ pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A connection that cannot write.
+/// Opens a connection that cannot write.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
@@ -41,8 +42,9 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Two processes that open a new file at once both want it for themselves for a moment, and
-/// SQLite does not call its busy handler here: it would be a deadlock.
+/// Switches the file to a write-ahead log. If two processes open a new file at the same time, both
+/// need an exclusive lock, and SQLite does not call its busy handler, to avoid a deadlock; so this
+/// retries.
 fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {

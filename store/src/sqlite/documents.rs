@@ -23,13 +23,13 @@ const REPLACE_FAILED: &str = "UPDATE document
     WHERE id = :id AND status = 'failed' AND (:status <> 'failed'
         OR json_extract(document, '$.kafka') IS NOT json_extract(:document, '$.kafka'))";
 
-/// Writes one document, unless a better or equal one is there.
+/// Writes one document, unless the file has a better or equal one.
 ///
-/// A constraint that the row breaks (a unique index or a trigger that somebody added) refuses
-/// this document alone: SQLite undoes the one statement.
+/// A constraint that the row breaks (a unique index or a trigger that an operator added) refuses
+/// this document alone: SQLite rolls back only the one statement.
 pub(super) fn write(connection: &Connection, row: &DocumentRow) -> rusqlite::Result<WriteOutcome> {
     match insert_or_replace(connection, row) {
-        // The message names columns, never what is in them.
+        // The message names columns and never contains their values.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             Ok(WriteOutcome::Refused { reason: error.to_string() })
         }
@@ -85,7 +85,7 @@ pub(super) fn known(
             Ok(KnownDocument {
                 id: id.clone(),
                 status: codec::state(0, row.get_ref(0)?.as_str()?)?,
-                kafka: kafka.map(|place| codec::decode(1, &place)).transpose()?,
+                kafka: kafka.map(|origin| codec::decode(1, &origin)).transpose()?,
             })
         });
         documents.extend(found.optional()?);
@@ -93,7 +93,8 @@ pub(super) fn known(
     Ok(documents)
 }
 
-/// The index by video, made on request alone; its time is in no column of its own.
+/// The index by video, made only on request. The time of extraction is not a column, so the index
+/// reads it from the document.
 pub(super) const VIDEO_INDEX: &str = "CREATE INDEX IF NOT EXISTS document_by_video ON document
     (video_id, unixepoch(json_extract(document, '$.extracted_at'), 'subsec'))
     WHERE status = 'stored'";
@@ -180,7 +181,7 @@ pub(super) fn request_expansions(
     ranges.filter_map(Result::transpose).collect()
 }
 
-/// Of two columns that follow each other; nothing where they are null.
+/// Reads the range from two columns that follow each other; `None` if they are null.
 fn expanded_range(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ExpandedRange>> {
     let first_index: Option<u32> = row.get(column)?;
     let videos_count: Option<u32> = row.get(column + 1)?;

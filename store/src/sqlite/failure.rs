@@ -1,10 +1,10 @@
-//! SQLite's errors, as what a caller can act on.
+//! Maps SQLite's errors to errors that a caller can act on.
 
 use rusqlite::{Error, ErrorCode};
 
 use crate::error::StoreError;
 
-/// An error of a whole call.
+/// Maps the error of a call.
 pub(super) fn store_error(error: &Error) -> StoreError {
     match error {
         Error::FromSqlConversionFailure(..)
@@ -18,7 +18,7 @@ pub(super) fn store_error(error: &Error) -> StoreError {
             ErrorCode::DiskFull => {
                 StoreError::Refused(format!("there is no room for the SQLite file: {error}"))
             }
-            // What a quota or a limit of file sizes answers is not told from a broken disk.
+            // SQLite reports a quota or a limit of file sizes like a broken disk.
             ErrorCode::SystemIoFailure => StoreError::Unreachable(format!(
                 "the SQLite file cannot be read or written (a disk that is full or broken, or a \
                  quota): {error}"
@@ -30,13 +30,13 @@ pub(super) fn store_error(error: &Error) -> StoreError {
     }
 }
 
-/// Whether it may help to try again in a moment.
+/// Whether another attempt shortly after may succeed.
 pub(super) fn is_busy(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// The writer's thread is gone: after [`SqliteStore::close`](super::SqliteStore::close), or a
-/// panic in it.
+/// Returns the error after the writer's thread has ended: by
+/// [`SqliteStore::close`](super::SqliteStore::close), or by a panic.
 pub(super) fn closed() -> StoreError {
     StoreError::Unreachable("the SQLite file was closed".to_owned())
 }

@@ -1,13 +1,13 @@
-//! The store of the embedded default: one SQLite file, and in it the journal of links that were
-//! accepted and are not written yet.
+//! The store of the embedded default: one SQLite file, which also has the journal of links that
+//! were accepted and are not written yet.
 //!
 //! In reading order: [`store`] is the file, `link_store` its documents as a
-//! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] what else it keeps; `schema` makes
+//! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] what else it has; `schema` makes
 //! the tables; `connection` opens the file; `writer` is the one thread that writes, with group
-//! commit, and `readers` the few connections that read; `documents` has the statements and `codec`
+//! commit; `readers` is the few connections that read; `documents` has the statements and `codec`
 //! the rows.
 //!
-//! Several processes may have one file open.
+//! Several processes may have the same file open.
 
 mod codec;
 mod connection;

@@ -1,4 +1,4 @@
-//! The few connections that read. In a file with a write-ahead log a reader waits for nobody.
+//! The few connections that read. With a write-ahead log a reader never waits for the writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::error::StoreError;
 
 use super::{connection, failure};
 
-/// How many reads run at once; each takes a thread of the runtime's blocking pool.
+/// How many reads run at the same time; each takes a thread of the runtime's blocking pool.
 const READERS: usize = 4;
 
 /// Connections for reading, opened when needed and kept.
@@ -30,7 +30,7 @@ impl Readers {
         }
     }
 
-    /// Has `read` done on a thread that may block.
+    /// Runs `read` on a thread that may block.
     pub(super) async fn run<T, R>(&self, read: R) -> Result<T, StoreError>
     where
         R: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -40,7 +40,7 @@ impl Readers {
             Arc::clone(&self.permits).acquire_owned().await.map_err(|_| failure::closed())?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
         let reading = tokio::task::spawn_blocking(move || {
-            // Held until the read is done, even if the caller has gone away meanwhile.
+            // Held until the read is done, even if the caller has been dropped.
             let _permit = permit;
             let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = kept.map_or_else(|| connection::open_reader(&path), Ok)?;

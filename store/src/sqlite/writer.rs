@@ -1,5 +1,5 @@
-//! The one thread that writes, with group commit: whatever is queued while one transaction is on
-//! its way to the disk goes into the next, so that many callers share one fsync.
+//! The one thread that writes, with group commit: the jobs that are queued while one transaction
+//! is written to the disk form the next one, so that many callers share one fsync.
 //!
 //! It must not know what is written: a job is a function on the connection.
 
@@ -12,12 +12,12 @@ use crate::error::StoreError;
 
 use super::failure;
 
-/// How many jobs may wait; a job is a whole batch, so few are many documents.
+/// How many jobs may wait; a job is a complete batch, so a few jobs are many documents.
 const QUEUE_CAPACITY: usize = 64;
 /// How many jobs share one transaction at most, so that the first does not wait too long.
 const JOBS_PER_COMMIT: usize = 32;
 
-/// The handle of the thread. The thread finishes what is queued and ends when this is dropped.
+/// The handle of the thread. When it is dropped, the thread finishes the queued jobs and ends.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Message>>,
@@ -33,7 +33,7 @@ enum Message {
 trait Job: Send {
     /// Does the work, within a savepoint that is rolled back if this fails.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
-    /// Tells the caller, once the transaction has been committed, or not.
+    /// Sends the caller the outcome, after the transaction was committed or rolled back.
     fn answer(self: Box<Self>, done: Result<(), StoreError>);
 }
 
@@ -59,8 +59,8 @@ where
             (Ok(()), None) => Err(failure::closed()),
             (Err(error), _) => Err(error),
         };
-        // A caller that has gone away does not want to know; its work is done all the same.
-        let _unheard = self.reply.send(answer).is_err();
+        // The caller may have been dropped; its work is done nevertheless.
+        let _caller_has_left = self.reply.send(answer).is_err();
     }
 }
 
@@ -74,14 +74,14 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Has `work` done within a transaction; it is durable when this answers. Waits while the
-    /// queue is full.
+    /// Does `work` within a transaction; it is durable when this returns. Waits while the queue is
+    /// full.
     ///
     /// # Errors
-    /// If the work or the commit failed: nothing of it is in the file then.
+    /// Fails if the work or the commit failed; then no part of it is in the file.
     ///
     /// # Cancel safety
-    /// If dropped while waiting for the answer, the work is done all the same.
+    /// If the call is dropped while it waits for the answer, the work is done nevertheless.
     pub(super) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         W: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -94,13 +94,13 @@ impl Writer {
         answer.await.map_err(|_| failure::closed())?
     }
 
-    /// Finishes what is queued and ends the thread; what comes later is refused.
+    /// Finishes the queued jobs and ends the thread; later jobs are refused.
     pub(super) async fn close(&self) {
         let (reply, closed) = oneshot::channel();
         let Some(jobs) = &self.jobs else { return };
         if jobs.send(Message::Close(reply)).await.is_ok() {
-            // An error says that the thread is gone, too.
-            let _gone = closed.await.is_err();
+            // An error also means that the thread has ended.
+            let _has_ended = closed.await.is_err();
         }
     }
 }
@@ -123,7 +123,7 @@ fn write_until_closed(mut connection: Connection, mut queue: mpsc::Receiver<Mess
         if let Some(closed) = close {
             queue.close();
             drop(connection);
-            let _unheard = closed.send(()).is_err();
+            let _caller_has_left = closed.send(()).is_err();
             return;
         }
     }
@@ -146,7 +146,7 @@ fn gather(
     (jobs, None)
 }
 
-/// Does the jobs in one transaction, and tells each what became of it.
+/// Does the jobs in one transaction, and sends each its outcome.
 fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn Job>>) {
     if jobs.is_empty() {
         return;
@@ -160,7 +160,10 @@ fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn Job>>) {
     }
 }
 
-/// Gives each job's own result, or the error that undid them all.
+/// Returns each job's own result.
+///
+/// # Errors
+/// The error that rolled back the complete transaction.
 fn try_commit(
     connection: &mut Connection,
     jobs: &mut [Box<dyn Job>],
@@ -172,7 +175,7 @@ fn try_commit(
     for job in jobs {
         let savepoint = transaction.savepoint().map_err(error_of)?;
         let result = job.run(&savepoint).and_then(|()| savepoint.commit()).map_err(error_of);
-        // After an error like a full disk SQLite may have rolled back everything by itself.
+        // After an error like a full disk SQLite may have rolled back the complete transaction.
         if transaction.is_autocommit() {
             result?;
             return Err(StoreError::Refused("the transaction was rolled back".to_owned()));
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_fails_takes_no_other_with_it() {
+    async fn a_job_that_fails_does_not_affect_the_others() {
         let writer = writer();
         let jobs = [1, 2, 1, 3, 2].map(|n| insert(&writer, n));
         let results = futures::future::join_all(jobs).await;
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_transaction_is_told_to_every_job_of_it() {
+    async fn a_lost_transaction_is_an_error_for_each_of_its_jobs() {
         let writer = writer();
         let lose = |connection: &Connection| connection.execute_batch("ROLLBACK");
         let (first, lost, last) =
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_without_room_takes_what_it_refused_once_there_is_room() {
+    async fn a_file_without_room_accepts_a_refused_write_once_there_is_room() {
         let writer = writer();
         let pages = |count: u32| {
             move |connection: &Connection| {
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn closing_finishes_what_is_queued_and_refuses_the_rest() {
+    async fn closing_finishes_the_queued_jobs_and_refuses_later_ones() {
         let writer = writer();
         let (queued, ()) = tokio::join!(insert(&writer, 1), writer.close());
         assert!(queued.is_ok());

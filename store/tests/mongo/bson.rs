@@ -1,4 +1,4 @@
-//! What others see who read the collection: names, nulls, dates and indexes.
+//! What other programs see in the collection: names, nulls, dates and indexes.
 
 use linkrelay_common::RequestId;
 use linkrelay_store::contract::sample;
@@ -45,7 +45,7 @@ async fn a_document_has_the_names_and_types_of_the_contract() {
 }
 
 #[tokio::test]
-async fn the_indexes_of_the_reads_are_made() {
+async fn the_indexes_that_the_reads_need_are_made() {
     let opened = open().await;
     let names = opened.raw().await.list_index_names().await.unwrap();
     for key in ["_id_", "request_id_1_index_1_status_1"] {
@@ -53,9 +53,9 @@ async fn the_indexes_of_the_reads_are_made() {
     }
 }
 
-/// Written by a version with one more field, or by hand.
+/// As if another version with one more field, or an operator, had written it.
 #[tokio::test]
-async fn a_foreign_document_is_an_error_that_names_it_or_is_read() {
+async fn a_document_of_another_format_is_read_or_named_by_the_error() {
     let opened = open().await;
     let document = sample::stored(RequestId::new(1), 0);
     opened.store.write_batch(std::slice::from_ref(&document)).await.unwrap();

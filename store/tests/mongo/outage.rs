@@ -1,4 +1,4 @@
-//! A server that is not there, goes away, or falls silent is an error soon, and no more once it
+//! If a server is unreachable, stops, or falls silent, calls fail soon, and succeed again once it
 //! is back.
 
 use std::time::Duration;
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use crate::mongo_store;
 
-/// Far above what the store promises; a hang is what this is for.
+/// Much longer than the store's deadlines, to detect a call that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_unreachable() {
+async fn a_server_that_does_not_listen_is_unreachable() {
     let port = free_port().unwrap();
     let store = mongo_store(&format!("mongodb://user:sesame@127.0.0.1:{port}"), "linkrelay");
     let documents = [sample::stored(RequestId::new(1), 0)];
@@ -44,7 +44,7 @@ async fn what_was_acknowledged_survives_a_killed_server() {
 #[tokio::test]
 async fn a_server_that_falls_silent_is_unreachable_and_then_written_to_again() {
     let mut server = MongoServer::start().await.unwrap();
-    // Silence is noticed by the driver's own heartbeat; a short one for a short test.
+    // The driver's heartbeat notices the silence; a short interval makes the test short.
     let uri = format!("{}&heartbeatFrequencyMS=500", server.uri());
     let store = mongo_store(&uri, "linkrelay");
     let documents = [sample::stored(RequestId::new(1), 0)];
@@ -58,7 +58,7 @@ async fn a_server_that_falls_silent_is_unreachable_and_then_written_to_again() {
     assert_eq!(found, documents);
 }
 
-/// What a caller does: again, until it works.
+/// Writes again until it succeeds, as a caller does.
 async fn until_written(
     store: &impl LinkStore,
     documents: &[linkrelay_store::LinkDocument],

@@ -1,4 +1,4 @@
-//! A duplicate key means "already there" only if it is one of `_id`.
+//! A duplicate key means "already there" only if it is in `_id`.
 
 use linkrelay_common::RequestId;
 use linkrelay_store::contract::sample;
@@ -19,7 +19,7 @@ async fn with_a_unique_index() -> TestStore {
     opened
 }
 
-/// A failed document, whose video is another link's.
+/// A failed document with the video of another link.
 fn like(request_id: RequestId, index: u32, other: u32) -> LinkDocument {
     LinkDocument {
         video_id: sample::stored(request_id, other).video_id,
@@ -33,7 +33,7 @@ async fn a_document_that_another_unique_index_refuses_is_refused_alone() {
     let store = &opened.store;
     let request_id = RequestId::new(9);
     store.write_batch(&[like(request_id, 0, 0)]).await.unwrap();
-    // There already, refused, refused and again refused with the same id, and new.
+    // In order: already there, refused, inserted, refused, refused with the same id, inserted.
     let batch = [
         like(request_id, 0, 0),
         like(request_id, 1, 0),
@@ -60,7 +60,7 @@ async fn a_document_that_another_unique_index_refuses_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn one_that_takes_a_failure_s_place_is_refused_alone_too() {
+async fn one_that_replaces_a_failure_is_also_refused_alone() {
     let opened = with_a_unique_index().await;
     let store = &opened.store;
     let request_id = RequestId::new(9);

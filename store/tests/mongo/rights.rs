@@ -1,5 +1,5 @@
-//! A user who may write, but not make an index; and what we ask for ourselves, whatever the
-//! connection string prefers.
+//! A user who may write but not make an index; and the concerns that the store sets itself, no
+//! matter what the connection string prefers.
 
 use linkrelay_common::{RequestId, VideoId};
 use linkrelay_store::contract::sample;
@@ -13,7 +13,7 @@ use mongodb::{Client, IndexModel};
 
 use crate::{COLLECTION, mongo_store};
 
-/// A front before a server of our own, and a store behind both.
+/// Starts a front before a server, and a store that uses the front.
 async fn behind_a_front(options: &str) -> (MongoFront, MongoStore, mongodb::Database) {
     let server = MongoServer::shared().await.unwrap();
     let front = MongoFront::start(server.addr().unwrap()).await.unwrap();
@@ -28,18 +28,18 @@ fn refused(code: i32, message: &str) -> mongodb::bson::Document {
 }
 
 #[tokio::test]
-async fn an_index_that_is_there_need_not_be_made() {
+async fn an_index_that_exists_need_not_be_made() {
     for code in [13, 8_000, 85, 86] {
         let (front, store, database) = behind_a_front("").await;
         front.answer("createIndexes", refused(code, "not authorized"));
-        // Missing, it is missed, and everything else works.
+        // If the index is missing, everything else works.
         store.ensure_schema().await.unwrap();
         let document = sample::stored(RequestId::new(1), 0);
         store.write_batch(std::slice::from_ref(&document)).await.unwrap();
         assert_eq!(store.request_counts(document.request_id.unwrap()).await.unwrap().stored, 1);
         let error = store.ensure_video_index().await.unwrap_err().to_string();
         assert!(error.contains("not authorized") && error.contains(".createIndex({"), "{error}");
-        // Under another name it does.
+        // An index under another name serves as well.
         let keys = doc! { "video_id": 1, "status": 1, "extracted_at": -1 };
         let named = IndexOptions::builder().name("mine".to_owned()).build();
         let index = IndexModel::builder().keys(keys).options(named).build();
@@ -61,13 +61,13 @@ async fn another_error_about_an_index_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_decides_is_read_as_a_majority_has_it_whatever_the_connection_string_prefers() {
+async fn known_documents_are_read_from_a_majority_whatever_the_connection_string_prefers() {
     let options = "&readPreference=secondaryPreferred&readConcernLevel=available";
     let (front, store, _) = behind_a_front(options).await;
     let document = sample::failed(RequestId::new(1), 0);
     let ids = [document.id.clone()];
     store.write_batch(std::slice::from_ref(&document)).await.unwrap();
-    // A duplicate is looked for, too.
+    // The second write queries for the duplicate.
     store.write_batch(std::slice::from_ref(&document)).await.unwrap();
     assert_eq!(store.find(&ids).await.unwrap(), [document]);
     assert_eq!(store.known(&ids).await.unwrap().len(), 1);

@@ -1,4 +1,4 @@
-//! What was acknowledged is there again, whatever happened to the process.
+//! What was acknowledged is in the file again, no matter how the process ended.
 
 use std::io::BufRead;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use linkrelay_store::{LinkStore, SqliteStore, WriteOutcome};
 
 use crate::{TestStore, file};
 
-/// Tells the child of the test below which file to write.
+/// Names the file that the child of the test below writes.
 const CHILD_FILE: &str = "LINKRELAY_TEST_CHILD_FILE";
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_reopened_file_has_everything() {
 #[tokio::test]
 async fn two_handles_of_one_file_see_each_other() {
     let one = TestStore::open();
-    let other = one.beside();
+    let other = one.second_handle();
     let request_id = RequestId::new(60);
     let documents: Vec<_> = (0..60).map(|index| sample::stored(request_id, index)).collect();
     let (one_half, other_half) = documents.split_at(30);
@@ -41,7 +41,7 @@ async fn two_handles_of_one_file_see_each_other() {
 }
 
 #[test]
-fn a_new_file_is_opened_by_many_at_once() {
+fn a_new_file_is_opened_by_many_threads_at_the_same_time() {
     let directory = tempfile::tempdir().unwrap();
     let path = file(&directory);
     std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ async fn a_closed_store_refuses_writes_and_still_reads() {
     assert_eq!(opened.store.find(&[documents[0].id.clone()]).await.unwrap().len(), 1);
 }
 
-/// Runs this test binary once more as a child that only writes, and kills it while it does.
+/// Runs this test binary again as a child that only writes, and kills it while it does.
 #[tokio::test]
 async fn a_killed_process_loses_nothing_that_it_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
@@ -91,12 +91,12 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged() {
     assert_eq!(found.len(), acknowledged.len());
 }
 
-/// Does nothing in a usual run: the test above gives it a file.
+/// Does nothing in a usual run, because only the test above sets the file.
 #[tokio::test]
 async fn child_that_writes_until_killed() {
     let Some(path) = std::env::var_os(CHILD_FILE) else { return };
     let store = SqliteStore::open(path.as_ref()).unwrap();
-    // Some more than the parent waits for, so that an unkilled child ends, too.
+    // More than the parent waits for, but a number, so that a child that is not killed also ends.
     for _ in 0..10_000 {
         let document = sample::stored(RequestId::new(1), 0);
         store.write_batch(std::slice::from_ref(&document)).await.unwrap();

@@ -1,4 +1,4 @@
-//! The journal holds exactly what was accepted and is not written yet.
+//! The journal contains exactly the links that were accepted and are not written yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ fn entry(request_id: RequestId, index: u32) -> JournalEntry {
     }
 }
 
-/// All that is there, read in pages of two.
+/// Returns all entries, read in pages of two.
 async fn pending(store: &SqliteStore) -> Vec<JournalEntry> {
     let mut entries = Vec::new();
     let mut after = JournalPosition::START;
@@ -35,7 +35,7 @@ async fn pending(store: &SqliteStore) -> Vec<JournalEntry> {
 }
 
 #[tokio::test]
-async fn entries_come_back_whole_and_in_order_after_a_new_start() {
+async fn entries_are_complete_and_in_order_after_a_restart() {
     let opened = TestStore::open();
     let request_id = RequestId::new(LINKS);
     let entries: Vec<_> = [3, 1, 2, 0, 4].map(|index| entry(request_id, index)).into();
@@ -74,7 +74,7 @@ async fn a_refused_document_leaves_its_entry() {
 }
 
 #[tokio::test]
-async fn the_videos_of_a_list_take_its_place_after_its_document() {
+async fn the_videos_of_a_list_replace_it_after_its_document() {
     let opened = TestStore::open();
     let store = &opened.store;
     let request_id = RequestId::new(LINKS);
@@ -97,14 +97,14 @@ async fn the_videos_of_a_list_take_its_place_after_its_document() {
     }
     store.write_batch(&[sample::stored(request_id, 2)]).await.unwrap();
     store.journal_expand(list.document_id, videos.to_vec()).await.unwrap();
-    assert_eq!(pending(store).await, videos[..1], "what has a document is done");
+    assert_eq!(pending(store).await, videos[..1], "a link with a document is complete");
     store.write_batch(&[sample::failed(request_id, 1)]).await.unwrap();
     assert_eq!(store.journal_size().await.unwrap(), empty);
 }
 
-/// As where the document was written before the entry was, by another program.
+/// As if another program had written the document before the entry was journaled.
 #[tokio::test]
-async fn an_entry_goes_when_its_document_is_there_and_no_list_s() {
+async fn an_entry_is_removed_if_its_document_exists_and_it_is_not_a_list() {
     let opened = TestStore::open();
     let store = &opened.store;
     let request_id = RequestId::new(LINKS);
@@ -116,14 +116,13 @@ async fn an_entry_goes_when_its_document_is_there_and_no_list_s() {
         sample::expanded(request_id, 2, 2),
     ];
     store.write_batch(&documents).await.unwrap();
-    let past_it = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
-    past_it
-        .execute_batch(
-            "INSERT INTO journal (id, key, value, headers, bytes)
+    let raw = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
+    raw.execute_batch(
+        "INSERT INTO journal (id, key, value, headers, bytes)
                 SELECT id, x'', x'', x'', 0 FROM document WHERE status <> 'expanded';
              UPDATE journal_total SET entries = entries + 2;",
-        )
-        .unwrap();
+    )
+    .unwrap();
     let ids: Vec<_> = entries.iter().map(|entry| entry.document_id.clone()).collect();
     store.done(&ids).await.unwrap();
     assert_eq!(pending(store).await, entries[2..], "a list, and what has no document");
@@ -131,11 +130,11 @@ async fn an_entry_goes_when_its_document_is_there_and_no_list_s() {
 }
 
 #[tokio::test]
-async fn a_document_that_breaks_somebody_s_constraint_is_refused_alone() {
+async fn a_document_that_breaks_an_operator_s_constraint_is_refused_alone() {
     let opened = TestStore::open();
     let store = &opened.store;
-    let past_it = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
-    past_it.execute_batch("CREATE UNIQUE INDEX mine ON document (video_id)").unwrap();
+    let raw = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
+    raw.execute_batch("CREATE UNIQUE INDEX mine ON document (video_id)").unwrap();
     let request_id = RequestId::new(LINKS);
     let entries: Vec<_> = (0..4).map(|index| entry(request_id, index)).collect();
     store.journal_append(entries.clone()).await.unwrap();
@@ -154,7 +153,7 @@ async fn a_document_that_breaks_somebody_s_constraint_is_refused_alone() {
     );
     assert!(reason.contains("document.video_id") && !reason.contains("video-0"), "{reason}");
     assert_eq!(pending(store).await, [entries[1].clone(), entries[3].clone()]);
-    // Nor does one that takes the place of a failure.
+    // A document that would replace a failure is also refused alone.
     let replay = linkrelay_store::LinkDocument { kafka: None, ..like(0, 2) };
     let outcomes = store.write_batch(&[replay, like(3, 3)]).await.unwrap();
     assert!(matches!(outcomes[..], [WriteOutcome::Refused { .. }, WriteOutcome::Inserted]));
@@ -178,7 +177,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What should be there.
+/// What the journal should contain.
 #[derive(Debug, Default)]
 struct Model {
     pending: Vec<u32>,
@@ -204,8 +203,8 @@ impl Model {
     }
 }
 
-/// Does the steps two by two at once, as producer and consumer do; where the two do not
-/// commute the model cannot tell who came first, so those are done one after the other.
+/// Does the steps in concurrent pairs, as producer and consumer do. If the two do not commute, the
+/// model cannot know which was first, so they are done one after the other.
 async fn follow(steps: Vec<Step>) {
     let request_id = RequestId::new(LINKS);
     let mut model = Model::default();
@@ -262,7 +261,7 @@ async fn check(store: &SqliteStore, request_id: RequestId, model: &Model) {
     let expected: Vec<_> = model.pending.iter().map(|index| entry(request_id, *index)).collect();
     let entries = pending(store).await;
     assert_eq!(entries, expected);
-    // Sizes of the model, by name of the entry, plus eight bytes of lengths per header.
+    // The model's sizes, by the entry's id, with eight bytes of lengths per header.
     let sizes: BTreeMap<_, _> = entries
         .iter()
         .map(|entry| {

@@ -1,4 +1,4 @@
-//! Reads what `videos.list` answers: items to videos, errors to what they mean.
+//! Reads the answers of `videos.list`: items into videos, and errors into their meaning.
 
 use std::collections::HashMap;
 
@@ -12,23 +12,23 @@ use crate::error::{ExtractError, Refusal};
 use crate::page::{self, json};
 use crate::strategies::untitled;
 
-/// What an answer that is no success means.
+/// The meaning of an answer that is not a success.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// The day's quota is used up.
+    /// The daily quota is used up.
     Quota,
-    /// Too many calls in a short time.
+    /// There were too many calls in a short time.
     Rate,
-    /// The key is wrong, or may not be used so; in the API's own word.
+    /// The key is wrong, or may not be used for this; with the API's own reason.
     Key(String),
-    /// Trouble of its own.
+    /// The API failed for another reason.
     Status,
 }
 
-/// An answer for each of these ids: one that is missing is private or gone.
+/// Reads an answer for each of these ids: a video that is missing is private or deleted.
 ///
 /// # Errors
-/// Unreadable if this is not a whole answer; then nothing in it is believed.
+/// Unreadable if the answer is not complete; then no part of it is used.
 pub(super) fn videos(
     body: &[u8],
     video_ids: &[VideoId],
@@ -42,7 +42,7 @@ pub(super) fn videos(
     let mut by_id = HashMap::new();
     for item in items {
         let id = item.get("id").and_then(Value::as_str).and_then(|id| VideoId::parse(id).ok());
-        // Without its id it may be any of them, and then none may count as missing.
+        // An item without an id may be any of the videos, so none may count as missing.
         by_id.insert(id.ok_or_else(|| unreadable("an item has no id"))?, item);
     }
     if by_id.keys().any(|id| !video_ids.contains(id)) {
@@ -62,7 +62,7 @@ fn video(item: &Value) -> Result<Video, ExtractError> {
         (part("snippet"), part("contentDetails"), part("statistics"));
     let title = json::text(snippet, "title")
         .ok_or_else(|| ExtractError::Unreadable("Data API: an item has no title".to_owned()))?;
-    // Absent where it is hidden; `none`, `live` or `upcoming` otherwise.
+    // `none`, `live` or `upcoming`; absent if it is hidden.
     let broadcast = json::text(snippet, "liveBroadcastContent");
     let is = |state: &str| broadcast.as_deref().map(|broadcast| broadcast == state);
     let is_running = is("live") == Some(true) || is("upcoming") == Some(true);
@@ -96,11 +96,11 @@ fn author(snippet: &Value) -> Author {
     }
 }
 
-/// `PT1H2M3S`, with days for the longest ones; `P0D` for a broadcast.
+/// Reads `PT1H2M3S`, which has days for the longest videos, and is `P0D` for a broadcast.
 fn length_seconds(details: &Value) -> Option<u64> {
     let span: Span = json::text(details, "duration")?.parse().ok()?;
     let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).ok()?;
-    // Whole seconds, and never so many that a double would not hold them exactly.
+    // Whole seconds, and always few enough for a double to represent them exactly.
     (seconds >= 1.0).then_some(seconds as u64)
 }
 
@@ -109,7 +109,7 @@ fn keywords(snippet: &Value) -> Option<Vec<String>> {
     Some(tags.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// Smallest first, as in a page.
+/// Returns the thumbnails, the smallest first, as in a page.
 fn thumbnails(snippet: &Value) -> Option<Vec<Thumbnail>> {
     let sizes = snippet.get("thumbnails")?.as_object()?;
     let mut thumbnails: Vec<Thumbnail> = sizes.values().filter_map(thumbnail).collect();
@@ -126,7 +126,7 @@ fn thumbnail(value: &Value) -> Option<Thumbnail> {
     })
 }
 
-/// The API says no more of it: whether a video plays here is not its matter.
+/// Reads what the API has about it; the API does not say whether a video can be played.
 fn availability(details: &Value, is_upcoming: bool) -> Option<Availability> {
     let rating = details.pointer("/contentRating/ytRating").and_then(Value::as_str);
     if is_upcoming {
@@ -136,20 +136,19 @@ fn availability(details: &Value, is_upcoming: bool) -> Option<Availability> {
     }
 }
 
-/// What an error means, by the API's own words for programs; its sentences are for people.
+/// Reads what an error means from the API's stable reasons; its messages are for people to read.
 pub(super) fn problem(status: u16, body: &[u8]) -> Problem {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let reasons = reasons(&answer);
-    let says = |known: &[&str]| reasons.iter().any(|reason| known.contains(reason));
-    // The daily quota first: newer errors call it a rate limit as well.
-    if says(&["quotaExceeded", "dailyLimitExceeded"]) {
+    let has = |known: &[&str]| reasons.iter().any(|reason| known.contains(reason));
+    // The daily quota is checked first: newer errors call it a rate limit as well.
+    if has(&["quotaExceeded", "dailyLimitExceeded"]) {
         Problem::Quota
     } else if status == 429
-        || says(&["rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"])
+        || has(&["rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"])
     {
         Problem::Rate
-    } else if says(&["keyInvalid", "keyExpired", "API_KEY_INVALID"]) || matches!(status, 401 | 403)
-    {
+    } else if has(&["keyInvalid", "keyExpired", "API_KEY_INVALID"]) || matches!(status, 401 | 403) {
         let reason = reasons.first().copied().unwrap_or("unknown");
         Problem::Key(reason.chars().filter(char::is_ascii_graphic).take(60).collect())
     } else {
@@ -157,7 +156,7 @@ pub(super) fn problem(status: u16, body: &[u8]) -> Problem {
     }
 }
 
-/// Most precise last in the answer, and first here.
+/// Returns the reasons of an error, the most precise first; the API sends it last.
 pub(super) fn reasons(answer: &Value) -> Vec<&str> {
     let list = |path| answer.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let all = list("/error/details").chain(list("/error/errors"));
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_read_and_a_missing_one_is_gone() {
+    fn an_item_is_read_and_a_missing_one_is_unavailable() {
         let body = list(&json!([{
             "id": ID,
             "snippet": {
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counts_as_missing_in_an_answer_that_is_not_whole() {
+    fn nothing_counts_as_missing_in_an_answer_that_is_not_complete() {
         for body in [
             b"{}".to_vec(),
             b"".to_vec(),

@@ -1,6 +1,7 @@
-//! The calls of the Data API: one key and one quota, so one no keeps all of them from asking.
+//! Makes the calls to the Data API. They share one key and one quota, so after one refusal none is
+//! made for a while.
 //!
-//! It must not know: who asks, or what is made of the answers.
+//! It must not know: its callers, or what they do with the answers.
 
 use std::time::Duration;
 
@@ -16,46 +17,46 @@ use super::stand_down::{self, StandDown};
 use crate::client::YouTubeClient;
 use crate::error::ExtractError;
 
-/// All of them together cost what one of them costs.
+/// The parts of a video to ask for; all of them together cost as much as one.
 const PARTS: &str = "snippet,contentDetails,statistics,status";
-/// The most that a page of a playlist has; it costs what a page of one item costs.
+/// The most items that a page of a playlist has; it costs as much as a page of one item.
 pub(super) const PAGE_SIZE: usize = 50;
-/// For "so many calls a minute"; the API says no time of its own.
-const RATE_REST: Duration = Duration::from_secs(60);
-/// A key may be repaired at Google's side; it is tried again this often.
-const KEY_REST: Duration = Duration::from_secs(3_600);
+/// The wait after too many calls in a minute; the API itself names no time.
+const RATE_WAIT: Duration = Duration::from_secs(60);
+/// How soon a refused key is tried again; the operator can fix it at Google without a restart.
+const KEY_WAIT: Duration = Duration::from_secs(3_600);
 
-/// What each call needs.
+/// The Data API with one key.
 #[derive(Debug)]
 pub(crate) struct Api {
     client: YouTubeClient,
-    /// Marked as sensitive: its Debug form does not show it.
+    /// Marked as sensitive, so its Debug form does not show it.
     key: HeaderValue,
-    rest: StandDown,
+    stand_down: StandDown,
 }
 
-/// What a question about a list comes to.
+/// The API's reply to a request about a list.
 pub(super) enum Reply {
-    /// An answer, yet to be read.
+    /// An answer whose body has not been parsed.
     Body(Vec<u8>),
-    /// There is nothing to be had, and that is about the list alone.
+    /// The list is not available; other requests are not affected.
     NoList(NoList),
 }
 
 impl Api {
     pub(crate) fn new(client: YouTubeClient, key: HeaderValue) -> Self {
-        Self { client, key, rest: StandDown::default() }
+        Self { client, key, stand_down: StandDown::default() }
     }
 
-    /// Whether it may be asked at this moment.
+    /// Checks whether the API may be asked now.
     ///
     /// # Errors
     /// [`ExtractError::StoodDown`] while it may not.
     pub(super) fn check(&self) -> Result<(), ExtractError> {
-        self.rest.check(Timestamp::now())
+        self.stand_down.check(Timestamp::now())
     }
 
-    /// An answer for each of these videos.
+    /// Asks for these videos and returns an answer for each.
     pub(super) async fn videos(&self, video_ids: &[VideoId]) -> Result<Answers, ExtractError> {
         let (status, body) = self.client.api_videos(self.key.clone(), PARTS, video_ids).await?;
         if status.is_success() {
@@ -65,7 +66,7 @@ impl Api {
         }
     }
 
-    /// A page of a playlist.
+    /// Asks for a page of a playlist.
     pub(super) async fn playlist_items(
         &self,
         playlist_id: &str,
@@ -78,7 +79,7 @@ impl Api {
         self.reply(status, body)
     }
 
-    /// The channel of this name, by one of the API's filters.
+    /// Asks for the channel of this name, by one of the API's filters.
     pub(super) async fn channels(
         &self,
         filter: &'static str,
@@ -93,24 +94,26 @@ impl Api {
         if status.is_success() {
             return Ok(Reply::Body(body));
         }
-        // First, because a private list is a 403, which is otherwise about the key.
+        // Checked first, because a private list is a 403, which otherwise means a refused key.
         match list_answer::no_list(&body) {
             Some(no_list) => Ok(Reply::NoList(no_list)),
             None => Err(self.refused(status, &body)),
         }
     }
 
-    /// What an answer means that is no success; a no to the key or the quota begins a rest.
+    /// Returns the error that an unsuccessful answer means; if it refuses the key or the quota is
+    /// used up, the API is not asked for a while.
     fn refused(&self, status: StatusCode, body: &[u8]) -> ExtractError {
         let now = Timestamp::now();
         match answer::problem(status.as_u16(), body) {
             Problem::Quota => {
-                self.rest.begin(now, stand_down::until_midnight_pacific(now), "quota_used_up")
+                let wait = stand_down::until_midnight_pacific(now);
+                self.stand_down.begin(now, wait, "quota_used_up")
             }
-            Problem::Rate => self.rest.begin(now, RATE_REST, "api_rate_limit"),
+            Problem::Rate => self.stand_down.begin(now, RATE_WAIT, "api_rate_limit"),
             Problem::Key(reason) => {
-                self.rest.complain_once(&reason);
-                self.rest.begin(now, KEY_REST, "api_key_refused")
+                self.stand_down.log_refused_key_once(&reason);
+                self.stand_down.begin(now, KEY_WAIT, "api_key_refused")
             }
             Problem::Status => ExtractError::Status(status.as_u16()),
         }

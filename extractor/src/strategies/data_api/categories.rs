@@ -1,6 +1,6 @@
 //! YouTube's categories by their numbers, with the names that a watch page gives them.
 
-/// The name of a category; `None` if the number is not known.
+/// Returns the name of a category; `None` if the number is not known.
 pub(super) fn name(id: &str) -> Option<&'static str> {
     Some(match id {
         "1" => "Film & Animation",

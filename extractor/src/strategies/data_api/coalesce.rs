@@ -1,7 +1,7 @@
-//! Gathers questions for single videos into calls for many.
+//! Combines requests for single videos into calls for many.
 //!
-//! One task owns the waiting questions and the calls under way. A call begins when it has fifty
-//! ids, or a moment after its first.
+//! One task owns the waiting requests and the calls in flight. A call begins when it has fifty
+//! ids, or [`LINGER`] after its first.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,51 +16,51 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::ExtractError;
 
-/// The most that `videos.list` takes.
+/// The most ids that `videos.list` accepts.
 const MAX_IDS: usize = 50;
-/// How long the first question of a call waits for others.
+/// How long the first request of a call waits for others.
 const LINGER: Duration = Duration::from_millis(20);
-/// Calls at one time; with fifty videos each, more would be no faster.
+/// How many calls may be in flight; with fifty videos each, more would be no faster.
 const MAX_CALLS: usize = 4;
-/// Questions that may wait; more wait with their askers.
+/// How many requests may wait in the queue; the callers of more wait for room in it.
 const QUEUE_LEN: usize = 256;
 
 type Answer = Result<Video, ExtractError>;
-/// What a call gives: an answer for each id.
+/// The result of a call: an answer for each id.
 pub(super) type Answers = HashMap<VideoId, Answer>;
 
-struct Question {
+struct Request {
     video_id: VideoId,
     reply: oneshot::Sender<Answer>,
 }
 
-/// The near end of the task, which ends with it.
+/// The handle of the task, which ends when the handle is dropped.
 pub(super) struct Coalescer {
-    questions: mpsc::Sender<Question>,
+    requests: mpsc::Sender<Request>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Coalescer {
-    /// Starts the task; must be called within a runtime. `call` is given different ids, at most
-    /// fifty.
+    /// Starts the task; must be called within a runtime. `call` gets at most fifty ids, all of
+    /// them different.
     pub(super) fn start<C>(call: C) -> Self
     where
         C: Fn(Vec<VideoId>) -> BoxFuture<'static, Answers> + Send + Sync + 'static,
     {
-        let (questions, queue) = mpsc::channel(QUEUE_LEN);
+        let (requests, queue) = mpsc::channel(QUEUE_LEN);
         let task = AbortOnDropHandle::new(tokio::spawn(run(queue, call)));
-        Self { questions, _task: task }
+        Self { requests, _task: task }
     }
 
     /// Asks for one video.
     ///
     /// # Cancel safety
-    /// A question whose asker is gone before its call begins is left out of it.
+    /// A request whose caller is dropped before the call begins is left out of the call.
     pub(super) async fn ask(&self, video_id: VideoId) -> Answer {
-        let gone = || ExtractError::Unreadable("the call to the Data API panicked".to_owned());
+        let panicked = || ExtractError::Unreadable("the call to the Data API panicked".to_owned());
         let (reply, answer) = oneshot::channel();
-        self.questions.send(Question { video_id, reply }).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.requests.send(Request { video_id, reply }).await.map_err(|_| panicked())?;
+        answer.await.map_err(|_| panicked())?
     }
 }
 
@@ -70,7 +70,7 @@ impl fmt::Debug for Coalescer {
     }
 }
 
-async fn run<C>(mut queue: mpsc::Receiver<Question>, call: C)
+async fn run<C>(mut queue: mpsc::Receiver<Request>, call: C)
 where
     C: Fn(Vec<VideoId>) -> BoxFuture<'static, Answers>,
 {
@@ -81,7 +81,7 @@ where
         if calls.len() >= MAX_CALLS {
             let _done = calls.join_next().await;
         }
-        batch.retain(|question| !question.reply.is_closed());
+        batch.retain(|request| !request.reply.is_closed());
         if batch.is_empty() {
             continue;
         }
@@ -90,36 +90,36 @@ where
     }
 }
 
-async fn gather(first: Question, queue: &mut mpsc::Receiver<Question>) -> Vec<Question> {
+async fn gather(first: Request, queue: &mut mpsc::Receiver<Request>) -> Vec<Request> {
     let mut batch = vec![first];
     let others = async {
         while batch.len() < MAX_IDS
-            && let Some(question) = queue.recv().await
+            && let Some(request) = queue.recv().await
         {
-            batch.push(question);
+            batch.push(request);
         }
     };
-    // Whatever has come by then goes.
+    // After the time-out, the batch is what has come until then.
     let _is_full = tokio::time::timeout(LINGER, others).await.is_ok();
     batch
 }
 
-/// Each id once, in the order in which they were asked for.
-fn ids(batch: &[Question]) -> Vec<VideoId> {
+/// Returns each id once, in the order of the requests.
+fn ids(batch: &[Request]) -> Vec<VideoId> {
     let mut ids = Vec::with_capacity(batch.len());
-    for question in batch {
-        if !ids.contains(&question.video_id) {
-            ids.push(question.video_id);
+    for request in batch {
+        if !ids.contains(&request.video_id) {
+            ids.push(request.video_id);
         }
     }
     ids
 }
 
-fn hand_out(batch: Vec<Question>, answers: &Answers) {
-    for Question { video_id, reply } in batch {
-        let forgotten = || Err(ExtractError::Unreadable("the call forgot this video".to_owned()));
-        let answer = answers.get(&video_id).cloned().unwrap_or_else(forgotten);
-        let _nobody_waits = reply.send(answer).is_err();
+fn hand_out(batch: Vec<Request>, answers: &Answers) {
+    for Request { video_id, reply } in batch {
+        let missing = || Err(ExtractError::Unreadable("the call left out this video".to_owned()));
+        let answer = answers.get(&video_id).cloned().unwrap_or_else(missing);
+        let _caller_has_left = reply.send(answer).is_err();
     }
 }
 
@@ -148,19 +148,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_asked_at_once_is_one_call_of_at_most_fifty() {
+    async fn concurrent_requests_are_combined_into_calls_of_at_most_fifty() {
         let calls = Calls::default();
         let coalescer = coalescer(&calls);
         let asks = (0..120).map(|n| coalescer.ask(id(n)));
         for (n, answer) in futures::future::join_all(asks).await.into_iter().enumerate() {
-            assert_eq!(answer.unwrap().title, id(n).as_str(), "each is given its own");
+            assert_eq!(answer.unwrap().title, id(n).as_str(), "each caller gets its own answer");
         }
         let sizes: Vec<usize> = calls.lock().unwrap().iter().map(Vec::len).collect();
         assert_eq!(sizes, [50, 50, 20]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_video_stands_in_a_call_once() {
+    async fn the_same_video_is_in_a_call_once() {
         let calls = Calls::default();
         let coalescer = coalescer(&calls);
         let answers = futures::future::join_all((0..10).map(|_| coalescer.ask(id(7)))).await;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_question_that_nobody_waits_for_is_not_asked() {
+    async fn a_request_whose_caller_has_left_is_not_made() {
         let calls = Calls::default();
         let coalescer = coalescer(&calls);
         let mut dropped = Box::pin(coalescer.ask(id(1)));

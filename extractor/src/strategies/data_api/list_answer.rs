@@ -1,7 +1,7 @@
-//! Reads what the Data API answers about playlists and channels. An answer that is not whole is
-//! no answer: a list must never come out shorter than it is.
+//! Reads the Data API's answers about playlists and channels. An answer that is not complete is
+//! an error: a list must never become shorter than it is.
 //!
-//! It must not know: how the answer came, or which page comes next.
+//! It must not know: how the answer was requested, or which page comes next.
 
 use linkrelay_common::{ListLink, VideoId};
 use serde_json::Value;
@@ -10,31 +10,31 @@ use super::answer;
 use crate::error::ExtractError;
 use crate::page::json;
 
-/// Many times the longest token seen; it goes back to the API in a URL.
+/// Many times the longest token seen; linkrelay sends it back to the API in a URL.
 const MAX_TOKEN_BYTES: usize = 2_048;
 
 /// One page of a playlist.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Page {
-    /// In the playlist's order.
+    /// The videos, in the playlist's order.
     pub(super) video_ids: Vec<VideoId>,
-    /// What the next page is asked for with, unless this is the last one.
+    /// The token of the next page; `None` on the last one.
     pub(super) next_token: Option<String>,
 }
 
-/// Why there is nothing to be had of a list.
+/// Why a list is not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoList {
-    /// It does not exist.
+    /// The list does not exist.
     NotFound,
-    /// It exists, and is not for us.
+    /// The list exists, but is not public.
     Closed,
 }
 
-/// A page of `playlistItems.list`.
+/// Reads a page of `playlistItems.list`.
 ///
 /// # Errors
-/// Unreadable if this is not a whole page; then nothing in it is believed.
+/// Unreadable if the page is not complete; then no part of it is used.
 pub(super) fn page(body: &[u8]) -> Result<Page, ExtractError> {
     let answer = answer_of(body, "youtube#playlistItemListResponse")?;
     let items = answer.get("items").and_then(Value::as_array);
@@ -45,27 +45,27 @@ pub(super) fn page(body: &[u8]) -> Result<Page, ExtractError> {
         Some(Value::String(token)) if (1..=MAX_TOKEN_BYTES).contains(&token.len()) => {
             Some(token.clone())
         }
-        // There is a next page, and no way to ask for it.
-        Some(_) => return Err(unreadable("a page token that cannot be one")),
+        // There is a next page, but it cannot be asked for.
+        Some(_) => return Err(unreadable("a page token that is not valid")),
     };
     Ok(Page { video_ids, next_token })
 }
 
-/// The playlist of all videos of the channel in an answer of `channels.list`; `None` if there is
-/// no such channel. `channel_id` is the channel's, if it was asked for by that.
+/// Reads an answer of `channels.list`: returns the playlist of all videos of the channel, or
+/// `None` if there is no such channel. `channel_id` is set if the channel was asked for by its id.
 ///
 /// # Errors
-/// Unreadable if this is not a whole answer, or about another channel.
+/// Unreadable if the answer is not complete, or about another channel.
 pub(super) fn uploads(
     body: &[u8],
     channel_id: Option<&str>,
 ) -> Result<Option<String>, ExtractError> {
     let answer = answer_of(body, "youtube#channelListResponse")?;
     let first = match answer.get("items") {
-        // So the API writes that it has found none.
+        // The API leaves the member out if it has found no channel.
         None => None,
         Some(Value::Array(items)) => items.first(),
-        Some(_) => return Err(unreadable("channels that are no list")),
+        Some(_) => return Err(unreadable("channels that are not a list")),
     };
     let Some(channel) = first else {
         return Ok(None);
@@ -79,8 +79,8 @@ pub(super) fn uploads(
     Ok(Some(uploads.to_owned()))
 }
 
-/// Whether an answer that is no success is about the list alone, by the API's own words for
-/// programs (developers.google.com/youtube/v3/docs/errors).
+/// Returns whether an unsuccessful answer is about the list alone, by the API's stable reasons
+/// (developers.google.com/youtube/v3/docs/errors).
 pub(super) fn no_list(body: &[u8]) -> Option<NoList> {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     answer::reasons(&answer).into_iter().find_map(|reason| match reason {
@@ -107,7 +107,7 @@ fn answer_of(body: &[u8], kind: &str) -> Result<Value, ExtractError> {
 fn video_id(item: &Value) -> Result<VideoId, ExtractError> {
     let id = item.pointer("/contentDetails/videoId").and_then(Value::as_str);
     let id = id.and_then(|id| VideoId::parse(id).ok());
-    id.ok_or_else(|| unreadable("an item that is no video"))
+    id.ok_or_else(|| unreadable("an item that is not a video"))
 }
 
 fn unreadable(what: &str) -> ExtractError {
@@ -124,11 +124,11 @@ mod tests {
 
     const CHANNEL: &str = "UC0123456789012345678901";
 
-    fn good_page() -> Value {
+    fn valid_page() -> Value {
         list_answers::playlist_items(&lists::video_ids("PL-3", 3), 120, Some("token"))
     }
 
-    fn good_channel() -> Value {
+    fn valid_channel() -> Value {
         list_answers::channels(Some((CHANNEL, "UU0123456789012345678901")))
     }
 
@@ -136,10 +136,10 @@ mod tests {
         value.to_string().into_bytes()
     }
 
-    /// `good` with another value at this place; `null` takes it away.
-    fn changed(good: &Value, place: &str, value: &Value) -> Vec<u8> {
-        let mut changed = good.clone();
-        let (parent, key) = place.rsplit_once('/').unwrap();
+    /// `valid` with another value at this JSON pointer; `null` removes it.
+    fn changed(valid: &Value, pointer: &str, value: &Value) -> Vec<u8> {
+        let mut changed = valid.clone();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
         let parent = changed.pointer_mut(parent).unwrap().as_object_mut().unwrap();
         if value.is_null() {
             parent.remove(key).unwrap();
@@ -150,20 +150,20 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_page_is_read_in_its_order() {
-        let whole = page(&bytes(&good_page())).unwrap();
+    fn a_complete_page_is_read_in_its_order() {
+        let whole = page(&bytes(&valid_page())).unwrap();
         let ids: Vec<&str> = whole.video_ids.iter().map(VideoId::as_str).collect();
         assert_eq!(ids, lists::video_ids("PL-3", 3));
         assert_eq!(whole.next_token.as_deref(), Some("token"));
-        let last = changed(&good_page(), "/nextPageToken", &Value::Null);
+        let last = changed(&valid_page(), "/nextPageToken", &Value::Null);
         assert_eq!(page(&last).unwrap(), Page { next_token: None, ..whole });
         let empty = bytes(&list_answers::playlist_items(&[], 0, None));
         assert_eq!(page(&empty).unwrap(), Page { video_ids: Vec::new(), next_token: None });
     }
 
     #[test]
-    fn a_page_that_is_not_whole_is_no_page() {
-        for (place, value) in [
+    fn a_page_that_is_not_complete_is_unreadable() {
+        for (pointer, value) in [
             ("/kind", json!(null)),
             ("/kind", json!("youtube#videoListResponse")),
             ("/items", json!(null)),
@@ -177,28 +177,28 @@ mod tests {
             ("/nextPageToken", json!(2)),
             ("/nextPageToken", json!("t".repeat(MAX_TOKEN_BYTES + 1))),
         ] {
-            let error = page(&changed(&good_page(), place, &value)).unwrap_err();
-            assert_eq!(error.code(), "unreadable", "{place} {value}");
+            let error = page(&changed(&valid_page(), pointer, &value)).unwrap_err();
+            assert_eq!(error.code(), "unreadable", "{pointer} {value}");
         }
     }
 
     #[test]
-    fn a_channel_s_videos_are_a_playlist_of_their_own() {
-        let body = bytes(&good_channel());
+    fn the_videos_of_a_channel_are_a_playlist() {
+        let body = bytes(&valid_channel());
         let found = Some("UU0123456789012345678901".to_owned());
         assert_eq!(uploads(&body, Some(CHANNEL)).unwrap(), found);
         assert_eq!(uploads(&body, None).unwrap(), found);
         assert_eq!(uploads(&body, Some("UCx")).unwrap_err().code(), "unreadable");
-        let without = changed(&good_channel(), "/items", &json!([]));
+        let without = changed(&valid_channel(), "/items", &json!([]));
         for none in [bytes(&list_answers::channels(None)), without] {
             assert_eq!(uploads(&none, Some(CHANNEL)).unwrap(), None);
         }
     }
 
     #[test]
-    fn a_channel_that_is_not_whole_is_no_channel() {
+    fn a_channel_that_is_not_complete_is_unreadable() {
         let at = "/items/0/contentDetails/relatedPlaylists/uploads";
-        for (place, value) in [
+        for (pointer, value) in [
             ("/kind", json!(null)),
             ("/items", json!({})),
             ("/items", json!([null])),
@@ -209,13 +209,13 @@ mod tests {
             (at, json!("UU/../secret")),
             (at, json!(5)),
         ] {
-            let error = uploads(&changed(&good_channel(), place, &value), Some(CHANNEL));
-            assert_eq!(error.unwrap_err().code(), "unreadable", "{place} {value}");
+            let error = uploads(&changed(&valid_channel(), pointer, &value), Some(CHANNEL));
+            assert_eq!(error.unwrap_err().code(), "unreadable", "{pointer} {value}");
         }
     }
 
     #[test]
-    fn what_is_about_the_list_is_told_from_what_is_about_the_key() {
+    fn an_error_about_the_list_is_distinguished_from_one_about_the_key() {
         let error = |reason: &str| bytes(&json!({"error": {"errors": [{"reason": reason}]}}));
         for (body, expected) in [
             (error("playlistNotFound"), Some(NoList::NotFound)),
@@ -233,8 +233,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_at_any_byte_is_unreadable() {
-        for body in [bytes(&good_page()), bytes(&good_channel())] {
+    fn an_answer_truncated_at_any_byte_is_unreadable() {
+        for body in [bytes(&valid_page()), bytes(&valid_channel())] {
             for end in 0..body.len() {
                 assert_eq!(page(&body[..end]).unwrap_err().code(), "unreadable", "{end}");
                 assert_eq!(uploads(&body[..end], None).unwrap_err().code(), "unreadable", "{end}");
@@ -253,7 +253,7 @@ mod tests {
         fn mangled_bytes_never_make_a_shorter_list(
             changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         ) {
-            let mut body = bytes(&good_page());
+            let mut body = bytes(&valid_page());
             for (index, byte) in changes {
                 let at = index.index(body.len());
                 body[at] = byte;
@@ -265,7 +265,7 @@ mod tests {
 
         #[test]
         fn members_of_another_type_never_make_a_shorter_list(
-            place in prop::sample::select(vec![
+            pointer in prop::sample::select(vec![
                 "/kind", "/nextPageToken", "/items/0/contentDetails", "/items/1/contentDetails",
                 "/items/2/contentDetails/videoId", "/pageInfo", "/items/0/kind",
             ]),
@@ -274,7 +274,7 @@ mod tests {
                 "\\PC{0,12}".prop_map(Value::from), Just(json!([])), Just(json!({})),
             ],
         ) {
-            if let Ok(page) = page(&changed(&good_page(), place, &value)) {
+            if let Ok(page) = page(&changed(&valid_page(), pointer, &value)) {
                 prop_assert_eq!((page.video_ids.len(), page.next_token.is_some()), (3, true));
             }
         }

@@ -1,7 +1,9 @@
-//! The videos of a playlist or a channel: page after page, until there are enough or no more.
+//! Looks up the videos of a playlist or a channel, page after page, until there are enough or no
+//! more.
 //!
-//! It asks the Data API directly: what it finds is not remembered, and no chain, breaker or gate
-//! stands before it. It must not know: how an answer is written, or what becomes of the videos.
+//! It asks the Data API directly: its answers are not cached, and there is no chain, breaker or
+//! gate before it. It must not know: the format of an answer, or what its caller does with the
+//! videos.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,18 +14,18 @@ use super::api::{Api, PAGE_SIZE, Reply};
 use super::list_answer::{self, NoList, Page};
 use crate::error::{ExtractError, Refusal};
 
-/// Pages without any item before the last one; a list that has more of them leads nowhere.
+/// How many pages without any item may come before the last one; more mean a list without an end.
 const MAX_EMPTY_PAGES: usize = 3;
-/// Pages beyond twice as many as it would be if all were full and nothing came again.
+/// How many pages are read beyond twice the number that full pages without repetitions need.
 const SPARE_PAGES: usize = 8;
 
-/// See the module.
+/// Looks up lists with the Data API.
 #[derive(Debug)]
 pub(crate) struct Lists {
     api: Arc<Api>,
 }
 
-/// What has been found so far of one list.
+/// What has been found of one list so far.
 #[derive(Debug)]
 struct Gathered {
     limit: usize,
@@ -64,11 +66,11 @@ impl Lists {
         };
         let channel_id = (filter == "id").then_some(name);
         let uploads = list_answer::uploads(&body, channel_id)?.ok_or_else(unavailable)?;
-        // The channel is there; the playlist of one that has no videos is not.
+        // The channel exists; if it has no videos, its playlist does not.
         Ok(self.playlist(&uploads, limit).await?.unwrap_or_default())
     }
 
-    /// The videos of a playlist; `None` if there is no such playlist.
+    /// Returns the videos of a playlist; `None` if there is no such playlist.
     async fn playlist(
         &self,
         playlist_id: &str,
@@ -79,7 +81,7 @@ impl Lists {
         loop {
             let page = match self.api.playlist_items(playlist_id, token.as_deref()).await? {
                 Reply::Body(body) => list_answer::page(&body)?,
-                // Later on, it has been taken away while it was read.
+                // On a later page it means that the playlist was deleted while it was read.
                 Reply::NoList(NoList::NotFound) if token.is_none() => return Ok(None),
                 Reply::NoList(_) => return Err(unavailable()),
             };
@@ -93,7 +95,7 @@ impl Lists {
 
 impl Gathered {
     fn new(limit: usize) -> Self {
-        // Pages may have less than they could, of videos that are not shown or came before.
+        // A page may have fewer videos than it could: some are not shown, some are repeated.
         let pages_left = limit.div_ceil(PAGE_SIZE).saturating_mul(2).saturating_add(SPARE_PAGES);
         Self {
             limit,
@@ -105,10 +107,10 @@ impl Gathered {
         }
     }
 
-    /// Takes the new ones of a page, and gives the token of the next page if that is needed.
+    /// Adds the new videos of a page, and returns the token of the next page if that is needed.
     ///
     /// # Errors
-    /// Unreadable for a list that does not come to an end.
+    /// Unreadable for a list without an end.
     fn add(&mut self, page: Page) -> Result<Option<String>, ExtractError> {
         self.pages_left = self.pages_left.saturating_sub(1);
         self.empty_pages += usize::from(page.video_ids.is_empty());
@@ -123,7 +125,7 @@ impl Gathered {
         };
         let is_new = self.seen_tokens.insert(token.clone());
         if !is_new || self.pages_left == 0 || self.empty_pages > MAX_EMPTY_PAGES {
-            let problem = "Data API: a playlist that does not come to an end";
+            let problem = "Data API: the playlist has no end";
             return Err(ExtractError::Unreadable(problem.to_owned()));
         }
         Ok(Some(token))
@@ -151,21 +153,21 @@ mod tests {
         numbers.into_iter().map(id).collect()
     }
 
-    /// Gives pages as long as they are asked for; how many that were, and how it ended.
-    fn run(limit: usize, give: impl Fn(usize) -> Page) -> (usize, Option<ExtractError>) {
+    /// Adds pages as long as they are asked for. Returns how many there were, and the error.
+    fn run(limit: usize, page: impl Fn(usize) -> Page) -> (usize, Option<ExtractError>) {
         let mut gathered = Gathered::new(limit);
         for number in 0..10_000 {
-            match gathered.add(give(number)) {
+            match gathered.add(page(number)) {
                 Ok(Some(_)) => {}
                 Ok(None) => return (number + 1, None),
                 Err(error) => return (number + 1, Some(error)),
             }
         }
-        panic!("it goes on for ever");
+        panic!("the list has no end");
     }
 
     #[test]
-    fn a_video_that_stands_in_a_list_again_comes_once_where_it_was_first() {
+    fn a_repeated_video_is_returned_once_where_it_was_first() {
         let mut gathered = Gathered::new(10);
         let next = gathered.add(page([3, 1, 3, 2], Some("a"))).unwrap();
         assert_eq!(next.as_deref(), Some("a"));
@@ -183,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_are_not_full_are_no_trouble() {
-        let whole = run(100, |number| page([2 * number, 2 * number + 1], None));
-        assert!(matches!(whole, (1, None)), "{whole:?}");
+    fn pages_that_are_not_full_do_no_harm() {
+        let single = run(100, |number| page([2 * number, 2 * number + 1], None));
+        assert!(matches!(single, (1, None)), "{single:?}");
         let half = run(1_000, |number| {
             page(number * 25..number * 25 + 25, Some(&format!("token {number}")))
         });

@@ -1,14 +1,13 @@
-//! The YouTube Data API v3: needs a key, is never throttled like a page, and knows nothing of
-//! chapters, subscribers or whether a video plays.
+//! Asks the YouTube Data API v3. It needs a key, is not throttled like a page, and has no chapters,
+//! no subscribers, and not whether a video can be played.
 //!
-//! A call costs one unit of the day's quota whether it asks for one video or for fifty, so
-//! [`coalesce`] gathers what is asked at about the same time. [`api`] makes the calls; [`answer`]
-//! reads what comes back; [`stand_down`] is how long to leave the API alone after it has said no.
-//! [`lists`] asks the same API, with the same key, for the videos of playlists and channels, and
-//! [`list_answer`] reads those answers.
+//! A call costs one unit of the daily quota whether it asks for one video or for fifty, so
+//! [`coalesce`] combines requests that come at about the same time. [`api`] makes the calls;
+//! [`answer`] reads the answers; [`stand_down`] is how long the API is not asked after it has
+//! refused. [`lists`] asks the same API, with the same key, for the videos of playlists and
+//! channels, and [`list_answer`] reads those answers.
 //!
-//! It is not slowed down by what the pages of YouTube say: it is another service, with limits of
-//! its own.
+//! It is independent of the gate for youtube.com: the API is another service with its own limits.
 
 mod answer;
 mod api;
@@ -32,11 +31,11 @@ use super::StrategyName;
 use crate::Strategy;
 use crate::error::ExtractError;
 
-/// See the module.
+/// The strategy `data_api`.
 #[derive(Debug)]
 pub(crate) struct DataApi {
     api: Arc<Api>,
-    /// Begins with the first question, because it needs a runtime.
+    /// Started by the first request, because it needs a runtime.
     coalescer: OnceLock<Coalescer>,
 }
 
@@ -68,7 +67,7 @@ impl Strategy for DataApi {
     }
 }
 
-/// An answer for each of these ids.
+/// Makes one call and returns an answer for each of these ids.
 async fn call(api: &Api, video_ids: &[VideoId]) -> Answers {
     match api.videos(video_ids).await {
         Ok(answers) => answers,
@@ -76,10 +75,10 @@ async fn call(api: &Api, video_ids: &[VideoId]) -> Answers {
     }
 }
 
-/// The answer about one video, for tests.
+/// Reads the answer about one video, for tests.
 #[cfg(test)]
 pub(super) fn read_one(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let mut answers = answer::videos(body, &[video_id])?;
-    let forgotten = || Err(ExtractError::Unreadable("forgotten".to_owned()));
-    answers.remove(&video_id).unwrap_or_else(forgotten)
+    let missing = || Err(ExtractError::Unreadable("missing".to_owned()));
+    answers.remove(&video_id).unwrap_or_else(missing)
 }

@@ -1,4 +1,4 @@
-//! How long the API is left alone after it has said no.
+//! How long the Data API is not asked after it has refused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,20 +9,21 @@ use jiff::tz::{Offset, TimeZone};
 
 use crate::error::ExtractError;
 
-/// Quotas are counted by the day of this place (developers.google.com/youtube/v3/getting-started).
+/// The time zone whose days quotas are counted by
+/// (developers.google.com/youtube/v3/getting-started).
 const QUOTA_ZONE: &str = "America/Los_Angeles";
-/// More than any rest, should the clock ever jump.
+/// An upper bound for every wait, in case the clock jumps.
 const LONGEST: Duration = Duration::from_secs(25 * 3_600);
 
-/// The rest under way, if there is one.
+/// Until when the API is not asked, and why.
 #[derive(Debug, Default)]
 pub(super) struct StandDown {
     until: Mutex<Option<(Timestamp, &'static str)>>,
-    has_complained: AtomicBool,
+    has_logged_key: AtomicBool,
 }
 
 impl StandDown {
-    /// Whether the API may be asked at this moment.
+    /// Checks whether the API may be asked now.
     ///
     /// # Errors
     /// [`ExtractError::StoodDown`] while it may not.
@@ -35,30 +36,30 @@ impl StandDown {
         }
     }
 
-    /// Rests from now on, and gives the error that says so.
+    /// Closes the API for `wait`, and returns the error for the caller that was refused.
     pub(super) fn begin(
         &self,
         now: Timestamp,
-        rest: Duration,
+        wait: Duration,
         reason: &'static str,
     ) -> ExtractError {
-        let until = now.saturating_add(rest).unwrap_or(now);
+        let until = now.saturating_add(wait).unwrap_or(now);
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, reason));
-        tracing::warn!(reason, until = %until, "data_api stands down");
-        ExtractError::StoodDown { reason, reopens_in: rest }
+        tracing::warn!(reason, until = %until, "data_api stands down until {until}: {reason}");
+        ExtractError::StoodDown { reason, reopens_in: wait }
     }
 
-    /// A key that is refused is the operator's to mend: told once, at the level for that.
-    pub(super) fn complain_once(&self, reason: &str) {
-        if !self.has_complained.swap(true, Ordering::Relaxed) {
-            tracing::error!(reason, "the Data API refuses YOUTUBE_API_KEY");
+    /// Logs once, as an error, that the key is refused: only the operator can fix it.
+    pub(super) fn log_refused_key_once(&self, reason: &str) {
+        if !self.has_logged_key.swap(true, Ordering::Relaxed) {
+            tracing::error!(reason, "the Data API refuses YOUTUBE_API_KEY: {reason}");
         }
     }
 }
 
-/// How long it is until the day ends by which quotas are counted.
+/// Returns the time until the day ends by which quotas are counted.
 pub(super) fn until_midnight_pacific(now: Timestamp) -> Duration {
-    // The zone is part of the program; without it, an hour too late does no harm.
+    // The time zones are built in; if this one were missing, an hour too late does no harm.
     let zone = TimeZone::get(QUOTA_ZONE).unwrap_or_else(|_| TimeZone::fixed(Offset::constant(-8)));
     let next_day = now.to_zoned_datetime(zone).tomorrow().and_then(|next| next.start_of_day());
     next_day.map_or(LONGEST, |midnight| between(now, midnight.timestamp()))
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quota_s_day_ends_at_midnight_in_california() {
+    fn the_day_of_a_quota_ends_at_midnight_in_california() {
         for (now, seconds) in [
             // Winter, UTC-8.
             ("2026-01-15T07:59:59Z", 1),
@@ -90,15 +91,15 @@ mod tests {
     }
 
     #[test]
-    fn it_rests_for_its_time_and_says_how_long_that_is() {
-        let rest = StandDown::default();
+    fn it_is_closed_for_its_time_and_the_error_says_how_long() {
+        let stand_down = StandDown::default();
         let now: Timestamp = "2026-01-15T00:00:00Z".parse().unwrap();
         let later = |seconds| now + Duration::from_secs(seconds);
-        assert!(rest.check(now).is_ok());
-        rest.begin(now, Duration::from_secs(60), "api_rate_limit");
-        let error = rest.check(later(20)).unwrap_err();
+        assert!(stand_down.check(now).is_ok());
+        stand_down.begin(now, Duration::from_secs(60), "api_rate_limit");
+        let error = stand_down.check(later(20)).unwrap_err();
         let ExtractError::StoodDown { reason, reopens_in } = error else { panic!("{error}") };
         assert_eq!((reason, reopens_in.as_secs()), ("api_rate_limit", 40));
-        assert!(rest.check(later(60)).is_ok());
+        assert!(stand_down.check(later(60)).is_ok());
     }
 }

@@ -1,7 +1,7 @@
-//! Asks the player endpoint, as YouTube's own programs do: an answer of some kilobytes that
-//! holds the player response alone, so no subscribers, badge or chapters.
+//! Asks the player endpoint, as YouTube's own programs do. The answer has some kilobytes and
+//! contains only the player response, so there are no subscribers, badge or chapters.
 //!
-//! `profiles` is the table of programs that we ask as.
+//! `profiles` is the table of programs as which linkrelay asks.
 
 mod profiles;
 
@@ -15,7 +15,7 @@ use crate::client::YouTubeClient;
 use crate::error::ExtractError;
 use crate::{Strategy, page};
 
-/// See the module.
+/// The strategy `innertube`.
 #[derive(Debug)]
 pub(crate) struct Innertube {
     client: YouTubeClient,
@@ -27,8 +27,8 @@ impl Innertube {
     }
 
     async fn ask(&self, profile: &Profile, video_id: VideoId) -> Result<Video, ExtractError> {
-        let question = profile.question(video_id.as_str());
-        let body = self.client.player(&question, profile.headers()).await?;
+        let request_body = profile.request_body(video_id.as_str());
+        let body = self.client.player(&request_body, profile.headers()).await?;
         read(profile, &body, video_id)
     }
 }
@@ -39,7 +39,7 @@ impl Strategy for Innertube {
         StrategyName::Innertube.as_str()
     }
 
-    /// The first program's error is the result if all are turned away.
+    /// If all programs are refused, returns the error of the first.
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
         let mut first_error = None;
         for profile in &PROFILES {
@@ -47,7 +47,12 @@ impl Strategy for Innertube {
                 Err(error) if concerns_the_program(&error) => error,
                 answer => return answer,
             };
-            tracing::debug!(client = profile.name, "innertube as {}: {error}", profile.name);
+            tracing::debug!(
+                video_id = video_id.as_str(),
+                client = profile.name,
+                "innertube found no metadata of the video {video_id} as {}: {error}",
+                profile.name,
+            );
             first_error.get_or_insert(error);
         }
         let none = || ExtractError::Unreadable("there is no client profile".to_owned());
@@ -58,20 +63,20 @@ impl Strategy for Innertube {
 fn read(profile: &Profile, body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let mut video = page::read(body, video_id)?;
     if !profile.is_web {
-        // What one app will not play says little of the video.
+        // If one app does not play the video, another may.
         video.availability = video.availability.filter(|it| *it != Availability::Unavailable);
     }
     Ok(video)
 }
 
-/// As the first program, for tests.
+/// Reads an answer to the first program, for tests.
 #[cfg(test)]
 pub(super) fn read_web(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     read(&PROFILES[0], body, video_id)
 }
 
-/// Whether another program may be answered where this one was not: an old version is answered
-/// 400, and what is not for one program is UNPLAYABLE without a cause.
+/// Whether another program may get an answer: YouTube answers an old version with 400, and a
+/// program that may not play the video with UNPLAYABLE without a cause.
 fn concerns_the_program(error: &ExtractError) -> bool {
     matches!(error, ExtractError::Unreadable(_) | ExtractError::Status(400..=499))
 }
@@ -81,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_app_will_not_play_is_left_open() {
+    fn the_availability_of_a_video_that_one_app_does_not_play_is_unknown() {
         let body = br#"{"playabilityStatus":{"status":"UNPLAYABLE"},
             "videoDetails":{"videoId":"5fR9AHlSDtc","title":"A title"}}"#;
         let id = VideoId::parse("5fR9AHlSDtc").unwrap();
@@ -92,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_about_the_program_is_asked_again() {
+    fn only_an_error_about_the_program_lets_the_next_one_ask() {
         for (error, is_asked_again) in [
             (ExtractError::Status(400), true),
             (ExtractError::Unreadable("no metadata".to_owned()), true),

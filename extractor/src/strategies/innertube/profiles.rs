@@ -1,5 +1,5 @@
-//! Which of YouTube's own programs we ask as. A table, because clients come and go: when one is
-//! turned away, change its version here or put another in its place.
+//! The programs of YouTube as which linkrelay asks. It is a table, because YouTube refuses old
+//! ones over time: then change the version here, or replace the program.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN, USER_AGENT};
 use serde_json::{Value, json};
@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 const CLIENT_NAME: HeaderName = HeaderName::from_static("x-youtube-client-name");
 const CLIENT_VERSION: HeaderName = HeaderName::from_static("x-youtube-client-version");
 
-/// One program, as it names itself.
+/// One program, as it identifies itself to YouTube.
 #[derive(Debug)]
 pub(super) struct Profile {
     pub(super) name: &'static str,
     version: &'static str,
-    /// YouTube's own number of it.
+    /// YouTube's own number of the program.
     number: &'static str,
     /// `None` for a browser, whose User-Agent every request has.
     user_agent: Option<&'static str>,
-    /// More members of `context.client`.
+    /// Further members of `context.client`.
     extra: &'static [(&'static str, &'static str)],
-    /// A page is told more (date, category, likes) and sends an Origin.
+    /// Whether this is a page: it gets more (date, category, likes) and sends an Origin.
     pub(super) is_web: bool,
 }
 
-/// In the order in which they are asked: the one that is told most comes first, and the other
-/// answers where it is turned away.
+/// The programs in the order in which they are used: the one that gets most comes first, and the
+/// other is used when the first is refused.
 pub(super) const PROFILES: [Profile; 2] = [
     Profile {
         name: "WEB",
@@ -44,9 +44,9 @@ pub(super) const PROFILES: [Profile; 2] = [
 ];
 
 impl Profile {
-    /// What is asked about a video, in English. The checks that a player would put before its
-    /// viewer are for players: nothing is played here.
-    pub(super) fn question(&self, video_id: &str) -> Value {
+    /// Returns the body of a request about a video, in English. It confirms the checks that a
+    /// player would show to its viewer, because nothing is played here.
+    pub(super) fn request_body(&self, video_id: &str) -> Value {
         let mut client = json!({
             "clientName": self.name, "clientVersion": self.version, "hl": "en",
         });
@@ -80,11 +80,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_names_the_video_and_the_program() {
+    fn a_request_names_the_video_and_the_program() {
         for profile in &PROFILES {
-            let question = profile.question("5fR9AHlSDtc");
-            assert_eq!(question["videoId"], "5fR9AHlSDtc");
-            let client = &question["context"]["client"];
+            let request_body = profile.request_body("5fR9AHlSDtc");
+            assert_eq!(request_body["videoId"], "5fR9AHlSDtc");
+            let client = &request_body["context"]["client"];
             assert_eq!(client["clientName"], profile.name);
             assert_eq!(client["hl"], "en");
             assert_eq!(

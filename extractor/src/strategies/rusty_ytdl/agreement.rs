@@ -1,5 +1,5 @@
-//! Two readers of different descent on the same captured pages: where both give a field, they
-//! give the same. Runs where `LINKRELAY_CORPUS` names the folder.
+//! Two independent readers on the same captured pages: a field that both return must be the same.
+//! Runs if `LINKRELAY_CORPUS` names the folder.
 
 use std::fs::File;
 use std::io::Read;
@@ -29,7 +29,7 @@ fn id(folder: &Path) -> Option<VideoId> {
     VideoId::parse(expected["video_id"].as_str()?).ok()
 }
 
-/// Every field that is there, by its path.
+/// Returns every field that has a value, by its path.
 fn fields(video: &Video) -> Map<String, Value> {
     let Ok(Value::Object(mut all)) = serde_json::to_value(video) else { return Map::new() };
     if let Some(Value::Object(author)) = all.remove("author") {
@@ -57,8 +57,8 @@ fn both_readers_agree_on_captured_pages() {
         let ours = fields(&ours.unwrap());
         for (field, their_value) in fields(&theirs) {
             let is_same = ours.get(&field).is_none_or(|our_value| *our_value == their_value);
-            let is_meant = DIFFERENT_BY_DESIGN.contains(&field.as_str());
-            assert!(is_same || is_meant, "{name} {field}: {:?}, {their_value}", ours[&field]);
+            let is_intended = DIFFERENT_BY_DESIGN.contains(&field.as_str());
+            assert!(is_same || is_intended, "{name} {field}: {:?}, {their_value}", ours[&field]);
         }
         read_by_both += 1;
     }

@@ -1,7 +1,7 @@
-//! The strict reader of what the crate answers.
+//! Reads the crate's answers strictly.
 //!
-//! Most of its failures look like a success with nothing in it, its zeros and empty texts mean
-//! "unknown", and some of its fields are guesses; only what is sure is taken.
+//! Most of its failures look like an empty success, its zeros and empty texts mean "unknown", and
+//! some of its fields are guesses; only what is certain is used.
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::{Author, Chapter, Thumbnail, Video};
@@ -10,10 +10,11 @@ use rusty_ytdl::{VideoDetails, VideoError, VideoInfo};
 use crate::error::{ExtractError, Refusal};
 use crate::page;
 
-/// What the crate found, if it is this video and has a title.
+/// Returns the video that the crate found, if it is this one and has a title.
 ///
-/// Not taken, because the crate does not know it or gets it wrong: likes ("43,864" is 44 to
-/// it), age restriction, whether a broadcast is live, and whether the video can be played.
+/// Some fields are not used, because the crate does not know them or gets them wrong: likes (it
+/// reads "43,864" as 44), age restriction, whether a broadcast is live, and whether the video can
+/// be played.
 pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, ExtractError> {
     let details = &info.video_details;
     if details.video_id != video_id.as_str() {
@@ -29,7 +30,7 @@ pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, Extrac
         view_count: number(&details.view_count),
         like_count: None,
         publish_date: page::instant(&details.publish_date),
-        // "Safe" is also its default where the page does not say.
+        // "Safe" is also the crate's default if the page does not say.
         family_safe: (!details.is_family_safe).then_some(false),
         category: some(&details.category),
         keywords: list(details.keywords.clone()),
@@ -41,15 +42,15 @@ pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, Extrac
     })
 }
 
-/// What an error of the crate amounts to.
+/// Returns what an error of the crate means.
 pub(super) fn error(error: &VideoError) -> ExtractError {
     match error {
-        // It says this for playability ERROR alone.
+        // The crate returns this for playability ERROR alone.
         VideoError::VideoNotFound => ExtractError::Refused(Refusal::Unavailable),
         VideoError::VideoPlayerResponseError(_) => {
             ExtractError::Throttled { reason: "bot_check", retry_after: None }
         }
-        // It says this for an age gate and a bot check, too.
+        // The crate also returns this for an age gate and a bot check.
         VideoError::VideoIsPrivate => {
             ExtractError::Unreadable("rusty_ytdl was asked to sign in".to_owned())
         }
@@ -59,21 +60,21 @@ pub(super) fn error(error: &VideoError) -> ExtractError {
 
 fn author(details: &VideoDetails) -> Author {
     let channel_id = some(&details.channel_id);
-    // The box that these two come from may be of another channel.
+    // Subscribers and badge come from a box that may show another channel.
     let owner =
         details.author.as_ref().filter(|author| Some(author.id.as_str()) == channel_id.as_deref());
     Author {
         name: details.author.as_ref().and_then(|author| some(&author.name)),
         url: some(&details.owner_profile_url),
-        // It drops a "B", and reads nothing as 0: below a thousand it may be anything.
+        // The crate drops a "B" and reads a missing number as 0: below a thousand it is unknown.
         subscribers: owner.map(|owner| owner.subscriber_count).filter(|count| *count >= 1_000),
-        // Its `false` may also mean that there is no such box.
+        // `false` may also mean that there is no such box.
         verified: owner.map(|owner| owner.verified).filter(|is_verified| *is_verified),
         channel_id,
     }
 }
 
-/// The crate adds the microformat's one thumbnail to those of the details.
+/// Returns each thumbnail once; the crate adds the microformat's one to those of the details.
 fn thumbnails(details: &VideoDetails) -> Vec<Thumbnail> {
     let mut thumbnails: Vec<Thumbnail> = Vec::new();
     for found in &details.thumbnails {

@@ -1,4 +1,4 @@
-//! One call of the crate, on the thread that it is made on.
+//! Calls the crate, on the caller's thread.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::convert;
 use super::replay::{Replay, ReplayError};
 use crate::error::ExtractError;
 
-/// All is in memory, so a call that takes this long is stuck.
+/// Everything is in memory, so a call that takes this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// Why the crate cannot be called at all.
@@ -25,8 +25,8 @@ enum EngineError {
     Replay(#[from] ReplayError),
 }
 
-/// A runtime, the server within it, and a client that asks only that server. Opened with the
-/// first page, so that nobody pays for a strategy that is never needed.
+/// A runtime, the replay server within it, and a client that asks only that server. They are
+/// opened for the first page, so that a strategy that is never used costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct Engine {
     open: Option<Open>,
@@ -40,15 +40,15 @@ struct Open {
 }
 
 impl Engine {
-    /// Has the crate read a page; blocks this thread until it has.
+    /// Lets the crate read a page; blocks this thread until it has.
     ///
     /// # Panics
-    /// Where the crate does; this engine must then not be used again.
+    /// Panics if the crate does; this engine must then not be used again.
     pub(super) fn read(&mut self, video_id: VideoId, page: Bytes) -> Result<Video, ExtractError> {
         let open = match self.open.take() {
             Some(open) => open,
             None => Open::new().map_err(|error| {
-                ExtractError::Unreadable(format!("its reader does not start: {error}"))
+                ExtractError::Unreadable(format!("the reader rusty_ytdl does not start: {error}"))
             })?,
         };
         self.open.insert(open).read(video_id, page)
@@ -84,8 +84,8 @@ impl Open {
     }
 }
 
-/// Writes no-break spaces as JSON escapes: the crate takes its JSON out of a script as HTML
-/// text, which turns them into `&nbsp;` in titles and descriptions.
+/// Replaces no-break spaces by JSON escapes: the crate reads the JSON of a script as HTML text,
+/// which would turn them into `&nbsp;` in titles and descriptions.
 fn with_safe_spaces(page: Bytes) -> Bytes {
     const SPACE: &[u8] = "\u{a0}".as_bytes();
     if memmem::find(&page, SPACE).is_none() {
@@ -110,7 +110,7 @@ mod tests {
 
     const ID: &str = "5fR9AHlSDtc";
 
-    /// The smallest page that the crate reads; it wants `}}};` after the player response.
+    /// The smallest page that the crate reads; it needs `}}};` after the player response.
     fn page(status: &str) -> Bytes {
         let player = json!({
             "playabilityStatus": {"status": status},
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_crate_says_of_a_page_is_classed() {
+    fn each_error_of_the_crate_has_its_code() {
         let mut engine = Engine::default();
         let mut code = |video_id, page| engine.read(id(video_id), page).unwrap_err().code();
         assert_eq!(code("AAAAAAAAAAA", page("OK")), "unreadable");

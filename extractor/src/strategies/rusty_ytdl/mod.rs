@@ -1,13 +1,13 @@
-//! The crate `rusty_ytdl` as a strategy: a second reader of the same page, of other descent.
+//! The crate `rusty_ytdl` as a strategy: an independent second reader of the watch page.
 //!
-//! Left alone, the crate has no time-outs, follows any redirect, hides statuses, retries, and
-//! turns most failures into an empty success. So it is never let on to the network: the page is
-//! fetched by our own client, which has limits and says what went wrong, and the crate is given
-//! it by [`replay`], a server inside the process. What it also asks for (`base.js`, another
-//! player answer) serves only to find streams, and is answered with nothing.
+//! On its own, the crate has no time-outs, follows any redirect, hides statuses, retries, and
+//! turns most failures into an empty success. So it never reaches the network: linkrelay's client,
+//! which has limits and reports errors, gets the page, and [`replay`], a server inside the
+//! process, passes it on to the crate. The crate's other requests (`base.js`, another player
+//! answer) serve only to find streams, and get an empty answer.
 //!
-//! In reading order: [`pool`] are the threads that it may keep busy; [`engine`] is one call;
-//! [`replay`] answers its requests; [`convert`] is the strict reader of its answer.
+//! In reading order: [`pool`] is the threads that the crate may keep busy; [`engine`] calls it;
+//! [`replay`] answers its requests; [`convert`] reads its answer strictly.
 
 #[cfg(test)]
 mod agreement;
@@ -31,17 +31,17 @@ use crate::client::YouTubeClient;
 use crate::error::ExtractError;
 use crate::{Strategy, page};
 
-/// Pages that may wait for each thread; more wait with their callers.
+/// How many pages may wait for each thread; the callers of more wait for room in the queue.
 const QUEUE_PER_THREAD: usize = 4;
 
 type Answer = Result<Video, ExtractError>;
 
-/// The threads that read pages, for all ways out together. Cheap to clone.
+/// The threads that read pages, shared by all exits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Readers(Arc<CpuPool<(VideoId, Bytes), Answer>>);
 
 impl Readers {
-    /// Starts the threads; each opens its server with its first page.
+    /// Starts the threads; each opens its server for its first page.
     pub(crate) fn start(threads: usize) -> Self {
         let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, || {
             let mut engine = Engine::default();
@@ -51,17 +51,17 @@ impl Readers {
     }
 }
 
-/// See the module.
+/// The strategy `rusty_ytdl`.
 #[derive(Debug)]
 pub(crate) struct RustyYtdl {
     client: YouTubeClient,
     readers: Readers,
-    /// How long a page may wait for a thread and be read.
+    /// How long it may take until a thread is free and has read the page.
     timeout: Duration,
 }
 
 impl RustyYtdl {
-    /// Asks by this client, and has the page read by these threads.
+    /// Makes the strategy: it asks through this client, and these threads read the page.
     pub(crate) fn new(client: YouTubeClient, readers: Readers, timeout: Duration) -> Self {
         Self { client, readers, timeout }
     }

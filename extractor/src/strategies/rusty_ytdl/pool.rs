@@ -1,6 +1,6 @@
-//! A few threads for work that keeps a CPU busy and may panic, away from the runtime's own.
+//! A few threads for work that keeps a CPU busy and may panic, separate from the runtime's.
 //!
-//! It knows nothing of what is worked on.
+//! It must not know: what the work is.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a drop waits for work under way; a call takes some 40 ms.
+/// How long a drop waits for jobs in progress; a call takes some 40 ms.
 const END_GRACE: Duration = Duration::from_secs(2);
 
-/// Why work gave no result.
+/// Why a job has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PoolError {
-    /// It panicked; the thread goes on with a new worker.
-    #[error("its reader panicked")]
+    /// The job panicked; the thread continues with a new worker.
+    #[error("the reader panicked")]
     Panicked,
     /// There is no thread left.
-    #[error("its reader has stopped")]
+    #[error("the reader has stopped")]
     Closed,
 }
 
@@ -33,17 +33,17 @@ struct Job<I, O> {
 
 /// Threads that turn inputs into outputs.
 ///
-/// Dropping it ends the threads: work under way is waited for, within a limit.
+/// Dropping it ends the threads; it waits for jobs in progress, but only for a limited time.
 pub(super) struct CpuPool<I, O> {
     jobs: Option<mpsc::Sender<Job<I, O>>>,
     threads: Vec<JoinHandle<()>>,
-    /// Hangs up when the last thread has ended.
+    /// Disconnected when the last thread has ended.
     ended: Mutex<EndReceiver<Infallible>>,
 }
 
 impl<I: Send + 'static, O: Send + 'static> CpuPool<I, O> {
     /// Starts `threads_count` threads with a queue of `queue_len` (at least one of each). Each
-    /// makes its own worker, and a new one after a panic.
+    /// thread makes its own worker, and a new one after a panic.
     pub(super) fn start<W>(
         name: &str,
         threads_count: usize,
@@ -55,22 +55,28 @@ impl<I: Send + 'static, O: Send + 'static> CpuPool<I, O> {
     {
         let (jobs, queue) = mpsc::channel(queue_len.max(1));
         let queue = Arc::new(Mutex::new(queue));
-        // Nothing is ever sent: it is closed when the last thread has ended.
+        // Nothing is ever sent: the channel is closed when the last thread has ended.
         let (end, ended) = std::sync::mpsc::channel();
         let threads = (0..threads_count.max(1)).filter_map(|_| {
             let (queue, end, make) = (queue.clone(), end.clone(), make.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
             let spawned = thread.spawn(move || work(&queue, end, make));
-            spawned.inspect_err(|error| tracing::error!("cannot start a thread: {error}")).ok()
+            let log = |error: &std::io::Error| {
+                tracing::error!("a thread of the pool {name} cannot be started: {error}");
+            };
+            spawned.inspect_err(log).ok()
         });
         Self { threads: threads.collect(), jobs: Some(jobs), ended: Mutex::new(ended) }
     }
 
-    /// Has the input worked on.
+    /// Lets a thread work on the input, and returns the output.
+    ///
+    /// # Errors
+    /// The job panicked, or there is no thread left.
     ///
     /// # Cancel safety
-    /// If this is dropped, an input that waits is passed over, and one that is being worked on
-    /// is finished for nobody; its place in the queue is free again in either case.
+    /// If the call is dropped, an input that waits is skipped, and the output of one that is being
+    /// worked on is discarded; in either case its slot in the queue becomes free.
     pub(super) async fn run(&self, input: I) -> Result<O, PoolError> {
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(PoolError::Closed)?;
@@ -90,17 +96,17 @@ fn work<I, O, W: FnMut(I) -> O>(
         if job.reply.is_closed() {
             continue;
         }
-        // The worker is thrown away after a panic, so nothing half done is seen.
+        // The worker is discarded after a panic, so its inconsistent state is never used.
         match catch_unwind(AssertUnwindSafe(|| worker(job.input))) {
             Ok(output) => {
-                let _nobody_waits = job.reply.send(output).is_err();
+                let _caller_has_left = job.reply.send(output).is_err();
             }
             Err(_) => worker = make(),
         }
     }
 }
 
-/// The next job; `None` once the pool is dropped.
+/// Waits for the next job; returns `None` once the pool is dropped.
 fn next<I, O>(queue: &Mutex<mpsc::Receiver<Job<I, O>>>) -> Option<Job<I, O>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
 }
@@ -110,12 +116,14 @@ impl<I, O> Drop for CpuPool<I, O> {
         self.jobs = None;
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(END_GRACE) == Err(RecvTimeoutError::Timeout) {
-            // Foreign code cannot be interrupted; the process must not hang on it.
-            tracing::warn!("a thread is still busy and is left behind");
+            // The crate's code cannot be interrupted, and the process must not hang on it.
+            tracing::warn!(
+                "a thread of a reader is still busy after {END_GRACE:?}, so it is left running"
+            );
             return;
         }
         for thread in self.threads.drain(..) {
-            // A panic within it was caught and answered long ago.
+            // A job's panic was caught within the thread, so there is no error to report.
             let _ended = thread.join();
         }
     }
@@ -137,7 +145,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_one_answer_and_the_thread_goes_on() {
+    async fn a_panic_is_one_answer_and_the_thread_continues() {
         let workers = Arc::new(AtomicUsize::new(0));
         let made = workers.clone();
         let pool = CpuPool::start("test", 1, 1, move || {
@@ -154,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_call_gives_its_place_back_and_is_not_worked_on() {
+    async fn a_dropped_call_frees_its_slot_and_is_not_worked_on() {
         let (go, wait) = channel::<()>();
         let wait = Arc::new(Mutex::new(wait));
         let worked = Arc::new(AtomicUsize::new(0));
@@ -173,7 +181,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         for _ in 0..10 {
-            // The first fills the queue; the others wait for its place until they are dropped.
+            // The first fills the queue; the others wait for a slot until they are dropped.
             let mut dropped = Box::pin(pool.run(2));
             assert!(poll!(&mut dropped).is_pending());
         }

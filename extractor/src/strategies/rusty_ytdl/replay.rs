@@ -1,11 +1,11 @@
-//! Stands for www.youtube.com before the crate, on 127.0.0.1 and for this process alone.
+//! A server on 127.0.0.1 that answers the crate as www.youtube.com, for this process alone.
 //!
-//! The crate can be given a client but no page: its readers are private, and its URL is a constant
-//! that begins with `https://www.youtube.com`. reqwest speaks TLS to such a URL by every connector,
-//! proxy or Unix socket that it can be given, and makes no answers of its own. So the crate's
-//! client resolves the name to this server and trusts this server's certificate, made at
-//! start and never written down, and no other: nothing else can be reached or believed.
-//! The tasks of the server belong to the runtime it was opened in and end with it.
+//! The crate accepts a client but not a page: its readers are private, and its URL is a constant
+//! that begins with `https://www.youtube.com`. reqwest uses TLS for such a URL with every
+//! connector, proxy or Unix socket that it accepts. So the crate's client resolves the name to this
+//! server and trusts only this server's certificate, which is made at start and never written to
+//! disk: the crate can reach and trust no other server. The tasks of the server belong to the
+//! runtime in which it was opened, and end with it.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,18 +42,18 @@ pub(super) enum ReplayError {
     Client(#[from] reqwest::Error),
 }
 
-/// The server's handle.
+/// The handle of the server.
 #[derive(Debug)]
 pub(super) struct Replay {
     address: SocketAddr,
     certificate: CertificateDer<'static>,
     page: Arc<Mutex<Bytes>>,
-    /// Dropped with the handle, which ends the server.
+    /// Ends the server when the handle is dropped.
     _server: JoinSet<()>,
 }
 
 impl Replay {
-    /// Listens on a free port of 127.0.0.1; answers while the runtime is driven.
+    /// Opens the server on a free port of 127.0.0.1; it answers while the runtime is driven.
     pub(super) async fn open() -> Result<Self, ReplayError> {
         let own = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
         let certificate = own.cert.der().clone();
@@ -71,7 +71,7 @@ impl Replay {
         Ok(Self { address, certificate, page, _server: server })
     }
 
-    /// A client that takes this server for YouTube and can reach nothing else.
+    /// Makes a client that uses this server as YouTube and can reach no other.
     pub(super) fn client(&self) -> Result<reqwest::Client, ReplayError> {
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -84,7 +84,7 @@ impl Replay {
         Ok(client)
     }
 
-    /// The page that is answered from now on.
+    /// Sets the page with which requests are answered.
     pub(super) fn load(&self, page: Bytes) {
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
     }
@@ -98,7 +98,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>)
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, tls.clone(), page.clone()));
                 }
-                // Out of file descriptors, most likely: there may be one soon.
+                // Most likely the process is out of file descriptors; one may be free soon.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
@@ -106,7 +106,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>)
     }
 }
 
-/// Serves one connection; if it breaks, the crate is told so by its own client.
+/// Serves one connection; if it breaks, the crate's own client reports it.
 async fn connection(stream: TcpStream, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>) {
     let Ok(stream) = tls.accept(stream).await else { return };
     let service = service_fn(|request: Request<Incoming>| {
@@ -116,7 +116,7 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, page: Arc<Mutex<Bytes>>
     let _broken = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// The page, or nothing in the form that the crate takes for an answer.
+/// Returns the page, or for other paths an empty answer in the form that the crate accepts.
 fn answer(path: &str, page: &Mutex<Bytes>) -> Bytes {
     if path == "/watch" {
         page.lock().unwrap_or_else(PoisonError::into_inner).clone()
