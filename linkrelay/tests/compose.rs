@@ -232,7 +232,8 @@ fn members() -> Vec<String> {
     let manifest = read("Cargo.toml");
     let (_, rest) = manifest.split_once("members = [").unwrap();
     let names = rest.split(']').next().unwrap().split(',');
-    names.map(|name| name.trim().trim_matches('"').to_owned()).collect()
+    let names = names.map(|name| name.trim().trim_matches('"').to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
