@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 /// Longer than any that YouTube gives (34, and 41 for an album).
 const MAX_PLAYLIST_ID_BYTES: usize = 64;
 /// `UC` and 22 more.
@@ -83,8 +86,14 @@ fn is_id(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
+/// A name as YouTube's pages write it: in one form, however its accents were typed.
 fn name_of(name: &str) -> Result<String, BadListName> {
+    let name: String = name.nfc().collect();
     let is_length = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
-    let is_name_char = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '·');
-    if is_length && name.chars().all(is_name_char) { Ok(name.to_owned()) } else { Err(BadListName) }
+    let is_name_char = |char: char| {
+        char.is_alphanumeric() || is_combining_mark(char) || matches!(char, '-' | '_' | '.' | '·')
+    };
+    let is_right =
+        is_length && name.chars().all(is_name_char) && !name.starts_with(is_combining_mark);
+    if is_right { Ok(name) } else { Err(BadListName) }
 }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use linkrelay_common::link::{LinkError, parse_link};
+use linkrelay_common::link::{LinkError, parse_target, split};
 
-/// What a record asks for. At least one link; each is as the person wrote it.
+/// What a record asks for: at least one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkMessage {
-    /// The links, in order; a link's place is its index.
+    /// The links, in order, each as [`split`] gives it.
     pub links: Vec<String>,
     /// Ask YouTube even if a cached answer is at hand.
     pub force: bool,
@@ -23,7 +23,7 @@ pub enum DecodeError {
     #[error("the value is not a JSON object with \"links\": {0}")]
     NotTheContract(#[from] serde_json::Error),
     /// Neither JSON nor the address of a web page.
-    #[error("the value is neither a JSON object nor a link")]
+    #[error("the value is neither JSON nor a text with a link in it")]
     NotALink,
     /// `"links": []`.
     #[error("the list of links is empty")]
@@ -59,20 +59,29 @@ impl LinkMessage {
     }
 
     /// Reads a record's value: `{"links": "…"}`, `{"links": ["…"]}`, with an optional
-    /// `"force": true`, or a bare link. Members it does not know are ignored.
+    /// `"force": true`; a JSON array or string of links; or a bare text with links in it. Members
+    /// that it does not know are ignored. Each text is taken apart into its links.
     ///
     /// # Errors
     /// [`DecodeError`] if the value is of none of these forms.
     pub fn decode(value: &[u8]) -> Result<Self, DecodeError> {
         let text = std::str::from_utf8(value)?.trim_start_matches('\u{feff}').trim();
         if text.starts_with('{') {
-            return Self::from_wire(serde_json::from_str(text)?);
+            let Wire { links, force } = serde_json::from_str(text)?;
+            return Self::of_texts(links, force);
         }
-        match parse_link(text) {
-            // Too long or of no video: still a link of a client, which gets a document that says so.
-            Err(LinkError::NotAUrl) => Err(DecodeError::NotALink),
-            _ if text.contains(char::is_whitespace) => Err(DecodeError::NotALink),
-            _ => Ok(Self::one(text, false)),
+        if text.starts_with(['[', '"'])
+            && let Ok(links) = serde_json::from_str(text)
+        {
+            return Self::of_texts(links, false);
+        }
+        let links = split(text);
+        let is_link = |link: &String| parse_target(link) != Err(LinkError::NotAUrl);
+        // Too long or of no video: still a link of a client, which gets a document that says so.
+        if links.iter().any(is_link) {
+            Ok(Self { links, force: false })
+        } else {
+            Err(DecodeError::NotALink)
         }
     }
 
@@ -98,16 +107,12 @@ impl LinkMessage {
         serde_json::to_vec(&Wire { links, force: self.force }).unwrap_or_default()
     }
 
-    fn from_wire(wire: Wire) -> Result<Self, DecodeError> {
-        let links = match wire.links {
-            OneOrMany::One(link) => vec![link],
-            OneOrMany::Many(links) => links,
+    fn of_texts(texts: OneOrMany, force: bool) -> Result<Self, DecodeError> {
+        let links: Vec<String> = match texts {
+            OneOrMany::One(text) => split(&text),
+            OneOrMany::Many(texts) => texts.iter().flat_map(|text| split(text)).collect(),
         };
-        if links.is_empty() {
-            Err(DecodeError::NoLinks)
-        } else {
-            Ok(Self { links, force: wire.force })
-        }
+        if links.is_empty() { Err(DecodeError::NoLinks) } else { Ok(Self { links, force }) }
     }
 }
 
@@ -127,12 +132,32 @@ mod tests {
             format!(r#" {{ "links" : ["{LINK}"] , "note": 1 }} "#),
             LINK.to_owned(),
             format!("\u{feff}{LINK}\r\n"),
+            format!("\"{LINK}\""),
+            format!("[\"{LINK}\"]"),
+            format!("[a song]({LINK})"),
+            format!("see {LINK}"),
         ] {
             assert_eq!(LinkMessage::decode(value.as_bytes()).unwrap(), one, "{value}");
         }
         let both = format!(r#"{{"links":["{LINK}","x"],"force":true}}"#);
         let both = LinkMessage::decode(both.as_bytes()).unwrap();
         assert_eq!(both, LinkMessage { links: vec![LINK.to_owned(), "x".to_owned()], force: true });
+    }
+
+    #[test]
+    fn every_link_of_a_text_is_taken() {
+        let other = "https://youtu.be/dQw4w9WgXcQ";
+        for value in [
+            format!(r#"{{"links":"{LINK}\n{other}"}}"#),
+            format!(r#"{{"links":["{LINK} {other}"]}}"#),
+            format!(r#"["{LINK}","{other}"]"#),
+            format!(r#""{LINK},{other}""#),
+            format!("{LINK}\n{other}"),
+            format!("first {LINK}, then {other}."),
+        ] {
+            let message = LinkMessage::decode(value.as_bytes()).unwrap();
+            assert_eq!(message.links, [LINK, other], "{value}");
+        }
     }
 
     #[test]
@@ -156,11 +181,11 @@ mod tests {
             "hello",
             "hello world",
             "[1]",
+            "[]",
             "{",
             r#"{"links":5}"#,
             r#"{"links":[]}"#,
             r#"{"link":"x"}"#,
-            "see https://youtu.be/5fR9AHlSDtc",
         ] {
             assert!(LinkMessage::decode(value.as_bytes()).is_err(), "{value}");
         }
@@ -169,7 +194,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_message_survives_the_wire(links in proptest::collection::vec(any::<String>(), 1..5), force: bool) {
+        fn a_message_survives_the_wire(texts in proptest::collection::vec(any::<String>(), 1..5), force: bool) {
+            let links = texts.iter().flat_map(|text| split(text)).collect();
             let message = LinkMessage { links, force };
             prop_assert_eq!(LinkMessage::decode(&message.encode()).unwrap(), message);
         }

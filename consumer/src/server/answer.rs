@@ -33,7 +33,7 @@ pub(crate) fn of_fates(id: RequestId, links: &CheckedLinks, fates: &[Fate]) -> R
     let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
     let stored = count(|fate| matches!(fate, Fate::Stored));
     let failed = count(|fate| matches!(fate, Fate::Failed(_)));
-    let results = results(link_fates(id, links, fates), &links.rejected);
+    let results = results(link_fates(id, links, fates), links);
     if stored + failed == 0 {
         return of_none(id, fates, &results).into_response();
     }
@@ -48,7 +48,7 @@ pub(crate) fn of_fates(id: RequestId, links: &CheckedLinks, fates: &[Fate]) -> R
 pub(crate) fn of_no_valid_links(links: &CheckedLinks) -> Problem {
     let detail = "none of the links names a video";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", detail)
-        .with("results", results([], &links.rejected))
+        .with("results", results([], links))
 }
 
 /// Nothing was done.

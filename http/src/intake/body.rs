@@ -1,9 +1,11 @@
-//! Reads a request's body: so many bytes, in such a time.
+//! Reads a request's body: so many bytes, in such a time, and as it was before it was compressed.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 
 use super::error::IntakeError;
@@ -56,8 +58,26 @@ async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, IntakeErr
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
+/// Undoes `Content-Encoding: gzip`; the limit holds for what comes out.
+pub(super) fn decompress(body: &Bytes, max_bytes: usize) -> Result<Bytes, IntakeError> {
+    let mut decoded = Vec::new();
+    let most = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    MultiGzDecoder::new(body.as_ref())
+        .take(most)
+        .read_to_end(&mut decoded)
+        .map_err(|_| IntakeError::NotGzip)?;
+    if decoded.len() > max_bytes {
+        return Err(IntakeError::BodyTooLarge { max_bytes });
+    }
+    Ok(decoded.into())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     use futures::stream;
     use proptest::prelude::*;
 
@@ -89,6 +109,22 @@ mod tests {
         let never = stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
         let error = read(Body::from_stream(never), 10, SECOND).await.unwrap_err();
         assert!(matches!(error, IntakeError::BodyTimeout), "{error}");
+    }
+
+    #[test]
+    fn a_compressed_body_is_as_large_as_what_comes_out() {
+        let compress = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(bytes).unwrap();
+            Bytes::from(encoder.finish().unwrap())
+        };
+        assert_eq!(decompress(&compress(b"0123456789"), 10).unwrap(), "0123456789");
+        let bomb = compress(&vec![b'x'; 10_000_000]);
+        let error = decompress(&bomb, 20_000).unwrap_err();
+        assert!(matches!(error, IntakeError::BodyTooLarge { max_bytes: 20_000 }), "{error}");
+        for broken in [Bytes::from_static(b"{}"), compress(b"0123456789").slice(..15)] {
+            assert!(matches!(decompress(&broken, 100), Err(IntakeError::NotGzip)));
+        }
     }
 
     proptest! {

@@ -1,7 +1,26 @@
 //! Which links of a request name what is asked for.
 
-use linkrelay_common::link::{LinkError, VideoId};
+use linkrelay_common::link::{LinkError, VideoId, split};
 use linkrelay_common::{DocumentId, RequestId};
+
+/// A link as it was found in what a client sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentLink {
+    /// The link.
+    pub text: String,
+    /// The index of the text that it was found in, among those that the client sent.
+    pub source: usize,
+}
+
+impl SentLink {
+    /// Finds the links in the texts that a client sent.
+    pub fn find_all(texts: &[String]) -> Vec<Self> {
+        let pieces = |(source, text): (usize, &String)| {
+            split(text).into_iter().map(move |text| Self { text, source })
+        };
+        texts.iter().enumerate().flat_map(pieces).collect()
+    }
+}
 
 /// The links of one request, looked at: which of them name a `T`.
 #[derive(Debug)]
@@ -17,6 +36,8 @@ pub struct CheckedLinks<T = VideoId> {
 pub struct ValidLink<T = VideoId> {
     /// As it was sent.
     pub link: String,
+    /// See [`SentLink::source`].
+    pub source: usize,
     /// What it names.
     pub names: T,
 }
@@ -24,8 +45,10 @@ pub struct ValidLink<T = VideoId> {
 /// A link that names none.
 #[derive(Debug)]
 pub struct RejectedLink {
-    /// Its place among all links of the request, from 0.
+    /// Its position among all links of the request, from 0.
     pub index: usize,
+    /// See [`SentLink::source`].
+    pub source: usize,
     /// As it was sent.
     pub link: String,
     /// What is wrong with it.
@@ -34,12 +57,12 @@ pub struct RejectedLink {
 
 impl<T> CheckedLinks<T> {
     /// Looks at each link.
-    pub fn new(links: Vec<String>, parse: impl Fn(&str) -> Result<T, LinkError>) -> Self {
+    pub fn new(links: Vec<SentLink>, parse: impl Fn(&str) -> Result<T, LinkError>) -> Self {
         let mut checked = Self { valid: Vec::with_capacity(links.len()), rejected: Vec::new() };
-        for (index, link) in links.into_iter().enumerate() {
+        for (index, SentLink { text: link, source }) in links.into_iter().enumerate() {
             match parse(&link) {
-                Ok(names) => checked.valid.push(ValidLink { link, names }),
-                Err(error) => checked.rejected.push(RejectedLink { index, link, error }),
+                Ok(names) => checked.valid.push(ValidLink { link, source, names }),
+                Err(error) => checked.rejected.push(RejectedLink { index, source, link, error }),
             }
         }
         checked
@@ -77,8 +100,8 @@ mod tests {
     use linkrelay_common::link::parse_link;
 
     fn checked() -> CheckedLinks {
-        let links = ["youtu.be/5fR9AHlSDtc", "hello", "https://youtu.be/dQw4w9WgXcQ"];
-        CheckedLinks::new(links.map(str::to_owned).to_vec(), parse_link)
+        let texts = ["youtu.be/5fR9AHlSDtc", "hello", "https://youtu.be/dQw4w9WgXcQ"];
+        CheckedLinks::new(SentLink::find_all(&texts.map(str::to_owned)), parse_link)
     }
 
     #[test]
@@ -90,6 +113,19 @@ mod tests {
         assert_eq!(id.links_count(), 2);
         let documents: Vec<_> = checked.documents(id).collect();
         assert_eq!((documents[1].0, documents[1].2.names.as_str()), (1, "dQw4w9WgXcQ"));
+    }
+
+    #[test]
+    fn links_of_one_text_have_its_source_and_an_index_each() {
+        let texts = [
+            "hello".to_owned(),
+            "youtu.be/5fR9AHlSDtc, youtu.be/x and youtu.be/dQw4w9WgXcQ".to_owned(),
+        ];
+        let checked = CheckedLinks::new(SentLink::find_all(&texts), parse_link);
+        let rejected =
+            checked.rejected.iter().map(|link| (link.index, link.source, link.error.code()));
+        assert_eq!(rejected.collect::<Vec<_>>(), [(0, 0, "not_a_url"), (2, 1, "bad_video_id")]);
+        assert_eq!(checked.valid.iter().map(|link| link.source).collect::<Vec<_>>(), [1, 1]);
     }
 
     #[test]

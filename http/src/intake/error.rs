@@ -13,6 +13,12 @@ pub enum IntakeError {
     /// 415.
     #[error("the body must be JSON: set the header content-type: application/json")]
     UnsupportedMediaType,
+    /// 415.
+    #[error("the content-encoding of the body is not known here; send it as it is, or by gzip")]
+    UnsupportedEncoding,
+    /// 400.
+    #[error("the body is not what its content-encoding says: it is no gzip, or it ends early")]
+    NotGzip,
     /// 413.
     #[error("the body is larger than {max_bytes} bytes")]
     BodyTooLarge {
@@ -48,10 +54,12 @@ impl IntakeError {
     /// The status it is answered with.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::UnsupportedEncoding => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken | Self::BadBody(_) | Self::BadIdempotencyKey => {
+            Self::BodyBroken | Self::NotGzip | Self::BadBody(_) | Self::BadIdempotencyKey => {
                 StatusCode::BAD_REQUEST
             }
             Self::NoLinks | Self::TooManyLinks { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -62,6 +70,8 @@ impl IntakeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::NotGzip => "not_gzip",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_broken",

@@ -24,6 +24,24 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), IntakeError> {
     if is_json { Ok(()) } else { Err(IntakeError::UnsupportedMediaType) }
 }
 
+/// Whether the body is compressed by gzip.
+///
+/// # Errors
+/// For any other encoding (RFC 9110, 8.4).
+pub(super) fn is_gzip(headers: &HeaderMap) -> Result<bool, IntakeError> {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let names: Vec<_> = values
+        .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| name != "identity")
+        .collect();
+    match names.as_slice() {
+        [] => Ok(false),
+        [name] if name == "gzip" || name == "x-gzip" => Ok(true),
+        _ => Err(IntakeError::UnsupportedEncoding),
+    }
+}
+
 /// The client's own name for this request, if it gave one.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, IntakeError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
@@ -98,6 +116,17 @@ mod tests {
             assert_eq!(expect_json(&headers).is_ok(), is_json, "{content_type}");
         }
         assert!(expect_json(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn gzip_is_the_only_encoding_of_a_body() {
+        let of = |value: &str| is_gzip(&headers("content-encoding", value.as_bytes()));
+        assert!(is_gzip(&HeaderMap::new()).is_ok_and(|is_gzip| !is_gzip));
+        assert!(of("identity").is_ok_and(|is_gzip| !is_gzip));
+        assert!(of("GZIP").is_ok_and(|is_gzip| is_gzip) && of("x-gzip").is_ok());
+        for other in ["br", "gzip, gzip", "gzip, br", ""] {
+            assert!(of(other).is_err(), "{other}");
+        }
     }
 
     #[test]

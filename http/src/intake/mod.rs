@@ -20,7 +20,7 @@ use bytes::Bytes;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-pub use check::{CheckedLinks, RejectedLink, ValidLink};
+pub use check::{CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
 pub use results::{LinkFate, LinkResult, LinkResultStatus, ResultError, results};
 pub use settings::IntakeSettings;
@@ -32,8 +32,8 @@ pub const TIMEOUT_HEADER: &str = "linkrelay-timeout-ms";
 /// What a client asks for.
 #[derive(Debug)]
 pub struct LinksRequest {
-    /// As they were sent; at least one.
-    pub links: Vec<String>,
+    /// The links in what was sent; at least one.
+    pub links: Vec<SentLink>,
     /// Whether a cached answer will not do.
     pub force: bool,
     /// The client's own name of this request.
@@ -42,11 +42,11 @@ pub struct LinksRequest {
     pub trace_parent: Option<String>,
     /// How long the caller will wait, if it says so.
     pub timeout: Option<Duration>,
-    /// The body as it came.
+    /// The body as it came, or as it was before it was compressed.
     pub body: Bytes,
 }
 
-/// Reads a request; its links are counted and not yet looked at.
+/// Reads a request; its links are found and counted, and not yet looked at.
 ///
 /// # Errors
 /// [`IntakeError`]: what is wrong with it, for the client.
@@ -57,9 +57,14 @@ pub async fn read_links(
     let (parts, body) = request.into_parts();
     headers::expect_json(&parts.headers)?;
     let idempotency_key = headers::idempotency_key(&parts.headers)?;
-    let body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
-    let LinksBody { links: OneOrMany(links), force } =
+    let is_gzip = headers::is_gzip(&parts.headers)?;
+    let mut body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
+    if is_gzip {
+        body = body::decompress(&body, limits.max_body_bytes)?;
+    }
+    let LinksBody { links: OneOrMany(texts), force } =
         serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
+    let links = SentLink::find_all(&texts);
     if links.is_empty() {
         return Err(IntakeError::NoLinks);
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::check::RejectedLink;
+use super::check::{CheckedLinks, RejectedLink};
 use linkrelay_common::DocumentId;
 
 /// An answer repeats no more of a link than this: enough to know it again.
@@ -52,6 +52,7 @@ pub struct ResultError {
 #[derive(Debug, Serialize)]
 pub struct LinkResult<'a> {
     index: usize,
+    source: usize,
     link: Cow<'a, str>,
     status: LinkResultStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,21 +61,21 @@ pub struct LinkResult<'a> {
     error: Option<ResultError>,
 }
 
-/// Merges the fates of a request's valid links, which are in order, with the rejected ones.
-pub fn results<'a>(
+/// Merges the fates of a request's valid links, which are in their order, with the rejected ones.
+pub fn results<'a, T>(
     fates: impl IntoIterator<Item = LinkFate<'a>>,
-    rejected: &'a [RejectedLink],
+    links: &'a CheckedLinks<T>,
 ) -> Vec<LinkResult<'a>> {
-    let mut rejected = rejected.iter().peekable();
-    let mut fates = fates.into_iter();
+    let mut rejected = links.rejected.iter().peekable();
+    let mut fates = fates.into_iter().zip(&links.valid);
     let mut results = Vec::new();
     for index in 0.. {
         if let Some(rejected) = rejected.next_if(|rejected| rejected.index == index) {
             results.push(rejection(rejected));
-        } else if let Some(fate) = fates.next() {
+        } else if let Some((fate, valid)) = fates.next() {
             let LinkFate { link, document_id, status, error } = fate;
-            let document_id = Some(document_id);
-            results.push(LinkResult { index, link: echo(link), status, document_id, error });
+            let (source, link, document_id) = (valid.source, echo(link), Some(document_id));
+            results.push(LinkResult { index, source, link, status, document_id, error });
         } else {
             break;
         }
@@ -87,6 +88,7 @@ fn rejection(rejected: &RejectedLink) -> LinkResult<'_> {
         ResultError { code: rejected.error.code().into(), message: rejected.error.to_string() };
     LinkResult {
         index: rejected.index,
+        source: rejected.source,
         link: echo(&rejected.link),
         status: LinkResultStatus::Rejected,
         document_id: None,

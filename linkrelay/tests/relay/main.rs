@@ -41,6 +41,8 @@ mod main_job;
 mod mongodb;
 /// Logs that begin later, or again.
 mod offsets;
+/// Links as people paste them.
+mod pasted;
 /// What is delivered again although it was done.
 mod redelivered;
 /// Documents that the store refuses.

@@ -7,7 +7,7 @@ mod wait;
 
 use axum::Router;
 use linkrelay_common::LinkError;
-use linkrelay_http::intake::CheckedLinks;
+use linkrelay_http::intake::{CheckedLinks, SentLink};
 
 use crate::error::ApiError;
 use crate::measure;
@@ -27,13 +27,13 @@ pub(crate) fn router(state: AppState) -> Router {
 /// # Errors
 /// If none of them names what it should.
 fn check<T>(
-    links: Vec<String>,
+    links: Vec<SentLink>,
     parse: impl Fn(&str) -> Result<T, LinkError>,
 ) -> Result<CheckedLinks<T>, ApiError> {
     let checked = CheckedLinks::new(links, parse);
     if checked.valid.is_empty() {
         measure::links("rejected", checked.rejected.len());
-        return Err(submit::no_valid_links(&checked.rejected));
+        return Err(submit::no_valid_links(&checked));
     }
     Ok(checked)
 }

@@ -7,8 +7,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use linkrelay_common::{LinkTarget, RequestId, parse_link, parse_target};
 use linkrelay_http::intake::{
-    CheckedLinks, LinkFate, LinkResult, LinkResultStatus, RejectedLink, ResultError, read_links,
-    results,
+    CheckedLinks, LinkFate, LinkResult, LinkResultStatus, ResultError, read_links, results,
 };
 use serde::Serialize;
 
@@ -58,7 +57,7 @@ fn answer(
     accepted: &Accepted,
     checked: &CheckedLinks<LinkTarget>,
 ) -> Result<Response, ApiError> {
-    let (failures, rejected) = (&accepted.failures, checked.rejected.as_slice());
+    let (failures, rejected) = (&accepted.failures, &checked.rejected);
     let accepted_count = accepted.records.len() - failures.len();
     measure::links("accepted", accepted_count);
     measure::links("unavailable", failures.len());
@@ -67,14 +66,14 @@ fn answer(
         return Err(ApiError::Unpublished(Box::new(Unpublished {
             id,
             accepted_count,
-            results: to_json(&results(fates(accepted), rejected)),
+            results: to_json(&results(fates(accepted), checked)),
             error: *error,
         })));
     }
     let (status, res, results) = if rejected.is_empty() {
         (StatusCode::CREATED, "ok", Vec::new())
     } else {
-        (StatusCode::MULTI_STATUS, "partial", results(fates(accepted), rejected))
+        (StatusCode::MULTI_STATUS, "partial", results(fates(accepted), checked))
     };
     let body = Answer { res, id, accepted: accepted_count, status_url: StatusUrl(id), results };
     Ok((status, Json(body)).into_response())
@@ -107,6 +106,6 @@ fn to_json(results: &[LinkResult<'_>]) -> serde_json::Value {
 }
 
 /// What is answered when no link names a video.
-pub(super) fn no_valid_links(rejected: &[RejectedLink]) -> ApiError {
-    ApiError::NoValidLinks { results: to_json(&results([], rejected)) }
+pub(super) fn no_valid_links<T>(checked: &CheckedLinks<T>) -> ApiError {
+    ApiError::NoValidLinks { results: to_json(&results([], checked)) }
 }
