@@ -1,8 +1,9 @@
-//! The two far sides of a consumer, as benchmarks need them: an extractor that only takes time,
-//! and a store that counts, with or without a real one behind it.
+//! What is around a consumer, as benchmarks need it: an extractor that only takes time, and a store
+//! that counts, with or without a real one behind it.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ pub struct SleepingExtractor {
 }
 
 impl SleepingExtractor {
-    /// One that waits by this timer, and finds this video.
+    /// Returns an extractor that waits by this timer, and finds this video.
     pub fn new(timer: Timer, video: Video) -> Self {
         Self {
             timer,
@@ -40,17 +41,17 @@ impl SleepingExtractor {
         }
     }
 
-    /// When the first extraction began, if one has.
+    /// Returns when the first extraction began, if one has.
     pub fn first_begun(&self) -> Option<Instant> {
         self.first_begun.get().copied()
     }
 
-    /// How many extractions have begun.
+    /// Returns how many extractions have begun.
     pub fn calls_total(&self) -> u64 {
         self.calls_total.load(Ordering::Relaxed)
     }
 
-    /// How long an extraction took, on average.
+    /// Returns how long an extraction took on average.
     pub fn mean_sleep(&self) -> Duration {
         let calls_total = self.calls_total().max(1);
         Duration::from_nanos(self.slept_nanoseconds.load(Ordering::Relaxed) / calls_total)
@@ -79,54 +80,47 @@ impl Extract for SleepingExtractor {
     }
 }
 
-/// Counts acknowledged documents, and says when the last one expected was.
+/// Counts acknowledged documents, and knows when the last one expected was acknowledged.
+#[derive(Debug, Default)]
 pub struct CountingStore {
-    /// `None` acknowledges everything at once.
+    /// If `None`, everything is acknowledged immediately.
     inner: Option<Arc<dyn LinkStore>>,
     expected: u64,
     acknowledged: AtomicU64,
     batches_total: AtomicU64,
     all_acknowledged: OnceLock<Instant>,
     done: Notify,
-    /// When each document was acknowledged, by its link; only if somebody wants to know.
+    /// When each document was acknowledged, by its link, if the caller needs it.
     moments: Option<Mutex<HashMap<String, Instant>>>,
 }
 
 impl CountingStore {
-    /// Expects so many documents and acknowledges them at once.
+    /// Expects this number of documents and acknowledges them immediately.
     pub fn at_once(expected: u64) -> Self {
-        Self {
-            inner: None,
-            expected,
-            acknowledged: AtomicU64::new(0),
-            batches_total: AtomicU64::new(0),
-            all_acknowledged: OnceLock::new(),
-            done: Notify::new(),
-            moments: None,
-        }
+        Self { expected, ..Self::default() }
     }
 
-    /// Expects so many documents and hands them to a real store.
+    /// Expects this number of documents and passes them to a real store.
     pub fn before(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
-        Self { inner: Some(inner), ..Self::at_once(expected) }
+        Self { inner: Some(inner), expected, ..Self::default() }
     }
 
-    /// The same, and keeps when each document was acknowledged.
+    /// Like [`before`](Self::before), but keeps when each document was acknowledged.
     pub fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
         Self { moments: Some(Mutex::default()), ..Self::before(inner, expected) }
     }
 
-    /// How many documents were acknowledged.
+    /// Returns how many documents were acknowledged.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Documents in a batch, on average.
+    /// Returns the number of documents in a batch on average.
     pub fn mean_batch(&self) -> f64 {
         self.acknowledged() as f64 / self.batches_total.load(Ordering::Relaxed).max(1) as f64
     }
 
-    /// Waits until all documents that are expected were acknowledged; gives the moment.
+    /// Waits until all expected documents were acknowledged, and returns the moment.
     pub async fn all_acknowledged(&self) -> Instant {
         loop {
             let notified = self.done.notified();
@@ -137,10 +131,10 @@ impl CountingStore {
         }
     }
 
-    /// When each document was acknowledged, by its link.
-    pub fn moments(&self) -> HashMap<String, Instant> {
-        let kept = self.moments.as_ref();
-        kept.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    /// Returns when each document was acknowledged, by its link, and keeps it no longer.
+    pub fn take_moments(&self) -> HashMap<String, Instant> {
+        let kept = self.moments.as_ref().map(|kept| kept.lock());
+        kept.map(|kept| take(&mut *kept.unwrap_or_else(PoisonError::into_inner)))
             .unwrap_or_default()
     }
 
@@ -165,13 +159,9 @@ impl CountingStore {
     }
 }
 
-impl fmt::Debug for CountingStore {
+impl fmt::Display for CountingStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CountingStore")
-            .field("inner", &self.inner)
-            .field("expected", &self.expected)
-            .field("acknowledged", &self.acknowledged)
-            .finish_non_exhaustive()
+        write!(f, "{} of {} documents acknowledged", self.acknowledged(), self.expected)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A topic full of links, as the producer writes them, and clients with linkrelay's own settings.
+//! A topic full of links as the producer writes them, and clients with linkrelay's own settings.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::sample;
 
-/// As in the targets.
+/// The partitions of every topic, as in the targets.
 pub const PARTITIONS: i32 = 6;
-/// How long the broker may take for anything.
+/// How long the broker has for anything.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The settings of a consumer, as its binary has them.
@@ -33,14 +33,13 @@ pub struct RelaySettings {
     /// The group.
     #[command(flatten)]
     pub group: GroupSettings,
-    /// How much at once.
+    /// How much is in flight.
     #[command(flatten)]
     pub pipeline: PipelineSettings,
 }
 
 impl RelaySettings {
-    /// Defaults, but for the broker and the topic (its dead letters go beside it), and what is
-    /// given on top.
+    /// Returns the defaults with this broker and topic, its dead letters, and `over`.
     ///
     /// # Errors
     /// If a setting cannot be read.
@@ -52,12 +51,12 @@ impl RelaySettings {
     }
 }
 
-/// The dead letters of a topic.
+/// Returns the name of the topic for the dead letters of a topic.
 pub fn dlq(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
-/// Makes a fresh topic of six partitions, and one for its dead letters.
+/// Makes a new topic of six partitions, and one for its dead letters.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -67,7 +66,7 @@ pub async fn fresh_topic(broker: &KafkaBroker) -> Result<String> {
     Ok(topic)
 }
 
-/// Makes a fresh topic with so many links, one a record, keyed by video.
+/// Makes a new topic with this number of links, one a record, keyed by video.
 ///
 /// # Errors
 /// If the broker does not take them all.
@@ -83,7 +82,7 @@ pub async fn preloaded_topic(broker: &KafkaBroker, links_count: usize) -> Result
     Ok(topic)
 }
 
-/// A record as the producer writes it for a request of one link.
+/// Returns a record as the producer writes it for a request of one link.
 ///
 /// # Errors
 /// If the number is too large for a video's id.
@@ -122,8 +121,8 @@ fn is_queue_full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
 
-/// Reads a whole topic with a bare `BaseConsumer` of linkrelay's own settings, and does nothing
-/// with it. Gives records a second, from the first one on.
+/// Reads a topic with a bare `BaseConsumer` of linkrelay's own settings, and does nothing with the
+/// records. Returns records a second, from the first one.
 ///
 /// # Errors
 /// If the broker does not answer.

@@ -7,6 +7,7 @@ pub mod drain;
 pub mod http;
 pub mod kafka;
 pub mod latency;
+pub mod load;
 pub mod machine;
 pub mod measurement;
 pub mod memory;
@@ -20,45 +21,55 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::machine::Machine;
-use crate::measurement::Measurement;
+use crate::measurement::{Measurement, Round};
 
 /// How a benchmark is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BenchSettings {
     /// One short round of each case: shows that all works, not how fast it is
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub quick: bool,
 
     /// Rounds of each case; the median counts
-    #[arg(long, global = true, default_value_t = 3)]
+    #[arg(long, default_value_t = 3)]
     pub rounds: usize,
 
     /// Only cases whose name contains this
-    #[arg(long, global = true, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
 
     /// A file of results; each case adds a JSON line
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
 }
 
 impl BenchSettings {
-    /// How many rounds to run.
-    pub fn rounds(&self) -> usize {
-        if self.quick { 1 } else { self.rounds.max(1) }
+    /// Runs the rounds of a case, one after the other. `round` is given the index of each.
+    ///
+    /// # Errors
+    /// Those of the first round that fails.
+    pub async fn rounds(
+        &self,
+        mut round: impl AsyncFnMut(usize) -> Result<Round>,
+    ) -> Result<Vec<Round>> {
+        let mut rounds = Vec::new();
+        for index in 0..if self.quick { 1 } else { self.rounds.max(1) } {
+            rounds.push(round(index).await?);
+        }
+        Ok(rounds)
     }
 
-    /// A number of things to do: all, or with `--quick` a tenth.
+    /// Returns how many of `count` things to do: all, or with `--quick` a tenth.
     pub fn scaled(&self, count: usize) -> usize {
         if self.quick { count / 10 } else { count }
     }
 
-    /// Whether a case is wanted.
-    pub fn wants(&self, case: &str) -> bool {
+    /// Whether this case is to be run.
+    pub fn includes(&self, case: &str) -> bool {
         self.only.as_deref().is_none_or(|text| case.contains(text))
     }
 
-    /// Shows a measured case, and keeps it if there is a file for it.
+    /// Prints a measured case, and appends it to the file of results if there is one.
     ///
     /// # Errors
     /// If the file cannot be written.

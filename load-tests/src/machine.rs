@@ -1,7 +1,7 @@
-//! What the machine did meanwhile: a figure from a machine that others use says little without
-//! it.
+//! What the machine did during a measurement: without it, a figure from a machine that other
+//! programs use says little.
 //!
-//! Everything is read from `/proc`, so it works on Linux alone.
+//! Everything is read from `/proc`, so it works only on Linux.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,16 +17,16 @@ use serde::Serialize;
 pub struct Machine {
     /// Processors that this process may use.
     pub cpus: usize,
-    /// As the kernel calls the first of them.
+    /// The kernel's name of the first of them.
     pub cpu_model: String,
-    /// All of it.
+    /// The complete memory.
     pub memory_mib: u64,
-    /// Its release.
+    /// The release of the kernel.
     pub kernel: String,
 }
 
 impl Machine {
-    /// Looks.
+    /// Reads what the kernel says; what it does not say is empty or 0.
     pub fn describe() -> Self {
         let model = CpuInfo::current().ok().and_then(|cpus| cpus.model_name(0).map(str::to_owned));
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -39,22 +39,22 @@ impl Machine {
     }
 }
 
-/// Who used how many processors over a stretch of time.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// How many processors were used during a time.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Load {
-    /// This process.
+    /// By this process.
     pub own_cpus: f64,
-    /// The processes that this one started: broker, store, roles.
+    /// By the processes that this one started: broker, store, roles.
     pub children_cpus: f64,
-    /// Everybody else. Far from 0, the figures beside it are too low.
+    /// By all other processes. If this is far from 0, the measured figures are too low.
     pub others_cpus: f64,
-    /// Of the last minute, at the end.
+    /// The load average of the last minute, at the end.
     pub load_average: f64,
-    /// How long the stretch was.
+    /// How long the time was.
     pub seconds: f64,
 }
 
-/// Measures a [`Load`] from its start on.
+/// Measures a [`Load`] from its start.
 #[derive(Debug)]
 pub struct LoadMeter {
     started: Instant,
@@ -78,7 +78,7 @@ impl LoadMeter {
         Ok(Self { started: Instant::now(), before: Ticks::now()? })
     }
 
-    /// The load since the start.
+    /// Returns the load since the start.
     ///
     /// # Errors
     /// If there is no `/proc`.
@@ -137,7 +137,7 @@ impl From<Stat> for ProcessTicks {
 }
 
 fn processes() -> Result<HashMap<i32, ProcessTicks>> {
-    // A process may end between the two looks.
+    // A process can end between the two reads.
     let stats = all_processes().context("reading /proc")?.filter_map(|process| {
         let stat = process.ok()?.stat().ok()?;
         Some((stat.pid, stat.into()))
@@ -156,7 +156,7 @@ fn is_descendant(pid: i32, ancestor: i32, processes: &HashMap<i32, ProcessTicks>
     false
 }
 
-/// What a process has in memory, in bytes.
+/// Returns the resident memory of a process in bytes.
 ///
 /// # Errors
 /// If there is no such process.
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn grandchildren_are_descendants_and_strangers_are_not() {
+    fn grandchildren_are_descendants_and_other_processes_are_not() {
         let process = |parent| ProcessTicks { parent, ticks: 1, ended_children: 0 };
         let processes =
             HashMap::from([(1, process(0)), (7, process(1)), (8, process(7)), (9, process(8))]);

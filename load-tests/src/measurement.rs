@@ -1,4 +1,4 @@
-//! One measured case: its rounds, both sides of its ratio, its target, and how it is shown.
+//! One measured case: its rounds, both sides of its ratio, its target, and how it is printed.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -11,16 +11,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::machine::{Load, Machine};
-use crate::stats::median;
+use crate::stats::{figure, median};
 
-/// What is to be reached.
+/// The figure that a case has to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
-    /// Ours is at least so much of the other side.
+    /// linkrelay does at least this part of what it is compared with.
     Ratio(f64),
-    /// Ours is at least so much, whatever the other side.
+    /// linkrelay does at least this.
     AtLeast(f64),
-    /// Ours is below.
+    /// linkrelay stays below this.
     Below(f64),
 }
 
@@ -38,8 +38,8 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ratio(least) => write!(f, "ratio >= {least}"),
-            Self::AtLeast(least) => write!(f, ">= {}", number(*least)),
-            Self::Below(limit) => write!(f, "< {}", number(*limit)),
+            Self::AtLeast(least) => write!(f, ">= {}", figure(*least)),
+            Self::Below(limit) => write!(f, "< {}", figure(*limit)),
         }
     }
 }
@@ -49,26 +49,26 @@ impl fmt::Display for Target {
 pub struct Round {
     /// What linkrelay did.
     pub ours: f64,
-    /// What the other side did.
+    /// What it is compared with, if there is such a thing.
     pub baseline: Option<f64>,
-    /// While ours ran.
+    /// While linkrelay ran.
     pub load: Load,
-    /// What else is worth knowing.
+    /// Further figures.
     pub details: Value,
 }
 
-/// A case, measured.
+/// A measured case.
 #[derive(Debug, Clone)]
 pub struct Measurement {
     /// The benchmark's name.
     pub benchmark: &'static str,
-    /// Which case of it.
+    /// The name of the case.
     pub case: String,
-    /// Of both sides.
+    /// The unit of both sides.
     pub unit: &'static str,
-    /// What the other side is.
+    /// What linkrelay is compared with.
     pub baseline_is: &'static str,
-    /// If there is one for this case.
+    /// The target, if this case has one.
     pub target: Option<Target>,
     /// At least one.
     pub rounds: Vec<Round>,
@@ -92,17 +92,18 @@ struct Line<'a> {
 }
 
 impl Measurement {
-    /// The median of our side.
+    /// Returns the median of linkrelay's side.
     pub fn ours(&self) -> f64 {
         median(&self.rounds.iter().map(|round| round.ours).collect::<Vec<_>>())
     }
 
-    /// The median of the other side.
+    /// Returns the median of the baseline.
     pub fn baseline(&self) -> Option<f64> {
         median_of(self.rounds.iter().map(|round| round.baseline))
     }
 
-    /// The median of the rounds' ratios: both sides of each met the same machine.
+    /// Returns the median of the rounds' ratios: both sides of a round ran on the same machine under
+    /// the same load.
     pub fn ratio(&self) -> Option<f64> {
         median_of(self.rounds.iter().map(|round| Some(round.ours / round.baseline?)))
     }
@@ -112,7 +113,7 @@ impl Measurement {
         Some(self.target?.is_met(self.ours(), self.ratio()))
     }
 
-    /// Adds its line to a file of results.
+    /// Appends the case as a line to a file of results.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -138,13 +139,13 @@ impl Measurement {
     }
 }
 
-/// For people: the case on one line, a line for each round.
+/// The case on one line, and a line for each round.
 impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { benchmark, case, unit, baseline_is, .. } = self;
-        write!(f, "{benchmark}, {case}: {} {unit}", number(self.ours()))?;
+        write!(f, "{benchmark}, {case}: {} {unit}", figure(self.ours()))?;
         if let (Some(baseline), Some(ratio)) = (self.baseline(), self.ratio()) {
-            write!(f, ", against {} ({baseline_is}): {ratio:.3}", number(baseline))?;
+            write!(f, ", against {} ({baseline_is}): {ratio:.3}", figure(baseline))?;
         }
         if let (Some(target), Some(is_met)) = (self.target, self.is_met()) {
             let verdict = if is_met { "met" } else { "MISSED" };
@@ -152,9 +153,9 @@ impl fmt::Display for Measurement {
         }
         for (round, index) in self.rounds.iter().zip(1..) {
             let Load { own_cpus, children_cpus, others_cpus, .. } = round.load;
-            write!(f, "\n    round {index}: {}", number(round.ours))?;
+            write!(f, "\n    round {index}: {}", figure(round.ours))?;
             if let Some(baseline) = round.baseline {
-                write!(f, " against {}, {:.3}", number(baseline), round.ours / baseline)?;
+                write!(f, " against {}, {:.3}", figure(baseline), round.ours / baseline)?;
             }
             write!(
                 f,
@@ -171,22 +172,6 @@ fn median_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     Some(median(&values))
 }
 
-/// With commas between thousands, and decimals only where they say something.
-fn number(value: f64) -> String {
-    if value < 100.0 {
-        return format!("{value:.2}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -194,13 +179,7 @@ mod tests {
     use super::*;
 
     fn measurement(sides: &[(f64, f64)], target: Target) -> Measurement {
-        let load = Load {
-            own_cpus: 1.0,
-            children_cpus: 0.5,
-            others_cpus: 0.0,
-            load_average: 1.0,
-            seconds: 1.0,
-        };
+        let load = Load::default();
         let round = |(ours, baseline): &(f64, f64)| Round {
             ours: *ours,
             baseline: Some(*baseline),
@@ -238,19 +217,6 @@ mod tests {
             (Target::Below(100_001.0), true),
         ] {
             assert_eq!(measurement(&sides, target).is_met(), Some(is_met), "{target}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_easy_to_read() {
-        for (value, text) in [
-            (0.987, "0.99"),
-            (99.994, "99.99"),
-            (100.0, "100"),
-            (1_234.6, "1,235"),
-            (1_234_567.0, "1,234,567"),
-        ] {
-            assert_eq!(number(value), text);
         }
     }
 

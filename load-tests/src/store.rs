@@ -1,10 +1,8 @@
 //! Documents a second through `LinkStore::write_batch`, against a bare `insert_many` loop.
 //!
-//! Both with the same driver, indexes and write concern, the same documents, as many in a batch
-//! and as many batches in flight.
-//!
-//! The bare side inserts bytes that were encoded before the clock started; ours encodes each
-//! document and looks at each outcome.
+//! Both have the same driver, indexes and write concern, the same documents, and equally many in a
+//! batch and batches in flight. The bare side inserts bytes that were encoded before the clock
+//! started; linkrelay encodes each document and checks each outcome.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +24,7 @@ use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
 use crate::sample;
 
-/// As the consumer's defaults are.
+/// The defaults of the consumer.
 const BATCH_DOCUMENTS: usize = 500;
 const BATCHES_IN_FLIGHT: usize = 4;
 const DOCUMENTS: usize = 30_000;
@@ -38,46 +36,37 @@ const DATABASE: &str = "linkrelay_bench";
 /// If a server does not start, or a write fails.
 pub async fn run(settings: &BenchSettings) -> Result<()> {
     let documents = sample::documents(settings.scaled(DOCUMENTS));
-    if settings.wants("MongoDB wire") {
-        let mut rounds = Vec::new();
+    if settings.includes("MongoDB wire") {
         let uri = MongoServer::shared().await?.uri();
-        for round in 0..settings.rounds() {
-            rounds.push(mongo_round(uri, &documents, round % 2 == 0).await?);
-        }
+        // Which side is first changes from round to round.
+        let round =
+            async |index: usize| mongo_round(uri, &documents, index.is_multiple_of(2)).await;
         settings.report(&Measurement {
             benchmark: "store",
             case: "MongoDB wire".to_owned(),
             unit: "documents/s",
             baseline_is: "bare insert_many loop",
             target: Some(Target::Ratio(0.9)),
-            rounds,
+            rounds: settings.rounds(round).await?,
         })?;
     }
-    if settings.wants("SQLite") {
-        let mut rounds = Vec::new();
-        for _ in 0..settings.rounds() {
-            rounds.push(sqlite_round(&documents).await?);
-        }
+    if settings.includes("SQLite") {
         settings.report(&Measurement {
             benchmark: "store",
             case: "SQLite".to_owned(),
             unit: "documents/s",
             baseline_is: "",
             target: None,
-            rounds,
+            rounds: settings.rounds(async |_| sqlite_round(&documents).await).await?,
         })?;
     }
     Ok(())
 }
 
-/// Which side goes first changes from round to round.
 async fn mongo_round(uri: &str, documents: &[LinkDocument], is_ours_first: bool) -> Result<Round> {
     let raw = raw_documents(uri, documents.len()).await?;
     let (our_side, bare_side) = (MongoSide::fresh(uri).await?, MongoSide::fresh(uri).await?);
-    let mut bare = None;
-    if !is_ours_first {
-        bare = Some(bare_side.bare(&raw).await?);
-    }
+    let bare = if is_ours_first { None } else { Some(bare_side.bare(&raw).await?) };
     let meter = LoadMeter::start()?;
     let ours = write_all(Arc::clone(&our_side.store) as _, documents).await?;
     let load = meter.load()?;
@@ -113,7 +102,8 @@ async fn sqlite_round(documents: &[LinkDocument]) -> Result<Round> {
     Ok(Round { ours, baseline: None, load, details })
 }
 
-/// Writes through the trait, a task for each batch as the consumer's batcher does.
+/// Writes through the trait, with a task for each batch as in the consumer's batcher, and returns
+/// documents a second.
 async fn write_all(store: Arc<dyn LinkStore>, documents: &[LinkDocument]) -> Result<f64> {
     let batches: Vec<Vec<LinkDocument>> =
         documents.chunks(BATCH_DOCUMENTS).map(<[LinkDocument]>::to_vec).collect();
@@ -137,17 +127,17 @@ async fn write_all(store: Arc<dyn LinkStore>, documents: &[LinkDocument]) -> Res
     Ok(documents.len() as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// A fresh collection with linkrelay's schema, by linkrelay's own store and by the bare driver.
+/// A new collection with linkrelay's schema, for linkrelay's store and for the bare driver.
 #[derive(Debug)]
 pub struct MongoSide {
-    /// Ours.
+    /// linkrelay's store.
     pub store: Arc<MongoStore>,
-    /// The bare driver's.
+    /// The bare driver's collection.
     pub collection: Collection<RawDocumentBuf>,
 }
 
 impl MongoSide {
-    /// Makes one.
+    /// Makes the collection.
     ///
     /// # Errors
     /// If the server does not answer.
@@ -162,15 +152,15 @@ impl MongoSide {
         Ok(Self { store: Arc::new(store), collection })
     }
 
-    /// The bare loop. Gives documents a second.
+    /// Runs the bare loop, and returns documents a second.
     ///
     /// # Errors
     /// If a write fails.
     pub async fn bare(&self, documents: &[RawDocumentBuf]) -> Result<f64> {
         let batches: Vec<Vec<RawDocumentBuf>> =
             documents.chunks(BATCH_DOCUMENTS).map(<[RawDocumentBuf]>::to_vec).collect();
-        // The pool's first connection is made before the clock starts, as ours is.
-        self.collection.find_one(doc! { "_id": "nobody" }).await?;
+        // As in linkrelay's store, the first connection is made before the clock starts.
+        self.collection.find_one(doc! { "_id": "none" }).await?;
         let begun = Instant::now();
         let writes = futures::stream::iter(batches).map(|batch| {
             let collection = self.collection.clone();
@@ -183,7 +173,7 @@ impl MongoSide {
         Ok(documents.len() as f64 / begun.elapsed().as_secs_f64())
     }
 
-    /// Removes the collection: a full one slows its neighbours down.
+    /// Removes the collection, because a full one slows others on the server down.
     ///
     /// # Errors
     /// If the server does not answer.
@@ -192,7 +182,7 @@ impl MongoSide {
     }
 }
 
-/// So many sample documents as our own store writes them, byte by byte.
+/// Returns sample documents byte by byte as linkrelay's store writes them.
 ///
 /// # Errors
 /// If the server does not take them.

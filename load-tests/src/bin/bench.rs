@@ -1,6 +1,6 @@
-//! The benchmarks of linkrelay. See load-tests/README.md.
+//! The benchmarks of linkrelay (load-tests/README.md).
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, ValueEnum};
 use linkrelay_load_tests::{
     BenchSettings, batch, drain, http, latency, machine::Machine, memory, store,
 };
@@ -9,14 +9,14 @@ use linkrelay_load_tests::{
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    #[command(subcommand)]
+    #[arg(value_enum)]
     benchmark: Benchmark,
 
     #[command(flatten)]
     settings: BenchSettings,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
     /// The consumer core against 64 in flight / latency
     Drain,
@@ -34,15 +34,6 @@ enum Benchmark {
     All,
 }
 
-const ALL: [Benchmark; 6] = [
-    Benchmark::Drain,
-    Benchmark::Store,
-    Benchmark::Memory,
-    Benchmark::Http,
-    Benchmark::Batch,
-    Benchmark::Latency,
-];
-
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let Arguments { benchmark, settings } = Arguments::parse();
@@ -50,16 +41,9 @@ async fn main() -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         eprintln!("This is a debug build: its figures say nothing. Use --release.");
     }
-    let machine = Machine::describe();
-    println!(
-        "{}: {} processors, {} MiB, Linux {}\n",
-        machine.cpu_model, machine.cpus, machine.memory_mib, machine.kernel
-    );
-    let benchmarks = if benchmark == Benchmark::All { &ALL[..] } else { &[benchmark] };
-    for benchmark in benchmarks {
-        run(*benchmark, &settings).await?;
-    }
-    Ok(())
+    let Machine { cpu_model, cpus, memory_mib, kernel } = Machine::describe();
+    println!("{cpu_model}: {cpus} processors, {memory_mib} MiB, Linux {kernel}\n");
+    run(benchmark, &settings).await
 }
 
 async fn run(benchmark: Benchmark, settings: &BenchSettings) -> anyhow::Result<()> {
@@ -70,8 +54,13 @@ async fn run(benchmark: Benchmark, settings: &BenchSettings) -> anyhow::Result<(
         Benchmark::Http => http::run(settings).await,
         Benchmark::Batch => batch::run(settings).await,
         Benchmark::Latency => latency::run(settings).await,
-        // Expanded above.
-        Benchmark::All => Ok(()),
+        Benchmark::All => {
+            let all = Benchmark::value_variants().iter().filter(|each| **each != Benchmark::All);
+            for each in all {
+                Box::pin(run(*each, settings)).await?;
+            }
+            Ok(())
+        }
     }
 }
 

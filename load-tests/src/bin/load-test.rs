@@ -1,4 +1,4 @@
-//! The two ways side by side. See load-tests/README.md.
+//! The two paths side by side (load-tests/README.md).
 //!
 //! The table goes to stdout, the rest to stderr. Exit code 0: answers and documents agree;
 //! 1: they do not, or the comparison could not be made; 130: stopped by a signal.
@@ -26,12 +26,12 @@ async fn run(settings: &ComparisonSettings) -> Result<ExitCode> {
     if cfg!(debug_assertions) {
         eprintln!("This is a debug build: its figures say little. Use --release.");
     }
-    let mut terminate = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot receive SIGTERM")?;
     // What was started is stopped when the run is dropped.
     let comparison = tokio::select! {
         comparison = comparison::run(settings) => comparison?,
         interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("cannot hear Ctrl-C")?;
+            interrupted.context("cannot receive Ctrl-C")?;
             return Ok(interrupted_code());
         }
         _ = terminate.recv() => return Ok(interrupted_code()),

@@ -1,103 +1,87 @@
-//! How far a load is: a bar on a terminal, a plain line now and then otherwise. On stderr.
+//! How far a load is: a bar on a terminal, otherwise a plain line every two seconds. On stderr.
 
 use std::convert::Infallible;
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::documents::Documents;
+use super::link_path::LinkPath;
 use super::request::Progress;
-use super::site::Relay;
-use super::way::Way;
 
 const BAR_INTERVAL: Duration = Duration::from_millis(500);
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Shows one way's load.
+/// Shows the load on one path.
 #[derive(Debug)]
 pub struct Display {
-    way: Way,
-    total: usize,
-    progress: Arc<Progress>,
-    bar: Option<ProgressBar>,
-    /// What was shown last.
-    last: String,
+    /// Which path.
+    pub path: LinkPath,
+    /// How far the load is.
+    pub progress: Arc<Progress>,
+    bar: ProgressBar,
 }
 
 impl Display {
-    /// Of so many requests.
-    pub fn new(way: Way, total: usize, progress: Arc<Progress>) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(total as u64);
-            let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar}\n{wide_msg}");
-            // The template is a constant of ours.
-            if let Ok(style) = style { bar.with_style(style) } else { bar }
-        });
-        Self { way, total, progress, bar, last: String::new() }
+    /// Returns a display of this number of requests.
+    pub fn new(path: LinkPath, total: usize) -> Self {
+        let bar = ProgressBar::new(total as u64);
+        let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar}\n{wide_msg}");
+        // The template is a constant.
+        let bar = if let Ok(style) = style { bar.with_style(style) } else { bar };
+        Self { path, progress: Arc::default(), bar }
     }
 
-    /// Shows how things stand until `work` is done.
+    /// Shows how far the load is until `work` is done.
     ///
     /// # Errors
     /// Those of the work.
     pub async fn beside<T>(
-        &mut self,
-        relay: &Relay,
+        &self,
+        documents: &Documents,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         tokio::select! {
             done = work => done,
-            never = self.show_for_ever(relay) => match never {},
+            never = self.show_forever(documents) => match never {},
         }
     }
 
-    /// Shows how it ended.
-    pub async fn finish(mut self, relay: &Relay) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-            self.last.clear();
-        }
-        let line = self.line(relay).await;
-        self.show(line);
+    /// Shows the end of the load.
+    pub async fn finish(self, documents: &Documents) {
+        self.bar.finish_and_clear();
+        eprintln!("{}", self.line(documents).await);
     }
 
-    async fn show_for_ever(&mut self, relay: &Relay) -> Infallible {
-        let mut interval = tokio::time::interval(self.interval());
+    async fn show_forever(&self, documents: &Documents) -> Infallible {
+        let has_bar = !self.bar.is_hidden();
+        let mut interval =
+            tokio::time::interval(if has_bar { BAR_INTERVAL } else { LINE_INTERVAL });
+        let mut last = String::new();
         loop {
             interval.tick().await;
-            let line = self.line(relay).await;
-            self.show(line);
-        }
-    }
-
-    fn show(&mut self, line: String) {
-        if line == self.last {
-            return;
-        }
-        match &self.bar {
-            Some(bar) => {
+            let line = self.line(documents).await;
+            if has_bar {
                 let [answered, _, unanswered] = self.progress.counts();
-                bar.set_position((answered + unanswered) as u64);
-                bar.set_message(line.clone());
+                self.bar.set_position((answered + unanswered) as u64);
+                self.bar.set_message(line);
+            } else if line != last {
+                eprintln!("{line}");
+                last = line;
             }
-            None => eprintln!("{line}"),
         }
-        self.last = line;
     }
 
-    async fn line(&self, relay: &Relay) -> String {
+    async fn line(&self, documents: &Documents) -> String {
         let [answered, created, unanswered] = self.progress.counts();
+        let total = self.bar.length().unwrap_or_default();
+        // Only for the display: a count that is not available is shown as 0.
+        let stored = documents.count().await.unwrap_or_default();
         format!(
-            "{}: {answered} of {} answered, {created} of them 201 or 207, {unanswered} given up; {} links done",
-            self.way,
-            self.total,
-            relay.links_done().await
+            "{}: {answered} of {total} answered, {created} of them 201 or 207, {unanswered} without an answer; {stored} documents",
+            self.path,
         )
-    }
-
-    fn interval(&self) -> Duration {
-        if self.bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL }
     }
 }
