@@ -12,7 +12,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::BenchSettings;
 use crate::http::{closed_loop, post_to_producer};
 use crate::kafka::{RelaySettings, fresh_topic, link_record};
 use crate::load::closed_loop::ClosedLoop;
@@ -21,11 +21,7 @@ use crate::measurement::{Measurement, Round, Target};
 const CONNECTIONS: usize = 32;
 const LINKS_PER_REQUEST: usize = 100;
 
-/// Runs the benchmark.
-///
-/// # Errors
-/// If a server does not start, or a link is not acknowledged.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
     let closed_loop = closed_loop(settings, CONNECTIONS, LINKS_PER_REQUEST);
     settings.report(&Measurement {

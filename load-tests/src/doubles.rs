@@ -21,7 +21,7 @@ use crate::drain::timer::Timer;
 
 /// Finds every video after a while.
 #[derive(Debug)]
-pub struct SleepingExtractor {
+pub(crate) struct SleepingExtractor {
     timer: Timer,
     video: Video,
     first_begun: OnceLock<Instant>,
@@ -31,7 +31,7 @@ pub struct SleepingExtractor {
 
 impl SleepingExtractor {
     /// Returns an extractor that waits by this timer, and finds this video.
-    pub fn new(timer: Timer, video: Video) -> Self {
+    pub(crate) fn new(timer: Timer, video: Video) -> Self {
         Self {
             timer,
             video,
@@ -42,17 +42,17 @@ impl SleepingExtractor {
     }
 
     /// Returns when the first extraction began, if one has.
-    pub fn first_begun(&self) -> Option<Instant> {
+    pub(crate) fn first_begun(&self) -> Option<Instant> {
         self.first_begun.get().copied()
     }
 
     /// Returns how many extractions have begun.
-    pub fn calls_total(&self) -> u64 {
+    pub(crate) fn calls_total(&self) -> u64 {
         self.calls_total.load(Ordering::Relaxed)
     }
 
     /// Returns how long an extraction took on average.
-    pub fn mean_sleep(&self) -> Duration {
+    pub(crate) fn mean_sleep(&self) -> Duration {
         let calls_total = self.calls_total().max(1);
         Duration::from_nanos(self.slept_nanoseconds.load(Ordering::Relaxed) / calls_total)
     }
@@ -82,7 +82,7 @@ impl Extract for SleepingExtractor {
 
 /// Counts acknowledged documents, and knows when the last one expected was acknowledged.
 #[derive(Debug, Default)]
-pub struct CountingStore {
+pub(crate) struct CountingStore {
     /// If `None`, everything is acknowledged immediately.
     inner: Option<Arc<dyn LinkStore>>,
     expected: u64,
@@ -96,32 +96,32 @@ pub struct CountingStore {
 
 impl CountingStore {
     /// Expects this number of documents and acknowledges them immediately.
-    pub fn at_once(expected: u64) -> Self {
+    pub(crate) fn at_once(expected: u64) -> Self {
         Self { expected, ..Self::default() }
     }
 
     /// Expects this number of documents and passes them to a real store.
-    pub fn before(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
+    pub(crate) fn before(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
         Self { inner: Some(inner), expected, ..Self::default() }
     }
 
     /// Like [`before`](Self::before), but keeps when each document was acknowledged.
-    pub fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
+    pub(crate) fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
         Self { moments: Some(Mutex::default()), ..Self::before(inner, expected) }
     }
 
     /// Returns how many documents were acknowledged.
-    pub fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
     /// Returns the number of documents in a batch on average.
-    pub fn mean_batch(&self) -> f64 {
+    pub(crate) fn mean_batch(&self) -> f64 {
         self.acknowledged() as f64 / self.batches_total.load(Ordering::Relaxed).max(1) as f64
     }
 
     /// Waits until all expected documents were acknowledged, and returns the moment.
-    pub async fn all_acknowledged(&self) -> Instant {
+    pub(crate) async fn all_acknowledged(&self) -> Instant {
         loop {
             let notified = self.done.notified();
             if let Some(moment) = self.all_acknowledged.get() {
@@ -132,7 +132,7 @@ impl CountingStore {
     }
 
     /// Returns when each document was acknowledged, by its link, and keeps it no longer.
-    pub fn take_moments(&self) -> HashMap<String, Instant> {
+    pub(crate) fn take_moments(&self) -> HashMap<String, Instant> {
         let kept = self.moments.as_ref().map(|kept| kept.lock());
         kept.map(|kept| take(&mut *kept.unwrap_or_else(PoisonError::into_inner)))
             .unwrap_or_default()

@@ -12,7 +12,7 @@ use linkrelay_testkit::mongo::MongoServer;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::BenchSettings;
+use crate::bench::BenchSettings;
 use crate::doubles::{CountingStore, SleepingExtractor};
 use crate::drain::timer::Timer;
 use crate::kafka::{RelaySettings, fresh_topic};
@@ -33,11 +33,7 @@ const EXTRACTION: Duration = Duration::from_millis(100);
 const WARM_UP_REQUESTS: usize = 100;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the benchmark.
-///
-/// # Errors
-/// If a server does not start, or a document is not stored.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
     let mongo = MongoServer::shared().await?;
     let requests_count = WARM_UP_REQUESTS + settings.scaled(1_000);
@@ -115,5 +111,5 @@ async fn post_all(addr: SocketAddr, requests_count: usize) -> Result<Vec<Ended<(
     let read = |response: Response<'_>| {
         (response.status, String::from_utf8_lossy(response.body).into_owned())
     };
-    open_loop.run(read, |_| {}).await
+    open_loop.run(read).await
 }

@@ -15,7 +15,7 @@ use crate::stats::{figure, median};
 
 /// The figure that a case has to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     /// linkrelay does at least this part of what it is compared with.
     Ratio(f64),
     /// linkrelay does at least this.
@@ -46,90 +46,74 @@ impl fmt::Display for Target {
 
 /// One run of a case: both sides, one right after the other.
 #[derive(Debug, Clone, Serialize)]
-pub struct Round {
+pub(crate) struct Round {
     /// What linkrelay did.
-    pub ours: f64,
+    pub(crate) ours: f64,
     /// What it is compared with, if there is such a thing.
-    pub baseline: Option<f64>,
-    /// While linkrelay ran.
-    pub load: Load,
-    /// Further figures.
-    pub details: Value,
+    pub(crate) baseline: Option<f64>,
+    pub(crate) load: Load,
+    pub(crate) details: Value,
 }
 
 /// A measured case.
-#[derive(Debug, Clone)]
-pub struct Measurement {
-    /// The benchmark's name.
-    pub benchmark: &'static str,
-    /// The name of the case.
-    pub case: String,
-    /// The unit of both sides.
-    pub unit: &'static str,
-    /// What linkrelay is compared with.
-    pub baseline_is: &'static str,
-    /// The target, if this case has one.
-    pub target: Option<Target>,
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Measurement {
+    pub(crate) benchmark: &'static str,
+    pub(crate) case: String,
+    pub(crate) unit: &'static str,
+    pub(crate) baseline_is: &'static str,
+    #[serde(skip)]
+    pub(crate) target: Option<Target>,
     /// At least one.
-    pub rounds: Vec<Round>,
+    pub(crate) rounds: Vec<Round>,
 }
 
-/// A line of the results file.
+/// A line of the file of results.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     at: Timestamp,
-    benchmark: &'a str,
-    case: &'a str,
-    unit: &'a str,
+    #[serde(flatten)]
+    measurement: &'a Measurement,
     ours: f64,
     baseline: Option<f64>,
-    baseline_is: &'a str,
     ratio: Option<f64>,
     target: Option<String>,
     is_met: Option<bool>,
-    rounds: &'a [Round],
     machine: &'a Machine,
 }
 
 impl Measurement {
     /// Returns the median of linkrelay's side.
-    pub fn ours(&self) -> f64 {
+    pub(crate) fn ours(&self) -> f64 {
         median(&self.rounds.iter().map(|round| round.ours).collect::<Vec<_>>())
     }
 
     /// Returns the median of the baseline.
-    pub fn baseline(&self) -> Option<f64> {
+    pub(crate) fn baseline(&self) -> Option<f64> {
         median_of(self.rounds.iter().map(|round| round.baseline))
     }
 
     /// Returns the median of the rounds' ratios: both sides of a round ran on the same machine under
     /// the same load.
-    pub fn ratio(&self) -> Option<f64> {
+    pub(crate) fn ratio(&self) -> Option<f64> {
         median_of(self.rounds.iter().map(|round| Some(round.ours / round.baseline?)))
     }
 
     /// Whether the target is met, if there is one.
-    pub fn is_met(&self) -> Option<bool> {
+    pub(crate) fn is_met(&self) -> Option<bool> {
         Some(self.target?.is_met(self.ours(), self.ratio()))
     }
 
     /// Appends the case as a line to a file of results.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn append_to(&self, path: &Path, machine: &Machine) -> Result<()> {
+    pub(crate) fn append_to(&self, path: &Path, machine: &Machine) -> Result<()> {
         let line = Line {
             at: Timestamp::now(),
-            benchmark: self.benchmark,
-            case: &self.case,
-            unit: self.unit,
+            measurement: self,
             ours: self.ours(),
             baseline: self.baseline(),
-            baseline_is: self.baseline_is,
             ratio: self.ratio(),
             target: self.target.map(|target| target.to_string()),
             is_met: self.is_met(),
-            rounds: &self.rounds,
             machine,
         };
         let text = serde_json::to_string(&line)?;

@@ -11,7 +11,7 @@ use linkrelay_testkit::wait::{SHORT, wait_for};
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::BenchSettings;
 use crate::kafka::{dlq, preloaded_topic};
 use crate::machine::{LoadMeter, resident_bytes};
 use crate::measurement::{Measurement, Round, Target};
@@ -38,11 +38,7 @@ const CASES: [MemoryCase; 3] = [
     MemoryCase { name: "a store that hangs", page_bytes: 0, is_store_hanging: true },
 ];
 
-/// Runs every case.
-///
-/// # Errors
-/// If a process does not start, or ends.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
     let topic = preloaded_topic(&broker, settings.scaled(LAG)).await?;
     for (case, number) in CASES.iter().zip(0..).filter(|(case, _)| settings.includes(case.name)) {

@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A role that runs until it is stopped.
 #[derive(Debug)]
-pub struct Running<E> {
+pub(crate) struct Running<E> {
     stop: CancellationToken,
     task: JoinHandle<Result<(), E>>,
 }
@@ -41,7 +41,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Running<E> {
     ///
     /// # Errors
     /// If it had failed, or does not end.
-    pub async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.stop.cancel();
         let ended = tokio::time::timeout(LIMIT, self.task).await.context("a role does not end")?;
         Ok(ended??)
@@ -49,10 +49,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Running<E> {
 }
 
 /// Starts a consumer. It is ready when the group has given it its partitions.
-///
-/// # Errors
-/// If a setting is wrong.
-pub async fn start_consumer(
+pub(crate) async fn start_consumer(
     settings: &RelaySettings,
     extractor: Arc<dyn Extract>,
     store: Arc<dyn LinkStore>,
@@ -75,10 +72,7 @@ pub async fn start_consumer(
 }
 
 /// Starts a producer on a free port, and waits until it is ready.
-///
-/// # Errors
-/// If it does not become ready.
-pub async fn start_producer(
+pub(crate) async fn start_producer(
     broker: &KafkaBroker,
     topic: &str,
     store: Arc<dyn LinkStore>,
@@ -106,7 +100,7 @@ pub async fn start_producer(
 ///
 /// # Errors
 /// If it is not ready after a minute.
-pub async fn until_ready(what: &str, health: &Health) -> Result<()> {
+pub(crate) async fn until_ready(what: &str, health: &Health) -> Result<()> {
     let ready = wait_for(what, LIMIT, SHORT, async || {
         let readiness = health.readiness();
         if readiness.ready { Ok(()) } else { Err(format!("{readiness:?}")) }

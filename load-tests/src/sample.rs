@@ -13,7 +13,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// If the number has more than ten digits.
-pub fn video_id(number: usize) -> Result<VideoId> {
+pub(crate) fn video_id(number: usize) -> Result<VideoId> {
     VideoId::parse(&id_text(number)).with_context(|| format!("video {number} is one too many"))
 }
 
@@ -22,12 +22,12 @@ fn id_text(number: usize) -> String {
 }
 
 /// Returns a link to the video with this number, as users paste it.
-pub fn link(number: usize) -> String {
+pub(crate) fn link(number: usize) -> String {
     format!("https://www.youtube.com/watch?v={}", id_text(number))
 }
 
 /// Returns the body of a request: one link is sent as is, several as a list.
-pub fn body(links: &[String]) -> String {
+pub(crate) fn body(links: &[String]) -> String {
     match links {
         [link] => json!({ "links": link }).to_string(),
         links => json!({ "links": links }).to_string(),
@@ -35,7 +35,7 @@ pub fn body(links: &[String]) -> String {
 }
 
 /// Returns metadata that makes a document of about 1.5 kB of BSON, which is an ordinary size.
-pub fn video() -> Video {
+pub(crate) fn video() -> Video {
     let words = "A description of some paragraphs, with links, a list of chapters and thanks. ";
     let thumbnail = |(width, height)| Thumbnail {
         url: format!("https://i.ytimg.com/vi/b0000000000/{width}.jpg"),
@@ -69,7 +69,7 @@ pub fn video() -> Video {
 }
 
 /// Returns documents of requests of one link each, as the consumer makes them.
-pub fn documents(count: usize) -> Vec<LinkDocument> {
+pub(crate) fn documents(count: usize) -> Vec<LinkDocument> {
     let (video, now) = (video(), Timestamp::now());
     let document = |number| {
         let request_id = RequestId::new(1);

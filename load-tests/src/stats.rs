@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Returns the middle value; of an even number of values, the mean of the two in the middle; of
 /// no values, `NAN`.
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -20,19 +20,18 @@ pub fn median(values: &[f64]) -> f64 {
 
 /// How long things took, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[allow(missing_docs, reason = "the names say it all")]
-pub struct Percentiles {
-    pub count: usize,
-    pub mean_ms: f64,
-    pub p50_ms: f64,
-    pub p95_ms: f64,
-    pub p99_ms: f64,
-    pub max_ms: f64,
+pub(crate) struct Percentiles {
+    pub(crate) count: usize,
+    pub(crate) mean_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p95_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
 }
 
 impl Percentiles {
     /// Returns those of these durations; of no durations, `None`.
-    pub fn of(durations: impl IntoIterator<Item = Duration>) -> Option<Self> {
+    pub(crate) fn of(durations: impl IntoIterator<Item = Duration>) -> Option<Self> {
         let mut sorted_ms: Vec<f64> =
             durations.into_iter().map(|took| took.as_secs_f64() * 1e3).collect();
         sorted_ms.sort_by(f64::total_cmp);
@@ -56,12 +55,12 @@ fn nearest_rank(sorted: &[f64], percent: usize) -> f64 {
 }
 
 /// Returns the count with commas between thousands.
-pub fn grouped(count: usize) -> String {
+pub(crate) fn grouped(count: usize) -> String {
     HumanCount(count as u64).to_string()
 }
 
 /// Returns the figure with commas between thousands, and decimals only where they mean something.
-pub fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     if value >= 100.0 { grouped(value.round() as usize) } else { format!("{value:.2}") }
 }
 

@@ -19,7 +19,7 @@ use mongodb::{Client, Collection};
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::BenchSettings;
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
 use crate::sample;
@@ -31,10 +31,7 @@ const DOCUMENTS: usize = 30_000;
 const DATABASE: &str = "linkrelay_bench";
 
 /// Runs both stores.
-///
-/// # Errors
-/// If a server does not start, or a write fails.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let documents = sample::documents(settings.scaled(DOCUMENTS));
     if settings.includes("MongoDB wire") {
         let uri = MongoServer::shared().await?.uri();
@@ -129,19 +126,14 @@ async fn write_all(store: Arc<dyn LinkStore>, documents: &[LinkDocument]) -> Res
 
 /// A new collection with linkrelay's schema, for linkrelay's store and for the bare driver.
 #[derive(Debug)]
-pub struct MongoSide {
-    /// linkrelay's store.
-    pub store: Arc<MongoStore>,
-    /// The bare driver's collection.
-    pub collection: Collection<RawDocumentBuf>,
+pub(crate) struct MongoSide {
+    pub(crate) store: Arc<MongoStore>,
+    pub(crate) collection: Collection<RawDocumentBuf>,
 }
 
 impl MongoSide {
     /// Makes the collection.
-    ///
-    /// # Errors
-    /// If the server does not answer.
-    pub async fn fresh(uri: &str) -> Result<Self> {
+    pub(crate) async fn fresh(uri: &str) -> Result<Self> {
         let name = fresh_name("documents");
         let store = MongoStore::new(&SecretString::from(uri.to_owned()), DATABASE, &name)?;
         store.ensure_schema().await?;
@@ -153,10 +145,7 @@ impl MongoSide {
     }
 
     /// Runs the bare loop, and returns documents a second.
-    ///
-    /// # Errors
-    /// If a write fails.
-    pub async fn bare(&self, documents: &[RawDocumentBuf]) -> Result<f64> {
+    pub(crate) async fn bare(&self, documents: &[RawDocumentBuf]) -> Result<f64> {
         let batches: Vec<Vec<RawDocumentBuf>> =
             documents.chunks(BATCH_DOCUMENTS).map(<[RawDocumentBuf]>::to_vec).collect();
         // As in linkrelay's store, the first connection is made before the clock starts.
@@ -174,19 +163,13 @@ impl MongoSide {
     }
 
     /// Removes the collection, because a full one slows others on the server down.
-    ///
-    /// # Errors
-    /// If the server does not answer.
-    pub async fn drop(self) -> Result<()> {
+    pub(crate) async fn drop(self) -> Result<()> {
         Ok(self.collection.drop().await?)
     }
 }
 
 /// Returns sample documents byte by byte as linkrelay's store writes them.
-///
-/// # Errors
-/// If the server does not take them.
-pub async fn raw_documents(uri: &str, count: usize) -> Result<Vec<RawDocumentBuf>> {
+pub(crate) async fn raw_documents(uri: &str, count: usize) -> Result<Vec<RawDocumentBuf>> {
     let side = MongoSide::fresh(uri).await?;
     write_all(Arc::clone(&side.store) as _, &sample::documents(count)).await?;
     let found = side.collection.find(Document::new()).await?;

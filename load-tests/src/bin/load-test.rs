@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use linkrelay_load_tests::comparison::{self, report, settings::ComparisonSettings};
+use linkrelay_load_tests::comparison::{self, ComparisonSettings};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
@@ -36,8 +36,8 @@ async fn run(settings: &ComparisonSettings) -> Result<ExitCode> {
         }
         _ = terminate.recv() => return Ok(interrupted_code()),
     };
-    report::write(&comparison, &settings.out)?;
-    println!("{}", report::markdown::table(&comparison));
+    comparison.write(&settings.out)?;
+    println!("{}", comparison.table());
     eprintln!("the report is in {}", settings.out.display());
     let disagreements = comparison.disagreements();
     disagreements.iter().for_each(|disagreement| eprintln!("load-test: {disagreement}"));

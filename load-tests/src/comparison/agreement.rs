@@ -12,27 +12,27 @@ use super::request::{Request, counted};
 
 /// How far answers and documents agree.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Agreement {
+pub(crate) struct Agreement {
     /// Documents that answers promised.
-    pub promised: usize,
+    pub(crate) promised: usize,
     /// Promised documents that do not exist. There must be none.
-    pub missing: Vec<DocumentId>,
+    pub(crate) missing: Vec<DocumentId>,
     /// Documents of links whose client had no answer, and cannot know of them.
-    pub unheard_of: usize,
+    pub(crate) unheard_of: usize,
     /// Documents that answers left open, and that exist.
-    pub left_open: usize,
+    pub(crate) left_open: usize,
     /// Links with documents beyond those. There must be none: either an answer did not name a
     /// document, or the link has two.
-    pub unannounced: BTreeMap<String, usize>,
+    pub(crate) unannounced: BTreeMap<String, usize>,
 }
 
 /// Returns every document that an answer promised.
-pub fn promised(requests: &[Request]) -> BTreeSet<DocumentId> {
+pub(crate) fn promised(requests: &[Request]) -> BTreeSet<DocumentId> {
     answers(requests).flat_map(|answer| answer.promised.iter().cloned()).collect()
 }
 
 /// Compares the answers with the documents.
-pub fn check(requests: &[Request], documents: &[StoredDocument]) -> Agreement {
+pub(crate) fn check(requests: &[Request], documents: &[StoredDocument]) -> Agreement {
     let promised = promised(requests);
     let open: BTreeSet<&DocumentId> =
         answers(requests).flat_map(|answer| &answer.left_open).collect();
@@ -63,7 +63,7 @@ pub fn check(requests: &[Request], documents: &[StoredDocument]) -> Agreement {
 
 impl Agreement {
     /// Whether no document is missing, doubled or unannounced.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.missing.is_empty() && self.unannounced.is_empty()
     }
 }

@@ -11,13 +11,12 @@ const REFUSED: &str = "overloaded";
 
 /// An answer of the producer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// Its HTTP status.
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Documents that are stored, or will be.
-    pub promised: Vec<DocumentId>,
+    pub(crate) promised: Vec<DocumentId>,
     /// Documents that may be stored or not, by what the answer says.
-    pub left_open: Vec<DocumentId>,
+    pub(crate) left_open: Vec<DocumentId>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,7 +40,7 @@ struct LinkError {
 
 impl Answer {
     /// Reads an answer.
-    pub fn read(status: u16, body: &[u8]) -> Self {
+    pub(crate) fn read(status: u16, body: &[u8]) -> Self {
         // A refusal need not be JSON; then it does not name a document.
         let body: AnswerBody = serde_json::from_slice(body).unwrap_or_default();
         let request_id = body.id.as_deref().and_then(|id| id.parse::<RequestId>().ok());
@@ -60,7 +59,7 @@ impl Answer {
     }
 
     /// Whether links were accepted: all of them, or some.
-    pub fn is_created(&self) -> bool {
+    pub(crate) fn is_created(&self) -> bool {
         matches!(self.status, 201 | 207)
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// How a link is submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum LinkPath {
+pub(crate) enum LinkPath {
     /// Answered when Kafka has the link; its document comes later.
     Kafka,
     /// Answered when the document is stored.
@@ -16,10 +16,10 @@ pub enum LinkPath {
 
 impl LinkPath {
     /// Both, in the order in which they run.
-    pub const ALL: [Self; 2] = [Self::Kafka, Self::Waiting];
+    pub(crate) const ALL: [Self; 2] = [Self::Kafka, Self::Waiting];
 
     /// Returns the HTTP path of the producer.
-    pub fn route(self) -> &'static str {
+    pub(crate) fn route(self) -> &'static str {
         match self {
             Self::Kafka => "/links/send-message-kafka",
             Self::Waiting => "/links/send-message-axios",

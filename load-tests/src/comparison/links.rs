@@ -11,7 +11,7 @@ const BAD_LINKS: [&str; 3] = [
 
 /// Returns the links of each request of one run. Each link is to a video of its own, which no
 /// cache knows, unless there is one link for all.
-pub fn links(
+pub(crate) fn links(
     plan: &LoadPlan,
     requests_count: usize,
     one_for_all: Option<&str>,

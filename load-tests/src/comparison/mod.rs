@@ -7,39 +7,36 @@
 //!
 //! It must not know: how linkrelay does anything. It uses its HTTP paths and its documents.
 
-pub mod agreement;
-pub mod answer;
-pub mod display;
-pub mod documents;
-pub mod link_path;
-pub mod links;
-pub mod report;
-pub mod request;
-pub mod scenario;
-pub mod settings;
-pub mod site;
+mod agreement;
+mod answer;
+mod documents;
+mod link_path;
+mod links;
+mod report;
+mod request;
+mod scenario;
+mod settings;
+mod site;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::load::connection::Response;
 use crate::load::open_loop::{Ended, OpenLoop};
 use crate::machine::{Load, LoadMeter, Machine};
 use crate::sample::body;
 use agreement::{check, promised};
 use answer::Answer;
-use display::Display;
 use documents::StoredDocument;
 use link_path::LinkPath;
 use links::links;
-use report::{Comparison, LoadDescription, PathResult};
-use request::{CLIENT_TIMEOUT, Progress, Request, SentLoad};
-use settings::ComparisonSettings;
+pub use report::Comparison;
+use report::{LoadDescription, PathResult};
+use request::{CLIENT_TIMEOUT, Request, SentLoad};
+pub use settings::ComparisonSettings;
 use site::{CONSUMERS, Servers};
 
 /// If no document has come for this long, the missing ones will not come.
@@ -82,15 +79,13 @@ async fn run_path(
     let plan = settings.plan();
     let moments = plan.moments();
     let links = links(&plan, moments.len(), settings.link.as_deref());
-    let display = Display::new(path, moments.len());
+    eprintln!("{path}: sending {} requests", moments.len());
     let meter = LoadMeter::start()?;
-    let sending = send(path, relay.addr, moments, links, Arc::clone(&display.progress));
-    let sent = display.beside(&relay.documents, sending).await?;
+    let sent = send(path, relay.addr, moments, links).await?;
     let machine_load = meter.load()?;
     let promised = promised(&sent.requests);
-    let there = relay.documents.until_there(&promised, PATIENCE);
-    display.beside(&relay.documents, there).await?;
-    display.finish(&relay.documents).await;
+    eprintln!("{path}: waiting for {} documents", promised.len());
+    relay.documents.until_there(&promised, PATIENCE).await?;
     // Afterwards nothing is in flight that could still write a document.
     let documents = relay.stop().await.with_context(|| format!("{path}: stopping linkrelay"))?;
     let stored = documents.all().await?;
@@ -103,13 +98,10 @@ async fn send(
     addr: SocketAddr,
     moments: Vec<Duration>,
     mut links: Vec<Vec<String>>,
-    progress: Arc<Progress>,
 ) -> Result<SentLoad> {
     let requests = moments.into_iter().zip(links.iter().map(|links| body(links))).collect();
     let open_loop = OpenLoop { addr, path: path.route(), requests, client_timeout: CLIENT_TIMEOUT };
-    let read = |response: Response<'_>| Answer::read(response.status, response.body);
-    let note = move |ended: &Ended<Answer>| progress.note(&ended.answer);
-    let all_ended = open_loop.run(read, note).await?;
+    let all_ended = open_loop.run(|response| Answer::read(response.status, response.body)).await?;
     let begun = all_ended.iter().map(|ended| ended.meant).min().unwrap_or_else(Instant::now);
     Ok(SentLoad {
         begun_at: Timestamp::now() - begun.elapsed(),

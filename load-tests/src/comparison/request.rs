@@ -1,7 +1,6 @@
 //! The outcome of each request of a load.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,36 +10,25 @@ use crate::load::open_loop::NoAnswer;
 use crate::stats::Percentiles;
 
 /// How long a client waits for its answer, as in the original measurement.
-pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The links that were submitted.
-    pub links: Vec<String>,
+pub(crate) struct Request {
+    pub(crate) links: Vec<String>,
     /// From the moment at which it was to be sent until its end.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// The answer, or why there is none: then documents may exist that the client does not know.
-    pub answer: Result<Answer, NoAnswer>,
+    pub(crate) answer: Result<Answer, NoAnswer>,
 }
 
 /// A load that was sent.
 #[derive(Debug)]
-pub struct SentLoad {
+pub(crate) struct SentLoad {
     /// When the first request was to be sent.
-    pub begun_at: Timestamp,
-    /// All requests.
-    pub requests: Vec<Request>,
-    /// How late the latest request was sent.
-    pub latest: Duration,
-}
-
-/// How far a load is, for the display.
-#[derive(Debug, Default)]
-pub struct Progress {
-    answered: AtomicUsize,
-    created: AtomicUsize,
-    unanswered: AtomicUsize,
+    pub(crate) begun_at: Timestamp,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) latest: Duration,
 }
 
 impl Request {
@@ -55,19 +43,19 @@ impl Request {
 
 impl SentLoad {
     /// Returns how many answers had which status.
-    pub fn answers(&self) -> BTreeMap<u16, usize> {
+    pub(crate) fn answers(&self) -> BTreeMap<u16, usize> {
         counted(
             self.requests.iter().filter_map(|request| Some(request.answer.as_ref().ok()?.status)),
         )
     }
 
     /// Returns how many clients timed out.
-    pub fn timed_out(&self) -> usize {
+    pub(crate) fn timed_out(&self) -> usize {
         self.requests.iter().filter(|request| request.is_timed_out()).count()
     }
 
     /// Returns how many connections failed for which reason.
-    pub fn errors(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn errors(&self) -> BTreeMap<String, usize> {
         counted(self.requests.iter().filter_map(|request| match &request.answer {
             Err(NoAnswer::Broken(error)) => Some(error.clone()),
             Ok(_) | Err(NoAnswer::TimedOut) => None,
@@ -76,26 +64,9 @@ impl SentLoad {
 
     /// Returns how long clients waited: those answered 201 or 207, and those that timed out, with
     /// the time that they waited. A quick refusal improves nothing here.
-    pub fn response_times(&self) -> Option<Percentiles> {
+    pub(crate) fn response_times(&self) -> Option<Percentiles> {
         let counts = |request: &&Request| request.is_created() || request.is_timed_out();
         Percentiles::of(self.requests.iter().filter(counts).map(|request| request.took))
-    }
-}
-
-impl Progress {
-    /// Counts a request that ended.
-    pub fn note(&self, answer: &Result<Answer, NoAnswer>) {
-        let counter = if answer.is_ok() { &self.answered } else { &self.unanswered };
-        counter.fetch_add(1, Ordering::Relaxed);
-        if answer.as_ref().is_ok_and(Answer::is_created) {
-            self.created.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Returns how many requests were answered, how many of these 201 or 207, and how many ended
-    /// without an answer.
-    pub fn counts(&self) -> [usize; 3] {
-        [&self.answered, &self.created, &self.unanswered].map(|count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -133,9 +104,6 @@ mod tests {
             request(10_000, Err(NoAnswer::TimedOut)),
             request(2, Err(NoAnswer::Broken("reset".to_owned()))),
         ];
-        let progress = Progress::default();
-        requests.iter().for_each(|request| progress.note(&request.answer));
-        assert_eq!(progress.counts(), [3, 2, 2]);
         let load = sent(requests);
         assert_eq!(load.answers(), BTreeMap::from([(201, 1), (207, 1), (503, 1)]));
         assert_eq!(load.timed_out(), 1);

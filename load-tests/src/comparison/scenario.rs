@@ -9,7 +9,7 @@ use serde::Serialize;
 /// A load to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Scenario {
+pub(crate) enum Scenario {
     /// The load that linkrelay is compared with: 500 requests in ten seconds, one link each
     Original,
     /// From the original load to ten times as much
@@ -22,29 +22,26 @@ pub enum Scenario {
 
 /// When requests are sent, and what is in them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LoadPlan {
-    /// One phase after the other.
-    pub phases: Vec<Phase>,
-    /// Links in one request.
-    pub links_per_request: usize,
+pub(crate) struct LoadPlan {
+    pub(crate) phases: Vec<Phase>,
+    pub(crate) links_per_request: usize,
     /// How many of a hundred links are not to a video.
-    pub bad_percent: usize,
+    pub(crate) bad_percent: usize,
 }
 
 /// A time with a steady or a steadily changing rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Phase {
-    /// How long it is.
-    pub seconds: u32,
+pub(crate) struct Phase {
+    pub(crate) seconds: u32,
     /// Requests a second at its beginning.
-    pub first_rate: u32,
+    pub(crate) first_rate: u32,
     /// Requests a second at its end.
-    pub last_rate: u32,
+    pub(crate) last_rate: u32,
 }
 
 impl Scenario {
     /// Returns what is sent, and when.
-    pub fn plan(self) -> LoadPlan {
+    pub(crate) fn plan(self) -> LoadPlan {
         let ramp = Phase { seconds: 30, first_rate: 50, last_rate: 500 };
         let (phases, links_per_request, bad_percent) = match self {
             Self::Original => (vec![Phase::steady(50, 10)], 1, 0),
@@ -58,7 +55,7 @@ impl Scenario {
 
 impl LoadPlan {
     /// Returns the moment of each request, from the beginning of the load, in order.
-    pub fn moments(&self) -> Vec<Duration> {
+    pub(crate) fn moments(&self) -> Vec<Duration> {
         let mut begins = 0.0;
         let mut moments = Vec::new();
         for phase in &self.phases {
@@ -71,7 +68,7 @@ impl LoadPlan {
 
 impl Phase {
     /// Returns a phase with the same rate at all times.
-    pub fn steady(per_second: u32, seconds: u32) -> Self {
+    pub(crate) fn steady(per_second: u32, seconds: u32) -> Self {
         Self { seconds, first_rate: per_second, last_rate: per_second }
     }
 

@@ -15,27 +15,27 @@ use super::scenario::{LoadPlan, Phase, Scenario};
 pub struct ComparisonSettings {
     /// Which load
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Scenario::Original)]
-    pub scenario: Scenario,
+    pub(crate) scenario: Scenario,
 
     /// Requests a second, steadily, instead of the scenario's (50 if only --seconds is given)
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
-    pub rate: Option<u32>,
+    pub(crate) rate: Option<u32>,
 
     /// For how long, instead of the scenario's (10 if only --rate is given)
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
-    pub seconds: Option<u32>,
+    pub(crate) seconds: Option<u32>,
 
     /// How long the fake YouTube takes a link
     #[arg(long, default_value = "1200ms", value_parser = humantime::parse_duration)]
-    pub latency: Duration,
+    pub(crate) latency: Duration,
 
     /// One link for all requests, which a cache answers after the first
     #[arg(long, value_name = "LINK")]
-    pub link: Option<String>,
+    pub(crate) link: Option<String>,
 
     /// Only one of the two paths
     #[arg(long, value_enum, value_name = "PATH")]
-    pub only: Option<LinkPath>,
+    pub(crate) only: Option<LinkPath>,
 
     /// Where report.md, report.json and report.svg go
     #[arg(long, value_name = "DIR", default_value_os_t = default_out())]
@@ -44,12 +44,12 @@ pub struct ComparisonSettings {
 
 impl ComparisonSettings {
     /// Returns the paths to run, in order.
-    pub fn paths(&self) -> Vec<LinkPath> {
+    pub(crate) fn paths(&self) -> Vec<LinkPath> {
         self.only.map_or_else(|| LinkPath::ALL.to_vec(), |only| vec![only])
     }
 
     /// Returns the load: the scenario's, with its own phases unless others are set.
-    pub fn plan(&self) -> LoadPlan {
+    pub(crate) fn plan(&self) -> LoadPlan {
         let plan = self.scenario.plan();
         if self.rate.is_none() && self.seconds.is_none() {
             return plan;

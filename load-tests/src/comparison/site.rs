@@ -16,14 +16,14 @@ use super::documents::Documents;
 use crate::kafka::{dlq, fresh_topic};
 
 /// Consumers that share the work through Kafka.
-pub const CONSUMERS: usize = 2;
+pub(crate) const CONSUMERS: usize = 2;
 /// A consumer drains before it ends.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// The servers, for both paths.
 #[derive(Debug)]
-pub struct Servers {
+pub(crate) struct Servers {
     broker: KafkaBroker,
     mongo: &'static MongoServer,
     youtube: FakeYouTube,
@@ -31,11 +31,9 @@ pub struct Servers {
 
 /// linkrelay's processes, for one path. Dropping them kills them.
 #[derive(Debug)]
-pub struct Relay {
-    /// The address that links are submitted to.
-    pub addr: SocketAddr,
-    /// The documents of the links.
-    pub documents: Documents,
+pub(crate) struct Relay {
+    pub(crate) addr: SocketAddr,
+    pub(crate) documents: Documents,
     /// The producer first.
     roles: Vec<Role>,
 }
@@ -48,10 +46,7 @@ struct Role {
 
 impl Servers {
     /// Starts the servers. The fake YouTube takes `latency` for each link.
-    ///
-    /// # Errors
-    /// If a tool is missing, or a server does not start.
-    pub async fn start(latency: Duration) -> Result<Self> {
+    pub(crate) async fn start(latency: Duration) -> Result<Self> {
         let settings = FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() };
         let (broker, mongo, youtube) = tokio::try_join!(
             KafkaBroker::start(),
@@ -63,10 +58,7 @@ impl Servers {
 
     /// Starts linkrelay on a topic and a database of its own, and waits until every process is
     /// ready.
-    ///
-    /// # Errors
-    /// If a binary is missing, or a process does not become ready.
-    pub async fn relay(&self) -> Result<Relay> {
+    pub(crate) async fn relay(&self) -> Result<Relay> {
         let topic = fresh_topic(&self.broker).await?;
         let documents = Documents::fresh(self.mongo.uri()).await?;
         let shared = [
@@ -79,10 +71,10 @@ impl Servers {
             ("YOUTUBE_BASE_URL", self.youtube.base_url()),
             ("YOUTUBE_CA_CERT", self.youtube.ca_cert_path().display().to_string()),
         ];
-        let consumer = |_| Role::start("linkrelay-consumer", &shared);
+        let consumer = |_| start_role("linkrelay-consumer", &shared);
         let mut roles: Vec<Role> = (0..CONSUMERS).map(consumer).collect::<Result<_>>()?;
-        let extractor = [("EXTRACTOR_URL", roles[0].url())];
-        let producer = Role::start("linkrelay-producer", &[&shared[..], &extractor].concat())?;
+        let extractor = [("EXTRACTOR_URL", format!("http://{}", roles[0].addr))];
+        let producer = start_role("linkrelay-producer", &[&shared[..], &extractor].concat())?;
         let addr = producer.addr;
         roles.insert(0, producer);
         until_ready(&mut roles).await?;
@@ -95,43 +87,37 @@ impl Relay {
     ///
     /// # Errors
     /// If a process does not exit with 0.
-    pub async fn stop(mut self) -> Result<Documents> {
-        for role in &mut self.roles {
-            let status = role.process.terminate(STOP_LIMIT).await?;
-            ensure!(status.success(), "ended with {status}\n{}", role.process.log_tail());
+    pub(crate) async fn stop(mut self) -> Result<Documents> {
+        for Role { process, .. } in &mut self.roles {
+            let status = process.terminate(STOP_LIMIT).await?;
+            ensure!(status.success(), "ended with {status}\n{}", process.log_tail());
         }
         Ok(self.documents)
     }
 }
 
+fn start_role(binary: &str, env: &[(&str, String)]) -> Result<Role> {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+    let builder = ProcessBuilder::new(binary, workspace_binary(binary)?)
+        .env("HTTP_ADDR", addr.to_string())
+        .env("NO_COLOR", "1");
+    let builder = env.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
+    Ok(Role { process: builder.spawn()?, addr })
+}
+
 async fn until_ready(roles: &mut [Role]) -> Result<()> {
     let http = reqwest::Client::builder().timeout(ANSWER_LIMIT).no_proxy().build()?;
-    for role in roles {
-        let url = format!("{}/health/ready", role.url());
+    for Role { process, addr } in roles {
         let ready = wait_for("a ready process of linkrelay", LONG, SHORT, async || {
-            if let Err(ended) = role.process.ensure_running() {
+            if let Err(ended) = process.ensure_running() {
                 return Ok(Err(ended));
             }
-            let answer = http.get(&url).send().await.map_err(|error| error.to_string())?;
+            let answer = http.get(format!("http://{addr}/health/ready")).send().await;
+            let answer = answer.map_err(|error| error.to_string())?;
             let is_ready = answer.status().is_success();
             if is_ready { Ok(Ok(())) } else { Err(answer.text().await.unwrap_or_default()) }
         });
-        ready.await.with_context(|| role.process.log_tail())??;
+        ready.await.with_context(|| process.log_tail())??;
     }
     Ok(())
-}
-
-impl Role {
-    fn start(binary: &str, env: &[(&str, String)]) -> Result<Self> {
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let builder = ProcessBuilder::new(binary, workspace_binary(binary)?)
-            .env("HTTP_ADDR", addr.to_string())
-            .env("NO_COLOR", "1");
-        let builder = env.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
-        Ok(Self { process: builder.spawn()?, addr })
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.addr)
-    }
 }

@@ -6,7 +6,7 @@
 //! it; both are shown. The first and last 64 links, with less than 64 in flight, are counted.
 
 mod run;
-pub mod timer;
+pub(crate) mod timer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use linkrelay_testkit::mongo::MongoServer;
 use mongodb::bson::RawDocumentBuf;
 use serde_json::{Value, json};
 
-use crate::BenchSettings;
+use crate::bench::BenchSettings;
 use crate::kafka::{RelaySettings, bare_read, preloaded_topic};
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
@@ -79,11 +79,7 @@ impl DrainCase {
     }
 }
 
-/// Runs every case.
-///
-/// # Errors
-/// If a server does not start, or a run does not end.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let mut cases = cases()?;
     cases.retain(|case| settings.includes(&case.name()));
     let mut bench = Bench::start(settings, cases.iter().any(|case| case.is_store_real)).await?;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 /// Something to sleep by.
 #[derive(Debug, Clone)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// No time passes.
     None,
     /// `tokio::time::sleep`.
@@ -25,7 +25,7 @@ pub enum Timer {
 
 /// A handle of the thread, which ends when the last handle is dropped.
 #[derive(Debug, Clone)]
-pub struct ExactTimer {
+pub(crate) struct ExactTimer {
     duration: Duration,
     sleepers: mpsc::Sender<Sleeper>,
 }
@@ -38,10 +38,7 @@ struct Sleeper {
 
 impl Timer {
     /// Returns an exact timer of this duration.
-    ///
-    /// # Errors
-    /// If the thread cannot be started.
-    pub fn exact(duration: Duration) -> Result<Self> {
+    pub(crate) fn exact(duration: Duration) -> Result<Self> {
         // Holds as many sleepers as there are tasks that sleep.
         let (sleepers, queue) = mpsc::channel();
         thread::Builder::new().name("exact-timer".to_owned()).spawn(move || wake_all(&queue))?;
@@ -49,12 +46,12 @@ impl Timer {
     }
 
     /// Whether no time passes.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
     /// Returns how long one sleep should take.
-    pub fn nominal(&self) -> Duration {
+    pub(crate) fn nominal(&self) -> Duration {
         match self {
             Self::None => Duration::ZERO,
             Self::Tokio(duration) => *duration,
@@ -63,7 +60,7 @@ impl Timer {
     }
 
     /// Sleeps once.
-    pub async fn sleep(&self) {
+    pub(crate) async fn sleep(&self) {
         match self {
             Self::None => {}
             Self::Tokio(duration) => tokio::time::sleep(*duration).await,
@@ -73,7 +70,7 @@ impl Timer {
 
     /// Returns what `tasks_count` in flight can do at best on this machine now: that many tasks
     /// that only sleep, one sleep after the other.
-    pub async fn sleeps_per_second(&self, tasks_count: usize, sleeps_count: usize) -> f64 {
+    pub(crate) async fn sleeps_per_second(&self, tasks_count: usize, sleeps_count: usize) -> f64 {
         let each = (sleeps_count / tasks_count).max(1);
         let begun = Instant::now();
         let tasks = (0..tasks_count).map(|_| {

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::BenchSettings;
 use crate::doubles::CountingStore;
 use crate::kafka::fresh_topic;
 use crate::load::closed_loop::{ClosedLoop, Posted};
@@ -20,11 +20,7 @@ use crate::roles::start_producer;
 
 const CASES: [usize; 3] = [64, 256, 512];
 
-/// Runs every case.
-///
-/// # Errors
-/// If a server does not start, or an answer is not 201.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
     for connections in CASES {
         let case = format!("one link a request, {connections} connections");

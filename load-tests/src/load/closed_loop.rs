@@ -14,37 +14,37 @@ use crate::sample::{body, link};
 use crate::stats::Percentiles;
 
 /// The HTTP path that links are posted to.
-pub const PATH: &str = "/links/send-message-kafka";
+pub(crate) const PATH: &str = "/links/send-message-kafka";
 
 /// How much load is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct ClosedLoop {
+pub(crate) struct ClosedLoop {
     /// Connections, and so requests in flight.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Links in one request, each to a different video.
-    pub links_per_request: usize,
+    pub(crate) links_per_request: usize,
     /// The time before answers are counted.
-    pub warm_up: Duration,
+    pub(crate) warm_up: Duration,
     /// The time in which answers are counted.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
 }
 
 /// What was posted.
 #[derive(Debug)]
-pub struct Posted {
+pub(crate) struct Posted {
     /// Requests answered 201 in the counted time.
-    pub requests: usize,
+    pub(crate) requests: usize,
     /// The counted time.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// Links answered 201 since the beginning of the load.
-    pub links_acknowledged: usize,
+    pub(crate) links_acknowledged: usize,
     /// From the request's first byte to the answer's last, in the counted time.
-    pub latencies: Option<Percentiles>,
+    pub(crate) latencies: Option<Percentiles>,
 }
 
 impl Posted {
     /// Requests answered 201 a second.
-    pub fn requests_per_second(&self) -> f64 {
+    pub(crate) fn requests_per_second(&self) -> f64 {
         self.requests as f64 / self.took.as_secs_f64()
     }
 }
@@ -54,7 +54,7 @@ impl ClosedLoop {
     ///
     /// # Errors
     /// If an answer is not 201.
-    pub async fn run(self, addr: SocketAddr) -> Result<Posted> {
+    pub(crate) async fn run(self, addr: SocketAddr) -> Result<Posted> {
         on_own_thread(move || self.post_all(addr)).await
     }
 

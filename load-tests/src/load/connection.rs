@@ -11,7 +11,7 @@ const MAX_HEADERS: usize = 32;
 
 /// A connection that stays open.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     head: String,
     request: Vec<u8>,
@@ -20,18 +20,14 @@ pub struct Connection {
 
 /// The response to one request, as bytes.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the names say it all")]
-pub struct Response<'a> {
-    pub status: u16,
-    pub body: &'a [u8],
+pub(crate) struct Response<'a> {
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
 }
 
 impl Connection {
     /// Opens a connection for POSTs to this path.
-    ///
-    /// # Errors
-    /// If no server listens there.
-    pub async fn open(addr: SocketAddr, path: &str) -> Result<Self> {
+    pub(crate) async fn open(addr: SocketAddr, path: &str) -> Result<Self> {
         let stream =
             TcpStream::connect(addr).await.with_context(|| format!("connecting to {addr}"))?;
         stream.set_nodelay(true)?;
@@ -45,7 +41,7 @@ impl Connection {
     ///
     /// # Errors
     /// If the connection breaks, or the response is not HTTP with a content length.
-    pub async fn post(&mut self, body: &[u8]) -> Result<Response<'_>> {
+    pub(crate) async fn post(&mut self, body: &[u8]) -> Result<Response<'_>> {
         self.request.clear();
         self.request.extend_from_slice(self.head.as_bytes());
         self.request.extend_from_slice(format!("{}\r\n\r\n", body.len()).as_bytes());

@@ -3,9 +3,9 @@
 //!
 //! It must not know: what the requests are about, and what the answers mean.
 
-pub mod closed_loop;
-pub mod connection;
-pub mod open_loop;
+pub(crate) mod closed_loop;
+pub(crate) mod connection;
+pub(crate) mod open_loop;
 
 use anyhow::{Context as _, Result};
 use tokio::sync::oneshot;

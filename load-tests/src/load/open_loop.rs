@@ -19,64 +19,56 @@ const HEAD_START: Duration = Duration::from_millis(100);
 
 /// Which requests are sent where, and when.
 #[derive(Debug, Clone)]
-pub struct OpenLoop {
-    /// The address of the server.
-    pub addr: SocketAddr,
-    /// The HTTP path of every request.
-    pub path: &'static str,
+pub(crate) struct OpenLoop {
+    pub(crate) addr: SocketAddr,
+    pub(crate) path: &'static str,
     /// The moment of each request, from the beginning of the load, and its body; in order.
-    pub requests: Vec<(Duration, String)>,
-    /// How long a client waits for its answer.
-    pub client_timeout: Duration,
+    pub(crate) requests: Vec<(Duration, String)>,
+    pub(crate) client_timeout: Duration,
 }
 
 /// A request that ended.
 #[derive(Debug)]
-pub struct Ended<T> {
+pub(crate) struct Ended<T> {
     /// Its index in [`OpenLoop::requests`].
-    pub index: usize,
+    pub(crate) index: usize,
     /// When it was to be sent.
-    pub meant: Instant,
+    pub(crate) meant: Instant,
     /// How much later than that it was sent. A generator that lags behind its own schedule also
     /// measures itself.
-    pub late: Duration,
+    pub(crate) late: Duration,
     /// From the moment at which it was to be sent until its end.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// What the caller's function read from the answer.
-    pub answer: Result<T, NoAnswer>,
+    pub(crate) answer: Result<T, NoAnswer>,
 }
 
 /// Why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// The client timed out.
+pub(crate) enum NoAnswer {
     TimedOut,
-    /// The connection failed, for this reason.
     Broken(String),
 }
 
 impl OpenLoop {
-    /// Sends all requests, and waits until each has ended. `read` reads each answer, and
-    /// `on_end` sees each request that ended. Dropping the future stops the load.
+    /// Sends all requests, reads each answer with `read`, and returns when every request has
+    /// ended. Dropping the future stops the load.
     ///
     /// # Errors
     /// If the load cannot be run; a request without an answer is not an error.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         self,
         read: fn(Response<'_>) -> T,
-        on_end: impl Fn(&Ended<T>) + Send + 'static,
     ) -> Result<Vec<Ended<T>>> {
-        on_own_thread(move || self.send_all(read, on_end)).await
+        on_own_thread(move || self.send_all(read)).await
     }
 
     async fn send_all<T: Send + 'static>(
         self,
         read: fn(Response<'_>) -> T,
-        on_end: impl Fn(&Ended<T>),
     ) -> Result<Vec<Ended<T>>> {
         let begun = Instant::now() + HEAD_START;
         let mut clients = JoinSet::new();
-        let mut all_ended = Vec::with_capacity(self.requests.len());
         for (index, (moment, body)) in self.requests.into_iter().enumerate() {
             let meant = begun + moment;
             sleep_until(meant).await;
@@ -91,12 +83,10 @@ impl OpenLoop {
                 };
                 Ended { index, meant, late, took: meant.elapsed(), answer }
             });
-            while let Some(ended) = clients.try_join_next() {
-                all_ended.push(ended.inspect(&on_end)?);
-            }
         }
+        let mut all_ended = Vec::with_capacity(clients.len());
         while let Some(ended) = clients.join_next().await {
-            all_ended.push(ended.inspect(&on_end)?);
+            all_ended.push(ended?);
         }
         Ok(all_ended)
     }
@@ -115,7 +105,6 @@ async fn post<T>(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use axum::Router;
     use axum::http::StatusCode;
@@ -140,13 +129,8 @@ mod tests {
         let read = |response: Response<'_>| {
             (response.status, String::from_utf8_lossy(response.body).into_owned())
         };
-        let ended_count = Arc::new(AtomicUsize::new(0));
-        let (seen, limit) = (Arc::clone(&ended_count), open_loop.client_timeout);
-        let count = move |_: &Ended<_>| {
-            seen.fetch_add(1, Ordering::Relaxed);
-        };
-        let mut all_ended = open_loop.run(read, count).await.unwrap();
-        assert_eq!(ended_count.load(Ordering::Relaxed), all_ended.len());
+        let limit = open_loop.client_timeout;
+        let mut all_ended = open_loop.run(read).await.unwrap();
         all_ended.sort_by_key(|ended| ended.index);
         for Ended { answer, took, late, .. } in &all_ended {
             assert!(took >= late && (*took >= limit || *answer != Err(NoAnswer::TimedOut)));

@@ -20,7 +20,7 @@ const HEAD: [&str; 11] = [
 ];
 
 /// Returns the complete page.
-pub fn page(comparison: &Comparison) -> String {
+pub(crate) fn page(comparison: &Comparison) -> String {
     let Comparison { at, machine, load, .. } = comparison;
     let links = match &load.fixed_link {
         Some(link) => format!("One link for all: {link}."),
@@ -47,7 +47,7 @@ pub fn page(comparison: &Comparison) -> String {
 }
 
 /// Returns the table alone.
-pub fn table(comparison: &Comparison) -> String {
+pub(crate) fn table(comparison: &Comparison) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.push(std::array::from_fn(|column| if column == 0 { "---" } else { "---:" }.to_owned()));
     rows.extend(comparison.paths.iter().map(path_row));

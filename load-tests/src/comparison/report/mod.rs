@@ -1,7 +1,7 @@
 //! What a comparison found: for users (`report.md`, `report.svg`) and programs (`report.json`).
 
 mod chart;
-pub mod markdown;
+mod markdown;
 mod scale;
 mod svg;
 
@@ -22,90 +22,72 @@ use crate::stats::Percentiles;
 /// Both paths, or the one that was run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
-    /// When it ended.
-    pub at: Timestamp,
-    /// Where it ran.
-    pub machine: Machine,
+    pub(crate) at: Timestamp,
+    pub(crate) machine: Machine,
     /// `false` for a debug build.
-    pub is_release: bool,
-    /// The load on each path.
-    pub load: LoadDescription,
-    /// The result of each path.
-    pub paths: Vec<PathResult>,
+    pub(crate) is_release: bool,
+    pub(crate) load: LoadDescription,
+    pub(crate) paths: Vec<PathResult>,
 }
 
 /// A load, and what it went through.
 #[derive(Debug, Clone, Serialize)]
-pub struct LoadDescription {
-    /// The scenario's name.
-    pub scenario: Scenario,
-    /// What was sent, and when.
+pub(crate) struct LoadDescription {
+    pub(crate) scenario: Scenario,
     #[serde(flatten)]
-    pub plan: LoadPlan,
+    pub(crate) plan: LoadPlan,
     /// One link for all. If `None`, each was to a video of its own.
-    pub fixed_link: Option<String>,
+    pub(crate) fixed_link: Option<String>,
     /// What the fake YouTube took for each link.
-    pub latency_seconds: f64,
+    pub(crate) latency_seconds: f64,
     /// How long a client waited for its answer.
-    pub client_timeout_seconds: f64,
-    /// Consumers that shared the work.
-    pub consumers: usize,
+    pub(crate) client_timeout_seconds: f64,
+    pub(crate) consumers: usize,
 }
 
 /// The result of the load on one path.
 #[derive(Debug, Clone, Serialize)]
-pub struct PathResult {
-    /// Which path.
-    pub path: LinkPath,
-    /// Requests that were sent.
-    pub requests: usize,
-    /// Answers by status.
-    pub answers: BTreeMap<u16, usize>,
-    /// How late the latest request was sent.
-    pub latest_sent_ms: f64,
-    /// Clients that timed out.
-    pub timed_out: usize,
-    /// Connections that failed, by reason.
-    pub errors: BTreeMap<String, usize>,
+pub(crate) struct PathResult {
+    pub(crate) path: LinkPath,
+    pub(crate) requests: usize,
+    pub(crate) answers: BTreeMap<u16, usize>,
+    pub(crate) latest_sent_ms: f64,
+    pub(crate) timed_out: usize,
+    pub(crate) errors: BTreeMap<String, usize>,
     /// Documents in the store at the end, each of them read.
-    pub documents: usize,
+    pub(crate) documents: usize,
     /// Documents that say why there is no metadata.
-    pub failed_documents: usize,
+    pub(crate) failed_documents: usize,
     /// Of requests answered 201 or 207, and of those whose client timed out.
-    pub response_times: Option<Percentiles>,
+    pub(crate) response_times: Option<Percentiles>,
     /// When each document was stored, counted from the first request, in order.
-    pub stored_after_seconds: Vec<f64>,
-    /// Of answers and documents.
-    pub agreement: Agreement,
+    pub(crate) stored_after_seconds: Vec<f64>,
+    pub(crate) agreement: Agreement,
     /// Which processes used the processors while the load was sent.
-    pub machine_load: Load,
+    pub(crate) machine_load: Load,
 }
 
 /// One path in the measurement that linkrelay is compared with: the same load, on other programs
 /// and another machine.
 #[derive(Debug, Clone, Copy)]
-pub struct Original {
+pub(crate) struct Original {
     /// The path of linkrelay that is compared with it.
-    pub path: LinkPath,
-    /// Its title in the report.
-    pub title: &'static str,
-    /// Requests answered 201.
-    pub answered: usize,
-    /// Clients that timed out after ten seconds.
-    pub timed_out: usize,
-    /// Documents in the store at the end.
-    pub documents: usize,
+    pub(crate) path: LinkPath,
+    pub(crate) title: &'static str,
+    pub(crate) answered: usize,
+    pub(crate) timed_out: usize,
+    pub(crate) documents: usize,
     /// Of an answer, if it is known.
-    pub response_ms: Option<f64>,
+    pub(crate) response_ms: Option<f64>,
     /// Until the last document, if it is known.
-    pub all_stored_seconds: Option<f64>,
+    pub(crate) all_stored_seconds: Option<f64>,
 }
 
 /// Requests in the original measurement.
-pub const ORIGINAL_REQUESTS: usize = 500;
+pub(crate) const ORIGINAL_REQUESTS: usize = 500;
 
 /// Both paths as they were measured before linkrelay.
-pub const ORIGINALS: [Original; 2] = [
+pub(crate) const ORIGINALS: [Original; 2] = [
     Original {
         path: LinkPath::Kafka,
         title: "original, queue",
@@ -128,7 +110,7 @@ pub const ORIGINALS: [Original; 2] = [
 
 impl Comparison {
     /// Returns the original measurement if it had the same load.
-    pub fn originals(&self) -> &'static [Original] {
+    pub(crate) fn originals(&self) -> &'static [Original] {
         if self.load.plan == Scenario::Original.plan() { &ORIGINALS } else { &[] }
     }
 
@@ -146,6 +128,29 @@ impl Comparison {
             )
         });
         messages.collect()
+    }
+
+    /// Returns the table of the report, as Markdown.
+    pub fn table(&self) -> String {
+        markdown::table(self)
+    }
+
+    /// Writes the three files of the report into a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        let json = serde_json::to_string_pretty(self)?;
+        for (name, text) in [
+            ("report.md", markdown::page(self)),
+            ("report.json", json + "\n"),
+            ("report.svg", chart::draw(self)),
+        ] {
+            let path = folder.join(name);
+            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        Ok(())
     }
 }
 
@@ -173,32 +178,14 @@ impl fmt::Display for LoadPlan {
 
 impl PathResult {
     /// Returns how many requests were answered with this status.
-    pub fn answered(&self, status: u16) -> usize {
+    pub(crate) fn answered(&self, status: u16) -> usize {
         self.answers.get(&status).copied().unwrap_or(0)
     }
 
     /// Returns the time from the first request to the last document, if there is one.
-    pub fn all_stored_seconds(&self) -> Option<f64> {
+    pub(crate) fn all_stored_seconds(&self) -> Option<f64> {
         self.stored_after_seconds.last().copied()
     }
-}
-
-/// Writes all three files.
-///
-/// # Errors
-/// If they cannot be written.
-pub fn write(comparison: &Comparison, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let json = serde_json::to_string_pretty(comparison)?;
-    for (name, text) in [
-        ("report.md", markdown::page(comparison)),
-        ("report.json", json + "\n"),
-        ("report.svg", chart::draw(comparison)),
-    ] {
-        let path = folder.join(name);
-        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

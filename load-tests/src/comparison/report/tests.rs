@@ -54,7 +54,7 @@ fn a_loss_is_reported_with_an_example() {
 fn all_three_files_are_written_and_the_json_has_every_figure() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("a/report");
-    write(&comparison(), &out).unwrap();
+    comparison().write(&out).unwrap();
     let json: serde_json::Value =
         serde_json::from_slice(&std::fs::read(out.join("report.json")).unwrap()).unwrap();
     assert_eq!(json["paths"][1]["answers"]["503"], 15);
