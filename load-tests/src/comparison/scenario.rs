@@ -1,6 +1,6 @@
 //! The loads to choose from: when requests are sent, and how many links each has.
 //!
-//! The moments of a load are decided before the first request, whatever the answers do.
+//! The moments of a load are decided before the first request, and do not depend on answers.
 
 use std::time::Duration;
 

@@ -51,7 +51,7 @@ fn documents_over_time(result: &PathResult) -> impl Iterator<Item = [f64; 2]> {
     std::iter::once([0.0, 0.0]).chain(steps).chain(std::iter::once(last))
 }
 
-/// Without points that a reader could not tell from the one before.
+/// Drops points that a reader cannot distinguish from the one before.
 fn thinned(points: impl Iterator<Item = [f64; 2]>) -> Vec<[f64; 2]> {
     let mut kept: Vec<[f64; 2]> = Vec::new();
     let mut last = None;
