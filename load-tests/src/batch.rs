@@ -12,7 +12,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 use serde_json::json;
 
-use crate::bench::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::http::{closed_loop, post_to_producer};
 use crate::kafka::{RelaySettings, fresh_topic, link_record};
 use crate::load::closed_loop::ClosedLoop;

@@ -12,7 +12,7 @@ use linkrelay_testkit::mongo::MongoServer;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::bench::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::doubles::{CountingStore, SleepingExtractor};
 use crate::drain::timer::Timer;
 use crate::kafka::{RelaySettings, fresh_topic};

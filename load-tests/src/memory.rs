@@ -11,7 +11,7 @@ use linkrelay_testkit::wait::{SHORT, wait_for};
 use linkrelay_testkit::youtube::{FakeYouTube, FakeYouTubeSettings};
 use serde_json::json;
 
-use crate::bench::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::kafka::{dlq, preloaded_topic};
 use crate::machine::{LoadMeter, resident_bytes};
 use crate::measurement::{Measurement, Round, Target};

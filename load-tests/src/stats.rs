@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use indicatif::HumanCount;
 use serde::Serialize;
 
 /// Returns the middle value; of an even number of values, the mean of the two in the middle; of
@@ -56,7 +55,9 @@ fn nearest_rank(sorted: &[f64], percent: usize) -> f64 {
 
 /// Returns the count with commas between thousands.
 pub(crate) fn grouped(count: usize) -> String {
-    HumanCount(count as u64).to_string()
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
 }
 
 /// Returns the figure with commas between thousands, and decimals only where they mean something.

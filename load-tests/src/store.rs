@@ -19,7 +19,7 @@ use mongodb::{Client, Collection};
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::bench::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
 use crate::sample;

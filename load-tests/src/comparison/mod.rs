@@ -1,9 +1,9 @@
 //! The two paths of a link side by side: the same load through Kafka and through the waiting
 //! path, on real servers, with the outcome of every link.
 //!
-//! In reading order: [`link_path`] and [`scenario`] say what is compared, [`links`] what is sent;
-//! [`request`]s have their [`answer`]s; [`site`] starts what they go through; [`documents`] reads
-//! what is stored, and [`agreement`] compares it with the answers; [`report`] shows the result.
+//! In reading order: `link_path` and `scenario` say what is compared, `links` what is sent;
+//! `request`s have their `answer`s; `site` starts what they go through; `documents` reads what is
+//! stored, and `agreement` compares it with the answers; `report` shows the result.
 //!
 //! It must not know: how linkrelay does anything. It uses its HTTP paths and its documents.
 
@@ -33,11 +33,12 @@ use answer::Answer;
 use documents::StoredDocument;
 use link_path::LinkPath;
 use links::links;
-pub use report::Comparison;
 use report::{LoadDescription, PathResult};
 use request::{CLIENT_TIMEOUT, Request, SentLoad};
-pub use settings::ComparisonSettings;
 use site::{CONSUMERS, Servers};
+
+pub use report::Comparison;
+pub use settings::ComparisonSettings;
 
 /// If no document has come for this long, the missing ones will not come.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ use linkrelay_testkit::mongo::MongoServer;
 use mongodb::bson::RawDocumentBuf;
 use serde_json::{Value, json};
 
-use crate::bench::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::kafka::{RelaySettings, bare_read, preloaded_topic};
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};

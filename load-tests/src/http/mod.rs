@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
 
-use crate::bench::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::doubles::CountingStore;
 use crate::kafka::fresh_topic;
 use crate::load::closed_loop::{ClosedLoop, Posted};

@@ -65,7 +65,7 @@ fn draw_frame(
         svg.line([[left, at], [right, at]], GRID_LINE);
         svg.text([left - 8.0, at + 4.0], Anchor::End, TEXT, &label(tick));
     }
-    svg.text([left - 56.0, f64::midpoint(TOP, BOTTOM)], Anchor::Upwards, TEXT, frame.left);
+    svg.text([left - 60.0, f64::midpoint(TOP, BOTTOM)], Anchor::Upwards, TEXT, frame.left);
     svg.line([[left, BOTTOM], [right, BOTTOM]], AXIS_LINE);
     let middle = f64::midpoint(left, right);
     svg.text([middle, BOTTOM + 42.0], Anchor::Middle, TEXT, frame.below);
