@@ -10,7 +10,7 @@ help:
 	@echo 'make test         format, lints, docs and every test, on real servers'
 	@echo 'make lint         format, lints and docs alone'
 	@echo 'make bench [ARGS=…] how fast it all is (load-tests/README.md); ARGS="all --quick" for a look'
-	@echo 'make load-test [ARGS=…] both ways of a link on the same load (load-tests/README.md)'
+	@echo 'make load-test [ARGS=…] both paths of a link on the same load (load-tests/README.md)'
 	@echo 'make fault [ARGS=…] the longer fault suites, hours (scripts/fault.sh): ARGS=three, or one, long'
 	@echo 'make bare-test [ARGS=…] make up and make test on a bare Debian 12 and 13 (root, mmdebstrap)'
 	@echo 'make tools        fetches the servers of the tests (Kafka, SecantusDB)'

@@ -7,7 +7,7 @@
 #
 # Needs root, and an hour for each Debian. Nothing is lent to it but the network, this toolchain
 # (read-only), and how this machine reaches the network: its resolver, proxies, own certificates,
-# and the settings of apt, cargo, pip, npm and Maven. It downloads every crate itself. Everything
+# and the settings of apt, cargo, pip and Maven. It downloads every crate itself. Everything
 # runs in namespaces of its own, so that processes and mounts end with them, whatever happens. The
 # root without Rust is kept as target/bare/<name>.tar; remove it to have it made again.
 set -euo pipefail
@@ -67,14 +67,14 @@ make_root() {
 # What is this machine's own about the network, at the same place in the root.
 copy_settings() {
   local root=$1 path
-  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/npmrc \
+  for path in /etc/resolv.conf /etc/hosts /etc/pip.conf \
     /usr/local/share/ca-certificates; do
     copy "$path" "$root$path"
   done
   copy "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$root/root/.cargo/config.toml"
   # Maven's package asks before it replaces a file of its own that somebody has changed.
   copy /etc/maven/settings.xml "$root/root/.m2/settings.xml"
-  for path in .config/pip/pip.conf .pip/pip.conf .m2/settings.xml .npmrc; do
+  for path in .config/pip/pip.conf .pip/pip.conf .m2/settings.xml; do
     copy "$HOME/$path" "$root/root/$path"
   done
 }

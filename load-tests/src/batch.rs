@@ -1,5 +1,5 @@
 //! Links a second in requests of 100, against a bare `FutureProducer`: the same records, the same
-//! settings (acks=all, idempotent, zstd), as many of them under way, awaited a hundred at a time.
+//! settings (acks=all, idempotent, lz4), equally many in flight, awaited a hundred at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,63 +12,39 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 use serde_json::json;
 
-use crate::BenchSettings;
-use crate::doubles::CountingStore;
-use crate::http::generator::Generator;
-use crate::http::{check_arrived, duration, warm_up};
+use crate::bench::settings::BenchSettings;
+use crate::http::{closed_loop, post_to_producer};
 use crate::kafka::{RelaySettings, fresh_topic, link_record};
-use crate::machine::LoadMeter;
+use crate::load::closed_loop::ClosedLoop;
 use crate::measurement::{Measurement, Round, Target};
-use crate::roles::start_producer;
 
 const CONNECTIONS: usize = 32;
 const LINKS_PER_REQUEST: usize = 100;
 
-/// Runs it.
-///
-/// # Errors
-/// If a server does not start, or a link is not acknowledged.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
-    let mut rounds = Vec::new();
-    for _ in 0..settings.rounds() {
-        rounds.push(round(&broker, settings).await?);
-    }
+    let closed_loop = closed_loop(settings, CONNECTIONS, LINKS_PER_REQUEST);
     settings.report(&Measurement {
         benchmark: "batch",
         case: format!("{LINKS_PER_REQUEST} links a request, {CONNECTIONS} connections"),
         unit: "links/s",
         baseline_is: "bare FutureProducer",
         target: Some(Target::Ratio(0.7)),
-        rounds,
+        rounds: settings.rounds(async |_| round(&broker, closed_loop).await).await?,
     })
 }
 
-async fn round(broker: &KafkaBroker, settings: &BenchSettings) -> Result<Round> {
-    let (warm_up, duration) = (warm_up(settings), duration(settings));
+async fn round(broker: &KafkaBroker, closed_loop: ClosedLoop) -> Result<Round> {
     let bare_topic = fresh_topic(broker).await?;
     let relay = RelaySettings::new(broker, &bare_topic, &[])?;
-    let baseline = bare(&relay, warm_up, duration).await?;
-    let topic = fresh_topic(broker).await?;
-    let store = Arc::new(CountingStore::at_once(u64::MAX));
-    let (addr, producer) = start_producer(broker, &topic, store).await?;
-    let meter = LoadMeter::start()?;
-    let generator = Generator {
-        connections: CONNECTIONS,
-        links_per_request: LINKS_PER_REQUEST,
-        warm_up,
-        duration,
-    };
-    let ours = generator.run(addr).await?;
-    let load = meter.load()?;
-    producer.stop().await?;
-    check_arrived(broker, &topic, &ours).await?;
+    let baseline = bare(&relay, closed_loop.warm_up, closed_loop.duration).await?;
+    let (ours, load) = post_to_producer(broker, closed_loop).await?;
     let links_per_second = ours.requests_per_second() * LINKS_PER_REQUEST as f64;
     let details = json!({ "requests": ours.latencies });
     Ok(Round { ours: links_per_second, baseline: Some(baseline), load, details })
 }
 
-/// Records a second, without anything around the producer.
+/// Returns records a second, without anything around the producer.
 async fn bare(relay: &RelaySettings, warm_up: Duration, duration: Duration) -> Result<f64> {
     let delivery_timeout = Duration::from_secs(10);
     let producer: FutureProducer = relay.kafka.producer(delivery_timeout).create()?;

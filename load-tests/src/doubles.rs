@@ -1,8 +1,9 @@
-//! The two far sides of a consumer, as benchmarks need them: an extractor that only takes time,
-//! and a store that counts, with or without a real one behind it.
+//! What is around a consumer, as benchmarks need it: an extractor that only takes time, and a store
+//! that counts, with or without a real one behind it.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,13 +16,13 @@ use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError,
     WriteOutcome,
 };
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 
 use crate::drain::timer::Timer;
 
 /// Finds every video after a while.
 #[derive(Debug)]
-pub struct SleepingExtractor {
+pub(crate) struct SleepingExtractor {
     timer: Timer,
     video: Video,
     first_begun: OnceLock<Instant>,
@@ -30,8 +31,8 @@ pub struct SleepingExtractor {
 }
 
 impl SleepingExtractor {
-    /// One that waits by this timer, and finds this video.
-    pub fn new(timer: Timer, video: Video) -> Self {
+    /// Returns an extractor that waits by this timer, and finds this video.
+    pub(crate) fn new(timer: Timer, video: Video) -> Self {
         Self {
             timer,
             video,
@@ -41,18 +42,18 @@ impl SleepingExtractor {
         }
     }
 
-    /// When the first extraction began, if one has.
-    pub fn first_begun(&self) -> Option<Instant> {
+    /// Returns when the first extraction began, if one has.
+    pub(crate) fn first_begun(&self) -> Option<Instant> {
         self.first_begun.get().copied()
     }
 
-    /// How many extractions have begun.
-    pub fn calls_total(&self) -> u64 {
+    /// Returns how many extractions have begun.
+    pub(crate) fn calls_total(&self) -> u64 {
         self.calls_total.load(Ordering::Relaxed)
     }
 
-    /// How long an extraction took, on average.
-    pub fn mean_sleep(&self) -> Duration {
+    /// Returns how long an extraction took on average.
+    pub(crate) fn mean_sleep(&self) -> Duration {
         let calls_total = self.calls_total().max(1);
         Duration::from_nanos(self.slept_nanoseconds.load(Ordering::Relaxed) / calls_total)
     }
@@ -80,68 +81,54 @@ impl Extract for SleepingExtractor {
     }
 }
 
-/// Counts acknowledged documents, and says when the last one expected was.
-pub struct CountingStore {
-    /// `None` acknowledges everything at once.
+/// Counts acknowledged documents, and knows when the last one expected was acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct CountingStore {
+    /// If `None`, everything is acknowledged immediately.
     inner: Option<Arc<dyn LinkStore>>,
     expected: u64,
     acknowledged: AtomicU64,
     batches_total: AtomicU64,
-    all_acknowledged: OnceLock<Instant>,
-    done: Notify,
-    /// When each document was acknowledged, by its link; only if somebody wants to know.
+    all_acknowledged: SetOnce<Instant>,
+    /// When each document was acknowledged, by its link, if the caller needs it.
     moments: Option<Mutex<HashMap<String, Instant>>>,
 }
 
 impl CountingStore {
-    /// Expects so many documents and acknowledges them at once.
-    pub fn at_once(expected: u64) -> Self {
-        Self {
-            inner: None,
-            expected,
-            acknowledged: AtomicU64::new(0),
-            batches_total: AtomicU64::new(0),
-            all_acknowledged: OnceLock::new(),
-            done: Notify::new(),
-            moments: None,
-        }
+    /// Expects this number of documents and acknowledges them immediately.
+    pub(crate) fn at_once(expected: u64) -> Self {
+        Self { expected, ..Self::default() }
     }
 
-    /// Expects so many documents and hands them to a real store.
-    pub fn before(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
-        Self { inner: Some(inner), ..Self::at_once(expected) }
+    /// Expects this number of documents and passes them to a real store.
+    pub(crate) fn before(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
+        Self { inner: Some(inner), expected, ..Self::default() }
     }
 
-    /// The same, and keeps when each document was acknowledged.
-    pub fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
+    /// Like [`before`](Self::before), but keeps when each document was acknowledged.
+    pub(crate) fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
         Self { moments: Some(Mutex::default()), ..Self::before(inner, expected) }
     }
 
-    /// How many documents were acknowledged.
-    pub fn acknowledged(&self) -> u64 {
+    /// Returns how many documents were acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Documents in a batch, on average.
-    pub fn mean_batch(&self) -> f64 {
+    /// Returns the number of documents in a batch on average.
+    pub(crate) fn mean_batch(&self) -> f64 {
         self.acknowledged() as f64 / self.batches_total.load(Ordering::Relaxed).max(1) as f64
     }
 
-    /// Waits until all documents that are expected were acknowledged; gives the moment.
-    pub async fn all_acknowledged(&self) -> Instant {
-        loop {
-            let notified = self.done.notified();
-            if let Some(moment) = self.all_acknowledged.get() {
-                return *moment;
-            }
-            notified.await;
-        }
+    /// Waits until all expected documents were acknowledged, and returns the moment.
+    pub(crate) async fn all_acknowledged(&self) -> Instant {
+        *self.all_acknowledged.wait().await
     }
 
-    /// When each document was acknowledged, by its link.
-    pub fn moments(&self) -> HashMap<String, Instant> {
-        let kept = self.moments.as_ref();
-        kept.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    /// Returns when each document was acknowledged, by its link, and keeps it no longer.
+    pub(crate) fn take_moments(&self) -> HashMap<String, Instant> {
+        let kept = self.moments.as_ref().map(|kept| kept.lock());
+        kept.map(|kept| take(&mut *kept.unwrap_or_else(PoisonError::into_inner)))
             .unwrap_or_default()
     }
 
@@ -155,24 +142,15 @@ impl CountingStore {
         let count = documents.len() as u64;
         let acknowledged = self.acknowledged.fetch_add(count, Ordering::Relaxed) + count;
         if acknowledged >= self.expected {
-            self.all_acknowledged.get_or_init(|| now);
-            self.done.notify_waiters();
+            // A document beyond the last one expected does not move the moment.
+            self.all_acknowledged.set(now).ok();
         }
-    }
-
-    fn inner(&self) -> Result<&dyn LinkStore, StoreError> {
-        let nothing_kept = || StoreError::Refused("a store that only counts keeps nothing".into());
-        self.inner.as_deref().ok_or_else(nothing_kept)
     }
 }
 
-impl fmt::Debug for CountingStore {
+impl fmt::Display for CountingStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CountingStore")
-            .field("inner", &self.inner)
-            .field("expected", &self.expected)
-            .field("acknowledged", &self.acknowledged)
-            .finish_non_exhaustive()
+        write!(f, "{} of {} documents acknowledged", self.acknowledged(), self.expected)
     }
 }
 
@@ -198,10 +176,6 @@ impl LinkStore for CountingStore {
         Ok(outcomes)
     }
 
-    async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
-        self.inner()?.find(ids).await
-    }
-
     async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
         match &self.inner {
             Some(inner) => inner.known(ids).await,
@@ -216,37 +190,46 @@ impl LinkStore for CountingStore {
         }
     }
 
-    async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
-        self.inner()?.request_counts(request_id).await
-    }
-
-    async fn request_links(
-        &self,
-        request_id: RequestId,
-        from_index: u32,
-        limit: u32,
-    ) -> Result<Vec<LinkStatus>, StoreError> {
-        self.inner()?.request_links(request_id, from_index, limit).await
-    }
-
-    async fn request_expansions(&self, id: RequestId) -> Result<Vec<ExpandedRange>, StoreError> {
-        self.inner()?.request_expansions(id).await
-    }
-
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        self.inner()?.ensure_video_index().await
-    }
-
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        self.inner()?.newest_of_video(video_id).await
-    }
-
     async fn ping(&self) -> Result<(), StoreError> {
         match &self.inner {
             Some(inner) => inner.ping().await,
             None => Ok(()),
         }
     }
+
+    async fn find(&self, _ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
+        Err(only_counts())
+    }
+
+    async fn request_counts(&self, _id: RequestId) -> Result<RequestCounts, StoreError> {
+        Err(only_counts())
+    }
+
+    async fn request_links(
+        &self,
+        _request_id: RequestId,
+        _from_index: u32,
+        _limit: u32,
+    ) -> Result<Vec<LinkStatus>, StoreError> {
+        Err(only_counts())
+    }
+
+    async fn request_expansions(&self, _id: RequestId) -> Result<Vec<ExpandedRange>, StoreError> {
+        Err(only_counts())
+    }
+
+    async fn ensure_video_index(&self) -> Result<(), StoreError> {
+        Err(only_counts())
+    }
+
+    async fn newest_of_video(&self, _id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
+        Err(only_counts())
+    }
+}
+
+/// No benchmark reads through this store.
+fn only_counts() -> StoreError {
+    StoreError::Refused("this store only counts".into())
 }
 
 #[cfg(test)]

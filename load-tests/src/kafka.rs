@@ -1,4 +1,4 @@
-//! A topic full of links, as the producer writes them, and clients with linkrelay's own settings.
+//! A topic full of links as the producer writes them, and clients with linkrelay's own settings.
 
 use std::time::{Duration, Instant};
 
@@ -12,39 +12,32 @@ use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::wait::{SHORT, wait_for};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::sample;
 
-/// As in the targets.
-pub const PARTITIONS: i32 = 6;
-/// How long the broker may take for anything.
+/// The partitions of every topic, as in the targets.
+pub(crate) const PARTITIONS: i32 = 6;
+/// How long the broker has for anything.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The settings of a consumer, as its binary has them.
 #[derive(Debug, Clone, Parser)]
 #[command(args_override_self = true)]
-pub struct RelaySettings {
-    /// The broker.
+pub(crate) struct RelaySettings {
     #[command(flatten)]
-    pub kafka: KafkaSettings,
-    /// The group.
+    pub(crate) kafka: KafkaSettings,
     #[command(flatten)]
-    pub group: GroupSettings,
-    /// How much at once.
+    pub(crate) group: GroupSettings,
     #[command(flatten)]
-    pub pipeline: PipelineSettings,
+    pub(crate) pipeline: PipelineSettings,
 }
 
 impl RelaySettings {
-    /// Defaults, but for the broker and the topic (its dead letters go beside it), and what is
-    /// given on top.
-    ///
-    /// # Errors
-    /// If a setting cannot be read.
-    pub fn new(broker: &KafkaBroker, topic: &str, over: &[&str]) -> Result<Self> {
+    /// Returns the defaults with this broker and topic, its dead letters, and `over`.
+    pub(crate) fn new(broker: &KafkaBroker, topic: &str, over: &[&str]) -> Result<Self> {
         let (brokers, dlq) = (broker.bootstrap_servers(), dlq(topic));
         let base = ["bench", "--kafka-brokers", &brokers];
         let topics = ["--kafka-topic", topic, "--kafka-dlq-topic", &dlq];
@@ -52,26 +45,20 @@ impl RelaySettings {
     }
 }
 
-/// The dead letters of a topic.
-pub fn dlq(topic: &str) -> String {
+/// Returns the name of the topic for the dead letters of a topic.
+pub(crate) fn dlq(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
-/// Makes a fresh topic of six partitions, and one for its dead letters.
-///
-/// # Errors
-/// If the broker does not answer.
-pub async fn fresh_topic(broker: &KafkaBroker) -> Result<String> {
+/// Makes a new topic of six partitions, and one for its dead letters.
+pub(crate) async fn fresh_topic(broker: &KafkaBroker) -> Result<String> {
     let topic = broker.fresh_topic("links", PARTITIONS).await?;
     broker.create_topic(&dlq(&topic), 1).await?;
     Ok(topic)
 }
 
-/// Makes a fresh topic with so many links, one a record, keyed by video.
-///
-/// # Errors
-/// If the broker does not take them all.
-pub async fn preloaded_topic(broker: &KafkaBroker, links_count: usize) -> Result<String> {
+/// Makes a new topic with this number of links, one a record, keyed by video.
+pub(crate) async fn preloaded_topic(broker: &KafkaBroker, links_count: usize) -> Result<String> {
     let topic = fresh_topic(broker).await?;
     eprintln!("writing {links_count} links to {topic}");
     // Large batches, so that filling takes seconds.
@@ -83,11 +70,8 @@ pub async fn preloaded_topic(broker: &KafkaBroker, links_count: usize) -> Result
     Ok(topic)
 }
 
-/// A record as the producer writes it for a request of one link.
-///
-/// # Errors
-/// If the number is too large for a video's id.
-pub fn link_record(number: usize) -> Result<LinkRecord> {
+/// Returns a record as the producer writes it for a request of one link.
+pub(crate) fn link_record(number: usize) -> Result<LinkRecord> {
     let video_id: VideoId = sample::video_id(number)?;
     Ok(LinkRecord {
         target: LinkTarget::Video(video_id),
@@ -109,7 +93,7 @@ fn fill(kafka: &KafkaSettings, links_count: usize) -> Result<()> {
             .payload(&value)
             .headers(link.headers().to_kafka());
         while let Err((error, refused)) = producer.send(record) {
-            ensure!(is_queue_full(&error), error);
+            ensure!(error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull), error);
             producer.poll(Duration::from_millis(10));
             record = refused;
         }
@@ -118,16 +102,9 @@ fn fill(kafka: &KafkaSettings, links_count: usize) -> Result<()> {
     producer.flush(LIMIT).context("filling the topic")
 }
 
-fn is_queue_full(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-}
-
-/// Reads a whole topic with a bare `BaseConsumer` of linkrelay's own settings, and does nothing
-/// with it. Gives records a second, from the first one on.
-///
-/// # Errors
-/// If the broker does not answer.
-pub async fn bare_read(settings: &RelaySettings, records_count: usize) -> Result<f64> {
+/// Reads a topic with a bare `BaseConsumer` of linkrelay's own settings, and does nothing with the
+/// records. Returns records a second, from the first one.
+pub(crate) async fn bare_read(settings: &RelaySettings, records_count: usize) -> Result<f64> {
     let settings = settings.clone();
     tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer = settings.kafka.consumer(&settings.group).create()?;
@@ -153,7 +130,10 @@ pub async fn bare_read(settings: &RelaySettings, records_count: usize) -> Result
 ///
 /// # Errors
 /// If it has not after a minute.
-pub async fn until_all_committed(broker: &KafkaBroker, settings: &RelaySettings) -> Result<()> {
+pub(crate) async fn until_all_committed(
+    broker: &KafkaBroker,
+    settings: &RelaySettings,
+) -> Result<()> {
     let (group, topic) = (&settings.group.kafka_group_id, &settings.kafka.kafka_topic);
     wait_for("the last commit", LIMIT, SHORT, async || match broker.lag(group, topic).await {
         Ok(0) => Ok(()),

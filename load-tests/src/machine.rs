@@ -1,7 +1,7 @@
-//! What the machine did meanwhile: a figure from a machine that others use says little without
-//! it.
+//! What the machine did during a measurement: without it, a figure from a machine that other
+//! programs use says little.
 //!
-//! Everything is read from `/proc`, so it works on Linux alone.
+//! Everything is read from `/proc`, so it works only on Linux.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,20 +14,17 @@ use serde::Serialize;
 
 /// The machine itself.
 #[derive(Debug, Clone, Serialize)]
-pub struct Machine {
-    /// Processors that this process may use.
-    pub cpus: usize,
-    /// As the kernel calls the first of them.
-    pub cpu_model: String,
-    /// All of it.
-    pub memory_mib: u64,
-    /// Its release.
-    pub kernel: String,
+pub(crate) struct Machine {
+    pub(crate) cpus: usize,
+    /// The kernel's name of the first of them.
+    pub(crate) cpu_model: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) kernel: String,
 }
 
 impl Machine {
-    /// Looks.
-    pub fn describe() -> Self {
+    /// Reads what the kernel says; what it does not say is empty or 0.
+    pub(crate) fn describe() -> Self {
         let model = CpuInfo::current().ok().and_then(|cpus| cpus.model_name(0).map(str::to_owned));
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
@@ -39,24 +36,23 @@ impl Machine {
     }
 }
 
-/// Who used how many processors over a stretch of time.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Load {
-    /// This process.
-    pub own_cpus: f64,
-    /// The processes that this one started: broker, store, roles.
-    pub children_cpus: f64,
-    /// Everybody else. Far from 0, the figures beside it are too low.
-    pub others_cpus: f64,
-    /// Of the last minute, at the end.
-    pub load_average: f64,
-    /// How long the stretch was.
-    pub seconds: f64,
+/// How many processors were used during a time.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Load {
+    /// By this process.
+    pub(crate) own_cpus: f64,
+    /// By the processes that this one started: broker, store, roles.
+    pub(crate) children_cpus: f64,
+    /// By all other processes. If this is far from 0, the measured figures are too low.
+    pub(crate) others_cpus: f64,
+    /// The load average of the last minute, at the end.
+    pub(crate) load_average: f64,
+    pub(crate) seconds: f64,
 }
 
-/// Measures a [`Load`] from its start on.
+/// Measures a [`Load`] from its start.
 #[derive(Debug)]
-pub struct LoadMeter {
+pub(crate) struct LoadMeter {
     started: Instant,
     before: Ticks,
 }
@@ -71,18 +67,12 @@ struct Ticks {
 
 impl LoadMeter {
     /// Starts to measure.
-    ///
-    /// # Errors
-    /// If there is no `/proc`.
-    pub fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         Ok(Self { started: Instant::now(), before: Ticks::now()? })
     }
 
-    /// The load since the start.
-    ///
-    /// # Errors
-    /// If there is no `/proc`.
-    pub fn load(&self) -> Result<Load> {
+    /// Returns the load since the start.
+    pub(crate) fn load(&self) -> Result<Load> {
         let after = Ticks::now()?;
         let seconds = self.started.elapsed().as_secs_f64();
         let cpus = |before: u64, after: u64| {
@@ -107,60 +97,40 @@ impl Ticks {
         let all = KernelStats::current().context("reading /proc/stat")?.total;
         let interrupts = [all.irq, all.softirq, all.steal].into_iter().flatten().sum::<u64>();
         let busy = all.user + all.nice + all.system + interrupts;
-        let processes = processes()?;
+        // A process can end between the two reads.
+        let stats: Vec<Stat> = all_processes()
+            .context("reading /proc")?
+            .filter_map(|process| process.ok()?.stat().ok())
+            .collect();
+        let parents = stats.iter().map(|stat| (stat.pid, stat.ppid)).collect();
         let own_pid = Process::myself()?.pid();
-        let own = processes.get(&own_pid).copied().unwrap_or_default();
-        let is_child = |pid: &i32| is_descendant(*pid, own_pid, &processes);
-        let living = processes.keys().filter(|pid| is_child(pid)).map(|pid| processes[pid]);
-        let children = own.ended_children
-            + living.map(|child| child.ticks + child.ended_children).sum::<u64>();
-        Ok(Self { busy, own: own.ticks, children })
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct ProcessTicks {
-    parent: i32,
-    ticks: u64,
-    /// Of its children that have ended.
-    ended_children: u64,
-}
-
-impl From<Stat> for ProcessTicks {
-    fn from(stat: Stat) -> Self {
-        Self {
-            parent: stat.ppid,
-            ticks: stat.utime + stat.stime,
-            ended_children: (stat.cutime + stat.cstime).unsigned_abs(),
+        let (mut own, mut children) = (0, 0);
+        for stat in &stats {
+            let ticks = stat.utime + stat.stime;
+            let ended_children = (stat.cutime + stat.cstime).unsigned_abs();
+            if stat.pid == own_pid {
+                own = ticks;
+                children += ended_children;
+            } else if is_descendant(stat.pid, own_pid, &parents) {
+                children += ticks + ended_children;
+            }
         }
+        Ok(Self { busy, own, children })
     }
 }
 
-fn processes() -> Result<HashMap<i32, ProcessTicks>> {
-    // A process may end between the two looks.
-    let stats = all_processes().context("reading /proc")?.filter_map(|process| {
-        let stat = process.ok()?.stat().ok()?;
-        Some((stat.pid, stat.into()))
-    });
-    Ok(stats.collect())
-}
-
-fn is_descendant(pid: i32, ancestor: i32, processes: &HashMap<i32, ProcessTicks>) -> bool {
-    let mut at = pid;
-    while let Some(process) = processes.get(&at) {
-        if process.parent == ancestor {
+fn is_descendant(mut pid: i32, ancestor: i32, parents: &HashMap<i32, i32>) -> bool {
+    while let Some(parent) = parents.get(&pid) {
+        if *parent == ancestor {
             return true;
         }
-        at = process.parent;
+        pid = *parent;
     }
     false
 }
 
-/// What a process has in memory, in bytes.
-///
-/// # Errors
-/// If there is no such process.
-pub fn resident_bytes(pid: u32) -> Result<u64> {
+/// Returns the resident memory of a process in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let status = Process::new(pid.try_into()?)
         .and_then(|process| process.status())
         .with_context(|| format!("reading the memory of process {pid}"))?;
@@ -191,10 +161,8 @@ mod tests {
     }
 
     #[test]
-    fn grandchildren_are_descendants_and_strangers_are_not() {
-        let process = |parent| ProcessTicks { parent, ticks: 1, ended_children: 0 };
-        let processes =
-            HashMap::from([(1, process(0)), (7, process(1)), (8, process(7)), (9, process(8))]);
+    fn grandchildren_are_descendants_and_other_processes_are_not() {
+        let processes = HashMap::from([(1, 0), (7, 1), (8, 7), (9, 8)]);
         assert!(is_descendant(9, 7, &processes) && is_descendant(8, 7, &processes));
         assert!(!is_descendant(7, 7, &processes) && !is_descendant(1, 7, &processes));
     }

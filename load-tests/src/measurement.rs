@@ -1,4 +1,4 @@
-//! One measured case: its rounds, both sides of its ratio, its target, and how it is shown.
+//! One measured case: its rounds, both sides of its ratio, its target, and how it is printed.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -11,16 +11,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::machine::{Load, Machine};
-use crate::stats::median;
+use crate::stats::{figure, median};
 
-/// What is to be reached.
+/// The figure that a case has to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
-    /// Ours is at least so much of the other side.
+pub(crate) enum Target {
+    /// linkrelay does at least this part of what it is compared with.
     Ratio(f64),
-    /// Ours is at least so much, whatever the other side.
+    /// linkrelay does at least this.
     AtLeast(f64),
-    /// Ours is below.
+    /// linkrelay stays below this.
     Below(f64),
 }
 
@@ -38,97 +38,82 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ratio(least) => write!(f, "ratio >= {least}"),
-            Self::AtLeast(least) => write!(f, ">= {}", number(*least)),
-            Self::Below(limit) => write!(f, "< {}", number(*limit)),
+            Self::AtLeast(least) => write!(f, ">= {}", figure(*least)),
+            Self::Below(limit) => write!(f, "< {}", figure(*limit)),
         }
     }
 }
 
 /// One run of a case: both sides, one right after the other.
 #[derive(Debug, Clone, Serialize)]
-pub struct Round {
+pub(crate) struct Round {
     /// What linkrelay did.
-    pub ours: f64,
-    /// What the other side did.
-    pub baseline: Option<f64>,
-    /// While ours ran.
-    pub load: Load,
-    /// What else is worth knowing.
-    pub details: Value,
+    pub(crate) ours: f64,
+    /// What it is compared with, if there is such a thing.
+    pub(crate) baseline: Option<f64>,
+    pub(crate) load: Load,
+    pub(crate) details: Value,
 }
 
-/// A case, measured.
-#[derive(Debug, Clone)]
-pub struct Measurement {
-    /// The benchmark's name.
-    pub benchmark: &'static str,
-    /// Which case of it.
-    pub case: String,
-    /// Of both sides.
-    pub unit: &'static str,
-    /// What the other side is.
-    pub baseline_is: &'static str,
-    /// If there is one for this case.
-    pub target: Option<Target>,
+/// A measured case.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Measurement {
+    pub(crate) benchmark: &'static str,
+    pub(crate) case: String,
+    pub(crate) unit: &'static str,
+    pub(crate) baseline_is: &'static str,
+    #[serde(skip)]
+    pub(crate) target: Option<Target>,
     /// At least one.
-    pub rounds: Vec<Round>,
+    pub(crate) rounds: Vec<Round>,
 }
 
-/// A line of the results file.
+/// A line of the file of results.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     at: Timestamp,
-    benchmark: &'a str,
-    case: &'a str,
-    unit: &'a str,
+    #[serde(flatten)]
+    measurement: &'a Measurement,
     ours: f64,
     baseline: Option<f64>,
-    baseline_is: &'a str,
     ratio: Option<f64>,
     target: Option<String>,
     is_met: Option<bool>,
-    rounds: &'a [Round],
     machine: &'a Machine,
 }
 
 impl Measurement {
-    /// The median of our side.
-    pub fn ours(&self) -> f64 {
+    /// Returns the median of linkrelay's side.
+    pub(crate) fn ours(&self) -> f64 {
         median(&self.rounds.iter().map(|round| round.ours).collect::<Vec<_>>())
     }
 
-    /// The median of the other side.
-    pub fn baseline(&self) -> Option<f64> {
+    /// Returns the median of the baseline.
+    pub(crate) fn baseline(&self) -> Option<f64> {
         median_of(self.rounds.iter().map(|round| round.baseline))
     }
 
-    /// The median of the rounds' ratios: both sides of each met the same machine.
-    pub fn ratio(&self) -> Option<f64> {
+    /// Returns the median of the rounds' ratios: both sides of a round ran on the same machine under
+    /// the same load.
+    pub(crate) fn ratio(&self) -> Option<f64> {
         median_of(self.rounds.iter().map(|round| Some(round.ours / round.baseline?)))
     }
 
     /// Whether the target is met, if there is one.
-    pub fn is_met(&self) -> Option<bool> {
+    pub(crate) fn is_met(&self) -> Option<bool> {
         Some(self.target?.is_met(self.ours(), self.ratio()))
     }
 
-    /// Adds its line to a file of results.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn append_to(&self, path: &Path, machine: &Machine) -> Result<()> {
+    /// Appends the case as a line to a file of results.
+    pub(crate) fn append_to(&self, path: &Path, machine: &Machine) -> Result<()> {
         let line = Line {
             at: Timestamp::now(),
-            benchmark: self.benchmark,
-            case: &self.case,
-            unit: self.unit,
+            measurement: self,
             ours: self.ours(),
             baseline: self.baseline(),
-            baseline_is: self.baseline_is,
             ratio: self.ratio(),
             target: self.target.map(|target| target.to_string()),
             is_met: self.is_met(),
-            rounds: &self.rounds,
             machine,
         };
         let text = serde_json::to_string(&line)?;
@@ -138,13 +123,13 @@ impl Measurement {
     }
 }
 
-/// For people: the case on one line, a line for each round.
+/// The case on one line, and a line for each round.
 impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { benchmark, case, unit, baseline_is, .. } = self;
-        write!(f, "{benchmark}, {case}: {} {unit}", number(self.ours()))?;
+        write!(f, "{benchmark}, {case}: {} {unit}", figure(self.ours()))?;
         if let (Some(baseline), Some(ratio)) = (self.baseline(), self.ratio()) {
-            write!(f, ", against {} ({baseline_is}): {ratio:.3}", number(baseline))?;
+            write!(f, ", against {} ({baseline_is}): {ratio:.3}", figure(baseline))?;
         }
         if let (Some(target), Some(is_met)) = (self.target, self.is_met()) {
             let verdict = if is_met { "met" } else { "MISSED" };
@@ -152,9 +137,9 @@ impl fmt::Display for Measurement {
         }
         for (round, index) in self.rounds.iter().zip(1..) {
             let Load { own_cpus, children_cpus, others_cpus, .. } = round.load;
-            write!(f, "\n    round {index}: {}", number(round.ours))?;
+            write!(f, "\n    round {index}: {}", figure(round.ours))?;
             if let Some(baseline) = round.baseline {
-                write!(f, " against {}, {:.3}", number(baseline), round.ours / baseline)?;
+                write!(f, " against {}, {:.3}", figure(baseline), round.ours / baseline)?;
             }
             write!(
                 f,
@@ -171,22 +156,6 @@ fn median_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     Some(median(&values))
 }
 
-/// With commas between thousands, and decimals only where they say something.
-fn number(value: f64) -> String {
-    if value < 100.0 {
-        return format!("{value:.2}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -194,13 +163,7 @@ mod tests {
     use super::*;
 
     fn measurement(sides: &[(f64, f64)], target: Target) -> Measurement {
-        let load = Load {
-            own_cpus: 1.0,
-            children_cpus: 0.5,
-            others_cpus: 0.0,
-            load_average: 1.0,
-            seconds: 1.0,
-        };
+        let load = Load::default();
         let round = |(ours, baseline): &(f64, f64)| Round {
             ours: *ours,
             baseline: Some(*baseline),
@@ -238,19 +201,6 @@ mod tests {
             (Target::Below(100_001.0), true),
         ] {
             assert_eq!(measurement(&sides, target).is_met(), Some(is_met), "{target}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_easy_to_read() {
-        for (value, text) in [
-            (0.987, "0.99"),
-            (99.994, "99.99"),
-            (100.0, "100"),
-            (1_234.6, "1,235"),
-            (1_234_567.0, "1,234,567"),
-        ] {
-            assert_eq!(number(value), text);
         }
     }
 

@@ -1,5 +1,5 @@
-//! What a consumer's process holds in memory while a million records wait for it: a process of
-//! its own, the linkrelay-consumer binary, against the fake YouTube.
+//! The memory of a consumer while a million records wait for it. The consumer is a process, the
+//! linkrelay-consumer binary, and reads from the fake YouTube.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
 use linkrelay_testkit::wait::{SHORT, wait_for};
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::kafka::{dlq, preloaded_topic};
 use crate::machine::{LoadMeter, resident_bytes};
 use crate::measurement::{Measurement, Round, Target};
@@ -21,31 +21,27 @@ const LAG: usize = 1_000_000;
 const LATENCY: Duration = Duration::from_millis(50);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(60);
-/// As large as YouTube's.
+/// The size of YouTube's own pages.
 const PAGE_BYTES: usize = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
-struct Case {
+struct MemoryCase {
     name: &'static str,
     page_bytes: usize,
-    /// The store stops answering: everything that can fill up does.
+    /// The store no longer answers, so that everything that can fill up does.
     is_store_hanging: bool,
 }
 
-const CASES: [Case; 3] = [
-    Case { name: "small pages", page_bytes: 0, is_store_hanging: false },
-    Case { name: "pages of 1 MB", page_bytes: PAGE_BYTES, is_store_hanging: false },
-    Case { name: "a store that hangs", page_bytes: 0, is_store_hanging: true },
+const CASES: [MemoryCase; 3] = [
+    MemoryCase { name: "small pages", page_bytes: 0, is_store_hanging: false },
+    MemoryCase { name: "pages of 1 MB", page_bytes: PAGE_BYTES, is_store_hanging: false },
+    MemoryCase { name: "a store that hangs", page_bytes: 0, is_store_hanging: true },
 ];
 
-/// Runs every case.
-///
-/// # Errors
-/// If a process does not start, or dies.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
     let topic = preloaded_topic(&broker, settings.scaled(LAG)).await?;
-    for (case, number) in CASES.iter().zip(0..).filter(|(case, _)| settings.wants(case.name)) {
+    for (case, number) in CASES.iter().zip(0..).filter(|(case, _)| settings.includes(case.name)) {
         let group = format!("bench-memory-{number}");
         let round = round(&broker, &topic, &group, *case, settings).await?;
         settings.report(&Measurement {
@@ -64,7 +60,7 @@ async fn round(
     broker: &KafkaBroker,
     topic: &str,
     group: &str,
-    case: Case,
+    case: MemoryCase,
     settings: &BenchSettings,
 ) -> Result<Round> {
     let youtube = FakeYouTube::start(FakeYouTubeSettings {
@@ -73,7 +69,7 @@ async fn round(
         ..FakeYouTubeSettings::default()
     })
     .await?;
-    // One of our own, which may be stopped.
+    // Not the shared server, because it is paused.
     let mut mongo = MongoServer::start().await?;
     let mut consumer = start_consumer(broker, topic, group, &youtube, &mongo)?;
     until_working(&youtube, &mut consumer).await?;

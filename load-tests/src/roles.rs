@@ -1,4 +1,4 @@
-//! linkrelay's roles inside the benchmark's process, with doubles where the far sides are.
+//! linkrelay's roles inside the benchmark's process, with doubles around them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A role that runs until it is stopped.
 #[derive(Debug)]
-pub struct Running<E> {
+pub(crate) struct Running<E> {
     stop: CancellationToken,
     task: JoinHandle<Result<(), E>>,
 }
@@ -37,44 +37,19 @@ impl<E: std::error::Error + Send + Sync + 'static> Running<E> {
         Self { stop, task }
     }
 
-    /// Stops it, and waits for its end.
+    /// Stops the role, and waits for its end.
     ///
     /// # Errors
-    /// If it had ended by itself, or does not end.
-    pub async fn stop(self) -> Result<()> {
+    /// If it had failed, or does not end.
+    pub(crate) async fn stop(self) -> Result<()> {
         self.stop.cancel();
         let ended = tokio::time::timeout(LIMIT, self.task).await.context("a role does not end")?;
         Ok(ended??)
     }
 }
 
-/// Starts a consumer.
-///
-/// # Errors
-/// If a setting is wrong.
-pub async fn start_consumer(
-    settings: &RelaySettings,
-    extractor: Arc<dyn Extract>,
-    store: Arc<dyn LinkStore>,
-) -> Result<Running<ConsumerError>> {
-    Ok(build_consumer(settings, extractor, store).await?.1)
-}
-
-/// Starts a consumer, and waits until the group has given it its share.
-///
-/// # Errors
-/// If a setting is wrong, or it does not become ready.
-pub async fn start_ready_consumer(
-    settings: &RelaySettings,
-    extractor: Arc<dyn Extract>,
-    store: Arc<dyn LinkStore>,
-) -> Result<Running<ConsumerError>> {
-    let (health, running) = build_consumer(settings, extractor, store).await?;
-    until_ready("the consumer", &health).await?;
-    Ok(running)
-}
-
-async fn build_consumer(
+/// Starts a consumer. It is ready when the group has given it its partitions.
+pub(crate) async fn start_consumer(
     settings: &RelaySettings,
     extractor: Arc<dyn Extract>,
     store: Arc<dyn LinkStore>,
@@ -96,10 +71,7 @@ async fn build_consumer(
 }
 
 /// Starts a producer on a free port, and waits until it is ready.
-///
-/// # Errors
-/// If it does not become ready.
-pub async fn start_producer(
+pub(crate) async fn start_producer(
     broker: &KafkaBroker,
     topic: &str,
     store: Arc<dyn LinkStore>,
@@ -123,7 +95,11 @@ pub async fn start_producer(
     Ok((addr, running))
 }
 
-async fn until_ready(what: &str, health: &Health) -> Result<()> {
+/// Waits until a role is ready.
+///
+/// # Errors
+/// If it is not ready after a minute.
+pub(crate) async fn until_ready(what: &str, health: &Health) -> Result<()> {
     let ready = wait_for(what, LIMIT, SHORT, async || {
         let readiness = health.readiness();
         if readiness.ready { Ok(()) } else { Err(format!("{readiness:?}")) }

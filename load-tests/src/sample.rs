@@ -1,31 +1,41 @@
 //! Links and videos to measure with: a different video for each number.
+//!
+//! It must not know: which benchmark uses them.
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Thumbnail, Video};
 use linkrelay_common::{DocumentId, RecordPlace, RequestId, VideoId};
 use linkrelay_store::{LinkDocument, LinkState};
+use serde_json::json;
 
-/// The id of the video of this number, up to ten digits.
+/// Returns the id of the video with this number.
 ///
 /// # Errors
-/// If the number has more.
-pub fn video_id(number: usize) -> Result<VideoId> {
+/// If the number has more than ten digits.
+pub(crate) fn video_id(number: usize) -> Result<VideoId> {
     VideoId::parse(&id_text(number)).with_context(|| format!("video {number} is one too many"))
 }
 
-/// The same as text.
-pub fn id_text(number: usize) -> String {
+fn id_text(number: usize) -> String {
     format!("b{number:010}")
 }
 
-/// A link to it, as people paste them.
-pub fn link(number: usize) -> String {
-    format!("https://www.youtube.com/watch?v=b{number:010}")
+/// Returns a link to the video with this number, as users paste it.
+pub(crate) fn link(number: usize) -> String {
+    format!("https://www.youtube.com/watch?v={}", id_text(number))
 }
 
-/// Metadata of which a document comes out at about 1.5 kB of BSON, as an ordinary one does.
-pub fn video() -> Video {
+/// Returns the body of a request: one link is sent as is, several as a list.
+pub(crate) fn body(links: &[String]) -> String {
+    match links {
+        [link] => json!({ "links": link }).to_string(),
+        links => json!({ "links": links }).to_string(),
+    }
+}
+
+/// Returns metadata that makes a document of about 1.5 kB of BSON, which is an ordinary size.
+pub(crate) fn video() -> Video {
     let words = "A description of some paragraphs, with links, a list of chapters and thanks. ";
     let thumbnail = |(width, height)| Thumbnail {
         url: format!("https://i.ytimg.com/vi/b0000000000/{width}.jpg"),
@@ -58,13 +68,8 @@ pub fn video() -> Video {
     }
 }
 
-/// The least that is a video: so that a run measures the pipeline, not the making of videos.
-pub fn small_video() -> Video {
-    Video::titled("A title")
-}
-
-/// Documents of requests of one link each, as the consumer makes them.
-pub fn documents(count: usize) -> Vec<LinkDocument> {
+/// Returns documents of requests of one link each, as the consumer makes them.
+pub(crate) fn documents(count: usize) -> Vec<LinkDocument> {
     let (video, now) = (video(), Timestamp::now());
     let document = |number| {
         let request_id = RequestId::new(1);
@@ -96,6 +101,7 @@ pub fn documents(count: usize) -> Vec<LinkDocument> {
 #[cfg(test)]
 mod tests {
     use linkrelay_common::parse_link;
+    use linkrelay_kafka::LinkMessage;
 
     use super::*;
 
@@ -105,6 +111,15 @@ mod tests {
             assert_eq!(parse_link(&link(number)).unwrap(), video_id(number).unwrap());
         }
         assert!(video_id(10_000_000_000).is_err());
+    }
+
+    #[test]
+    fn a_body_is_what_the_producer_reads() {
+        for count in [1, 3] {
+            let links: Vec<String> = (7..7 + count).map(link).collect();
+            assert_eq!(LinkMessage::decode(body(&links).as_bytes()).unwrap().links, links);
+        }
+        assert!(body(&[link(7)]).contains(r#""links":"https"#));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! The few numbers that a row of measurements comes down to.
+//! The few numbers that sum up many measurements, and how they are written.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// The middle value; of an even number of values, the mean of the two in the middle. `NAN` of
-/// none.
-pub fn median(values: &[f64]) -> f64 {
+/// Returns the middle value; of an even number of values, the mean of the two in the middle; of
+/// no values, `NAN`.
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -19,19 +19,18 @@ pub fn median(values: &[f64]) -> f64 {
 
 /// How long things took, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[allow(missing_docs, reason = "each says it all by its name")]
-pub struct Percentiles {
-    pub count: usize,
-    pub mean_ms: f64,
-    pub p50_ms: f64,
-    pub p95_ms: f64,
-    pub p99_ms: f64,
-    pub max_ms: f64,
+pub(crate) struct Percentiles {
+    pub(crate) count: usize,
+    pub(crate) mean_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p95_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
 }
 
 impl Percentiles {
-    /// Of these durations; `None` of none.
-    pub fn of(durations: impl IntoIterator<Item = Duration>) -> Option<Self> {
+    /// Returns those of these durations; of no durations, `None`.
+    pub(crate) fn of(durations: impl IntoIterator<Item = Duration>) -> Option<Self> {
         let mut sorted_ms: Vec<f64> =
             durations.into_iter().map(|took| took.as_secs_f64() * 1e3).collect();
         sorted_ms.sort_by(f64::total_cmp);
@@ -47,16 +46,42 @@ impl Percentiles {
     }
 }
 
-/// The smallest value that at least so many percent of all do not exceed: always one that was
-/// measured, never one between two.
+/// Returns the smallest value that at least `percent` percent of all do not exceed: always one that
+/// was measured, never one between two.
 fn nearest_rank(sorted: &[f64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted[rank - 1]
 }
 
+/// Returns the count with commas between thousands.
+pub(crate) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+/// Returns the figure with commas between thousands, and decimals only where they mean something.
+pub(crate) fn figure(value: f64) -> String {
+    if value >= 100.0 { grouped(value.round() as usize) } else { format!("{value:.2}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_are_easy_to_read() {
+        for (value, text) in [
+            (f64::NAN, "NaN"),
+            (0.987, "0.99"),
+            (99.994, "99.99"),
+            (100.0, "100"),
+            (1_234.6, "1,235"),
+            (1_234_567.0, "1,234,567"),
+        ] {
+            assert_eq!(figure(value), text);
+        }
+    }
 
     #[test]
     fn the_median_is_in_the_middle_whatever_the_order() {

@@ -1,10 +1,8 @@
 //! Documents a second through `LinkStore::write_batch`, against a bare `insert_many` loop.
 //!
-//! Both with the same driver, indexes and write concern, the same documents, as many in a batch
-//! and as many batches in flight.
-//!
-//! The bare side inserts bytes that were encoded before the clock started; ours encodes each
-//! document and looks at each outcome.
+//! Both have the same driver, indexes and write concern, the same documents, and equally many in a
+//! batch and batches in flight. The bare side inserts bytes that were encoded before the clock
+//! started; linkrelay encodes each document and checks each outcome.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,63 +19,51 @@ use mongodb::{Client, Collection};
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
 use crate::sample;
 
-/// As the consumer's defaults are.
+/// The defaults of the consumer.
 const BATCH_DOCUMENTS: usize = 500;
 const BATCHES_IN_FLIGHT: usize = 4;
 const DOCUMENTS: usize = 30_000;
 const DATABASE: &str = "linkrelay_bench";
 
 /// Runs both stores.
-///
-/// # Errors
-/// If a server does not start, or a write fails.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let documents = sample::documents(settings.scaled(DOCUMENTS));
-    if settings.wants("MongoDB wire") {
-        let mut rounds = Vec::new();
+    if settings.includes("MongoDB wire") {
         let uri = MongoServer::shared().await?.uri();
-        for round in 0..settings.rounds() {
-            rounds.push(mongo_round(uri, &documents, round % 2 == 0).await?);
-        }
+        // Which side is first changes from round to round.
+        let round =
+            async |index: usize| mongo_round(uri, &documents, index.is_multiple_of(2)).await;
         settings.report(&Measurement {
             benchmark: "store",
             case: "MongoDB wire".to_owned(),
             unit: "documents/s",
             baseline_is: "bare insert_many loop",
             target: Some(Target::Ratio(0.9)),
-            rounds,
+            rounds: settings.rounds(round).await?,
         })?;
     }
-    if settings.wants("SQLite") {
-        let mut rounds = Vec::new();
-        for _ in 0..settings.rounds() {
-            rounds.push(sqlite_round(&documents).await?);
-        }
+    if settings.includes("SQLite") {
         settings.report(&Measurement {
             benchmark: "store",
             case: "SQLite".to_owned(),
             unit: "documents/s",
             baseline_is: "",
             target: None,
-            rounds,
+            rounds: settings.rounds(async |_| sqlite_round(&documents).await).await?,
         })?;
     }
     Ok(())
 }
 
-/// Which side goes first changes from round to round.
 async fn mongo_round(uri: &str, documents: &[LinkDocument], is_ours_first: bool) -> Result<Round> {
     let raw = raw_documents(uri, documents.len()).await?;
     let (our_side, bare_side) = (MongoSide::fresh(uri).await?, MongoSide::fresh(uri).await?);
-    let mut bare = None;
-    if !is_ours_first {
-        bare = Some(bare_side.bare(&raw).await?);
-    }
+    let bare = if is_ours_first { None } else { Some(bare_side.bare(&raw).await?) };
     let meter = LoadMeter::start()?;
     let ours = write_all(Arc::clone(&our_side.store) as _, documents).await?;
     let load = meter.load()?;
@@ -113,7 +99,8 @@ async fn sqlite_round(documents: &[LinkDocument]) -> Result<Round> {
     Ok(Round { ours, baseline: None, load, details })
 }
 
-/// Writes through the trait, a task for each batch as the consumer's batcher does.
+/// Writes through the trait, with a task for each batch as in the consumer's batcher, and returns
+/// documents a second.
 async fn write_all(store: Arc<dyn LinkStore>, documents: &[LinkDocument]) -> Result<f64> {
     let batches: Vec<Vec<LinkDocument>> =
         documents.chunks(BATCH_DOCUMENTS).map(<[LinkDocument]>::to_vec).collect();
@@ -137,21 +124,16 @@ async fn write_all(store: Arc<dyn LinkStore>, documents: &[LinkDocument]) -> Res
     Ok(documents.len() as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// A fresh collection with linkrelay's schema, by linkrelay's own store and by the bare driver.
+/// A new collection with linkrelay's schema, for linkrelay's store and for the bare driver.
 #[derive(Debug)]
-pub struct MongoSide {
-    /// Ours.
-    pub store: Arc<MongoStore>,
-    /// The bare driver's.
-    pub collection: Collection<RawDocumentBuf>,
+pub(crate) struct MongoSide {
+    pub(crate) store: Arc<MongoStore>,
+    pub(crate) collection: Collection<RawDocumentBuf>,
 }
 
 impl MongoSide {
-    /// Makes one.
-    ///
-    /// # Errors
-    /// If the server does not answer.
-    pub async fn fresh(uri: &str) -> Result<Self> {
+    /// Makes the collection.
+    pub(crate) async fn fresh(uri: &str) -> Result<Self> {
         let name = fresh_name("documents");
         let store = MongoStore::new(&SecretString::from(uri.to_owned()), DATABASE, &name)?;
         store.ensure_schema().await?;
@@ -162,15 +144,12 @@ impl MongoSide {
         Ok(Self { store: Arc::new(store), collection })
     }
 
-    /// The bare loop. Gives documents a second.
-    ///
-    /// # Errors
-    /// If a write fails.
-    pub async fn bare(&self, documents: &[RawDocumentBuf]) -> Result<f64> {
+    /// Runs the bare loop, and returns documents a second.
+    pub(crate) async fn bare(&self, documents: &[RawDocumentBuf]) -> Result<f64> {
         let batches: Vec<Vec<RawDocumentBuf>> =
             documents.chunks(BATCH_DOCUMENTS).map(<[RawDocumentBuf]>::to_vec).collect();
-        // The pool's first connection is made before the clock starts, as ours is.
-        self.collection.find_one(doc! { "_id": "nobody" }).await?;
+        // As in linkrelay's store, the first connection is made before the clock starts.
+        self.collection.find_one(doc! { "_id": "none" }).await?;
         let begun = Instant::now();
         let writes = futures::stream::iter(batches).map(|batch| {
             let collection = self.collection.clone();
@@ -183,20 +162,14 @@ impl MongoSide {
         Ok(documents.len() as f64 / begun.elapsed().as_secs_f64())
     }
 
-    /// Removes the collection: a full one slows its neighbours down.
-    ///
-    /// # Errors
-    /// If the server does not answer.
-    pub async fn drop(self) -> Result<()> {
+    /// Removes the collection, because a full one slows others on the server down.
+    pub(crate) async fn drop(self) -> Result<()> {
         Ok(self.collection.drop().await?)
     }
 }
 
-/// So many sample documents as our own store writes them, byte by byte.
-///
-/// # Errors
-/// If the server does not take them.
-pub async fn raw_documents(uri: &str, count: usize) -> Result<Vec<RawDocumentBuf>> {
+/// Returns sample documents byte by byte as linkrelay's store writes them.
+pub(crate) async fn raw_documents(uri: &str, count: usize) -> Result<Vec<RawDocumentBuf>> {
     let side = MongoSide::fresh(uri).await?;
     write_all(Arc::clone(&side.store) as _, &sample::documents(count)).await?;
     let found = side.collection.find(Document::new()).await?;

@@ -1,50 +1,33 @@
-//! The two ways side by side. See load-tests/README.md.
+//! The two paths side by side (load-tests/README.md).
 //!
-//! The table goes to stdout, the rest to stderr. Exit code 0: answers and documents agree;
+//! The table goes to stdout, everything else to stderr. Exit code 0: answers and documents agree;
 //! 1: they do not, or the comparison could not be made; 130: stopped by a signal.
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser;
-use linkrelay_load_tests::comparison::{self, report, settings::ComparisonSettings};
-use tokio::signal::unix::{SignalKind, signal};
+use linkrelay_common::{shutdown, telemetry};
+use linkrelay_load_tests::comparison::{ComparisonSettings, run};
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    match run(&ComparisonSettings::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("load-test: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(settings: &ComparisonSettings) -> Result<ExitCode> {
-    linkrelay_common::telemetry::start_for_test();
+async fn main() -> Result<ExitCode> {
+    let settings = ComparisonSettings::parse();
+    telemetry::start_for_test();
     if cfg!(debug_assertions) {
         eprintln!("This is a debug build: its figures say little. Use --release.");
     }
-    let mut terminate = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
     // What was started is stopped when the run is dropped.
-    let comparison = tokio::select! {
-        comparison = comparison::run(settings) => comparison?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("cannot hear Ctrl-C")?;
-            return Ok(interrupted_code());
-        }
-        _ = terminate.recv() => return Ok(interrupted_code()),
+    let running = shutdown::on_signal()?.run_until_cancelled_owned(run(&settings));
+    let Some(comparison) = running.await else {
+        eprintln!("load-test: interrupted");
+        return Ok(ExitCode::from(130));
     };
-    report::write(&comparison, &settings.out)?;
-    println!("{}", report::markdown::table(&comparison));
+    let comparison = comparison?;
+    comparison.write(&settings.out)?;
+    println!("{}", comparison.table());
     eprintln!("the report is in {}", settings.out.display());
     let disagreements = comparison.disagreements();
     disagreements.iter().for_each(|disagreement| eprintln!("load-test: {disagreement}"));
     Ok(if disagreements.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn interrupted_code() -> ExitCode {
-    eprintln!("load-test: interrupted");
-    ExitCode::from(130)
 }

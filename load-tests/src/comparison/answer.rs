@@ -1,28 +1,26 @@
-//! What an answer says about documents, on both ways by the same rules (docs/API.md).
+//! What an answer says about documents, on both paths by the same rules (docs/API.md).
 
 use linkrelay_common::{DocumentId, RequestId};
 use serde::Deserialize;
 
-/// Codes of links of which nobody knows whether they have, or will have, a document. With every
-/// other one they have none.
+/// Codes of links that may have a document, now or later. With every other code they have none.
 const CODES_OF_THE_UNKNOWN: [&str; 4] =
     ["store_unavailable", "delivery_timeout", "broker_refused", "stopping"];
-/// The code of a request that was turned away before anything was done for it.
-const TURNED_AWAY: &str = "overloaded";
+/// The code of a request that was refused before anything was done for it.
+const REFUSED: &str = "overloaded";
 
 /// An answer of the producer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// Its HTTP status.
-    pub status: u16,
-    /// Documents that are stored, or will be: their links are safe.
-    pub promised: Vec<DocumentId>,
-    /// Documents that may be stored or not, as the answer says.
-    pub left_open: Vec<DocumentId>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Documents that are stored, or will be.
+    pub(crate) promised: Vec<DocumentId>,
+    /// Documents that may be stored or not, by what the answer says.
+    pub(crate) left_open: Vec<DocumentId>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Body {
+struct AnswerBody {
     id: Option<String>,
     code: Option<String>,
     results: Option<Vec<LinkResult>>,
@@ -41,15 +39,15 @@ struct LinkError {
 }
 
 impl Answer {
-    /// Reads one.
-    pub fn read(status: u16, body: &[u8]) -> Self {
-        // A refusal need not be JSON; then it says nothing about documents.
-        let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    /// Reads an answer.
+    pub(crate) fn read(status: u16, body: &[u8]) -> Self {
+        // A refusal need not be JSON; then it does not name a document.
+        let body: AnswerBody = serde_json::from_slice(body).unwrap_or_default();
         let request_id = body.id.as_deref().and_then(|id| id.parse::<RequestId>().ok());
         let mut answer = Self { status, ..Self::default() };
         match (body.results, request_id) {
             (Some(results), request_id) => answer.take_results(results, request_id),
-            (None, Some(request_id)) if body.code.as_deref() != Some(TURNED_AWAY) => {
+            (None, Some(request_id)) if body.code.as_deref() != Some(REFUSED) => {
                 let count = request_id.links_count();
                 let ids = (0..count).map(|index| DocumentId::of_request(request_id, index));
                 let is_good = (200..300).contains(&status);
@@ -58,6 +56,11 @@ impl Answer {
             (None, _) => {}
         }
         answer
+    }
+
+    /// Whether links were accepted: all of them, or some.
+    pub(crate) fn is_created(&self) -> bool {
+        matches!(self.status, 201 | 207)
     }
 
     fn take_results(&mut self, results: Vec<LinkResult>, request_id: Option<RequestId>) {

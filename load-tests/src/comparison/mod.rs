@@ -1,168 +1,145 @@
-//! The two ways side by side: the same load through Kafka and through the waiting path, on real
-//! servers, with a count of what became of every link.
+//! The two paths of a link side by side: the same load through Kafka and through the waiting
+//! path, on real servers, with the outcome of every link.
 //!
-//! In reading order: [`way`] and [`scenario`] say what is compared, [`schedule`] and [`links`]
-//! what is sent when; [`artillery`] or [`open_loop`] sends it, and both give [`request`]s with
-//! their [`answer`]s; [`site`] starts what it goes through; [`documents`] reads what came of it,
-//! and [`agreement`] holds both against each other; [`report`] shows it.
+//! In reading order: `link_path` and `scenario` say what is compared, `links` what is sent;
+//! `request`s have their `answer`s; `site` starts what they go through; `documents` reads what is
+//! stored, and `agreement` compares it with the answers; `report` shows the result.
 //!
-//! It must not know: how linkrelay does anything. It uses its routes, its documents and, for the
-//! display alone, its metrics.
+//! It must not know: how linkrelay does anything. It uses its HTTP paths and its documents.
 
-pub mod agreement;
-pub mod answer;
-pub mod artillery;
-pub mod display;
-pub mod documents;
-pub mod links;
-pub mod open_loop;
-pub mod report;
-pub mod request;
-pub mod scenario;
-pub mod schedule;
-pub mod settings;
-pub mod site;
-pub mod way;
+mod agreement;
+mod answer;
+mod documents;
+mod link_path;
+mod links;
+mod report;
+mod request;
+mod scenario;
+mod settings;
+mod site;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use crate::machine::{LoadMeter, Machine};
+use crate::load::open_loop::{Ended, OpenLoop};
+use crate::machine::{Load, LoadMeter, Machine};
+use crate::sample::body;
 use agreement::{check, promised};
-use artillery::Artillery;
-use display::Display;
+use answer::Answer;
 use documents::StoredDocument;
-use links::Links;
-use open_loop::OpenLoop;
-use report::{Comparison, LoadDescription, WayResult};
-use request::{CLIENT_TIMEOUT, Progress, SentLoad};
-use scenario::Scenario;
-use schedule::moments;
-use settings::{ComparisonSettings, Generator};
-use site::{CONSUMERS, Relay, Servers};
-use way::Way;
+use link_path::LinkPath;
+use links::links;
+use report::{LoadDescription, PathResult};
+use request::{CLIENT_TIMEOUT, Request, SentLoad};
+use site::{CONSUMERS, Servers};
 
-/// Nothing new in the store for so long: what is missing then will not come.
+pub use report::Comparison;
+pub use settings::ComparisonSettings;
+
+/// If no document has come for this long, the missing ones will not come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the ways that are wanted, one after the other.
+/// Runs the paths that are to be compared, one after the other.
 ///
 /// # Errors
-/// If something cannot be started, or fails by itself; not if a link is lost.
+/// If a process cannot be started, or ends unexpectedly; a lost link is not an error.
 pub async fn run(settings: &ComparisonSettings) -> Result<Comparison> {
-    let scenario = settings.scenario()?;
-    let generator = settings.generator.choose()?;
     eprintln!("starting Kafka, the store and a YouTube that takes {:?} a link", settings.latency);
     let servers = Servers::start(settings.latency).await?;
-    let mut ways = Vec::new();
-    for way in settings.ways() {
-        ways.push(run_way(way, &servers, &scenario, generator, settings).await?);
+    let mut paths = Vec::new();
+    for path in settings.paths() {
+        paths.push(run_path(path, &servers, settings).await?);
     }
     Ok(Comparison {
         at: Timestamp::now(),
         machine: Machine::describe(),
         is_release: !cfg!(debug_assertions),
-        generator,
         load: LoadDescription {
-            scenario: settings.scenario.clone(),
-            phases: scenario.phases,
-            links_per_request: scenario.variables.links_per_request,
-            bad_percent: scenario.variables.bad_percent,
+            scenario: settings.scenario,
+            plan: settings.plan(),
             fixed_link: settings.link.clone(),
             latency_seconds: settings.latency.as_secs_f64(),
             client_timeout_seconds: CLIENT_TIMEOUT.as_secs_f64(),
             consumers: CONSUMERS,
         },
-        ways,
+        paths,
     })
 }
 
-async fn run_way(
-    way: Way,
+async fn run_path(
+    path: LinkPath,
     servers: &Servers,
-    scenario: &Scenario,
-    generator: Generator,
     settings: &ComparisonSettings,
-) -> Result<WayResult> {
-    eprintln!("{way}: starting linkrelay");
+) -> Result<PathResult> {
+    eprintln!("{path}: starting linkrelay");
     let relay = servers.relay().await?;
-    let progress = Arc::new(Progress::default());
-    let mut display = Display::new(way, moments(&scenario.phases).len(), Arc::clone(&progress));
+    let plan = settings.plan();
+    let moments = plan.moments();
+    let links = links(&plan, moments.len(), settings.link.as_deref());
+    eprintln!("{path}: sending {} requests", moments.len());
     let meter = LoadMeter::start()?;
-    let sending = send(way, &relay, scenario, generator, settings, progress);
-    let sent = display.beside(&relay, sending).await?;
+    let sent = send(path, relay.addr, moments, links).await?;
     let machine_load = meter.load()?;
-    let there = relay.documents().until_there(promised(&sent.requests), PATIENCE);
-    let missing = display.beside(&relay, there).await?;
-    display.finish(&relay).await;
-    if !missing.is_empty() {
-        eprintln!("{way}: {} promised documents did not come within {PATIENCE:?}", missing.len());
-    }
-    // Then nothing is under way any more that could still bring a document.
-    let documents = relay.stop().await.with_context(|| format!("{way}: stopping linkrelay"))?;
+    let promised = promised(&sent.requests);
+    eprintln!("{path}: waiting for {} documents", promised.len());
+    relay.documents.until_there(&promised, PATIENCE).await?;
+    // Afterwards nothing is in flight that could still write a document.
+    let documents = relay.stop().await.with_context(|| format!("{path}: stopping linkrelay"))?;
     let stored = documents.all().await?;
     documents.drop().await?;
-    Ok(result(way, &sent, &stored, machine_load))
+    Ok(result(path, &sent, &stored, machine_load))
 }
 
 async fn send(
-    way: Way,
-    relay: &Relay,
-    scenario: &Scenario,
-    generator: Generator,
-    settings: &ComparisonSettings,
-    progress: Arc<Progress>,
+    path: LinkPath,
+    addr: SocketAddr,
+    moments: Vec<Duration>,
+    mut links: Vec<Vec<String>>,
 ) -> Result<SentLoad> {
-    match generator {
-        Generator::Artillery => {
-            let artillery = Artillery {
-                addr: relay.addr(),
-                way,
-                scenario: settings.scenario.clone(),
-                phases: scenario.phases.clone(),
-                fixed_link: settings.link.clone(),
-                progress,
-            };
-            artillery.run().await
-        }
-        Generator::Own | Generator::Auto => {
-            let open_loop = OpenLoop {
-                addr: relay.addr(),
-                route: way.route(),
-                moments: moments(&scenario.phases),
-                links: Links::new(scenario.variables, settings.link.clone()),
-                client_timeout: CLIENT_TIMEOUT,
-                progress,
-            };
-            open_loop.run().await
-        }
-    }
+    let requests = moments.into_iter().zip(links.iter().map(|links| body(links))).collect();
+    let open_loop = OpenLoop { addr, path: path.route(), requests, client_timeout: CLIENT_TIMEOUT };
+    let all_ended = open_loop.run(|response| Answer::read(response.status, response.body)).await?;
+    let begun = all_ended.iter().map(|ended| ended.meant).min().unwrap_or_else(Instant::now);
+    Ok(SentLoad {
+        begun_at: Timestamp::now() - begun.elapsed(),
+        latest: all_ended.iter().map(|ended| ended.late).max().unwrap_or_default(),
+        requests: all_ended
+            .into_iter()
+            .map(|Ended { index, took, answer, .. }| Request {
+                links: std::mem::take(&mut links[index]),
+                took,
+                answer,
+            })
+            .collect(),
+    })
 }
 
-/// What one way comes down to.
+/// Sums up one path.
 fn result(
-    way: Way,
+    path: LinkPath,
     sent: &SentLoad,
     documents: &[StoredDocument],
-    machine_load: crate::machine::Load,
-) -> WayResult {
+    machine_load: Load,
+) -> PathResult {
+    let begun_ms = sent.begun_at.as_millisecond();
     let since_begin = |document: &StoredDocument| {
-        document.stored_at.duration_since(sent.begun_at).as_secs_f64().max(0.0)
+        (document.stored_at.timestamp_millis() - begun_ms).max(0) as f64 / 1e3
     };
     let mut stored_after_seconds: Vec<f64> = documents.iter().map(since_begin).collect();
     stored_after_seconds.sort_by(f64::total_cmp);
-    WayResult {
-        way,
+    PathResult {
+        path,
         requests: sent.requests.len(),
         answers: sent.answers(),
         timed_out: sent.timed_out(),
-        latest_sent_ms: sent.latest.map(|latest| latest.as_secs_f64() * 1e3),
+        latest_sent_ms: sent.latest.as_secs_f64() * 1e3,
         errors: sent.errors(),
         documents: documents.len(),
-        failed_documents: documents.iter().filter(|document| !document.is_stored).count(),
+        failed_documents: documents.iter().filter(|found| found.status != "stored").count(),
         response_times: sent.response_times(),
         stored_after_seconds,
         agreement: check(&sent.requests, documents),

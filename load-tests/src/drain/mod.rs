@@ -1,14 +1,12 @@
-//! How fast the consumer core drains a topic: real broker, six partitions, 64 links in flight,
-//! an extractor that only takes time. Against what 64 in flight could do at best.
+//! How fast the consumer core drains a topic: a real broker, six partitions, 64 links in flight,
+//! and an extractor that only takes time. Compared with what 64 in flight could do at best.
 //!
-//! A run is measured from the beginning of its first extraction to the acknowledgement of its
-//! last document by the store. Joining the group and the first fetch come before it, the last
-//! commit after it; both are shown. The first and the last 64 links, when less than 64 are in
-//! flight, are in it.
+//! A run is measured from the beginning of its first extraction to the store's acknowledgement of
+//! its last document. Joining the group and the first fetch come before it, the last commit after
+//! it; both are shown. The first and last 64 links, with less than 64 in flight, are counted.
 
-mod bare;
 mod run;
-pub mod timer;
+pub(crate) mod timer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use linkrelay_testkit::mongo::MongoServer;
 use mongodb::bson::RawDocumentBuf;
 use serde_json::{Value, json};
 
-use crate::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::kafka::{RelaySettings, bare_read, preloaded_topic};
 use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
@@ -29,102 +27,71 @@ use crate::store::{self, MongoSide};
 use run::{Drained, drain};
 use timer::Timer;
 
-/// MAX_IN_FLIGHT, and as many a partition.
+/// MAX_IN_FLIGHT, and equally many a partition.
 const IN_FLIGHT: usize = 64;
 
-/// How an extraction's time passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Latency {
-    None,
-    Tokio(Duration),
-    Exact(Duration),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Case {
-    latency: Latency,
+#[derive(Debug)]
+struct DrainCase {
+    timer: Timer,
     is_store_real: bool,
+    /// Enough for about ten seconds.
     links_count: usize,
 }
 
-/// So many links that a case takes about ten seconds.
-fn cases() -> Vec<Case> {
+fn cases() -> Result<Vec<DrainCase>> {
     let (long, short) = (Duration::from_millis(50), Duration::from_millis(5));
-    let case = |latency, is_store_real, links_count| Case { latency, is_store_real, links_count };
-    vec![
-        case(Latency::Tokio(long), false, 12_800),
-        case(Latency::Tokio(short), false, 102_400),
-        case(Latency::Exact(short), false, 102_400),
-        case(Latency::None, false, 1_000_000),
-        case(Latency::Tokio(long), true, 12_800),
-        case(Latency::Tokio(short), true, 40_000),
-        case(Latency::None, true, 40_000),
-    ]
+    let case = |timer, is_store_real, links_count| DrainCase { timer, is_store_real, links_count };
+    Ok(vec![
+        case(Timer::Tokio(long), false, 12_800),
+        case(Timer::Tokio(short), false, 102_400),
+        case(Timer::exact(short)?, false, 102_400),
+        case(Timer::None, false, 1_000_000),
+        case(Timer::Tokio(long), true, 12_800),
+        case(Timer::Tokio(short), true, 40_000),
+        case(Timer::None, true, 40_000),
+    ])
 }
 
-impl Case {
-    fn name(self) -> String {
-        let latency = match self.latency {
-            Latency::None => "at 0 ms".to_owned(),
-            Latency::Tokio(latency) => format!("at {} ms", latency.as_millis()),
-            Latency::Exact(latency) => format!("at {} ms by an exact timer", latency.as_millis()),
-        };
+impl DrainCase {
+    fn name(&self) -> String {
+        let latency_ms = self.timer.nominal().as_millis();
+        let exact = if matches!(self.timer, Timer::Exact(_)) { " by an exact timer" } else { "" };
         let store = if self.is_store_real { "MongoDB wire" } else { "store at once" };
-        format!("{latency}, {store}")
+        format!("at {latency_ms} ms{exact}, {store}")
     }
 
-    fn timer(self) -> Result<Timer> {
-        match self.latency {
-            Latency::None => Ok(Timer::None),
-            Latency::Tokio(latency) => Ok(Timer::Tokio(latency)),
-            Latency::Exact(latency) => Timer::exact(latency),
-        }
-    }
-
-    fn target(self) -> Target {
-        match self.latency {
+    fn target(&self) -> Target {
+        match self.timer.nominal().as_millis() {
             _ if self.is_store_real => Target::Ratio(0.95),
-            Latency::None => Target::AtLeast(100_000.0),
-            Latency::Tokio(latency) | Latency::Exact(latency) if latency.as_millis() >= 50 => {
-                Target::Ratio(0.98)
-            }
-            Latency::Tokio(_) | Latency::Exact(_) => Target::Ratio(0.95),
+            0 => Target::AtLeast(100_000.0),
+            1..50 => Target::Ratio(0.95),
+            _ => Target::Ratio(0.98),
         }
     }
 
-    fn baseline_is(self) -> &'static str {
-        match self.latency {
-            Latency::None if self.is_store_real => "bare insert_many loop",
-            Latency::None => "bare BaseConsumer that only reads",
-            _ if self.is_store_real => {
-                "the smaller of 64 bare sleepers and a bare insert_many loop"
-            }
-            _ => "64 tasks that only sleep, by the same timer",
+    fn baseline_is(&self) -> &'static str {
+        match (self.timer.is_none(), self.is_store_real) {
+            (true, true) => "bare insert_many loop",
+            (true, false) => "bare BaseConsumer that only reads",
+            (false, true) => "the smaller of 64 bare sleepers and a bare insert_many loop",
+            (false, false) => "64 tasks that only sleep, by the same timer",
         }
     }
 }
 
-/// Runs every case.
-///
-/// # Errors
-/// If a server does not start, or a run does not end.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
-    let cases: Vec<Case> =
-        cases().into_iter().filter(|case| settings.wants(&case.name())).collect();
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
+    let mut cases = cases()?;
+    cases.retain(|case| settings.includes(&case.name()));
     let mut bench = Bench::start(settings, cases.iter().any(|case| case.is_store_real)).await?;
     for case in cases {
-        let case = Case { links_count: settings.scaled(case.links_count), ..case };
-        let mut rounds = Vec::new();
-        for _ in 0..settings.rounds() {
-            rounds.push(bench.round(case).await?);
-        }
+        let case = DrainCase { links_count: settings.scaled(case.links_count), ..case };
         settings.report(&Measurement {
             benchmark: "drain",
             case: case.name(),
             unit: "links/s",
             baseline_is: case.baseline_is(),
             target: Some(case.target()),
-            rounds,
+            rounds: settings.rounds(async |_| bench.round(&case).await).await?,
         })?;
     }
     Ok(())
@@ -141,7 +108,7 @@ struct Bench {
 
 struct RealStore {
     server: &'static MongoServer,
-    /// What the bare loop writes: documents as our own store has written them.
+    /// What the bare loop writes: documents as linkrelay's store has written them.
     documents: Vec<RawDocumentBuf>,
 }
 
@@ -158,30 +125,23 @@ impl Bench {
         Ok(Self { broker, mongo, topics: BTreeMap::new(), groups_count: 0 })
     }
 
-    async fn round(&mut self, case: Case) -> Result<Round> {
+    async fn round(&mut self, case: &DrainCase) -> Result<Round> {
         let relay = self.relay_settings(case.links_count).await?;
-        let timer = case.timer()?;
         let mongo = self.mongo.as_ref().filter(|_| case.is_store_real);
+        let timer = &case.timer;
         let sleepers = if timer.is_none() {
             None
         } else {
-            Some(bare::sleeps_per_second(&timer, IN_FLIGHT, case.links_count / 2).await)
+            Some(timer.sleeps_per_second(IN_FLIGHT, case.links_count / 2).await)
         };
-        let other_side = match mongo {
-            Some(mongo) => {
-                let inserts =
-                    MongoSide::fresh(mongo.server.uri()).await?.bare(&mongo.documents).await?;
-                Some(("bare_inserts_per_second", inserts))
-            }
-            None if timer.is_none() => {
-                Some(("bare_reads_per_second", bare_read(&relay, case.links_count).await?))
-            }
-            None => None,
-        };
-        let side = match mongo {
-            Some(mongo) => Some(MongoSide::fresh(mongo.server.uri()).await?),
-            None => None,
-        };
+        let (mut side, mut bare) = (None, None);
+        if let Some(RealStore { server, documents }) = mongo {
+            let inserts = MongoSide::fresh(server.uri()).await?.bare(documents).await?;
+            bare = Some(("bare_inserts_per_second", inserts));
+            side = Some(MongoSide::fresh(server.uri()).await?);
+        } else if timer.is_none() {
+            bare = Some(("bare_reads_per_second", bare_read(&relay, case.links_count).await?));
+        }
         let inner = side.as_ref().map(|side| Arc::clone(&side.store) as Arc<dyn LinkStore>);
         let meter = LoadMeter::start()?;
         let drained = drain(&self.broker, &relay, timer.clone(), inner, case.links_count).await?;
@@ -189,13 +149,12 @@ impl Bench {
         if let Some(side) = side {
             side.drop().await?;
         }
-        let baseline = [sleepers, other_side.map(|(_, rate)| rate)];
+        let baseline = [sleepers, bare.map(|(_, rate)| rate)];
         let baseline = baseline.into_iter().flatten().reduce(f64::min);
-        let mut details = drained.details(&timer);
-        let own_seconds = load.own_cpus * load.seconds;
-        details["own_cpu_us_per_link"] =
-            json!(rounded(own_seconds * 1e6 / case.links_count as f64));
-        if let Some((name, rate)) = other_side {
+        let mut details = drained.details(timer);
+        let own_us = load.own_cpus * load.seconds * 1e6;
+        details["own_cpu_us_per_link"] = json!(rounded(own_us / case.links_count as f64));
+        if let Some((name, rate)) = bare {
             details[name] = json!(rate.round());
         }
         if let Some(sleepers) = sleepers {
@@ -204,7 +163,7 @@ impl Bench {
         Ok(Round { ours: drained.links_per_second(), baseline, load, details })
     }
 
-    /// For the next run on the topic with so many links.
+    /// Returns the settings of the next run on the topic with this number of links.
     async fn relay_settings(&mut self, links_count: usize) -> Result<RelaySettings> {
         if !self.topics.contains_key(&links_count) {
             let topic = preloaded_topic(&self.broker, links_count).await?;

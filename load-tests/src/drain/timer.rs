@@ -1,31 +1,31 @@
-//! How an extraction's time passes.
+//! How the time of an extraction passes.
 //!
 //! tokio's timers tick once a millisecond: 5 ms take between 5 and 6, and the ideal rate that
-//! follows is not 64 in 5 ms. The exact timer is a thread that sleeps by the kernel's own, as a
-//! far side on the network does not wait for our ticks either.
+//! follows is not 64 in 5 ms. The exact timer is a thread that sleeps by the kernel's timer,
+//! because YouTube does not wait for tokio's ticks either.
 
-use std::fmt;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures::future::join_all;
 use tokio::sync::oneshot;
 
 /// Something to sleep by.
-#[derive(Clone)]
-pub enum Timer {
+#[derive(Debug, Clone)]
+pub(crate) enum Timer {
     /// No time passes.
     None,
     /// `tokio::time::sleep`.
     Tokio(Duration),
-    /// A thread that wakes sleepers when their time has come.
+    /// A thread that wakes each sleeper when its time has come.
     Exact(ExactTimer),
 }
 
-/// Handle of the thread; it ends when the last one is dropped.
+/// A handle of the thread, which ends when the last handle is dropped.
 #[derive(Debug, Clone)]
-pub struct ExactTimer {
+pub(crate) struct ExactTimer {
     duration: Duration,
     sleepers: mpsc::Sender<Sleeper>,
 }
@@ -37,24 +37,21 @@ struct Sleeper {
 }
 
 impl Timer {
-    /// An exact timer of this duration.
-    ///
-    /// # Errors
-    /// If there can be no thread.
-    pub fn exact(duration: Duration) -> Result<Self> {
-        // Holds as many as there are tasks that sleep.
+    /// Returns an exact timer of this duration.
+    pub(crate) fn exact(duration: Duration) -> Result<Self> {
+        // Holds as many sleepers as there are tasks that sleep.
         let (sleepers, queue) = mpsc::channel();
         thread::Builder::new().name("exact-timer".to_owned()).spawn(move || wake_all(&queue))?;
         Ok(Self::Exact(ExactTimer { duration, sleepers }))
     }
 
     /// Whether no time passes.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// How long it is to take.
-    pub fn nominal(&self) -> Duration {
+    /// Returns how long one sleep should take.
+    pub(crate) fn nominal(&self) -> Duration {
         match self {
             Self::None => Duration::ZERO,
             Self::Tokio(duration) => *duration,
@@ -63,23 +60,30 @@ impl Timer {
     }
 
     /// Sleeps once.
-    pub async fn sleep(&self) {
+    pub(crate) async fn sleep(&self) {
         match self {
             Self::None => {}
             Self::Tokio(duration) => tokio::time::sleep(*duration).await,
             Self::Exact(exact) => exact.sleep().await,
         }
     }
-}
 
-impl fmt::Debug for Timer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::None => "None",
-            Self::Tokio(_) => "Tokio",
-            Self::Exact(_) => "Exact",
-        };
-        f.debug_tuple(name).field(&self.nominal()).finish()
+    /// Returns what `tasks_count` in flight can do at best on this machine now: that many tasks
+    /// that only sleep, one sleep after the other.
+    pub(crate) async fn sleeps_per_second(&self, tasks_count: usize, sleeps_count: usize) -> f64 {
+        let each = (sleeps_count / tasks_count).max(1);
+        let begun = Instant::now();
+        let tasks = (0..tasks_count).map(|_| {
+            let timer = self.clone();
+            tokio::spawn(async move {
+                for _ in 0..each {
+                    timer.sleep().await;
+                }
+            })
+        });
+        // A sleeper cannot fail.
+        drop(join_all(tasks).await);
+        (tasks_count * each) as f64 / begun.elapsed().as_secs_f64()
     }
 }
 
@@ -87,7 +91,7 @@ impl ExactTimer {
     async fn sleep(&self) {
         let (wake, woken) = oneshot::channel();
         let until = Instant::now() + self.duration;
-        // The thread lives as long as this handle, so both ends are there.
+        // The thread lives as long as this handle, so both ends exist.
         self.sleepers.send(Sleeper { until, wake }).ok();
         woken.await.ok();
     }
@@ -99,7 +103,7 @@ fn wake_all(queue: &mpsc::Receiver<Sleeper>) {
         if let Some(left) = sleeper.until.checked_duration_since(Instant::now()) {
             thread::sleep(left);
         }
-        // Nobody is there if an extraction was dropped.
+        // No task receives it if the extraction was dropped.
         sleeper.wake.send(()).ok();
     }
 }

@@ -1,85 +1,50 @@
 //! Acknowledged POSTs a second, one link each, over 64 connections that stay open: the producer
 //! on a real broker, against an axum handler that parses the same body and answers.
 
-pub mod client;
-pub mod generator;
 mod no_op;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
 
-use crate::BenchSettings;
+use crate::bench::settings::BenchSettings;
 use crate::doubles::CountingStore;
 use crate::kafka::fresh_topic;
-use crate::machine::LoadMeter;
+use crate::load::closed_loop::{ClosedLoop, Posted};
+use crate::machine::{Load, LoadMeter};
 use crate::measurement::{Measurement, Round, Target};
 use crate::roles::start_producer;
-use generator::{Generated, Generator};
-use no_op::NoOpServer;
 
 const CASES: [usize; 3] = [64, 256, 512];
 
-/// Runs it.
-///
-/// # Errors
-/// If a server does not start, or an answer is not 201.
-pub async fn run(settings: &BenchSettings) -> Result<()> {
+pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let broker = KafkaBroker::start().await?;
     for connections in CASES {
         let case = format!("one link a request, {connections} connections");
-        if settings.wants(&case) {
-            run_case(&broker, settings, case, connections).await?;
+        if !settings.includes(&case) {
+            continue;
         }
+        let closed_loop = closed_loop(settings, connections, 1);
+        settings.report(&Measurement {
+            benchmark: "http",
+            case,
+            unit: "acknowledged POSTs/s",
+            baseline_is: "axum no-op that parses the same body",
+            target: Some(Target::Ratio(0.5)),
+            rounds: settings.rounds(async |_| round(&broker, closed_loop).await).await?,
+        })?;
     }
     Ok(())
 }
 
-async fn run_case(
-    broker: &KafkaBroker,
-    settings: &BenchSettings,
-    case: String,
-    connections: usize,
-) -> Result<()> {
-    let mut rounds = Vec::new();
-    for _ in 0..settings.rounds() {
-        rounds.push(round(broker, settings, connections).await?);
-    }
-    settings.report(&Measurement {
-        benchmark: "http",
-        case,
-        unit: "acknowledged POSTs/s",
-        baseline_is: "axum no-op that parses the same body",
-        target: Some(Target::Ratio(0.5)),
-        rounds,
-    })
-}
-
-async fn round(
-    broker: &KafkaBroker,
-    settings: &BenchSettings,
-    connections: usize,
-) -> Result<Round> {
-    let generator = Generator {
-        connections,
-        links_per_request: 1,
-        warm_up: warm_up(settings),
-        duration: duration(settings),
-    };
-    let no_op = NoOpServer::start().await?;
-    let baseline = generator.run(no_op.addr()).await?;
-    no_op.stop().await?;
-    let topic = fresh_topic(broker).await?;
-    let store = Arc::new(CountingStore::at_once(u64::MAX));
-    let (addr, producer) = start_producer(broker, &topic, store).await?;
-    let meter = LoadMeter::start()?;
-    let ours = generator.run(addr).await?;
-    let load = meter.load()?;
-    producer.stop().await?;
-    check_arrived(broker, &topic, &ours).await?;
+async fn round(broker: &KafkaBroker, closed_loop: ClosedLoop) -> Result<Round> {
+    let (no_op_addr, no_op) = no_op::start().await?;
+    let baseline = closed_loop.run(no_op_addr).await?;
+    drop(no_op);
+    let (ours, load) = post_to_producer(broker, closed_loop).await?;
     let details = json!({ "ours": ours.latencies, "no_op": baseline.latencies });
     Ok(Round {
         ours: ours.requests_per_second(),
@@ -89,25 +54,38 @@ async fn round(
     })
 }
 
-/// Every link that was answered 201 is in the topic.
+/// Returns the load of a benchmark with this number of connections.
+pub(crate) fn closed_loop(
+    settings: &BenchSettings,
+    connections: usize,
+    links_per_request: usize,
+) -> ClosedLoop {
+    let (warm_up_ms, seconds) = if settings.quick { (300, 1) } else { (2_000, 8) };
+    ClosedLoop {
+        connections,
+        links_per_request,
+        warm_up: Duration::from_millis(warm_up_ms),
+        duration: Duration::from_secs(seconds),
+    }
+}
+
+/// Posts to a producer on a new topic, and checks that every link that was answered 201 is there.
 ///
 /// # Errors
-/// If there are less.
-pub(crate) async fn check_arrived(
+/// If the producer does not start, an answer is not 201, or the topic has another number of links.
+pub(crate) async fn post_to_producer(
     broker: &KafkaBroker,
-    topic: &str,
-    generated: &Generated,
-) -> Result<()> {
-    let arrived: i64 = broker.end_offsets(topic).await?.values().sum();
-    let acknowledged = i64::try_from(generated.links_acknowledged)?;
-    anyhow::ensure!(arrived == acknowledged, "{arrived} arrived, {acknowledged} were acknowledged");
-    Ok(())
-}
-
-pub(crate) fn warm_up(settings: &BenchSettings) -> Duration {
-    Duration::from_millis(if settings.quick { 300 } else { 2_000 })
-}
-
-pub(crate) fn duration(settings: &BenchSettings) -> Duration {
-    Duration::from_secs(if settings.quick { 1 } else { 8 })
+    closed_loop: ClosedLoop,
+) -> Result<(Posted, Load)> {
+    let topic = fresh_topic(broker).await?;
+    let store = Arc::new(CountingStore::at_once(u64::MAX));
+    let (addr, producer) = start_producer(broker, &topic, store).await?;
+    let meter = LoadMeter::start()?;
+    let posted = closed_loop.run(addr).await?;
+    let load = meter.load()?;
+    producer.stop().await?;
+    let arrived: i64 = broker.end_offsets(&topic).await?.values().sum();
+    let acknowledged = i64::try_from(posted.links_acknowledged)?;
+    ensure!(arrived == acknowledged, "{arrived} arrived, {acknowledged} were acknowledged");
+    Ok((posted, load))
 }

@@ -1,5 +1,7 @@
-//! The other side: axum as its own examples use it, a handler that parses the body and answers.
+//! What the producer is compared with: axum as its own examples use it, with a handler that parses
+//! the body and answers.
 
+use std::io;
 use std::net::SocketAddr;
 
 use anyhow::Result;
@@ -9,14 +11,13 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::generator::PATH;
+use crate::load::closed_loop::PATH;
 
 /// The same form as the producer's.
 #[derive(Debug, Deserialize)]
-struct Body {
+struct NoOpBody {
     links: OneOrMany,
     #[serde(default)]
     force: bool,
@@ -29,34 +30,16 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-#[derive(Debug)]
-pub(super) struct NoOpServer {
-    addr: SocketAddr,
-    stop: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
+/// Starts the server; dropping the handle ends it.
+pub(super) async fn start() -> Result<(SocketAddr, AbortOnDropHandle<io::Result<()>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let router = Router::new().route(PATH, post(answer));
+    let serving = async move { axum::serve(listener, router).await };
+    Ok((addr, AbortOnDropHandle::new(tokio::spawn(serving))))
 }
 
-impl NoOpServer {
-    pub(super) async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let (addr, stop) = (listener.local_addr()?, CancellationToken::new());
-        let router = Router::new().route(PATH, post(answer));
-        let serving =
-            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        Ok(Self { addr, stop, serving: tokio::spawn(async move { serving.await }) })
-    }
-
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    pub(super) async fn stop(self) -> Result<()> {
-        self.stop.cancel();
-        Ok(self.serving.await??)
-    }
-}
-
-async fn answer(Json(body): Json<Body>) -> (StatusCode, Json<Value>) {
+async fn answer(Json(body): Json<NoOpBody>) -> (StatusCode, Json<Value>) {
     let accepted = match &body.links {
         OneOrMany::One(link) => usize::from(!link.is_empty()),
         OneOrMany::Many(links) => links.len(),

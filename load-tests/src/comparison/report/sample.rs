@@ -1,4 +1,4 @@
-//! A comparison with round figures, for tests.
+//! A comparison with round figures, for the tests of the report.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,18 @@ pub(crate) fn comparison() -> Comparison {
             kernel: "6.1".to_owned(),
         },
         is_release: true,
-        generator: Generator::Own,
         load: LoadDescription {
-            scenario: "original".to_owned(),
-            phases: vec![Phase { name: None, duration: 10, arrival_rate: 50, ramp_to: None }],
-            links_per_request: 1,
-            bad_percent: 0,
+            scenario: Scenario::Original,
+            plan: Scenario::Original.plan(),
             fixed_link: None,
             latency_seconds: 1.2,
             client_timeout_seconds: 10.0,
             consumers: 2,
         },
-        ways: vec![
-            way(Way::Kafka, [(201, 500)].into(), 0, 500, [5.0, 11.0, 40.0, 80.0]),
-            way(
-                Way::Waiting,
+        paths: vec![
+            path(LinkPath::Kafka, [(201, 500)].into(), 0, 500, [5.0, 11.0, 40.0, 80.0]),
+            path(
+                LinkPath::Waiting,
                 [(201, 480), (503, 15)].into(),
                 5,
                 484,
@@ -40,18 +37,18 @@ pub(crate) fn comparison() -> Comparison {
     }
 }
 
-fn way(
-    way: Way,
+fn path(
+    path: LinkPath,
     answers: BTreeMap<u16, usize>,
     timed_out: usize,
     documents: usize,
     [p50_ms, p95_ms, p99_ms, max_ms]: [f64; 4],
-) -> WayResult {
+) -> PathResult {
     let promised = answers[&201];
-    WayResult {
-        way,
+    PathResult {
+        path,
         requests: 500,
-        latest_sent_ms: Some(1.5),
+        latest_sent_ms: 1.5,
         answers,
         timed_out,
         errors: BTreeMap::new(),
@@ -67,12 +64,6 @@ fn way(
         }),
         stored_after_seconds: (0..documents).map(|number| 1.25 + number as f64 * 0.02).collect(),
         agreement: Agreement { promised, unheard_of: documents - promised, ..Agreement::default() },
-        machine_load: Load {
-            own_cpus: 0.25,
-            children_cpus: 0.5,
-            others_cpus: 0.0,
-            load_average: 1.0,
-            seconds: 12.0,
-        },
+        machine_load: Load { own_cpus: 0.25, children_cpus: 0.5, ..Load::default() },
     }
 }

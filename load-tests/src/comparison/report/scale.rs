@@ -1,4 +1,4 @@
-//! From figures to places on a page.
+//! From figures to positions in a chart.
 
 /// How figures are laid out along an axis.
 #[derive(Debug, Clone, Copy)]
@@ -6,23 +6,27 @@ pub(super) struct Scale {
     is_logarithmic: bool,
     /// The figures at both ends.
     figures: [f64; 2],
-    /// Where they are.
-    places: [f64; 2],
+    /// The positions of both ends.
+    positions: [f64; 2],
 }
 
 impl Scale {
-    /// Equal distances for equal differences, from 0 on.
-    pub(super) fn linear(most: f64, places: [f64; 2]) -> Self {
-        Self { is_logarithmic: false, figures: [0.0, most], places }
+    /// Equal distances for equal differences, from 0.
+    pub(super) fn linear(most: f64, positions: [f64; 2]) -> Self {
+        Self { is_logarithmic: false, figures: [0.0, most], positions }
     }
 
-    /// Equal distances for equal factors, from a power of ten on.
-    pub(super) fn logarithmic(figures: [f64; 2], places: [f64; 2]) -> Self {
+    /// Equal distances for equal factors, from a power of ten.
+    pub(super) fn logarithmic(figures: [f64; 2], positions: [f64; 2]) -> Self {
         let [first, last] = figures;
-        Self { is_logarithmic: true, figures: [10_f64.powf(first.log10().floor()), last], places }
+        Self {
+            is_logarithmic: true,
+            figures: [10_f64.powf(first.log10().floor()), last],
+            positions,
+        }
     }
 
-    /// The place of a figure; of one beyond an end, the end.
+    /// Returns the position of a figure; of one beyond an end, the end.
     pub(super) fn at(&self, figure: f64) -> f64 {
         let [first, last] = self.figures;
         let figure = figure.clamp(first, last);
@@ -31,11 +35,11 @@ impl Scale {
         } else {
             (figure - first) / (last - first)
         };
-        let [begin, end] = self.places;
+        let [begin, end] = self.positions;
         begin + part * (end - begin)
     }
 
-    /// Figures to write beside the axis: powers of ten, or some six round ones.
+    /// Returns the figures to write at the axis: powers of ten, or about six round ones.
     pub(super) fn ticks(&self) -> Vec<f64> {
         let [first, last] = self.figures;
         if self.is_logarithmic {
@@ -47,7 +51,7 @@ impl Scale {
     }
 }
 
-/// The smallest of 1, 2, 5, 10 … that is not below.
+/// Returns the smallest of 1, 2, 5, 10 … that is not below `least`.
 fn round_step(least: f64) -> f64 {
     let power = 10_f64.powf(least.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -77,8 +81,8 @@ mod tests {
         );
         let scale = Scale::logarithmic([2.0, 10_000.0], [0.0, 400.0]);
         assert_eq!(scale.ticks(), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
-        for (figure, place) in [(1.0, 0.0), (10.0, 100.0), (1_000.0, 300.0), (0.0, 0.0)] {
-            assert!((scale.at(figure) - place).abs() < 1e-9, "{figure}");
+        for (figure, position) in [(1.0, 0.0), (10.0, 100.0), (1_000.0, 300.0), (0.0, 0.0)] {
+            assert!((scale.at(figure) - position).abs() < 1e-9, "{figure}");
         }
     }
 }

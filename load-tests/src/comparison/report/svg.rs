@@ -1,16 +1,15 @@
-//! The few shapes that a plot is made of, as SVG text.
+//! The few shapes that a chart consists of, as SVG text.
 
 use std::fmt::Write as _;
 
-/// Where a text lies to its point.
+/// Which part of a text is at its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
-    /// It begins there.
     Start,
-    /// Its middle is there.
     Middle,
-    /// It ends there.
     End,
+    /// The middle of a text that is read from below, for the axis on the left.
+    Upwards,
 }
 
 /// How a line looks.
@@ -29,84 +28,66 @@ pub(super) struct Font {
     pub(super) is_bold: bool,
 }
 
-/// A picture that grows.
+/// A chart that grows.
 #[derive(Debug)]
 pub(super) struct Svg {
     text: String,
 }
 
 impl Svg {
-    /// An empty one, white, with a title for those who cannot see it.
+    /// An empty chart, white, with a title for readers that cannot see it.
     pub(super) fn new(width: f64, height: f64, title: &str) -> Self {
-        let mut svg = Self { text: String::new() };
-        svg.add(format_args!(
+        let title = escaped(title);
+        let text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\" \
-             font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif\">"
-        ));
-        svg.add(format_args!("<title>{}</title>", escaped(title)));
-        svg.add(format_args!("<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>"));
-        svg
+             font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif\">\n\
+             <title>{title}</title>\n\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
+        );
+        Self { text }
     }
 
-    pub(super) fn line(
-        &mut self,
-        [from_x, from_y]: [f64; 2],
-        [to_x, to_y]: [f64; 2],
-        stroke: Stroke,
-    ) {
-        self.add(format_args!(
-            "<line x1=\"{from_x:.1}\" y1=\"{from_y:.1}\" x2=\"{to_x:.1}\" y2=\"{to_y:.1}\" {}/>",
-            attributes(stroke)
-        ));
-    }
-
-    pub(super) fn polyline(&mut self, points: impl IntoIterator<Item = [f64; 2]>, stroke: Stroke) {
+    pub(super) fn line(&mut self, points: impl IntoIterator<Item = [f64; 2]>, stroke: Stroke) {
+        let Stroke { colour, width, is_dashed } = stroke;
         let points: Vec<String> =
             points.into_iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
+        let points = points.join(" ");
+        let dashes = if is_dashed { " stroke-dasharray=\"6 4\"" } else { "" };
         self.add(format_args!(
-            "<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\" {}/>",
-            points.join(" "),
-            attributes(stroke)
+            "<polyline points=\"{points}\" fill=\"none\" stroke-linejoin=\"round\" \
+             stroke=\"{colour}\" stroke-width=\"{width}\"{dashes}/>"
         ));
     }
 
     pub(super) fn dot(&mut self, [x, y]: [f64; 2], radius: f64, colour: &str) {
         self.add(format_args!(
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\" stroke=\"white\" stroke-width=\"1.5\"/>"
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\" \
+             stroke=\"white\" stroke-width=\"1.5\"/>"
         ));
     }
 
-    pub(super) fn text(&mut self, [x, y]: [f64; 2], anchor: Anchor, font: Font, words: &str) {
-        self.write_text(x, y, "", anchor, font, words);
-    }
-
-    /// Read from below, for the axis on the left.
-    pub(super) fn text_upwards(&mut self, [x, y]: [f64; 2], font: Font, words: &str) {
-        let turn = format!(" transform=\"rotate(-90 {x:.1} {y:.1})\"");
-        self.write_text(x, y, &turn, Anchor::Middle, font, words);
+    pub(super) fn text(&mut self, [x, y]: [f64; 2], anchor: Anchor, font: Font, text: &str) {
+        let Font { size, colour, is_bold } = font;
+        let (anchor, turn) = match anchor {
+            Anchor::Start => ("start", String::new()),
+            Anchor::Middle => ("middle", String::new()),
+            Anchor::End => ("end", String::new()),
+            Anchor::Upwards => ("middle", format!(" transform=\"rotate(-90 {x:.1} {y:.1})\"")),
+        };
+        let weight = if is_bold { " font-weight=\"600\"" } else { "" };
+        let text = escaped(text);
+        // A white edge keeps a text readable where it crosses a line.
+        self.add(format_args!(
+            "<text x=\"{x:.1}\" y=\"{y:.1}\"{turn} text-anchor=\"{anchor}\" font-size=\"{size}\" \
+             fill=\"{colour}\"{weight} paint-order=\"stroke\" stroke=\"white\" stroke-width=\"3\">\
+             {text}</text>"
+        ));
     }
 
     pub(super) fn finish(mut self) -> String {
         self.text.push_str("</svg>\n");
         self.text
-    }
-
-    fn write_text(&mut self, x: f64, y: f64, turn: &str, anchor: Anchor, font: Font, words: &str) {
-        let anchor = match anchor {
-            Anchor::Start => "start",
-            Anchor::Middle => "middle",
-            Anchor::End => "end",
-        };
-        let weight = if font.is_bold { " font-weight=\"600\"" } else { "" };
-        // A white edge keeps words readable where they cross a line.
-        self.add(format_args!(
-            "<text x=\"{x:.1}\" y=\"{y:.1}\"{turn} text-anchor=\"{anchor}\" font-size=\"{}\" fill=\"{}\"{weight} \
-             paint-order=\"stroke\" stroke=\"white\" stroke-width=\"3\">{}</text>",
-            font.size,
-            font.colour,
-            escaped(words)
-        ));
     }
 
     fn add(&mut self, element: std::fmt::Arguments<'_>) {
@@ -115,13 +96,8 @@ impl Svg {
     }
 }
 
-fn attributes(Stroke { colour, width, is_dashed }: Stroke) -> String {
-    let dashes = if is_dashed { " stroke-dasharray=\"6 4\"" } else { "" };
-    format!("stroke=\"{colour}\" stroke-width=\"{width}\"{dashes}")
-}
-
-fn escaped(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -129,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_cannot_break_the_picture() {
+    fn a_text_cannot_break_the_chart() {
         let font = Font { size: 12.0, colour: "black", is_bold: false };
         let mut svg = Svg::new(10.0, 10.0, "a < b");
         svg.text([1.0, 2.0], Anchor::Middle, font, "x & <y>");

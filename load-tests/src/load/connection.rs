@@ -1,4 +1,4 @@
-//! A connection that posts JSON and reads the answer, as cheaply as can be: what the load
+//! A connection that posts JSON and reads the answer as cheaply as possible: what the load
 //! generator costs is taken from the server on the same machine.
 
 use std::net::SocketAddr;
@@ -11,28 +11,23 @@ const MAX_HEADERS: usize = 32;
 
 /// A connection that stays open.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     head: String,
     request: Vec<u8>,
     received: Vec<u8>,
 }
 
-/// The answer to one request.
+/// The response to one request, as bytes.
 #[derive(Debug)]
-pub struct Answer<'a> {
-    /// Its status.
-    pub status: u16,
-    /// Its body.
-    pub body: &'a [u8],
+pub(crate) struct Response<'a> {
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
 }
 
 impl Connection {
-    /// Opens one for POSTs to this path.
-    ///
-    /// # Errors
-    /// If nobody listens there.
-    pub async fn open(addr: SocketAddr, path: &str) -> Result<Self> {
+    /// Opens a connection for POSTs to this path.
+    pub(crate) async fn open(addr: SocketAddr, path: &str) -> Result<Self> {
         let stream =
             TcpStream::connect(addr).await.with_context(|| format!("connecting to {addr}"))?;
         stream.set_nodelay(true)?;
@@ -42,11 +37,11 @@ impl Connection {
         Ok(Self { stream, head, request: Vec::new(), received: Vec::with_capacity(4_096) })
     }
 
-    /// Posts one body and awaits the answer.
+    /// Posts one body and awaits the response.
     ///
     /// # Errors
-    /// If the connection breaks, or what comes is not HTTP with a content length.
-    pub async fn post(&mut self, body: &[u8]) -> Result<Answer<'_>> {
+    /// If the connection breaks, or the response is not HTTP with a content length.
+    pub(crate) async fn post(&mut self, body: &[u8]) -> Result<Response<'_>> {
         self.request.clear();
         self.request.extend_from_slice(self.head.as_bytes());
         self.request.extend_from_slice(format!("{}\r\n\r\n", body.len()).as_bytes());
@@ -56,15 +51,15 @@ impl Connection {
         loop {
             let count = self.stream.read_buf(&mut self.received).await?;
             ensure!(count > 0, "the server closed the connection");
-            if let Some((status, start, end)) = whole_answer(&self.received)? {
-                return Ok(Answer { status, body: &self.received[start..end] });
+            if let Some((status, start, end)) = complete_response(&self.received)? {
+                return Ok(Response { status, body: &self.received[start..end] });
             }
         }
     }
 }
 
-/// The status, and where the body begins and ends; `None` while something is missing.
-fn whole_answer(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
+/// The status, and where the body begins and ends; `None` while a part is missing.
+fn complete_response(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(start) = response.parse(received)? else { return Ok(None) };
@@ -72,9 +67,9 @@ fn whole_answer(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
         .headers
         .iter()
         .find(|header| header.name.eq_ignore_ascii_case("content-length"))
-        .context("an answer without a content length")?;
+        .context("a response without a content length")?;
     let length: usize = std::str::from_utf8(length.value)?.parse()?;
-    let Some(status) = response.code else { bail!("an answer without a status") };
+    let Some(status) = response.code else { bail!("a response without a status") };
     Ok((received.len() >= start + length).then_some((status, start, start + length)))
 }
 
@@ -83,12 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_whole_once_its_body_is() {
+    fn a_response_is_complete_once_its_body_is() {
         let text = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok";
         for end in 0..text.len() {
-            assert_eq!(whole_answer(&text[..end]).unwrap(), None);
+            assert_eq!(complete_response(&text[..end]).unwrap(), None);
         }
-        assert_eq!(whole_answer(text).unwrap(), Some((201, text.len() - 2, text.len())));
-        assert!(whole_answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert_eq!(complete_response(text).unwrap(), Some((201, text.len() - 2, text.len())));
+        assert!(complete_response(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 }

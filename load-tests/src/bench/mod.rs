@@ -1,0 +1,77 @@
+//! The command line of the benchmarks.
+
+pub(crate) mod settings;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::machine::Machine;
+use crate::{batch, drain, http, latency, memory, store};
+use settings::BenchSettings;
+
+/// Measures linkrelay and what it is compared with, one right after the other, and prints both.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "bench", version)]
+pub struct Arguments {
+    /// Which benchmark
+    #[arg(value_enum)]
+    benchmark: Benchmark,
+
+    #[command(flatten)]
+    settings: BenchSettings,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Benchmark {
+    /// The consumer core against 64 in flight / latency
+    Drain,
+    /// Documents a second against a bare insert_many loop
+    Store,
+    /// Memory of a consumer with a lag of a million records
+    Memory,
+    /// Acknowledged POSTs a second against an axum no-op
+    Http,
+    /// Links a second in requests of 100 against a bare FutureProducer
+    Batch,
+    /// From POST to stored document at 50 a second
+    Latency,
+    /// All of them
+    All,
+}
+
+/// Runs the chosen benchmark, and prints what it measures.
+///
+/// # Errors
+/// If a server does not start, or linkrelay fails.
+pub async fn run(arguments: &Arguments) -> Result<()> {
+    let Arguments { benchmark: chosen, settings } = arguments;
+    let Machine { cpu_model, cpus, memory_mib, kernel } = Machine::describe();
+    println!("{cpu_model}: {cpus} processors, {memory_mib} MiB, Linux {kernel}\n");
+    let is_chosen = |benchmark: &&Benchmark| [**benchmark, Benchmark::All].contains(chosen);
+    for benchmark in Benchmark::value_variants().iter().filter(is_chosen) {
+        match benchmark {
+            Benchmark::Drain => drain::run(settings).await?,
+            Benchmark::Store => store::run(settings).await?,
+            Benchmark::Memory => memory::run(settings).await?,
+            Benchmark::Http => http::run(settings).await?,
+            Benchmark::Batch => batch::run(settings).await?,
+            Benchmark::Latency => latency::run(settings).await?,
+            // It is the list itself.
+            Benchmark::All => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}
