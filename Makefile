@@ -1,5 +1,5 @@
 # Every target installs what it needs first (scripts/bootstrap.sh), and says what it cannot.
-.PHONY: help up test lint tools bench load-test fault bare-test
+.PHONY: help up build test lint tools bench load-test fault bare-test
 
 SHELL := /bin/bash
 # Where cargo puts what it builds, if not in target/.
@@ -7,6 +7,7 @@ TARGET = $${CARGO_TARGET_DIR:-target}
 
 help:
 	@echo 'make up [ARGS=…]  builds linkrelay and starts all of it; ARGS=--demo needs no network'
+	@echo 'make build        the commands linkrelay, linkrelay-producer, linkrelay-consumer, in target/release'
 	@echo 'make test         format, lints, docs and every test, on real servers'
 	@echo 'make lint         format, lints and docs alone'
 	@echo 'make bench [ARGS=…] how fast it all is (load-tests/README.md); ARGS="all --quick" for a look'
@@ -19,6 +20,10 @@ up:
 	@scripts/bootstrap.sh
 	@cargo build --release --locked --package linkrelay --bin linkrelay
 	@exec "$(TARGET)/release/linkrelay" up $(ARGS)
+
+build:
+	@scripts/bootstrap.sh
+	@cargo build --release --locked -p linkrelay -p linkrelay-producer -p linkrelay-consumer
 
 test:
 	@scripts/bootstrap.sh --tests

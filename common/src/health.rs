@@ -101,8 +101,15 @@ impl Part {
     /// The part works.
     pub fn ok(&self) {
         let before = self.replace(Status::of(None));
-        if before.is_some_and(|status| status.failure.is_some()) {
-            tracing::info!(part = self.name, "{} works", self.name);
+        match before {
+            // Its failure was logged.
+            Some(Status { failure: Some(_), said_at: Some(_), .. }) => {
+                tracing::info!(part = self.name, "{} works again", self.name);
+            }
+            Some(Status { failure: Some(_), .. }) => {
+                tracing::debug!(part = self.name, "{} works", self.name);
+            }
+            _ => {}
         }
     }
 

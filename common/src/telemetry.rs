@@ -1,5 +1,7 @@
 //! Log lines: to stderr, as text or JSON, filtered by `RUST_LOG`.
 
+use std::io::IsTerminal as _;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -41,6 +43,7 @@ impl LogSettings {
         let lines = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_span_events(FmtSpan::NONE)
+            .with_ansi(has_colours())
             .with_writer(std::io::stderr);
         let started = match self.log_format {
             LogFormat::Text => lines.try_init(),
@@ -48,6 +51,11 @@ impl LogSettings {
         };
         started.map_err(|error| SettingsError::new("LOG_FORMAT", error.to_string()))
     }
+}
+
+/// Colours are for terminals, and for people who want them (no-color.org).
+fn has_colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
 /// Logging for tests: captured per test, may be called any number of times.

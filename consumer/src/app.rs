@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_http::{ServeSettings, serve};
+use linkrelay_http::{ServeSettings, listen, serve};
 use rdkafka::consumer::BaseConsumer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +57,8 @@ impl Consumer {
         let (extractor, store) = (extractor.build()?, store.open()?);
         let (intake, post_links) = (settings.intake, settings.post_links);
         let max_links_per_record = intake.max_links_per_request;
-        let server = Some(ServerSettings { http_addr, intake, post_links });
+        let server =
+            Some(ServerSettings { http_addr, addr_setting: "HTTP_ADDR", intake, post_links });
         let parts = ConsumerParts {
             kafka,
             group,
@@ -95,13 +95,7 @@ impl Consumer {
         };
         let listener = match &parts.server {
             None => None,
-            Some(server) => {
-                let addr = server.http_addr;
-                let bound = TcpListener::bind(addr).await;
-                Some(bound.map_err(|error| {
-                    SettingsError::new("HTTP_ADDR", format!("{addr} cannot be used: {error}"))
-                })?)
-            }
+            Some(server) => Some(listen(server.addr_setting, server.http_addr).await?),
         };
         Ok(Self { parts, client, publishing, lists, listener, health })
     }

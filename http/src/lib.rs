@@ -15,4 +15,4 @@ pub mod wire;
 
 pub use health::health_routes;
 pub use problem::Problem;
-pub use serve::{ServeSettings, serve};
+pub use serve::{ServeSettings, listen, serve};

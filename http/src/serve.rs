@@ -4,6 +4,7 @@
 //! would hold a connection forever; hyper has one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,12 +12,31 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use linkrelay_common::SettingsError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long to wait after the process ran out of something (file descriptors, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// Listens on the address that this setting gives.
+///
+/// # Errors
+/// Names the setting, and says what to do if another program has the port.
+pub async fn listen(setting: &'static str, addr: SocketAddr) -> Result<TcpListener, SettingsError> {
+    TcpListener::bind(addr).await.map_err(|error| {
+        let problem = if error.kind() == io::ErrorKind::AddrInUse {
+            format!(
+                "cannot listen on {addr}: another program does; stop it, or set {setting} to \
+                 another address"
+            )
+        } else {
+            format!("cannot listen on {addr}: {error}")
+        };
+        SettingsError::new(setting, problem)
+    })
+}
 
 /// The time-outs of a server.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +131,6 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
     use std::sync::Arc;
 
     use axum::routing::get;

@@ -60,6 +60,9 @@ impl RelayContext {
     }
 }
 
+/// KAFKA_CONFIG is for all clients, so each gets settings that only the others need.
+const OF_THE_OTHER_ROLE: &str = "property and will be ignored by this";
+
 impl ClientContext for RelayContext {
     /// A failed connection is repeated for as long as a broker is away; that is what
     /// [`linkrelay_common::health`] reports once in a while, so here it is only debug.
@@ -67,6 +70,8 @@ impl ClientContext for RelayContext {
         if facility == "FAIL" || facility == "ERROR" {
             tracing::debug!(target: "librdkafka", facility, "{message}");
             self.hear(message);
+        } else if facility == "CONFWARN" && message.contains(OF_THE_OTHER_ROLE) {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
         } else {
             log_line(level, facility, message);
         }

@@ -4,13 +4,14 @@
 //! starts the roles, and ends them in order (the producer first, so that the consumers can still
 //! take what it accepted).
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use linkrelay_common::telemetry::LogSettings;
+use linkrelay_common::telemetry::{LogFormat, LogSettings};
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
     Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
@@ -102,6 +103,9 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         None => Producer::build(producer_settings, Arc::clone(&ground.store)).await?,
     };
     announce(&producer, &ground, settings.consumers);
+    if log.log_format == LogFormat::Text {
+        print_first_steps(producer.addr())?;
+    }
     let replays = ground.replays()?;
     let ended = run_roles(producer, consumers, replays, stop).await;
     if let Some(fake) = ground.fake {
@@ -115,6 +119,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
     let extractor = ground.extractor.build()?;
     let server = ServerSettings {
         http_addr: settings.extractor_addr,
+        addr_setting: "EXTRACTOR_ADDR",
         intake: settings.api.intake.clone(),
         post_links: settings.post_links.clone(),
     };
@@ -176,6 +181,20 @@ fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
     let broker = if ground.embedded.is_some() { "embedded" } else { ground.kafka.brokers() };
     let youtube = if ground.fake.is_some() { "fake (--demo)" } else { "real" };
     tracing::info!(consumers, broker, youtube, "linkrelay is up on http://{}", producer.addr());
+}
+
+/// What a newcomer may try next.
+fn print_first_steps(addr: SocketAddr) -> io::Result<()> {
+    let url = format!("http://{addr}");
+    writeln!(
+        io::stdout(),
+        "linkrelay is up on {url}. Submit a link:\n\
+         \n  curl -sS {url}/links/send-message-kafka -H 'content-type: application/json' \\\n    \
+         -d '{{\"links\":\"https://youtu.be/5fR9AHlSDtc\"}}'\n\
+         \nThe answer has an id. See what became of the link:\n\
+         \n  curl -sS {url}/links/<id>\n\
+         \nCtrl-C finishes what is in flight, and ends.\n"
+    )
 }
 
 /// Runs until stopped, or until one role ends by itself, which ends all.

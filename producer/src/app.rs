@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_http::{ServeSettings, health_routes, layers, serve};
+use linkrelay_http::{ServeSettings, health_routes, layers, listen, serve};
 use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
@@ -31,14 +31,9 @@ pub enum StartError {
     /// A setting is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The address cannot be had.
-    #[error("HTTP_ADDR: cannot listen on {addr}: {source}")]
-    Listen {
-        /// The address.
-        addr: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// The system does not say where the role listens.
+    #[error("the listening socket is broken: {0}")]
+    Socket(#[from] io::Error),
 }
 
 /// A part of the role ended although it was not told to: a defect, after which the process is
@@ -92,11 +87,9 @@ impl Producer {
         health: Health,
     ) -> Result<Self, StartError> {
         settings.validate()?;
-        let addr = settings.api.http_addr;
-        let listen = |source| StartError::Listen { addr, source };
         let extractor_server = settings.api.extractor_server()?;
-        let listener = TcpListener::bind(addr).await.map_err(listen)?;
-        let addr = listener.local_addr().map_err(listen)?;
+        let listener = listen("HTTP_ADDR", settings.api.http_addr).await?;
+        let addr = listener.local_addr()?;
         let store_part = health.part("store");
         Ok(Self { listener, addr, settings, store, store_part, accept, extractor_server, health })
     }

@@ -41,6 +41,8 @@ impl Default for PostLinksSettings {
 pub struct ServerSettings {
     /// Where it listens (port 0: any free one).
     pub http_addr: SocketAddr,
+    /// The setting that gives it, for errors.
+    pub addr_setting: &'static str,
     /// What clients may send.
     pub intake: IntakeSettings,
     /// What `POST /links` may cost.

@@ -125,7 +125,8 @@ impl Relay {
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let max_links_per_record = intake.max_links_per_request;
-        let server = Some(ServerSettings { http_addr, intake, post_links });
+        let server =
+            Some(ServerSettings { http_addr, addr_setting: "HTTP_ADDR", intake, post_links });
         let parts = ConsumerParts {
             kafka,
             group,

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
+use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use serde_json::json;
@@ -17,6 +18,34 @@ pub(crate) fn up(data: &Path, arguments: &[&str], more: &[(&'static str, String)
         "HTTP_ADDR",
         env.into_iter().chain(more.to_vec()),
     )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_reads_where_it_listens_and_what_to_try() {
+    let data = tempfile::tempdir().unwrap();
+    let relay = up(data.path(), &["--demo"], &[]);
+    relay.until_ready().await;
+    let said = relay.process.stdout().unwrap();
+    let command = format!("curl -sS {}/links/send-message-kafka", relay.url);
+    assert!(said.contains(&command), "{said}");
+    let log = relay.process.stderr().unwrap();
+    assert!(log.contains(&format!("linkrelay is up on {}", relay.url)), "{log}");
+    for noise in ["CONFWARN", "WARN", "\u{1b}"] {
+        assert!(!log.contains(noise), "{noise:?} in {log}");
+    }
+    // The port is taken now.
+    let addr = relay.addr().to_owned();
+    let second = tempfile::tempdir().unwrap();
+    for (setting, free) in [("HTTP_ADDR", "EXTRACTOR_ADDR"), ("EXTRACTOR_ADDR", "HTTP_ADDR")] {
+        let mut command = std::process::Command::new(workspace_binary("linkrelay").unwrap());
+        command.args(["up", "--demo"]).env("DATA_DIR", second.path());
+        command.env(setting, &addr).env(free, "127.0.0.1:0");
+        let output = tokio::task::block_in_place(|| command.output().unwrap());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let wanted = format!("{setting}: cannot listen on {addr}: another program does; stop it");
+        assert!(said.contains(&wanted) && output.status.code() == Some(2), "{said}");
+    }
+    relay.stop().await;
 }
 
 /// A YouTube that outlives linkrelay's process, and the settings that lead to it.

@@ -4,7 +4,7 @@
 //! store does not know is pending; nothing else remembers a request. A well-formed id that no client
 //! was given looks the same.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -39,10 +39,11 @@ fn default_limit() -> u32 {
 
 async fn status(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<RequestStatus>, ApiError> {
-    let id: RequestId = id.parse()?;
+    // What is no UTF-8 is no id.
+    let id: RequestId = id.map(|Path(id)| id).unwrap_or_default().parse()?;
     let Query(page) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
     if !(1..=MAX_LIMIT).contains(&page.limit) {
         return Err(ApiError::BadQuery(format!("limit must be between 1 and {MAX_LIMIT}")));

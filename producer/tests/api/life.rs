@@ -99,8 +99,10 @@ async fn a_taken_port_is_an_error_that_names_the_setting() {
     let mut settings = settings(NO_BROKER);
     settings.api.http_addr = app.addr;
     let error = Producer::build(settings, Arc::new(MemoryStore::default())).await.unwrap_err();
-    assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
-    assert!(error.to_string().starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
+    assert!(matches!(error, StartError::Settings(_)), "{error:?}");
+    let error = error.to_string();
+    assert!(error.starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
+    assert!(error.ends_with("stop it, or set HTTP_ADDR to another address"), "{error}");
     app.stop().await;
 }
 

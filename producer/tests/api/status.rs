@@ -140,6 +140,8 @@ async fn a_wrong_question_is_refused() {
             app.get(&format!("/links/{wrong}")).await.assert_problem(400, "bad_request_id");
         }
     }
+    // Not UTF-8.
+    app.get("/links/%ff").await.assert_problem(400, "bad_request_id");
     for query in ["limit=0", "limit=1001", "limit=x", "from=-1", "from=4294967296"] {
         app.get(&format!("/links/{id}?{query}")).await.assert_problem(400, "bad_query");
     }
