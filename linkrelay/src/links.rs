@@ -1,4 +1,4 @@
-//! Where a command's links come from: its arguments, a file, or standard input.
+//! The links of a command, from its arguments, a file, or standard input.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ pub(crate) struct LinkArguments {
     #[arg(value_name = "LINK", required_unless_present = "file")]
     links: Vec<String>,
 
-    /// A file with a link on each line (`-`: standard input); empty lines and lines that begin with # are left out
+    /// A file with a link on each line (`-`: standard input); empty lines and lines that begin with # are ignored
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
 impl LinkArguments {
-    /// All links, in order. Blocks while the file is read.
+    /// Returns all links in order. Blocks while the file is read.
     pub(crate) fn read(self) -> anyhow::Result<Vec<String>> {
         let mut links = self.links;
         if let Some(file) = &self.file {
             links.extend(read_file(file)?);
         }
-        anyhow::ensure!(!links.is_empty(), "there are no links to be had");
+        anyhow::ensure!(!links.is_empty(), "there are no links");
         Ok(links)
     }
 }
