@@ -1,23 +1,20 @@
-//! An answer before it goes out: status, headers and pieces of text.
+//! An answer before it is sent: status, headers and body.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 
-use crate::body::{Ending, Pieces};
+use crate::body::{Body, Connection, Ending, body};
 use crate::failure::Failure;
-use crate::pages::refusal::NOT_FOUND_PAGE;
-use crate::socket::Fate;
+use crate::pages::{data_api, refusal};
 
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
 pub(crate) const JSON: &str = "application/json; charset=UTF-8";
-pub(crate) const JAVASCRIPT: &str = "text/javascript";
-pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What will be sent.
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
@@ -28,9 +25,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Status 200.
+    /// Returns an answer with the status 200.
     pub(crate) fn ok(content_type: &'static str, pieces: Vec<Bytes>) -> Self {
-        Self { status: StatusCode::OK, content_type, extra: None, pieces, ending: Ending::Whole }
+        Self { status: StatusCode::OK, content_type, extra: None, pieces, ending: Ending::Complete }
     }
 
     pub(crate) fn html(text: impl Into<Bytes>) -> Self {
@@ -41,19 +38,29 @@ impl Answer {
         Self::ok(JSON, vec![value.to_string().into()])
     }
 
-    pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self::ok(TEXT, vec![text.into()])
+    /// Returns an answer whose text is the name of its status.
+    pub(crate) fn status(status: StatusCode) -> Self {
+        let name = status.canonical_reason().unwrap_or_default();
+        Self::ok(TEXT, vec![name.into()]).with_status(status)
     }
 
-    /// Status 404.
     pub(crate) fn not_found() -> Self {
-        Self::html(NOT_FOUND_PAGE).with_status(StatusCode::NOT_FOUND)
+        Self::html(refusal::NOT_FOUND_PAGE).with_status(StatusCode::NOT_FOUND)
     }
 
-    /// Status 302.
+    /// Returns the page with a captcha, which leads on to `continue_to` once that is solved.
+    pub(crate) fn captcha(continue_to: &str) -> Self {
+        Self::html(refusal::sorry_page(continue_to)).with_status(StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Returns an error of an API with this reason, which is the code for programs.
+    pub(crate) fn api_error(status: StatusCode, reason: &str) -> Self {
+        Self::json(&data_api::error(status.as_u16(), reason)).with_status(status)
+    }
+
+    /// Returns a redirect (302); `location` is a URL whose parts are escaped.
     pub(crate) fn redirect(location: &str) -> Self {
-        let mut answer = Self::text("").with_status(StatusCode::FOUND);
-        // A URL that was put together from escaped parts is a header's value.
+        let mut answer = Self::status(StatusCode::FOUND);
         answer.extra = HeaderValue::from_str(location).ok().map(|location| (LOCATION, location));
         answer
     }
@@ -63,24 +70,24 @@ impl Answer {
         self
     }
 
-    /// In whole seconds, rounded up: a client that comes back then is not too early.
+    /// Adds `Retry-After`, in whole seconds rounded up, so that no client comes back too early.
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         let seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.extra = wait.map(|wait| (RETRY_AFTER, HeaderValue::from(seconds(wait))));
         self
     }
 
-    /// What a failure makes of a whole answer on its way; most leave it as it is.
-    pub(crate) fn spoiled(mut self, failure: Failure, fate: &Fate) -> Self {
+    /// Breaks a good answer as this failure does; most failures leave it as it is.
+    pub(crate) fn spoiled(mut self, failure: Failure, connection: &Connection) -> Self {
         match failure {
-            Failure::Reset => self.ending = Ending::Reset(fate.clone()),
+            Failure::Reset => self.ending = Ending::Reset(connection.clone()),
             Failure::CutOffBody => self.ending = Ending::CutOff,
             Failure::EmptyAnswer => {
                 self.status = StatusCode::OK;
                 self.pieces.clear();
             }
             Failure::Garbage => {
-                // As if that were all.
+                // The declared length is that of the rest.
                 if let Some(last) = self.pieces.last_mut() {
                     last.truncate(last.len() / 3);
                 }
@@ -90,13 +97,14 @@ impl Answer {
         self
     }
 
-    pub(crate) fn into_response(self) -> Response<Pieces> {
-        let mut response = Response::new(Pieces::new(self.pieces, self.ending));
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let length: usize = self.pieces.iter().map(Bytes::len).sum();
+        let mut response = Response::new(body(self.pieces, self.ending));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        if let Some((name, value)) = self.extra {
-            response.headers_mut().insert(name, value);
-        }
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        headers.extend(self.extra);
         response
     }
 }

@@ -1,85 +1,122 @@
-//! The YouTube Data API: many videos in one answer, and refusals of its own.
+//! The routes of the YouTube Data API: many videos in one answer, the videos of a playlist, and
+//! channels.
 
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use std::collections::HashMap;
+
+use hyper::StatusCode;
 
 use crate::answer::Answer;
+use crate::body::Connection;
 use crate::failure::{ApiFailure, Failure};
+use crate::hits::Route;
+use crate::pages::lists::{self, Playlist};
 use crate::pages::{self, Playability};
-use crate::request::parameter;
-use crate::socket::Fate;
-use crate::world::World;
+use crate::shared::Shared;
+use crate::videos::{self, Form};
 
-/// The most that one call may ask for.
-const MAX_IDS: usize = 50;
+/// The most videos in one answer.
+const MAX_RESULTS: usize = 50;
+/// A page token is this text and the index of the page's first video.
+const TOKEN_MARK: &str = "page-from-";
 
-/// Answers `GET /youtube/v3/videos?id=…,…`. A failure of one of its videos that is not about
-/// that video alone is the failure of the whole call.
-pub(crate) async fn answer(world: &World, fate: &Fate, request: &Request<Incoming>) -> Answer {
-    if let Some(refusal) = refusal(world, request) {
-        return refusal;
+/// What the API reads of a request.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) route: Route,
+    pub(crate) has_key: bool,
+    pub(crate) parameters: HashMap<String, String>,
+}
+
+impl Call {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
     }
-    let ids = parameter(request, "id").unwrap_or_default();
-    let ids: Vec<&str> = ids.split(',').collect();
-    if ids.len() > MAX_IDS {
-        return refused(400, "invalidFilters");
+}
+
+/// Answers a call of the API.
+pub(crate) async fn answer(shared: &Shared, connection: &Connection, call: &Call) -> Answer {
+    let failure =
+        if call.has_key { shared.faults.api_failure() } else { Some(ApiFailure::KeyInvalid) };
+    if let Some(failure) = failure {
+        let (status, reason) = match failure {
+            ApiFailure::QuotaExceeded => (StatusCode::FORBIDDEN, "quotaExceeded"),
+            ApiFailure::RateLimitExceeded => (StatusCode::FORBIDDEN, "rateLimitExceeded"),
+            ApiFailure::KeyInvalid => (StatusCode::BAD_REQUEST, "keyInvalid"),
+        };
+        return Answer::api_error(status, reason);
+    }
+    let answer = match call.route {
+        Route::PlaylistItems => playlist_items(call),
+        Route::Channels => channels(call),
+        _ => videos(shared, connection, call).await,
+    };
+    answer.unwrap_or_else(|| Answer::api_error(StatusCode::BAD_REQUEST, "invalidParameter"))
+}
+
+/// Answers `GET /youtube/v3/videos?id=…,…`. A failure of one video that is not about that video
+/// alone is the failure of the call. `None` if a parameter is invalid.
+async fn videos(shared: &Shared, connection: &Connection, call: &Call) -> Option<Answer> {
+    let ids: Vec<&str> = call.parameter("id")?.split(',').collect();
+    if ids.len() > MAX_RESULTS {
+        return None;
     }
     let mut items = Vec::new();
     let mut failed = None;
     for id in ids {
-        let failure = world.faults.choose(id);
-        world.hits.count_video(id, failure);
-        let playability = failure.map_or(Some(Playability::Ok), Failure::playability);
-        match playability {
+        let failure = videos::choose(shared, id);
+        match failure.map_or(Some(Playability::Ok), Failure::playability) {
             Some(playability) => {
                 items.extend(pages::data_api::item(&pages::expected(id), playability));
             }
-            None => failed = failure.map(|failure| (id.to_owned(), failure)),
+            None => failed = failure.map(|failure| (id, failure)),
         }
     }
-    match failed {
+    Some(match failed {
         None => Answer::json(&pages::data_api::list(&items)),
-        Some((id, failure)) => fail(world, fate, &id, failure).await,
-    }
+        Some((id, failure)) => videos::fail(shared, connection, id, Form::DataApi, failure).await,
+    })
 }
 
-async fn fail(world: &World, fate: &Fate, id: &str, failure: Failure) -> Answer {
-    let of = |id: &str| pages::data_api::item(&pages::expected(id), Playability::Ok);
-    let whole = Answer::json(&pages::data_api::list(&Vec::from_iter(of(id))));
-    match failure {
-        Failure::NotFound => Answer::not_found(),
-        Failure::Throttled { .. } | Failure::SorryRedirect => refused(403, "rateLimitExceeded"),
-        Failure::ServerError => refused(503, "backendError"),
-        Failure::Hang => {
-            world.stop.cancelled().await;
-            refused(503, "backendError")
+/// Answers `GET /youtube/v3/playlistItems?playlistId=…&maxResults=…&pageToken=…`. `None` if a
+/// parameter is invalid.
+fn playlist_items(call: &Call) -> Option<Answer> {
+    let list_id = call.parameter("playlistId").filter(|_| has_details(call))?;
+    let size = call.parameter("maxResults")?.parse().ok();
+    let size = size.filter(|size| (1..=MAX_RESULTS).contains(size))?;
+    let start = match call.parameter("pageToken") {
+        Some(token) => token.strip_prefix(TOKEN_MARK)?.parse().ok()?,
+        None => 0,
+    };
+    Some(match lists::playlist(list_id) {
+        Playlist::Missing => Answer::api_error(StatusCode::NOT_FOUND, "playlistNotFound"),
+        Playlist::Private => Answer::api_error(StatusCode::FORBIDDEN, "playlistItemsNotAccessible"),
+        Playlist::Listed(total) => {
+            let end = usize::saturating_add(start, size).min(total);
+            let ids: Vec<_> = (start..end).map(|index| lists::video_id(list_id, index)).collect();
+            let next_page = (end < total).then(|| format!("{TOKEN_MARK}{end}"));
+            Answer::json(&pages::data_api::playlist_items(&ids, total, next_page.as_deref()))
         }
-        Failure::WrongVideo => {
-            let other = of(&pages::other_id(id));
-            Answer::json(&pages::data_api::list(&Vec::from_iter(other)))
+    })
+}
+
+/// Answers `GET /youtube/v3/channels` by `id`, `forHandle` or `forUsername`. `None` if a parameter
+/// is invalid.
+fn channels(call: &Call) -> Option<Answer> {
+    let names = ["id", "forHandle", "forUsername"].map(|name| call.parameter(name));
+    let channel_id = match names {
+        [Some(id), None, None] => Some(id.to_owned()),
+        [None, Some(name), None] | [None, None, Some(name)] => {
+            lists::channel_of(name.strip_prefix('@').unwrap_or(name))
         }
-        // What is about the video is answered above.
-        _ => whole.spoiled(failure, fate),
-    }
+        _ => return None,
+    };
+    let uploads = channel_id.as_deref().and_then(lists::uploads_of);
+    let channel = channel_id.as_deref().zip(uploads.as_deref());
+    has_details(call).then(|| Answer::json(&pages::data_api::channels(channel)))
 }
 
-/// Why a call is refused whatever it asks for: no key, or the failure of the moment.
-pub(crate) fn refusal(world: &World, request: &Request<Incoming>) -> Option<Answer> {
-    let has_key = request.headers().get("x-goog-api-key").is_some_and(|key| !key.is_empty());
-    let failure = if has_key { world.faults.api_failure() } else { Some(ApiFailure::KeyInvalid) };
-    failure.map(refuse)
-}
-
-fn refuse(failure: ApiFailure) -> Answer {
-    match failure {
-        ApiFailure::QuotaExceeded => refused(403, "quotaExceeded"),
-        ApiFailure::RateLimitExceeded => refused(403, "rateLimitExceeded"),
-        ApiFailure::KeyInvalid => refused(400, "keyInvalid"),
-    }
-}
-
-/// An error of the API, with its word for programs.
-pub(crate) fn refused(code: u16, reason: &str) -> Answer {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::FORBIDDEN);
-    Answer::json(&pages::data_api::error(code, reason)).with_status(status)
+/// Whether the call asks for the only part that lists have here.
+fn has_details(call: &Call) -> bool {
+    let parts = call.parameter("part").unwrap_or_default();
+    parts.split(',').any(|part| part == "contentDetails")
 }

@@ -1,11 +1,12 @@
-//! The running server, and what a test may do with it.
+//! The running server, and what a test may change and read while it runs.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -14,23 +15,24 @@ use crate::failure::{ApiFailure, Failure};
 use crate::hits::Hits;
 use crate::server;
 use crate::settings::FakeYouTubeSettings;
-use crate::tls::{self, CaFile};
-use crate::world::World;
+use crate::shared::Shared;
+use crate::tls;
 
-/// The running server. Dropping it ends it at once; [`FakeYouTube::stop`] lets requests finish.
+/// The running server. Dropping it ends it immediately; [`FakeYouTube::stop`] lets requests in
+/// flight finish.
 #[derive(Debug)]
 pub struct FakeYouTube {
     addr: SocketAddr,
-    ca: CaFile,
-    world: Arc<World>,
+    ca: NamedTempFile,
+    shared: Arc<Shared>,
     server: AbortOnDropHandle<()>,
 }
 
 impl FakeYouTube {
-    /// Makes a certificate authority and a certificate, listens, and answers from then on.
+    /// Starts a server on a free port of 127.0.0.1, with a new certificate.
     ///
     /// # Errors
-    /// If the address is taken, the CA file cannot be written, or the corpus cannot be read.
+    /// If there is no free port, the certificate cannot be written, or the corpus cannot be read.
     pub async fn start(settings: FakeYouTubeSettings) -> anyhow::Result<Self> {
         let corpus = match settings.corpus.clone() {
             Some(folder) => {
@@ -38,83 +40,81 @@ impl FakeYouTube {
             }
             None => None,
         };
-        let listener = TcpListener::bind(settings.addr)
-            .await
-            .with_context(|| format!("cannot listen on {}", settings.addr))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.context("there is no port to listen on")?;
         let addr = listener.local_addr().context("the listener has no address")?;
-        // Last, so that a start that fails leaves the file of a server that runs as it is.
-        let (ca, tls) = tls::make(settings.addr.ip(), settings.ca_cert.as_deref(), settings.http2)?;
-        let world = Arc::new(World::new(&settings, corpus));
-        let server = tokio::spawn(server::run(listener, tls, Arc::clone(&world)));
-        Ok(Self { addr, ca, world, server: AbortOnDropHandle::new(server) })
+        let (ca, tls) = tls::make(settings.http2)?;
+        let shared = Arc::new(Shared::new(&settings, corpus));
+        let server = tokio::spawn(server::run(listener, tls, Arc::clone(&shared)));
+        Ok(Self { addr, ca, shared, server: AbortOnDropHandle::new(server) })
     }
 
-    /// `https://127.0.0.1:PORT`: the value for `YOUTUBE_BASE_URL`.
+    /// Returns `https://127.0.0.1:PORT`, the value for `YOUTUBE_BASE_URL`.
     pub fn base_url(&self) -> String {
         format!("https://{}", self.addr)
     }
 
-    /// Where it listens; clients that insist on www.youtube.com resolve that name to it.
+    /// Returns its address, to which a proxy connects.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The PEM file of the authority to trust: the value for `YOUTUBE_CA_CERT`. It goes with
-    /// this handle, unless the settings named a place for it.
+    /// Returns the PEM file of the authority to trust, the value for `YOUTUBE_CA_CERT`. It is
+    /// deleted with this handle.
     pub fn ca_cert_path(&self) -> &Path {
         self.ca.path()
     }
 
-    /// From now on every request for this video fails so; with `None`, not any more (a rate may
-    /// still choose it).
+    /// From now on every request for this video fails like this; with `None`, only as the rates
+    /// choose.
     pub fn set_failure(&self, video_id: &str, failure: Option<Failure>) {
-        self.world.faults.set(video_id, failure);
+        self.shared.faults.set(video_id, failure);
     }
 
-    /// From now on the Data API refuses every call so; with `None`, not any more.
+    /// From now on the Data API refuses every call like this; with `None`, it answers.
     pub fn set_api_failure(&self, failure: Option<ApiFailure>) {
-        self.world.faults.set_api(failure);
+        self.shared.faults.set_api(failure);
     }
 
-    /// Replaces the rates, as in [`FakeYouTubeSettings::rates`].
+    /// Replaces [`FakeYouTubeSettings::rates`].
     pub fn set_rates(&self, rates: Vec<(Failure, f64)>) {
-        self.world.faults.set_rates(rates);
+        self.shared.faults.set_rates(rates);
     }
 
-    /// Every answer takes so long, also those of requests that wait already: a test can hold all
-    /// answers (with hours) and let them go (with zero).
+    /// From now on every answer takes this long, also those of requests in flight: a test can hold
+    /// all answers (with hours) and release them (with zero).
     pub fn set_latency(&self, latency: Duration) {
-        self.world.latency.set(latency);
+        self.shared.latency.set(latency);
     }
 
-    /// What was asked since the start or the last reset.
+    /// Returns what was counted since the start or the last reset.
     pub fn hits(&self) -> Hits {
-        self.world.hits.read()
+        self.shared.hits.read()
     }
 
-    /// Counts from zero; requests in flight go on counting as such.
+    /// Counts from zero again; requests in flight still count as in flight.
     pub fn reset_hits(&self) {
-        self.world.hits.reset();
+        self.shared.hits.reset();
     }
 
-    /// All captured answers, by name; empty without a corpus.
+    /// Returns all captured answers by name; there are none without a corpus.
     pub fn corpus_cases(&self) -> Vec<CorpusCase> {
-        self.world.corpus.as_ref().map(Corpus::cases).unwrap_or_default()
+        self.shared.corpus.as_ref().map(Corpus::cases).unwrap_or_default()
     }
 
-    /// Serves a captured answer under the id that it carries, in place of another one of the
-    /// same video and route, and gives that id.
+    /// Serves a captured answer under the id that it carries, instead of another answer about the
+    /// same video on the same route, and returns that id.
     ///
     /// # Errors
     /// If there is no such case, or it carries no id.
     pub fn serve_corpus_case(&self, name: &str) -> anyhow::Result<String> {
-        self.world.corpus.as_ref().context("there is no corpus")?.serve(name)
+        self.shared.corpus.as_ref().context("there is no corpus")?.serve(name)
     }
 
-    /// Stops listening, lets requests in flight finish (waits are cut short), and ends.
+    /// Stops listening, lets requests in flight finish without their latency, and ends.
     pub async fn stop(self) {
-        self.world.stop.cancel();
-        // It ends in any case: by itself, or because it panicked and there is nothing to stop.
+        self.shared.stop.cancel();
+        // A server that has panicked has ended as well.
         drop(self.server.await);
     }
 }
@@ -125,9 +125,9 @@ mod tests {
 
     use super::*;
 
-    async fn until_in_flight(world: &World, count: u64) {
+    async fn until_in_flight(shared: &Shared, count: u64) {
         let looking = async {
-            while world.hits.read().in_flight != count {
+            while shared.hits.read().in_flight != count {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_goes_on_after_a_drop() {
+    async fn a_drop_ends_all_requests_and_deletes_the_certificate() {
         for http2 in [false, true] {
             let settings = FakeYouTubeSettings {
                 rates: vec![(Failure::Hang, 1.0)],
@@ -143,16 +143,18 @@ mod tests {
                 ..FakeYouTubeSettings::default()
             };
             let fake = FakeYouTube::start(settings).await.unwrap();
-            let world = Arc::clone(&fake.world);
-            let pem = std::fs::read(fake.ca_cert_path()).unwrap();
-            let ca = Certificate::from_pem(&pem).unwrap();
+            let (addr, shared) = (fake.addr(), Arc::clone(&fake.shared));
+            let ca_path = fake.ca_cert_path().to_owned();
+            let ca = Certificate::from_pem(&std::fs::read(&ca_path).unwrap()).unwrap();
             let client = Client::builder().add_root_certificate(ca).build().unwrap();
             let url = format!("{}/watch?v=aaaaaaaaaaa", fake.base_url());
             let hanging = tokio::spawn(async move { client.get(url).send().await });
-            until_in_flight(&world, 1).await;
+            until_in_flight(&shared, 1).await;
             drop(fake);
-            until_in_flight(&world, 0).await;
+            until_in_flight(&shared, 0).await;
             assert!(hanging.await.unwrap().is_err());
+            assert!(!ca_path.exists());
+            assert!(tokio::net::TcpStream::connect(addr).await.is_err());
         }
     }
 }

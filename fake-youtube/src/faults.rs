@@ -1,4 +1,4 @@
-//! Which request fails, and how: by the video's id, by a count, or by a rate.
+//! Chooses how a request fails: by the video's id, by a count, or by a rate.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,6 @@ use crate::failure::{ApiFailure, Failure};
 use crate::pages::Draws;
 use crate::settings::FakeYouTubeSettings;
 
-/// Decides for each request for a video.
 #[derive(Debug)]
 pub(crate) struct Faults {
     seed: u64,
@@ -18,14 +17,13 @@ pub(crate) struct Faults {
     choices: Mutex<Choices>,
 }
 
-/// What a test may change at any time.
+/// What a test may change while the server runs.
 #[derive(Debug)]
 struct Choices {
     by_id: HashMap<String, Failure>,
     rates: Vec<(Failure, f64)>,
-    /// How the Data API refuses every call, if it does.
     api: Option<ApiFailure>,
-    /// How often a transient failure was served, for videos that a rate chose.
+    /// How often a transient failure was served, by the id of a video that a rate chose.
     attempts: HashMap<String, u32>,
 }
 
@@ -37,7 +35,7 @@ impl Faults {
             throttle_every: settings.throttle_every,
             asked_total: AtomicU64::new(0),
             choices: Mutex::new(Choices {
-                by_id: settings.failures.clone(),
+                by_id: HashMap::new(),
                 rates: settings.rates.clone(),
                 api: None,
                 attempts: HashMap::new(),
@@ -67,12 +65,13 @@ impl Faults {
         self.with(|choices| choices.api)
     }
 
-    /// The fate of one more request. What was said of this very video goes first.
+    /// Returns how the next request for this video fails, if it does. A failure that was set for
+    /// the video comes first.
     pub(crate) fn choose(&self, video_id: &str) -> Option<Failure> {
         let asked_total = self.asked_total.fetch_add(1, Ordering::Relaxed) + 1;
         self.with(|choices| {
-            let said = choices.by_id.get(video_id).copied();
-            said.or_else(|| self.by_count(asked_total)).or_else(|| self.by_rate(choices, video_id))
+            let set = choices.by_id.get(video_id).copied();
+            set.or_else(|| self.by_count(asked_total)).or_else(|| self.by_rate(choices, video_id))
         })
     }
 
@@ -94,12 +93,12 @@ impl Faults {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Choices) -> T) -> T {
-        // Each change is whole in itself, so a panic elsewhere leaves nothing half done.
+        // Each change is complete, so a panic elsewhere leaves nothing half done.
         act(&mut self.choices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The failure that rates choose for a video: its id and the seed alone decide.
+/// Returns the failure that the rates choose for a video; only the seed and its id decide.
 pub fn chosen_by_rate(seed: u64, rates: &[(Failure, f64)], video_id: &str) -> Option<Failure> {
     let draw = Draws::new(seed, &["rate", video_id]).fraction();
     let mut reached = 0.0;
@@ -115,57 +114,49 @@ mod tests {
     use super::*;
     use crate::pages::id_from_name;
 
-    fn faults(change: impl FnOnce(&mut FakeYouTubeSettings)) -> Faults {
-        let mut settings = FakeYouTubeSettings::default();
-        change(&mut settings);
-        Faults::new(&settings)
-    }
-
     fn ids() -> impl Iterator<Item = String> {
         (0..2_000).map(|n| id_from_name(&n.to_string()))
     }
 
     #[test]
-    fn rates_choose_their_part_of_all_videos_and_always_the_same() {
-        let make = |seed| {
-            faults(|settings| {
-                settings.rates = vec![(Failure::Private, 0.1), (Failure::Hang, 0.2)];
-                settings.seed = seed;
-            })
-        };
-        let chosen = |faults: Faults| ids().map(|id| faults.choose(&id)).collect::<Vec<_>>();
-        let first = chosen(make(1));
+    fn rates_choose_their_share_of_all_videos_and_always_the_same() {
+        let rates = [(Failure::Private, 0.1), (Failure::Hang, 0.2)];
+        let chosen = |seed| ids().map(|id| chosen_by_rate(seed, &rates, &id)).collect::<Vec<_>>();
+        let first = chosen(1);
         let count = |failure| first.iter().filter(|chosen| **chosen == Some(failure)).count();
         assert!((150..250).contains(&count(Failure::Private)), "{}", count(Failure::Private));
         assert!((330..470).contains(&count(Failure::Hang)), "{}", count(Failure::Hang));
-        assert_eq!(first, chosen(make(1)));
-        assert_ne!(first, chosen(make(2)));
+        assert_eq!(first, chosen(1));
+        assert_ne!(first, chosen(2));
     }
 
     #[test]
-    fn a_transient_failure_ends_after_its_attempts_and_a_lasting_one_does_not() {
+    fn a_transient_failure_ends_after_its_attempts_and_a_permanent_one_does_not() {
         for (failure, third) in [(Failure::Reset, None), (Failure::Private, Some(Failure::Private))]
         {
-            let faults = faults(|settings| {
-                settings.rates = vec![(failure, 1.0)];
-                settings.transient_attempts = Some(2);
+            let faults = Faults::new(&FakeYouTubeSettings {
+                rates: vec![(failure, 1.0)],
+                transient_attempts: Some(2),
+                ..FakeYouTubeSettings::default()
             });
-            let fates: Vec<_> = (0..3).map(|_| faults.choose("aaaaaaaaaaa")).collect();
-            assert_eq!(fates, [Some(failure), Some(failure), third]);
-            assert_eq!(faults.choose("bbbbbbbbbbb"), Some(failure), "each video counts for itself");
+            let failures: Vec<_> = (0..3).map(|_| faults.choose("aaaaaaaaaaa")).collect();
+            assert_eq!(failures, [Some(failure), Some(failure), third]);
+            assert_eq!(faults.choose("bbbbbbbbbbb"), Some(failure), "each video has its own count");
         }
     }
 
     #[test]
-    fn throttling_comes_after_every_so_many_requests() {
-        let faults = faults(|settings| settings.throttle_every = Some(2));
+    fn one_request_is_throttled_after_every_two() {
+        let settings = FakeYouTubeSettings { throttle_every: Some(2), ..Default::default() };
+        let faults = Faults::new(&settings);
         let throttled: Vec<bool> = ids().take(6).map(|id| faults.choose(&id).is_some()).collect();
         assert_eq!(throttled, [false, false, true, false, false, true]);
     }
 
     #[test]
-    fn what_is_said_of_a_video_goes_before_rates_until_it_is_taken_back() {
-        let faults = faults(|settings| settings.rates = vec![(Failure::Hang, 1.0)]);
+    fn a_failure_set_for_a_video_comes_before_rates_until_it_is_removed() {
+        let faults = Faults::new(&FakeYouTubeSettings::default());
+        faults.set_rates(vec![(Failure::Hang, 1.0)]);
         faults.set("aaaaaaaaaaa", Some(Failure::Live));
         assert_eq!(faults.choose("aaaaaaaaaaa"), Some(Failure::Live));
         faults.set("aaaaaaaaaaa", None);

@@ -1,12 +1,10 @@
-//! What was asked, counted.
+//! Counts the requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::failure::Failure;
-
-/// Beyond so many different videos, new ones are counted only in the totals, so that a demo may
-/// run without end.
+/// Once this many videos are counted, new ones are only in the totals, so that a demo may run
+/// forever.
 const MAX_VIDEOS: usize = 1_000_000;
 
 /// What a request is for.
@@ -14,8 +12,6 @@ const MAX_VIDEOS: usize = 1_000_000;
 pub enum Route {
     /// `GET /watch`
     Watch,
-    /// The player's JavaScript.
-    BaseJs,
     /// `POST /youtubei/v1/player`
     Player,
     /// `GET /oembed`
@@ -26,49 +22,37 @@ pub enum Route {
     PlaylistItems,
     /// `GET /youtube/v3/channels`
     Channels,
-    /// Anything at consent.youtube.com.
-    Consent,
-    /// `GET /sorry/…` at www.google.com.
-    Sorry,
     /// Anything else, which is answered 404.
     Other,
 }
 
-/// The counters at one moment.
+/// The counts at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hits {
     /// All requests.
     pub total: u64,
-    /// By what they were for; a route that was not asked is absent.
+    /// Requests by route; a route that was not asked is absent.
     pub by_route: BTreeMap<Route, u64>,
-    /// Requests that named a video, by its id.
+    /// Requests for a video, by its id, on any route.
     pub by_video: BTreeMap<String, u64>,
-    /// Failures that were served, by [`Failure::kind`].
-    pub by_failure: BTreeMap<String, u64>,
-    /// Requests that are being answered now.
+    /// Requests that are in flight now.
     pub in_flight: u64,
-    /// The most that were being answered at once.
+    /// The most requests that were in flight at the same time.
     pub max_in_flight: u64,
 }
 
 impl Hits {
-    /// How often this route was asked.
+    /// Returns how often this route was asked.
     pub fn route(&self, route: Route) -> u64 {
         self.by_route.get(&route).copied().unwrap_or(0)
     }
 
-    /// How often this video was asked for, on any route.
+    /// Returns how often this video was asked for.
     pub fn video(&self, video_id: &str) -> u64 {
         self.by_video.get(video_id).copied().unwrap_or(0)
     }
-
-    /// How often this failure was served.
-    pub fn failure(&self, failure: Failure) -> u64 {
-        self.by_failure.get(failure.kind()).copied().unwrap_or(0)
-    }
 }
 
-/// The counters while they count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counters(Arc<Mutex<Hits>>);
 
@@ -77,7 +61,7 @@ pub(crate) struct Counters(Arc<Mutex<Hits>>);
 pub(crate) struct InFlight(Counters);
 
 impl Counters {
-    /// A request has come.
+    /// Counts a request.
     pub(crate) fn enter(&self, route: Route) -> InFlight {
         self.with(|hits| {
             hits.total += 1;
@@ -88,19 +72,13 @@ impl Counters {
         InFlight(self.clone())
     }
 
-    /// It is about a video, and will fail or not.
-    pub(crate) fn count_video(&self, video_id: &str, failure: Option<Failure>) {
+    /// Counts a request for this video.
+    pub(crate) fn count_video(&self, video_id: &str) {
         self.with(|hits| {
-            let videos_count = hits.by_video.len();
-            match hits.by_video.get_mut(video_id) {
-                Some(count) => *count += 1,
-                None if videos_count < MAX_VIDEOS => {
-                    hits.by_video.insert(video_id.to_owned(), 1);
-                }
-                None => {}
-            }
-            if let Some(failure) = failure {
-                *hits.by_failure.entry(failure.kind().to_owned()).or_insert(0) += 1;
+            if let Some(count) = hits.by_video.get_mut(video_id) {
+                *count += 1;
+            } else if hits.by_video.len() < MAX_VIDEOS {
+                hits.by_video.insert(video_id.to_owned(), 1);
             }
         });
     }
@@ -117,7 +95,7 @@ impl Counters {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Hits) -> T) -> T {
-        // A count that a panic elsewhere interrupted is at worst one short.
+        // A count that a panic elsewhere interrupted is at most one too low.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

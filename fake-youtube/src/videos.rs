@@ -1,148 +1,150 @@
-//! The answer about one video on one route: captured, generated, or gone wrong.
+//! The answer about one video: captured, generated, or failed.
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use serde_json::json;
 
 use crate::answer::{Answer, HTML};
-use crate::corpus::Place;
+use crate::body::Connection;
 use crate::failure::Failure;
+use crate::hits::Route;
 use crate::pages::player::Client;
 use crate::pages::{self, Playability};
-use crate::socket::Fate;
-use crate::world::World;
+use crate::shared::Shared;
 
-/// How a video is asked for.
+/// The form in which a video is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// The watch page.
-    Watch,
-    /// The watch page's data alone.
-    Pbj,
+pub(crate) enum Form {
+    WatchPage,
     /// The player response alone.
     Player(Client),
-    /// The short form.
     Oembed,
+    /// A list of the Data API with this video only.
+    DataApi,
 }
 
-impl Question {
-    fn place(self) -> Place {
+impl Form {
+    fn route(self) -> Route {
         match self {
-            Self::Watch | Self::Pbj => Place::Watch,
-            Self::Player(_) => Place::Player,
-            Self::Oembed => Place::Oembed,
+            Self::WatchPage => Route::Watch,
+            Self::Player(_) => Route::Player,
+            Self::Oembed => Route::Oembed,
+            Self::DataApi => Route::DataApi,
         }
     }
 }
 
-/// Answers, and counts.
-pub(crate) async fn answer(world: &World, fate: &Fate, id: &str, question: Question) -> Answer {
-    let failure = world.faults.choose(id);
-    world.hits.count_video(id, failure);
-    match failure {
-        Some(failure) => fail(world, fate, id, question, failure).await,
-        None => succeed(world, id, question),
-    }
-}
-
-fn succeed(world: &World, id: &str, question: Question) -> Answer {
-    let corpus = world.corpus.as_ref();
-    match corpus.and_then(|corpus| corpus.find(question.place(), id)) {
-        Some(captured) => captured,
-        None if corpus.is_some_and(|corpus| corpus.knows(id)) => nothing(question),
-        // YouTube also has a page for what cannot be an id: it says that there is no such video.
-        None if !pages::is_video_id(id) => generated(world, id, question, Playability::Deleted),
-        None => generated(world, id, question, Playability::Ok),
-    }
-}
-
-/// Neither a video nor a refusal.
-fn nothing(question: Question) -> Answer {
-    match question {
-        Question::Watch => Answer::html("<!DOCTYPE html><html></html>"),
-        Question::Pbj | Question::Player(_) => Answer::json(&serde_json::json!({})),
-        Question::Oembed => Answer::text("Not Found").with_status(StatusCode::NOT_FOUND),
-    }
-}
-
-async fn fail(
-    world: &World,
-    fate: &Fate,
+/// Answers a request for a video, and counts it.
+pub(crate) async fn answer(
+    shared: &Shared,
+    connection: &Connection,
     id: &str,
-    question: Question,
+    form: Form,
+) -> Answer {
+    match choose(shared, id) {
+        Some(failure) => fail(shared, connection, id, form, failure).await,
+        None => succeed(shared, id, form),
+    }
+}
+
+/// Returns how a request for this video fails, if it does, and counts the request.
+pub(crate) fn choose(shared: &Shared, id: &str) -> Option<Failure> {
+    shared.hits.count_video(id);
+    shared.faults.choose(id)
+}
+
+fn succeed(shared: &Shared, id: &str, form: Form) -> Answer {
+    let corpus = shared.corpus.as_ref();
+    match corpus.and_then(|corpus| corpus.find(form.route(), id)) {
+        Some(captured) => captured,
+        None if corpus.is_some_and(|corpus| corpus.knows(id)) => nothing(form),
+        // YouTube has a page also for a text that is not an id: there is no such video.
+        None if !pages::is_video_id(id) => generated(shared, id, form, Playability::Deleted),
+        None => generated(shared, id, form, Playability::Ok),
+    }
+}
+
+/// Returns an answer that is neither a video nor a refusal.
+fn nothing(form: Form) -> Answer {
+    match form {
+        Form::WatchPage => Answer::html("<!DOCTYPE html><html></html>"),
+        Form::Player(_) | Form::DataApi => Answer::json(&json!({})),
+        Form::Oembed => Answer::status(StatusCode::NOT_FOUND),
+    }
+}
+
+/// Returns the answer of this failure.
+pub(crate) async fn fail(
+    shared: &Shared,
+    connection: &Connection,
+    id: &str,
+    form: Form,
     failure: Failure,
 ) -> Answer {
     if let Some(playability) = failure.playability() {
-        return generated(world, id, question, playability);
+        return generated(shared, id, form, playability);
     }
     match failure {
         Failure::NotFound => Answer::not_found(),
-        Failure::Throttled { retry_after } => sorry(&watch_url(id)).with_retry_after(retry_after),
-        Failure::ServerError => unavailable(),
-        Failure::Hang => {
-            world.stop.cancelled().await;
-            unavailable()
+        Failure::Throttled { .. } | Failure::SorryRedirect if form == Form::DataApi => {
+            Answer::api_error(StatusCode::FORBIDDEN, "rateLimitExceeded")
         }
-        Failure::ConsentRedirect if question.place() == Place::Watch => consent_redirect(id),
-        Failure::SorryRedirect if question.place() == Place::Watch => sorry_redirect(id),
-        Failure::SorryRedirect => sorry(&watch_url(id)),
-        Failure::WrongVideo => generated(world, &pages::other_id(id), question, Playability::Ok),
-        _ => succeed(world, id, question).spoiled(failure, fate),
+        Failure::ConsentRedirect if form == Form::WatchPage => {
+            redirect("https://consent.youtube.com/m?gl=DE&m=0&pc=yt&cm=2&hl=de&src=1", id)
+        }
+        Failure::SorryRedirect if form == Form::WatchPage => {
+            redirect("https://www.google.com/sorry/index?q=EgQAAAAA", id)
+        }
+        Failure::SorryRedirect => Answer::captcha(&watch_url(id)),
+        Failure::Throttled { retry_after } => {
+            Answer::captcha(&watch_url(id)).with_retry_after(retry_after)
+        }
+        Failure::ServerError => unavailable(form),
+        Failure::Hang => {
+            shared.stop.cancelled().await;
+            unavailable(form)
+        }
+        Failure::WrongVideo => generated(shared, &pages::other_id(id), form, Playability::Ok),
+        _ => succeed(shared, id, form).spoiled(failure, connection),
     }
 }
 
-/// A made-up answer.
-fn generated(world: &World, id: &str, question: Question, playability: Playability) -> Answer {
+fn generated(shared: &Shared, id: &str, form: Form, playability: Playability) -> Answer {
     let video = pages::expected(id);
-    match question {
-        Question::Watch => watch_page(world, pages::watch::page(&video, playability)),
-        Question::Pbj => Answer::json(&pages::watch::pbj(&video, playability)),
-        Question::Player(client) => {
-            Answer::json(&pages::player::response(&video, playability, client))
-        }
-        Question::Oembed => match playability {
-            Playability::Private => {
-                Answer::text("Unauthorized").with_status(StatusCode::UNAUTHORIZED)
-            }
-            Playability::Deleted => Answer::text("Not Found").with_status(StatusCode::NOT_FOUND),
+    match form {
+        Form::WatchPage => watch_page(shared, pages::watch::page(&video, playability)),
+        Form::Player(client) => Answer::json(&pages::player::response(&video, playability, client)),
+        Form::Oembed => match playability {
+            Playability::Private => Answer::status(StatusCode::UNAUTHORIZED),
+            Playability::Deleted => Answer::status(StatusCode::NOT_FOUND),
             _ => Answer::json(&pages::oembed::response(&video)),
         },
+        Form::DataApi => {
+            let item = pages::data_api::item(&video, playability);
+            Answer::json(&pages::data_api::list(&Vec::from_iter(item)))
+        }
     }
 }
 
-fn watch_page(world: &World, page: pages::watch::WatchPage) -> Answer {
-    let missing_bytes = world.padding.len().saturating_sub(page.beginning.len() + page.rest.len());
-    let padding = world.padding.slice(..missing_bytes);
-    Answer::ok(HTML, vec![Bytes::from(page.beginning), padding, Bytes::from(page.rest)])
+fn watch_page(shared: &Shared, [beginning, rest]: [String; 2]) -> Answer {
+    let missing_bytes = shared.padding.len().saturating_sub(beginning.len() + rest.len());
+    let padding = shared.padding.slice(..missing_bytes);
+    Answer::ok(HTML, vec![Bytes::from(beginning), padding, Bytes::from(rest)])
 }
 
-fn unavailable() -> Answer {
-    Answer::text("Service Unavailable").with_status(StatusCode::SERVICE_UNAVAILABLE)
+fn unavailable(form: Form) -> Answer {
+    match form {
+        Form::DataApi => Answer::api_error(StatusCode::SERVICE_UNAVAILABLE, "backendError"),
+        _ => Answer::status(StatusCode::SERVICE_UNAVAILABLE),
+    }
 }
 
-/// Status 429 with a captcha; once it is solved, the page leads on to `continue_to`.
-pub(crate) fn sorry(continue_to: &str) -> Answer {
-    let page = pages::refusal::sorry_page(continue_to);
-    Answer::html(page).with_status(StatusCode::TOO_MANY_REQUESTS)
-}
-
-fn consent_redirect(id: &str) -> Answer {
-    let continue_to = escape(&watch_url(id));
-    Answer::redirect(&format!(
-        "https://consent.youtube.com/m?continue={continue_to}&gl=DE&m=0&pc=yt&cm=2&hl=de&src=1"
-    ))
-}
-
-fn sorry_redirect(id: &str) -> Answer {
-    let continue_to = escape(&watch_url(id));
-    Answer::redirect(&format!(
-        "https://www.google.com/sorry/index?continue={continue_to}&q=EgQAAAAA"
-    ))
+fn redirect(to: &str, id: &str) -> Answer {
+    let url = watch_url(id);
+    let continue_to: String = url::form_urlencoded::byte_serialize(url.as_bytes()).collect();
+    Answer::redirect(&format!("{to}&continue={continue_to}"))
 }
 
 fn watch_url(id: &str) -> String {
     format!("https://www.youtube.com/watch?v={id}")
-}
-
-fn escape(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

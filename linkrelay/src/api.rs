@@ -1,4 +1,4 @@
-//! The HTTP API of a running linkrelay, as its command line sees it.
+//! A client of the HTTP API of a running linkrelay, for the command line.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use linkrelay_http::wire::RequestStatus;
 use reqwest::{RequestBuilder, StatusCode, header};
 use serde::Deserialize;
 
-/// Longer than the server's own deadline, so that it is the server that answers.
+/// Longer than the deadline of the server, so that the server answers first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a submission is tried while the server says "not now".
+/// How often a submission is tried while the server is unavailable.
 const MAX_ATTEMPTS: u32 = 10;
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// Which server.
+/// The server to ask.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
     /// The address of linkrelay's HTTP API
@@ -34,22 +34,22 @@ pub(crate) struct Api {
     http: reqwest::Client,
 }
 
-/// The answer to a submission of which at least one link was looked at.
+/// The answer to a submission, or a refusal of any request.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Submitted {
+pub(crate) struct Reply {
     /// Missing if no link was accepted.
     pub(crate) id: Option<String>,
     #[serde(default)]
     pub(crate) accepted: u64,
     #[serde(default)]
-    pub(crate) results: Vec<LinkResult>,
-    /// Of a refusal as a whole.
-    pub(crate) detail: Option<String>,
+    pub(crate) results: Vec<LinkAnswer>,
+    /// Why the request was refused, if it was.
+    detail: Option<String>,
 }
 
-/// What became of one link when it was submitted.
+/// The answer about one submitted link.
 #[derive(Debug, Deserialize)]
-pub(crate) struct LinkResult {
+pub(crate) struct LinkAnswer {
     pub(crate) link: String,
     pub(crate) error: Option<Rejection>,
 }
@@ -59,6 +59,13 @@ pub(crate) struct LinkResult {
 pub(crate) struct Rejection {
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+impl Reply {
+    /// Returns why the request was refused.
+    pub(crate) fn refusal(self) -> String {
+        self.detail.unwrap_or_else(|| "the server refuses".to_owned())
+    }
 }
 
 impl ServerArguments {
@@ -72,9 +79,9 @@ impl ServerArguments {
 }
 
 impl Api {
-    /// Submits links; `key` makes a repetition harmless, so "not now" and a broken connection
-    /// are tried again.
-    pub(crate) async fn submit(&self, links: &[String], key: &str) -> anyhow::Result<Submitted> {
+    /// Submits links. As `key` makes a repetition harmless, the submission is tried again if the
+    /// server is unavailable or the connection fails.
+    pub(crate) async fn submit(&self, links: &[String], key: &str) -> anyhow::Result<Reply> {
         let request = || {
             let url = format!("{}/links/send-message-kafka", self.server);
             self.http
@@ -87,11 +94,9 @@ impl Api {
             let (retry_after, problem) = match self.send(request()).await {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     let retry_after = retry_after(&response);
-                    let refused: Submitted = read(response).await?;
-                    (
-                        retry_after,
-                        refused.detail.unwrap_or_else(|| "the server is not available".to_owned()),
-                    )
+                    let refused: Reply = read(response).await?;
+                    let problem = refused.detail;
+                    (retry_after, problem.unwrap_or_else(|| "the server is unavailable".to_owned()))
                 }
                 Ok(response) => return read(response).await,
                 Err(error) if attempts == MAX_ATTEMPTS => return Err(error),
@@ -107,19 +112,19 @@ impl Api {
         }
     }
 
-    /// The state of a request, with up to `limit` of its links.
+    /// Returns the state of a request, with at most `limit` of its links.
     pub(crate) async fn status(&self, id: &str, limit: u64) -> anyhow::Result<RequestStatus> {
         self.status_page(&format!("/links/{id}?limit={limit}")).await
     }
 
-    /// The page of a request's state at this path, which an earlier page gave as the next.
+    /// Returns the page of a request's state at this path, which an earlier page named as the next.
     pub(crate) async fn status_page(&self, path: &str) -> anyhow::Result<RequestStatus> {
         let response = self.send(self.http.get(format!("{}{path}", self.server))).await?;
         if response.status().is_success() {
             return read(response).await;
         }
-        let refused: Submitted = read(response).await?;
-        anyhow::bail!(refused.detail.unwrap_or_else(|| "the server refuses".to_owned()))
+        let refused: Reply = read(response).await?;
+        anyhow::bail!(refused.refusal())
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {

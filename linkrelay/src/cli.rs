@@ -1,4 +1,4 @@
-//! What can be said on the command line; each command has a file of its own.
+//! The command line; each command is a module.
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -25,17 +25,17 @@ enum Command {
     Up(Box<up::UpSettings>),
     /// Submit links to a running linkrelay
     Submit(submit::SubmitArguments),
-    /// Show what became of a request
+    /// Show the outcome of a request
     Status(status::StatusArguments),
-    /// Find the metadata of links here and now, without Kafka or a store; prints a JSON object a line
+    /// Find the metadata of links without Kafka or a store; prints one JSON object per line
     Extract(extract::ExtractArguments),
     /// Make or describe the topics
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
-    /// Show dead letters, or publish them once more
+    /// Show dead letters, or publish them again
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
-    /// See whether every configured part can be reached; takes the settings of `up`
+    /// Check whether every configured part can be reached; takes the settings of `up`
     Check(Box<check::CheckArguments>),
 }
 
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Cli::command().debug_assert();
     }
 }

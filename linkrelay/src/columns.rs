@@ -1,6 +1,4 @@
-//! Lines in columns, for people to read.
-//!
-//! It knows nothing of what the columns hold.
+//! Text in columns, for a terminal. It must not know what the columns are.
 
 use comfy_table::ColumnConstraint::LowerBoundary;
 use comfy_table::Width::Fixed;
@@ -8,8 +6,8 @@ use comfy_table::{Table, presets};
 
 const GAP: u16 = 2;
 
-/// Lays out the rows in columns, each at least as wide as `widths` says and as its widest field. A
-/// field must have no line break; after 65,535 columns it gets one.
+/// Returns the rows in columns, each at least as wide as in `widths` and as its widest field. A
+/// field must not have a line break; a row of more than 65,535 characters gets one.
 pub(crate) fn columns<const N: usize>(
     widths: [u16; N],
     rows: impl IntoIterator<Item = [String; N]>,

@@ -1,5 +1,5 @@
-//! How the process ends: 0 done, 1 failed, 2 a wrong setting or usage. The only place that
-//! prints an error.
+//! The exit code: 0 if done, 1 if failed, 2 for a wrong setting or usage. Only this module prints
+//! the error of a command.
 
 use std::io;
 use std::process::ExitCode;
@@ -9,12 +9,12 @@ use linkrelay_consumer::ConsumerError;
 use linkrelay_embedded::EmbeddedError;
 use linkrelay_producer::StartError;
 
-/// How a command ended that did not end in an error.
+/// The result of a command without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Everything it was asked for.
+    /// The command did all that was asked for.
     Done,
-    /// It did its work, and some of the links failed; it has said which.
+    /// The command did its work, but some links failed, which it has named.
     SomeFailed,
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
-        // The program that read the output has seen enough (`linkrelay status … | head`).
+        // The program that read the output has closed it (`linkrelay status … | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("linkrelay: {}", one_line(&error));
@@ -31,7 +31,7 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
     }
 }
 
-/// The error and its causes; a cause that the line before it quotes is not said again.
+/// Returns the error and its causes; a cause that is already in the text is not repeated.
 fn one_line(error: &anyhow::Error) -> String {
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_setting_is_told_from_a_failure() {
+    fn a_wrong_setting_has_another_code_than_a_failure() {
         let setting = || SettingsError::new("KAFKA_BROKERS", "is wrong");
         assert!(is_wrong_setting(&anyhow::Error::from(ConsumerError::Settings(setting()))));
         assert!(is_wrong_setting(&anyhow::Error::from(EmbeddedError::Settings(setting()))));

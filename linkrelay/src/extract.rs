@@ -1,4 +1,4 @@
-//! `linkrelay extract`: metadata of links, here and now.
+//! `linkrelay extract`: prints the metadata of links, without Kafka or a store.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use crate::exit::Outcome;
 use crate::links::LinkArguments;
 
-/// Links asked for at once; the answers come in the order of the links.
+/// Links asked for concurrently; the answers are printed in the order of the links.
 const CONCURRENCY: usize = 8;
 
-/// Which links, and how.
+/// The links, and the settings of the extractor.
 #[derive(Debug, Args)]
 pub(crate) struct ExtractArguments {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Where a command's links come from: its arguments, a file, or standard input.
+//! The links of a command, from its arguments, a file, or standard input.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,20 @@ pub(crate) struct LinkArguments {
     #[arg(value_name = "LINK", required_unless_present = "file")]
     links: Vec<String>,
 
-    /// A file with links on its lines (`-`: standard input); empty lines and lines that begin with # are left out
+    /// A file with links on its lines (`-`: standard input); empty lines and lines that begin with # are ignored
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
 impl LinkArguments {
-    /// All links, in order: those in each argument and in each line. Blocks while the file is read.
+    /// Returns all links in order: those in each argument and in each line. Blocks while the file is
+    /// read.
     pub(crate) fn read(self) -> anyhow::Result<Vec<String>> {
         let mut links: Vec<String> = self.links.iter().flat_map(|text| split(text)).collect();
         if let Some(file) = &self.file {
             links.extend(links_of_lines(&read_text(file)?));
         }
-        anyhow::ensure!(!links.is_empty(), "there are no links to be had");
+        anyhow::ensure!(!links.is_empty(), "there are no links");
         Ok(links)
     }
 }

@@ -1,4 +1,4 @@
-//! The linkrelay command: the whole pipeline in one process, and the tools around it.
+//! The linkrelay command: the complete pipeline in one process, and tools for its operator.
 
 mod api;
 mod check;

@@ -1,4 +1,4 @@
-//! How far long work is: a bar on a terminal, a plain line now and then otherwise. On stderr.
+//! The progress of long work, on stderr: a bar on a terminal, otherwise a line now and then.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// How often a plain line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Progress towards an end that is known, though it may move.
+/// Progress towards a known total, which may change.
 pub(crate) struct Progress {
     what: &'static str,
     total: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `what` is what happens to the things that are counted, as in "stored".
+    /// `what` names what happens to the counted items, as in "stored".
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(
@@ -26,7 +26,7 @@ impl Progress {
             );
             let bar = ProgressBar::new(total).with_message(what);
             bar.enable_steady_tick(Duration::from_millis(200));
-            // The template is a constant of ours.
+            // The template is a constant.
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         });
         Self { what, total, done: 0, bar, last_line: Instant::now() }

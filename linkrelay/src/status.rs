@@ -1,4 +1,4 @@
-//! `linkrelay status`: what became of a request.
+//! `linkrelay status`: shows the outcome of a request.
 
 use std::io::Write;
 
@@ -10,10 +10,10 @@ use crate::exit::Outcome;
 
 const PAGE: u64 = 1_000;
 
-/// Which request, and how to show it.
+/// The request, and how to show it.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
-    /// The request's id, as the submission answered it
+    /// The id of the request, as in the answer to the submission
     id: String,
 
     /// Print JSON instead of lines

@@ -1,4 +1,4 @@
-//! `linkrelay submit`: links from here to a running linkrelay.
+//! `linkrelay submit`: sends links to a running linkrelay.
 
 use std::io::Write;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::exit::Outcome;
 use crate::links::LinkArguments;
 use crate::progress::Progress;
 
-/// Well below what a server takes in one request.
+/// Fewer than a server accepts in one request.
 const LINKS_PER_REQUEST: usize = 500;
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// Links of a status page that are fetched when the work is done.
+/// The size of a page of links when all of them are complete.
 const PAGE: u64 = 1_000;
 
 /// What to submit, and whether to wait.
@@ -31,59 +31,57 @@ pub(crate) struct SubmitArguments {
     server: ServerArguments,
 }
 
-/// What the server took.
+/// The requests that the server accepted, and how many links of them.
 #[derive(Default)]
-struct Taken {
+struct Submission {
     ids: Vec<String>,
-    accepted: u64,
+    links: u64,
     rejected: u64,
 }
 
 pub(crate) async fn run(arguments: SubmitArguments) -> anyhow::Result<Outcome> {
     let api = arguments.server.connect()?;
     let links = tokio::task::spawn_blocking(|| arguments.links.read()).await??;
-    let taken = submit_all(&api, &links).await?;
-    let failed = if arguments.wait { wait(&api, &taken).await? } else { 0 };
-    Ok(if taken.rejected + failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    let submission = submit_all(&api, &links).await?;
+    let failed = if arguments.wait { wait(&api, &submission).await? } else { 0 };
+    Ok(if submission.rejected + failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// Prints each request's id on stdout as soon as the server has it.
-async fn submit_all(api: &Api, links: &[String]) -> anyhow::Result<Taken> {
-    let mut taken = Taken::default();
+/// Submits all links, and prints the id of each request on stdout as soon as the server has it.
+async fn submit_all(api: &Api, links: &[String]) -> anyhow::Result<Submission> {
+    let mut submission = Submission::default();
     let mut progress = Progress::new("submitted", links.len() as u64);
     for (number, batch) in links.chunks(LINKS_PER_REQUEST).enumerate() {
-        // Any name that was never used before; a repetition of this very request carries it again.
+        // A name that was never used before; each attempt of this request has it.
         let key = format!("submit-{}", RequestId::new(1));
         let submitted = api.submit(batch, &key).await?;
         for result in &submitted.results {
             if let Some(error) = &result.error {
-                taken.rejected += 1;
+                submission.rejected += 1;
                 eprintln!("rejected: {}: {} ({})", result.link, error.message, error.code);
             }
         }
-        let was_looked_at = submitted.id.is_some() || !submitted.results.is_empty();
-        anyhow::ensure!(
-            was_looked_at,
-            submitted.detail.unwrap_or_else(|| "the server refuses".to_owned())
-        );
+        if submitted.id.is_none() && submitted.results.is_empty() {
+            anyhow::bail!(submitted.refusal());
+        }
         if let Some(id) = submitted.id {
             writeln!(std::io::stdout(), "{id}")?;
-            taken.ids.push(id);
+            submission.ids.push(id);
         }
-        taken.accepted += submitted.accepted;
+        submission.links += submitted.accepted;
         progress.set(((number + 1) * LINKS_PER_REQUEST).min(links.len()) as u64);
     }
     progress.finish();
-    Ok(taken)
+    Ok(submission)
 }
 
-/// Waits for every request; returns how many links failed, each named on stderr.
-async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
+/// Waits for every request. Returns how many links failed, each of which is named on stderr.
+async fn wait(api: &Api, submission: &Submission) -> anyhow::Result<u64> {
     let (mut done, mut failed, mut expanded) = (0, 0, 0);
-    // What lists were expanded into comes on top of what was accepted.
-    let mut total = taken.accepted;
+    // The videos of expanded lists are added to the accepted links.
+    let mut total = submission.links;
     let mut progress = Progress::new("done", total);
-    for id in &taken.ids {
+    for id in &submission.ids {
         loop {
             let status = api.status(id, 1).await?;
             let request_total = u64::from(status.total);
@@ -102,7 +100,7 @@ async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
     }
     progress.finish();
     if failed > 0 {
-        for id in &taken.ids {
+        for id in &submission.ids {
             name_failed(api, id).await?;
         }
     }
@@ -111,7 +109,7 @@ async fn wait(api: &Api, taken: &Taken) -> anyhow::Result<u64> {
     Ok(failed)
 }
 
-/// How many links the server accepted under this id.
+/// Returns how many links the server accepted under this id.
 fn links_count(id: &str) -> u64 {
     id.parse::<RequestId>().map_or(0, |id| u64::from(id.links_count()))
 }

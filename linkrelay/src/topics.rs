@@ -1,4 +1,4 @@
-//! `linkrelay topics`: makes the topics, or says how they are.
+//! `linkrelay topics`: makes the topics, or describes them.
 
 use std::io::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::exit::Outcome;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Dead letters are few, and kept in one order.
+/// Dead letters are few, and one partition keeps them in order.
 const DLQ_PARTITIONS: usize = 1;
 
 /// What to do with the topics.
@@ -23,10 +23,10 @@ pub(crate) enum TopicsCommand {
     /// Make both topics, or grow the topic of links; safe to run twice
     Create(CreateArguments),
     /// Show partitions, replicas and settings of both topics
-    Describe(DescribeArguments),
+    Describe(KafkaSettings),
 }
 
-/// How large.
+/// The size of the topics.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArguments {
     /// Partitions of the topic of links: as many consumers can share the work
@@ -41,24 +41,17 @@ pub(crate) struct CreateArguments {
     kafka: KafkaSettings,
 }
 
-/// Which topics.
-#[derive(Debug, Args)]
-pub(crate) struct DescribeArguments {
-    #[command(flatten)]
-    kafka: KafkaSettings,
-}
-
 pub(crate) async fn run(command: TopicsCommand) -> anyhow::Result<Outcome> {
     match command {
         TopicsCommand::Create(arguments) => create(&arguments).await,
-        TopicsCommand::Describe(arguments) => describe(&arguments.kafka).await,
+        TopicsCommand::Describe(kafka) => describe(&kafka).await,
     }
 }
 
 async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     let kafka = &arguments.kafka;
-    // An admin client does not say why it has no answer.
-    match Asker::new(kafka)?.describe(&kafka.kafka_topic) {
+    // An admin client does not report why it has no answer.
+    match Reader::new(kafka)?.describe(&kafka.kafka_topic) {
         Ok(_) | Err(TopicError::Missing(_)) => {}
         unreachable => drop(unreachable.with_context(|| asked(kafka))?),
     }
@@ -68,7 +61,7 @@ async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     // A dead letter is a little larger than its record.
     let links = TopicSettings::read(&admin, &kafka.kafka_topic, TIMEOUT).await;
     let largest_link_bytes = links.ok().and_then(|settings| settings.max_message_bytes);
-    // A dead-letter topic that an operator made larger stays so.
+    // A dead-letter topic that an operator made larger keeps its size.
     let partitions = existing(&admin, &kafka.kafka_dlq_topic).unwrap_or(DLQ_PARTITIONS);
     create_one(&admin, arguments, TopicRole::DeadLetters, partitions, largest_link_bytes).await?;
     Ok(Outcome::Done)
@@ -93,13 +86,14 @@ async fn create_one(
     };
     writeln!(std::io::stdout(), "{line}")?;
     if created != Created::New {
-        tell_differences(admin, kafka, role, largest_link_bytes).await?;
+        write_differences(admin, kafka, role, largest_link_bytes).await?;
     }
     Ok(())
 }
 
-/// Of a topic that was there: its settings are its owner's, so they are told and not changed.
-async fn tell_differences(
+/// Writes how a topic that existed before differs; its settings are the operator's, so they are not
+/// changed.
+async fn write_differences(
     admin: &AdminClient<RelayContext>,
     kafka: &KafkaSettings,
     role: TopicRole,
@@ -132,9 +126,9 @@ fn existing(admin: &AdminClient<RelayContext>, name: &str) -> Option<usize> {
 }
 
 async fn describe(kafka: &KafkaSettings) -> anyhow::Result<Outcome> {
-    let (asker, admin) = (Asker::new(kafka)?, admin(kafka)?);
+    let (reader, admin) = (Reader::new(kafka)?, admin(kafka)?);
     for name in [&kafka.kafka_topic, &kafka.kafka_dlq_topic] {
-        let described = asker.describe(name).with_context(|| asked(kafka))?;
+        let described = reader.describe(name).with_context(|| asked(kafka))?;
         let (partitions, replicas) = (described.partitions_count, described.replicas_count);
         let settings = match TopicSettings::read(&admin, name, TIMEOUT).await {
             Ok(settings) => settings.to_string(),
@@ -158,10 +152,10 @@ fn admin(kafka: &KafkaSettings) -> anyhow::Result<AdminClient<RelayContext>> {
     Ok(admin.map_err(|error| unknown_key(&error))?)
 }
 
-/// A client that says why it has no answer.
-struct Asker(BaseConsumer<RelayContext>);
+/// A client that reports why it has no answer.
+struct Reader(BaseConsumer<RelayContext>);
 
-impl Asker {
+impl Reader {
     fn new(kafka: &KafkaSettings) -> anyhow::Result<Self> {
         kafka.validate_clients()?;
         let consumer = kafka.reader().create_with_context(RelayContext::new(kafka));

@@ -1,8 +1,7 @@
 //! `linkrelay up`: every role in one process.
 //!
-//! It holds no logic of its own: it maps its few options on to the normal settings of each role,
-//! starts the roles, and ends them in order (the producer first, so that the consumers can still
-//! take what it accepted).
+//! It maps its few options to the normal settings of each role, starts the roles, and stops them in
+//! order: the producer first, so that the consumers can still take the links that it accepted.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -29,10 +28,10 @@ use tokio_util::sync::CancellationToken;
 use crate::dlq::Publisher;
 use crate::exit::Outcome;
 
-/// Everything of every role.
+/// The settings of all roles.
 #[derive(Debug, Args)]
 pub(crate) struct UpSettings {
-    /// Answer from a built-in fake YouTube, so that all can be tried with no network
+    /// Answer from a built-in fake YouTube, to try everything without a network
     #[arg(long)]
     pub(crate) demo: bool,
 
@@ -66,11 +65,11 @@ pub(crate) struct UpSettings {
     pub(crate) post_links: PostLinksSettings,
 }
 
-/// What the roles stand on; it outlives them.
+/// What the roles use, and what is dropped after them.
 struct Ground {
     kafka: KafkaSettings,
     store: Arc<dyn LinkStore>,
-    /// Without KAFKA_BROKERS.
+    /// The embedded mode, if KAFKA_BROKERS is not set.
     embedded: Option<Embedded>,
     extractor: ExtractorSettings,
     fake: Option<FakeYouTube>,
@@ -130,7 +129,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             kafka: ground.kafka.clone(),
             group: settings.group.clone(),
             pipeline: settings.pipeline.clone(),
-            // One address for one process: its consumers share one fate.
+            // The process has one address, so one health check reports all of its consumers.
             server: (number == 0).then(|| server.clone()),
             extractor: Arc::clone(&extractor),
             store: Arc::clone(&ground.store),
@@ -162,14 +161,14 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
     if let Some(fake) = &fake {
         extractor.youtube_base_url = Some(fake.base_url());
         extractor.youtube_ca_cert = Some(PathBuf::from(fake.ca_cert_path()));
-        // The fake takes any key, so that playlists can be tried, too.
+        // The fake accepts any key, so playlists can also be tried.
         extractor.youtube_api_key.get_or_insert_with(|| "demo".into());
     }
     Ok(Ground { kafka, store, embedded, extractor, fake })
 }
 
 impl Ground {
-    /// In the embedded mode, where dead letters are rows.
+    /// Returns the task that replays dead letters in the embedded mode, where they are rows.
     fn replays(&self) -> anyhow::Result<Option<Replays>> {
         let Some(embedded) = &self.embedded else { return Ok(None) };
         let publisher = tokio::task::block_in_place(|| Publisher::connect(&self.kafka))?;
@@ -197,7 +196,7 @@ fn print_first_steps(addr: SocketAddr) -> io::Result<()> {
     )
 }
 
-/// Runs until stopped, or until one role ends by itself, which ends all.
+/// Runs until stopped, or until one role ends unexpectedly, which stops all others.
 async fn run_roles(
     producer: Producer,
     consumers: Vec<Consumer>,
@@ -220,7 +219,7 @@ async fn run_roles(
     let (consumers_told, all_told) = (consumers_stop.clone(), stop.clone());
     roles.spawn(async move {
         let ended = producer.run_until_stopped(all_told).await.context("the producer ended");
-        // Only now: what it accepted to the last is in the broker, and may still be taken.
+        // Only now are all accepted links in the broker, where the consumers find them.
         consumers_told.cancel();
         ended
     });

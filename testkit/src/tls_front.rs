@@ -1,23 +1,24 @@
 //! TLS in front of a server that speaks none, with a certificate of its own authority for
 //! 127.0.0.1 and localhost.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use tempfile::NamedTempFile;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-use linkrelay_fake_youtube::tls::{self, CaFile};
+use linkrelay_fake_youtube::tls;
 
 /// The handle. Dropping it ends every connection through it.
 #[derive(Debug)]
 pub struct TlsFront {
     addr: SocketAddr,
-    ca: CaFile,
+    ca: NamedTempFile,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -28,7 +29,7 @@ impl TlsFront {
     /// # Errors
     /// If no port can be bound, or no certificate made.
     pub async fn start(ip: Ipv4Addr, target: SocketAddr) -> Result<Self> {
-        let (ca, acceptor) = tls::make(IpAddr::V4(Ipv4Addr::LOCALHOST), None, false)?;
+        let (ca, acceptor) = tls::make(false)?;
         let listener = TcpListener::bind((ip, 0)).await.context("binding the front's port")?;
         let addr = listener.local_addr()?;
         let task = tokio::spawn(run(listener, acceptor, target));

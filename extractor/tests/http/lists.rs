@@ -168,7 +168,7 @@ async fn after_a_refusal_for_a_video_lists_do_not_ask_either() {
 async fn after_an_error_on_a_later_page_no_part_of_the_list_is_returned() {
     let page = |next: Option<&str>| {
         let ids = lists::video_ids("PL-3", 3);
-        pages::list_answers::playlist_items(&ids, 6, next).to_string()
+        pages::data_api::playlist_items(&ids, 6, next).to_string()
     };
     let error = |reason: &str| pages::data_api::error(403, reason).to_string();
     for (head, body, code) in [

@@ -76,8 +76,8 @@ async fn throttling_after_every_hundred_requests_loses_nothing_and_costs_few_mor
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 1_000);
     assert_eq!(found(&extractor, &ids).await, 1_000);
     let hits = fake.hits();
-    assert!(hits.failure(Failure::Throttled { retry_after: None }) >= 9);
-    assert!((1_000..=1_100).contains(&hits.total), "{} requests", hits.total);
+    // Each video takes one good answer; all other answers were the status 429.
+    assert!((1_009..=1_100).contains(&hits.total), "{} requests", hits.total);
     let gate = extractor.state().gate;
     assert!(gate.limit < 64 && gate.cool_downs_total >= 9, "{gate:?}");
 }

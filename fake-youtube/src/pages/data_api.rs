@@ -1,27 +1,13 @@
-//! `videos.list` of the YouTube Data API v3.
+//! The answers of the YouTube Data API v3: `videos.list`, and `playlistItems.list` and
+//! `channels.list` with the part `contentDetails`.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Playability;
-use super::video::GeneratedVideo;
+use super::video::{GeneratedVideo, expected};
 
-/// The numbers of the categories that made-up videos have.
-const CATEGORY_IDS: [(&str, &str); 11] = [
-    ("Education", "27"),
-    ("Entertainment", "24"),
-    ("Film & Animation", "1"),
-    ("Gaming", "20"),
-    ("Howto & Style", "26"),
-    ("Music", "10"),
-    ("News & Politics", "25"),
-    ("People & Blogs", "22"),
-    ("Science & Technology", "28"),
-    ("Sports", "17"),
-    ("Travel & Events", "19"),
-];
-
-/// The answer with these items.
+/// Returns the answer with these videos.
 pub fn list(items: &[Value]) -> Value {
     json!({
         "kind": "youtube#videoListResponse", "etag": "0",
@@ -30,9 +16,9 @@ pub fn list(items: &[Value]) -> Value {
     })
 }
 
-/// One video; `None` where there is no metadata: then the list leaves it out.
+/// Returns one video, or `None` if it has no metadata: the list then omits it.
 pub fn item(video: &GeneratedVideo, playability: Playability) -> Option<Value> {
-    // A key is never taken for a robot.
+    // A client with a key is never taken for a robot.
     let is_listed = playability.has_metadata() || playability == Playability::BotCheck;
     is_listed.then(|| {
         json!({
@@ -48,7 +34,45 @@ pub fn item(video: &GeneratedVideo, playability: Playability) -> Option<Value> {
     })
 }
 
-/// What the API says when it refuses a whole call.
+/// Returns one page of a playlist: these videos of `total`, and the token of the next page.
+pub fn playlist_items(video_ids: &[String], total: usize, next_page: Option<&str>) -> Value {
+    let item = |id: &String| {
+        json!({
+            "kind": "youtube#playlistItem", "etag": "0", "id": format!("item-{id}"),
+            "contentDetails": {
+                "videoId": id, "videoPublishedAt": expected(id).published_at.to_string(),
+            },
+        })
+    };
+    let items: Vec<Value> = video_ids.iter().map(item).collect();
+    let mut answer = json!({
+        "kind": "youtube#playlistItemListResponse", "etag": "0",
+        "items": items,
+        "pageInfo": {"totalResults": total, "resultsPerPage": items.len()},
+    });
+    if let Some(token) = next_page {
+        answer["nextPageToken"] = json!(token);
+    }
+    answer
+}
+
+/// Returns a channel and the playlist of its videos; without a channel, the API omits `items`.
+pub fn channels(channel: Option<(&str, &str)>) -> Value {
+    let count = usize::from(channel.is_some());
+    let mut answer = json!({
+        "kind": "youtube#channelListResponse", "etag": "0",
+        "pageInfo": {"totalResults": count, "resultsPerPage": 5},
+    });
+    if let Some((channel_id, uploads)) = channel {
+        answer["items"] = json!([{
+            "kind": "youtube#channel", "etag": "0", "id": channel_id,
+            "contentDetails": {"relatedPlaylists": {"likes": "", "uploads": uploads}},
+        }]);
+    }
+    answer
+}
+
+/// Returns the error of a refused call, with its reason, which is the code for programs.
 pub fn error(code: u16, reason: &str) -> Value {
     json!({"error": {
         "code": code, "message": "The request cannot be completed.",
@@ -62,7 +86,6 @@ fn snippet(video: &GeneratedVideo, playability: Playability) -> Value {
         Playability::Upcoming => "upcoming",
         _ => "none",
     };
-    let category = CATEGORY_IDS.iter().find(|(name, _)| *name == video.category);
     let mut snippet = json!({
         "publishedAt": video.published_at.to_string(),
         "channelId": video.channel_id, "channelTitle": video.author,
@@ -71,7 +94,7 @@ fn snippet(video: &GeneratedVideo, playability: Playability) -> Value {
             "default": {"url": format!("https://i.ytimg.com/vi/{}/default.jpg", video.video_id), "width": 120, "height": 90},
             "high": {"url": format!("https://i.ytimg.com/vi/{}/hqdefault.jpg", video.video_id), "width": 480, "height": 360},
         },
-        "categoryId": category.map(|(_, id)| *id),
+        "categoryId": video.category_id,
         "liveBroadcastContent": broadcast,
         "localized": {"title": video.title, "description": video.description},
     });
@@ -103,7 +126,7 @@ fn statistics(video: &GeneratedVideo) -> Value {
     statistics
 }
 
-/// ISO 8601, as the API writes it: parts that are zero are left out.
+/// Writes an ISO 8601 duration as the API does, without parts that are zero.
 fn duration(seconds: u64) -> String {
     if seconds == 0 {
         return "P0D".to_owned();
@@ -114,24 +137,16 @@ fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::{expected, words};
 
     #[test]
-    fn every_category_of_a_made_up_video_has_its_number() {
-        for category in words::CATEGORIES {
-            assert!(CATEGORY_IDS.iter().any(|(name, _)| name == category), "{category}");
-        }
-    }
-
-    #[test]
-    fn durations_leave_out_what_is_zero() {
+    fn durations_omit_parts_that_are_zero() {
         for (seconds, text) in [(0, "P0D"), (59, "PT59S"), (3_600, "PT1H"), (3_671, "PT1H1M11S")] {
             assert_eq!(duration(seconds), text);
         }
     }
 
     #[test]
-    fn what_has_no_metadata_is_not_listed() {
+    fn a_video_without_metadata_is_not_listed() {
         let video = expected("5fR9AHlSDtc");
         assert!(item(&video, Playability::Private).is_none());
         assert_eq!(item(&video, Playability::Live).unwrap()["contentDetails"]["duration"], "P0D");

@@ -1,10 +1,10 @@
-//! Text in its two wrappings: inside a page's markup, and JSON inside a page's script.
+//! Escapes text in the markup of a page, and JSON in its scripts.
 
 use serde_json::Value;
 
-/// Text for an element or an attribute in double quotes.
+/// Escapes text for an element or an attribute in double quotes.
 pub(crate) fn html(text: &str) -> String {
-    // `&` goes first: the others put new ones in.
+    // `&` comes first, as the other replacements insert it.
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -12,28 +12,10 @@ pub(crate) fn html(text: &str) -> String {
         .replace('\'', "&#39;")
 }
 
-/// JSON as YouTube writes it: `<`, `>` and `&` as `\u003c`, `\u003e` and `\u0026`, so that no text
-/// can end the script, and everything else as it is, so that `};` may be in a string.
+/// Writes JSON as YouTube does: `<`, `>` and `&` as `\u003c`, `\u003e` and `\u0026`, so that no
+/// text can end the script. All else is unchanged, so `};` may be in a string.
 pub(crate) fn json(value: &Value) -> String {
-    // None of the three has a meaning in JSON outside of a string.
+    // In JSON, these three occur only in strings.
     let plain = value.to_string();
     plain.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escaped_json_ends_no_script_and_means_the_same() {
-        let value = serde_json::json!({"a<b": "</script><!-- & \"};' \\u003c", "n": [1, null]});
-        let escaped = json(&value);
-        assert!(!escaped.contains(['<', '>', '&']), "{escaped}");
-        assert_eq!(serde_json::from_str::<Value>(&escaped).unwrap(), value);
-    }
-
-    #[test]
-    fn escaped_markup_has_no_character_with_a_meaning() {
-        assert_eq!(html(r#"<a href="x">'&"#), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
-    }
 }

@@ -1,79 +1,78 @@
-//! Playlists and channels made up from their names: which videos they have, in which order.
+//! Playlists and channels generated from their names: which videos they have, in which order.
 //!
 //! A list whose id ends in digits after its last `-` or `_` has that many videos; all others have
-//! a dozen. It must not know: how an API writes them down.
+//! a dozen. It must not know how an API writes them.
 
 use super::draws::Draws;
 
-/// As many as YouTube lists of a channel at most.
+/// The most videos that YouTube lists of a channel.
 const MAX_VIDEOS: usize = 20_000;
-/// Of a list whose name says no number.
+/// The videos of a list whose name has no number.
 const USUAL_VIDEOS: usize = 12;
-/// `UC` and 22 more.
 const CHANNEL_ID_CHARS: usize = 24;
 
 /// How a playlist is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Playlist {
-    /// It has so many videos.
+    /// It has this many videos.
     Listed(usize),
-    /// There is none of this id: it begins with `PLgone`, or is of a channel without videos.
-    Gone,
-    /// Its owner shows it to no other user: its id begins with `PLprivate`.
+    /// It does not exist: its id begins with `PLgone`, or it is of a channel without videos.
+    Missing,
+    /// Only its owner may see it: its id begins with `PLprivate`.
     Private,
 }
 
-/// The playlist of this id, always the same.
+/// Returns the playlist with this id, always the same.
 pub fn playlist(list_id: &str) -> Playlist {
     let count = count(list_id);
     if list_id.starts_with("PLprivate") {
         Playlist::Private
     } else if list_id.starts_with("PLgone") || (list_id.starts_with("UU") && count == 0) {
-        Playlist::Gone
+        Playlist::Missing
     } else {
         Playlist::Listed(count)
     }
 }
 
-/// How many videos the list of this id has, should it be listed.
+/// Returns how many videos the list with this id has if it is listed.
 pub fn count(list_id: &str) -> usize {
     count_in(list_id).unwrap_or(USUAL_VIDEOS)
 }
 
-/// The id of the video at this place of a list, counted from 0; different ones everywhere.
-pub fn video_id(list_id: &str, place: usize) -> String {
-    Draws::new(0, &["list", list_id, &place.to_string()]).id_text(11)
+/// Returns the id of the video at this index of a list, counted from 0; all of them differ.
+pub fn video_id(list_id: &str, index: usize) -> String {
+    Draws::new(0, &["list", list_id, &index.to_string()]).id_text(11)
 }
 
-/// The first `count` videos of a list, in its order.
+/// Returns the first `count` videos of a list, in its order.
 pub fn video_ids(list_id: &str, count: usize) -> Vec<String> {
-    (0..count.min(self::count(list_id))).map(|place| video_id(list_id, place)).collect()
+    (0..count.min(self::count(list_id))).map(|index| video_id(list_id, index)).collect()
 }
 
-/// The channel of a handle (without the `@`) or a user name; `None` where that begins with
-/// `gone`. A number of videos that the name says is also in its id.
+/// Returns the channel of a handle (without the `@`) or a user name, or `None` if that begins with
+/// `gone`. The number of videos in the name is also in the channel's id.
 pub fn channel_of(name: &str) -> Option<String> {
     if name.starts_with("gone") {
         return None;
     }
-    // Always there, so that no drawn letters are taken for a number.
+    // Always present, so that no drawn characters are taken for a number.
     let ending = format!("-{}", count(name));
     let drawn = CHANNEL_ID_CHARS.saturating_sub(2 + ending.len());
     Some(format!("UC{}{ending}", Draws::new(0, &["channel name", name]).id_text(drawn)))
 }
 
-/// The playlist of all videos of a channel; `None` if there is no such channel: its id is none,
-/// or begins with `UCgone`.
+/// Returns the playlist of all videos of a channel, or `None` if there is no such channel: its id
+/// is not one, or begins with `UCgone`.
 pub fn uploads_of(channel_id: &str) -> Option<String> {
     let rest = channel_id.strip_prefix("UC")?;
-    let is_there = channel_id.len() == CHANNEL_ID_CHARS && !rest.starts_with("gone");
-    is_there.then(|| format!("UU{rest}"))
+    let exists = channel_id.len() == CHANNEL_ID_CHARS && !rest.starts_with("gone");
+    exists.then(|| format!("UU{rest}"))
 }
 
 fn count_in(name: &str) -> Option<usize> {
     let (_, digits) = name.rsplit_once(['-', '_'])?;
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Too long for a number is more than there can be.
+    // Digits that are too many for a number mean the most videos that there can be.
     is_number.then(|| digits.parse().map_or(MAX_VIDEOS, |count: usize| count.min(MAX_VIDEOS)))
 }
 
@@ -85,7 +84,7 @@ mod tests {
     use crate::pages::is_video_id;
 
     #[test]
-    fn a_name_says_how_many_videos_there_are() {
+    fn the_number_in_a_name_is_the_number_of_videos() {
         for (list_id, listed) in [
             ("PLmade-up_120", 120),
             ("PL-3", 3),
@@ -98,8 +97,8 @@ mod tests {
         ] {
             assert_eq!(playlist(list_id), Playlist::Listed(listed), "{list_id}");
         }
-        assert_eq!(playlist("PLgone-3"), Playlist::Gone);
-        assert_eq!(playlist("UUwithout-0"), Playlist::Gone);
+        assert_eq!(playlist("PLgone-3"), Playlist::Missing);
+        assert_eq!(playlist("UUwithout-0"), Playlist::Missing);
         assert_eq!(playlist("PLprivate-3"), Playlist::Private);
     }
 
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_has_as_many_videos_as_its_name_says() {
+    fn a_channel_has_as_many_videos_as_the_number_in_its_name() {
         for (name, videos) in [("many-120", 120), ("many", 12), ("m\u{fc}ller_7", 7), ("none-0", 0)]
         {
             let channel = channel_of(name).unwrap();

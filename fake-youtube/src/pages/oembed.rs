@@ -1,11 +1,11 @@
-//! oEmbed: a title, an author and a picture, for sites that embed a video.
+//! oEmbed: a title, an author and a thumbnail, for sites that embed a video.
 
 use serde_json::{Value, json};
 
 use super::escape;
 use super::video::GeneratedVideo;
 
-/// What `/oembed?format=json` answers. The id is only inside of `html` and the picture's URL.
+/// Returns the answer of `/oembed`, which has the id only in `html` and in the thumbnail's URL.
 pub fn response(video: &GeneratedVideo) -> Value {
     let GeneratedVideo { video_id, title, .. } = video;
     let frame_title = escape::html(title);

@@ -1,59 +1,32 @@
-//! The player response: the JSON that carries a video's metadata.
+//! The player response: the JSON that has a video's metadata.
 
 use serde_json::{Map, Value, json};
 
 use super::Playability;
-use super::video::GeneratedVideo;
+use super::video::{GeneratedVideo, UPCOMING_START};
 
-/// Which of YouTube's own programs the request names.
+/// The program that a request names as its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// The web page, which is also given the microformat.
+    /// The web page; its answers have a microformat.
     Web,
-    /// An app, which is not: no publish date, category or likes.
+    /// An app; its answers lack publish date, category and likes.
     App,
 }
 
-/// What `/youtubei/v1/player` answers, and what a watch page holds as `ytInitialPlayerResponse`.
+/// Returns the answer of `/youtubei/v1/player`, which a watch page has as
+/// `ytInitialPlayerResponse`.
 pub fn response(video: &GeneratedVideo, playability: Playability, client: Client) -> Value {
     let mut response = Map::new();
     let mut put = |key: &str, value: Value| response.insert(key.to_owned(), value);
-    put("responseContext", response_context());
     put("playabilityStatus", playability.status(video));
-    if playability == Playability::Ok {
-        put("streamingData", streaming_data(video));
-    }
     if playability.has_metadata() {
         put("videoDetails", video_details(video, playability));
         if client == Client::Web {
             put("microformat", microformat(video, playability));
         }
     }
-    put("trackingParams", json!("CAAQu2kiEwjP5u_S3-eNAxU="));
     Value::Object(response)
-}
-
-fn response_context() -> Value {
-    json!({
-        "serviceTrackingParams": [
-            {"service": "GFEEDBACK", "params": [{"key": "logged_in", "value": "0"}]},
-            {"service": "CSI", "params": [{"key": "c", "value": "WEB"}, {"key": "cver", "value": "2.20250611.00.00"}]},
-        ],
-        "webResponseContextExtensionData": {"hasDecorated": true},
-    })
-}
-
-/// One stream, at a host that never answers.
-fn streaming_data(video: &GeneratedVideo) -> Value {
-    json!({"expiresInSeconds": "21540", "formats": [{
-        "itag": 18,
-        "url": format!("https://rr1---sn-fake.googlevideo.invalid/videoplayback?id={}&itag=18", video.video_id),
-        "mimeType": "video/mp4; codecs=\"avc1.42001E, mp4a.40.2\"",
-        "bitrate": 389_363, "width": 640, "height": 360, "quality": "medium", "fps": 25,
-        "qualityLabel": "360p", "projectionType": "RECTANGULAR", "audioQuality": "AUDIO_QUALITY_LOW",
-        "approxDurationMs": (video.length_seconds * 1_000).to_string(),
-        "audioSampleRate": "44100", "audioChannels": 2,
-    }]})
 }
 
 fn video_details(video: &GeneratedVideo, playability: Playability) -> Value {
@@ -64,15 +37,11 @@ fn video_details(video: &GeneratedVideo, playability: Playability) -> Value {
         "title": video.title,
         "lengthSeconds": length_seconds.to_string(),
         "channelId": video.channel_id,
-        "isOwnerViewing": false,
         "shortDescription": video.description,
-        "isCrawlable": true,
         "thumbnail": {"thumbnails": video.thumbnails},
         "allowRatings": video.like_count.is_some(),
         "viewCount": view_count(video, playability).to_string(),
         "author": video.author,
-        "isPrivate": false,
-        "isUnpluggedCorpus": false,
         "isLiveContent": is_broadcast,
     });
     if !video.keywords.is_empty() {
@@ -105,7 +74,6 @@ fn microformat(video: &GeneratedVideo, playability: Playability) -> Value {
         "publishDate": video.publish_date,
         "ownerChannelName": video.author,
         "uploadDate": video.publish_date,
-        "isShortsEligible": false,
         "externalVideoId": video.video_id,
         "canonicalUrl": video.watch_url(),
     });
@@ -114,7 +82,7 @@ fn microformat(video: &GeneratedVideo, playability: Playability) -> Value {
     }
     let start = match playability {
         Playability::Live => Some(video.published_at),
-        Playability::Upcoming => Some(video.upcoming_start),
+        Playability::Upcoming => Some(UPCOMING_START),
         _ => None,
     };
     if let Some(start) = start {
@@ -126,7 +94,7 @@ fn microformat(video: &GeneratedVideo, playability: Playability) -> Value {
     json!({"playerMicroformatRenderer": renderer})
 }
 
-/// Nobody has seen what has not begun.
+/// A broadcast that has not begun has no views.
 fn view_count(video: &GeneratedVideo, playability: Playability) -> u64 {
     if playability == Playability::Upcoming { 0 } else { video.view_count }
 }

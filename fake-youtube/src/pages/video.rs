@@ -1,4 +1,4 @@
-//! A video made up from its id.
+//! A video generated from its id.
 
 use std::fmt::Write;
 
@@ -9,24 +9,24 @@ use serde::Serialize;
 use super::draws::Draws;
 use super::words;
 
-/// Few enough that a search by channel finds several videos.
+/// So few that a search by channel finds several videos.
 const CHANNELS_COUNT: u64 = 500;
-/// 2006-01-01 and the twenty years after it.
+/// Videos are published in the twenty years from 2006-01-01.
 const OLDEST_SECOND: i64 = 1_136_073_600;
 const AGE_SECONDS: u64 = 20 * 365 * 86_400;
-/// When an upcoming broadcast begins; far off, so that it stays upcoming.
-const UPCOMING_SECOND: i64 = 4_102_488_000;
+/// When an upcoming broadcast begins: in 2100, so it remains upcoming.
+pub(crate) const UPCOMING_START: Timestamp = Timestamp::constant(4_102_488_000, 0);
 
-/// The truth about a made-up video, for tests to compare with.
+/// All facts of a generated video, for tests to compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneratedVideo {
-    /// The id it is made from.
+    /// The id from which it is generated.
     pub video_id: String,
     /// Never empty.
     pub title: String,
-    /// Several lines; "" for some.
+    /// Several lines; some videos have "".
     pub description: String,
-    /// The channel's name.
+    /// The name of the channel.
     pub author: String,
     /// `UC` and 22 characters.
     pub channel_id: String,
@@ -36,29 +36,29 @@ pub struct GeneratedVideo {
     pub subscribers: u64,
     /// Whether the channel has the check mark.
     pub channel_verified: bool,
-    /// Of `videoDetails`; the microformat says one more, as YouTube's does.
+    /// The length in `videoDetails`; in the microformat it is one more, as on YouTube.
     pub length_seconds: u64,
-    /// Beyond 2^32 for some.
+    /// More than 2^32 for some videos.
     pub view_count: u64,
-    /// `None` where the owner hides it.
+    /// `None` if the owner hides it.
     pub like_count: Option<u64>,
-    /// The field is absent from the page where this is empty.
+    /// If this is empty, the page does not have the field.
     pub keywords: Vec<String>,
-    /// As the page says it: a day for some, a day and time with offset for others.
+    /// As in the page: a day for some videos, a day and a time with an offset for others.
     pub publish_date: String,
-    /// The same as an instant; a day counts as its midnight in UTC.
+    /// The same as an instant; a day is its midnight in UTC. A live broadcast began then.
     pub published_at: Timestamp,
-    /// One of YouTube's categories.
+    /// The name of one of YouTube's categories.
     pub category: String,
+    /// The id of that category in the Data API.
+    pub category_id: &'static str,
     /// Smallest first.
     pub thumbnails: Vec<GeneratedThumbnail>,
     /// Empty for most.
     pub chapters: Vec<GeneratedChapter>,
-    /// When it begins, should it be served as upcoming; as live, it began when it was published.
-    pub upcoming_start: Timestamp,
 }
 
-/// One size of a video's picture, in pixels.
+/// One size of a video's thumbnail, in pixels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct GeneratedThumbnail {
@@ -72,75 +72,58 @@ pub struct GeneratedThumbnail {
 pub struct GeneratedChapter {
     /// Its name.
     pub title: String,
-    /// From the video's beginning.
+    /// Counted from the beginning of the video.
     pub start_seconds: u64,
 }
 
 impl GeneratedVideo {
-    /// The channel's page, as the microformat names it.
+    /// Returns the URL of the channel, as in the microformat.
     pub fn owner_profile_url(&self) -> String {
         format!("http://www.youtube.com/{}", self.channel_handle)
     }
 
-    /// The plainest link to it.
+    /// Returns the shortest link to its watch page.
     pub fn watch_url(&self) -> String {
         format!("https://www.youtube.com/watch?v={}", self.video_id)
     }
 }
 
-/// The video of this id, always the same.
+/// Returns the video with this id, always the same.
 pub fn expected(id: &str) -> GeneratedVideo {
     let mut draws = Draws::new(0, &["video", id]);
-    let channel = Channel::new(draws.below(CHANNELS_COUNT));
+    let channel = draws.below(CHANNELS_COUNT);
     let length_seconds = 15 + draws.below(4 * 3_600);
     let view_count = views(&mut draws);
     let like_count = (!draws.one_in(10)).then(|| view_count / (20 + draws.below(80)));
     let chapters = chapters(&mut draws, length_seconds);
     let (published_at, publish_date) = publish_date(&mut draws);
+    let title = title(&mut draws);
+    let description = description(&mut draws, &chapters);
+    let keywords = keywords(&mut draws);
+    let (category, category_id) = draws.pick(words::CATEGORIES);
+    let mut of_channel = Draws::new(0, &["channel", &channel.to_string()]);
+    let first = of_channel.pick(words::CHANNEL_FIRST);
+    let second = of_channel.pick(words::CHANNEL_SECOND);
     GeneratedVideo {
         video_id: id.to_owned(),
-        title: title(&mut draws),
-        description: description(&mut draws, &chapters),
-        author: channel.name,
-        channel_id: channel.id,
-        channel_handle: channel.handle,
-        subscribers: channel.subscribers,
-        channel_verified: channel.verified,
+        title,
+        description,
+        author: format!("{first} {second}"),
+        channel_id: format!("UC{}", of_channel.id_text(22)),
+        channel_handle: format!("@{}{channel}", second.to_lowercase()),
+        // Three digits and up to five zeros, as in "1.23M subscribers".
+        subscribers: (100 + of_channel.below(900)) * 10_u64.pow(of_channel.below(6) as u32),
+        channel_verified: of_channel.one_in(3),
         length_seconds,
         view_count,
         like_count,
-        keywords: keywords(&mut draws),
+        keywords,
         publish_date,
         published_at,
-        category: draws.pick(words::CATEGORIES).to_owned(),
+        category: category.to_owned(),
+        category_id,
         thumbnails: thumbnails(&mut draws, id),
         chapters,
-        upcoming_start: second(UPCOMING_SECOND),
-    }
-}
-
-/// The channel that published a video.
-struct Channel {
-    id: String,
-    name: String,
-    handle: String,
-    subscribers: u64,
-    verified: bool,
-}
-
-impl Channel {
-    fn new(number: u64) -> Self {
-        let mut draws = Draws::new(0, &["channel", &number.to_string()]);
-        let first = draws.pick(words::CHANNEL_FIRST);
-        let second = draws.pick(words::CHANNEL_SECOND);
-        Self {
-            id: format!("UC{}", draws.id_text(22)),
-            name: format!("{first} {second}"),
-            handle: format!("@{}{number}", second.to_lowercase()),
-            // Three digits and up to five zeros: what "1.23M subscribers" can say.
-            subscribers: (100 + draws.below(900)) * 10_u64.pow(draws.below(6) as u32),
-            verified: draws.one_in(3),
-        }
     }
 }
 
@@ -149,7 +132,8 @@ fn title(draws: &mut Draws) -> String {
     let title = draws.pick(words::TITLES).replace("{}", subject);
     let mut characters = title.chars();
     let capital = characters.next().map(|first| first.to_uppercase().to_string());
-    capital.unwrap_or_default() + characters.as_str() + draws.pick(words::TITLE_ENDS)
+    let end = if draws.one_in(2) { draws.pick(words::TITLE_ENDS) } else { "" };
+    capital.unwrap_or_default() + characters.as_str() + end
 }
 
 fn description(draws: &mut Draws, chapters: &[GeneratedChapter]) -> String {
@@ -167,7 +151,7 @@ fn description(draws: &mut Draws, chapters: &[GeneratedChapter]) -> String {
     paragraphs.join("\n\n")
 }
 
-/// The chapters as people write them into a description.
+/// Writes the chapters as users do in a description.
 fn contents(chapters: &[GeneratedChapter]) -> String {
     let mut text = "Contents".to_owned();
     for GeneratedChapter { title, start_seconds } in chapters {
@@ -178,7 +162,7 @@ fn contents(chapters: &[GeneratedChapter]) -> String {
     text
 }
 
-/// Spread over all magnitudes, as on YouTube.
+/// Draws a number that is spread over all magnitudes, as on YouTube.
 fn views(draws: &mut Draws) -> u64 {
     let bits = 3 + draws.below(33);
     (1 << bits) + draws.below(1 << bits)
@@ -206,14 +190,14 @@ fn chapters(draws: &mut Draws, length_seconds: u64) -> Vec<GeneratedChapter> {
     (0..count).zip(words::CHAPTERS).map(chapter).collect()
 }
 
-/// The instant and its text. YouTube gave a day until 2023, and a time in its own zone since.
+/// Draws the instant and its text: a day, as YouTube had until 2023, or a time in California.
 fn publish_date(draws: &mut Draws) -> (Timestamp, String) {
     let age_seconds = i64::try_from(draws.below(AGE_SECONDS)).unwrap_or(0);
-    let published_at = second(OLDEST_SECOND + age_seconds);
+    let published_at = timestamp(OLDEST_SECOND + age_seconds);
     if draws.one_in(4) {
         let day = published_at.strftime("%Y-%m-%d").to_string();
         let midnight = published_at.as_second() - published_at.as_second().rem_euclid(86_400);
-        return (second(midnight), day);
+        return (timestamp(midnight), day);
     }
     let offset = if draws.one_in(2) { Offset::constant(-7) } else { Offset::constant(-8) };
     let in_california = published_at.to_zoned_datetime(TimeZone::fixed(offset));
@@ -222,7 +206,7 @@ fn publish_date(draws: &mut Draws) -> (Timestamp, String) {
 
 fn thumbnails(draws: &mut Draws, id: &str) -> Vec<GeneratedThumbnail> {
     let cropped = [(168, 94), (196, 110), (246, 138), (336, 188)].map(|(width, height)| {
-        // The `&` is there on YouTube also, and is escaped in the page.
+        // YouTube also has the `&`, which is escaped in the page.
         let url = format!("https://i.ytimg.com/vi/{id}/hqdefault.jpg?sqp=-oaymwE{width}&rs=AOn4CL");
         GeneratedThumbnail { url, width, height }
     });
@@ -234,8 +218,8 @@ fn thumbnails(draws: &mut Draws, id: &str) -> Vec<GeneratedThumbnail> {
     thumbnails
 }
 
-/// An instant between 1970 and 2100, which is well inside what a timestamp holds.
-fn second(second: i64) -> Timestamp {
+/// Returns an instant between 1970 and 2100, which a timestamp can always hold.
+fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -269,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publish_date_says_the_same_as_its_instant() {
+    fn a_publish_date_is_its_instant() {
         for video in many() {
             let text = match video.publish_date.len() {
                 10 => format!("{}T00:00:00Z", video.publish_date),
@@ -280,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_makes_a_reader_stumble_is_there() {
+    fn every_trap_for_a_reader_is_in_some_video() {
         let videos = many();
         let has = |what: &str, is_so: &dyn Fn(&GeneratedVideo) -> bool| {
             assert!(videos.iter().any(is_so), "no video has {what}");

@@ -1,62 +1,24 @@
 //! The watch page: markup around the player response and `ytInitialData`.
 
-use std::sync::LazyLock;
-
-use serde_json::{Value, json};
-
 use super::video::GeneratedVideo;
-use super::{BASE_JS_PATH, Playability, escape, initial_data, player};
+use super::{Playability, escape, initial_data, player};
 
-/// How much of a description the page's head has.
+/// How much of the description is in the head of a page.
 const META_DESCRIPTION_CHARS: usize = 160;
 
-/// The end of every captured player response. Readers that look for `}}};` as its end (as
-/// rusty_ytdl does) find it only because of this last member.
+/// The end of every captured player response. rusty_ytdl looks for `}}};` as the end, which only
+/// this member has.
 const FRAMEWORK_UPDATES: &str = r#","frameworkUpdates":{"entityBatchUpdate":{"mutations":[],"timestamp":{"seconds":"1749654981","nanos":164912374}}}}"#;
 
-/// The page's own settings. One line of its own: a reader's greedy pattern ends with the line.
-static SETTINGS: LazyLock<String> = LazyLock::new(|| {
-    let config = json!({"jsUrl": BASE_JS_PATH, "rootElementId": "movie_player", "serializedExperimentIds": "24004644,24077241"});
-    let settings = json!({
-        "CLIENT_CANARY_STATE": "none", "INNERTUBE_API_KEY": "a-key-of-the-fake", "INNERTUBE_API_VERSION": "v1",
-        "GL": "US", "INNERTUBE_CONTEXT_GL": "US", "INNERTUBE_CLIENT_NAME": "WEB", "INNERTUBE_CLIENT_VERSION": "2.20250611.00.00", "STS": 20_249,
-        "PLAYER_JS_URL": BASE_JS_PATH,
-        "WEB_PLAYER_CONTEXT_CONFIGS": {"WEB_PLAYER_CONTEXT_CONFIG_ID_KEVLAR_WATCH": config},
-    });
-    format!("ytcfg.set({});", escape::json(&settings))
-});
+/// The settings of the page, on one line: a reader's greedy pattern ends with the line.
+const SETTINGS: &str = r#"ytcfg.set({"GL":"US","INNERTUBE_CONTEXT_GL":"US","INNERTUBE_CLIENT_NAME":"WEB","INNERTUBE_CLIENT_VERSION":"2.20250611.00.00","WEB_PLAYER_CONTEXT_CONFIGS":{"WEB_PLAYER_CONTEXT_CONFIG_ID_KEVLAR_WATCH":{"jsUrl":"/s/player/0fa4e7be/player_ias.vflset/en_US/base.js","serializedExperimentIds":"24004644,24077241"}}});"#;
 
-/// A page in two parts; whatever is put between them changes nothing for a reader.
-#[derive(Debug, Clone)]
-pub struct WatchPage {
-    /// Up to the middle of the head.
-    pub beginning: String,
-    /// From there to the end.
-    pub rest: String,
-}
-
-/// The page of this video.
-pub fn page(video: &GeneratedVideo, playability: Playability) -> WatchPage {
-    WatchPage { beginning: beginning(video, playability), rest: rest(video, playability) }
-}
-
-/// What `watch?pbj=1` answers: the same data with no page around it.
-pub fn pbj(video: &GeneratedVideo, playability: Playability) -> Value {
-    json!([
-        {"page": "watch", "rootVe": "3832"},
-        {"page": "watch", "preconnect": []},
-        {"page": "watch", "playerResponse": player::response(video, playability, player::Client::Web)},
-        {
-            "page": "watch", "url": format!("/watch?v={}", video.video_id),
-            "endpoint": {"watchEndpoint": {"videoId": video.video_id}},
-            "response": initial_data::response(video, playability), "xsrf_token": "none",
-        },
-        {"page": "watch", "timing": {"info": {"st": 0.0}}},
-    ])
+/// Returns the page of this video in two parts; spaces between them change nothing for a reader.
+pub fn page(video: &GeneratedVideo, playability: Playability) -> [String; 2] {
+    [beginning(video, playability), rest(video, playability)]
 }
 
 fn beginning(video: &GeneratedVideo, playability: Playability) -> String {
-    let settings = &*SETTINGS;
     let head = if playability.has_metadata() {
         head(video)
     } else {
@@ -65,7 +27,7 @@ fn beginning(video: &GeneratedVideo, playability: Playability) -> String {
     format!(
         r#"<!DOCTYPE html><html style="font-size: 10px;font-family: Roboto, Arial, sans-serif;" lang="en" system-icons typography><head><script nonce="ZmFrZQ">var ytcfg={{d:function(){{return window.yt&&yt.config_||ytcfg.data_||(ytcfg.data_={{}})}},set:function(a){{for(var k in a)ytcfg.d()[k]=a[k]}}}};
 window.ytcsi={{tick:function(){{}}}};</script><script nonce="ZmFrZQ">(function() {{window.ytplayer={{}};
-{settings}
+{SETTINGS}
 }})();</script>{head}<style nonce="ZmFrZQ">body{{padding:0;margin:0}}"#
     )
 }
@@ -82,7 +44,10 @@ fn head(video: &GeneratedVideo) -> String {
 }
 
 fn rest(video: &GeneratedVideo, playability: Playability) -> String {
-    let item = if playability.has_metadata() { item(video, playability) } else { String::new() };
+    let item = match playability {
+        Playability::AgeRestricted => r#"<meta itemprop="isFamilyFriendly" content="false">"#,
+        _ => "",
+    };
     let mut player = escape::json(&player::response(video, playability, player::Client::Web));
     player.pop();
     let initial_data = escape::json(&initial_data::response(video, playability));
@@ -91,58 +56,31 @@ fn rest(video: &GeneratedVideo, playability: Playability) -> String {
     )
 }
 
-/// The second place in a page that names the most important facts.
-fn item(video: &GeneratedVideo, playability: Playability) -> String {
-    let title = escape::html(&video.title);
-    let author = escape::html(&video.author);
-    let category = escape::html(&video.category);
-    let GeneratedVideo { video_id, channel_id, publish_date, view_count, .. } = video;
-    let (minutes, seconds) = (video.length_seconds / 60, video.length_seconds % 60);
-    let is_family_friendly = playability != Playability::AgeRestricted;
-    format!(
-        r#"<div id="watch7-content" class="watch-main-col" itemscope itemid="" itemtype="http://schema.org/VideoObject"><meta itemprop="name" content="{title}"><meta itemprop="duration" content="PT{minutes}M{seconds}S"><meta itemprop="identifier" content="{video_id}"><span itemprop="author" itemscope itemtype="http://schema.org/Person"><link itemprop="url" href="http://www.youtube.com/channel/{channel_id}"><link itemprop="name" content="{author}"></span><meta itemprop="isFamilyFriendly" content="{is_family_friendly}"><meta itemprop="interactionCount" content="{view_count}"><meta itemprop="datePublished" content="{publish_date}"><meta itemprop="genre" content="{category}"></div>"#
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::Deserializer;
+    use serde_json::{Deserializer, Value};
 
     use super::*;
     use crate::pages::{expected, id_from_name};
 
-    const ALL: [Playability; 10] = [
-        Playability::Ok,
-        Playability::Live,
-        Playability::Upcoming,
-        Playability::AgeRestricted,
-        Playability::GeoBlocked,
-        Playability::MembersOnly,
-        Playability::PaymentRequired,
-        Playability::Private,
-        Playability::Deleted,
-        Playability::BotCheck,
-    ];
-
-    fn whole(id: &str, playability: Playability) -> String {
-        let WatchPage { beginning, rest } = page(&expected(id), playability);
-        beginning + &rest
+    fn html(id: &str, playability: Playability) -> String {
+        page(&expected(id), playability).concat()
     }
 
     fn assigned(page: &str, name: &str) -> Value {
         let (_, json) = page.split_once(&format!("var {name} = ")).unwrap();
         let mut values = Deserializer::from_str(json).into_iter();
         let value = values.next().unwrap().unwrap();
-        assert!(json[values.byte_offset()..].starts_with(";</script>"), "{name} ends its script");
+        assert!(json[values.byte_offset()..].starts_with(";</script>"), "{name} is not the last");
         value
     }
 
     #[test]
     fn no_text_ends_a_script_or_opens_an_element() {
-        let frame = whole("aaaaaaaaaaa", Playability::Private).matches('<').count();
+        let frame = html("aaaaaaaaaaa", Playability::Private).matches('<').count();
         assert!(frame > 10);
         let tags = |id: &str| {
-            let page = whole(id, Playability::Ok);
+            let page = html(id, Playability::Ok);
             (
                 page.matches('<').count(),
                 page.matches("<script").count(),
@@ -157,10 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn every_page_holds_what_the_player_route_answers() {
-        for (n, playability) in ALL.into_iter().cycle().take(500).enumerate() {
+    fn every_page_has_what_the_player_route_answers() {
+        let both = [Playability::Ok, Playability::Private];
+        for (n, playability) in both.into_iter().cycle().take(500).enumerate() {
             let id = id_from_name(&n.to_string());
-            let page = whole(&id, playability);
+            let page = html(&id, playability);
             let mut found = assigned(&page, "ytInitialPlayerResponse");
             assert!(found.as_object_mut().unwrap().remove("frameworkUpdates").is_some());
             assert_eq!(found, player::response(&expected(&id), playability, player::Client::Web));

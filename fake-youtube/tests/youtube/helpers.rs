@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
-use reqwest::{Certificate, Client, ClientBuilder, Response, redirect};
+use reqwest::{Certificate, Client, Response, redirect};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 /// Any well-formed id.
 pub(crate) const ID: &str = "dQw4w9WgXcQ";
@@ -22,7 +23,7 @@ impl TestYouTube {
         let mut settings = FakeYouTubeSettings::default();
         change(&mut settings);
         let fake = FakeYouTube::start(settings).await.unwrap();
-        let client = client_builder(&fake).build().unwrap();
+        let client = client(&fake);
         Self { fake, client }
     }
 
@@ -38,12 +39,25 @@ impl TestYouTube {
         self.get(&format!("/watch?v={id}")).await
     }
 
-    /// The player response inside of a watch page.
+    /// Starts a request for a page, which is not to be answered yet.
+    pub(crate) async fn start_watch(&self, id: &str) -> JoinHandle<reqwest::Result<Response>> {
+        let request = self.client.get(format!("{}/watch?v={id}", self.fake.base_url()));
+        let waiting = tokio::spawn(request.send());
+        until("a request is in flight", || self.fake.hits().in_flight == 1).await;
+        waiting
+    }
+
+    /// The player response in a watch page, without the member that only a page has.
     pub(crate) async fn watch_json(&self, id: &str) -> Value {
         let response = self.watch(id).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
-        assigned(&response.text().await.unwrap(), "ytInitialPlayerResponse")
+        let page = response.text().await.unwrap();
+        let (_, json) = page.split_once("var ytInitialPlayerResponse = ").unwrap();
+        let mut json = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+        let mut response = json.next().unwrap().unwrap();
+        assert!(response.as_object_mut().unwrap().remove("frameworkUpdates").is_some());
+        response
     }
 
     pub(crate) async fn player(&self, id: &str, client_name: &str) -> Response {
@@ -54,10 +68,7 @@ impl TestYouTube {
     }
 
     pub(crate) async fn oembed(&self, id: &str) -> Response {
-        self.get(&format!(
-            "/oembed?url=https%3A%2F%2Fwww.youtube.com%2Fwatch%3Fv%3D{id}&format=json"
-        ))
-        .await
+        self.get(&format!("/oembed?format=json&url=https://www.youtube.com/watch?v={id}")).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Response {
@@ -65,41 +76,30 @@ impl TestYouTube {
     }
 }
 
-/// A client that trusts this fake, follows no redirect, and takes `www.youtube.com` for it.
-pub(crate) fn client_builder(fake: &FakeYouTube) -> ClientBuilder {
+/// A client that trusts only this fake, and follows no redirect.
+fn client(fake: &FakeYouTube) -> Client {
     let pem = std::fs::read(fake.ca_cert_path()).unwrap();
     Client::builder()
         .tls_built_in_root_certs(false)
         .add_root_certificate(Certificate::from_pem(&pem).unwrap())
         .redirect(redirect::Policy::none())
-        .resolve("www.youtube.com", fake.addr())
+        .build()
+        .unwrap()
 }
 
 pub(crate) async fn json(response: Response) -> Value {
     response.json().await.unwrap()
 }
 
-/// The id under which the fake serves a captured answer.
-pub(crate) fn served_as(fake: &FakeYouTube, name: &str) -> Option<String> {
-    fake.corpus_cases().into_iter().find(|case| case.name == name).map(|case| case.served_as)
-}
-
-/// The JSON that a script of a page assigns to a variable.
-pub(crate) fn assigned(page: &str, name: &str) -> Value {
-    let assignment = format!("var {name} = ");
-    let (_, json) = page.split_once(&assignment).expect("the page has such a variable");
-    serde_json::Deserializer::from_str(json).into_iter().next().unwrap().unwrap()
-}
-
-/// Waits until something is so, with a long limit.
-pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits for a condition, with a long limit.
+pub(crate) async fn until(what: &str, mut is_met: impl FnMut() -> bool) {
     let looking = async {
-        while !is_so() {
+        while !is_met() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     assert!(
         tokio::time::timeout(Duration::from_secs(30), looking).await.is_ok(),
-        "never so: {what}"
+        "not in time: {what}"
     );
 }

@@ -1,4 +1,4 @@
-//! YouTube: one real question by each strategy, and by each proxy; and one for a list, if there is a
+//! YouTube: one real request by each strategy and by each proxy, and one for a list if there is a
 //! key for it.
 
 use std::sync::Arc;
@@ -8,67 +8,69 @@ use linkrelay_common::{ListLink, SettingsError, VideoId};
 use linkrelay_extractor::config::{ExtractorSettings, PartAlone};
 use linkrelay_extractor::{Extract, ExtractError, Extraction, Extractor};
 
-use super::part::{Answer, Failure, Part};
+use super::probe::{Finding, Probe, ProbeResult};
 
 const API_KEY: &str = "see whether YOUTUBE_API_KEY is right, and what is left of its quota";
-/// A video that has been there for years.
+/// A video that has existed for years.
 const WELL_KNOWN: &str = "5fR9AHlSDtc";
-/// What a question may take beyond its own time-out: short waits, and a second program.
+/// How much longer than its own timeout a request may take: short waits, and a second client.
 const MARGIN: Duration = Duration::from_secs(10);
-/// Google's own for developers: a channel that stays.
+/// Google's channel for developers, which is not deleted.
 const WELL_KNOWN_CHANNEL: &str = "UC_x5XG1OV2P6uZZ5FSM9Ttw";
 const NETWORK: &str = "see that this machine reaches YouTube, directly or by PROXY_URLS";
 
+/// Returns a probe for each strategy and proxy, and one for lists if there is a key.
+///
 /// # Errors
-/// The first setting that cannot work.
-pub(super) fn parts(settings: &ExtractorSettings) -> Result<Vec<Part>, SettingsError> {
+/// If a setting is wrong.
+pub(super) fn parts(settings: &ExtractorSettings) -> Result<Vec<Probe>, SettingsError> {
     let extractor = settings.build_extractor()?;
-    let mut parts: Vec<Part> = settings.parts_alone()?.into_iter().map(part).collect();
+    let mut parts: Vec<Probe> = settings.parts_alone()?.into_iter().map(part).collect();
     if settings.has_api_key() {
         parts.push(lists(extractor, settings.extractor_timeout * 2 + MARGIN));
     }
     Ok(parts)
 }
 
-/// Costs two units of the day's quota.
-fn lists(extractor: Arc<Extractor>, deadline: Duration) -> Part {
-    Part::new("playlists", NETWORK, async move {
+/// Returns a probe that lists a playlist, which costs two units of the daily quota.
+fn lists(extractor: Arc<Extractor>, deadline: Duration) -> Probe {
+    Probe::new("playlists", NETWORK, async move {
         let channel = ListLink::channel(WELL_KNOWN_CHANNEL);
-        let channel = channel.map_err(|_| Failure::new("there is no such channel", ""))?;
+        let channel = channel.map_err(|_| Finding::new("there is no such channel", ""))?;
         let began = Instant::now();
         match extractor.expand(&channel, 1).await {
             Ok(_) => Ok(format!("listed a channel in {:.1} s", began.elapsed().as_secs_f64())),
             Err(error @ ExtractError::Refused(_)) => Ok(format!("answers that {error}")),
-            Err(error @ ExtractError::StoodDown { .. }) => Err(Failure::new(error, API_KEY)),
-            Err(error) => Err(Failure::new(error, NETWORK)),
+            Err(error @ ExtractError::StoodDown { .. }) => Err(Finding::new(error, API_KEY)),
+            Err(error) => Err(Finding::new(error, NETWORK)),
         }
     })
     .within(deadline)
 }
 
-fn part(PartAlone { name, settings }: PartAlone) -> Part {
+fn part(PartAlone { name, settings }: PartAlone) -> Probe {
     let deadline = settings.extractor_timeout * 2 + MARGIN;
     match settings.build() {
-        Err(error) => Part::wrong(name, Failure::new(error, "correct it")),
-        Ok(extractor) => Part::new(name, NETWORK, async move {
+        Err(error) => Probe::wrong(name, Finding::new(error, "correct it")),
+        Ok(extractor) => Probe::new(name, NETWORK, async move {
             let video_id = VideoId::parse(WELL_KNOWN);
-            let video_id = video_id.map_err(|_| Failure::new("there is no such id", ""))?;
+            let video_id = video_id.map_err(|_| Finding::new("there is no such id", ""))?;
             let began = Instant::now();
-            judge(extractor.extract(video_id, true).await, began.elapsed())
+            result(extractor.extract(video_id, true).await, began.elapsed())
         })
         .within(deadline),
     }
 }
 
-fn judge(answer: Result<Extraction, ExtractError>, took: Duration) -> Answer {
+fn result(answer: Result<Extraction, ExtractError>, took: Duration) -> ProbeResult {
     let seconds = took.as_secs_f64();
     let error = match answer {
         Ok(found) => return Ok(format!("found \"{}\" in {seconds:.1} s", found.video.title)),
-        // It was reached, and said so.
+        // It was reached, and has answered that.
         Err(error @ ExtractError::Refused(_)) => return Ok(format!("answers that {error}")),
         Err(error) => error,
     };
-    let remedy = match &error {
+    let fix = match &error {
         ExtractError::Throttled { .. } => {
             "wait, ask for less (MAX_CONCURRENT_FETCHES), or ask by PROXY_URLS"
         }
@@ -78,7 +80,7 @@ fn judge(answer: Result<Extraction, ExtractError>, took: Duration) -> Answer {
         ExtractError::Proxy(_) => "see what PROXY_URLS says, and that the proxy runs",
         _ => NETWORK,
     };
-    Err(Failure::new(error, remedy))
+    Err(Finding::new(error, fix))
 }
 
 #[cfg(test)]
@@ -88,11 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_an_answer_and_throttling_is_none() {
-        let judged = |error| judge(Err(error), Duration::ZERO);
-        assert!(judged(ExtractError::Refused(Refusal::Private)).is_ok());
+    fn a_refusal_is_an_answer_and_throttling_is_a_failure() {
+        let result_of = |error| result(Err(error), Duration::ZERO);
+        assert!(result_of(ExtractError::Refused(Refusal::Private)).is_ok());
         let throttled = ExtractError::Throttled { reason: "bot_check", retry_after: None };
-        assert!(judged(throttled).unwrap_err().remedy.contains("PROXY_URLS"));
-        assert!(judged(ExtractError::Status(404)).unwrap_err().remedy.contains("EXTRACTORS"));
+        assert!(result_of(throttled).unwrap_err().fix.contains("PROXY_URLS"));
+        assert!(result_of(ExtractError::Status(404)).unwrap_err().fix.contains("EXTRACTORS"));
     }
 }

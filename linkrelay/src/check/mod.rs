@@ -1,13 +1,13 @@
-//! `linkrelay check`: can every configured part be reached? One line each, and what to do about
-//! those that cannot, or that are set so that links can be lost.
+//! `linkrelay check`: whether every configured part can be reached. Prints one line for each, with
+//! the fix for parts that cannot be reached, or whose settings can lose links.
 //!
-//! In reading order: [`part`] is one question with a deadline; [`broker`], [`store`], [`server`]
-//! and [`extraction`] ask the parts, all at the same time. Nothing is changed anywhere: no topic,
-//! file or group is made, and no record is read.
+//! In reading order: [`probe`] is one request with a deadline; [`broker`], [`store`], [`server`]
+//! and [`extraction`] ask the parts, all concurrently. Nothing is changed: no topic, file or group
+//! is made, and no record is read.
 
 mod broker;
 mod extraction;
-mod part;
+mod probe;
 mod server;
 mod store;
 
@@ -17,12 +17,12 @@ use clap::Args;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use self::part::{Failure, Part, Report};
+use self::probe::{Finding, Probe, Report};
 use crate::columns::columns;
 use crate::exit::Outcome;
 use crate::up::UpSettings;
 
-/// The word that says how it went, the part, and the rest.
+/// The least widths of the columns: result, part, and detail.
 const WIDTHS: [u16; 3] = [6, 0, 0];
 
 /// The settings of what is to be checked.
@@ -32,25 +32,25 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     json: bool,
 
-    /// What `up` would run with.
+    /// The settings that `up` would run with.
     #[command(flatten)]
     up: UpSettings,
 }
 
 pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
     let UpSettings { kafka, group, store, extractor, pipeline, .. } = &arguments.up;
-    // What is wrong in itself is told as by the roles, before anything is asked.
+    // Settings that are wrong in any environment are reported as by the roles, before any request.
     kafka.validate(group)?;
     pipeline.validate(kafka, group)?;
     let mut parts = broker::parts(kafka, group);
     parts.push(store::part(store.clone()));
     parts.extend(server::parts(&arguments.up.api, arguments.up.extractor_addr));
     if arguments.up.demo {
-        parts.push(Part::fine("extractor", "the built-in fake YouTube (--demo)"));
+        parts.push(Probe::fine("extractor", "the built-in fake YouTube (--demo)"));
     } else {
         parts.extend(extraction::parts(extractor)?);
     }
-    let reports = join_all(parts.into_iter().map(Part::ask)).await;
+    let reports = join_all(parts.into_iter().map(Probe::ask)).await;
     let reports: Vec<Report> = reports.into_iter().flatten().collect();
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -65,12 +65,12 @@ fn all_work(reports: &[Report]) -> bool {
     reports.iter().all(Report::works)
 }
 
-/// In one line, whatever a server said.
+/// Returns the columns of a report; the text is one line, no matter what a server answered.
 fn fields(report: &Report) -> [String; 3] {
     let text = match &report.answer {
         Ok(detail) => detail.clone(),
-        Err(Failure { problem, remedy, .. }) if remedy.is_empty() => problem.clone(),
-        Err(Failure { problem, remedy, .. }) => format!("{problem}; {remedy}"),
+        Err(Finding { problem, fix, .. }) if fix.is_empty() => problem.clone(),
+        Err(Finding { problem, fix, .. }) => format!("{problem}; {fix}"),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     [word(report).to_owned(), report.part.clone(), text]
@@ -87,9 +87,9 @@ fn word(report: &Report) -> &'static str {
 fn as_json(reports: &[Report]) -> Value {
     let part = |report: &Report| match &report.answer {
         Ok(detail) => json!({ "part": report.part, "ok": true, "detail": detail }),
-        Err(Failure { problem, remedy, is_warning }) => json!({
+        Err(Finding { problem, fix, is_warning }) => json!({
             "part": report.part, "ok": is_warning, "warn": is_warning, "detail": problem,
-            "remedy": remedy,
+            "remedy": fix,
         }),
     };
     let parts: Vec<Value> = reports.iter().map(part).collect();
@@ -101,11 +101,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_part_is_one_line_that_says_what_to_do() {
+    fn each_part_is_one_line_with_its_fix() {
         let fine = Report { part: "kafka".to_owned(), answer: Ok("1 broker".to_owned()) };
-        let failure = Failure::new("no\n answer", "start it");
+        let failure = Finding::new("no\n answer", "start it");
         let failed = Report { part: "mongodb".to_owned(), answer: Err(failure) };
-        let warning = Failure::warning("one copy", "make three");
+        let warning = Finding::warning("one copy", "make three");
         let warned = Report { part: "topic".to_owned(), answer: Err(warning) };
         let lines = columns(WIDTHS, [&fine, &failed, &warned].map(fields));
         let expected = [

@@ -1,5 +1,5 @@
-//! The addresses of linkrelay's own servers: free, or answered by linkrelay; and what a running
-//! consumer counts of its strategies.
+//! The addresses of linkrelay's own servers, which must be free or answered by linkrelay, and the
+//! metrics that a running consumer has of its strategies.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -10,14 +10,14 @@ use linkrelay_producer::ApiSettings;
 use serde::Deserialize;
 use url::Url;
 
-use super::part::{Answer, Failure, Part};
+use super::probe::{Finding, Probe, ProbeResult};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const API_TAKEN: &str = "stop it, or set HTTP_ADDR";
 const NOT_THERE: &str = "start a consumer there, or set EXTRACTOR_URL";
 const CONSUMER_TAKEN: &str = "stop it, or set EXTRACTOR_ADDR";
 
-/// What `/health/ready` answers.
+/// The answer of `/health/ready`.
 #[derive(Debug, Deserialize)]
 struct Readiness {
     ready: bool,
@@ -25,40 +25,40 @@ struct Readiness {
     parts: BTreeMap<String, String>,
 }
 
-pub(super) fn parts(api: &ApiSettings, consumer: SocketAddr) -> Vec<Part> {
+pub(super) fn parts(api: &ApiSettings, consumer: SocketAddr) -> Vec<Probe> {
     let mut parts = vec![
-        Part::new("api", API_TAKEN, address(api.http_addr, API_TAKEN)),
-        Part::new("consumer", CONSUMER_TAKEN, address(consumer, CONSUMER_TAKEN)),
-        Part::that_may_have_nothing_to_say("breakers", "", breakers(consumer)),
+        Probe::new("api", API_TAKEN, address(api.http_addr, API_TAKEN)),
+        Probe::new("consumer", CONSUMER_TAKEN, address(consumer, CONSUMER_TAKEN)),
+        Probe::optional("breakers", "", breakers(consumer)),
     ];
-    // Without one, `up` asks its own.
+    // Without a URL, `up` uses its own extractor server.
     if let Some(url) = &api.extractor_url {
-        parts.push(Part::new("extractor server", NOT_THERE, extractor_server(url.clone())));
+        parts.push(Probe::new("extractor server", NOT_THERE, extractor_server(url.clone())));
     }
     parts
 }
 
-/// Well if linkrelay answers there: whether it is ready is said where it runs.
-async fn extractor_server(url: Url) -> Answer {
+/// Succeeds if linkrelay answers there; whether it is ready is checked where it runs.
+async fn extractor_server(url: Url) -> ProbeResult {
     let ready = format!("{}/health/ready", url.as_str().trim_end_matches('/'));
     let response = client()?.get(ready).send().await;
-    let response = response.map_err(|error| Failure::new(error.without_url(), NOT_THERE))?;
+    let response = response.map_err(|error| Finding::new(error.without_url(), NOT_THERE))?;
     match response.json::<Readiness>().await {
         Ok(_) => Ok("linkrelay answers at EXTRACTOR_URL".to_owned()),
-        Err(_) => Err(Failure::new("another program answers at EXTRACTOR_URL", NOT_THERE)),
+        Err(_) => Err(Finding::new("another program answers at EXTRACTOR_URL", NOT_THERE)),
     }
 }
 
-/// Good if linkrelay answers there and works, or if nothing listens there and a server could.
-async fn address(addr: SocketAddr, remedy: &'static str) -> Answer {
+/// Succeeds if linkrelay answers there and is ready, or if a server could listen there.
+async fn address(addr: SocketAddr, fix: &'static str) -> ProbeResult {
     if addr.port() == 0 {
         return Ok("will take a free port".to_owned());
     }
     let url = url(addr, "/health/ready");
     let response = match client()?.get(&url).send().await {
         Ok(response) => response,
-        Err(error) if error.is_connect() => return free(addr, remedy),
-        Err(_) => return Err(taken(addr, remedy)),
+        Err(error) if error.is_connect() => return free(addr, fix),
+        Err(_) => return Err(taken(addr, fix)),
     };
     match response.json::<Readiness>().await {
         Ok(Readiness { ready: true, .. }) => Ok(format!("linkrelay answers at {addr}, ready")),
@@ -66,30 +66,30 @@ async fn address(addr: SocketAddr, remedy: &'static str) -> Answer {
             let ill = parts.into_iter().filter(|(_, status)| status != "ok");
             let ill: Vec<String> = ill.map(|(part, status)| format!("{part}: {status}")).collect();
             let problem = format!("linkrelay answers at {addr}, not ready: {}", ill.join(", "));
-            Err(Failure::new(problem, "its log says more; see docs/OPERATIONS.md"))
+            Err(Finding::new(problem, "its log says more; see docs/OPERATIONS.md"))
         }
-        Err(_) => Err(taken(addr, remedy)),
+        Err(_) => Err(taken(addr, fix)),
     }
 }
 
-fn free(addr: SocketAddr, remedy: &str) -> Answer {
+fn free(addr: SocketAddr, fix: &str) -> ProbeResult {
     match TcpListener::bind(addr) {
         Ok(_) => Ok(format!("{addr} is free")),
-        Err(error) => Err(Failure::new(format!("{addr} cannot be used: {error}"), remedy)),
+        Err(error) => Err(Finding::new(format!("{addr} cannot be used: {error}"), fix)),
     }
 }
 
-fn taken(addr: SocketAddr, remedy: &str) -> Failure {
-    Failure::new(format!("another program answers at {addr}"), remedy)
+fn taken(addr: SocketAddr, fix: &str) -> Finding {
+    Finding::new(format!("another program answers at {addr}"), fix)
 }
 
-/// Nothing to say where no consumer answers, or none that counts.
-async fn breakers(consumer: SocketAddr) -> Option<Answer> {
+/// Returns nothing if no consumer answers, or one without these metrics.
+async fn breakers(consumer: SocketAddr) -> Option<ProbeResult> {
     let response = client().ok()?.get(url(consumer, "/metrics")).send().await.ok()?;
-    judge(&response.text().await.ok()?)
+    breaker_result(&response.text().await.ok()?)
 }
 
-fn judge(metrics_text: &str) -> Option<Answer> {
+fn breaker_result(metrics_text: &str) -> Option<ProbeResult> {
     let prefix = format!("{}{{strategy=\"", metrics::STRATEGY_BREAKER);
     let strategies: Vec<(&str, &str)> = metrics_text
         .lines()
@@ -101,26 +101,26 @@ fn judge(metrics_text: &str) -> Option<Answer> {
     let is_held = metrics_text.lines().any(|line| line == format!("{} 1", metrics::BREAKER_OPEN));
     if is_held {
         let problem = "most links fail, so the running consumer holds them";
-        return Some(Err(Failure::new(problem, "see \"Most links fail\" in docs/OPERATIONS.md")));
+        return Some(Err(Finding::new(problem, "see \"Most links fail\" in docs/OPERATIONS.md")));
     }
     let not_closed = strategies.iter().filter(|(_, state)| *state != "0");
     let not_closed: Vec<&str> = not_closed.map(|(strategy, _)| *strategy).collect();
     Some(if not_closed.is_empty() {
         Ok(format!("all {} strategies of the running consumer are asked", strategies.len()))
     } else {
-        Err(Failure::new(
-            format!("{} fails where others succeed, and is stepped over", not_closed.join(", ")),
-            "links go on without it; try another order of EXTRACTORS, and a newer linkrelay",
+        Err(Finding::new(
+            format!("{} fails where others succeed, and is skipped", not_closed.join(", ")),
+            "links continue without it; try another order of EXTRACTORS, and a newer linkrelay",
         ))
     })
 }
 
-fn client() -> Result<reqwest::Client, Failure> {
+fn client() -> Result<reqwest::Client, Finding> {
     let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_LIMIT).build();
-    client.map_err(|error| Failure::new(error, ""))
+    client.map_err(|error| Finding::new(error, ""))
 }
 
-/// A server that listens everywhere is asked on this machine.
+/// Returns the URL of a server; one that listens on all addresses is asked on this machine.
 fn url(addr: SocketAddr, path: &str) -> String {
     let ip = match addr.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn breakers_are_read_off_metrics() {
+    fn breakers_are_read_from_metrics() {
         let state = |oembed: u8| {
             format!(
                 "# HELP linkrelay_strategy_breaker_state x\n\
@@ -144,16 +144,16 @@ mod tests {
                  linkrelay_breaker_open 0\n"
             )
         };
-        assert!(judge(&state(0)).unwrap().is_ok());
-        let problem = judge(&state(2)).unwrap().unwrap_err().problem;
+        assert!(breaker_result(&state(0)).unwrap().is_ok());
+        let problem = breaker_result(&state(2)).unwrap().unwrap_err().problem;
         assert!(problem.starts_with("oembed fails"), "{problem}");
         let held = state(0).replace("breaker_open 0", "breaker_open 1");
-        assert!(judge(&held).unwrap().is_err());
-        assert_eq!(judge("linkrelay_links_total 1\n"), None);
+        assert!(breaker_result(&held).unwrap().is_err());
+        assert_eq!(breaker_result("linkrelay_links_total 1\n"), None);
     }
 
     #[test]
-    fn a_server_that_listens_everywhere_is_asked_here() {
+    fn a_server_that_listens_on_all_addresses_is_asked_on_this_machine() {
         for (addr, expected) in [
             ("0.0.0.0:3000", "http://127.0.0.1:3000/x"),
             ("[::]:3000", "http://[::1]:3000/x"),

@@ -1,5 +1,5 @@
-//! Asks what became of the links since: one that is stored by now needs no replay, nor one that is
-//! being replayed, and some letters are not to be replayed at all.
+//! Decides which dead letters to replay: not those whose link is stored by now, whose replay is in
+//! flight, or that must not be replayed at all.
 
 use std::collections::HashMap;
 
@@ -7,35 +7,35 @@ use anyhow::Context;
 use linkrelay_common::{DocumentId, RecordPlace};
 use linkrelay_store::{LinkState, LinkStore};
 
+use super::in_flight::InFlight;
 use super::letter::DeadLetter;
-use super::under_way::UnderWay;
 
 /// Whether a dead letter is to be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing says that it is done.
+    /// Replay it.
     Replay,
     /// Its document is stored.
     Stored,
-    /// Its document is gone, though a dead letter has one: an operator deleted it, or this is
-    /// another store.
+    /// Its document does not exist: an operator deleted it, or this is another store.
     Missing,
-    /// An earlier replay is not done.
-    UnderWay,
-    /// It was replayed as often as it may be.
+    /// An earlier replay is not complete.
+    InFlight,
+    /// It was replayed as often as is allowed.
     WornOut,
-    /// Only the first part of its value is left.
+    /// Its value is truncated.
     Truncated,
 }
 
-/// What decides besides the store.
+/// What decides in addition to the store.
 #[derive(Debug)]
 pub(super) struct Rules {
-    pub(super) under_way: UnderWay,
+    pub(super) in_flight: InFlight,
     pub(super) max_replays: u32,
 }
 
-/// One verdict per letter, in their order. Without a store nothing is known of documents.
+/// Returns one verdict for each dead letter, in their order. Without a store, no document is
+/// looked up.
 ///
 /// # Errors
 /// If the store does not answer.
@@ -64,7 +64,7 @@ pub(super) async fn verdicts(
     Ok(letters.iter().map(verdict).collect())
 }
 
-/// A document, as far as it decides.
+/// The fields of a document that decide.
 #[derive(Debug)]
 struct Known {
     status: LinkState,
@@ -82,8 +82,8 @@ impl Rules {
         };
         if letter.truncated.is_some() {
             Verdict::Truncated
-        } else if self.under_way.has(letter, failed_at) {
-            Verdict::UnderWay
+        } else if self.in_flight.has(letter, failed_at) {
+            Verdict::InFlight
         } else if letter.replays >= self.max_replays {
             Verdict::WornOut
         } else {
@@ -100,17 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_not_done_and_may_be_is_replayed() {
-        let mut under_way = UnderWay::default();
+    fn only_what_is_not_complete_and_is_allowed_is_replayed() {
+        let mut in_flight = InFlight::default();
         let marked = letter(ErrorClass::Transient, 2);
-        under_way.add_marked(&marked);
-        let rules = Rules { under_way, max_replays: 3 };
+        in_flight.add_marked(&marked);
+        let rules = Rules { in_flight, max_replays: 3 };
         let plain = letter(ErrorClass::Transient, 1);
         let tired = DeadLetter { replays: 3, ..plain.clone() };
         let cut = DeadLetter { truncated: Some(9), ..plain.clone() };
         for (letter, failed) in [
             (&plain, Verdict::Replay),
-            (&marked, Verdict::UnderWay),
+            (&marked, Verdict::InFlight),
             (&tired, Verdict::WornOut),
             (&cut, Verdict::Truncated),
         ] {

@@ -1,4 +1,4 @@
-//! Which dead letters are meant; the same words for `list` and `replay`.
+//! The filter of dead letters, with the same arguments for `list` and `replay`.
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,7 +8,7 @@ use linkrelay_common::{ErrorClass, RequestId, SettingsError};
 
 use super::letter::DeadLetter;
 
-/// All that is given must hold.
+/// A dead letter passes if all given arguments apply to it.
 #[derive(Debug, Default, Args)]
 pub(super) struct FilterArguments {
     /// Only errors of this class; may be given more than once
@@ -34,10 +34,10 @@ pub(super) struct FilterArguments {
 }
 
 impl FilterArguments {
-    /// Checks what no single argument can see.
+    /// Checks the arguments together.
     ///
     /// # Errors
-    /// Names the argument.
+    /// If two of them contradict each other; the error names one.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         match (self.since, self.until) {
             (Some(since), Some(until)) if since >= until => {
@@ -47,8 +47,8 @@ impl FilterArguments {
         }
     }
 
-    /// Whether a dead letter is meant. One whose time or request is unknown is not meant by a
-    /// filter that asks for it.
+    /// Whether a dead letter passes. One whose time or request is unknown does not pass a filter by
+    /// time or request.
     pub(super) fn takes(&self, letter: &DeadLetter) -> bool {
         let is_class = letter.class.is_some_and(|class| self.asks_for(class));
         let is_since = |since| letter.failed_at.is_some_and(|at| at >= since);
@@ -59,13 +59,13 @@ impl FilterArguments {
             && self.request_id.is_none_or(|request_id| letter.request_id == Some(request_id))
     }
 
-    /// Whether this class is named.
+    /// Whether the filter names this class.
     pub(super) fn asks_for(&self, class: ErrorClass) -> bool {
         self.classes.contains(&class)
     }
 }
 
-/// A time, or how long ago it was.
+/// Parses a time, or how long ago it was.
 fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_add_up_and_everything_else_narrows_down() {
+    fn several_classes_pass_more_and_all_other_arguments_pass_less() {
         let (transient, malformed) =
             (letter(ErrorClass::Transient, 100), letter(ErrorClass::Malformed, 200));
         let takes = |arguments: &[&str]| {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_its_id() {
+    fn a_request_is_chosen_by_its_id() {
         let request_id = RequestId::new(2);
         let mine =
             DeadLetter { request_id: Some(request_id), ..letter(ErrorClass::Transient, 100) };
@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_s_record_is_meant_by_no_class() {
-        let stranger =
+    fn a_record_of_another_program_has_no_class() {
+        let other =
             DeadLetter { class: None, failed_at: None, ..letter(ErrorClass::Transient, 100) };
-        assert!(filter(&[]).takes(&stranger));
+        assert!(filter(&[]).takes(&other));
         for arguments in [["--class", "transient"], ["--since", "9999d"], ["--until", "0s"]] {
-            assert!(!filter(&arguments).takes(&stranger), "{arguments:?}");
+            assert!(!filter(&arguments).takes(&other), "{arguments:?}");
         }
     }
 

@@ -1,6 +1,7 @@
-//! How a dead letter is shown: a table on a terminal, fields between tabs otherwise, or JSON.
+//! The form in which dead letters are printed: a table on a terminal, otherwise fields separated by
+//! tabs, or JSON.
 //!
-//! Links and errors are other people's text, which `text` makes safe; in JSON the encoding does.
+//! Links and errors are untrusted text, which `text` makes safe; in JSON the encoding does.
 
 use std::io::IsTerminal;
 
@@ -11,22 +12,22 @@ use super::text::printable;
 use crate::columns::columns;
 
 const COLUMNS: [&str; 6] = ["FAILED AT", "CLASS", "ATTEMPTS", "DOCUMENT", "LINK", "ERROR"];
-/// A request of two digits and a watch URL fit; the error takes what is left.
+/// A request of two digits and a watch URL fit; the error has the remaining width.
 const WIDTHS: [u16; 6] = [20, 9, 8, 42, 43, 0];
 
-/// Which of the forms.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// Columns and a heading.
     Table,
-    /// Fields between tabs.
+    /// Fields separated by tabs.
     Plain,
-    /// An object a line.
+    /// One object per line.
     Json,
 }
 
 impl Form {
-    /// The form for standard output.
+    /// Returns the form for standard output.
     pub(super) fn of_stdout(json: bool) -> Self {
         match (json, std::io::stdout().is_terminal()) {
             (true, _) => Self::Json,
@@ -74,7 +75,7 @@ mod tests {
     const LINK: &str = "https://youtu.be/5fR9AHlSDtc";
 
     #[test]
-    fn each_form_shows_the_same() {
+    fn each_form_has_the_same_fields() {
         let letter = letter(ErrorClass::Transient, 3);
         let table = Form::Table.line(&letter).unwrap();
         let heading = Form::Table.heading().unwrap();

@@ -1,5 +1,5 @@
-//! One dead letter: the record as it lies in its topic or row, and what its headers and its value
-//! say.
+//! One dead letter: the record as it is in its topic or row, and what its headers and its value
+//! mean.
 
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, LinkPlace, RequestId};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::text::raw_text;
 
-/// A dead letter as it is kept.
+/// A dead letter as it is in the topic or the row.
 #[derive(Debug, Clone)]
 pub(super) struct RawLetter {
     pub(super) partition: i32,
@@ -20,7 +20,7 @@ pub(super) struct RawLetter {
     pub(super) key: Option<Vec<u8>>,
     pub(super) value: Option<Vec<u8>>,
     pub(super) headers: OwnedHeaders,
-    /// Only of a row: it is to be replayed, or that is under way.
+    /// Whether a row is to be replayed, or its replay is in flight.
     pub(super) is_marked: bool,
 }
 
@@ -58,32 +58,31 @@ impl RawLetter {
     }
 }
 
-/// What a dead letter says. Its JSON form is a line of `dlq list --json`; what is not known is
-/// null.
+/// A decoded dead letter. Its JSON form is a line of `dlq list --json`; unknown fields are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct DeadLetter {
     /// When the link was given up.
     pub(super) failed_at: Option<Timestamp>,
-    /// Of the last error; null for a record that is no dead letter of ours.
+    /// The class of the last error; null for a record of another program.
     pub(super) class: Option<ErrorClass>,
     pub(super) attempts: Option<u32>,
-    /// Of the link, or of the record that could not be read.
+    /// The document of the link, or of the record that could not be read.
     pub(super) document_id: Option<DocumentId>,
     pub(super) request_id: Option<RequestId>,
-    /// Where the record first stood, as `topic:partition:offset:timestamp`.
+    /// The record origin, as `topic:partition:offset:timestamp`.
     pub(super) origin: Option<String>,
-    /// If the value is one link.
+    /// The link, if the value is exactly one.
     pub(super) link: Option<String>,
-    /// The value if it is none, short and safe to show.
+    /// Otherwise the value, short and safe to print.
     pub(super) raw: Option<String>,
     pub(super) error: Option<String>,
     /// How often it was replayed before it was given up again.
     pub(super) replays: u32,
-    /// How large the value was, if only its first part is here.
+    /// How many bytes the value had, if it is truncated.
     pub(super) truncated: Option<u64>,
-    /// Where the dead letter stands.
+    /// The partition of the dead letter itself.
     pub(super) partition: i32,
-    /// See `partition`.
+    /// The offset of the dead letter itself.
     pub(super) offset: i64,
 }
 
@@ -106,13 +105,13 @@ impl DeadLetter {
             link,
             error: None,
             replays: DeadLetterHeaders::replays(&raw.headers),
-            // Of a letter that lost headers alone the value is whole.
+            // A dead letter that lost only headers has its complete value.
             truncated: truncated.filter(|bytes| *bytes != size),
             partition: raw.partition,
             offset: raw.offset,
         };
         if let Some(reason) = reason {
-            // What could not be read has no place that its headers could name.
+            // The headers of a record that could not be read do not name its link.
             let place = match reason.class {
                 ErrorClass::Malformed => None,
                 _ => headers.link_place(0, 1),
@@ -128,14 +127,14 @@ impl DeadLetter {
         letter
     }
 
-    /// What two dead letters of one link have in common. `None` for a record that is no dead
-    /// letter of ours, and that nobody could follow through a replay.
+    /// Returns what two dead letters of one link have in common. `None` for a record of another
+    /// program, which could not be followed through a replay.
     pub(super) fn identity(&self) -> Option<&str> {
         self.document_id.as_ref().map(DocumentId::as_str)
     }
 }
 
-/// linkrelay writes one link per dead letter. With several, the value is shown as it is.
+/// Returns the link of a value with exactly one; linkrelay writes one link per dead letter.
 fn only_link(value: &[u8]) -> Option<String> {
     let mut links = LinkMessage::decode(value).ok()?.links.into_iter();
     links.next().filter(|_| links.len() == 0)
@@ -151,7 +150,8 @@ pub(super) mod tests {
         RecordPlace { topic: "T".to_owned(), partition: 2, offset, timestamp: 7 }
     }
 
-    /// The dead letter at `offset`, given up in second `offset`, of the record at 1000 + `offset`.
+    /// The headers of the dead letter at `offset`, given up in second `offset`, of the record at
+    /// 1000 + `offset`.
     pub(in crate::dlq) fn reason(class: ErrorClass, offset: i64) -> DeadLetterHeaders {
         DeadLetterHeaders {
             class,
@@ -174,7 +174,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Of one link, without a request.
+    /// A dead letter of one link without a request.
     pub(in crate::dlq) fn letter(class: ErrorClass, offset: i64) -> DeadLetter {
         let headers = reason(class, offset).add_to(&OwnedHeaders::new());
         DeadLetter::read(&record(b"https://youtu.be/5fR9AHlSDtc", headers, offset))
@@ -196,10 +196,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_by_where_it_stood() {
-        for value in [b"rubbish \xff".as_slice(), b"", br#"{"links":["youtu.be/a","youtu.be/b"]}"#]
+    fn what_cannot_be_read_is_named_by_its_record_origin() {
+        for value in [b"garbage \xff".as_slice(), b"", br#"{"links":["youtu.be/a","youtu.be/b"]}"#]
         {
-            // Whatever request it says it belongs to.
+            // The request in its headers does not count.
             let place = Some((RequestId::new(4), 3));
             let own = RecordHeaders { place, ..RecordHeaders::default() };
             let headers = reason(ErrorClass::Malformed, 3).add_to(&own.to_kafka());
@@ -210,20 +210,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_stranger_s_record_has_only_what_kafka_knows_of_it() {
+    fn a_record_of_another_program_has_only_what_kafka_knows_of_it() {
         let letter = DeadLetter::read(&record(b"youtu.be/x", OwnedHeaders::new(), 3));
         assert_eq!((letter.class, letter.identity()), (None, None));
         assert_eq!(letter.failed_at, Timestamp::from_second(7).ok());
     }
 
     #[test]
-    fn a_value_that_was_cut_is_told_from_one_that_only_lost_headers() {
+    fn a_truncated_value_differs_from_one_that_only_lost_headers() {
         let headers = reason(ErrorClass::Transient, 3).add_to(&OwnedHeaders::new());
-        let cut = |bytes| DeadLetterHeaders::truncated(&headers, bytes, 10_000);
+        let truncated = |bytes| DeadLetterHeaders::truncated(&headers, bytes, 10_000);
         let read = |headers| DeadLetter::read(&record(b"youtu.be/x", headers, 3));
-        assert_eq!(read(cut(2_000_000)).truncated, Some(2_000_000));
-        assert_eq!(read(cut(10)).truncated, None);
-        // A letter is known by its headers, so that less of the link does not change whose it is.
-        assert_eq!(read(cut(2_000_000)).identity(), read(headers.clone()).identity());
+        assert_eq!(read(truncated(2_000_000)).truncated, Some(2_000_000));
+        assert_eq!(read(truncated(10)).truncated, None);
+        // Its identity is in the headers, so a truncated link does not change it.
+        assert_eq!(read(truncated(2_000_000)).identity(), read(headers.clone()).identity());
     }
 }

@@ -1,4 +1,4 @@
-//! `linkrelay dlq list`.
+//! `linkrelay dlq list`: prints dead letters.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -16,7 +16,7 @@ use super::letter::DeadLetter;
 use super::reader::LetterReader;
 use crate::exit::Outcome;
 
-/// Which dead letters, and how to show them.
+/// The dead letters to print, and the form.
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub(crate) struct ListArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
-    /// Print a JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 
@@ -49,21 +49,21 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
     if let Some(heading) = form.heading() {
         writeln!(out, "{heading}")?;
     }
-    let mut newest = arguments.limit.map(Newest::new);
+    let mut last = arguments.limit.map(Last::new);
     let (mut read, mut shown) = (0_u64, 0_u64);
     reader.read(&CancellationToken::new(), |raw| {
         read += 1;
         let letter = DeadLetter::read(&raw);
         if arguments.filter.takes(&letter) {
             shown += 1;
-            match &mut newest {
-                Some(newest) => newest.take(letter),
+            match &mut last {
+                Some(last) => last.take(letter),
                 None => writeln!(out, "{}", form.line(&letter)?)?,
             }
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    for letter in newest.iter().flat_map(Newest::letters) {
+    for letter in last.iter().flat_map(Last::letters) {
         writeln!(out, "{}", form.line(letter)?)?;
     }
     out.flush()?;
@@ -71,13 +71,13 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The newest few, oldest first; holds no more than it shows.
-struct Newest {
+/// The last dead letters, oldest first; never more than the limit.
+struct Last {
     limit: usize,
     letters: BTreeMap<(Option<Timestamp>, i32, i64), DeadLetter>,
 }
 
-impl Newest {
+impl Last {
     fn new(limit: u32) -> Self {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), letters: BTreeMap::new() }
     }
@@ -102,12 +102,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_keeps_the_newest_in_order_of_time() {
-        let mut newest = Newest::new(2);
+    fn a_limit_keeps_the_last_ones_in_order_of_time() {
+        let mut last = Last::new(2);
         for second in [5, 1, 9, 3] {
-            newest.take(letter(ErrorClass::Transient, second));
+            last.take(letter(ErrorClass::Transient, second));
         }
-        let offsets: Vec<i64> = newest.letters().map(|letter| letter.offset).collect();
+        let offsets: Vec<i64> = last.letters().map(|letter| letter.offset).collect();
         assert_eq!(offsets, [5, 9]);
     }
 }

@@ -1,17 +1,18 @@
-//! `linkrelay dlq`: the links that were given up, and another chance for them.
+//! `linkrelay dlq`: lists and replays dead letters, the links that were given up.
 //!
-//! In reading order: [`letter`] is one dead letter, [`filter`] says which are meant, [`reader`]
-//! reads them all, from their topic ([`topic_reader`]) or the embedded mode's file; [`list`] shows
+//! In reading order: [`letter`] is one dead letter, [`filter`] chooses some, [`reader`] reads
+//! all of them, from their topic ([`topic_reader`]) or the embedded mode's file; [`list`] prints
 //! them in a [`form`] of safe [`text`]. [`replay`] publishes them again: it reads them twice, once
 //! for the [`newest`] of each document, and once for [`pages`] of those, which [`check`] compares
-//! with the store and with what is [`under_way`], and [`publish`] sends; [`tally`] counts.
+//! with the store and with the replays [`in_flight`], and [`publish`] sends; [`tally`] counts.
 //!
-//! The topic of dead letters is never changed: what was replayed stays in it, and a document
-//! that is stored is what says that it is done.
+//! The topic of dead letters is never changed: replayed ones remain in it, and are complete once
+//! their documents are stored.
 
 mod check;
 mod filter;
 mod form;
+mod in_flight;
 mod letter;
 mod list;
 mod newest;
@@ -23,7 +24,6 @@ mod survey;
 mod tally;
 mod text;
 mod topic_reader;
-mod under_way;
 
 pub(crate) use publish::Publisher;
 
@@ -31,7 +31,7 @@ use clap::Subcommand;
 
 use crate::exit::Outcome;
 
-/// What to do with the dead letters.
+/// The commands for dead letters.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
     /// Show the links that were given up, and why

@@ -1,5 +1,5 @@
-//! The newest dead letter of each document: what a replay publishes, however often a link was
-//! given up. Knows places, not records, so that a topic of any size fits.
+//! The newest dead letter of each document, which is what a replay publishes, no matter how often a
+//! link was given up. It keeps offsets instead of records, so a topic of any size fits in memory.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::letter::DeadLetter;
 
-/// Identities, and where the newest dead letter of each is.
+/// The time, partition and offset of the newest dead letter, by identity.
 #[derive(Debug, Default)]
 pub(super) struct NewestLetters(HashMap<Box<str>, Standing>);
 
-/// When, then where: dead letters of one document may lie in several partitions.
+/// Time first: dead letters of one document may be in several partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Standing {
     failed_at: Option<Timestamp>,
@@ -28,7 +28,8 @@ impl Standing {
 }
 
 impl NewestLetters {
-    /// Takes one in. `false` if there is another of the same identity: one of the two is older.
+    /// Adds a dead letter. Returns `false` if there is another with this identity, one of which is
+    /// older.
     pub(super) fn take(&mut self, identity: &str, letter: &DeadLetter) -> bool {
         let standing = Standing::of(letter);
         match self.0.entry(identity.into()) {
@@ -44,13 +45,13 @@ impl NewestLetters {
         }
     }
 
-    /// Whether it is the newest of its identity; not so if it was never taken in.
+    /// Whether this dead letter was added and is the newest with its identity.
     pub(super) fn is_newest(&self, letter: &DeadLetter) -> bool {
         let newest = letter.identity().and_then(|identity| self.0.get(identity));
         newest == Some(&Standing::of(letter))
     }
 
-    /// How many identities there are.
+    /// Returns the number of identities.
     pub(super) fn count(&self) -> u64 {
         self.0.len() as u64
     }
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_decides_and_not_the_order_of_reading() {
+    fn the_newest_is_chosen_by_time_and_not_by_order_of_reading() {
         let at = |second, partition| DeadLetter {
             document_id: Some(DocumentId::from_stored("D".to_owned())),
             partition,

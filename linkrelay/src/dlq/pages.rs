@@ -1,5 +1,5 @@
-//! The second reading: the newest dead letter of each document, whole, in pages that bound what
-//! is held at once.
+//! The second reading: the newest dead letter of each document with its value, in pages, which
+//! bound the memory.
 
 use std::ops::ControlFlow;
 
@@ -13,16 +13,16 @@ use super::letter::{DeadLetter, RawLetter};
 use super::newest::NewestLetters;
 use super::reader::LetterReader;
 
-/// A page ends early when its values are this large together.
+/// A page is full when its values together have this size.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
-/// Pages read ahead.
+/// How many pages are read ahead.
 const PAGES_QUEUE: usize = 2;
 
 /// A dead letter, and the record to publish for it.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) letter: DeadLetter,
-    /// With headers without the failure, with the origin, and one replay more.
+    /// Its headers have no failure, but the origin and one more replay.
     pub(super) record: RawLetter,
 }
 
@@ -33,7 +33,8 @@ impl Candidate {
         Self { letter, record: RawLetter { headers, ..raw } }
     }
 
-    /// Those of all its links, which may be several if it could not be read before.
+    /// Returns the documents of all its links, of which a record that could not be read before may
+    /// have several.
     pub(super) fn document_ids(&self) -> Vec<DocumentId> {
         let value = self.record.value.as_deref().unwrap_or_default();
         let links_count = LinkMessage::decode(value).map_or(1, |message| message.links.len());
@@ -47,7 +48,7 @@ impl Candidate {
     }
 }
 
-/// Reads in a thread of its own. Dropping the receiver ends it.
+/// Reads in a separate thread, which ends when the receiver is dropped.
 pub(super) fn read(
     reader: LetterReader,
     newest: NewestLetters,
@@ -65,7 +66,7 @@ pub(super) fn read(
             let full = page.add(Candidate::new(letter, raw));
             Ok(full.map_or(ControlFlow::Continue(()), |full| send(&sender, full)))
         })?;
-        // The replay may have ended before and take no more.
+        // The replay may have ended, and receive no more.
         let _ended = send(&sender, page.candidates);
         Ok(())
     });
@@ -79,7 +80,7 @@ struct Page {
 }
 
 impl Page {
-    /// Gives the page once it is full, and begins another.
+    /// Adds a candidate. Returns the page if it is full, and begins another.
     fn add(&mut self, candidate: Candidate) -> Option<Vec<Candidate>> {
         self.bytes += candidate.record.size_bytes();
         self.candidates.push(candidate);
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_but_the_failure_goes_through() {
+    fn everything_except_the_failure_is_published_again() {
         let record = candidate(b"youtu.be/x").record;
         assert_eq!((record.key, record.value.as_deref()), (None, Some(&b"youtu.be/x"[..])));
         let names: Vec<&str> = record.headers.iter().map(|header| header.key).collect();
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_full_by_number_or_by_size() {
+    fn a_page_is_full_by_count_or_by_size() {
         let mut page = Page { candidates: Vec::new(), bytes: 0, length: 3 };
         let large = vec![b' '; MAX_PAGE_BYTES];
         let lengths = [&b"a"[..], b"b", b"c", b"d", &large, b"e"]

@@ -24,20 +24,20 @@ use super::reader::embedded_file;
 /// How long the broker may take to acknowledge a record.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Between two tries to hand over a record that the producer's queue has no room for.
+/// The time between two attempts to queue a record while the producer's queue is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(100);
 
-/// The way back into the pipeline.
-pub(super) enum WayBack {
+/// Where dead letters are replayed to.
+pub(super) enum ReplayTarget {
     Topic(Publisher),
     Rows(Arc<SqliteStore>),
 }
 
-impl WayBack {
-    /// Blocks until it is known to be there.
+impl ReplayTarget {
+    /// Opens the topic of links, or the file of the embedded mode. Blocks.
     ///
     /// # Errors
-    /// If there is no such topic or file, or the broker does not answer.
+    /// If the topic or file does not exist, or the broker does not answer.
     pub(super) fn open(kafka: &KafkaSettings, store: &StoreSettings) -> anyhow::Result<Self> {
         if kafka.kafka_brokers.is_some() {
             return Ok(Self::Topic(Publisher::connect(kafka)?));
@@ -45,12 +45,12 @@ impl WayBack {
         Ok(Self::Rows(embedded_file(store)?))
     }
 
-    /// Sends all back, and gives each one's fate, in their order.
+    /// Replays all candidates. Returns their results in the same order.
     pub(super) async fn send(&self, candidates: &[Candidate]) -> Vec<anyhow::Result<()>> {
         match self {
             Self::Topic(publisher) => {
-                let fates = publisher.publish(candidates).await;
-                fates.into_iter().map(|fate| fate.map_err(Into::into)).collect()
+                let results = publisher.publish(candidates).await;
+                results.into_iter().map(|result| result.map_err(Into::into)).collect()
             }
             Self::Rows(file) => {
                 let positions: Vec<i64> =
@@ -66,10 +66,10 @@ impl WayBack {
 pub(crate) struct Publisher(TopicProducer);
 
 impl Publisher {
-    /// Blocks until the broker has told of the topic.
+    /// Connects, and asks the broker about the topic. Blocks.
     ///
     /// # Errors
-    /// If there is no such topic, or the broker does not answer.
+    /// If the topic does not exist, or the broker does not answer.
     pub(crate) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
         kafka.validate_clients()?;
         let producer = TopicProducer::new(kafka, &kafka.kafka_topic, DELIVERY_TIMEOUT)?;
@@ -78,22 +78,22 @@ impl Publisher {
         Ok(Self(producer))
     }
 
-    /// Sends all, and awaits each one's fate; in their order.
+    /// Publishes all candidates. Returns their results in the same order.
     ///
     /// # Cancel safety
-    /// When dropped, what was sent may arrive.
+    /// If it is dropped, records that were sent may still be published.
     async fn publish(&self, candidates: &[Candidate]) -> Vec<Result<(), KafkaError>> {
         join_all(candidates.iter().map(|candidate| self.send(candidate))).await
     }
 
     async fn send(&self, candidate: &Candidate) -> Result<(), KafkaError> {
         let RawLetter { key, value, headers, .. } = &candidate.record;
-        let hand_over = || self.0.send(key.as_deref(), value.as_deref(), headers.clone());
+        let enqueue = || self.0.send(key.as_deref(), value.as_deref(), headers.clone());
         let deadline = Instant::now() + DELIVERY_TIMEOUT;
-        let mut sent = hand_over();
+        let mut sent = enqueue();
         while matches!(sent, Err(RDKafkaErrorCode::QueueFull)) && Instant::now() < deadline {
             tokio::time::sleep(QUEUE_FULL_PAUSE).await;
-            sent = hand_over();
+            sent = enqueue();
         }
         let acknowledged = match sent {
             Ok(acknowledgement) => acknowledgement.await,

@@ -1,7 +1,7 @@
-//! Reads all dead letters, up to those that are there at the start: of their topic, or, without a
-//! broker of the user's, of the embedded mode's file.
+//! Reads all dead letters that exist at the start, from their topic or, without `KAFKA_BROKERS`,
+//! from the embedded mode's file.
 //!
-//! Everything here blocks: it is for a thread that may.
+//! Everything here blocks, so it needs a thread for blocking work.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,15 +20,17 @@ use super::topic_reader::TopicReader;
 /// Rows read at a time; one may be as large as a record.
 const PAGE_ROWS: u32 = 50;
 
-/// Where dead letters are.
+/// The source of dead letters.
 pub(super) enum LetterReader {
     Topic(TopicReader),
     Rows { file: Arc<SqliteStore>, end: i64 },
 }
 
 impl LetterReader {
+    /// Opens the topic or the file, and finds its end.
+    ///
     /// # Errors
-    /// If there is no such topic or file, or the broker does not answer.
+    /// If the topic or file does not exist, or the broker does not answer.
     pub(super) fn open(kafka: &KafkaSettings, store: &StoreSettings) -> anyhow::Result<Self> {
         if kafka.kafka_brokers.is_some() {
             return Ok(Self::Topic(TopicReader::open(kafka, &kafka.kafka_dlq_topic)?));
@@ -38,11 +40,11 @@ impl LetterReader {
         Ok(Self::Rows { file, end })
     }
 
-    /// Reads all, in the order in which they were written (of each partition), until `stop` or
-    /// until `take` breaks. May be called again.
+    /// Reads all dead letters in the order of each partition, until `stop` is cancelled or `take`
+    /// breaks. It can be called again.
     ///
     /// # Errors
-    /// If broker or file cannot be read, or what `take` says.
+    /// If the broker or file cannot be read, or `take` fails.
     pub(super) fn read(
         &self,
         stop: &CancellationToken,
@@ -70,7 +72,7 @@ impl LetterReader {
     }
 }
 
-/// The file that `up` without KAFKA_BROKERS keeps in DATA_DIR; not made if it is not there.
+/// Opens the file that `up` without KAFKA_BROKERS has in DATA_DIR; does not make it.
 pub(super) fn embedded_file(store: &StoreSettings) -> anyhow::Result<Arc<SqliteStore>> {
     let path = store.sqlite_path();
     if !path.is_file() {

@@ -1,4 +1,4 @@
-//! `linkrelay dlq replay`.
+//! `linkrelay dlq replay`: publishes dead letters again.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use tokio_util::sync::CancellationToken;
 use super::check::{self, Rules, Verdict};
 use super::filter::FilterArguments;
 use super::form::Form;
+use super::in_flight::InFlight;
 use super::letter::DeadLetter;
 use super::newest::NewestLetters;
 use super::pages::{self, Candidate};
-use super::publish::WayBack;
+use super::publish::ReplayTarget;
 use super::reader::LetterReader;
 use super::survey::Survey;
 use super::tally::Tally;
-use super::under_way::UnderWay;
 use crate::exit::Outcome;
 use crate::progress::Progress;
 
-/// Which dead letters, and how.
+/// The dead letters to replay, and how.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// Replay every dead letter, but for malformed ones
+    /// Replay every dead letter except malformed ones
     #[arg(
         long,
         required_unless_present_any = ["classes", "since", "until", "request_id"],
@@ -71,17 +71,17 @@ pub(super) async fn run(arguments: ReplayArguments) -> anyhow::Result<Outcome> {
     let store = arguments.open_store().await?;
     let page_length = usize::from(arguments.batch);
     let is_embedded = arguments.kafka.kafka_brokers.is_none();
-    let Prepared { way_back, reader, newest, tally, rules } = {
+    let Prepared { target, reader, newest, tally, rules } = {
         let stop = stop.clone();
         tokio::task::spawn_blocking(move || prepare(&arguments, &stop)).await??
     };
     let total = newest.count();
     let (pages, reading) = pages::read(reader, newest, page_length, stop.clone());
-    let mut replay = Replay::new(store, way_back, rules, tally, total);
+    let mut replay = Replay::new(store, target, rules, tally, total);
     let ended = replay.run(pages, &stop).await;
     // A replay that ended early has dropped the pages, so the reading ends as well.
     let read = reading.await?;
-    if is_embedded && replay.tally.replayed > 0 && replay.way_back.is_some() {
+    if is_embedded && replay.tally.replayed > 0 && replay.target.is_some() {
         eprintln!("`linkrelay up` publishes them: within a second if it runs, or when it starts");
     }
     let outcome = replay.conclude(&stop)?;
@@ -96,7 +96,7 @@ impl ReplayArguments {
         self.filter.validate()
     }
 
-    /// `None` if it is not to be asked.
+    /// Opens the store; `None` if it is not to be asked.
     async fn open_store(&self) -> anyhow::Result<Option<Arc<dyn LinkStore>>> {
         if self.no_store_check {
             return Ok(None);
@@ -108,35 +108,35 @@ impl ReplayArguments {
     }
 }
 
-/// What a replay begins with.
+/// What a replay needs to begin.
 struct Prepared {
-    /// `None`: only show.
-    way_back: Option<WayBack>,
+    /// `None` if the replay only prints.
+    target: Option<ReplayTarget>,
     reader: LetterReader,
     newest: NewestLetters,
     tally: Tally,
     rules: Rules,
 }
 
-/// Blocks. Whatever would hinder the replay is found before the letters are read.
+/// Prepares a replay. All that would prevent it is found before the dead letters are read. Blocks.
 fn prepare(arguments: &ReplayArguments, stop: &CancellationToken) -> anyhow::Result<Prepared> {
     let ReplayArguments { kafka, group, store, filter, max_replays, .. } = arguments;
-    let way_back = if arguments.dry_run { None } else { Some(WayBack::open(kafka, store)?) };
+    let target = if arguments.dry_run { None } else { Some(ReplayTarget::open(kafka, store)?) };
     let survey = Survey::read(LetterReader::open(kafka, store)?, filter, stop)?;
-    let Survey { reader, newest, tally, under_way: marked } = survey;
-    let under_way = match kafka.kafka_brokers {
-        Some(_) if newest.count() > 0 => UnderWay::read(kafka, group, stop)?,
+    let Survey { reader, newest, tally, in_flight: marked } = survey;
+    let in_flight = match kafka.kafka_brokers {
+        Some(_) if newest.count() > 0 => InFlight::read(kafka, group, stop)?,
         _ => marked,
     };
-    let rules = Rules { under_way, max_replays: *max_replays };
-    Ok(Prepared { way_back, reader, newest, tally, rules })
+    let rules = Rules { in_flight, max_replays: *max_replays };
+    Ok(Prepared { target, reader, newest, tally, rules })
 }
 
-/// A replay under way.
+/// A replay in progress.
 struct Replay {
     store: Option<Arc<dyn LinkStore>>,
-    /// `None`: only show.
-    way_back: Option<WayBack>,
+    /// `None` if the replay only prints.
+    target: Option<ReplayTarget>,
     rules: Rules,
     tally: Tally,
     /// How many dead letters are the newest of their documents.
@@ -147,16 +147,16 @@ struct Replay {
 impl Replay {
     fn new(
         store: Option<Arc<dyn LinkStore>>,
-        way_back: Option<WayBack>,
+        target: Option<ReplayTarget>,
         rules: Rules,
         tally: Tally,
         total: u64,
     ) -> Self {
-        let progress = way_back.is_some().then(|| Progress::new("done", total));
-        Self { store, way_back, rules, tally, total, progress }
+        let progress = target.is_some().then(|| Progress::new("done", total));
+        Self { store, target, rules, tally, total, progress }
     }
 
-    /// Page by page; a stop is heard between two.
+    /// Replays page by page, and may stop after each page.
     async fn run(
         &mut self,
         mut pages: mpsc::Receiver<Vec<Candidate>>,
@@ -169,10 +169,10 @@ impl Replay {
             && let Some(page) = pages.recv().await
         {
             let page = self.undone(page).await?;
-            match &self.way_back {
-                Some(way_back) => {
-                    let fates = way_back.send(&page).await;
-                    self.count(&page, fates)?;
+            match &self.target {
+                Some(target) => {
+                    let sent = target.send(&page).await;
+                    self.count(&page, sent)?;
                 }
                 None => self.show(&page)?,
             }
@@ -183,7 +183,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes away what is done by now.
+    /// Removes the candidates that are not to be replayed.
     async fn undone(&mut self, page: Vec<Candidate>) -> anyhow::Result<Vec<Candidate>> {
         let letters: Vec<&DeadLetter> = page.iter().map(|candidate| &candidate.letter).collect();
         let verdicts = check::verdicts(self.store.as_deref(), &self.rules, &letters).await?;
@@ -193,7 +193,7 @@ impl Replay {
                 Verdict::Replay => undone.push(candidate),
                 Verdict::Stored => self.tally.stored += 1,
                 Verdict::Missing => self.tally.missing += 1,
-                Verdict::UnderWay => self.tally.under_way += 1,
+                Verdict::InFlight => self.tally.in_flight += 1,
                 Verdict::WornOut => self.tally.worn_out += 1,
                 Verdict::Truncated => self.tally.truncated += 1,
             }
@@ -201,13 +201,13 @@ impl Replay {
         Ok(undone)
     }
 
-    /// A record that is refused is named and left; when none of several is taken, the failure is
-    /// not theirs.
-    fn count(&mut self, page: &[Candidate], fates: Vec<anyhow::Result<()>>) -> anyhow::Result<()> {
+    /// Counts the sent of a page. A record that is refused is named and skipped; if all of
+    /// several are refused, the cause is not in the records.
+    fn count(&mut self, page: &[Candidate], sent: Vec<anyhow::Result<()>>) -> anyhow::Result<()> {
         let mut last_error = None;
         let replayed_before = self.tally.replayed;
-        for (candidate, fate) in page.iter().zip(fates) {
-            match fate {
+        for (candidate, result) in page.iter().zip(sent) {
+            match result {
                 Ok(()) => self.tally.replayed += 1,
                 Err(error) => {
                     self.tally.refused += 1;
@@ -219,14 +219,14 @@ impl Replay {
         }
         match last_error {
             Some(error) if self.tally.replayed == replayed_before && page.len() > 1 => {
-                Err(error.context("no letter can be sent back"))
+                Err(error.context("no dead letter can be published"))
             }
             _ => Ok(()),
         }
     }
 
     fn form(&self) -> Option<Form> {
-        self.way_back.is_none().then(|| Form::of_stdout(false))
+        self.target.is_none().then(|| Form::of_stdout(false))
     }
 
     fn show(&mut self, page: &[Candidate]) -> anyhow::Result<()> {
@@ -240,9 +240,9 @@ impl Replay {
         Ok(())
     }
 
-    /// Says what was done, and what was not.
+    /// Reports what was replayed and what was not.
     fn conclude(self, stop: &CancellationToken) -> anyhow::Result<Outcome> {
-        let verb = if self.way_back.is_some() { "replayed" } else { "would replay" };
+        let verb = if self.target.is_some() { "replayed" } else { "would replay" };
         if let Some(progress) = self.progress {
             progress.finish();
         }

@@ -1,4 +1,4 @@
-//! The first reading: how many dead letters are meant, and which are the newest of their
+//! The first reading: how many dead letters pass the filter, and which are the newest of their
 //! documents.
 
 use std::ops::ControlFlow;
@@ -7,45 +7,45 @@ use linkrelay_common::ErrorClass;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::FilterArguments;
+use super::in_flight::InFlight;
 use super::letter::DeadLetter;
 use super::newest::NewestLetters;
 use super::reader::LetterReader;
 use super::tally::Tally;
-use super::under_way::UnderWay;
 
-/// What it found, and the reader for the second reading.
+/// The result, with the reader for the second reading.
 pub(super) struct Survey {
     pub(super) reader: LetterReader,
     pub(super) newest: NewestLetters,
-    /// Of those that will not be looked at again.
+    /// The counts of dead letters that are not read again.
     pub(super) tally: Tally,
-    /// The rows that are marked.
-    pub(super) under_way: UnderWay,
+    /// The replays of marked rows.
+    pub(super) in_flight: InFlight,
 }
 
 impl Survey {
-    /// Blocks until all is read, or `stop`.
+    /// Reads all dead letters, or until `stop` is cancelled. Blocks.
     ///
     /// # Errors
-    /// If broker or file cannot be read.
+    /// If the broker or file cannot be read.
     pub(super) fn read(
         reader: LetterReader,
         filter: &FilterArguments,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let (mut newest, mut tally) = (NewestLetters::default(), Tally::default());
-        let mut under_way = UnderWay::default();
+        let mut in_flight = InFlight::default();
         reader.read(stop, |raw| {
             let letter = DeadLetter::read(&raw);
             if raw.is_marked {
-                under_way.add_marked(&letter);
+                in_flight.add_marked(&letter);
             }
             if filter.takes(&letter) {
                 sort(&letter, filter, &mut newest, &mut tally);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(Self { reader, newest, tally, under_way })
+        Ok(Self { reader, newest, tally, in_flight })
     }
 }
 
@@ -55,7 +55,7 @@ fn sort(
     newest: &mut NewestLetters,
     tally: &mut Tally,
 ) {
-    // What could not be read fails again, until a newer linkrelay can read it.
+    // A record that could not be read fails again until a newer linkrelay can read it.
     let is_malformed = letter.class == Some(ErrorClass::Malformed);
     if is_malformed && !filter.asks_for(ErrorClass::Malformed) {
         tally.malformed += 1;
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_letter_that_is_meant_is_counted_once() {
+    fn each_dead_letter_that_passes_is_counted_once() {
         let transient = letter(ErrorClass::Transient, 1);
         let later = DeadLetter { offset: 9, ..transient.clone() };
         let malformed = letter(ErrorClass::Malformed, 2);

@@ -1,8 +1,8 @@
-//! What a replay did, and what it left alone and why.
+//! How many dead letters a replay published, and how many it skipped and why.
 
 use std::fmt;
 
-/// Counts of dead letters. Each one that was meant is in exactly one of them.
+/// Counts of dead letters. Each one that passed the filter is in exactly one count.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) replayed: u64,
@@ -12,45 +12,45 @@ pub(super) struct Tally {
     pub(super) stored: u64,
     /// There is no document in the store.
     pub(super) missing: u64,
-    /// An earlier replay of it is not done yet.
-    pub(super) under_way: u64,
-    /// Was replayed as often as it may be.
+    /// An earlier replay of it is not complete.
+    pub(super) in_flight: u64,
+    /// It was replayed as often as is allowed.
     pub(super) worn_out: u64,
-    /// Its value was cut: it is not what was given up.
+    /// Its value is truncated.
     pub(super) truncated: u64,
-    /// Cannot be read, and the filter does not ask for those.
+    /// It cannot be read, and the filter does not name that class.
     pub(super) malformed: u64,
-    /// No dead letter of ours.
+    /// It is a record of another program.
     pub(super) strange: u64,
-    /// The broker did not take it.
+    /// The broker refused it.
     pub(super) refused: u64,
 }
 
 impl Tally {
-    /// How many of the newest letters have met their fate.
+    /// Returns how many of the newest dead letters are decided.
     pub(super) fn done(&self) -> u64 {
-        let looked_at = self.stored + self.missing + self.under_way + self.worn_out;
+        let looked_at = self.stored + self.missing + self.in_flight + self.worn_out;
         self.replayed + looked_at + self.truncated + self.refused
     }
 
-    /// The whole in one line; `verb` says what was done, or would be.
+    /// Returns all counts as one line; `verb` is what was done, or would be.
     pub(super) fn line(&self, verb: &str) -> String {
         format!("{verb} {}{}", self.replayed, Skipped(self))
     }
 }
 
-/// The rest of the line.
+/// The part of the line after the replayed ones.
 struct Skipped<'a>(&'a Tally);
 
 impl fmt::Display for Skipped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { older, stored, missing, under_way, worn_out, truncated, .. } = *self.0;
+        let Tally { older, stored, missing, in_flight, worn_out, truncated, .. } = *self.0;
         let Tally { malformed, strange, refused, .. } = *self.0;
         let reasons = [
             (stored, "stored already"),
             (older, "older than another of the same document"),
             (missing, "without a document in this store (--no-store-check replays them)"),
-            (under_way, "still under way"),
+            (in_flight, "still under way"),
             (worn_out, "replayed too often (--max-replays)"),
             (truncated, "cut, only their first part is left"),
             (malformed, "malformed (--class malformed replays them)"),
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_reasons_that_occurred_are_said() {
+    fn only_reasons_that_occurred_are_named() {
         let tally = Tally { replayed: 5, ..Tally::default() };
         assert_eq!(tally.line("replayed"), "replayed 5, skipped 0");
         let tally = Tally { replayed: 5, older: 2, stored: 1, refused: 3, ..Tally::default() };

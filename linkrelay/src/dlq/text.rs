@@ -1,16 +1,16 @@
-//! Other people's text, as it may stand in a line of a terminal: nothing that could move a cursor
-//! is shown as it is.
+//! Makes untrusted text safe for a line of a terminal: every character that could move the cursor
+//! is escaped.
 
-/// Text in a line is cut at this length.
+/// Text in a line is truncated at this length.
 const MAX_CHARS: usize = 300;
-/// And raw bytes at this one.
+/// Raw bytes are truncated at this length.
 const MAX_RAW_BYTES: usize = 60;
 
-/// The text, cut, with every character escaped that would not stay in its place.
+/// Truncates the text, and escapes each character that would not remain at its index.
 pub(super) fn printable(text: &str) -> String {
     let mut shown = String::new();
-    for (place, char) in text.chars().enumerate() {
-        if place == MAX_CHARS {
+    for (index, char) in text.chars().enumerate() {
+        if index == MAX_CHARS {
             shown.push('…');
             break;
         }
@@ -23,17 +23,17 @@ pub(super) fn printable(text: &str) -> String {
     shown
 }
 
-/// Unicode's marks, embeddings, overrides and isolates: they would reorder the line.
+/// Unicode's marks, embeddings, overrides and isolates, which would reorder the line.
 fn is_directional(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A value that is no link: its beginning, as text or with escapes.
+/// Returns the beginning of a value that is not a link, as text or with escapes.
 pub(super) fn raw_text(value: &[u8]) -> String {
     let start = value.get(..MAX_RAW_BYTES).unwrap_or(value);
     let shown = match std::str::from_utf8(start) {
         Ok(text) => printable(text),
-        // The cut may have hit the middle of a character.
+        // It may be truncated within a character.
         Err(error) if start.len() < value.len() && error.error_len().is_none() => {
             printable(&String::from_utf8_lossy(&start[..error.valid_up_to()]))
         }
@@ -49,8 +49,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_bytes_are_short_and_say_how_long_they_are() {
-        assert_eq!(raw_text(b"this is rubbish"), "this is rubbish");
+    fn raw_bytes_are_truncated_and_name_their_size() {
+        assert_eq!(raw_text(b"this is garbage"), "this is garbage");
         assert_eq!(raw_text(b"a\xff\x00\n"), "a\\xff\\x00\\n");
         assert_eq!(raw_text(b"\x1b[2J"), "\\u{1b}[2J");
         let long = "é".repeat(40);

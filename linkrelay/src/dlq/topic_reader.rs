@@ -1,7 +1,6 @@
-//! Reads a topic by hand, up to the end that it has at the start: no group is joined, nothing is
-//! committed.
+//! Reads a topic without a group, up to the end that it has at the start; nothing is committed.
 //!
-//! Everything here blocks: it is for a thread that may.
+//! Everything here blocks, so it needs a thread for blocking work.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -17,26 +16,26 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::Offset;
 use tokio_util::sync::CancellationToken;
 
-/// How long one question to the broker may take.
+/// How long one request to the broker may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// A broker that sends nothing for this long, although there is more to read, is away.
+/// A broker that sends nothing for this long, although there is more to read, is unreachable.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
-/// How soon a stop is noticed.
+/// A stop takes effect within this time.
 const POLL: Duration = Duration::from_millis(100);
 
-/// A topic, up to a fixed end. May be read more than once.
+/// A topic up to a fixed end, which can be read more than once.
 pub(super) struct TopicReader {
     consumer: BaseConsumer<RelayContext>,
     topic: String,
-    /// The offsets to read, of each partition that has any.
+    /// The offsets to read, by partition.
     ranges: BTreeMap<i32, Range<i64>>,
 }
 
 impl TopicReader {
-    /// All of a topic; asks for the end of each partition.
+    /// Returns a reader of a complete topic; asks for the end of each partition.
     ///
     /// # Errors
-    /// If there is no such topic, or the broker does not answer.
+    /// If the topic does not exist, or the broker does not answer.
     pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> anyhow::Result<Self> {
         kafka.validate_clients()?;
         let consumer = client(kafka, &kafka.reader())?;
@@ -55,7 +54,7 @@ impl TopicReader {
         Ok(Self { consumer, topic: topic.to_owned(), ranges })
     }
 
-    /// Only what the group has not committed.
+    /// Returns a reader of the records that the group has not committed.
     ///
     /// # Errors
     /// If the group's coordinator does not answer.
@@ -83,15 +82,16 @@ impl TopicReader {
         Ok(self)
     }
 
-    /// How many offsets there are to read.
+    /// Returns the number of offsets to read.
     pub(super) fn offsets_count(&self) -> i64 {
         self.ranges.values().map(|range| range.end - range.start).sum()
     }
 
-    /// Reads all of it, in the order of each partition, until `stop` or until `take` breaks.
+    /// Reads all records in the order of each partition, until `stop` is cancelled or `take`
+    /// breaks.
     ///
     /// # Errors
-    /// If the broker refuses or falls silent, or what `take` says.
+    /// If the broker refuses or sends nothing, or `take` fails.
     pub(super) fn read(
         &self,
         stop: &CancellationToken,
@@ -143,7 +143,7 @@ fn client(
     Ok(consumer.map_err(|error| unknown_key(&error))?)
 }
 
-/// Whether a message is before the end; one at the end, or beyond, finishes its partition.
+/// Whether a message is before the end; one at or beyond the end completes its partition.
 fn advance(unread: &mut BTreeMap<i32, i64>, message: &BorrowedMessage<'_>) -> bool {
     let Some(end) = unread.get(&message.partition()).copied() else { return false };
     if message.offset() + 1 >= end {
@@ -152,7 +152,7 @@ fn advance(unread: &mut BTreeMap<i32, i64>, message: &BorrowedMessage<'_>) -> bo
     message.offset() < end
 }
 
-/// How long the broker has sent nothing, and its last error.
+/// Since when the broker has sent nothing, and its last error.
 struct Silence {
     since: Instant,
     last_error: Option<KafkaError>,
@@ -163,8 +163,8 @@ impl Silence {
         Self { since: Instant::now(), last_error: None }
     }
 
-    /// librdkafka goes on by itself after most errors, but not when it may not read, or there is
-    /// nothing to read.
+    /// librdkafka retries after most errors, but not if the user may not read, or there is nothing
+    /// to read.
     fn because(&mut self, error: KafkaError) -> Result<(), KafkaError> {
         use RDKafkaErrorCode::{
             Authentication, GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownPartition,

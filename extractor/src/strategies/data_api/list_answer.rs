@@ -116,7 +116,7 @@ fn unreadable(what: &str) -> ExtractError {
 
 #[cfg(test)]
 mod tests {
-    use linkrelay_fake_youtube::pages::{list_answers, lists};
+    use linkrelay_fake_youtube::pages::{data_api, lists};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -125,11 +125,11 @@ mod tests {
     const CHANNEL: &str = "UC0123456789012345678901";
 
     fn valid_page() -> Value {
-        list_answers::playlist_items(&lists::video_ids("PL-3", 3), 120, Some("token"))
+        data_api::playlist_items(&lists::video_ids("PL-3", 3), 120, Some("token"))
     }
 
     fn valid_channel() -> Value {
-        list_answers::channels(Some((CHANNEL, "UU0123456789012345678901")))
+        data_api::channels(Some((CHANNEL, "UU0123456789012345678901")))
     }
 
     fn bytes(value: &Value) -> Vec<u8> {
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(whole.next_token.as_deref(), Some("token"));
         let last = changed(&valid_page(), "/nextPageToken", &Value::Null);
         assert_eq!(page(&last).unwrap(), Page { next_token: None, ..whole });
-        let empty = bytes(&list_answers::playlist_items(&[], 0, None));
+        let empty = bytes(&data_api::playlist_items(&[], 0, None));
         assert_eq!(page(&empty).unwrap(), Page { video_ids: Vec::new(), next_token: None });
     }
 
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(uploads(&body, None).unwrap(), found);
         assert_eq!(uploads(&body, Some("UCx")).unwrap_err().code(), "unreadable");
         let without = changed(&valid_channel(), "/items", &json!([]));
-        for none in [bytes(&list_answers::channels(None)), without] {
+        for none in [bytes(&data_api::channels(None)), without] {
             assert_eq!(uploads(&none, Some(CHANNEL)).unwrap(), None);
         }
     }

@@ -1,9 +1,9 @@
-//! Which replays nothing came of yet: what is sent again meanwhile would only be asked twice.
+//! The replays in flight, which must not be published again.
 //!
-//! A replayed record says how often it was replayed, and so does the dead letter that comes of it.
-//! So a letter's replay is under way as long as the topic of links has a record of the same
-//! document that was replayed more often, that the group has not committed, and that the failed
-//! document is not of.
+//! A replayed record has the number of its replays, and so has the dead letter that it may become.
+//! The replay of a dead letter is therefore in flight as long as the topic of links has a record of
+//! the same document with more replays, which the group has not committed, and from which the
+//! failed document was not written.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -19,23 +19,23 @@ use tokio_util::sync::CancellationToken;
 use super::letter::DeadLetter;
 use super::topic_reader::TopicReader;
 
-/// Reading so many records takes a while, and is said.
+/// From this many records on, reading takes long, and a message is printed.
 const MANY_RECORDS: i64 = 100_000;
 
-/// By document.
+/// The newest replay of each document.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay(HashMap<DocumentId, Sent>);
+pub(super) struct InFlight(HashMap<DocumentId, Sent>);
 
-/// The newest replay of a document.
+/// A replay.
 #[derive(Debug, Clone)]
 struct Sent {
     replays: u32,
-    /// Of a row it is not known.
+    /// Where its record is; unknown for a row.
     place: Option<RecordPlace>,
 }
 
-impl UnderWay {
-    /// Reads what of the topic of links the group has not committed. Blocks.
+impl InFlight {
+    /// Reads the records in the topic of links that the group has not committed. Blocks.
     ///
     /// # Errors
     /// If the broker does not answer.
@@ -49,17 +49,17 @@ impl UnderWay {
         if count > MANY_RECORDS {
             eprintln!("looking for replays among {count} records that are not done");
         }
-        let mut under_way = Self::default();
+        let mut in_flight = Self::default();
         reader.read(stop, |message| {
             if let Some((id, sent)) = replayed(message) {
-                under_way.add(id, sent);
+                in_flight.add(id, sent);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(under_way)
+        Ok(in_flight)
     }
 
-    /// The row of this letter is marked.
+    /// Adds the replay of a marked row.
     pub(super) fn add_marked(&mut self, letter: &DeadLetter) {
         if let Some(id) = &letter.document_id {
             let replays = letter.replays.saturating_add(1);
@@ -67,8 +67,8 @@ impl UnderWay {
         }
     }
 
-    /// Whether a replay of this letter is. `failed_at` is where the record was that the failed
-    /// document is of.
+    /// Whether a replay of this dead letter is in flight. `failed_at` is the position of the record
+    /// from which the failed document was written.
     pub(super) fn has(&self, letter: &DeadLetter, failed_at: Option<&RecordPlace>) -> bool {
         let sent = letter.document_id.as_ref().and_then(|id| self.0.get(id));
         sent.is_some_and(|sent| {
@@ -85,8 +85,8 @@ impl UnderWay {
     }
 }
 
-/// The document by which the letter of a record is known, if it was replayed: of one that cannot
-/// be read, or of several links, the first.
+/// Returns the document and the replay of a record, if it was replayed: the document of its first
+/// link, or of the record if it cannot be read.
 fn replayed(message: &BorrowedMessage<'_>) -> Option<(DocumentId, Sent)> {
     let headers = linkrelay_kafka::copy_readable(message.headers()?);
     let replays = DeadLetterHeaders::replays(&headers);
@@ -120,29 +120,29 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_under_way_until_something_came_of_it() {
+    fn a_replay_is_in_flight_until_its_outcome_is_known() {
         let first = letter(ErrorClass::Transient, 1);
         let again = DeadLetter { replays: 2, ..first.clone() };
         let other = letter(ErrorClass::Transient, 2);
-        let mut under_way = UnderWay::default();
+        let mut in_flight = InFlight::default();
         let id = first.document_id.clone().unwrap();
         for (replays, offset) in [(1, 7), (2, 9), (1, 11)] {
             let sent = Sent { replays, place: Some(place(offset)) };
-            under_way.add(id.clone(), sent);
+            in_flight.add(id.clone(), sent);
         }
-        assert!(under_way.has(&first, None) && under_way.has(&first, Some(&place(3))));
-        // Its failed document is the replay's own: it failed for good, without a new letter.
-        assert!(!under_way.has(&first, Some(&place(9))));
-        // It has failed again, which the newer letter says.
-        assert!(!under_way.has(&again, None));
-        assert!(!under_way.has(&other, None));
+        assert!(in_flight.has(&first, None) && in_flight.has(&first, Some(&place(3))));
+        // The replay wrote the failed document: it failed permanently, without a new dead letter.
+        assert!(!in_flight.has(&first, Some(&place(9))));
+        // It has failed again, as the newer dead letter shows.
+        assert!(!in_flight.has(&again, None));
+        assert!(!in_flight.has(&other, None));
     }
 
     #[test]
-    fn a_marked_row_is_under_way() {
+    fn a_marked_row_is_in_flight() {
         let marked = letter(ErrorClass::Malformed, 1);
-        let mut under_way = UnderWay::default();
-        under_way.add_marked(&marked);
-        assert!(under_way.has(&marked, Some(&place(3))));
+        let mut in_flight = InFlight::default();
+        in_flight.add_marked(&marked);
+        assert!(in_flight.has(&marked, Some(&place(3))));
     }
 }

@@ -1,4 +1,4 @@
-//! What all connections of one server share.
+//! What all connections of a server share.
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -10,17 +10,17 @@ use crate::latency::Latency;
 use crate::settings::FakeYouTubeSettings;
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) hits: Counters,
     pub(crate) latency: Latency,
     pub(crate) corpus: Option<Corpus>,
-    /// Fills watch pages up to the size that the settings ask for.
+    /// Pads watch pages to the size in the settings.
     pub(crate) padding: Bytes,
     pub(crate) stop: CancellationToken,
 }
 
-impl World {
+impl Shared {
     pub(crate) fn new(settings: &FakeYouTubeSettings, corpus: Option<Corpus>) -> Self {
         Self {
             faults: Faults::new(settings),
