@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::record_place::RecordPlace;
+use crate::record_origin::RecordOrigin;
 
 /// The space of ids that derive from an Idempotency-Key; a constant of ours, never to change.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x8d3f_1c52_6a0e_4d0b_9f35_2be6_a1c4_7e90);
@@ -99,7 +99,7 @@ impl DocumentId {
     }
 
     /// Of the link at `index` (from 0) in a record that came without a request id.
-    pub fn of_record(record: &RecordPlace, index: u32) -> Self {
+    pub fn of_record(record: &RecordOrigin, index: u32) -> Self {
         Self(format!("{record}:{index}"))
     }
 

@@ -179,7 +179,7 @@ impl BatchWriter {
     async fn give_up(&self, (document, ticket, reason): (LinkDocument, Arc<Ticket>, String)) {
         tracing::warn!(
             document_id = %document.id, video_id = document.video_id, topic = %ticket.record.topic,
-            partition = ticket.record.partition, offset = ticket.record.offset, reason,
+            partition = ticket.record.partition.0, offset = ticket.record.offset.0, reason,
             "the store refuses a document: moved to the dead letters"
         );
         if !has_dead_letter(&document) {

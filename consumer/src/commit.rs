@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use linkrelay_common::{Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use crate::context::GroupContext;
 
@@ -20,12 +21,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) fn write(
     consumer: &BaseConsumer<GroupContext>,
     topic: &str,
-    points: &[(i32, i64)],
+    points: &[(Partition, Offset)],
 ) -> Result<(), KafkaError> {
     // A fresh list each time: librdkafka fills in errors.
     let mut list = TopicPartitionList::with_capacity(points.len());
     for (partition, prefix) in points {
-        list.add_partition_offset(topic, *partition, Offset::Offset(*prefix))?;
+        list.add_partition_offset(topic, partition.0, rdkafka::Offset::Offset(prefix.0))?;
     }
     consumer.commit(&list, CommitMode::Sync)
 }
@@ -33,11 +34,21 @@ pub(crate) fn write(
 /// Where a partition is to be taken up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    pub(crate) partition: i32,
+    pub(crate) partition: Partition,
     /// Where to begin.
-    pub(crate) offset: Offset,
+    pub(crate) offset: rdkafka::Offset,
     /// Offsets that were committed to come next and that the log has no more.
-    pub(crate) missed: Range<i64>,
+    pub(crate) missed: Range<Offset>,
+}
+
+impl Position {
+    /// Returns the offset where reading begins; `None` if only the broker knows it.
+    pub(crate) fn first(&self) -> Option<Offset> {
+        match self.offset {
+            rdkafka::Offset::Offset(first) => Some(Offset(first)),
+            _ => None,
+        }
+    }
 }
 
 /// Reads the commits of these partitions, and compares them with their logs. One without a commit
@@ -48,36 +59,37 @@ pub(crate) struct Position {
 pub(crate) fn read(
     consumer: &BaseConsumer<GroupContext>,
     partitions: TopicPartitionList,
-    without_commit: Offset,
+    without_commit: rdkafka::Offset,
 ) -> Result<Vec<Position>, KafkaError> {
     let logs = logs(consumer, &partitions);
     let committed = consumer.committed_offsets(partitions, READ_TIMEOUT)?;
     let position = |element: TopicPartitionListElem<'_>| {
         element.error()?;
-        let log = logs.get(&element.partition());
-        Ok(position(element.partition(), element.offset(), log, without_commit))
+        let partition = Partition(element.partition());
+        Ok(position(partition, element.offset(), logs.get(&partition), without_commit))
     };
     committed.elements().into_iter().map(position).collect()
 }
 
 fn position(
-    partition: i32,
-    committed: Offset,
-    log: Option<&Range<i64>>,
-    without_commit: Offset,
+    partition: Partition,
+    committed: rdkafka::Offset,
+    log: Option<&Range<Offset>>,
+    without_commit: rdkafka::Offset,
 ) -> Position {
-    let (offset, missed) = match (committed, log) {
-        (Offset::Offset(prefix), Some(log)) if prefix < log.start => {
-            (Offset::Offset(log.start), prefix..log.start)
-        }
+    let nothing = Offset(0)..Offset(0);
+    let committed = match committed {
+        rdkafka::Offset::Offset(prefix) => Some(Offset(prefix)),
+        _ => None,
+    };
+    let (first, missed) = match (committed, log) {
+        (Some(prefix), Some(log)) if prefix < log.start => (Some(log.start), prefix..log.start),
         // The log was truncated, or its topic created again: it is read whole, and the documents
         // tell what is done.
-        (Offset::Offset(prefix), Some(log)) if prefix > log.end => {
-            (Offset::Offset(log.start), 0..0)
-        }
-        (Offset::Offset(prefix), _) => (Offset::Offset(prefix), 0..0),
-        _ => (without_commit, 0..0),
+        (Some(prefix), Some(log)) if prefix > log.end => (Some(log.start), nothing),
+        (committed, _) => (committed, nothing),
     };
+    let offset = first.map_or(without_commit, |first| rdkafka::Offset::Offset(first.0));
     Position { partition, offset, missed }
 }
 
@@ -86,20 +98,23 @@ fn position(
 fn logs(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
-) -> BTreeMap<i32, Range<i64>> {
-    let ask = |which: Offset| {
+) -> BTreeMap<Partition, Range<Offset>> {
+    let ask = |which: rdkafka::Offset| {
         let mut list = partitions.clone();
         list.set_all_offsets(which)?;
         consumer.offsets_for_times(list, READ_TIMEOUT)
     };
-    let (Ok(starts), Ok(ends)) = (ask(Offset::Beginning), ask(Offset::End)) else {
+    let (Ok(starts), Ok(ends)) = (ask(rdkafka::Offset::Beginning), ask(rdkafka::Offset::End))
+    else {
         return BTreeMap::new();
     };
     let known = |element: &TopicPartitionListElem<'_>| match (element.error(), element.offset()) {
-        (Ok(()), Offset::Offset(offset)) => Some((element.partition(), offset)),
+        (Ok(()), rdkafka::Offset::Offset(offset)) => {
+            Some((Partition(element.partition()), Offset(offset)))
+        }
         _ => None,
     };
-    let ends: BTreeMap<i32, i64> = ends.elements().iter().filter_map(known).collect();
+    let ends: BTreeMap<Partition, Offset> = ends.elements().iter().filter_map(known).collect();
     let starts = starts.elements();
     let starts = starts.iter().filter_map(known);
     starts
@@ -113,18 +128,24 @@ mod tests {
 
     #[test]
     fn a_partition_is_taken_up_where_its_log_still_has_it() {
-        let log = 10..20;
+        use rdkafka::Offset::{Beginning, Invalid, Offset as At};
+        let range = |from, to| Offset(from)..Offset(to);
+        let log = range(10, 20);
         for (committed, log, offset, missed) in [
-            (Offset::Offset(15), Some(&log), Offset::Offset(15), 0..0),
-            (Offset::Offset(10), Some(&log), Offset::Offset(10), 0..0),
-            (Offset::Offset(20), Some(&log), Offset::Offset(20), 0..0),
-            (Offset::Offset(4), Some(&log), Offset::Offset(10), 4..10),
-            (Offset::Offset(21), Some(&log), Offset::Offset(10), 0..0),
-            (Offset::Offset(4), None, Offset::Offset(4), 0..0),
-            (Offset::Invalid, Some(&log), Offset::Beginning, 0..0),
+            (At(15), Some(&log), At(15), range(0, 0)),
+            (At(10), Some(&log), At(10), range(0, 0)),
+            (At(20), Some(&log), At(20), range(0, 0)),
+            (At(4), Some(&log), At(10), range(4, 10)),
+            (At(21), Some(&log), At(10), range(0, 0)),
+            (At(4), None, At(4), range(0, 0)),
+            (Invalid, Some(&log), Beginning, range(0, 0)),
         ] {
-            let position = position(3, committed, log, Offset::Beginning);
-            assert_eq!(position, Position { partition: 3, offset, missed }, "{committed:?}");
+            let position = position(Partition(3), committed, log, Beginning);
+            assert_eq!(
+                position,
+                Position { partition: Partition(3), offset, missed },
+                "{committed:?}"
+            );
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linkrelay_common::metrics as names;
+use linkrelay_common::{Offset, Partition};
 use metrics::counter;
 
 use crate::assignment::Assignment;
@@ -24,7 +25,7 @@ const SLOW_FAILURE: Duration = Duration::from_secs(1);
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Partitions and the offset that each is to be read from next.
-type Points = Vec<(i32, i64)>;
+type Points = Vec<(Partition, Offset)>;
 
 /// A commit that waits for the answer about its topic.
 struct Asked {
@@ -85,7 +86,7 @@ impl Committer {
     /// Commits what these have done, now, and waits for the answers.
     pub(crate) fn commit_last(
         &mut self,
-        partitions: &[i32],
+        partitions: &[Partition],
         queues: &Queues,
         assignment: &mut Assignment,
     ) {
@@ -126,7 +127,12 @@ impl Committer {
     }
 
     /// Waits for the broker's answer: an asynchronous commit has none (rust-rdkafka #856).
-    fn write(&self, points: &[(i32, i64)], queues: &Queues, assignment: &mut Assignment) -> bool {
+    fn write(
+        &self,
+        points: &[(Partition, Offset)],
+        queues: &Queues,
+        assignment: &mut Assignment,
+    ) -> bool {
         match commit::write(queues.consumer(), &self.topic, points) {
             Ok(()) => {
                 counter!(names::COMMITS, "outcome" => "committed").increment(1);
@@ -141,9 +147,9 @@ impl Committer {
         }
     }
 
-    fn warn(&self, points: &[(i32, i64)], reason: &str) {
+    fn warn(&self, points: &[(Partition, Offset)], reason: &str) {
         counter!(names::COMMITS, "outcome" => "failed").increment(1);
-        let partitions: Vec<i32> = points.iter().map(|(partition, _)| *partition).collect();
+        let partitions: Vec<Partition> = points.iter().map(|(partition, _)| *partition).collect();
         tracing::warn!(topic = %self.topic, ?partitions, error = reason, "a commit failed; it will be tried again");
     }
 
@@ -155,9 +161,9 @@ impl Committer {
         for partition in assignment.partitions() {
             // Every one, also if it cannot be read yet: what was read of the old topic must not be
             // committed to the new one.
-            assignment.rewind(partition, 0);
+            assignment.rewind(partition, Offset(0));
             if let Err(error) = queues.seek_to_beginning(partition) {
-                tracing::warn!(topic = %self.topic, partition, %error, "a partition cannot be read from its beginning yet; it will be tried again");
+                tracing::warn!(topic = %self.topic, partition = partition.0, %error, "a partition cannot be read from its beginning yet; it will be tried again");
                 is_read_again = false;
             }
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use linkrelay_common::metrics as names;
+use linkrelay_common::{Offset, Partition};
 use linkrelay_kafka::RelayContext;
 use metrics::counter;
 use rdkafka::ClientContext;
@@ -26,11 +27,11 @@ use rdkafka::types::RDKafkaRespErr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GroupEvent {
     /// These partitions are ours, to be taken over.
-    Assigned(Vec<i32>),
+    Assigned(Vec<Partition>),
     /// These are to be given back, once drained.
-    Revoked(Vec<i32>),
+    Revoked(Vec<Partition>),
     /// These were taken away: somebody else may work on them already.
-    Lost(Vec<i32>),
+    Lost(Vec<Partition>),
 }
 
 /// The consumer's context.
@@ -46,7 +47,7 @@ pub(crate) struct GroupContext {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogBounds {
     /// The first offset and the end of each log, as far as librdkafka knows them.
-    pub(crate) partitions: BTreeMap<i32, Range<i64>>,
+    pub(crate) partitions: BTreeMap<Partition, Range<Offset>>,
     /// How many statistics there have been.
     pub(crate) statistics_count: u64,
 }
@@ -126,7 +127,8 @@ impl ClientContext for GroupContext {
         let known =
             partitions.filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0);
         let bounds = |partition: &PartitionStatistics| {
-            (partition.partition, partition.lo_offset..partition.hi_offset)
+            let log = Offset(partition.lo_offset)..Offset(partition.hi_offset);
+            (Partition(partition.partition), log)
         };
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         logs.partitions = known.map(bounds).collect();
@@ -141,8 +143,8 @@ impl ConsumerContext for GroupContext {
         error: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let partitions: Vec<i32> =
-            list.elements().iter().map(|element| element.partition()).collect();
+        let elements = list.elements();
+        let partitions = elements.iter().map(|element| Partition(element.partition())).collect();
         let is_closing = self.is_closing.load(Ordering::Acquire);
         let answered = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS if is_closing => {

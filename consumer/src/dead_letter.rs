@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use linkrelay_common::until::until_it_works_with;
-use linkrelay_common::{DocumentId, ErrorClass, LinkPlace};
+use linkrelay_common::{DocumentId, ErrorClass};
 use linkrelay_kafka::publish::{KeepLetters, Letter, LetterError};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage};
 use linkrelay_store::LinkDocument;
@@ -53,18 +53,15 @@ impl DeadLetters {
     ///
     /// # Cancel safety
     /// When dropped, the dead letter may be there or not; the record is delivered again.
-    pub(crate) async fn write_record(&self, record: &Record, reason: Reason<'_>) {
+    pub(crate) async fn write_record(&self, record: &Record, id: DocumentId, reason: Reason<'_>) {
         let own = record.headers.clone().unwrap_or_default();
-        let origin = record.relay_headers().origin.map(|(origin, _)| origin);
-        let origin = origin.unwrap_or_else(|| record.place());
-        let id = LinkPlace::OfRecord { origin, index: 0 }.document_id();
         self.write(record, id, record.value.clone(), own, reason).await;
     }
 
     /// Gives up one link for which there is no metadata to be had.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: Reason<'_>) {
         let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
-        let index = job.place.request_id().is_none().then_some(job.place.index());
+        let index = job.identity.request_id().is_none().then_some(job.identity.index());
         self.write_one(&job.ticket.record, job.id.clone(), only, index, reason).await;
     }
 
@@ -179,7 +176,7 @@ fn with_reason(record: &Record, reason: Reason<'_>, headers: OwnedHeaders) -> Ow
         class: reason.class,
         error: reason.error.to_owned(),
         attempts: reason.attempts,
-        origin: record.place(),
+        origin: record.position(),
         failed_at: Timestamp::now(),
     };
     let headers = match record.written_at() {

@@ -4,28 +4,31 @@ use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::link::MAX_LINK_BYTES;
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RecordPlace, RequestId, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RecordOrigin, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Extraction};
 use linkrelay_store::{Expansion, LinkDocument, LinkState};
 use metrics::counter;
 
 use crate::record::Ticket;
 
-/// Which link a document is of.
+/// The link that a document is about.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct DocumentSubject {
     pub(crate) id: DocumentId,
     pub(crate) request_id: Option<RequestId>,
     pub(crate) index: u32,
     pub(crate) link: String,
     pub(crate) video_id: Option<VideoId>,
     pub(crate) submitted_at: Option<Timestamp>,
-    pub(crate) kafka: Option<RecordPlace>,
+    pub(crate) kafka: Option<RecordOrigin>,
 }
 
 /// The document of a link whose metadata was found, or never will be.
-pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkFailure>) -> LinkDocument {
-    let document = blank(place);
+pub(crate) fn document(
+    subject: DocumentSubject,
+    found: Result<Box<Extraction>, LinkFailure>,
+) -> LinkDocument {
+    let document = blank(subject);
     match found {
         Ok(extraction) => LinkDocument {
             status: LinkState::Stored,
@@ -39,14 +42,14 @@ pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkFailure>
 }
 
 /// The document of a list.
-pub(crate) fn expanded_document(place: Place, expansion: Expansion) -> LinkDocument {
+pub(crate) fn expanded_document(subject: DocumentSubject, expansion: Expansion) -> LinkDocument {
     LinkDocument {
         status: LinkState::Expanded,
         expansion: Some(expansion),
         // Nothing else can list.
         source: Some("data_api".to_owned()),
         extracted_at: Some(Timestamp::now()),
-        ..blank(place)
+        ..blank(subject)
     }
 }
 
@@ -55,22 +58,22 @@ pub(crate) fn expanded_document(place: Place, expansion: Expansion) -> LinkDocum
 pub(crate) fn malformed_document(ticket: &Ticket, id: DocumentId, message: String) -> LinkDocument {
     let value = &ticket.record.value;
     let start = value.get(..MAX_LINK_BYTES).unwrap_or(value);
-    let place = Place {
+    let subject = DocumentSubject {
         id,
         request_id: None,
         index: 0,
         link: String::from_utf8_lossy(start).into_owned(),
         video_id: None,
         submitted_at: ticket.submitted_at(),
-        kafka: Some(ticket.record.place()),
+        kafka: Some(ticket.record.position()),
     };
     let (class, code) = (ErrorClass::Malformed, "malformed".to_owned());
-    document(place, Err(LinkFailure { class, code, message, attempts: 0 }))
+    document(subject, Err(LinkFailure { class, code, message, attempts: 0 }))
 }
 
 /// What is known before anything is found.
-fn blank(place: Place) -> LinkDocument {
-    let Place { id, request_id, index, link, video_id, submitted_at, kafka } = place;
+fn blank(subject: DocumentSubject) -> LinkDocument {
+    let DocumentSubject { id, request_id, index, link, video_id, submitted_at, kafka } = subject;
     LinkDocument {
         id,
         request_id,

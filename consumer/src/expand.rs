@@ -34,7 +34,7 @@ impl Processor {
         drain: &CancellationToken,
         activity: &Activity,
     ) {
-        let Some(first_index) = job.place.first_expanded_index() else {
+        let Some(first_index) = job.identity.first_expanded_index() else {
             return self.refuse(job, no_room()).await;
         };
         let mut is_new = false;
@@ -125,7 +125,7 @@ impl Processor {
             videos_count: u32::try_from(video_ids.len()).unwrap_or(u32::MAX),
             video_ids,
         };
-        let document = expanded_document(job.place(None), expansion);
+        let document = expanded_document(job.subject(None), expansion);
         let (written, is_written) = oneshot::channel();
         let ticket = Arc::clone(&job.ticket);
         let finished = Finished { document, ticket, written: Some(written) };
@@ -154,7 +154,7 @@ fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
             target: LinkTarget::Video(*video_id),
             link: video_id.watch_url(),
             force: job.force,
-            place: job.place.at(index),
+            identity: job.identity.at(index),
             submitted_at,
             trace_parent: headers.trace_parent.clone(),
         })
@@ -175,7 +175,7 @@ fn log_expanded(job: &LinkJob, list: &ListLink, expansion: &Expansion) {
     let record = &job.ticket.record;
     let (videos_total, first_index) = (expansion.videos_count, expansion.first_index);
     tracing::info!(
-        %list, document_id = %job.id, topic = %record.topic, partition = record.partition,
-        offset = record.offset, videos_total, first_index, "expanded a list"
+        %list, document_id = %job.id, topic = %record.topic, partition = record.partition.0,
+        offset = record.offset.0, videos_total, first_index, "expanded a list"
     );
 }

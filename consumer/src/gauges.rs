@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use linkrelay_common::metrics as names;
+use linkrelay_common::{Offset, Partition};
 use linkrelay_extractor::Extract;
 use metrics::gauge;
 
@@ -22,7 +23,11 @@ pub(crate) struct Gauges {
 
 impl Gauges {
     /// `logs` are the partitions' first offsets and ends, as far as librdkafka knows them.
-    pub(crate) fn publish(&self, assignment: &Assignment, logs: &BTreeMap<i32, Range<i64>>) {
+    pub(crate) fn publish(
+        &self,
+        assignment: &Assignment,
+        logs: &BTreeMap<Partition, Range<Offset>>,
+    ) {
         self.turns.publish_gauges();
         self.extractor.publish_gauges();
         gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
@@ -33,7 +38,7 @@ impl Gauges {
             gauge!(names::PARTITION_FULL, &labels)
                 .set(f64::from(u8::from(!assignment.has_room(partition))));
             if let Some((log, committed)) = logs.get(&partition).zip(lane.committed()) {
-                gauge!(names::PARTITION_LAG, &labels).set((log.end - committed).max(0) as f64);
+                gauge!(names::PARTITION_LAG, &labels).set((log.end.0 - committed.0).max(0) as f64);
             }
         }
     }

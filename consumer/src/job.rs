@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use linkrelay_common::{DocumentId, LinkPlace, VideoId};
+use linkrelay_common::{DocumentId, LinkIdentity, VideoId};
 use linkrelay_kafka::{DecodeError, LinkMessage};
 use linkrelay_store::{KnownDocument, LinkState};
 
-use crate::document::Place;
+use crate::document::DocumentSubject;
 use crate::record::{Epoch, InWork, Record, Ticket};
 
 /// What a worker has to do.
@@ -22,7 +22,7 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) struct LinkJob {
     pub(crate) ticket: Arc<Ticket>,
-    pub(crate) place: LinkPlace,
+    pub(crate) identity: LinkIdentity,
     pub(crate) id: DocumentId,
     pub(crate) link: String,
     pub(crate) force: bool,
@@ -53,7 +53,7 @@ impl Job {
         match known.status {
             LinkState::Stored => true,
             LinkState::Expanded => false,
-            LinkState::Failed => known.kafka.as_ref() == Some(&self.ticket().record.place()),
+            LinkState::Failed => known.kafka.as_ref() == Some(&self.ticket().record.position()),
         }
     }
 }
@@ -73,18 +73,18 @@ pub(crate) fn open(
         Ok(message) => message,
         Err(error) => {
             let ticket = ticket(record, 1);
-            let id = ticket.record_place().document_id();
+            let id = ticket.record_identity().document_id();
             return vec![Job::Malformed { ticket, id, error }];
         }
     };
     let links_count = message.links.len();
     let ticket = ticket(record, u32::try_from(links_count).unwrap_or(u32::MAX));
     let job = |(index, link)| {
-        let place = ticket.link_place(index, links_count);
+        let identity = ticket.link_identity(index, links_count);
         Job::Link(LinkJob {
             ticket: Arc::clone(&ticket),
-            id: place.document_id(),
-            place,
+            id: identity.document_id(),
+            identity,
             link,
             force: message.force,
             is_whole_record: links_count == 1,
@@ -95,15 +95,15 @@ pub(crate) fn open(
 
 impl LinkJob {
     /// What its document says of where it comes from.
-    pub(crate) fn place(&self, video_id: Option<VideoId>) -> Place {
-        Place {
+    pub(crate) fn subject(&self, video_id: Option<VideoId>) -> DocumentSubject {
+        DocumentSubject {
             id: self.id.clone(),
-            request_id: self.place.request_id(),
-            index: self.place.index(),
+            request_id: self.identity.request_id(),
+            index: self.identity.index(),
             link: self.link.clone(),
             video_id,
             submitted_at: self.ticket.submitted_at(),
-            kafka: Some(self.ticket.record.place()),
+            kafka: Some(self.ticket.record.position()),
         }
     }
 }

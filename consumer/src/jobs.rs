@@ -141,7 +141,7 @@ async fn look(
     let is_found = |jobs: &Vec<Job>| jobs.iter().any(|job| known.contains_key(job.id()));
     let is_done = |job: &Job| known.get(job.id()).is_some_and(|known| job.is_done_by(known));
     let last_finding = records.iter().rposition(is_found);
-    let records_since_finding = records.len() - last_finding.map_or(0, |place| place + 1);
+    let records_since_finding = records.len() - last_finding.map_or(0, |index| index + 1);
     let (done, jobs): (Vec<Job>, Vec<Job>) = records.into_iter().flatten().partition(is_done);
     if !done.is_empty() {
         let done_ids: Vec<DocumentId> = done.iter().map(|job| job.id().clone()).collect();

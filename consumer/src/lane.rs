@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use linkrelay_common::Offset;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
@@ -55,7 +56,7 @@ pub(crate) struct Lane {
     held_bytes: usize,
     signals: LaneSignals,
     in_work: Arc<InWork>,
-    committed: Option<i64>,
+    committed: Option<Offset>,
     activity: Activity,
     worker: JoinHandle<()>,
 }
@@ -108,7 +109,7 @@ impl Lane {
             Err(TrySendError::Closed(_)) => {}
             // Its offset stays incomplete, so nothing is lost: it will be delivered again.
             Err(TrySendError::Full(_)) => {
-                tracing::error!(offset, "a lane took more than it has room for")
+                tracing::error!(offset = offset.0, "a lane took more than it has room for")
             }
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Lane {
 
     /// The log now goes on from `offset`: what is in work below it is finished, and what was
     /// taken at or above it changes nothing any more.
-    pub(crate) fn rewind(&mut self, offset: i64, epoch: Epoch) {
+    pub(crate) fn rewind(&mut self, offset: Offset, epoch: Epoch) {
         self.tracker.rewind(offset);
         self.epoch = epoch;
     }
@@ -144,28 +145,28 @@ impl Lane {
     }
 
     /// The prefix to commit, if it has moved since the last commit.
-    pub(crate) fn commit_point(&self) -> Option<i64> {
+    pub(crate) fn commit_point(&self) -> Option<Offset> {
         self.tracker.commit_point()
     }
 
     /// See [`OffsetTracker::prefix`].
-    pub(crate) fn prefix(&self) -> Option<i64> {
+    pub(crate) fn prefix(&self) -> Option<Offset> {
         self.tracker.prefix()
     }
 
     /// The broker has this commit point.
-    pub(crate) fn mark_committed(&mut self, prefix: i64) {
+    pub(crate) fn mark_committed(&mut self, prefix: Offset) {
         self.committed = Some(prefix);
         self.tracker.mark_committed(prefix);
     }
 
     /// The offset of the last commit of this assignment; before it, the first one delivered.
-    pub(crate) fn committed(&self) -> Option<i64> {
+    pub(crate) fn committed(&self) -> Option<Offset> {
         self.committed.or_else(|| self.tracker.prefix())
     }
 
     /// The newest offset taken.
-    pub(crate) fn newest(&self) -> Option<i64> {
+    pub(crate) fn newest(&self) -> Option<Offset> {
         self.tracker.newest()
     }
 

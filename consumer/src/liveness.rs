@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use linkrelay_common::Partition;
 use linkrelay_common::health::Part;
 
 use crate::attempt::Turns;
@@ -82,13 +83,17 @@ impl Watchdog {
     }
 
     /// Judges the lanes that have work, each with its last activity.
-    pub(crate) fn check<'a>(&self, topic: &str, lanes: impl Iterator<Item = (i32, &'a Activity)>) {
+    pub(crate) fn check<'a>(
+        &self,
+        topic: &str,
+        lanes: impl Iterator<Item = (Partition, &'a Activity)>,
+    ) {
         let stalled = stalled(lanes, self.is_held(), self.limit);
         for (partition, age) in &stalled {
             let seconds = age.as_secs();
             tracing::error!(
                 topic,
-                partition,
+                partition = partition.0,
                 seconds,
                 "a partition has work and makes no progress"
             );
@@ -107,10 +112,10 @@ impl Watchdog {
 
 /// The lanes that stand still, and for how long. While everything is held, the time does not run.
 fn stalled<'a>(
-    lanes: impl Iterator<Item = (i32, &'a Activity)>,
+    lanes: impl Iterator<Item = (Partition, &'a Activity)>,
     is_held: bool,
     limit: Duration,
-) -> Vec<(i32, Duration)> {
+) -> Vec<(Partition, Duration)> {
     let mut stalled = Vec::new();
     for (partition, activity) in lanes {
         if is_held {
@@ -137,15 +142,15 @@ mod tests {
     #[test]
     fn a_lane_that_stands_still_is_named_unless_everything_is_held() {
         let (moving, standing) = (still(Duration::ZERO), still(Duration::from_secs(60)));
-        let lanes = || [(0, &moving), (1, &standing)].into_iter();
+        let lanes = || [(Partition(0), &moving), (Partition(1), &standing)].into_iter();
         let limit = Duration::from_secs(30);
-        let named = |stalled: Vec<(i32, Duration)>| {
+        let named = |stalled: Vec<(Partition, Duration)>| {
             stalled.into_iter().map(|(partition, _)| partition).collect::<Vec<_>>()
         };
-        assert_eq!(named(stalled(lanes(), false, limit)), [1]);
-        assert_eq!(named(stalled(lanes(), true, limit)), [0; 0]);
+        assert_eq!(named(stalled(lanes(), false, limit)), [Partition(1)]);
+        assert_eq!(named(stalled(lanes(), true, limit)), []);
         // The time begins anew when the hold is over.
-        assert_eq!(named(stalled(lanes(), false, limit)), [0; 0]);
+        assert_eq!(named(stalled(lanes(), false, limit)), []);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
+use linkrelay_common::{Offset, Partition};
 use metrics::counter;
 
 use crate::context::LogBounds;
@@ -21,7 +22,7 @@ pub(crate) struct Missed {
     total: u64,
     /// By partition, the widest gap that was met since the bounds were last looked at, and which
     /// statistics were the newest then.
-    gaps: BTreeMap<i32, (Range<i64>, u64)>,
+    gaps: BTreeMap<Partition, (Range<Offset>, u64)>,
 }
 
 impl Missed {
@@ -31,9 +32,14 @@ impl Missed {
     }
 
     /// The offsets of `gap` were to be read and never came.
-    pub(crate) fn met_gap(&mut self, partition: i32, gap: Range<i64>, statistics_count: u64) {
-        let widest = self.gaps.get(&partition).map_or(0, |(widest, _)| widest.end - widest.start);
-        if gap.end - gap.start > widest {
+    pub(crate) fn met_gap(
+        &mut self,
+        partition: Partition,
+        gap: Range<Offset>,
+        statistics_count: u64,
+    ) {
+        let widest = self.gaps.get(&partition).map_or(0, |(widest, _)| length(widest));
+        if length(&gap) > widest {
             self.gaps.insert(partition, (gap, statistics_count));
         }
     }
@@ -50,15 +56,15 @@ impl Missed {
     }
 
     /// These offsets were deleted before they were read; nothing if the range is empty.
-    pub(crate) fn report(&mut self, partition: i32, offsets: Range<i64>) {
-        let Some(count) = u64::try_from(offsets.end - offsets.start).ok().filter(|of| *of > 0)
-        else {
+    pub(crate) fn report(&mut self, partition: Partition, offsets: Range<Offset>) {
+        let count = length(&offsets);
+        if count == 0 {
             return;
-        };
+        }
         self.total += count;
         counter!(names::RECORDS_MISSED, "topic" => self.topic.to_string()).increment(count);
         tracing::error!(
-            topic = %self.topic, partition, first_offset = offsets.start, next_offset = offsets.end,
+            topic = %self.topic, partition = partition.0, first_offset = offsets.start.0, next_offset = offsets.end.0,
             "up to {count} records were deleted before they were read: their links are lost"
         );
         let topic = &self.topic;
@@ -69,6 +75,11 @@ impl Missed {
         );
         self.group.warn("records_missed", warning);
     }
+}
+
+/// Returns how many offsets a range has; 0 for one that ends before it begins.
+fn length(offsets: &Range<Offset>) -> u64 {
+    u64::try_from(offsets.end.0 - offsets.start.0).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -84,15 +95,18 @@ mod tests {
     }
 
     fn bounds(start: i64, statistics_count: u64) -> LogBounds {
-        LogBounds { partitions: BTreeMap::from([(0, start..100)]), statistics_count }
+        LogBounds {
+            partitions: BTreeMap::from([(Partition(0), Offset(start)..Offset(100))]),
+            statistics_count,
+        }
     }
 
     #[test]
     fn only_what_the_log_s_start_has_passed_is_missed() {
         for (log_start, total) in [(0, 0), (20, 0), (25, 5), (30, 10), (40, 10)] {
             let (health, mut missed) = missed();
-            missed.met_gap(0, 20..30, 4);
-            missed.met_gap(0, 50..52, 4);
+            missed.met_gap(Partition(0), Offset(20)..Offset(30), 4);
+            missed.met_gap(Partition(0), Offset(50)..Offset(52), 4);
             missed.judge(&bounds(log_start, 4));
             assert_eq!(missed.total, 0, "these bounds are older");
             missed.judge(&bounds(log_start, 5));

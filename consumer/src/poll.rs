@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linkrelay_common::Partition;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ const FAILED_READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Lanes on their way to their end.
 struct Drain {
-    partitions: Vec<i32>,
+    partitions: Vec<Partition>,
     deadline: Instant,
     /// The group waits for them; otherwise the close gives them back.
     is_revoked: bool,
@@ -48,7 +48,7 @@ struct Drain {
 
 /// Partitions that the group gave us, to be taken over once their commits are read.
 struct TakeOver {
-    partitions: Vec<i32>,
+    partitions: Vec<Partition>,
     next_try: Instant,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct PollParts {
     pub(crate) watchdog: Watchdog,
     pub(crate) gauges: Gauges,
     /// Where a partition begins that the group has no commit of.
-    pub(crate) without_commit: Offset,
+    pub(crate) without_commit: rdkafka::Offset,
     pub(crate) commit_interval: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) stop: CancellationToken,
@@ -201,7 +201,8 @@ impl PollLoop {
             let partitions = take_over.partitions.as_slice();
             if self.is_stopping {
                 // Nothing is read any more; the close gives them back.
-                let ends: Vec<_> = partitions.iter().map(|of| (*of, Offset::End)).collect();
+                let ends: Vec<_> =
+                    partitions.iter().map(|of| (*of, rdkafka::Offset::End)).collect();
                 self.queues.take_over(&ends)?;
             } else if Instant::now() < take_over.next_try {
                 self.take_overs.push(take_over);
@@ -219,7 +220,7 @@ impl PollLoop {
         Ok(())
     }
 
-    fn positions(&self, partitions: &[i32]) -> Result<Vec<Position>, KafkaError> {
+    fn positions(&self, partitions: &[Partition]) -> Result<Vec<Position>, KafkaError> {
         // A member that gets no partition is told so, too.
         if partitions.is_empty() {
             return Ok(Vec::new());
@@ -231,7 +232,7 @@ impl PollLoop {
     fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
         let offsets: Vec<_> = positions.iter().map(|of| (of.partition, of.offset)).collect();
         self.queues.take_over(&offsets)?;
-        self.parts.assignment.assign(&offsets);
+        self.parts.assignment.assign(positions.iter().map(|of| (of.partition, of.first())));
         for position in positions {
             self.missed.report(position.partition, position.missed);
         }
@@ -249,7 +250,7 @@ impl PollLoop {
 
     fn check_workers(&self) -> Result<(), ConsumerError> {
         let Some(partition) = self.parts.assignment.dead_partition() else { return Ok(()) };
-        tracing::error!(topic = %self.parts.topic, partition, "the worker of a partition ended by itself");
+        tracing::error!(topic = %self.parts.topic, partition = partition.0, "the worker of a partition ended by itself");
         Err(ConsumerError::Died("the worker of a partition"))
     }
 
@@ -269,7 +270,7 @@ impl PollLoop {
         self.parts.watchdog.check(&self.parts.topic, at_work);
     }
 
-    fn begin_drain(&mut self, partitions: Vec<i32>, is_revoked: bool) {
+    fn begin_drain(&mut self, partitions: Vec<Partition>, is_revoked: bool) {
         self.parts.assignment.drain(&partitions);
         self.drains.push(Drain {
             partitions,
@@ -308,8 +309,9 @@ impl PollLoop {
             return;
         }
         self.is_stopping = true;
-        let is_draining =
-            |partition: &i32| self.drains.iter().any(|drain| drain.partitions.contains(partition));
+        let is_draining = |partition: &Partition| {
+            self.drains.iter().any(|drain| drain.partitions.contains(partition))
+        };
         let mut partitions = self.parts.assignment.partitions();
         partitions.retain(|partition| !is_draining(partition));
         tracing::info!(topic = %self.parts.topic, ?partitions, "stopping: draining");
@@ -320,7 +322,7 @@ impl PollLoop {
 /// What is lost is neither given back (it may be ours again by the time its drain would end) nor
 /// taken over (it may be another's by the time its commits are read). Says whether anything is
 /// left.
-fn let_go(partitions: &mut Vec<i32>, lost: &[i32]) -> bool {
+fn let_go(partitions: &mut Vec<Partition>, lost: &[Partition]) -> bool {
     partitions.retain(|partition| !lost.contains(partition));
     !partitions.is_empty()
 }
@@ -331,9 +333,9 @@ mod tests {
 
     #[test]
     fn what_is_lost_is_let_go_of() {
-        let mut partitions = vec![0, 1];
-        assert!(let_go(&mut partitions, &[1, 2, 3]));
-        assert_eq!(partitions, [0]);
-        assert!(!let_go(&mut partitions, &[0]));
+        let mut partitions = vec![Partition(0), Partition(1)];
+        assert!(let_go(&mut partitions, &[1, 2, 3].map(Partition)));
+        assert_eq!(partitions, [Partition(0)]);
+        assert!(!let_go(&mut partitions, &[Partition(0)]));
     }
 }

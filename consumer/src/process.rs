@@ -132,7 +132,7 @@ impl Processor {
                 Err(error)
             }
         };
-        let document = document(job.place(video_id), found);
+        let document = document(job.subject(video_id), found);
         // The batcher outlives every lane; if it is gone, the process ends and nothing is lost
         // by leaving the record incomplete.
         drop(self.finished.send(Finished { document, ticket: job.ticket, written: None }).await);
@@ -148,12 +148,12 @@ impl Processor {
     ) {
         let record = &ticket.record;
         tracing::warn!(
-            topic = %record.topic, partition = record.partition, offset = record.offset, %error,
+            topic = %record.topic, partition = record.partition.0, offset = record.offset.0, %error,
             "malformed record: moved to the dead letters"
         );
         let error = error.to_string();
         let reason = Reason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
-        self.dead_letters.write_record(record, reason).await;
+        self.dead_letters.write_record(record, id.clone(), reason).await;
         let document = malformed_document(&ticket, id, error);
         drop(self.finished.send(Finished { document, ticket, written: None }).await);
     }
@@ -163,8 +163,8 @@ impl Processor {
 fn log_again(job: &LinkJob, video_id: VideoId, again: &Again<'_>) {
     let Some(wait) = again.wait else { return };
     tracing::debug!(
-        %video_id, document_id = %job.id, partition = job.ticket.record.partition,
-        offset = job.ticket.record.offset, attempts = again.attempts, wait_ms = wait.as_millis(),
+        %video_id, document_id = %job.id, partition = job.ticket.record.partition.0,
+        offset = job.ticket.record.offset.0, attempts = again.attempts, wait_ms = wait.as_millis(),
         error = %again.error, "trying again later"
     );
 }
@@ -173,7 +173,7 @@ fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkFailure) {
     let record = &job.ticket.record;
     tracing::warn!(
         document_id = %job.id, video_id = video_id.map(tracing::field::display), topic = %record.topic,
-        partition = record.partition, offset = record.offset, attempts = error.attempts, error = error.message,
+        partition = record.partition.0, offset = record.offset.0, attempts = error.attempts, error = error.message,
         "no attempt left: moved to the dead letters"
     );
 }

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use linkrelay_common::Partition;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::Offset;
 
 use crate::context::{GroupContext, GroupEvent, give_back, take_over};
 use crate::error::ConsumerError;
@@ -28,7 +28,7 @@ pub(crate) type Polled<'a> = KafkaResult<BorrowedMessage<'a>>;
 /// The consumer and the queues of the partitions it has. Belongs to the thread that made it.
 pub(crate) struct Queues {
     /// Before the consumer, which waits for them to be gone.
-    partitions: BTreeMap<i32, PartitionQueue<GroupContext>>,
+    partitions: BTreeMap<Partition, PartitionQueue<GroupContext>>,
     consumer: Arc<BaseConsumer<GroupContext>>,
     topic: Arc<str>,
     thread: Thread,
@@ -56,8 +56,8 @@ impl Queues {
     ///
     /// # Errors
     /// If librdkafka refuses.
-    pub(crate) fn seek_to_beginning(&self, partition: i32) -> KafkaResult<()> {
-        self.consumer.seek(&self.topic, partition, Offset::Beginning, Duration::ZERO)
+    pub(crate) fn seek_to_beginning(&self, partition: Partition) -> KafkaResult<()> {
+        self.consumer.seek(&self.topic, partition.0, rdkafka::Offset::Beginning, Duration::ZERO)
     }
 
     /// Joins the group.
@@ -123,7 +123,7 @@ impl Queues {
     }
 
     /// The partition's next record, if one is there.
-    pub(crate) fn poll_partition(&self, partition: i32) -> Option<Polled<'_>> {
+    pub(crate) fn poll_partition(&self, partition: Partition) -> Option<Polled<'_>> {
         self.partitions.get(&partition)?.poll(Duration::ZERO)
     }
 
@@ -134,16 +134,19 @@ impl Queues {
     ///
     /// # Errors
     /// If librdkafka refuses.
-    pub(crate) fn take_over(&mut self, offsets: &[(i32, Offset)]) -> KafkaResult<()> {
+    pub(crate) fn take_over(
+        &mut self,
+        offsets: &[(Partition, rdkafka::Offset)],
+    ) -> KafkaResult<()> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (partition, offset) in offsets {
             // Before the partition is taken over, so that none of its records goes another way.
-            let queue = self.consumer.split_partition_queue(&self.topic, *partition);
+            let queue = self.consumer.split_partition_queue(&self.topic, partition.0);
             if let Some(mut queue) = queue {
                 queue.set_nonempty_callback(wake(&self.thread));
                 self.partitions.insert(*partition, queue);
             }
-            list.add_partition_offset(&self.topic, *partition, *offset)?;
+            list.add_partition_offset(&self.topic, partition.0, *offset)?;
         }
         take_over(&self.consumer, &list)
     }
@@ -152,13 +155,13 @@ impl Queues {
     ///
     /// # Errors
     /// If librdkafka refuses.
-    pub(crate) fn give_back(&mut self, partitions: &[i32]) -> KafkaResult<()> {
+    pub(crate) fn give_back(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
         self.forget(partitions);
         give_back(&self.consumer, &self.list(partitions))
     }
 
     /// For partitions that are not ours any more.
-    pub(crate) fn forget(&mut self, partitions: &[i32]) {
+    pub(crate) fn forget(&mut self, partitions: &[Partition]) {
         self.partitions.retain(|partition, _| !partitions.contains(partition));
     }
 
@@ -168,10 +171,10 @@ impl Queues {
     }
 
     /// These partitions of our topic.
-    pub(crate) fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+    pub(crate) fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
-            list.add_partition(&self.topic, *partition);
+            list.add_partition(&self.topic, partition.0);
         }
         list
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkPlace, RecordPlace};
+use linkrelay_common::{LinkIdentity, Offset, Partition, RecordOrigin};
 use linkrelay_kafka::{RecordHeaders, copy_readable};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
@@ -18,8 +18,8 @@ pub(crate) struct Epoch(pub(crate) u64);
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Vec<u8>,
     pub(crate) headers: Option<OwnedHeaders>,
@@ -31,8 +31,8 @@ impl Record {
     pub(crate) fn copy(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> Self {
         Self {
             topic: Arc::clone(topic),
-            partition: message.partition(),
-            offset: message.offset(),
+            partition: Partition(message.partition()),
+            offset: Offset(message.offset()),
             key: message.key().map(<[u8]>::to_vec),
             // A record without a value (a tombstone) is malformed, as an empty one is.
             value: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
@@ -50,8 +50,9 @@ impl Record {
         OVERHEAD_BYTES + self.key.as_ref().map_or(0, Vec::len) + self.value.len() + headers_bytes
     }
 
-    pub(crate) fn place(&self) -> RecordPlace {
-        RecordPlace {
+    /// Returns where the record is, which is its origin unless it is a replay.
+    pub(crate) fn position(&self) -> RecordOrigin {
+        RecordOrigin {
             topic: self.topic.to_string(),
             partition: self.partition,
             offset: self.offset,
@@ -89,8 +90,8 @@ pub(crate) struct InWork;
 /// Says that a record is done for good and its offset may be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Completion {
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
     pub(crate) epoch: Epoch,
     pub(crate) size_bytes: usize,
 }
@@ -109,18 +110,18 @@ impl Ticket {
 
     /// The place of the link at `index` of this record's `links_count`: by its headers, or by
     /// where it stands.
-    pub(crate) fn link_place(&self, index: u32, links_count: usize) -> LinkPlace {
+    pub(crate) fn link_identity(&self, index: u32, links_count: usize) -> LinkIdentity {
         self.headers
-            .link_place(index, links_count)
-            .unwrap_or_else(|| LinkPlace::OfRecord { origin: self.record.place(), index })
+            .link_identity(index, links_count)
+            .unwrap_or_else(|| LinkIdentity::OfRecord { origin: self.record.position(), index })
     }
 
     /// The place of the record as a whole: where it first stood. Never one that a header names by
     /// a request, because the record of a link has a document of its own there.
-    pub(crate) fn record_place(&self) -> LinkPlace {
+    pub(crate) fn record_identity(&self) -> LinkIdentity {
         let origin = self.headers.origin.as_ref().map(|(origin, _)| origin.clone());
-        let origin = origin.unwrap_or_else(|| self.record.place());
-        LinkPlace::OfRecord { origin, index: 0 }
+        let origin = origin.unwrap_or_else(|| self.record.position());
+        LinkIdentity::OfRecord { origin, index: 0 }
     }
 
     /// When its links were submitted, as far as it tells.

@@ -9,6 +9,8 @@
 
 use std::collections::VecDeque;
 
+use linkrelay_common::Offset;
+
 use crate::record::Epoch;
 
 /// A misuse of the tracker, or offsets that go back.
@@ -16,18 +18,18 @@ use crate::record::Epoch;
 pub(crate) enum TrackerError {
     /// The log was truncated, or its topic created again.
     #[error("offset {offset} came after offset {newest}")]
-    Backwards { offset: i64, newest: i64 },
+    Backwards { offset: Offset, newest: Offset },
     /// Never taken in this epoch, or complete and below the prefix already.
     #[error("offset {0} is not in work")]
-    NotInWork(i64),
+    NotInWork(Offset),
     /// Reported twice.
     #[error("offset {0} was complete already")]
-    AlreadyComplete(i64),
+    AlreadyComplete(Offset),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    offset: i64,
+    offset: Offset,
     epoch: Epoch,
     is_complete: bool,
 }
@@ -37,22 +39,22 @@ struct Entry {
 pub(crate) struct OffsetTracker {
     /// From the first incomplete record to the newest taken; the front is never complete.
     entries: VecDeque<Entry>,
-    newest: Option<i64>,
+    newest: Option<Offset>,
     in_work_count: usize,
     /// The prefix has moved since the last commit.
     has_news: bool,
 }
 
-impl From<i64> for OffsetTracker {
-    /// Of a partition that is read from this offset on.
-    fn from(first: i64) -> Self {
-        Self { newest: Some(first - 1), ..Self::default() }
+impl From<Offset> for OffsetTracker {
+    /// Returns the tracker of a partition that is read from this offset.
+    fn from(first: Offset) -> Self {
+        Self { newest: Some(first.previous()), ..Self::default() }
     }
 }
 
 impl OffsetTracker {
     /// A record was delivered.
-    pub(crate) fn take(&mut self, offset: i64, epoch: Epoch) -> Result<(), TrackerError> {
+    pub(crate) fn take(&mut self, offset: Offset, epoch: Epoch) -> Result<(), TrackerError> {
         if let Some(newest) = self.newest.filter(|newest| offset <= *newest) {
             return Err(TrackerError::Backwards { offset, newest });
         }
@@ -63,7 +65,7 @@ impl OffsetTracker {
     }
 
     /// A record's documents are stored, or its dead letter is.
-    pub(crate) fn complete(&mut self, offset: i64, epoch: Epoch) -> Result<(), TrackerError> {
+    pub(crate) fn complete(&mut self, offset: Offset, epoch: Epoch) -> Result<(), TrackerError> {
         let found = self.entries.binary_search_by_key(&offset, |entry| entry.offset);
         let entry = found.ok().and_then(|index| self.entries.get_mut(index));
         let Some(entry) = entry.filter(|entry| entry.epoch == epoch) else {
@@ -80,36 +82,36 @@ impl OffsetTracker {
 
     /// The log now goes on from `offset`, at or below the newest: what was taken at or above it
     /// is forgotten, because the log has other records there; what is below stays in work.
-    pub(crate) fn rewind(&mut self, offset: i64) {
+    pub(crate) fn rewind(&mut self, offset: Offset) {
         let kept = self.entries.partition_point(|entry| entry.offset < offset);
         let forgotten = self.entries.drain(kept..);
         self.in_work_count -= forgotten.filter(|entry| !entry.is_complete).count();
-        self.newest = Some(offset - 1);
+        self.newest = Some(offset.previous());
         // Also a commit that was beyond the log's new end has to go back.
         self.has_news = true;
         self.move_prefix();
     }
 
     /// The next offset to commit; `None` before the first record.
-    pub(crate) fn prefix(&self) -> Option<i64> {
+    pub(crate) fn prefix(&self) -> Option<Offset> {
         match self.entries.front() {
             Some(first_incomplete) => Some(first_incomplete.offset),
-            None => self.newest.map(|newest| newest + 1),
+            None => self.newest.map(Offset::next),
         }
     }
 
     /// The prefix, if it has moved since [`mark_committed`](Self::mark_committed).
-    pub(crate) fn commit_point(&self) -> Option<i64> {
+    pub(crate) fn commit_point(&self) -> Option<Offset> {
         self.prefix().filter(|_| self.has_news)
     }
 
     /// The broker has this commit point.
-    pub(crate) fn mark_committed(&mut self, prefix: i64) {
+    pub(crate) fn mark_committed(&mut self, prefix: Offset) {
         self.has_news = self.prefix() != Some(prefix);
     }
 
     /// The newest offset taken.
-    pub(crate) fn newest(&self) -> Option<i64> {
+    pub(crate) fn newest(&self) -> Option<Offset> {
         self.newest
     }
 
@@ -144,7 +146,7 @@ mod tests {
     fn tracker(offsets: &[i64]) -> OffsetTracker {
         let mut tracker = OffsetTracker::default();
         for offset in offsets {
-            tracker.take(*offset, EPOCH).unwrap();
+            tracker.take(Offset(*offset), EPOCH).unwrap();
         }
         tracker
     }
@@ -153,57 +155,60 @@ mod tests {
     fn the_prefix_waits_for_the_first_incomplete_record() {
         let mut tracker = tracker(&[5, 6, 9]);
         assert_eq!(OffsetTracker::default().prefix(), None);
-        tracker.complete(6, EPOCH).unwrap();
-        assert_eq!((tracker.prefix(), tracker.gap()), (Some(5), 3));
+        tracker.complete(Offset(6), EPOCH).unwrap();
+        assert_eq!((tracker.prefix(), tracker.gap()), (Some(Offset(5)), 3));
         assert_eq!(tracker.commit_point(), None, "nothing new below the prefix");
-        tracker.complete(5, EPOCH).unwrap();
-        assert_eq!((tracker.commit_point(), tracker.gap()), (Some(9), 1));
-        tracker.complete(9, EPOCH).unwrap();
-        assert_eq!((tracker.prefix(), tracker.gap()), (Some(10), 0));
-        tracker.mark_committed(9);
-        assert_eq!(tracker.commit_point(), Some(10), "an older point was committed");
-        tracker.mark_committed(10);
+        tracker.complete(Offset(5), EPOCH).unwrap();
+        assert_eq!((tracker.commit_point(), tracker.gap()), (Some(Offset(9)), 1));
+        tracker.complete(Offset(9), EPOCH).unwrap();
+        assert_eq!((tracker.prefix(), tracker.gap()), (Some(Offset(10)), 0));
+        tracker.mark_committed(Offset(9));
+        assert_eq!(tracker.commit_point(), Some(Offset(10)), "an older point was committed");
+        tracker.mark_committed(Offset(10));
         assert_eq!(tracker.commit_point(), None);
     }
 
     #[test]
     fn a_misuse_is_an_error_and_changes_nothing() {
         let mut tracker = tracker(&[5, 6]);
-        tracker.complete(6, EPOCH).unwrap();
-        let backwards = TrackerError::Backwards { offset: 6, newest: 6 };
-        assert_eq!(tracker.take(6, EPOCH), Err(backwards));
-        assert_eq!(tracker.complete(6, EPOCH), Err(TrackerError::AlreadyComplete(6)));
-        assert_eq!(tracker.complete(7, EPOCH), Err(TrackerError::NotInWork(7)));
-        assert_eq!(tracker.complete(5, Epoch(0)), Err(TrackerError::NotInWork(5)));
-        assert_eq!(tracker.prefix(), Some(5));
+        tracker.complete(Offset(6), EPOCH).unwrap();
+        let backwards = TrackerError::Backwards { offset: Offset(6), newest: Offset(6) };
+        assert_eq!(tracker.take(Offset(6), EPOCH), Err(backwards));
+        assert_eq!(
+            tracker.complete(Offset(6), EPOCH),
+            Err(TrackerError::AlreadyComplete(Offset(6)))
+        );
+        assert_eq!(tracker.complete(Offset(7), EPOCH), Err(TrackerError::NotInWork(Offset(7))));
+        assert_eq!(tracker.complete(Offset(5), Epoch(0)), Err(TrackerError::NotInWork(Offset(5))));
+        assert_eq!(tracker.prefix(), Some(Offset(5)));
     }
 
     #[test]
     fn a_log_that_is_cut_keeps_what_is_in_work_below_the_cut() {
         let mut tracker = tracker(&[3, 4, 7, 8]);
-        tracker.complete(8, EPOCH).unwrap();
-        tracker.complete(3, EPOCH).unwrap();
-        tracker.mark_committed(4);
-        tracker.rewind(7);
+        tracker.complete(Offset(8), EPOCH).unwrap();
+        tracker.complete(Offset(3), EPOCH).unwrap();
+        tracker.mark_committed(Offset(4));
+        tracker.rewind(Offset(7));
         assert_eq!((tracker.in_work_count(), tracker.gap()), (1, 1));
-        assert_eq!(tracker.commit_point(), Some(4));
-        tracker.take(7, Epoch(2)).unwrap();
+        assert_eq!(tracker.commit_point(), Some(Offset(4)));
+        tracker.take(Offset(7), Epoch(2)).unwrap();
         // The record that was at 7 before says nothing of the one that is there now.
-        assert_eq!(tracker.complete(7, EPOCH), Err(TrackerError::NotInWork(7)));
-        tracker.complete(4, EPOCH).unwrap();
-        assert_eq!(tracker.commit_point(), Some(7));
-        tracker.complete(7, Epoch(2)).unwrap();
-        assert_eq!(tracker.commit_point(), Some(8));
+        assert_eq!(tracker.complete(Offset(7), EPOCH), Err(TrackerError::NotInWork(Offset(7))));
+        tracker.complete(Offset(4), EPOCH).unwrap();
+        assert_eq!(tracker.commit_point(), Some(Offset(7)));
+        tracker.complete(Offset(7), Epoch(2)).unwrap();
+        assert_eq!(tracker.commit_point(), Some(Offset(8)));
     }
 
     #[test]
     fn a_log_that_begins_again_takes_the_commit_back() {
         let mut tracker = tracker(&[41, 42]);
-        tracker.complete(41, EPOCH).unwrap();
-        tracker.complete(42, EPOCH).unwrap();
-        tracker.mark_committed(43);
-        tracker.rewind(0);
-        assert_eq!(tracker.commit_point(), Some(0));
+        tracker.complete(Offset(41), EPOCH).unwrap();
+        tracker.complete(Offset(42), EPOCH).unwrap();
+        tracker.mark_committed(Offset(43));
+        tracker.rewind(Offset(0));
+        assert_eq!(tracker.commit_point(), Some(Offset(0)));
     }
 
     #[derive(Debug, Clone)]
@@ -263,7 +268,7 @@ mod tests {
                 match step {
                     Step::Take { gap } => {
                         let offset = model.next + gap;
-                        tracker.take(offset, epoch).unwrap();
+                        tracker.take(Offset(offset), epoch).unwrap();
                         model.log.insert(offset, (epoch, false));
                         model.next = offset + 1;
                     }
@@ -273,10 +278,10 @@ mod tests {
                         match model.log.get_mut(&done.0).filter(|(epoch, _)| *epoch == done.1) {
                             Some((_, is_done)) => {
                                 *is_done = true;
-                                tracker.complete(done.0, done.1).unwrap();
+                                tracker.complete(Offset(done.0), done.1).unwrap();
                             }
                             None => {
-                                prop_assert_eq!(tracker.complete(done.0, done.1), Err(TrackerError::NotInWork(done.0)));
+                                prop_assert_eq!(tracker.complete(Offset(done.0), done.1), Err(TrackerError::NotInWork(Offset(done.0))));
                                 model.cut_off.retain(|cut_off| cut_off != done);
                             }
                         }
@@ -284,7 +289,7 @@ mod tests {
                     Step::Commit => {
                         let point = tracker.commit_point();
                         // Nothing incomplete is ever below a commit.
-                        prop_assert!(point.is_none_or(|point| model.first_incomplete().is_none_or(|first| point <= first)));
+                        prop_assert!(point.is_none_or(|point| model.first_incomplete().is_none_or(|first| point <= Offset(first))));
                         if let Some(point) = point {
                             tracker.mark_committed(point);
                             prop_assert_eq!(tracker.commit_point(), None);
@@ -292,16 +297,16 @@ mod tests {
                     }
                     Step::Cut { back } => {
                         let Some(newest) = tracker.newest() else { continue };
-                        let offset = newest - back;
+                        let offset = newest.0 - back;
                         epoch = Epoch(epoch.0 + 1);
-                        tracker.rewind(offset);
+                        tracker.rewind(Offset(offset));
                         let cut_off = model.log.split_off(&offset).into_iter();
                         model.cut_off.extend(cut_off.filter(|(_, (_, is_done))| !is_done).map(|(offset, (epoch, _))| (offset, epoch)));
                         model.next = offset;
                     }
                 }
-                let end = tracker.newest().map(|newest| newest + 1);
-                prop_assert_eq!(tracker.prefix(), model.first_incomplete().or(end));
+                let end = tracker.newest().map(|newest| newest.next().0);
+                prop_assert_eq!(tracker.prefix().map(|prefix| prefix.0), model.first_incomplete().or(end));
                 prop_assert_eq!(end, (tracker.newest().is_some()).then_some(model.next));
                 let gap = model.first_incomplete().map_or(0, |from| model.log.range(from..).count());
                 prop_assert_eq!(tracker.gap(), gap);

@@ -10,8 +10,8 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use linkrelay_common::class::ErrorClass;
 use linkrelay_common::ids::RequestId;
-use linkrelay_common::place::LinkPlace;
-use linkrelay_common::record_place::RecordPlace;
+use linkrelay_common::link_identity::LinkIdentity;
+use linkrelay_common::record_origin::RecordOrigin;
 
 const REQUEST_ID: &str = "linkrelay-request-id";
 const INDEX: &str = "linkrelay-index";
@@ -40,8 +40,8 @@ const MAX_ERROR_CHARS: usize = 1_000;
 /// that polls, at every start.
 pub fn copy_readable(headers: &impl Headers) -> OwnedHeaders {
     let count = headers.count();
-    (0..count).fold(OwnedHeaders::new_with_capacity(count), |copy, place| {
-        match catch_unwind(AssertUnwindSafe(|| headers.try_get(place))) {
+    (0..count).fold(OwnedHeaders::new_with_capacity(count), |copy, index| {
+        match catch_unwind(AssertUnwindSafe(|| headers.try_get(index))) {
             Ok(Some(header)) => copy.insert(header),
             Ok(None) | Err(_) => copy,
         }
@@ -53,10 +53,10 @@ pub fn copy_readable(headers: &impl Headers) -> OwnedHeaders {
 pub struct RecordHeaders {
     /// The request and the link's index in it; given only together, and with an index that the
     /// request can have.
-    pub place: Option<(RequestId, u32)>,
+    pub request: Option<(RequestId, u32)>,
     /// Where a replayed record first was, and the index of its link there (0 if it is not
-    /// said). The index is the one of `place`, if both are given.
-    pub origin: Option<(RecordPlace, u32)>,
+    /// written). The index is the one of `request`, if both are given.
+    pub origin: Option<(RecordOrigin, u32)>,
     /// When the request came in.
     pub submitted_at: Option<Timestamp>,
     /// W3C trace context.
@@ -68,9 +68,9 @@ impl RecordHeaders {
     pub fn read(headers: &impl Headers) -> Self {
         let request_id = text(headers, REQUEST_ID).and_then(|id| id.parse::<RequestId>().ok());
         let index = text(headers, INDEX).and_then(|index| index.parse::<u32>().ok());
-        let origin = text(headers, ORIGIN).and_then(|origin| origin.parse::<RecordPlace>().ok());
+        let origin = text(headers, ORIGIN).and_then(|origin| origin.parse::<RecordOrigin>().ok());
         Self {
-            place: request_id.zip(index).filter(|(id, index)| id.has_index(*index)),
+            request: request_id.zip(index).filter(|(id, index)| id.has_index(*index)),
             origin: origin.map(|origin| (origin, index.unwrap_or(0))),
             submitted_at: text(headers, SUBMITTED_AT).and_then(|at| at.parse().ok()),
             trace_parent: text(headers, TRACE_PARENT).map(str::to_owned),
@@ -80,14 +80,14 @@ impl RecordHeaders {
     /// The headers as they are published.
     pub fn to_kafka(&self) -> OwnedHeaders {
         let mut headers = OwnedHeaders::new();
-        if let Some((request_id, _)) = self.place {
+        if let Some((request_id, _)) = self.request {
             headers = with(headers, REQUEST_ID, &request_id.to_string());
         }
         if let Some((origin, _)) = &self.origin {
             headers = with(headers, ORIGIN, &origin.to_string());
         }
         let index_at_origin = self.origin.as_ref().map(|(_, index)| *index);
-        if let Some(index) = self.place.map(|(_, index)| index).or(index_at_origin) {
+        if let Some(index) = self.request.map(|(_, index)| index).or(index_at_origin) {
             headers = with(headers, INDEX, &index.to_string());
         }
         if let Some(at) = self.submitted_at {
@@ -99,17 +99,16 @@ impl RecordHeaders {
         headers
     }
 
-    /// The place of the link at `index` of a record's `links_count`, as far as these headers name
-    /// it; otherwise it is named by where the record is. An index in the headers is the index
-    /// of one link, so it counts only for records
-    /// of one.
-    pub fn link_place(&self, index: u32, links_count: usize) -> Option<LinkPlace> {
-        if let (Some((request_id, index)), 1) = (self.place, links_count) {
-            return Some(LinkPlace::OfRequest { request_id, index });
+    /// Returns the identity of the link at `index` of a record with `links_count` links, if these
+    /// headers name it; otherwise the record's position names it. An index in the headers is the
+    /// index of one link, so it counts only for a record of one link.
+    pub fn link_identity(&self, index: u32, links_count: usize) -> Option<LinkIdentity> {
+        if let (Some((request_id, index)), 1) = (self.request, links_count) {
+            return Some(LinkIdentity::OfRequest { request_id, index });
         }
         let (origin, index_there) = self.origin.clone()?;
         let index = if links_count == 1 { index_there } else { index };
-        Some(LinkPlace::OfRecord { origin, index })
+        Some(LinkIdentity::OfRecord { origin, index })
     }
 }
 
@@ -123,7 +122,7 @@ pub struct DeadLetterHeaders {
     /// How often it was tried; 0 for a record that could not be read.
     pub attempts: u32,
     /// Where the record was before any replay.
-    pub origin: RecordPlace,
+    pub origin: RecordOrigin,
     /// When it was given up.
     pub failed_at: Timestamp,
 }
@@ -159,7 +158,7 @@ impl DeadLetterHeaders {
     /// Adds these to the record's own headers, which go through unchanged. Of a replayed record
     /// that failed again the first origin stays, and what was said of the failure before goes.
     pub fn add_to(&self, headers: &OwnedHeaders) -> OwnedHeaders {
-        let first = text(headers, ORIGIN).and_then(|origin| origin.parse::<RecordPlace>().ok());
+        let first = text(headers, ORIGIN).and_then(|origin| origin.parse::<RecordOrigin>().ok());
         let error: String = self.error.chars().take(MAX_ERROR_CHARS).collect();
         let headers = without(&Self::strip(headers), &[ORIGIN]);
         let headers = with(headers, ERROR_CLASS, self.class.as_str());
@@ -180,19 +179,19 @@ impl DeadLetterHeaders {
         let headers = with(without(headers, &[TRUNCATED]), TRUNCATED, &value_bytes.to_string());
         let size = |header: &Header<'_, &[u8]>| header_bytes(header.key, header.value);
         let mut by_need: Vec<usize> = (0..headers.count()).collect();
-        by_need.sort_by_key(|place| {
-            let header = headers.get(*place);
+        by_need.sort_by_key(|index| {
+            let header = headers.get(*index);
             (!header.key.starts_with(OUR_PREFIX), size(&header))
         });
         let mut room = max_bytes;
-        by_need.retain(|place| {
-            let left = room.checked_sub(size(&headers.get(*place)));
+        by_need.retain(|index| {
+            let left = room.checked_sub(size(&headers.get(*index)));
             room = left.unwrap_or(room);
             left.is_some()
         });
         by_need.sort_unstable();
         let fitting = by_need.into_iter();
-        fitting.fold(OwnedHeaders::new(), |copy, place| copy.insert(headers.get(place)))
+        fitting.fold(OwnedHeaders::new(), |copy, index| copy.insert(headers.get(index)))
     }
 
     /// How large a cut dead letter's value was; `None` for one that is whole.

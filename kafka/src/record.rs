@@ -6,7 +6,7 @@ use crate::headers::RecordHeaders;
 use crate::message::LinkMessage;
 use linkrelay_common::ids::DocumentId;
 use linkrelay_common::link::LinkTarget;
-use linkrelay_common::place::LinkPlace;
+use linkrelay_common::link_identity::LinkIdentity;
 
 /// A link that was found good, with all that its record will carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct LinkRecord {
     pub link: String,
     /// Whether a cached answer will not do.
     pub force: bool,
-    /// Where it is in its request or record.
-    pub place: LinkPlace,
+    /// The request or record that it came with, and its index there.
+    pub identity: LinkIdentity,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// W3C trace context of the request.
@@ -33,12 +33,12 @@ impl LinkRecord {
 
     /// The record's headers.
     pub fn headers(&self) -> RecordHeaders {
-        let (place, origin) = match &self.place {
-            LinkPlace::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
-            LinkPlace::OfRecord { origin, index } => (None, Some((origin.clone(), *index))),
+        let (request, origin) = match &self.identity {
+            LinkIdentity::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
+            LinkIdentity::OfRecord { origin, index } => (None, Some((origin.clone(), *index))),
         };
         RecordHeaders {
-            place,
+            request,
             origin,
             submitted_at: Some(self.submitted_at),
             trace_parent: self.trace_parent.clone(),
@@ -47,6 +47,6 @@ impl LinkRecord {
 
     /// The id that its document will have.
     pub fn document_id(&self) -> DocumentId {
-        self.place.document_id()
+        self.identity.document_id()
     }
 }

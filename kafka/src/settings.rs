@@ -9,13 +9,12 @@ use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::Offset;
 
 use crate::parse::Source;
 use crate::{Brokers, PassThrough, security};
 
 use linkrelay_common::SettingsError;
-use linkrelay_common::record_place::is_topic_name;
+use linkrelay_common::record_origin::is_topic_name;
 
 /// Where a broker is looked for if nothing is said.
 pub const DEFAULT_BROKERS: &str = "127.0.0.1:9092";
@@ -163,12 +162,12 @@ impl KafkaSettings {
 
     /// Where a member begins a partition that its group has no commit of: at its beginning, unless
     /// `auto.offset.reset` was set otherwise.
-    pub fn without_commit(&self) -> Offset {
+    pub fn without_commit(&self) -> rdkafka::Offset {
         match self.pass_through().get("auto.offset.reset") {
-            Some("latest" | "largest" | "end") => Offset::End,
+            Some("latest" | "largest" | "end") => rdkafka::Offset::End,
             // librdkafka then reports an error, as was asked for.
-            Some("error") => Offset::Stored,
-            _ => Offset::Beginning,
+            Some("error") => rdkafka::Offset::Stored,
+            _ => rdkafka::Offset::Beginning,
         }
     }
 

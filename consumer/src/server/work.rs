@@ -25,7 +25,7 @@ use super::settings::PostLinksSettings;
 use crate::ask::ask;
 use crate::attempt::{Asker, Attempts, Failure};
 use crate::batcher;
-use crate::document::{Place, document, left_without_document, refused_by_store};
+use crate::document::{DocumentSubject, document, left_without_document, refused_by_store};
 use crate::retry::{Pauses, RetryPolicy};
 
 /// What of a request's time is kept for the store, at most, and the least.
@@ -41,9 +41,9 @@ pub(crate) struct PostedLinks {
     pub(crate) retry: RetryPolicy,
     /// Links asked for at once.
     turns: Semaphore,
-    /// Links taken in: those asked for and those that wait.
-    places: Semaphore,
-    places_count: u32,
+    /// One for each link that is asked for or waits.
+    slots: Semaphore,
+    slots_count: u32,
     timeout: Duration,
     writes: TaskTracker,
     /// No new request is taken.
@@ -102,15 +102,15 @@ impl PostedLinks {
         settings: &PostLinksSettings,
         stop: CancellationToken,
     ) -> Self {
-        let places = settings.post_links_in_flight + settings.post_links_waiting;
+        let slots = settings.post_links_in_flight + settings.post_links_waiting;
         Self {
             extractor,
             store,
             store_part,
             retry,
             turns: Semaphore::new(settings.post_links_in_flight),
-            places: Semaphore::new(places),
-            places_count: u32::try_from(places).unwrap_or(u32::MAX),
+            slots: Semaphore::new(slots),
+            slots_count: u32::try_from(slots).unwrap_or(u32::MAX),
             timeout: settings.post_links_timeout,
             writes: TaskTracker::new(),
             stop,
@@ -120,15 +120,15 @@ impl PostedLinks {
     /// Gives the fate of each valid link, in order.
     ///
     /// # Errors
-    /// If there is no place for it; then nothing was done.
+    /// [`NotTaken`] if there are too few free slots, or the server stops; then nothing was done.
     pub(crate) async fn run(self: &Arc<Self>, posted: Posted<'_>) -> Result<Vec<Fate>, NotTaken> {
         if self.stop.is_cancelled() {
             return Err(NotTaken::Stopping);
         }
         let links_count = u32::try_from(posted.links.valid.len()).unwrap_or(u32::MAX);
-        // A request larger than all places is taken when nobody else is here.
-        let wanted = links_count.min(self.places_count);
-        let Ok(_places) = self.places.try_acquire_many(wanted) else {
+        // A request with more links than there are slots is taken when no other one is there.
+        let wanted = links_count.min(self.slots_count);
+        let Ok(_slots) = self.slots.try_acquire_many(wanted) else {
             return Err(NotTaken::Overloaded);
         };
         let timeout = posted.timeout.map_or(self.timeout, |asked| asked.min(self.timeout));
@@ -158,7 +158,7 @@ impl PostedLinks {
         let finding = posted.links.documents(posted.id).map(|(index, id, valid)| async move {
             let found = timeout_at(deadline, self.find(valid, posted.force)).await;
             let found = found.unwrap_or(Err(Unavailable::OutOfTime))?;
-            let place = Place {
+            let subject = DocumentSubject {
                 id,
                 request_id: Some(posted.id),
                 index,
@@ -167,7 +167,7 @@ impl PostedLinks {
                 submitted_at: Some(submitted_at),
                 kafka: None,
             };
-            Ok(document(place, found))
+            Ok(document(subject, found))
         });
         join_all(finding).await
     }

@@ -17,7 +17,7 @@ fn videos(numbers: std::ops::Range<usize>) -> Vec<VideoId> {
 /// A list at this place of a request.
 async fn publish(relay: &Relay, request_id: RequestId, index: u32) {
     let headers = RecordHeaders {
-        place: Some((request_id, index)),
+        request: Some((request_id, index)),
         submitted_at: Timestamp::from_second(1_764_000_000).ok(),
         ..RecordHeaders::default()
     };
@@ -176,7 +176,7 @@ async fn a_list_that_cannot_be_had_is_a_failed_document() {
 async fn a_list_at_the_place_of_another_s_document_is_done() {
     let relay = Relay::start();
     let request_id = RequestId::new(1);
-    let headers = RecordHeaders { place: Some((request_id, 0)), ..RecordHeaders::default() };
+    let headers = RecordHeaders { request: Some((request_id, 0)), ..RecordHeaders::default() };
     let running = relay.consume(&[]).await;
     relay.publish(&LinkMessage::one(link(0), false), &headers, "k").await;
     until_done(&relay, 1).await;

@@ -14,7 +14,7 @@ async fn a_link_becomes_one_document_with_its_place_in_the_request() {
     let submitted_at = Timestamp::from_second(1_700_000_000).unwrap();
     for index in [0, 1, 1] {
         let headers = RecordHeaders {
-            place: Some((request_id, index)),
+            request: Some((request_id, index)),
             submitted_at: Some(submitted_at),
             ..RecordHeaders::default()
         };
@@ -48,9 +48,9 @@ async fn a_record_s_place_has_the_timestamp_that_its_producer_gave() {
     for (number, timestamp) in timestamps.into_iter().enumerate() {
         let documents = relay.store.documents();
         let document = documents.iter().find(|document| document.link == link(number)).unwrap();
-        let place = document.kafka.as_ref().unwrap();
-        assert_eq!(place.timestamp, timestamp);
-        assert_eq!(document.id.as_str(), format!("{place}:0"));
+        let origin = document.kafka.as_ref().unwrap();
+        assert_eq!(origin.timestamp, timestamp);
+        assert_eq!(document.id.as_str(), format!("{origin}:0"));
     }
     running.stop().await;
 }

@@ -62,7 +62,7 @@ async fn a_failure_of_another_record_says_nothing_of_this_one() {
     let relay = Relay::start();
     let request_id = RequestId::new(2);
     let headers =
-        |index| RecordHeaders { place: Some((request_id, index)), ..RecordHeaders::default() };
+        |index| RecordHeaders { request: Some((request_id, index)), ..RecordHeaders::default() };
     relay.extractor.always_fail(video_id(0), ExtractError::Refused(Refusal::Private));
     relay.extractor.always_fail(video_id(1), ExtractError::Refused(Refusal::Private));
     let running = relay.consume(&[]).await;
@@ -90,7 +90,8 @@ async fn a_failure_of_another_record_says_nothing_of_this_one() {
 async fn a_replay_that_failed_again_is_not_tried_at_the_next_take_over() {
     let relay = Relay::start();
     relay.extractor.always_fail(video_id(0), ExtractError::Status(503));
-    let headers = RecordHeaders { place: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
+    let headers =
+        RecordHeaders { request: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
     let message = LinkMessage::one(link(0), false);
     let settings = ["--max-attempts", "1"];
     let running = relay.consume(&settings).await;

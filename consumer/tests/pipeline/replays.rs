@@ -1,4 +1,4 @@
-use linkrelay_common::{RecordPlace, RequestId};
+use linkrelay_common::{RecordOrigin, RequestId};
 use linkrelay_extractor::ExtractError;
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::LinkState;
@@ -7,7 +7,7 @@ use crate::relay::{DeadLetter, Relay, link, until, video_id};
 
 /// What a replay publishes of a dead letter.
 async fn replay(relay: &Relay, letter: &DeadLetter) {
-    let origin: RecordPlace = letter.headers["linkrelay-origin"].parse().unwrap();
+    let origin: RecordOrigin = letter.headers["linkrelay-origin"].parse().unwrap();
     let index = letter.headers["linkrelay-index"].parse().unwrap();
     let submitted_at = letter.headers["linkrelay-submitted-at"].parse().unwrap();
     let headers = RecordHeaders {
@@ -79,16 +79,16 @@ async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_lett
 async fn a_forced_link_whose_document_is_there_is_not_asked_for_again() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;
-    let place = Some((RequestId::new(1), 0));
-    let headers = RecordHeaders { place, ..RecordHeaders::default() };
+    let request = Some((RequestId::new(1), 0));
+    let headers = RecordHeaders { request, ..RecordHeaders::default() };
     for _ in 0..2 {
         relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;
         until("everything is committed", || relay.lag() == 0).await;
     }
     assert_eq!((relay.extractor.calls_count(), relay.store.documents_count()), (1, 1));
     // A new request's is.
-    let place = Some((RequestId::new(1), 0));
-    let headers = RecordHeaders { place, ..RecordHeaders::default() };
+    let request = Some((RequestId::new(1), 0));
+    let headers = RecordHeaders { request, ..RecordHeaders::default() };
     relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;
     until("it has its own document", || relay.store.documents_count() == 2).await;
     assert_eq!(relay.extractor.calls_count(), 2);

@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
     use jiff::Timestamp;
-    use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+    use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 
     /// Takes `room` records and acknowledges the first `acked` of them.
     #[derive(Debug, Default)]
@@ -231,7 +231,7 @@ mod tests {
             target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
             link: "youtu.be/5fR9AHlSDtc".to_owned(),
             force: false,
-            place: LinkPlace::OfRequest { request_id: RequestId::new(1), index: 0 },
+            identity: LinkIdentity::OfRequest { request_id: RequestId::new(1), index: 0 },
             submitted_at: Timestamp::UNIX_EPOCH,
             trace_parent: None,
         };

@@ -8,8 +8,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use linkrelay_common::RecordPlace;
-use linkrelay_common::{DocumentId, LinkPlace};
+use linkrelay_common::{DocumentId, LinkIdentity, Offset, Partition, RecordOrigin};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use rdkafka::Message;
@@ -31,7 +30,7 @@ pub(super) struct UnderWay(HashMap<DocumentId, Sent>);
 struct Sent {
     replays: u32,
     /// Of a row it is not known.
-    place: Option<RecordPlace>,
+    origin: Option<RecordOrigin>,
 }
 
 impl UnderWay {
@@ -63,16 +62,16 @@ impl UnderWay {
     pub(super) fn add_marked(&mut self, letter: &DeadLetter) {
         if let Some(id) = &letter.document_id {
             let replays = letter.replays.saturating_add(1);
-            self.add(id.clone(), Sent { replays, place: None });
+            self.add(id.clone(), Sent { replays, origin: None });
         }
     }
 
     /// Whether a replay of this letter is. `failed_at` is where the record was that the failed
     /// document is of.
-    pub(super) fn has(&self, letter: &DeadLetter, failed_at: Option<&RecordPlace>) -> bool {
+    pub(super) fn has(&self, letter: &DeadLetter, failed_at: Option<&RecordOrigin>) -> bool {
         let sent = letter.document_id.as_ref().and_then(|id| self.0.get(id));
         sent.is_some_and(|sent| {
-            let is_decided = failed_at.is_some() && sent.place.as_ref() == failed_at;
+            let is_decided = failed_at.is_some() && sent.origin.as_ref() == failed_at;
             sent.replays > letter.replays && !is_decided
         })
     }
@@ -95,17 +94,17 @@ fn replayed(message: &BorrowedMessage<'_>) -> Option<(DocumentId, Sent)> {
     }
     let headers = RecordHeaders::read(&headers);
     let decoded = LinkMessage::decode(message.payload().unwrap_or_default());
-    let place = match decoded {
-        Ok(_) => headers.link_place(0, 1)?,
-        Err(_) => LinkPlace::OfRecord { origin: headers.origin?.0, index: 0 },
+    let identity = match decoded {
+        Ok(_) => headers.link_identity(0, 1)?,
+        Err(_) => LinkIdentity::OfRecord { origin: headers.origin?.0, index: 0 },
     };
-    let at = RecordPlace {
+    let at = RecordOrigin {
         topic: message.topic().to_owned(),
-        partition: message.partition(),
-        offset: message.offset(),
+        partition: Partition(message.partition()),
+        offset: Offset(message.offset()),
         timestamp: message.timestamp().to_millis().unwrap_or(0),
     };
-    Some((place.document_id(), Sent { replays, place: Some(at) }))
+    Some((identity.document_id(), Sent { replays, origin: Some(at) }))
 }
 
 #[cfg(test)]
@@ -115,8 +114,9 @@ mod tests {
     use super::super::letter::tests::letter;
     use super::*;
 
-    fn place(offset: i64) -> RecordPlace {
-        RecordPlace { topic: "T".to_owned(), partition: 0, offset, timestamp: 1 }
+    fn origin(offset: i64) -> RecordOrigin {
+        let (partition, offset) = (Partition(0), Offset(offset));
+        RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 1 }
     }
 
     #[test]
@@ -127,12 +127,12 @@ mod tests {
         let mut under_way = UnderWay::default();
         let id = first.document_id.clone().unwrap();
         for (replays, offset) in [(1, 7), (2, 9), (1, 11)] {
-            let sent = Sent { replays, place: Some(place(offset)) };
+            let sent = Sent { replays, origin: Some(origin(offset)) };
             under_way.add(id.clone(), sent);
         }
-        assert!(under_way.has(&first, None) && under_way.has(&first, Some(&place(3))));
+        assert!(under_way.has(&first, None) && under_way.has(&first, Some(&origin(3))));
         // Its failed document is the replay's own: it failed for good, without a new letter.
-        assert!(!under_way.has(&first, Some(&place(9))));
+        assert!(!under_way.has(&first, Some(&origin(9))));
         // It has failed again, which the newer letter says.
         assert!(!under_way.has(&again, None));
         assert!(!under_way.has(&other, None));
@@ -143,6 +143,6 @@ mod tests {
         let marked = letter(ErrorClass::Malformed, 1);
         let mut under_way = UnderWay::default();
         under_way.add_marked(&marked);
-        assert!(under_way.has(&marked, Some(&place(3))));
+        assert!(under_way.has(&marked, Some(&origin(3))));
     }
 }
