@@ -1,12 +1,13 @@
-//! What everybody in linkrelay speaks of.
+//! What every crate of linkrelay uses.
 //!
-//! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the name of a
-//! [`list`] of videos; [`ids`] names requests and documents, [`record_origin`] says where a record
-//! is in Kafka and [`link_identity`] where a link is in its request or record; [`video`] is what is known
-//! of a video, [`failure`] why a link has none and [`class`] what that means; [`health`] is what a role says of itself,
-//! [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
+//! In reading order: [`link`] turns the text that a client submitted into a [`VideoId`] or the name
+//! of a [`list`] of videos; [`ids`] names requests and documents; [`partition`] and
+//! [`record_origin`] name a record in Kafka, and [`link_identity`] a link in its request or record;
+//! [`video`] is the metadata of a video, [`failure`] why a link has none and [`class`] what that
+//! means; [`health`] is what a role reports about itself, [`metrics`] what it counts; [`until`]
+//! retries forever; [`settings`], [`telemetry`] and [`shutdown`] are how a process begins and ends.
 //!
-//! It must not know: Kafka clients, HTTP, extraction, stores, or either role's logic.
+//! It must not know: Kafka clients, HTTP, extraction, stores, or the logic of either role.
 
 pub mod class;
 pub mod failure;

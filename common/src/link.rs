@@ -1,7 +1,7 @@
-//! From what a person pasted to a video id, or to the name of a list of videos; the only reader of
-//! YouTube URLs in linkrelay.
+//! From the text that a client submitted to a video id, or to the name of a list of videos. No
+//! other module reads YouTube URLs.
 //!
-//! Only the [`VideoId`] or [`ListLink`] goes further: no host that a user named is ever asked.
+//! Only the [`VideoId`] or [`ListLink`] goes further: no host that a client named is ever asked.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::list::{BadListName, ListLink};
 
-/// The longest link that is looked at, in bytes.
+/// The longest link that is accepted, in bytes.
 pub const MAX_LINK_BYTES: usize = 2_048;
 
 const VIDEO_ID_BYTES: usize = 11;
@@ -46,13 +46,13 @@ impl VideoId {
         if bytes.iter().all(is_id_byte) { Ok(Self(bytes)) } else { Err(LinkError::BadVideoId) }
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
-        // `parse`, the only constructor, lets nothing but ASCII in.
+        // `parse`, the only constructor, accepts only ASCII.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The plainest link to this video.
+    /// Returns the plainest link to this video.
     pub fn watch_url(&self) -> String {
         format!("https://www.youtube.com/watch?v={self}")
     }
@@ -91,7 +91,7 @@ impl<'de> Deserialize<'de> for VideoId {
     }
 }
 
-/// Why a link is refused; the text is meant for the person who sent it.
+/// Why a link is refused; the text is meant for the client that submitted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum LinkError {
     /// Not an http(s) URL at all.
@@ -112,7 +112,7 @@ pub enum LinkError {
     /// A channel's address of a kind by which YouTube finds no channel (`/c/…`, `live_stream`).
     #[error("a channel cannot be found by this address; send its /@… or /channel/UC… address")]
     UnknownChannel,
-    /// The text in the place of a list's name cannot be one.
+    /// The address has a text where a list's name belongs, which cannot be one.
     #[error("this address names a playlist or channel, but its name cannot be right")]
     BadListName,
     /// The id has the wrong length or alphabet.
@@ -124,7 +124,7 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// The stable code that answers and documents carry.
+    /// Returns the stable code that answers and documents carry.
     pub fn code(self) -> &'static str {
         match self {
             Self::NotAUrl => "not_a_url",
@@ -151,12 +151,12 @@ impl From<BadListName> for LinkError {
 pub enum LinkTarget {
     /// One video.
     Video(VideoId),
-    /// Many.
+    /// A list of videos.
     List(ListLink),
 }
 
 impl LinkTarget {
-    /// What a record's key is made of, so that all links to one target meet in one partition.
+    /// Returns the key of the link's record, so that all links to one target are in one partition.
     pub fn key(&self) -> Cow<'_, str> {
         match self {
             Self::Video(video_id) => Cow::Borrowed(video_id.as_str()),
@@ -165,11 +165,11 @@ impl LinkTarget {
     }
 }
 
-/// Finds the video that a link names: watch, youtu.be, shorts, live, embed, /v/, with or
+/// Returns the video that a link names: watch, youtu.be, shorts, live, embed, /v/, with or
 /// without a scheme, on any of YouTube's own hosts.
 ///
 /// # Errors
-/// A [`LinkError`] whose text can be shown to the person who sent the link.
+/// A [`LinkError`] whose text can be shown to the client that submitted the link.
 pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
     match parse_target(link)? {
         LinkTarget::Video(video_id) => Ok(video_id),
@@ -180,11 +180,11 @@ pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
     }
 }
 
-/// Finds the video or the list of videos that a link names. A video that is watched as a part of
+/// Returns the video or the list of videos that a link names. A video that is watched as a part of
 /// a list (`watch?v=…&list=…`) is that video.
 ///
 /// # Errors
-/// As [`parse_link`], without [`LinkError::Playlist`] and [`LinkError::Channel`].
+/// The same as of [`parse_link`], without [`LinkError::Playlist`] and [`LinkError::Channel`].
 pub fn parse_target(link: &str) -> Result<LinkTarget, LinkError> {
     let link = link.trim();
     if link.len() > MAX_LINK_BYTES {
@@ -243,7 +243,7 @@ fn target_of_watch_host(url: &Url) -> Result<LinkTarget, LinkError> {
         (page, Some(id)) if ID_PATHS.contains(&page) => {
             return VideoId::parse(id).map(LinkTarget::Video);
         }
-        // Browsers write the sign of a handle in either way.
+        // Browsers write the sign of a handle as `@` or as `%40`.
         (page, _) => match decoded(page).strip_prefix('@') {
             Some(handle) => ListLink::handle(handle)?,
             None => return Err(LinkError::NoVideoId),
@@ -252,7 +252,8 @@ fn target_of_watch_host(url: &Url) -> Result<LinkTarget, LinkError> {
     Ok(LinkTarget::List(list))
 }
 
-/// A part of a path as it was meant; what is no UTF-8 is no name, and is refused as one.
+/// Decodes a part of a path. What is not UTF-8 gets a character that no name has, so it is refused
+/// later.
 fn decoded(segment: &str) -> Cow<'_, str> {
     percent_decode_str(segment).decode_utf8_lossy()
 }
