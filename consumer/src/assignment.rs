@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn ticket(end: &LaneEnd, epoch: u64, record: Record) -> Ticket {
-        Ticket::new(record, Epoch(epoch), Arc::clone(&end.in_work), 1)
+        Ticket::new(record, Epoch(epoch), Arc::clone(&end.records_in_flight), 1)
     }
 
     #[tokio::test]
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lane_is_drained_when_nothing_of_it_is_in_work() {
+    async fn a_lane_is_drained_when_nothing_of_it_is_in_flight() {
         let (mut assignment, mut ends) = assignment(LIMITS);
         assignment.assign([(ZERO, None)]);
         let end = ends.try_recv().unwrap();
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_that_goes_back_finishes_what_is_in_work_below() {
+    async fn a_log_that_goes_back_finishes_what_is_in_flight_below() {
         let (mut assignment, mut ends) = assignment(LIMITS);
         assignment.assign([(ZERO, None)]);
         let mut end = ends.try_recv().unwrap();

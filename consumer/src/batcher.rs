@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::dead_letter::{DeadLetters, Reason};
+use crate::dead_letter::{DeadLetters, GiveUpReason};
 use crate::document::{left_without_document, refused_by_store};
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
@@ -183,7 +183,7 @@ impl BatchWriter {
             "the store refuses a document: moved to the dead letters"
         );
         if !has_dead_letter(&document) {
-            let letter = Reason { class: ErrorClass::Permanent, error: &reason, attempts: 1 };
+            let letter = GiveUpReason { class: ErrorClass::Permanent, error: &reason, attempts: 1 };
             self.dead_letters.write_document(&ticket.record, &document, letter).await;
         }
         let mut substitute = [refused_by_store(document)];

@@ -17,7 +17,7 @@ use crate::assignment::Assignment;
 use crate::commit;
 use crate::liveness::Activity;
 use crate::queues::Queues;
-use crate::topic_id::{Answer, Question, TopicId};
+use crate::topic_id::{TopicId, TopicIdAnswer, TopicIdRequest};
 
 /// What takes so long before it fails met no broker, and a commit holds the poll thread. Then the
 /// next one waits longer.
@@ -28,8 +28,8 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 type Points = Vec<(Partition, Offset)>;
 
 /// A commit that waits for the answer about its topic.
-struct Asked {
-    question: Question,
+struct PendingCommit {
+    request: TopicIdRequest,
     points: Points,
     at: Instant,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Committer {
     /// The topic that is read. Until the broker has told (some never do), nothing can be compared,
     /// and no commit waits for it.
     known: Option<TopicId>,
-    asked: Option<Asked>,
+    pending: Option<PendingCommit>,
     next: Instant,
     committed: Activity,
 }
@@ -50,30 +50,32 @@ impl Committer {
     /// Commits every `interval`, and notes it in `committed`.
     pub(crate) fn new(topic: Arc<str>, interval: Duration, committed: Activity) -> Self {
         let next = Instant::now();
-        Self { topic, interval, known: None, asked: None, next, committed }
+        Self { topic, interval, known: None, pending: None, next, committed }
     }
 
     /// Asks when it is time, and commits once there is an answer. Waits for nothing but the commit.
-    pub(crate) fn turn(&mut self, queues: &Queues, assignment: &mut Assignment) {
+    pub(crate) fn commit_if_due(&mut self, queues: &Queues, assignment: &mut Assignment) {
         let now = Instant::now();
         if now >= self.next {
             self.next = now + self.interval;
             let mut points = assignment.commit_points(&assignment.partitions());
             if self.known.is_none() {
                 let points = std::mem::take(&mut points);
-                let is_done = self.settle(&Answer::HasNoId, points, queues, assignment);
+                let is_done = self.settle(&TopicIdAnswer::HasNoId, points, queues, assignment);
                 self.pause_if_broker_is_away(is_done, now);
             }
-            if self.asked.is_none() {
-                self.asked = Some(Asked { question: queues.ask_for_topic_id(), points, at: now });
+            if self.pending.is_none() {
+                self.pending =
+                    Some(PendingCommit { request: queues.ask_for_topic_id(), points, at: now });
             }
         }
-        let Some(answer) = self.asked.as_ref().and_then(|asked| asked.question.answer()) else {
+        let Some(answer) = self.pending.as_ref().and_then(|pending| pending.request.answer())
+        else {
             return;
         };
-        if let Some(asked) = self.asked.take() {
-            let is_done = self.settle(&answer, asked.points, queues, assignment);
-            self.pause_if_broker_is_away(is_done, asked.at);
+        if let Some(pending) = self.pending.take() {
+            let is_done = self.settle(&answer, pending.points, queues, assignment);
+            self.pause_if_broker_is_away(is_done, pending.at);
         }
     }
 
@@ -96,7 +98,7 @@ impl Committer {
         }
         let answer = match self.known {
             Some(_) => queues.ask_for_topic_id().wait(),
-            None => Answer::HasNoId,
+            None => TopicIdAnswer::HasNoId,
         };
         self.settle(&answer, points, queues, assignment);
     }
@@ -104,19 +106,19 @@ impl Committer {
     /// Does what the answer allows; says whether it worked.
     fn settle(
         &mut self,
-        answer: &Answer,
+        answer: &TopicIdAnswer,
         mut points: Points,
         queues: &Queues,
         assignment: &mut Assignment,
     ) -> bool {
         match answer {
-            Answer::Id(id) if *self.known.get_or_insert(*id) != *id => {
+            TopicIdAnswer::Id(id) if *self.known.get_or_insert(*id) != *id => {
                 self.begin_again(*id, queues, assignment);
                 points = assignment.commit_points(&assignment.partitions());
             }
-            Answer::Id(_) | Answer::HasNoId => {}
-            Answer::Failed(_) if points.is_empty() => return true,
-            Answer::Failed(reason) => {
+            TopicIdAnswer::Id(_) | TopicIdAnswer::HasNoId => {}
+            TopicIdAnswer::Failed(_) if points.is_empty() => return true,
+            TopicIdAnswer::Failed(reason) => {
                 self.warn(&points, reason);
                 return false;
             }

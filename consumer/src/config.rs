@@ -13,7 +13,7 @@ use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
 
 use crate::assignment::AssignmentLimits;
-use crate::attempt::BreakerPolicy;
+use crate::attempt::OutagePolicy;
 use crate::batcher::BatchLimits;
 use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
@@ -204,8 +204,8 @@ impl PipelineSettings {
         RetryPolicy { max_attempts, backoff_min: retry_backoff_min, backoff_max: retry_backoff_max }
     }
 
-    pub(crate) fn breaker_policy(&self) -> BreakerPolicy {
-        BreakerPolicy {
+    pub(crate) fn breaker_policy(&self) -> OutagePolicy {
+        OutagePolicy {
             window_links: self.breaker_window_links,
             // With fewer in flight than that, it would wait for links that cannot come.
             min_links: self.breaker_min_links.min(self.max_in_flight),

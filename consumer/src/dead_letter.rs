@@ -21,7 +21,7 @@ use crate::retry::Pauses;
 
 /// Why something is given up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reason<'a> {
+pub(crate) struct GiveUpReason<'a> {
     pub(crate) class: ErrorClass,
     pub(crate) error: &'a str,
     pub(crate) attempts: u32,
@@ -53,13 +53,18 @@ impl DeadLetters {
     ///
     /// # Cancel safety
     /// When dropped, the dead letter may be there or not; the record is delivered again.
-    pub(crate) async fn write_record(&self, record: &Record, id: DocumentId, reason: Reason<'_>) {
+    pub(crate) async fn write_record(
+        &self,
+        record: &Record,
+        id: DocumentId,
+        reason: GiveUpReason<'_>,
+    ) {
         let own = record.headers.clone().unwrap_or_default();
         self.write(record, id, record.value.clone(), own, reason).await;
     }
 
     /// Gives up one link for which there is no metadata to be had.
-    pub(crate) async fn write_link(&self, job: &LinkJob, reason: Reason<'_>) {
+    pub(crate) async fn write_link(&self, job: &LinkJob, reason: GiveUpReason<'_>) {
         let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
         let index = job.identity.request_id().is_none().then_some(job.identity.index());
         self.write_one(&job.ticket.record, job.id.clone(), only, index, reason).await;
@@ -70,7 +75,7 @@ impl DeadLetters {
         &self,
         record: &Record,
         document: &LinkDocument,
-        reason: Reason<'_>,
+        reason: GiveUpReason<'_>,
     ) {
         let message = LinkMessage::decode(&record.value).ok();
         let several = message.filter(|message| message.links.len() > 1);
@@ -87,7 +92,7 @@ impl DeadLetters {
         id: DocumentId,
         only: Option<LinkMessage>,
         index: Option<u32>,
-        reason: Reason<'_>,
+        reason: GiveUpReason<'_>,
     ) {
         let mut headers = record.headers.clone().unwrap_or_default();
         if let Some(index) = index {
@@ -103,7 +108,7 @@ impl DeadLetters {
         document_id: DocumentId,
         value: Vec<u8>,
         headers: OwnedHeaders,
-        reason: Reason<'_>,
+        reason: GiveUpReason<'_>,
     ) {
         let headers = with_reason(record, reason, headers);
         self.keep(Letter { document_id, key: record.key.clone(), value, headers }).await;
@@ -171,7 +176,7 @@ fn log_refusal(letter: &Letter, error: &LetterError) {
     );
 }
 
-fn with_reason(record: &Record, reason: Reason<'_>, headers: OwnedHeaders) -> OwnedHeaders {
+fn with_reason(record: &Record, reason: GiveUpReason<'_>, headers: OwnedHeaders) -> OwnedHeaders {
     let dead_letter = DeadLetterHeaders {
         class: reason.class,
         error: reason.error.to_owned(),

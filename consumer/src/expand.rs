@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask_list;
-use crate::attempt::{Again, Asker, Attempts, Failure};
+use crate::attempt::{Again, Asker, Attempts, LookupFailure};
 use crate::document::expanded_document;
 use crate::job::LinkJob;
 use crate::liveness::Activity;
@@ -80,7 +80,7 @@ impl Processor {
         list: &ListLink,
         drain: &CancellationToken,
         activity: &Activity,
-    ) -> Option<Result<Vec<VideoId>, Failure>> {
+    ) -> Option<Result<Vec<VideoId>, LookupFailure>> {
         let limit = usize::try_from(self.expand_limit).unwrap_or(usize::MAX);
         let ask = || async {
             // A list may have many pages, so a drain does not wait for the last of them.
@@ -97,7 +97,7 @@ impl Processor {
                 "a list is tried again later"
             );
         };
-        Attempts::new(Asker::List(&self.turns), &self.retry).run(drain, ask, again).await
+        Attempts::new(Asker::List(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
     /// What the store has of this list.

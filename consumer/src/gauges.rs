@@ -10,13 +10,13 @@ use linkrelay_extractor::Extract;
 use metrics::gauge;
 
 use crate::assignment::Assignment;
-use crate::attempt::Turns;
+use crate::attempt::Permits;
 use crate::liveness::Activity;
 
 /// Publishes gauges.
 pub(crate) struct Gauges {
     pub(crate) topic: Arc<str>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) permits: Arc<Permits>,
     pub(crate) extractor: Arc<dyn Extract>,
     pub(crate) committed: Activity,
 }
@@ -28,12 +28,12 @@ impl Gauges {
         assignment: &Assignment,
         logs: &BTreeMap<Partition, Range<Offset>>,
     ) {
-        self.turns.publish_gauges();
+        self.permits.publish_gauges();
         self.extractor.publish_gauges();
         gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
         for (partition, lane) in assignment.lanes() {
             let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];
-            gauge!(names::PARTITION_IN_WORK, &labels).set(lane.in_work_count() as f64);
+            gauge!(names::PARTITION_IN_WORK, &labels).set(lane.in_flight_count() as f64);
             gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.prefix_gap() as f64);
             gauge!(names::PARTITION_FULL, &labels)
                 .set(f64::from(u8::from(!assignment.has_room(partition))));

@@ -7,7 +7,7 @@ use linkrelay_kafka::{DecodeError, LinkMessage};
 use linkrelay_store::{KnownDocument, LinkState};
 
 use crate::document::DocumentSubject;
-use crate::record::{Epoch, InWork, Record, Ticket};
+use crate::record::{Epoch, InFlight, Record, Ticket};
 
 /// What a worker has to do.
 #[derive(Debug)]
@@ -63,11 +63,11 @@ impl Job {
 pub(crate) fn open(
     record: Record,
     epoch: Epoch,
-    in_work: &Arc<InWork>,
+    records_in_flight: &Arc<InFlight>,
     links_limit: usize,
 ) -> Vec<Job> {
     let ticket = |record, links_count| {
-        Arc::new(Ticket::new(record, epoch, Arc::clone(in_work), links_count))
+        Arc::new(Ticket::new(record, epoch, Arc::clone(records_in_flight), links_count))
     };
     let message = match LinkMessage::decode_up_to(&record.value, links_limit) {
         Ok(message) => message,

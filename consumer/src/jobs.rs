@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::documents::Documents;
 use crate::job::{self, Job};
 use crate::lane::HandedOver;
-use crate::record::{Completion, Epoch, InWork};
+use crate::record::{Completion, Epoch, InFlight};
 
 /// How many records one question is about.
 const RECORDS_PER_QUESTION: usize = 500;
@@ -24,7 +24,7 @@ const RECORDS_PER_QUESTION: usize = 500;
 /// What a lane's jobs are made of.
 pub(crate) struct JobsParts {
     pub(crate) records: mpsc::Receiver<HandedOver>,
-    pub(crate) in_work: Arc<InWork>,
+    pub(crate) records_in_flight: Arc<InFlight>,
     pub(crate) documents: Documents,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
     /// How many records without a finding end the questions.
@@ -102,8 +102,8 @@ impl Jobs {
         }
         let Some((epoch, record)) = self.parts.records.recv().await else { return false };
         if self.epoch == Some(epoch) {
-            let JobsParts { in_work, links_limit, .. } = &self.parts;
-            self.ready.extend(job::open(record, epoch, in_work, *links_limit));
+            let JobsParts { records_in_flight, links_limit, .. } = &self.parts;
+            self.ready.extend(job::open(record, epoch, records_in_flight, *links_limit));
         } else {
             self.look(vec![(epoch, record)]);
         }
@@ -116,9 +116,10 @@ impl Jobs {
             self.epoch = newest_epoch;
             self.looks_left = self.parts.prefix_gap;
         }
-        let JobsParts { in_work, links_limit, documents, completions, .. } = &self.parts;
+        let JobsParts { records_in_flight, links_limit, documents, completions, .. } = &self.parts;
         let opened = records.into_iter();
-        let opened = opened.map(|(epoch, record)| job::open(record, epoch, in_work, *links_limit));
+        let opened =
+            opened.map(|(epoch, record)| job::open(record, epoch, records_in_flight, *links_limit));
         self.looking = Some(look(documents.clone(), completions.clone(), opened.collect()).boxed());
     }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::liveness::Activity;
-use crate::record::{Completion, Epoch, InWork, Record};
+use crate::record::{Completion, Epoch, InFlight, Record};
 use crate::tracker::{OffsetTracker, TrackerError};
 
 /// How the poll thread tells a worker to come to an end.
@@ -26,7 +26,7 @@ pub(crate) struct LaneSignals {
 pub(crate) struct LaneEnd {
     pub(crate) records: mpsc::Receiver<HandedOver>,
     pub(crate) signals: LaneSignals,
-    pub(crate) in_work: Arc<InWork>,
+    pub(crate) records_in_flight: Arc<InFlight>,
     pub(crate) activity: Activity,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Lane {
     records: Option<mpsc::Sender<HandedOver>>,
     held_bytes: usize,
     signals: LaneSignals,
-    in_work: Arc<InWork>,
+    records_in_flight: Arc<InFlight>,
     committed: Option<Offset>,
     activity: Activity,
     worker: JoinHandle<()>,
@@ -71,12 +71,12 @@ impl Lane {
     ) -> Self {
         let (sender, receiver) = mpsc::channel(limits.queued);
         let signals = LaneSignals::default();
-        let in_work = Arc::new(InWork);
+        let records_in_flight = Arc::new(InFlight);
         let activity = Activity::new();
         let end = LaneEnd {
             records: receiver,
             signals: signals.clone(),
-            in_work: Arc::clone(&in_work),
+            records_in_flight: Arc::clone(&records_in_flight),
             activity: activity.clone(),
         };
         Self {
@@ -87,7 +87,7 @@ impl Lane {
             records: Some(sender),
             held_bytes: 0,
             signals,
-            in_work,
+            records_in_flight,
             committed: None,
             activity,
             worker: start_worker(end),
@@ -171,8 +171,8 @@ impl Lane {
     }
 
     /// Records taken and not complete.
-    pub(crate) fn in_work_count(&self) -> usize {
-        self.tracker.in_work_count()
+    pub(crate) fn in_flight_count(&self) -> usize {
+        self.tracker.in_flight_count()
     }
 
     /// Records between the prefix and the newest taken.
@@ -203,7 +203,9 @@ impl Lane {
 
     /// Whether nothing of it is in work any more: all its completions have been sent.
     pub(crate) fn is_drained(&self) -> bool {
-        self.is_draining() && self.worker.is_finished() && Arc::strong_count(&self.in_work) == 1
+        self.is_draining()
+            && self.worker.is_finished()
+            && Arc::strong_count(&self.records_in_flight) == 1
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether the consumer makes progress though it should: what `/health/live` hangs on.
 //!
-//! Two things may stand still: the poll thread, which turns many times a second, and a lane that
+//! Two things may stand still: the poll thread, which polls many times a second, and a lane that
 //! has work and neither finishes nor tries anything. Waiting for something that is down (the
 //! store, the broker, the topic of dead letters, a cooling-down YouTube) is no standstill.
 
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use linkrelay_common::Partition;
 use linkrelay_common::health::Part;
 
-use crate::attempt::Turns;
+use crate::attempt::Permits;
 
 /// What may hold the poll thread is one synchronous commit while the broker is away, for as long
 /// as the session time-out (45 s).
-const LONGEST_TURN: Duration = Duration::from_secs(90);
+const LONGEST_ITERATION: Duration = Duration::from_secs(90);
 /// On top of the longest backoff: an attempt with every time-out of every strategy.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(180);
 
@@ -50,17 +50,17 @@ impl Activity {
 /// Shared by the poll thread, which reports, and the health route, which asks.
 #[derive(Debug)]
 pub(crate) struct Liveness {
-    pub(crate) turns: Activity,
+    pub(crate) iterations: Activity,
     is_stalled: AtomicBool,
 }
 
 impl Liveness {
     pub(crate) fn new() -> Self {
-        Self { turns: Activity::new(), is_stalled: AtomicBool::new(false) }
+        Self { iterations: Activity::new(), is_stalled: AtomicBool::new(false) }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.turns.age() < LONGEST_TURN && !self.is_stalled.load(Ordering::Relaxed)
+        self.iterations.age() < LONGEST_ITERATION && !self.is_stalled.load(Ordering::Relaxed)
     }
 }
 
@@ -68,7 +68,7 @@ impl Liveness {
 pub(crate) struct Watchdog {
     pub(crate) liveness: Arc<Liveness>,
     /// Waiting for these is no standstill.
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) permits: Arc<Permits>,
     pub(crate) store: Part,
     pub(crate) broker: Part,
     pub(crate) dead_letters: Part,
@@ -102,7 +102,7 @@ impl Watchdog {
     }
 
     fn is_held(&self) -> bool {
-        self.turns.are_held()
+        self.permits.are_held()
             || self.store.current_failure().is_some()
             || self.broker.current_failure().is_some()
             || self.dead_letters.current_failure().is_some()
@@ -154,8 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_thread_that_does_not_turn_is_not_alive() {
-        let liveness = |age| Liveness { turns: still(age), is_stalled: AtomicBool::new(false) };
+    fn a_poll_thread_that_makes_no_progress_is_not_alive() {
+        let liveness =
+            |age| Liveness { iterations: still(age), is_stalled: AtomicBool::new(false) };
         assert!(liveness(Duration::from_secs(60)).is_alive());
         assert!(!liveness(Duration::from_secs(91)).is_alive());
     }

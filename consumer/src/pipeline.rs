@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assignment::{Assignment, StartWorker};
-use crate::attempt::{Breaker, Turns};
+use crate::attempt::{OutageBreaker, Permits};
 use crate::batcher::{self, BatchWriter};
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
@@ -68,11 +68,11 @@ impl Pipeline {
             dead_letters: Arc::clone(dead_letters),
             completions: completions.clone(),
         };
-        let breaker = Breaker::new(settings.breaker_policy(), reports.extraction);
-        let turns = Arc::new(Turns::new(settings.max_in_flight, breaker));
+        let breaker = OutageBreaker::new(settings.breaker_policy(), reports.extraction);
+        let permits = Arc::new(Permits::new(settings.max_in_flight, breaker));
         let processor = Arc::new(Processor {
             extractor: Arc::clone(&parts.extractor),
-            turns: Arc::clone(&turns),
+            permits: Arc::clone(&permits),
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
             documents: Documents(Arc::clone(&parts.store)),
@@ -85,7 +85,7 @@ impl Pipeline {
         let topic: Arc<str> = Arc::from(parts.kafka.kafka_topic.as_str());
         let watchdog = Watchdog {
             liveness: reports.liveness,
-            turns: Arc::clone(&turns),
+            permits: Arc::clone(&permits),
             store: reports.store,
             broker: reports.broker,
             dead_letters: reports.dead_letters,
@@ -94,7 +94,7 @@ impl Pipeline {
         };
         let gauges = Gauges {
             topic: Arc::clone(&topic),
-            turns,
+            permits,
             extractor: Arc::clone(&parts.extractor),
             committed: Activity::new(),
         };

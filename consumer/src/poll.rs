@@ -109,23 +109,23 @@ impl PollLoop {
     /// # Errors
     /// If librdkafka says that this consumer can never work again.
     pub(crate) fn run(mut self) -> Result<(), ConsumerError> {
-        let ended = self.turn_until_drained();
+        let ended = self.poll_until_drained();
         // Whatever the end, nobody is left to answer a revocation but the callback itself.
         self.queues.consumer().context().begin_close();
         ended
     }
 
-    fn turn_until_drained(&mut self) -> Result<(), ConsumerError> {
+    fn poll_until_drained(&mut self) -> Result<(), ConsumerError> {
         self.queues.subscribe()?;
         while !(self.is_stopping && self.drains.is_empty() && self.take_overs.is_empty()) {
-            self.parts.watchdog.liveness.turns.note();
+            self.parts.watchdog.liveness.iterations.note();
             for _ in 0..GROUP_EVENTS {
                 self.poll_group()?;
             }
             let is_anything_taken = self.take_records()?;
             self.receive_completions();
             self.check_workers()?;
-            self.committer.turn(&self.queues, &mut self.parts.assignment);
+            self.committer.commit_if_due(&self.queues, &mut self.parts.assignment);
             self.report_if_due();
             self.finish_drains();
             self.begin_stop_if_asked();
@@ -265,7 +265,7 @@ impl PollLoop {
         let logs = self.queues.consumer().context().logs();
         self.parts.gauges.publish(assignment, &logs.partitions);
         self.missed.judge(&logs);
-        let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
+        let at_work = assignment.lanes().filter(|(_, lane)| lane.in_flight_count() > 0);
         let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, at_work);
     }

@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
-use crate::attempt::{Again, Asker, Attempts, Failure, Turns};
-use crate::dead_letter::{DeadLetters, Reason};
+use crate::attempt::{Again, Asker, Attempts, LookupFailure, Permits};
+use crate::dead_letter::{DeadLetters, GiveUpReason};
 use crate::document::{document, link_error, malformed_document};
 use crate::documents::Documents;
 use crate::job::LinkJob;
@@ -37,7 +37,7 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(crate) extractor: Arc<dyn Extract>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) permits: Arc<Permits>,
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) documents: Documents,
@@ -94,7 +94,7 @@ impl Processor {
         video_id: VideoId,
         drain: &CancellationToken,
         activity: &Activity,
-    ) -> Option<Result<Box<Extraction>, Failure>> {
+    ) -> Option<Result<Box<Extraction>, LookupFailure>> {
         let ask = || async {
             let answer = ask(self.extractor.as_ref(), video_id, job.force).await;
             activity.note();
@@ -104,12 +104,12 @@ impl Processor {
             again.count();
             log_again(job, video_id, &again);
         };
-        Attempts::new(Asker::Link(&self.turns), &self.retry).run(drain, ask, again).await
+        Attempts::new(Asker::Link(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
     /// The link is refused without a question to YouTube.
     pub(crate) async fn refuse(&self, job: LinkJob, error: LinkFailure) {
-        self.finish(job, None, Err(Failure::Refused(error))).await;
+        self.finish(job, None, Err(LookupFailure::Refused(error))).await;
     }
 
     /// Writes the document of what was found, or of why nothing was; what is given up has its dead
@@ -118,16 +118,19 @@ impl Processor {
         &self,
         job: LinkJob,
         video_id: Option<VideoId>,
-        found: Result<Box<Extraction>, Failure>,
+        found: Result<Box<Extraction>, LookupFailure>,
     ) {
         let found = match found {
             Ok(extraction) => Ok(extraction),
-            Err(Failure::Refused(error)) => Err(error),
-            Err(Failure::GivenUp { error, attempts }) => {
+            Err(LookupFailure::Refused(error)) => Err(error),
+            Err(LookupFailure::GivenUp { error, attempts }) => {
                 let error = link_error(&error, attempts);
                 log_given_up(&job, video_id, &error);
-                let reason =
-                    Reason { class: error.class, error: &error.message, attempts: error.attempts };
+                let reason = GiveUpReason {
+                    class: error.class,
+                    error: &error.message,
+                    attempts: error.attempts,
+                };
                 self.dead_letters.write_link(&job, reason).await;
                 Err(error)
             }
@@ -152,7 +155,7 @@ impl Processor {
             "malformed record: moved to the dead letters"
         );
         let error = error.to_string();
-        let reason = Reason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
+        let reason = GiveUpReason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
         self.dead_letters.write_record(record, id.clone(), reason).await;
         let document = malformed_document(&ticket, id, error);
         drop(self.finished.send(Finished { document, ticket, written: None }).await);

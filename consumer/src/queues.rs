@@ -20,7 +20,7 @@ use rdkafka::message::BorrowedMessage;
 
 use crate::context::{GroupContext, GroupEvent, give_back, take_over};
 use crate::error::ConsumerError;
-use crate::topic_id::Question;
+use crate::topic_id::TopicIdRequest;
 
 /// A record in librdkafka's memory, or why there is none.
 pub(crate) type Polled<'a> = KafkaResult<BorrowedMessage<'a>>;
@@ -48,8 +48,8 @@ impl Queues {
     }
 
     /// Asks the broker which topic has our topic's name.
-    pub(crate) fn ask_for_topic_id(&self) -> Question {
-        Question::ask(Arc::clone(&self.consumer), &self.topic)
+    pub(crate) fn ask_for_topic_id(&self) -> TopicIdRequest {
+        TopicIdRequest::ask(Arc::clone(&self.consumer), &self.topic)
     }
 
     /// Reads a partition from its beginning; what is fetched of it is thrown away.

@@ -80,12 +80,12 @@ pub(crate) struct Ticket {
     epoch: Epoch,
     links_left: AtomicU32,
     /// Lets the lane see whether anything of it is still in work.
-    _in_work: Arc<InWork>,
+    _records_in_flight: Arc<InFlight>,
 }
 
 /// Each ticket holds a clone; the lane counts them.
 #[derive(Debug, Default)]
-pub(crate) struct InWork;
+pub(crate) struct InFlight;
 
 /// Says that a record is done for good and its offset may be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,11 +101,17 @@ impl Ticket {
     pub(crate) fn new(
         record: Record,
         epoch: Epoch,
-        in_work: Arc<InWork>,
+        records_in_flight: Arc<InFlight>,
         links_count: u32,
     ) -> Self {
         let headers = record.relay_headers();
-        Self { record, headers, epoch, links_left: AtomicU32::new(links_count), _in_work: in_work }
+        Self {
+            record,
+            headers,
+            epoch,
+            links_left: AtomicU32::new(links_count),
+            _records_in_flight: records_in_flight,
+        }
     }
 
     /// The place of the link at `index` of this record's `links_count`: by its headers, or by

@@ -26,7 +26,7 @@ pub(crate) struct TopicId(i64, i64);
 
 /// What the broker says of the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum TopicIdAnswer {
     /// It is this one.
     Id(TopicId),
     /// The broker gives topics no ids: it is older than Kafka 2.8.
@@ -35,20 +35,20 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
-impl Default for Answer {
+impl Default for TopicIdAnswer {
     fn default() -> Self {
         Self::Failed("the broker did not say in time which topic this is".to_owned())
     }
 }
 
 /// A request to the broker, sent when it is made. An answer that comes after its drop is discarded.
-pub(crate) struct Question {
+pub(crate) struct TopicIdRequest {
     /// Where the answer comes. Destroyed before `consumer` goes, which it belongs to.
     answers: *mut native::rd_kafka_queue_t,
     _consumer: Arc<BaseConsumer<GroupContext>>,
 }
 
-impl Question {
+impl TopicIdRequest {
     /// Asks for the id of this topic.
     pub(crate) fn ask(consumer: Arc<BaseConsumer<GroupContext>>, topic: &str) -> Self {
         // A topic's name has no zero byte: `KAFKA_TOPIC` is checked.
@@ -81,16 +81,16 @@ impl Question {
     }
 
     /// Returns the answer, once, if the broker has given it.
-    pub(crate) fn answer(&self) -> Option<Answer> {
+    pub(crate) fn answer(&self) -> Option<TopicIdAnswer> {
         self.take(Duration::ZERO)
     }
 
     /// Waits for the answer, and blocks for up to [`ANSWER_TIMEOUT`].
-    pub(crate) fn wait(&self) -> Answer {
+    pub(crate) fn wait(&self) -> TopicIdAnswer {
         self.take(ANSWER_TIMEOUT).unwrap_or_default()
     }
 
-    fn take(&self, timeout: Duration) -> Option<Answer> {
+    fn take(&self, timeout: Duration) -> Option<TopicIdAnswer> {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive; the event is ours, and destroyed when it was read.
         unsafe {
@@ -109,11 +109,11 @@ impl Question {
 ///
 /// # Safety
 /// The event must be alive.
-unsafe fn read(event: *mut native::rd_kafka_event_t) -> Answer {
+unsafe fn read(event: *mut native::rd_kafka_event_t) -> TopicIdAnswer {
     let no_error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
     let failed = |code: RDKafkaRespErr| match RDKafkaErrorCode::from(code) {
-        RDKafkaErrorCode::UnsupportedFeature => Answer::HasNoId,
-        code => Answer::Failed(code.to_string()),
+        RDKafkaErrorCode::UnsupportedFeature => TopicIdAnswer::HasNoId,
+        code => TopicIdAnswer::Failed(code.to_string()),
     };
     // SAFETY: everything that is read belongs to the event, and null means that it is not there.
     unsafe {
@@ -123,12 +123,12 @@ unsafe fn read(event: *mut native::rd_kafka_event_t) -> Answer {
         }
         let result = native::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
-            return Answer::default();
+            return TopicIdAnswer::default();
         }
         let mut count = 0;
         let topics = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if topics.is_null() || count == 0 {
-            return Answer::default();
+            return TopicIdAnswer::default();
         }
         let code = native::rd_kafka_error_code(native::rd_kafka_TopicDescription_error(*topics));
         if code != no_error {
@@ -139,11 +139,11 @@ unsafe fn read(event: *mut native::rd_kafka_event_t) -> Answer {
             native::rd_kafka_Uuid_most_significant_bits(id),
             native::rd_kafka_Uuid_least_significant_bits(id),
         );
-        if id == TopicId(0, 0) { Answer::HasNoId } else { Answer::Id(id) }
+        if id == TopicId(0, 0) { TopicIdAnswer::HasNoId } else { TopicIdAnswer::Id(id) }
     }
 }
 
-impl Drop for Question {
+impl Drop for TopicIdRequest {
     fn drop(&mut self) {
         // SAFETY: made by `ask`, destroyed once, and before the client that it belongs to.
         unsafe { native::rd_kafka_queue_destroy(self.answers) };

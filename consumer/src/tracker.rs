@@ -20,8 +20,8 @@ pub(crate) enum TrackerError {
     #[error("offset {offset} came after offset {newest}")]
     Backwards { offset: Offset, newest: Offset },
     /// Never taken in this epoch, or complete and below the prefix already.
-    #[error("offset {0} is not in work")]
-    NotInWork(Offset),
+    #[error("offset {0} is not in flight")]
+    NotInFlight(Offset),
     /// Reported twice.
     #[error("offset {0} was complete already")]
     AlreadyComplete(Offset),
@@ -40,7 +40,7 @@ pub(crate) struct OffsetTracker {
     /// From the first incomplete record to the newest taken; the front is never complete.
     entries: VecDeque<Entry>,
     newest: Option<Offset>,
-    in_work_count: usize,
+    in_flight_count: usize,
     /// The prefix has moved since the last commit.
     has_news: bool,
 }
@@ -60,7 +60,7 @@ impl OffsetTracker {
         }
         self.newest = Some(offset);
         self.entries.push_back(Entry { offset, epoch, is_complete: false });
-        self.in_work_count += 1;
+        self.in_flight_count += 1;
         Ok(())
     }
 
@@ -69,13 +69,13 @@ impl OffsetTracker {
         let found = self.entries.binary_search_by_key(&offset, |entry| entry.offset);
         let entry = found.ok().and_then(|index| self.entries.get_mut(index));
         let Some(entry) = entry.filter(|entry| entry.epoch == epoch) else {
-            return Err(TrackerError::NotInWork(offset));
+            return Err(TrackerError::NotInFlight(offset));
         };
         if entry.is_complete {
             return Err(TrackerError::AlreadyComplete(offset));
         }
         entry.is_complete = true;
-        self.in_work_count -= 1;
+        self.in_flight_count -= 1;
         self.move_prefix();
         Ok(())
     }
@@ -85,7 +85,7 @@ impl OffsetTracker {
     pub(crate) fn rewind(&mut self, offset: Offset) {
         let kept = self.entries.partition_point(|entry| entry.offset < offset);
         let forgotten = self.entries.drain(kept..);
-        self.in_work_count -= forgotten.filter(|entry| !entry.is_complete).count();
+        self.in_flight_count -= forgotten.filter(|entry| !entry.is_complete).count();
         self.newest = Some(offset.previous());
         // Also a commit that was beyond the log's new end has to go back.
         self.has_news = true;
@@ -116,8 +116,8 @@ impl OffsetTracker {
     }
 
     /// How many records are taken and not complete.
-    pub(crate) fn in_work_count(&self) -> usize {
-        self.in_work_count
+    pub(crate) fn in_flight_count(&self) -> usize {
+        self.in_flight_count
     }
 
     /// How many records lie between the prefix and the newest taken, complete or not.
@@ -178,23 +178,26 @@ mod tests {
             tracker.complete(Offset(6), EPOCH),
             Err(TrackerError::AlreadyComplete(Offset(6)))
         );
-        assert_eq!(tracker.complete(Offset(7), EPOCH), Err(TrackerError::NotInWork(Offset(7))));
-        assert_eq!(tracker.complete(Offset(5), Epoch(0)), Err(TrackerError::NotInWork(Offset(5))));
+        assert_eq!(tracker.complete(Offset(7), EPOCH), Err(TrackerError::NotInFlight(Offset(7))));
+        assert_eq!(
+            tracker.complete(Offset(5), Epoch(0)),
+            Err(TrackerError::NotInFlight(Offset(5)))
+        );
         assert_eq!(tracker.prefix(), Some(Offset(5)));
     }
 
     #[test]
-    fn a_log_that_is_cut_keeps_what_is_in_work_below_the_cut() {
+    fn a_log_that_is_cut_keeps_what_is_in_flight_below_the_cut() {
         let mut tracker = tracker(&[3, 4, 7, 8]);
         tracker.complete(Offset(8), EPOCH).unwrap();
         tracker.complete(Offset(3), EPOCH).unwrap();
         tracker.mark_committed(Offset(4));
         tracker.rewind(Offset(7));
-        assert_eq!((tracker.in_work_count(), tracker.gap()), (1, 1));
+        assert_eq!((tracker.in_flight_count(), tracker.gap()), (1, 1));
         assert_eq!(tracker.commit_point(), Some(Offset(4)));
         tracker.take(Offset(7), Epoch(2)).unwrap();
         // The record that was at 7 before says nothing of the one that is there now.
-        assert_eq!(tracker.complete(Offset(7), EPOCH), Err(TrackerError::NotInWork(Offset(7))));
+        assert_eq!(tracker.complete(Offset(7), EPOCH), Err(TrackerError::NotInFlight(Offset(7))));
         tracker.complete(Offset(4), EPOCH).unwrap();
         assert_eq!(tracker.commit_point(), Some(Offset(7)));
         tracker.complete(Offset(7), Epoch(2)).unwrap();
@@ -219,7 +222,7 @@ mod tests {
         },
         /// One of those in work is done, with the epoch in which it was taken.
         Complete {
-            nth_in_work: usize,
+            nth_in_flight: usize,
         },
         Commit,
         /// The log is cut so many offsets below its end, and others follow.
@@ -231,7 +234,7 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             8 => (0_i64..4).prop_map(|gap| Step::Take { gap }),
-            8 => any::<usize>().prop_map(|nth_in_work| Step::Complete { nth_in_work }),
+            8 => any::<usize>().prop_map(|nth_in_flight| Step::Complete { nth_in_flight }),
             2 => Just(Step::Commit),
             1 => (0_i64..60).prop_map(|back| Step::Cut { back }),
         ];
@@ -248,7 +251,7 @@ mod tests {
     }
 
     impl Model {
-        fn in_work(&self) -> Vec<(i64, Epoch)> {
+        fn in_flight(&self) -> Vec<(i64, Epoch)> {
             let in_log = self.log.iter().filter(|(_, (_, is_done))| !is_done);
             let in_log = in_log.map(|(offset, (epoch, _))| (*offset, *epoch));
             in_log.chain(self.cut_off.iter().copied()).collect()
@@ -272,16 +275,16 @@ mod tests {
                         model.log.insert(offset, (epoch, false));
                         model.next = offset + 1;
                     }
-                    Step::Complete { nth_in_work } => {
-                        let in_work = model.in_work();
-                        let Some(done) = in_work.get(nth_in_work % in_work.len().max(1)) else { continue };
+                    Step::Complete { nth_in_flight } => {
+                        let in_flight = model.in_flight();
+                        let Some(done) = in_flight.get(nth_in_flight % in_flight.len().max(1)) else { continue };
                         match model.log.get_mut(&done.0).filter(|(epoch, _)| *epoch == done.1) {
                             Some((_, is_done)) => {
                                 *is_done = true;
                                 tracker.complete(Offset(done.0), done.1).unwrap();
                             }
                             None => {
-                                prop_assert_eq!(tracker.complete(Offset(done.0), done.1), Err(TrackerError::NotInWork(Offset(done.0))));
+                                prop_assert_eq!(tracker.complete(Offset(done.0), done.1), Err(TrackerError::NotInFlight(Offset(done.0))));
                                 model.cut_off.retain(|cut_off| cut_off != done);
                             }
                         }
@@ -310,7 +313,7 @@ mod tests {
                 prop_assert_eq!(end, (tracker.newest().is_some()).then_some(model.next));
                 let gap = model.first_incomplete().map_or(0, |from| model.log.range(from..).count());
                 prop_assert_eq!(tracker.gap(), gap);
-                prop_assert_eq!(tracker.in_work_count(), model.log.values().filter(|(_, is_done)| !is_done).count());
+                prop_assert_eq!(tracker.in_flight_count(), model.log.values().filter(|(_, is_done)| !is_done).count());
             }
         }
     }

@@ -28,10 +28,10 @@ pub(crate) struct WorkerLimits {
 
 /// Runs until its lane is drained or fenced.
 pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: WorkerLimits) {
-    let LaneEnd { records, signals, in_work, activity } = lane;
+    let LaneEnd { records, signals, records_in_flight, activity } = lane;
     let mut jobs = Jobs::new(JobsParts {
         records,
-        in_work,
+        records_in_flight,
         documents: processor.documents.clone(),
         completions: processor.completions.clone(),
         prefix_gap: limits.prefix_gap,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 /// When the breaker opens, and how often it probes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BreakerPolicy {
+pub(crate) struct OutagePolicy {
     /// How many recent links are looked at.
     pub(crate) window_links: usize,
     /// Fewer links than this say nothing.
@@ -29,8 +29,8 @@ pub(crate) struct BreakerPolicy {
 
 /// Shared by every lane of the process.
 #[derive(Debug)]
-pub(crate) struct Breaker {
-    policy: BreakerPolicy,
+pub(crate) struct OutageBreaker {
+    policy: OutagePolicy,
     part: Part,
     state: Mutex<State>,
     /// Wakes those who wait when the state changes.
@@ -54,14 +54,14 @@ struct Open {
 
 /// Leave to ask the far side. To be reported on; dropped without a report, it says nothing.
 #[derive(Debug)]
-pub(crate) struct Pass<'a> {
-    breaker: &'a Breaker,
+pub(crate) struct BreakerPass<'a> {
+    breaker: &'a OutageBreaker,
     is_probe: bool,
 }
 
-impl Breaker {
+impl OutageBreaker {
     /// Begins closed.
-    pub(crate) fn new(policy: BreakerPolicy, part: Part) -> Self {
+    pub(crate) fn new(policy: OutagePolicy, part: Part) -> Self {
         part.ok();
         Self { policy, part, state: Mutex::default(), changed: Notify::new() }
     }
@@ -70,12 +70,12 @@ impl Breaker {
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
-    pub(crate) async fn pass(&self) -> Pass<'_> {
+    pub(crate) async fn pass(&self) -> BreakerPass<'_> {
         loop {
             let changed = self.changed.notified();
             let wait_until = match self.with(State::enter) {
-                Entry::Free => return Pass { breaker: self, is_probe: false },
-                Entry::Probe => return Pass { breaker: self, is_probe: true },
+                Entry::Free => return BreakerPass { breaker: self, is_probe: false },
+                Entry::Probe => return BreakerPass { breaker: self, is_probe: true },
                 Entry::Wait { until } => until,
             };
             tokio::select! {
@@ -171,14 +171,14 @@ impl State {
         }
     }
 
-    fn is_failing(&self, policy: &BreakerPolicy) -> bool {
+    fn is_failing(&self, policy: &OutagePolicy) -> bool {
         let failed = self.recent.iter().filter(|has_failed| **has_failed).count();
         self.recent.len() >= policy.min_links
             && failed as f64 >= policy.failure_ratio * self.recent.len() as f64
     }
 }
 
-impl Pass<'_> {
+impl BreakerPass<'_> {
     /// Whether it was granted although the breaker is open.
     pub(crate) fn is_probe(&self) -> bool {
         self.is_probe
@@ -195,7 +195,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for BreakerPass<'_> {
     fn drop(&mut self) {
         if self.is_probe {
             self.breaker.end_probe();
@@ -216,19 +216,19 @@ mod tests {
 
     use super::*;
 
-    const POLICY: BreakerPolicy = BreakerPolicy {
+    const POLICY: OutagePolicy = OutagePolicy {
         window_links: 10,
         min_links: 4,
         failure_ratio: 0.5,
         probe_interval: Duration::from_secs(5),
     };
 
-    fn breaker() -> (Breaker, Health) {
+    fn breaker() -> (OutageBreaker, Health) {
         let health = Health::default();
-        (Breaker::new(POLICY, health.part("extraction")), health)
+        (OutageBreaker::new(POLICY, health.part("extraction")), health)
     }
 
-    async fn fail(breaker: &Breaker, is_first_attempt: bool) {
+    async fn fail(breaker: &OutageBreaker, is_first_attempt: bool) {
         breaker.pass().await.failed(is_first_attempt, "status 503");
     }
 

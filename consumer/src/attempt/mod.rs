@@ -3,13 +3,13 @@
 //!
 //! Three kinds of askers share it: a link from the topic, a list from the topic, and a link that a
 //! caller waits for. What they do alike and what each does in its own way stands in [`Attempts`];
-//! `turns` is what links wait for before they ask, with the `breaker` that holds them all during
+//! `permits` is what links wait for before they ask, with the `breaker` that holds them all during
 //! an outage. It must not know: records, documents' places, dead letters, or HTTP.
 
 mod breaker;
+mod permits;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use breaker::{Breaker, BreakerPolicy};
-pub(crate) use turns::Turns;
+pub(crate) use breaker::{OutageBreaker, OutagePolicy};
+pub(crate) use permits::Permits;
 
 use crate::document::link_error;
 use crate::retry::{RetryPolicy, Waits};
-use breaker::Pass;
-use turns::Turn;
+use breaker::BreakerPass;
+use permits::Permit;
 
 /// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
 /// quota that is used up, a key that is refused) is not waited for: the list is given up.
@@ -38,17 +38,17 @@ const LONGEST_REST: Duration = Duration::from_secs(65);
 pub(crate) enum Asker<'a> {
     /// A link from the topic. It waits its turn with all others: throttling cools the whole
     /// process down and costs no attempt, and while the breaker is open no link is given up.
-    Link(&'a Turns),
+    Link(&'a Permits),
     /// A list from the topic. The Data API has its own limits, so the cool-down and the breaker
     /// have no say: throttling costs an attempt, and a short rest of the API is waited out.
-    List(&'a Turns),
+    List(&'a Permits),
     /// A link that a caller waits for. Throttling ends it: the caller decides when to come again.
     Caller(&'a Semaphore),
 }
 
 /// Why a question has no answer.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum LookupFailure {
     /// There will never be one.
     Refused(LinkFailure),
     /// There may be one another day. `attempts` are those that count.
@@ -93,14 +93,14 @@ impl<'a> Attempts<'a> {
         drain: &CancellationToken,
         ask: impl Fn() -> F,
         again: impl Fn(Again<'_>),
-    ) -> Option<Result<T, Failure>>
+    ) -> Option<Result<T, LookupFailure>>
     where
         F: Future<Output = Option<Result<T, ExtractError>>>,
     {
         loop {
-            let turn = drain.run_until_cancelled(self.asker.turn()).await?;
+            let permit = drain.run_until_cancelled(self.asker.permit()).await?;
             let answer = ask().await?;
-            let pass = turn.end();
+            let pass = permit.end();
             let error = match answer {
                 Ok(found) => {
                     self.asker.found(pass);
@@ -112,10 +112,10 @@ impl<'a> Attempts<'a> {
                 Next::Again(wait) => wait,
                 Next::Refused => {
                     let error = link_error(&error, self.made);
-                    return Some(Err(Failure::Refused(error)));
+                    return Some(Err(LookupFailure::Refused(error)));
                 }
                 Next::GivenUp => {
-                    return Some(Err(Failure::GivenUp { error, attempts: self.made }));
+                    return Some(Err(LookupFailure::GivenUp { error, attempts: self.made }));
                 }
             };
             again(Again { error: &error, attempts: self.made, wait });
@@ -126,7 +126,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Counts the attempt if it counts, and reports it to the breaker by its pass.
-    fn decide(&mut self, error: &ExtractError, pass: Option<Pass<'_>>) -> Next {
+    fn decide(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
         match error.class() {
             ErrorClass::Permanent | ErrorClass::Malformed => {
                 self.made += 1;
@@ -143,9 +143,9 @@ impl<'a> Attempts<'a> {
 
     fn throttled(&mut self, error: &ExtractError) -> Next {
         match self.asker {
-            Asker::Link(turns) => {
+            Asker::Link(permits) => {
                 if let ExtractError::Throttled { reason, retry_after } = error {
-                    turns.throttled(reason, *retry_after);
+                    permits.throttled(reason, *retry_after);
                 }
                 Next::Again(None)
             }
@@ -160,7 +160,7 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn transient(&mut self, error: &ExtractError, pass: Option<Pass<'_>>) -> Next {
+    fn transient(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
         let rest = match (self.asker, error) {
             (Asker::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
             _ => None,
@@ -181,7 +181,7 @@ impl<'a> Attempts<'a> {
         match (self.waits.next(), self.asker) {
             (Some(wait), _) => Next::Again(Some(wait)),
             // Not this link's fault: it waits with the others, and is no dead letter.
-            (None, Asker::Link(turns)) if turns.breaker_is_open() => {
+            (None, Asker::Link(permits)) if permits.breaker_is_open() => {
                 Next::Again(Some(Duration::ZERO))
             }
             (None, _) => Next::GivenUp,
@@ -200,20 +200,20 @@ enum Next {
 impl<'a> Asker<'a> {
     /// # Cancel safety
     /// Nothing is lost when dropped.
-    async fn turn(self) -> Turn<'a> {
+    async fn permit(self) -> Permit<'a> {
         match self {
-            Self::Link(turns) => turns.next().await,
-            Self::List(turns) => Turn::of(&turns.permits).await,
-            Self::Caller(permits) => Turn::of(permits).await,
+            Self::Link(permits) => permits.next().await,
+            Self::List(permits) => Permit::of(&permits.semaphore).await,
+            Self::Caller(permits) => Permit::of(permits).await,
         }
     }
 
-    fn found(self, pass: Option<Pass<'_>>) {
+    fn found(self, pass: Option<BreakerPass<'_>>) {
         if let Some(pass) = pass {
             pass.succeeded();
         }
-        if let Self::Link(turns) = self {
-            turns.found();
+        if let Self::Link(permits) = self {
+            permits.found();
         }
     }
 }

@@ -12,14 +12,14 @@ const RETRY: RetryPolicy =
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// With a breaker that opens when half of the last `min_links` links failed.
-fn turns(min_links: usize) -> Turns {
-    let policy = BreakerPolicy {
+fn permits(min_links: usize) -> Permits {
+    let policy = OutagePolicy {
         window_links: 10,
         min_links,
         failure_ratio: 0.5,
         probe_interval: PROBE_INTERVAL,
     };
-    Turns::new(4, Breaker::new(policy, Health::default().part("extraction")))
+    Permits::new(4, OutageBreaker::new(policy, Health::default().part("extraction")))
 }
 
 /// What a question came to.
@@ -53,8 +53,8 @@ async fn ask(asker: Asker<'_>, errors: &[ExtractError]) -> Asked {
     let answer = Attempts::new(asker, &RETRY).run(&CancellationToken::new(), answer, told).await;
     let outcome = match answer {
         Some(Ok(())) => Outcome::Found,
-        Some(Err(Failure::Refused(error))) => Outcome::Refused(error.attempts),
-        Some(Err(Failure::GivenUp { attempts, .. })) => Outcome::GivenUp(attempts),
+        Some(Err(LookupFailure::Refused(error))) => Outcome::Refused(error.attempts),
+        Some(Err(LookupFailure::GivenUp { attempts, .. })) => Outcome::GivenUp(attempts),
         None => Outcome::Open,
     };
     let seconds = begin.elapsed().as_secs();
@@ -79,8 +79,8 @@ fn stood_down(seconds: u64) -> ExtractError {
 
 #[tokio::test(start_paused = true)]
 async fn a_transient_error_costs_every_asker_an_attempt_until_none_is_left() {
-    let (turns, permits) = (turns(10), Semaphore::new(1));
-    for asker in [Asker::Link(&turns), Asker::List(&turns), Asker::Caller(&permits)] {
+    let (permits, semaphore) = (permits(10), Semaphore::new(1));
+    for asker in [Asker::Link(&permits), Asker::List(&permits), Asker::Caller(&semaphore)] {
         let errors = vec![timed_out(); 9];
         let asked = ask(asker, &errors).await;
         assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3), "{asker:?}");
@@ -94,8 +94,8 @@ async fn a_transient_error_costs_every_asker_an_attempt_until_none_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_ends_every_question_at_once() {
-    let (turns, permits) = (turns(10), Semaphore::new(1));
-    for asker in [Asker::Link(&turns), Asker::List(&turns), Asker::Caller(&permits)] {
+    let (permits, semaphore) = (permits(10), Semaphore::new(1));
+    for asker in [Asker::Link(&permits), Asker::List(&permits), Asker::Caller(&semaphore)] {
         let asked = ask(asker, &[refused()]).await;
         assert_eq!((asked.outcome, asked.times), (Outcome::Refused(1), 1), "{asker:?}");
         let asked = ask(asker, &[timed_out(), refused()]).await;
@@ -105,92 +105,92 @@ async fn a_refusal_ends_every_question_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn throttling_cools_the_process_down_and_costs_a_link_no_attempt() {
-    let turns = turns(10);
+    let permits = permits(10);
     let errors = vec![throttled(None); 5];
-    let asked = ask(Asker::Link(&turns), &errors).await;
+    let asked = ask(Asker::Link(&permits), &errors).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Found, 6));
     assert_eq!(asked.again, [(0, None); 5]);
     assert_eq!(asked.seconds, 1 + 2 + 4 + 8 + 16);
     // It found something, so the next wait is the shortest again.
-    let asked = ask(Asker::Link(&turns), &errors[..1]).await;
+    let asked = ask(Asker::Link(&permits), &errors[..1]).await;
     assert_eq!((asked.outcome, asked.seconds), (Outcome::Found, 1));
-    let asked = ask(Asker::Link(&turns), &[throttled(None), timed_out(), throttled(None)]).await;
+    let asked = ask(Asker::Link(&permits), &[throttled(None), timed_out(), throttled(None)]).await;
     let attempts: Vec<u32> = asked.again.iter().map(|(attempts, _)| *attempts).collect();
     assert_eq!((asked.outcome, attempts), (Outcome::Found, vec![0, 1, 1]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_wait_that_youtube_names_is_honoured_within_reason() {
-    let turns = turns(10);
+    let permits = permits(10);
     for (named, seconds) in [(7, 7), (0, 1), (86_400, 300)] {
-        let asked = ask(Asker::Link(&turns), &[throttled(Some(SECOND * named))]).await;
+        let asked = ask(Asker::Link(&permits), &[throttled(Some(SECOND * named))]).await;
         assert_eq!((asked.outcome, asked.seconds), (Outcome::Found, seconds));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn throttling_costs_a_list_an_attempt_and_ends_what_a_caller_waits_for() {
-    let (turns, permits) = (turns(10), Semaphore::new(1));
+    let (permits, semaphore) = (permits(10), Semaphore::new(1));
     let errors = vec![throttled(None); 9];
-    let asked = ask(Asker::List(&turns), &errors).await;
+    let asked = ask(Asker::List(&permits), &errors).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3));
-    let asked = ask(Asker::Caller(&permits), &errors).await;
+    let asked = ask(Asker::Caller(&semaphore), &errors).await;
     assert_eq!((asked.times, asked.again), (1, vec![]));
     assert!(matches!(asked.outcome, Outcome::GivenUp(_)));
-    assert!(!turns.are_held(), "neither says anything of the links");
+    assert!(!permits.are_held(), "neither says anything of the links");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_waits_a_short_rest_of_the_data_api_out_and_is_given_up_before_a_long_one() {
-    let turns = turns(10);
+    let permits = permits(10);
     let short = vec![stood_down(65); 5];
-    let asked = ask(Asker::List(&turns), &short).await;
+    let asked = ask(Asker::List(&permits), &short).await;
     assert_eq!((asked.outcome, asked.times, asked.seconds), (Outcome::Found, 6, 5 * 65));
     assert_eq!(asked.again, [(0, Some(SECOND * 65)); 5]);
-    let asked = ask(Asker::List(&turns), &[stood_down(66)]).await;
+    let asked = ask(Asker::List(&permits), &[stood_down(66)]).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(1), 1));
     // To a link, a strategy that stands down is as one that fails.
-    let asked = ask(Asker::Link(&turns), &short).await;
+    let asked = ask(Asker::Link(&permits), &short).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_the_breaker_is_open_no_link_is_given_up_and_a_list_is() {
-    let turns = turns(1);
+    let permits = permits(1);
     let errors = vec![timed_out(); 9];
-    let asked = ask(Asker::Link(&turns), &errors).await;
+    let asked = ask(Asker::Link(&permits), &errors).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Found, 10));
     assert_eq!(asked.again.last(), Some(&(9, Some(Duration::ZERO))));
     assert!(asked.seconds >= 9 * PROBE_INTERVAL.as_secs(), "{asked:?}");
-    assert!(!turns.are_held(), "the answer closed it");
+    assert!(!permits.are_held(), "the answer closed it");
     // That a list fails says nothing of links.
-    let asked = ask(Asker::List(&turns), &errors).await;
+    let asked = ask(Asker::List(&permits), &errors).await;
     assert_eq!(asked.outcome, Outcome::GivenUp(3));
-    assert!(!turns.are_held());
-    let dropped = tokio::time::timeout(SECOND, ask(Asker::Link(&turns), &errors)).await;
-    assert!(dropped.is_err() && turns.are_held());
-    let asked = ask(Asker::List(&turns), &errors).await;
+    assert!(!permits.are_held());
+    let dropped = tokio::time::timeout(SECOND, ask(Asker::Link(&permits), &errors)).await;
+    assert!(dropped.is_err() && permits.are_held());
+    let asked = ask(Asker::List(&permits), &errors).await;
     assert_eq!(asked.outcome, Outcome::GivenUp(3));
-    assert!(turns.are_held());
+    assert!(permits.are_held());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_closes_the_breaker_and_throttling_says_nothing_to_it() {
-    let turns = turns(1);
-    let asked = ask(Asker::Link(&turns), &[timed_out(), throttled(None), refused()]).await;
+    let permits = permits(1);
+    let asked = ask(Asker::Link(&permits), &[timed_out(), throttled(None), refused()]).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Refused(2), 3));
-    assert!(!turns.are_held());
+    assert!(!permits.are_held());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_every_wait_and_leaves_the_question_open() {
-    let (turns, permits) = (turns(10), Semaphore::new(1));
-    let held = permits.try_acquire().unwrap();
+    let (permits, semaphore) = (permits(10), Semaphore::new(1));
+    let held = semaphore.try_acquire().unwrap();
     let begin = Instant::now();
     for (asker, error) in [
-        (Asker::Link(&turns), throttled(Some(SECOND * 60))),
-        (Asker::List(&turns), stood_down(60)),
-        (Asker::Caller(&permits), timed_out()),
+        (Asker::Link(&permits), throttled(Some(SECOND * 60))),
+        (Asker::List(&permits), stood_down(60)),
+        (Asker::Caller(&semaphore), timed_out()),
     ] {
         let drain = CancellationToken::new();
         let answer = || async { Some(Err::<(), _>(error.clone())) };
@@ -209,14 +209,14 @@ async fn a_drain_ends_every_wait_and_leaves_the_question_open() {
 /// What was granted first may be over when the last is.
 #[tokio::test(start_paused = true)]
 async fn a_permit_that_comes_during_a_cool_down_waits_for_its_end() {
-    let turns = turns(10);
-    let held = turns.permits.try_acquire_many(4).unwrap();
+    let permits = permits(10);
+    let held = permits.semaphore.try_acquire_many(4).unwrap();
     let begin = Instant::now();
     let throttling = async {
         tokio::time::sleep(SECOND).await;
-        turns.throttled("status_429", Some(SECOND * 9));
+        permits.throttled("status_429", Some(SECOND * 9));
         drop(held);
     };
-    let (asked, ()) = tokio::join!(ask(Asker::Link(&turns), &[]), throttling);
+    let (asked, ()) = tokio::join!(ask(Asker::Link(&permits), &[]), throttling);
     assert_eq!((asked.outcome, begin.elapsed().as_secs()), (Outcome::Found, 10));
 }

@@ -53,13 +53,13 @@ fn document(age: SignedDuration) -> LinkDocument {
 }
 
 /// What was asked of YouTube and of the store, and the answer's source.
-struct Asked {
+struct AskedCounts {
     source: String,
     youtube: usize,
     store: usize,
 }
 
-async fn ask(store: FaultyStore, times: usize, force: bool) -> Asked {
+async fn ask(store: FaultyStore, times: usize, force: bool) -> AskedCounts {
     let (youtube, store) = (Arc::new(YouTube::default()), Arc::new(store));
     let reuse = Reuse::start(Arc::clone(&youtube) as _, Arc::clone(&store) as _, HOUR);
     while !reuse.is_indexed.load(Ordering::Acquire) {
@@ -70,7 +70,11 @@ async fn ask(store: FaultyStore, times: usize, force: bool) -> Asked {
     for _ in 0..times {
         source = reuse.extract(video_id, force).await.unwrap().source;
     }
-    Asked { source, youtube: youtube.asked(), store: store.counts(Method::NewestOfVideo).calls }
+    AskedCounts {
+        source,
+        youtube: youtube.asked(),
+        store: store.counts(Method::NewestOfVideo).calls,
+    }
 }
 
 /// A store that has metadata of this age.

@@ -65,7 +65,7 @@ async fn post_links(
     let id = links.request_id(request.idempotency_key.as_deref());
     let posted = Posted { id, links: &links, force: request.force, timeout: request.timeout };
     match server.posted_links.run(posted).await {
-        Ok(fates) => Ok(answer::of_fates(id, &links, &fates).into_response()),
+        Ok(outcomes) => Ok(answer::of_outcomes(id, &links, &outcomes).into_response()),
         Err(not_taken) => Err(answer::of_not_taken(not_taken)),
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::settings::PostLinksSettings;
 use crate::ask::ask;
-use crate::attempt::{Asker, Attempts, Failure};
+use crate::attempt::{Asker, Attempts, LookupFailure};
 use crate::batcher;
 use crate::document::{DocumentSubject, document, left_without_document, refused_by_store};
 use crate::retry::{Pauses, RetryPolicy};
@@ -40,7 +40,7 @@ pub(crate) struct PostedLinks {
     pub(crate) store_part: Part,
     pub(crate) retry: RetryPolicy,
     /// Links asked for at once.
-    turns: Semaphore,
+    permits: Semaphore,
     /// One for each link that is asked for or waits.
     slots: Semaphore,
     slots_count: u32,
@@ -62,7 +62,7 @@ pub(crate) struct Posted<'a> {
 
 /// What became of a link.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum LinkOutcome {
     /// There is a document, and this is what it says.
     Stored,
     /// There is a document that says why there is no metadata.
@@ -108,7 +108,7 @@ impl PostedLinks {
             store,
             store_part,
             retry,
-            turns: Semaphore::new(settings.post_links_in_flight),
+            permits: Semaphore::new(settings.post_links_in_flight),
             slots: Semaphore::new(slots),
             slots_count: u32::try_from(slots).unwrap_or(u32::MAX),
             timeout: settings.post_links_timeout,
@@ -121,7 +121,10 @@ impl PostedLinks {
     ///
     /// # Errors
     /// [`NotTaken`] if there are too few free slots, or the server stops; then nothing was done.
-    pub(crate) async fn run(self: &Arc<Self>, posted: Posted<'_>) -> Result<Vec<Fate>, NotTaken> {
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        posted: Posted<'_>,
+    ) -> Result<Vec<LinkOutcome>, NotTaken> {
         if self.stop.is_cancelled() {
             return Err(NotTaken::Stopping);
         }
@@ -139,7 +142,7 @@ impl PostedLinks {
         // A task of its own, so that it ends even if the one who asked has gone.
         let written = self.writes.spawn(writing).await;
         // A panic there leaves it unknown what is written.
-        let lost = || vec![Fate::Unavailable(Unavailable::NotWritten); links_count as usize];
+        let lost = || vec![LinkOutcome::Unavailable(Unavailable::NotWritten); links_count as usize];
         Ok(written.unwrap_or_else(|_| lost()))
     }
 
@@ -182,11 +185,11 @@ impl PostedLinks {
             || async { Some(ask(self.extractor.as_ref(), valid.names, force).await.map(Box::new)) };
         // Only the request's own deadline ends the waits.
         let never = CancellationToken::new();
-        let attempts = Attempts::new(Asker::Caller(&self.turns), &self.retry);
+        let attempts = Attempts::new(Asker::Caller(&self.permits), &self.retry);
         match attempts.run(&never, ask, |_| ()).await {
             Some(Ok(extraction)) => Ok(Ok(extraction)),
-            Some(Err(Failure::Refused(error))) => Ok(Err(error)),
-            Some(Err(Failure::GivenUp { error, .. })) => Err(not_found(&error)),
+            Some(Err(LookupFailure::Refused(error))) => Ok(Err(error)),
+            Some(Err(LookupFailure::GivenUp { error, .. })) => Err(not_found(&error)),
             None => Err(Unavailable::OutOfTime),
         }
     }
@@ -195,7 +198,7 @@ impl PostedLinks {
         self: Arc<Self>,
         found: Vec<Result<LinkDocument, Unavailable>>,
         deadline: Instant,
-    ) -> Vec<Fate> {
+    ) -> Vec<LinkOutcome> {
         let mut documents: Vec<LinkDocument> =
             found.iter().filter_map(|found| found.as_ref().ok().cloned()).collect();
         let written = timeout_at(deadline, self.write(&mut documents)).await;
@@ -206,16 +209,16 @@ impl PostedLinks {
             );
         }
         let mut written = written.unwrap_or_default().into_iter();
-        let fates = found.into_iter().map(|found| match found {
-            Err(unavailable) => Fate::Unavailable(unavailable),
+        let outcomes = found.into_iter().map(|found| match found {
+            Err(unavailable) => LinkOutcome::Unavailable(unavailable),
             // One of `written` for each that was found, in the same order, or none at all.
-            Ok(_) => written.next().unwrap_or(Fate::Unavailable(Unavailable::NotWritten)),
+            Ok(_) => written.next().unwrap_or(LinkOutcome::Unavailable(Unavailable::NotWritten)),
         });
-        fates.collect()
+        outcomes.collect()
     }
 
     /// Writes documents until the store has them all but those that it refuses for good.
-    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<Fate> {
+    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<LinkOutcome> {
         if documents.is_empty() {
             return Vec::new();
         }
@@ -228,7 +231,7 @@ impl PostedLinks {
         batcher::count(
             written().filter(|written| !written.1.is_refused()).map(|written| written.0),
         );
-        written().map(|(document, outcome)| self.fate(document, outcome)).collect()
+        written().map(|(document, outcome)| self.outcome(document, outcome)).collect()
     }
 
     async fn write_or_give_back<'a>(
@@ -270,12 +273,12 @@ impl PostedLinks {
         Ok(outcomes)
     }
 
-    fn fate(&self, document: &LinkDocument, outcome: &WriteOutcome) -> Fate {
+    fn outcome(&self, document: &LinkDocument, outcome: &WriteOutcome) -> LinkOutcome {
         if let WriteOutcome::Refused { reason } = outcome {
             left_without_document(&self.store_part, document, reason);
-            return Fate::Unavailable(Unavailable::Refused);
+            return LinkOutcome::Unavailable(Unavailable::Refused);
         }
-        document.error.clone().map_or(Fate::Stored, Fate::Failed)
+        document.error.clone().map_or(LinkOutcome::Stored, LinkOutcome::Failed)
     }
 }
 

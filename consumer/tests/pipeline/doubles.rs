@@ -100,9 +100,9 @@ impl ScriptedExtractor {
 }
 
 /// Counts down when an extraction ends, or is dropped.
-struct InFlight<'a>(&'a AtomicUsize);
+struct InFlightGuard<'a>(&'a AtomicUsize);
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -113,7 +113,7 @@ impl Extract for ScriptedExtractor {
     async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        let _in_flight = InFlight(&self.in_flight);
+        let _in_flight = InFlightGuard(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
         if self.hanging.lock().unwrap().contains(&video_id) {

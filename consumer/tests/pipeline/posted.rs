@@ -10,30 +10,30 @@ use crate::relay::{Relay, Running, link, until, video_id};
 
 /// An answer, read to its end.
 #[derive(Debug)]
-struct Answer {
+struct HttpAnswer {
     status: u16,
     retry_after: Option<String>,
     json: Value,
 }
 
-impl Answer {
+impl HttpAnswer {
     fn statuses(&self) -> Vec<&str> {
         let results = self.json["results"].as_array().unwrap();
         results.iter().map(|result| result["status"].as_str().unwrap()).collect()
     }
 }
 
-async fn post(running: &Running, body: &Value) -> Answer {
+async fn post(running: &Running, body: &Value) -> HttpAnswer {
     post_with(running, &[], body).await
 }
 
-async fn post_with(running: &Running, headers: &[(&str, &str)], body: &Value) -> Answer {
+async fn post_with(running: &Running, headers: &[(&str, &str)], body: &Value) -> HttpAnswer {
     let request = reqwest::Client::new().post(&running.links_url).json(body);
     let request =
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = request.send().await.unwrap();
     let retry_after = response.headers().get("retry-after").cloned();
-    Answer {
+    HttpAnswer {
         status: response.status().as_u16(),
         retry_after: retry_after.map(|value| value.to_str().unwrap().to_owned()),
         json: response.json().await.unwrap(),

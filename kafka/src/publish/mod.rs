@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use linkrelay_common::until::until_it_works_with;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::{Instant, timeout_at};
 
@@ -106,7 +107,7 @@ impl PublishError {
 }
 
 /// A record that is not known to have arrived: its index among those to publish, and why.
-pub type Failure = (usize, PublishError);
+pub type PublishFailure = (usize, PublishError);
 
 /// Publishes records and awaits their acknowledgements for up to `timeout`. Gives those that
 /// failed, by index; an empty list means that the broker has them all.
@@ -117,7 +118,7 @@ pub async fn publish_all(
     publish: &dyn Publish,
     records: &[LinkRecord],
     timeout: Duration,
-) -> Vec<Failure> {
+) -> Vec<PublishFailure> {
     let deadline = Instant::now() + timeout;
     let (acks, mut failures) = send_all(publish, records);
     for (index, ack) in acks {
@@ -133,8 +134,8 @@ pub async fn publish_all(
     failures
 }
 
-/// Publishes records until the broker has all of them; each try may take up to `timeout`, and
-/// `tell` hears why one failed.
+/// Publishes records until the broker has all of them. Each attempt may take up to `timeout`;
+/// `failed` is called with the error of each one that failed.
 ///
 /// A record may be published twice (its acknowledgement was late); both have the same document
 /// id, so there is one document.
@@ -143,25 +144,35 @@ pub async fn publish_all(
 /// As [`publish_all`].
 pub async fn publish_until_acked(
     publish: &dyn Publish,
-    mut records: Vec<LinkRecord>,
+    records: Vec<LinkRecord>,
     timeout: Duration,
-    tell: impl Fn(PublishError) + Send,
+    failed: impl FnMut(PublishError) + Send,
 ) {
-    loop {
-        let failures = publish_all(publish, &records, timeout).await;
-        let Some((_, error)) = failures.first() else { return };
-        tell(*error);
-        let links_total = failures.len();
-        tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
-        records = failures.iter().map(|(index, _)| records[*index].clone()).collect();
-        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-    }
+    let pauses = std::iter::repeat(PAUSE_AFTER_FAILURE);
+    let attempt = |records| publish_or_keep(publish, records, timeout);
+    until_it_works_with(records, pauses, attempt, failed).await;
+}
+
+/// Publishes the records once.
+///
+/// # Errors
+/// The records that the broker does not have, with the error of the first of them.
+async fn publish_or_keep(
+    publish: &dyn Publish,
+    records: Vec<LinkRecord>,
+    timeout: Duration,
+) -> Result<(), (Vec<LinkRecord>, PublishError)> {
+    let failures = publish_all(publish, &records, timeout).await;
+    let Some((_, error)) = failures.first() else { return Ok(()) };
+    let links_total = failures.len();
+    tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
+    Err((failures.iter().map(|(index, _)| records[*index].clone()).collect(), *error))
 }
 
 fn send_all(
     publish: &dyn Publish,
     records: &[LinkRecord],
-) -> (Vec<(usize, AckFuture)>, Vec<Failure>) {
+) -> (Vec<(usize, AckFuture)>, Vec<PublishFailure>) {
     let mut acks = Vec::with_capacity(records.len());
     let mut failures = Vec::new();
     for (index, record) in records.iter().enumerate() {
