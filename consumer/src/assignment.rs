@@ -1,4 +1,4 @@
-//! The partitions this process has: a lane each, owned by value by the poll thread.
+//! The partitions of this process: a lane for each, owned by value by the poll thread.
 //!
 //! It must not know the Kafka client: it says from which partitions to read and what to commit, and
 //! the poll thread does both.
@@ -13,7 +13,7 @@ use crate::lane::{Lane, LaneEnd, LaneLimits};
 use crate::record::{Completion, Epoch, Record};
 use crate::tracker::{OffsetTracker, TrackerError};
 
-/// Bounds on what all lanes hold together.
+/// The limits of each lane, and of all lanes together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AssignmentLimits {
     pub(crate) lane: LaneLimits,
@@ -28,7 +28,7 @@ pub(crate) struct Assignment {
     lanes: BTreeMap<Partition, Lane>,
     epochs_count: u64,
     limits: AssignmentLimits,
-    /// Of the records in work, all lanes together.
+    /// Bytes of the records in flight, of all lanes together.
     held_bytes: usize,
     start_worker: StartWorker,
 }
@@ -55,7 +55,7 @@ impl Assignment {
         Epoch(self.epochs_count)
     }
 
-    /// Begins to drain these lanes.
+    /// Begins to drain the lanes of these partitions.
     pub(crate) fn drain(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(lane) = self.lanes.get_mut(partition) {
@@ -64,12 +64,12 @@ impl Assignment {
         }
     }
 
-    /// Whether nothing of these partitions is in work any more.
+    /// Returns whether no record of these partitions is in flight.
     pub(crate) fn is_drained(&self, partitions: &[Partition]) -> bool {
         partitions.iter().filter_map(|partition| self.lanes.get(partition)).all(Lane::is_drained)
     }
 
-    /// Fences these lanes: whatever of them is still in work changes nothing any more.
+    /// Fences the lanes of these partitions: completions of their records in flight are ignored.
     pub(crate) fn fence(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             let fenced = self.lanes.remove(partition);
@@ -77,19 +77,19 @@ impl Assignment {
         }
     }
 
-    /// Every lane, by partition.
+    /// Returns every lane, by partition.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (Partition, &Lane)> {
         self.lanes.iter().map(|(partition, lane)| (*partition, lane))
     }
 
-    /// Every partition with a lane.
+    /// Returns every partition with a lane.
     pub(crate) fn partitions(&self) -> Vec<Partition> {
         self.lanes.keys().copied().collect()
     }
 
-    /// Hands a record to its lane. A record of a partition that is not ours (any more) is left
-    /// to its owner. One whose offset was taken before says that the log was truncated, or its
-    /// topic created again: it goes on from there.
+    /// Hands a record to its lane. A record of a partition without a lane is left to the partition's
+    /// owner. An offset that was taken before means that the log was truncated, or its topic created
+    /// again: the lane continues from there.
     pub(crate) fn take(&mut self, record: Record) {
         let (partition, offset) = (record.partition, record.offset);
         let goes_back = |lane: &&mut Lane| lane.newest().is_some_and(|newest| offset <= newest);
@@ -99,18 +99,20 @@ impl Assignment {
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         let held_before = lane.held_bytes();
         if let Err(error) = lane.take(record) {
-            tracing::error!(partition = partition.0, offset = offset.0, %error, "a record was not taken");
+            tracing::error!(partition = partition.0, offset = offset.0, %error, "a lane did not take a record");
         }
         self.held_bytes += lane.held_bytes() - held_before;
     }
 
-    /// Offsets between the newest record of its partition and this one, which never came.
+    /// Returns the offsets between the newest record of the partition and this one, if records are
+    /// missing there.
     pub(crate) fn gap_before(&self, record: &Record) -> Option<Range<Offset>> {
         let next = self.lanes.get(&record.partition)?.newest()?.next();
         (next < record.offset).then_some(next..record.offset)
     }
 
-    /// The partition's log now goes on from `offset`; see [`Lane::rewind`].
+    /// Rewinds the lane of a partition whose log now continues from `offset`, as [`Lane::rewind`]
+    /// does.
     pub(crate) fn rewind(&mut self, partition: Partition, offset: Offset) {
         let epoch = self.next_epoch();
         if let Some(lane) = self.lanes.get_mut(&partition) {
@@ -125,7 +127,7 @@ impl Assignment {
         }
     }
 
-    /// A record is done for good; one of an older epoch changes nothing.
+    /// Notes that a record is complete. A completion of an older epoch is ignored.
     pub(crate) fn complete(&mut self, completion: &Completion) {
         let Completion { partition, offset, .. } = *completion;
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
@@ -133,34 +135,34 @@ impl Assignment {
         match lane.complete(completion) {
             Ok(()) => {}
             Err(error @ TrackerError::AlreadyComplete(_)) => {
-                tracing::error!(partition = partition.0, %error, "a completion was not counted");
+                tracing::error!(partition = partition.0, %error, "a second completion of a record was not counted");
             }
             Err(_) => tracing::debug!(
                 partition = partition.0,
                 offset = offset.0,
-                "a late completion is fenced"
+                "a late completion of a record is fenced"
             ),
         }
         self.held_bytes -= held_before - lane.held_bytes();
     }
 
-    /// Whether a record of this partition could be taken now.
+    /// Returns whether a record of this partition can be taken now.
     pub(crate) fn has_room(&self, partition: Partition) -> bool {
         self.held_bytes < self.limits.held_bytes
             && self.lanes.get(&partition).is_some_and(Lane::has_room)
     }
 
-    /// A partition whose worker ended although nobody told it to.
+    /// Returns a partition whose worker ended although its lane does not drain.
     pub(crate) fn dead_partition(&self) -> Option<Partition> {
         self.lanes.iter().find(|(_, lane)| lane.is_dead()).map(|(partition, _)| *partition)
     }
 
-    /// Whether completions are waited for: a lane is full or drains.
+    /// Returns whether the poll thread needs completions: a lane is full or drains.
     pub(crate) fn is_held(&self) -> bool {
         self.held_bytes >= self.limits.held_bytes || !self.lanes.values().all(Lane::has_room)
     }
 
-    /// The prefixes of those of `partitions` whose prefix has moved.
+    /// Returns the prefixes of those of `partitions` whose prefix has moved.
     pub(crate) fn commit_points(&self, partitions: &[Partition]) -> Vec<(Partition, Offset)> {
         let lanes = partitions
             .iter()
@@ -168,12 +170,12 @@ impl Assignment {
         lanes.filter_map(|(partition, lane)| Some((partition, lane.commit_point()?))).collect()
     }
 
-    /// Whether every record of the partition below this offset is done, and the partition ours.
-    pub(crate) fn is_done_before(&self, partition: Partition, offset: Offset) -> bool {
+    /// Returns whether the partition has a lane and every record below this offset is complete.
+    pub(crate) fn is_complete_below(&self, partition: Partition, offset: Offset) -> bool {
         self.lanes.get(&partition).and_then(Lane::prefix).is_some_and(|prefix| prefix >= offset)
     }
 
-    /// The broker has these commit points.
+    /// Notes that the broker has these commit points.
     pub(crate) fn mark_committed(&mut self, points: &[(Partition, Offset)]) {
         for (partition, prefix) in points {
             if let Some(lane) = self.lanes.get_mut(partition) {
@@ -197,7 +199,7 @@ mod tests {
     const LIMITS: AssignmentLimits =
         AssignmentLimits { lane: LaneLimits { queued: 4, prefix_gap: 100 }, held_bytes: 1_000_000 };
 
-    /// An assignment whose workers pass their end of the lane to the test, and end when drained.
+    /// Makes an assignment whose workers pass their end of the lane to the test, and end when drained.
     fn assignment(limits: AssignmentLimits) -> (Assignment, mpsc::Receiver<LaneEnd>) {
         let (sender, receiver) = mpsc::channel(16);
         let start = Box::new(move |end: LaneEnd| {
@@ -238,7 +240,7 @@ mod tests {
         assert!(assignment.is_held());
         assert_eq!(end.records.try_recv().unwrap().1.offset, Offset(0));
         assert!(assignment.has_room(ZERO) && !assignment.is_held());
-        assert!(!assignment.has_room(Partition(2)), "not ours");
+        assert!(!assignment.has_room(Partition(2)), "it has no lane");
     }
 
     #[tokio::test]
@@ -273,7 +275,7 @@ mod tests {
         assignment.take(record(ONE, 0, 1_000));
         assert!(!assignment.has_room(ZERO));
         assignment.fence(&[ONE]);
-        assert!(assignment.has_room(ZERO), "what is fenced is not held");
+        assert!(assignment.has_room(ZERO), "what is fenced no longer counts");
         assignment.assign([(ZERO, None)]);
         assert_eq!(assignment.held_bytes, 0);
     }
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_news_is_committed() {
+    async fn only_a_prefix_that_has_moved_is_committed() {
         let (mut assignment, mut ends) = assignment(LIMITS);
         assignment.assign([(ZERO, None)]);
         let end = ends.try_recv().unwrap();
@@ -344,6 +346,6 @@ mod tests {
                 "{offset} of epoch {epoch}"
             );
         }
-        assert_eq!(assignment.held_bytes, 0, "what was forgotten is held until it is done");
+        assert_eq!(assignment.held_bytes, 0, "what was dropped counts until it is complete");
     }
 }

@@ -1,5 +1,5 @@
-//! Commits as the broker keeps them, and where a partition is taken up: at its commit, unless its
-//! log no longer has that offset.
+//! Commits as the broker keeps them, and where a partition is read from: its commit, unless its log
+//! no longer has that offset.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,17 +13,20 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use crate::context::GroupContext;
 
-/// How long the broker may take to say what is committed. Meanwhile nothing is polled, so it is
-/// well below every time-out of the group.
+/// How long the broker may take to answer what is committed. Nothing is polled while it is asked,
+/// so this is far below every time-out of the group.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Writes commits and waits for the broker's answer.
+/// Writes commits and blocks for the broker's answer.
+///
+/// # Errors
+/// The error of librdkafka or the broker; then nothing is known to be committed.
 pub(crate) fn write(
     consumer: &BaseConsumer<GroupContext>,
     topic: &str,
     points: &[(Partition, Offset)],
 ) -> Result<(), KafkaError> {
-    // A fresh list each time: librdkafka fills in errors.
+    // A new list each time, because librdkafka writes errors into it.
     let mut list = TopicPartitionList::with_capacity(points.len());
     for (partition, prefix) in points {
         list.add_partition_offset(topic, partition.0, rdkafka::Offset::Offset(prefix.0))?;
@@ -31,13 +34,13 @@ pub(crate) fn write(
     consumer.commit(&list, CommitMode::Sync)
 }
 
-/// Where a partition is to be taken up.
+/// Where a partition is to be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) partition: Partition,
-    /// Where to begin.
+    /// The first offset to read, or where the broker is to begin.
     pub(crate) offset: rdkafka::Offset,
-    /// Offsets that were committed to come next and that the log has no more.
+    /// Offsets from the commit on that the log no longer has.
     pub(crate) missed: Range<Offset>,
 }
 
@@ -51,11 +54,11 @@ impl Position {
     }
 }
 
-/// Reads the commits of these partitions, and compares them with their logs. One without a commit
-/// begins at `without_commit`.
+/// Reads the commits of these partitions, and compares them with their logs. A partition without a
+/// commit begins at `without_commit`.
 ///
 /// # Errors
-/// If the broker does not say of each of them what is committed.
+/// If the broker does not answer for each of them what is committed.
 pub(crate) fn read(
     consumer: &BaseConsumer<GroupContext>,
     partitions: TopicPartitionList,
@@ -84,8 +87,8 @@ fn position(
     };
     let (first, missed) = match (committed, log) {
         (Some(prefix), Some(log)) if prefix < log.start => (Some(log.start), prefix..log.start),
-        // The log was truncated, or its topic created again: it is read whole, and the documents
-        // tell what is done.
+        // The log was truncated, or its topic created again: all of it is read, and the documents
+        // show what is complete.
         (Some(prefix), Some(log)) if prefix > log.end => (Some(log.start), nothing),
         (committed, _) => (committed, nothing),
     };
@@ -93,8 +96,8 @@ fn position(
     Position { partition, offset, missed }
 }
 
-/// The first offset and the end of each log, of those whose leader says so. librdkafka finds out
-/// by itself about the others, but does not tell what is missing.
+/// Returns the first offset and the end of each log whose leader answers. For the others,
+/// librdkafka finds a valid offset on its own, but does not report which records are missing.
 fn logs(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
@@ -127,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partition_is_taken_up_where_its_log_still_has_it() {
+    fn a_partition_is_read_from_its_commit_if_its_log_still_has_it() {
         use rdkafka::Offset::{Beginning, Invalid, Offset as At};
         let range = |from, to| Offset(from)..Offset(to);
         let log = range(10, 20);

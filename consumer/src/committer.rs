@@ -1,10 +1,10 @@
-//! When prefixes are committed: once the broker has said that the topic is still the one that they
-//! were read from.
+//! When prefixes are committed: once the broker has confirmed that the topic is still the one from
+//! which they were read.
 //!
 //! A topic that was deleted and created again has other records at the same offsets, and the broker
-//! takes a commit for a name, whichever topic has it now. So each commit is of the prefixes as they
-//! were when the broker was asked for the topic's id; if another answers, the topic is read from
-//! its beginning. It must not know how a prefix moves.
+//! takes a commit by the name of the topic. So each commit has the prefixes as they were when the
+//! id of the topic was requested; if the broker answers with another id, the topic is read from its
+//! beginning. It must not know how a prefix moves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,27 +19,27 @@ use crate::liveness::Activity;
 use crate::queues::Queues;
 use crate::topic_id::{TopicId, TopicIdAnswer, TopicIdRequest};
 
-/// What takes so long before it fails met no broker, and a commit holds the poll thread. Then the
-/// next one waits longer.
+/// A commit that fails only after this long found no broker, and it blocked the poll thread all the
+/// time. The next one then waits for [`FAILURE_PAUSE`].
 const SLOW_FAILURE: Duration = Duration::from_secs(1);
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
-/// Partitions and the offset that each is to be read from next.
+/// The commit points: partitions, with the offset from which each is to be read next.
 type Points = Vec<(Partition, Offset)>;
 
-/// A commit that waits for the answer about its topic.
+/// A commit that waits for the id of its topic.
 struct PendingCommit {
     request: TopicIdRequest,
     points: Points,
     at: Instant,
 }
 
-/// Asks and commits. Belongs to the poll thread.
+/// Requests the topic's id and commits. Owned by the poll thread.
 pub(crate) struct Committer {
     topic: Arc<str>,
     interval: Duration,
-    /// The topic that is read. Until the broker has told (some never do), nothing can be compared,
-    /// and no commit waits for it.
+    /// The id of the topic that is read. Until the broker has sent it (old brokers never do), there
+    /// is nothing to compare, and no commit waits for it.
     known: Option<TopicId>,
     pending: Option<PendingCommit>,
     next: Instant,
@@ -47,13 +47,14 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// Commits every `interval`, and notes it in `committed`.
+    /// Makes a committer that commits every `interval` and notes each commit in `committed`.
     pub(crate) fn new(topic: Arc<str>, interval: Duration, committed: Activity) -> Self {
         let next = Instant::now();
         Self { topic, interval, known: None, pending: None, next, committed }
     }
 
-    /// Asks when it is time, and commits once there is an answer. Waits for nothing but the commit.
+    /// Requests the topic's id when a commit is due, and commits once there is an answer. Blocks
+    /// only for the commit itself.
     pub(crate) fn commit_if_due(&mut self, queues: &Queues, assignment: &mut Assignment) {
         let now = Instant::now();
         if now >= self.next {
@@ -62,7 +63,7 @@ impl Committer {
             if self.known.is_none() {
                 let points = std::mem::take(&mut points);
                 let is_done = self.settle(&TopicIdAnswer::HasNoId, points, queues, assignment);
-                self.pause_if_broker_is_away(is_done, now);
+                self.pause_if_broker_is_unreachable(is_done, now);
             }
             if self.pending.is_none() {
                 self.pending =
@@ -75,18 +76,18 @@ impl Committer {
         };
         if let Some(pending) = self.pending.take() {
             let is_done = self.settle(&answer, pending.points, queues, assignment);
-            self.pause_if_broker_is_away(is_done, pending.at);
+            self.pause_if_broker_is_unreachable(is_done, pending.at);
         }
     }
 
-    fn pause_if_broker_is_away(&mut self, is_done: bool, begun: Instant) {
+    fn pause_if_broker_is_unreachable(&mut self, is_done: bool, begun: Instant) {
         if !is_done && begun.elapsed() >= SLOW_FAILURE {
             self.next = Instant::now() + FAILURE_PAUSE;
         }
     }
 
-    /// Commits what these have done, now, and waits for the answers.
-    pub(crate) fn commit_last(
+    /// Commits the prefixes of these partitions now, and blocks for the answers of the broker.
+    pub(crate) fn commit_now(
         &mut self,
         partitions: &[Partition],
         queues: &Queues,
@@ -103,7 +104,7 @@ impl Committer {
         self.settle(&answer, points, queues, assignment);
     }
 
-    /// Does what the answer allows; says whether it worked.
+    /// Commits if the answer allows it. Returns whether that succeeded.
     fn settle(
         &mut self,
         answer: &TopicIdAnswer,
@@ -123,12 +124,12 @@ impl Committer {
                 return false;
             }
         }
-        // What was given back or has gone back meanwhile is not ours to commit.
-        points.retain(|(partition, prefix)| assignment.is_done_before(*partition, *prefix));
+        // A partition that was given back or whose log went back in the meantime is left out.
+        points.retain(|(partition, prefix)| assignment.is_complete_below(*partition, *prefix));
         points.is_empty() || self.write(&points, queues, assignment)
     }
 
-    /// Waits for the broker's answer: an asynchronous commit has none (rust-rdkafka #856).
+    /// Blocks for the broker's answer, because an asynchronous commit gets none (rust-rdkafka #856).
     fn write(
         &self,
         points: &[(Partition, Offset)],
@@ -152,20 +153,20 @@ impl Committer {
     fn warn(&self, points: &[(Partition, Offset)], reason: &str) {
         counter!(names::COMMITS, "outcome" => "failed").increment(1);
         let partitions: Vec<Partition> = points.iter().map(|(partition, _)| *partition).collect();
-        tracing::warn!(topic = %self.topic, ?partitions, error = reason, "a commit failed; it will be tried again");
+        tracing::warn!(topic = %self.topic, ?partitions, error = reason, "a commit failed; it will be retried");
     }
 
-    /// Reads every partition of the new topic from its beginning. The documents tell what of it is
-    /// done, so that nothing is done twice.
+    /// Reads every partition of the new topic from its beginning. The documents show which links are
+    /// complete, so that none is processed twice.
     fn begin_again(&mut self, id: TopicId, queues: &Queues, assignment: &mut Assignment) {
         tracing::warn!(topic = %self.topic, "the topic was created again: it is read from its beginning");
         let mut is_read_again = true;
         for partition in assignment.partitions() {
-            // Every one, also if it cannot be read yet: what was read of the old topic must not be
-            // committed to the new one.
+            // Also those that cannot be read yet: a prefix of the old topic must not be committed to
+            // the new one.
             assignment.rewind(partition, Offset(0));
             if let Err(error) = queues.seek_to_beginning(partition) {
-                tracing::warn!(topic = %self.topic, partition = partition.0, %error, "a partition cannot be read from its beginning yet; it will be tried again");
+                tracing::warn!(topic = %self.topic, partition = partition.0, %error, "a partition cannot be read from its beginning yet; it will be retried");
                 is_read_again = false;
             }
         }

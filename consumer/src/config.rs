@@ -44,7 +44,7 @@ pub struct ConsumerSettings {
     #[command(flatten)]
     pub store: StoreSettings,
 
-    /// How much at once.
+    /// How much is done at once, how often, and how long.
     #[command(flatten)]
     pub pipeline: PipelineSettings,
 
@@ -143,10 +143,10 @@ pub struct PipelineSettings {
 }
 
 impl PipelineSettings {
-    /// Checks what no single setting can see.
+    /// Checks the settings against each other.
     ///
     /// # Errors
-    /// Names the variable.
+    /// [`SettingsError`], which names the variable.
     pub fn validate(
         &self,
         kafka: &KafkaSettings,
@@ -207,7 +207,7 @@ impl PipelineSettings {
     pub(crate) fn breaker_policy(&self) -> OutagePolicy {
         OutagePolicy {
             window_links: self.breaker_window_links,
-            // With fewer in flight than that, it would wait for links that cannot come.
+            // With fewer links in flight than that, the breaker could never open.
             min_links: self.breaker_min_links.min(self.max_in_flight),
             failure_ratio: self.breaker_failure_ratio,
             probe_interval: self.breaker_probe_interval,
@@ -222,7 +222,8 @@ impl PipelineSettings {
         }
     }
 
-    /// For records of at most `max_links` links, and of no more than have an index each.
+    /// Returns the limits for records of at most `max_links` links, and of no more links than have
+    /// indexes.
     pub(crate) fn worker_limits(&self, max_links: usize) -> WorkerLimits {
         let most = usize::try_from(MAX_LINKS_OF_RECORD).unwrap_or(usize::MAX);
         WorkerLimits {

@@ -1,4 +1,4 @@
-//! Writes dead letters; a record is complete only when its dead letter is durable.
+//! Writes dead letters. A record that is given up is complete only when its dead letter is durable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use crate::job::LinkJob;
 use crate::record::Record;
 use crate::retry::Pauses;
 
-/// Why something is given up.
+/// Why a record or a link is given up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GiveUpReason<'a> {
     pub(crate) class: ErrorClass,
@@ -32,27 +32,27 @@ pub(crate) struct GiveUpReason<'a> {
 pub(crate) struct DeadLetters {
     keep: Arc<dyn KeepLetters>,
     part: Part,
-    /// Letters that were refused and are tried again.
+    /// How many dead letters were refused and are retried.
     waiting_count: AtomicUsize,
 }
 
 impl DeadLetters {
-    /// `part` works until a letter cannot be written.
+    /// Makes a writer; `part` works until a dead letter cannot be written.
     pub(crate) fn new(keep: Arc<dyn KeepLetters>, part: Part) -> Self {
         part.ok();
         Self { keep, part, waiting_count: AtomicUsize::new(0) }
     }
 
-    /// What readiness says of it.
+    /// Returns the part by which readiness reports the writer.
     pub(crate) fn part(&self) -> Part {
         self.part.clone()
     }
 
-    /// Gives up a record that cannot be read: key, value and headers go through unchanged. Tries
-    /// until the letter is durable.
+    /// Gives up a record that cannot be read, with its key, value and headers unchanged. `id` is that
+    /// of its document. Retries until the dead letter is durable.
     ///
     /// # Cancel safety
-    /// When dropped, the dead letter may be there or not; the record is delivered again.
+    /// When dropped, the dead letter may be written or not; the record is delivered again.
     pub(crate) async fn write_record(
         &self,
         record: &Record,
@@ -63,7 +63,7 @@ impl DeadLetters {
         self.write(record, id, record.value.clone(), own, reason).await;
     }
 
-    /// Gives up one link for which there is no metadata to be had.
+    /// Gives up one link whose metadata is not available.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: GiveUpReason<'_>) {
         let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
         let index = job.identity.request_id().is_none().then_some(job.identity.index());
@@ -84,8 +84,8 @@ impl DeadLetters {
         self.write_one(record, document.id.clone(), only, index, reason).await;
     }
 
-    /// Of a record with several links, `only` the one that failed becomes a dead letter. `index`
-    /// is said where the record's place names the document, so that a replay finds it.
+    /// Gives up one link. Of a record with several links, `only` the one that failed becomes a dead
+    /// letter. `index` is set if the record origin names the document, so that a replay finds it.
     async fn write_one(
         &self,
         record: &Record,
@@ -115,7 +115,7 @@ impl DeadLetters {
         counter!(names::DEAD_LETTERS, "class" => reason.class.as_str()).increment(1);
     }
 
-    /// Tries until it is there, in smaller forms where it is refused.
+    /// Retries until the dead letter is written, in smaller forms if it is refused.
     async fn keep(&self, letter: Letter) {
         let mut waiting = None;
         let failed = |error| {
@@ -123,14 +123,14 @@ impl DeadLetters {
             self.part.fails(format!("a dead letter cannot be written: {error}"));
         };
         let keep = |(letter, forms)| self.keep_some_form(letter, forms);
-        let pauses = Pauses::OF_DEAD_LETTERS.for_ever();
+        let pauses = Pauses::OF_DEAD_LETTERS.forever();
         until_it_works_with((letter, None), pauses, keep, failed).await;
     }
 
-    /// Tries the letter, and each smaller form of it as long as the last one is refused for good.
+    /// Tries to write the dead letter, and after each permanent refusal the next smaller form of it.
     ///
     /// # Errors
-    /// Why the last form is not written, with that form and those that are left.
+    /// The error of the last form that was tried, with that form and those that are left.
     async fn keep_some_form(
         &self,
         mut letter: Letter,
@@ -151,7 +151,7 @@ impl DeadLetters {
     }
 }
 
-/// A letter that is tried again. When none is, the part works.
+/// A dead letter that is retried. When the last one is written or dropped, the part works.
 struct Waiting<'a>(&'a DeadLetters);
 
 impl<'a> Waiting<'a> {
@@ -172,7 +172,7 @@ impl Drop for Waiting<'_> {
 fn log_refusal(letter: &Letter, error: &LetterError) {
     tracing::warn!(
         document_id = %letter.document_id, value_bytes = letter.value.len(), %error,
-        "a dead letter is too large or not allowed as it is: a smaller one is written"
+        "the broker refuses a dead letter as it is: a smaller one is tried"
     );
 }
 

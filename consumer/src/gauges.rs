@@ -1,4 +1,4 @@
-//! What can be read off at any moment, published once in a while by the poll thread.
+//! The gauges of the consumer, which the poll thread publishes periodically.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::assignment::Assignment;
 use crate::attempt::Permits;
 use crate::liveness::Activity;
 
-/// Publishes gauges.
+/// Publishes the gauges of permits, extractor, commits and lanes.
 pub(crate) struct Gauges {
     pub(crate) topic: Arc<str>,
     pub(crate) permits: Arc<Permits>,
@@ -22,7 +22,8 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    /// `logs` are the partitions' first offsets and ends, as far as librdkafka knows them.
+    /// Publishes all gauges. `logs` has the first offset and the end of each log that librdkafka
+    /// knows.
     pub(crate) fn publish(
         &self,
         assignment: &Assignment,

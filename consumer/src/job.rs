@@ -1,4 +1,4 @@
-//! A record, opened: one job for each of its links, or one for giving it up.
+//! The jobs of a record: one for each of its links, or one that gives the record up.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use linkrelay_store::{KnownDocument, LinkState};
 use crate::document::DocumentSubject;
 use crate::record::{Epoch, InFlight, Record, Ticket};
 
-/// What a worker has to do.
+/// One piece of a worker's work.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// Find a link's metadata.
+    /// Find the metadata of a link.
     Link(LinkJob),
-    /// Give a record up that cannot be read.
+    /// Give up a record that cannot be read.
     Malformed { ticket: Arc<Ticket>, id: DocumentId, error: DecodeError },
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct LinkJob {
 }
 
 impl Job {
-    /// Of the document that it ends with.
+    /// Returns the id of the document that the job writes.
     pub(crate) fn id(&self) -> &DocumentId {
         match self {
             Self::Link(job) => &job.id,
@@ -39,17 +39,17 @@ impl Job {
         }
     }
 
-    /// Of the record.
+    /// Returns the ticket of the job's record.
     pub(crate) fn ticket(&self) -> &Arc<Ticket> {
         match self {
             Self::Link(LinkJob { ticket, .. }) | Self::Malformed { ticket, .. } => ticket,
         }
     }
 
-    /// Whether this document says that the job was done before. A failure of another record, or
-    /// of somebody who waited, says nothing of this one. A list is done when its videos are
-    /// published, which its expansion sees to.
-    pub(crate) fn is_done_by(&self, known: &KnownDocument) -> bool {
+    /// Returns whether this document shows that the job is complete. A failure of another record, or
+    /// of the waiting path, does not. A list is complete when its videos are published, which its
+    /// expansion ensures.
+    pub(crate) fn is_completed_by(&self, known: &KnownDocument) -> bool {
         match known.status {
             LinkState::Stored => true,
             LinkState::Expanded => false,
@@ -58,8 +58,8 @@ impl Job {
     }
 }
 
-/// Opens a record. One with more than `links_limit` links is given up whole: what it would hold
-/// in memory is bounded, and no index of its links is one of a list's video.
+/// Returns the jobs of a record. One with more than `links_limit` links is given up as a whole, so
+/// that its memory is bounded, and no index of its links is that of a list's video.
 pub(crate) fn open(
     record: Record,
     epoch: Epoch,
@@ -94,7 +94,7 @@ pub(crate) fn open(
 }
 
 impl LinkJob {
-    /// What its document says of where it comes from.
+    /// Returns what its document says about the link.
     pub(crate) fn subject(&self, video_id: Option<VideoId>) -> DocumentSubject {
         DocumentSubject {
             id: self.id.clone(),

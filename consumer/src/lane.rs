@@ -1,4 +1,4 @@
-//! The poll thread's end of one partition: what was handed to its worker, and what came back.
+//! The poll thread's end of one partition: what was handed to its worker, and what is complete.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use crate::liveness::Activity;
 use crate::record::{Completion, Epoch, InFlight, Record};
 use crate::tracker::{OffsetTracker, TrackerError};
 
-/// How the poll thread tells a worker to come to an end.
+/// How the poll thread tells a worker to end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LaneSignals {
-    /// Begin nothing new; finish what is in flight.
+    /// The worker begins nothing new, and finishes what is in flight.
     pub(crate) drain: CancellationToken,
-    /// Drop everything.
+    /// The worker drops everything.
     pub(crate) fence: CancellationToken,
 }
 
-/// What a lane's worker is made of, on its side of the channel.
+/// The worker's end of a lane.
 #[derive(Debug)]
 pub(crate) struct LaneEnd {
     pub(crate) records: mpsc::Receiver<HandedOver>,
@@ -30,7 +30,7 @@ pub(crate) struct LaneEnd {
     pub(crate) activity: Activity,
 }
 
-/// A record on its way to the worker. One of a new epoch says that the log has gone back.
+/// A record for the worker. A new epoch means that the log has gone back.
 pub(crate) type HandedOver = (Epoch, Record);
 
 /// How much one lane may hold.
@@ -45,13 +45,13 @@ pub(crate) struct LaneLimits {
 /// One partition of the assignment. Owned by the poll thread by value.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// Of the assignment; completions of older ones change nothing.
+    /// The epoch in which the lane began; completions of older ones are ignored.
     first_epoch: Epoch,
-    /// Of the records that are handed over now.
+    /// The epoch of the records that are handed over now.
     epoch: Epoch,
     limits: LaneLimits,
     tracker: OffsetTracker,
-    /// `None` once the lane drains: nothing more is handed over.
+    /// `None` once the lane drains: no further record is handed over.
     records: Option<mpsc::Sender<HandedOver>>,
     held_bytes: usize,
     signals: LaneSignals,
@@ -62,7 +62,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Makes both ends; `start_worker` is given the other one.
+    /// Makes both ends, and gives the other one to `start_worker`.
     pub(crate) fn new(
         epoch: Epoch,
         limits: LaneLimits,
@@ -94,38 +94,39 @@ impl Lane {
         }
     }
 
-    /// Counts a record as taken and hands it to the worker. For a lane that has room. A draining
-    /// lane takes none: the next owner of the partition gets it again.
+    /// Counts a record as taken and hands it to the worker. The lane must have room. A draining lane
+    /// takes no record: the next owner of the partition gets it again.
     ///
     /// # Errors
-    /// [`TrackerError::Backwards`]: [`rewind`](Self::rewind) first.
+    /// [`TrackerError::Backwards`] if the lane has to be [rewound](Self::rewind) first.
     pub(crate) fn take(&mut self, record: Record) -> Result<(), TrackerError> {
         let Some(sender) = &self.records else { return Ok(()) };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
         self.tracker.take(offset, self.epoch)?;
         match sender.try_send((self.epoch, record)) {
             Ok(()) => self.held_bytes += size_bytes,
-            // A worker that is gone drains or is fenced; its records will be delivered again.
+            // A worker that has ended drains or is fenced; its records will be delivered again.
             Err(TrySendError::Closed(_)) => {}
-            // Its offset stays incomplete, so nothing is lost: it will be delivered again.
+            // Its offset stays incomplete, so it will be delivered again, and nothing is lost.
             Err(TrySendError::Full(_)) => {
-                tracing::error!(offset = offset.0, "a lane took more than it has room for")
+                tracing::error!(offset = offset.0, "a full lane was given a record")
             }
         }
         Ok(())
     }
 
-    /// The log now goes on from `offset`: what is in work below it is finished, and what was
-    /// taken at or above it changes nothing any more.
+    /// Continues from `offset` in a new epoch, because the log now does. What is in flight below it
+    /// is finished; completions of what was taken at or above it are ignored.
     pub(crate) fn rewind(&mut self, offset: Offset, epoch: Epoch) {
         self.tracker.rewind(offset);
         self.epoch = epoch;
     }
 
-    /// A record of this partition is done for good.
+    /// Notes that a record of this partition is complete.
     ///
     /// # Errors
-    /// If it is of an older assignment, or the log has no longer this record at its offset.
+    /// [`TrackerError`] if the record is of an older assignment, or the log no longer has it at its
+    /// offset.
     pub(crate) fn complete(&mut self, completion: &Completion) -> Result<(), TrackerError> {
         if completion.epoch >= self.first_epoch {
             self.held_bytes = self.held_bytes.saturating_sub(completion.size_bytes);
@@ -133,75 +134,76 @@ impl Lane {
         self.tracker.complete(completion.offset, completion.epoch)
     }
 
-    /// Whether it can take another record. A draining lane takes none.
+    /// Returns whether the lane can take another record. A draining lane takes none.
     pub(crate) fn has_room(&self) -> bool {
         let fits = self.records.as_ref().is_some_and(|records| records.capacity() > 0);
         fits && self.tracker.gap() < self.limits.prefix_gap
     }
 
-    /// Bytes of the records that are taken and not complete.
+    /// Returns the bytes of the records that are taken and not complete.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
-    /// The prefix to commit, if it has moved since the last commit.
+    /// Returns the prefix to commit, if it has moved since the last commit.
     pub(crate) fn commit_point(&self) -> Option<Offset> {
         self.tracker.commit_point()
     }
 
-    /// See [`OffsetTracker::prefix`].
+    /// Returns the next offset to commit; `None` before the first record.
     pub(crate) fn prefix(&self) -> Option<Offset> {
         self.tracker.prefix()
     }
 
-    /// The broker has this commit point.
+    /// Notes that the broker has this commit point.
     pub(crate) fn mark_committed(&mut self, prefix: Offset) {
         self.committed = Some(prefix);
         self.tracker.mark_committed(prefix);
     }
 
-    /// The offset of the last commit of this assignment; before it, the first one delivered.
+    /// Returns the last commit of this assignment; before it, the first offset delivered.
     pub(crate) fn committed(&self) -> Option<Offset> {
         self.committed.or_else(|| self.tracker.prefix())
     }
 
-    /// The newest offset taken.
+    /// Returns the newest offset taken.
     pub(crate) fn newest(&self) -> Option<Offset> {
         self.tracker.newest()
     }
 
-    /// Records taken and not complete.
+    /// Returns how many records are taken and not complete.
     pub(crate) fn in_flight_count(&self) -> usize {
         self.tracker.in_flight_count()
     }
 
-    /// Records between the prefix and the newest taken.
+    /// Returns how many records are between the prefix and the newest taken.
     pub(crate) fn prefix_gap(&self) -> usize {
         self.tracker.gap()
     }
 
-    /// When something of it last moved.
+    /// Returns when the lane last made progress.
     pub(crate) fn activity(&self) -> &Activity {
         &self.activity
     }
 
-    /// Begin nothing new; what is in flight is finished.
+    /// Begins to drain: the worker begins nothing new, and finishes what is in flight.
     pub(crate) fn drain(&mut self) {
         self.records = None;
         self.signals.drain.cancel();
     }
 
-    /// Whether it was told to drain.
+    /// Returns whether the lane drains or is drained.
     pub(crate) fn is_draining(&self) -> bool {
         self.records.is_none()
     }
 
-    /// Whether its worker ended although nobody told it to: a bug, and the end of this consumer.
+    /// Returns whether the worker ended although the lane does not drain: a bug, which ends this
+    /// consumer.
     pub(crate) fn is_dead(&self) -> bool {
         !self.is_draining() && self.worker.is_finished()
     }
 
-    /// Whether nothing of it is in work any more: all its completions have been sent.
+    /// Returns whether no record of the lane is in flight: all its completions have been sent.
     pub(crate) fn is_drained(&self) -> bool {
         self.is_draining()
             && self.worker.is_finished()
@@ -210,8 +212,8 @@ impl Lane {
 }
 
 impl Drop for Lane {
-    /// A lane that is gone is fenced: its worker drops everything, its late completions carry
-    /// an epoch that no lane has.
+    /// Fences the lane: its worker drops everything, and its late completions have an epoch that no
+    /// lane has.
     fn drop(&mut self) {
         self.signals.fence.cancel();
     }

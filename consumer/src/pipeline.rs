@@ -1,5 +1,5 @@
-//! The way of a record, put together: poll thread, lanes, batcher. Begins with the client and
-//! ends when every lane is drained and the last batch is written.
+//! Wires the path of a record: poll thread, lanes, batcher. It begins with the Kafka client and ends
+//! when every lane is drained and the last batch is written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +27,10 @@ use crate::process::{Finished, Processor};
 use crate::record::Completion;
 use crate::worker::{self, WorkerLimits};
 
-/// Reports of completed batches on their way to the poll thread.
+/// How many reports of completed batches may wait for the poll thread.
 const COMPLETIONS_QUEUE: usize = 1_024;
 
-/// Where a pipeline says how it is.
+/// The parts by which a pipeline reports its state.
 #[derive(Clone)]
 pub(crate) struct Reports {
     pub(crate) group: Part,
@@ -51,6 +51,10 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    /// Starts the poll thread and the batcher.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Io`] if the operating system starts no thread.
     pub(crate) fn start(
         parts: &ConsumerParts,
         client: BaseConsumer<GroupContext>,
@@ -116,12 +120,17 @@ impl Pipeline {
             tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
         let (report, polled) = oneshot::channel();
         std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
-            // Nobody listens only if the process ends anyway.
+            // The receiver is dropped only if the process ends.
             drop(report.send(PollLoop::new(client, poll).run()));
         })?;
         Ok(Self { polled, batcher, abandon, workers })
     }
 
+    /// Runs until the poll thread, every worker and the batcher have ended. Documents that are not
+    /// written `drain_timeout` after the poll thread's end are left to be delivered again.
+    ///
+    /// # Errors
+    /// The error of the poll thread, or [`ConsumerError::Died`] if one of them panicked.
     pub(crate) async fn run(self, drain_timeout: Duration) -> Result<(), ConsumerError> {
         let ended = self.polled.await.unwrap_or(Err(ConsumerError::Died("the poll thread")));
         self.workers.close();
@@ -135,7 +144,7 @@ impl Pipeline {
         let written = tokio::select! {
             written = &mut last_writes => written,
             () = tokio::time::sleep(drain_timeout) => {
-                tracing::warn!("documents not written in time are left to be delivered again");
+                tracing::warn!("documents were not written in time at the stop: their records will be delivered again");
                 abandon.cancel();
                 last_writes.await
             }

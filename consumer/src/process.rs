@@ -1,6 +1,6 @@
-//! One link from its record to its document: found, refused, or given up into the dead letters.
+//! One link from its record to its document: found, refused, or given up as a dead letter.
 //!
-//! It must not know: how often is asked, and what an error means for that.
+//! It must not know: how many attempts a link has, and what an error means for that.
 
 use std::sync::Arc;
 
@@ -23,17 +23,17 @@ use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
 
-/// A document on its way to the store.
+/// A document for the batcher.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) document: LinkDocument,
     pub(crate) ticket: Arc<Ticket>,
-    /// Who goes on with the link once its document is there; without, it is done then. Dropped
-    /// if there will be no such document.
+    /// Notified once the document is stored, for a link that is not complete then; dropped if there
+    /// will be no such document. `None` if the document completes the link.
     pub(crate) written: Option<oneshot::Sender<()>>,
 }
 
-/// Works on links; shared by all lanes of the process.
+/// Processes links; shared by all lanes of the process.
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(crate) extractor: Arc<dyn Extract>,
@@ -41,7 +41,7 @@ pub(crate) struct Processor {
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) documents: Documents,
-    /// Where the videos of lists go, and how many of one list.
+    /// Where the videos of lists go, and at most how many of one list.
     pub(crate) append: Arc<dyn AppendExpanded>,
     pub(crate) expand_limit: u32,
     pub(crate) finished: mpsc::Sender<Finished>,
@@ -49,8 +49,8 @@ pub(crate) struct Processor {
 }
 
 impl Processor {
-    /// Does one link to its end. When `drain` is cancelled, a link that only waits is dropped; it
-    /// stays incomplete and is delivered again.
+    /// Processes one link to its outcome. When `drain` is cancelled, a link that only waits is
+    /// dropped; it stays incomplete and is delivered again.
     pub(crate) async fn look_up(
         &self,
         job: LinkJob,
@@ -58,8 +58,8 @@ impl Processor {
         drain: &CancellationToken,
         activity: &Activity,
     ) {
-        // What YouTube would say to a forced link is thrown away if the link has its document: the
-        // same Idempotency-Key was sent again.
+        // A forced link that has its document comes from the same Idempotency-Key, sent again: the
+        // answer of YouTube would be discarded.
         if job.force {
             match drain.run_until_cancelled(self.is_stored(&job)).await {
                 None => return,
@@ -80,14 +80,14 @@ impl Processor {
         known.get(&job.id).is_some_and(|known| known.status == LinkState::Stored)
     }
 
-    /// The job is done without another document.
+    /// Completes a job without writing another document.
     pub(crate) async fn complete(&self, job: &LinkJob) {
         if let Some(completion) = job.ticket.finish_link() {
             drop(self.completions.send(vec![completion]).await);
         }
     }
 
-    /// `None` if the lane drained while the link waited.
+    /// Finds the metadata of a video. Returns `None` if the lane drained while the link waited.
     async fn find(
         &self,
         job: &LinkJob,
@@ -107,13 +107,12 @@ impl Processor {
         Attempts::new(Asker::Link(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
-    /// The link is refused without a question to YouTube.
+    /// Writes the failed document of a link that is refused without asking YouTube.
     pub(crate) async fn refuse(&self, job: LinkJob, error: LinkFailure) {
         self.finish(job, None, Err(LookupFailure::Refused(error))).await;
     }
 
-    /// Writes the document of what was found, or of why nothing was; what is given up has its dead
-    /// letter before.
+    /// Writes the document of a link. For a link that is given up, the dead letter is written first.
     pub(crate) async fn finish(
         &self,
         job: LinkJob,
@@ -136,13 +135,13 @@ impl Processor {
             }
         };
         let document = document(job.subject(video_id), found);
-        // The batcher outlives every lane; if it is gone, the process ends and nothing is lost
-        // by leaving the record incomplete.
+        // The batcher outlives every lane; if it has ended, the process ends, and the incomplete
+        // record is delivered again.
         drop(self.finished.send(Finished { document, ticket: job.ticket, written: None }).await);
     }
 
-    /// Gives up a record that cannot be read. Its document comes after its dead letter, and keeps
-    /// a later delivery from writing another.
+    /// Gives up a record that cannot be read. Its document is written after its dead letter, and
+    /// prevents a second dead letter at a later delivery.
     pub(crate) async fn give_up_record(
         &self,
         ticket: Arc<Ticket>,
@@ -162,13 +161,13 @@ impl Processor {
     }
 }
 
-/// A link that only waits for its turn says nothing: the cool-down did.
+/// Logs a retry. A link that only waits for a permit is not logged: the cool-down was.
 fn log_again(job: &LinkJob, video_id: VideoId, again: &Again<'_>) {
     let Some(wait) = again.wait else { return };
     tracing::debug!(
         %video_id, document_id = %job.id, partition = job.ticket.record.partition.0,
         offset = job.ticket.record.offset.0, attempts = again.attempts, wait_ms = wait.as_millis(),
-        error = %again.error, "trying again later"
+        error = %again.error, "an attempt for a link failed; it will be retried"
     );
 }
 

@@ -1,4 +1,4 @@
-//! One record in work: what it says, where it stands, and when it is complete.
+//! One record in flight: its content, its position, and when it is complete.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,8 +9,8 @@ use linkrelay_kafka::{RecordHeaders, copy_readable};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 
-/// Which assignment of a partition a record belongs to. A completion from an older one is
-/// fenced: it changes nothing.
+/// The assignment of a partition, and the reading of its log, to which a record belongs. Completions
+/// of an older one are fenced: they are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(pub(crate) u64);
 
@@ -28,6 +28,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Copies a record that was polled from this topic.
     pub(crate) fn copy(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> Self {
         Self {
             topic: Arc::clone(topic),
@@ -41,7 +42,7 @@ impl Record {
         }
     }
 
-    /// What it holds in memory, roughly.
+    /// Returns roughly how many bytes of memory the record takes.
     pub(crate) fn size_bytes(&self) -> usize {
         const OVERHEAD_BYTES: usize = 256;
         let headers = self.headers.iter().flat_map(|headers| headers.iter());
@@ -60,34 +61,35 @@ impl Record {
         }
     }
 
-    /// When it was written, if it says so.
+    /// Returns when the record was written, if it has a timestamp.
     pub(crate) fn written_at(&self) -> Option<Timestamp> {
         let has_one = self.timestamp != 0;
         has_one.then(|| Timestamp::from_millisecond(self.timestamp).ok()).flatten()
     }
 
+    /// Returns linkrelay's own headers of the record.
     pub(crate) fn relay_headers(&self) -> RecordHeaders {
         self.headers.as_ref().map(RecordHeaders::read).unwrap_or_default()
     }
 }
 
-/// A record in work. Held by each of its links until that link is done; whoever finishes the
-/// last one gets the record's [`Completion`].
+/// A record in flight. Each of its links holds it until that link is complete; the last one to
+/// finish gets the record's [`Completion`].
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) record: Record,
     pub(crate) headers: RecordHeaders,
     epoch: Epoch,
     links_left: AtomicU32,
-    /// Lets the lane see whether anything of it is still in work.
+    /// Lets the lane see whether any of its records is still in flight.
     _records_in_flight: Arc<InFlight>,
 }
 
-/// Each ticket holds a clone; the lane counts them.
+/// The mark of a record in flight: each ticket holds a clone, and the lane counts the clones.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight;
 
-/// Says that a record is done for good and its offset may be committed.
+/// The report that a record is complete, so that its offset may be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Completion {
     pub(crate) partition: Partition,
@@ -97,7 +99,7 @@ pub(crate) struct Completion {
 }
 
 impl Ticket {
-    /// For a record of `links_count` links; a malformed record counts as one.
+    /// Makes the ticket of a record with `links_count` links; a malformed record counts as one.
     pub(crate) fn new(
         record: Record,
         epoch: Epoch,
@@ -114,28 +116,28 @@ impl Ticket {
         }
     }
 
-    /// The place of the link at `index` of this record's `links_count`: by its headers, or by
-    /// where it stands.
+    /// Returns the identity of the link at `index` of this record's `links_count`: by the headers,
+    /// or by the position of the record.
     pub(crate) fn link_identity(&self, index: u32, links_count: usize) -> LinkIdentity {
         self.headers
             .link_identity(index, links_count)
             .unwrap_or_else(|| LinkIdentity::OfRecord { origin: self.record.position(), index })
     }
 
-    /// The place of the record as a whole: where it first stood. Never one that a header names by
-    /// a request, because the record of a link has a document of its own there.
+    /// Returns the identity of the record as a whole: its origin. It is never that of a request in
+    /// the headers, because the link of that request has its own document.
     pub(crate) fn record_identity(&self) -> LinkIdentity {
         let origin = self.headers.origin.as_ref().map(|(origin, _)| origin.clone());
         let origin = origin.unwrap_or_else(|| self.record.position());
         LinkIdentity::OfRecord { origin, index: 0 }
     }
 
-    /// When its links were submitted, as far as it tells.
+    /// Returns when its links were submitted, if the headers or the record say so.
     pub(crate) fn submitted_at(&self) -> Option<Timestamp> {
         self.headers.submitted_at.or_else(|| self.record.written_at())
     }
 
-    /// One link is done for good. Gives the completion if it was the last.
+    /// Notes that one link is complete. Returns the completion of the record if it was the last.
     pub(crate) fn finish_link(&self) -> Option<Completion> {
         let is_last = self.links_left.fetch_sub(1, Ordering::AcqRel) == 1;
         is_last.then(|| Completion {

@@ -1,11 +1,11 @@
-//! Holds the pipeline when most recent links fail for reasons that are not theirs, instead of
-//! emptying the topic into the dead letters.
+//! Holds the pipeline when most recent links fail for reasons that are not their own, so that an
+//! outage does not empty the topic into the dead letters.
 //!
-//! Closed: links flow. Open: they wait, but for one probe at a time, each interval. A probe that
-//! gets an answer (a refusal is one, too) closes it again.
+//! Closed: links flow. Open: they wait, except for one probe in each interval. A probe that gets an
+//! answer (a refusal is an answer) closes the breaker.
 //!
-//! A link counts once as failing, however often it is tried: one bad link with many attempts is
-//! no outage. A link that succeeds counts each time.
+//! A link counts once as failing, no matter how many attempts it has: one bad link with many
+//! attempts is not an outage. A link that succeeds counts each time.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -15,14 +15,14 @@ use linkrelay_common::health::Part;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// When the breaker opens, and how often it probes.
+/// When the breaker opens, and how often it lets a probe through.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutagePolicy {
-    /// How many recent links are looked at.
+    /// How many recent links are evaluated.
     pub(crate) window_links: usize,
-    /// Fewer links than this say nothing.
+    /// With fewer recent links than this, the breaker stays closed.
     pub(crate) min_links: usize,
-    /// The part of them that must fail, above 0 to 1.
+    /// The share of them that must fail, above 0 and at most 1.
     pub(crate) failure_ratio: f64,
     pub(crate) probe_interval: Duration,
 }
@@ -33,7 +33,7 @@ pub(crate) struct OutageBreaker {
     policy: OutagePolicy,
     part: Part,
     state: Mutex<State>,
-    /// Wakes those who wait when the state changes.
+    /// Wakes the links that wait when the state changes.
     changed: Notify,
 }
 
@@ -52,7 +52,8 @@ struct Open {
     last_error: String,
 }
 
-/// Leave to ask the far side. To be reported on; dropped without a report, it says nothing.
+/// Permission of the breaker to ask YouTube. The outcome is reported to it; if it is dropped without
+/// a report, the attempt does not count.
 #[derive(Debug)]
 pub(crate) struct BreakerPass<'a> {
     breaker: &'a OutageBreaker,
@@ -60,13 +61,13 @@ pub(crate) struct BreakerPass<'a> {
 }
 
 impl OutageBreaker {
-    /// Begins closed.
+    /// Makes a closed breaker that reports to `part`.
     pub(crate) fn new(policy: OutagePolicy, part: Part) -> Self {
         part.ok();
         Self { policy, part, state: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Waits for leave: at once while closed, for the next probe's turn while open.
+    /// Returns a pass: immediately while closed, or when the next probe is due while open.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
@@ -85,7 +86,7 @@ impl OutageBreaker {
         }
     }
 
-    /// Whether links are held.
+    /// Returns whether links are held.
     pub(crate) fn is_open(&self) -> bool {
         self.with(|state| state.open.is_some())
     }
@@ -104,7 +105,7 @@ impl OutageBreaker {
 
     fn failed(&self, is_first_attempt: bool, error: &str) {
         let now = Instant::now();
-        let trouble = self.with(|state| {
+        let why_open = self.with(|state| {
             if is_first_attempt {
                 state.count(true, self.policy.window_links);
             }
@@ -120,8 +121,8 @@ impl OutageBreaker {
             let interval = self.policy.probe_interval;
             Some(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"))
         });
-        if let Some(trouble) = trouble {
-            self.part.fails(trouble);
+        if let Some(why_open) = why_open {
+            self.part.fails(why_open);
         }
     }
 
@@ -137,7 +138,7 @@ impl OutageBreaker {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // The state is whole after every step.
+        // The state is consistent after every step.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -145,7 +146,7 @@ impl OutageBreaker {
 enum Entry {
     Free,
     Probe,
-    /// `None`: until something changes.
+    /// `None` to wait until the state changes.
     Wait {
         until: Option<Instant>,
     },
@@ -179,17 +180,18 @@ impl State {
 }
 
 impl BreakerPass<'_> {
-    /// Whether it was granted although the breaker is open.
+    /// Returns whether the pass was granted although the breaker is open.
     pub(crate) fn is_probe(&self) -> bool {
         self.is_probe
     }
 
-    /// The far side answered: with metadata, or with a refusal.
+    /// Reports that YouTube answered, with metadata or with a refusal.
     pub(crate) fn succeeded(self) {
         self.breaker.succeeded();
     }
 
-    /// It did not, for a reason that is not the link's. `is_first_attempt` of this link.
+    /// Reports that YouTube did not answer, for a reason that is not the link's own.
+    /// `is_first_attempt` is whether it was the first attempt of this link.
     pub(crate) fn failed(self, is_first_attempt: bool, error: &str) {
         self.breaker.failed(is_first_attempt, error);
     }
@@ -239,7 +241,7 @@ mod tests {
         for _ in 0..2 {
             fail(&breaker, true).await;
         }
-        assert!(!breaker.is_open(), "three links say nothing");
+        assert!(!breaker.is_open(), "three links are too few");
         fail(&breaker, true).await;
         assert!(breaker.is_open());
         let readiness = health.readiness();
@@ -269,7 +271,7 @@ mod tests {
         let probe = breaker.pass().await;
         assert_eq!(opened.elapsed().as_secs(), 5);
         let second = tokio::time::timeout(Duration::from_secs(60), breaker.pass()).await;
-        assert!(second.is_err(), "a second probe passed beside the first");
+        assert!(second.is_err(), "a second probe passed during the first");
         probe.failed(false, "still 503");
         assert!(breaker.is_open());
         let probe = breaker.pass().await;
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn closing_lets_everybody_go_on() {
+    async fn closing_lets_all_links_continue() {
         let (breaker, health) = breaker();
         for _ in 0..4 {
             fail(&breaker, true).await;

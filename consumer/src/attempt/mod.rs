@@ -1,10 +1,10 @@
-//! How often a question is asked, and what follows from each error: the only place that decides
-//! what an error's class means.
+//! How many attempts a lookup has, and what follows from each error: the only module that decides
+//! what the class of an error means.
 //!
-//! Three kinds of askers share it: a link from the topic, a list from the topic, and a link that a
-//! caller waits for. What they do alike and what each does in its own way stands in [`Attempts`];
-//! `permits` is what links wait for before they ask, with the `breaker` that holds them all during
-//! an outage. It must not know: records, documents' places, dead letters, or HTTP.
+//! Three kinds of lookups share it: a link from the topic, a list from the topic, and a link of the
+//! waiting path. [`Attempts`] has what they share and where they differ; `permits` is what links
+//! wait for before they ask YouTube, with the `breaker` that holds them all during an outage. It
+//! must not know: records, document ids, dead letters, or HTTP.
 
 mod breaker;
 mod permits;
@@ -29,29 +29,29 @@ use crate::retry::{RetryPolicy, Waits};
 use breaker::BreakerPass;
 use permits::Permit;
 
-/// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
-/// quota that is used up, a key that is refused) is not waited for: the list is given up.
-const LONGEST_REST: Duration = Duration::from_secs(65);
+/// The cool-down of the Data API after too many calls in a minute, and a little more. A list does
+/// not wait for a longer one (a quota that is used up, a key that is refused): it is given up.
+const LONGEST_COOL_DOWN: Duration = Duration::from_secs(65);
 
-/// Who asks, and what it waits for before each attempt.
+/// The kind of a lookup, and what it waits for before each attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Asker<'a> {
-    /// A link from the topic. It waits its turn with all others: throttling cools the whole
+    /// A link from the topic. It waits for a permit with all others: throttling cools the whole
     /// process down and costs no attempt, and while the breaker is open no link is given up.
     Link(&'a Permits),
-    /// A list from the topic. The Data API has its own limits, so the cool-down and the breaker
-    /// have no say: throttling costs an attempt, and a short rest of the API is waited out.
+    /// A list from the topic. The Data API has its own limits, so neither the cool-down nor the
+    /// breaker applies: throttling costs an attempt, and a short cool-down of the API is waited out.
     List(&'a Permits),
-    /// A link that a caller waits for. Throttling ends it: the caller decides when to come again.
+    /// A link of the waiting path. Throttling ends it: the client decides when to retry.
     Caller(&'a Semaphore),
 }
 
-/// Why a question has no answer.
+/// Why a lookup has no result.
 #[derive(Debug)]
 pub(crate) enum LookupFailure {
-    /// There will never be one.
+    /// There will never be one: the link is refused.
     Refused(LinkFailure),
-    /// There may be one another day. `attempts` are those that count.
+    /// There may be one later: no attempt is left. `attempts` is the number of those that count.
     GivenUp { error: ExtractError, attempts: u32 },
 }
 
@@ -59,18 +59,18 @@ pub(crate) enum LookupFailure {
 #[derive(Debug)]
 pub(crate) struct Again<'a> {
     pub(crate) error: &'a ExtractError,
-    /// Those that count, so far.
+    /// The number of attempts that count, so far.
     pub(crate) attempts: u32,
-    /// `None` if it waits only for its turn.
+    /// The backoff; `None` if the lookup waits only for a permit.
     pub(crate) wait: Option<Duration>,
 }
 
-/// One question, asked until it is answered or its error is final.
+/// One lookup, repeated until it has a result or its error is final.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
     asker: Asker<'a>,
     waits: Waits,
-    /// How many count.
+    /// The number of attempts that count, so far.
     made: u32,
 }
 
@@ -79,12 +79,12 @@ impl<'a> Attempts<'a> {
         Self { asker, waits: retry.waits(), made: 0 }
     }
 
-    /// Asks by `ask`, which gives `None` to leave the question open, and tells `again` of each
-    /// attempt that is to be repeated. `None` if `drain` was cancelled while it waited: the
-    /// question stays open.
+    /// Calls `ask` until it has a result or its error is final, and reports each attempt that is to
+    /// be repeated to `again`. Returns `None` if `ask` did, or if `drain` was cancelled during a
+    /// wait: the lookup then has no outcome.
     ///
     /// # Errors
-    /// Why there is no answer, in the end.
+    /// [`LookupFailure`] if there is no result.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
@@ -125,7 +125,7 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Counts the attempt if it counts, and reports it to the breaker by its pass.
+    /// Counts the attempt if its error counts, and reports it to the breaker by its pass.
     fn decide(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
         match error.class() {
             ErrorClass::Permanent | ErrorClass::Malformed => {
@@ -161,26 +161,26 @@ impl<'a> Attempts<'a> {
     }
 
     fn transient(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
-        let rest = match (self.asker, error) {
+        let cool_down = match (self.asker, error) {
             (Asker::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
             _ => None,
         };
-        if let Some(rest) = rest
-            && rest <= LONGEST_REST
+        if let Some(cool_down) = cool_down
+            && cool_down <= LONGEST_COOL_DOWN
         {
-            return Next::Again(Some(rest));
+            return Next::Again(Some(cool_down));
         }
         self.made += 1;
         if let Some(pass) = pass {
             pass.failed(self.made == 1, &error.to_string());
         }
-        if rest.is_some() { Next::GivenUp } else { self.again_if_one_is_left() }
+        if cool_down.is_some() { Next::GivenUp } else { self.again_if_one_is_left() }
     }
 
     fn again_if_one_is_left(&mut self) -> Next {
         match (self.waits.next(), self.asker) {
             (Some(wait), _) => Next::Again(Some(wait)),
-            // Not this link's fault: it waits with the others, and is no dead letter.
+            // Not a failure of this link: it waits with the others, and does not become a dead letter.
             (None, Asker::Link(permits)) if permits.breaker_is_open() => {
                 Next::Again(Some(Duration::ZERO))
             }
@@ -191,13 +191,15 @@ impl<'a> Attempts<'a> {
 
 /// What follows from an error.
 enum Next {
-    /// It is asked again after this wait, or as soon as its turn comes.
+    /// Another attempt, after this wait or as soon as there is a permit.
     Again(Option<Duration>),
     Refused,
     GivenUp,
 }
 
 impl<'a> Asker<'a> {
+    /// Waits for what this kind of lookup needs before an attempt.
+    ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
     async fn permit(self) -> Permit<'a> {
@@ -219,7 +221,7 @@ impl<'a> Asker<'a> {
 }
 
 impl Again<'_> {
-    /// Counts it among the retries.
+    /// Counts the attempt among the retries.
     pub(crate) fn count(&self) {
         let labels = [("class", self.error.class().as_str()), ("code", self.error.code())];
         counter!(names::RETRIES, &labels).increment(1);

@@ -14,10 +14,10 @@ use super::breaker::{BreakerPass, OutageBreaker};
 
 /// The first wait when YouTube names none; doubled each time it throttles again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// No wait is longer, whatever YouTube says: it is asked again at least this often.
+/// The longest wait, even if YouTube names a longer one: it is asked again at least this often.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// What links wait for together.
+/// What all links wait for before they ask YouTube.
 #[derive(Debug)]
 pub(crate) struct Permits {
     pub(super) semaphore: Semaphore,
@@ -26,12 +26,12 @@ pub(crate) struct Permits {
     breaker: OutageBreaker,
 }
 
-/// Leave to ask once. The permit is held while YouTube is asked, and not while a link waits for
+/// Permission to ask YouTube once. It is held while YouTube is asked, and not while a link waits for
 /// its next attempt or for the store.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     semaphore_permit: SemaphorePermit<'a>,
-    /// `None` where the breaker has no say.
+    /// `None` for an attempt that the breaker does not count.
     pass: Option<BreakerPass<'a>>,
 }
 
@@ -45,12 +45,12 @@ impl Permits {
         }
     }
 
-    /// Whether links are held together, so that no progress of a lane is no standstill.
+    /// Returns whether all links are held. A lane without progress is then not a standstill.
     pub(crate) fn are_held(&self) -> bool {
         self.is_cooling() || self.breaker.is_open()
     }
 
-    /// What can be read off at any moment.
+    /// Publishes the gauges of permits, cool-down and breaker.
     pub(crate) fn publish_gauges(&self) {
         let in_flight = self.max_in_flight.saturating_sub(self.semaphore.available_permits());
         gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
@@ -58,8 +58,8 @@ impl Permits {
         gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(self.breaker.is_open())));
     }
 
-    /// Waits for all three. What was granted first may be over when the last is; then it waits
-    /// again.
+    /// Waits for the breaker, the cool-down and a permit. Waits again if the breaker has opened or a
+    /// cool-down has begun by the time the permit is granted.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
@@ -74,13 +74,13 @@ impl Permits {
         }
     }
 
-    /// Whether the breaker holds links.
+    /// Returns whether the breaker holds links.
     pub(super) fn breaker_is_open(&self) -> bool {
         self.breaker.is_open()
     }
 
-    /// YouTube throttled a link. All that were on their way hit the same wall, so only the first
-    /// of them starts a cool-down.
+    /// Starts a cool-down, because YouTube throttled a link. The others in flight are throttled as
+    /// well, so only the first of them starts one.
     pub(super) fn throttled(&self, reason: &'static str, retry_after: Option<Duration>) {
         if let Some(wait) = self.cool_down.start_if_cool(reason, retry_after) {
             tracing::warn!(
@@ -91,7 +91,7 @@ impl Permits {
         }
     }
 
-    /// YouTube answered a link with metadata.
+    /// Notes that YouTube answered a link with metadata, so that the next cool-down is short again.
     pub(super) fn found(&self) {
         self.cool_down.calm();
     }
@@ -102,7 +102,7 @@ impl Permits {
 }
 
 impl<'a> Permit<'a> {
-    /// Waits for one of these permits, and for nothing else.
+    /// Waits for a permit of this semaphore only.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
@@ -110,7 +110,7 @@ impl<'a> Permit<'a> {
         Self { semaphore_permit: acquire(semaphore).await, pass: None }
     }
 
-    /// The answer is there: the permit is free again. Gives what the answer is to be reported to.
+    /// Releases the permit after the answer. Returns the pass to which the answer is reported.
     pub(super) fn end(self) -> Option<BreakerPass<'a>> {
         drop(self.semaphore_permit);
         self.pass

@@ -11,7 +11,7 @@ const RETRY: RetryPolicy =
     RetryPolicy { max_attempts: 3, backoff_min: Duration::from_millis(100), backoff_max: SECOND };
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// With a breaker that opens when half of the last `min_links` links failed.
+/// Makes permits with a breaker that opens when half of at least `min_links` recent links failed.
 fn permits(min_links: usize) -> Permits {
     let policy = OutagePolicy {
         window_links: 10,
@@ -22,11 +22,10 @@ fn permits(min_links: usize) -> Permits {
     Permits::new(4, OutageBreaker::new(policy, Health::default().part("extraction")))
 }
 
-/// What a question came to.
+/// The outcome of a lookup, with its attempts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Outcome {
     Found,
-    /// With its attempts.
     Refused(u32),
     GivenUp(u32),
     Open,
@@ -36,12 +35,12 @@ enum Outcome {
 struct Asked {
     outcome: Outcome,
     times: usize,
-    /// What was told of each attempt that was repeated: the attempts so far, and the wait.
+    /// Of each attempt that was repeated: the attempts so far, and the wait.
     again: Vec<(u32, Option<Duration>)>,
     seconds: u64,
 }
 
-/// Asks a question that is answered with `errors`, and then with what it is about.
+/// Runs a lookup that fails with `errors`, and then succeeds.
 async fn ask(asker: Asker<'_>, errors: &[ExtractError]) -> Asked {
     let (times, again) = (Cell::new(0), RefCell::new(Vec::new()));
     let begin = Instant::now();
@@ -49,8 +48,9 @@ async fn ask(asker: Asker<'_>, errors: &[ExtractError]) -> Asked {
         times.set(times.get() + 1);
         Some(errors.get(times.get() - 1).cloned().map_or(Ok(()), Err))
     };
-    let told = |told: Again<'_>| again.borrow_mut().push((told.attempts, told.wait));
-    let answer = Attempts::new(asker, &RETRY).run(&CancellationToken::new(), answer, told).await;
+    let repeated = |attempt: Again<'_>| again.borrow_mut().push((attempt.attempts, attempt.wait));
+    let drain = CancellationToken::new();
+    let answer = Attempts::new(asker, &RETRY).run(&drain, answer, repeated).await;
     let outcome = match answer {
         Some(Ok(())) => Outcome::Found,
         Some(Err(LookupFailure::Refused(error))) => Outcome::Refused(error.attempts),
@@ -93,7 +93,7 @@ async fn a_transient_error_costs_every_asker_an_attempt_until_none_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_ends_every_question_at_once() {
+async fn a_refusal_ends_every_lookup_immediately() {
     let (permits, semaphore) = (permits(10), Semaphore::new(1));
     for asker in [Asker::Link(&permits), Asker::List(&permits), Asker::Caller(&semaphore)] {
         let asked = ask(asker, &[refused()]).await;
@@ -120,7 +120,7 @@ async fn throttling_cools_the_process_down_and_costs_a_link_no_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_that_youtube_names_is_honoured_within_reason() {
+async fn the_wait_that_youtube_names_is_honoured_up_to_a_limit() {
     let permits = permits(10);
     for (named, seconds) in [(7, 7), (0, 1), (86_400, 300)] {
         let asked = ask(Asker::Link(&permits), &[throttled(Some(SECOND * named))]).await;
@@ -137,11 +137,11 @@ async fn throttling_costs_a_list_an_attempt_and_ends_what_a_caller_waits_for() {
     let asked = ask(Asker::Caller(&semaphore), &errors).await;
     assert_eq!((asked.times, asked.again), (1, vec![]));
     assert!(matches!(asked.outcome, Outcome::GivenUp(_)));
-    assert!(!permits.are_held(), "neither says anything of the links");
+    assert!(!permits.are_held(), "neither counts for the links");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_waits_a_short_rest_of_the_data_api_out_and_is_given_up_before_a_long_one() {
+async fn a_list_waits_for_a_short_cool_down_of_the_data_api_and_is_given_up_before_a_long_one() {
     let permits = permits(10);
     let short = vec![stood_down(65); 5];
     let asked = ask(Asker::List(&permits), &short).await;
@@ -149,7 +149,7 @@ async fn a_list_waits_a_short_rest_of_the_data_api_out_and_is_given_up_before_a_
     assert_eq!(asked.again, [(0, Some(SECOND * 65)); 5]);
     let asked = ask(Asker::List(&permits), &[stood_down(66)]).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(1), 1));
-    // To a link, a strategy that stands down is as one that fails.
+    // For a link, a strategy that is set aside is the same as one that fails.
     let asked = ask(Asker::Link(&permits), &short).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3));
 }
@@ -163,7 +163,7 @@ async fn while_the_breaker_is_open_no_link_is_given_up_and_a_list_is() {
     assert_eq!(asked.again.last(), Some(&(9, Some(Duration::ZERO))));
     assert!(asked.seconds >= 9 * PROBE_INTERVAL.as_secs(), "{asked:?}");
     assert!(!permits.are_held(), "the answer closed it");
-    // That a list fails says nothing of links.
+    // The failure of a list does not count for links.
     let asked = ask(Asker::List(&permits), &errors).await;
     assert_eq!(asked.outcome, Outcome::GivenUp(3));
     assert!(!permits.are_held());
@@ -175,7 +175,7 @@ async fn while_the_breaker_is_open_no_link_is_given_up_and_a_list_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_closes_the_breaker_and_throttling_says_nothing_to_it() {
+async fn a_refusal_closes_the_breaker_and_throttling_does_not_count() {
     let permits = permits(1);
     let asked = ask(Asker::Link(&permits), &[timed_out(), throttled(None), refused()]).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Refused(2), 3));
@@ -183,7 +183,7 @@ async fn a_refusal_closes_the_breaker_and_throttling_says_nothing_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_ends_every_wait_and_leaves_the_question_open() {
+async fn a_drain_ends_every_wait_and_leaves_the_lookup_without_an_outcome() {
     let (permits, semaphore) = (permits(10), Semaphore::new(1));
     let held = semaphore.try_acquire().unwrap();
     let begin = Instant::now();
@@ -206,7 +206,6 @@ async fn a_drain_ends_every_wait_and_leaves_the_question_open() {
     drop(held);
 }
 
-/// What was granted first may be over when the last is.
 #[tokio::test(start_paused = true)]
 async fn a_permit_that_comes_during_a_cool_down_waits_for_its_end() {
     let permits = permits(10);

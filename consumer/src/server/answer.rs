@@ -16,7 +16,7 @@ use super::work::{LinkOutcome, NotTaken, Unavailable};
 
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// While at least one link has a document.
+/// The answer if at least one link has a document.
 #[derive(Debug, Serialize)]
 struct Done<'a> {
     /// `ok`, or `partial` if some links have no document.
@@ -28,7 +28,8 @@ struct Done<'a> {
     results: Vec<LinkResult<'a>>,
 }
 
-/// 201 if each link has its document, 207 if some have; otherwise the first reason why none has.
+/// Answers 201 if each link has its document, 207 if some have; otherwise with the first reason why
+/// none has.
 pub(crate) fn of_outcomes(
     id: RequestId,
     links: &CheckedLinks,
@@ -49,14 +50,14 @@ pub(crate) fn of_outcomes(
     (status, Json(done)).into_response()
 }
 
-/// No link names a video.
+/// Answers that no link names a video.
 pub(crate) fn of_no_valid_links(links: &CheckedLinks) -> Problem {
     let detail = "none of the links names a video";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", detail)
         .with("results", results([], &links.rejected))
 }
 
-/// Nothing was done.
+/// Answers that the request was not taken, so that nothing was done.
 pub(crate) fn of_not_taken(not_taken: NotTaken) -> Problem {
     let (code, seconds) = match not_taken {
         NotTaken::Overloaded => ("overloaded", 1),

@@ -1,4 +1,4 @@
-//! How many links the extractor server takes at once, and how long they may take.
+//! How many links the extractor server takes concurrently, and how long they may take.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,10 +48,10 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Checks what lets nothing through.
+    /// Checks that the limits let requests through.
     ///
     /// # Errors
-    /// Names the variable.
+    /// [`SettingsError`], which names the variable.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.intake.validate()?;
         let PostLinksSettings { post_links_in_flight, post_links_waiting, post_links_timeout } =
@@ -59,7 +59,7 @@ impl ServerSettings {
         if post_links_in_flight == 0 {
             return Err(SettingsError::new("POST_LINKS_IN_FLIGHT", "must be at least 1"));
         }
-        // What one `acquire_many` can take at most.
+        // The most that one `acquire_many` can take.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
         let is_countable = post_links_in_flight
             .checked_add(post_links_waiting)

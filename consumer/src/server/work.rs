@@ -1,8 +1,8 @@
-//! Links that somebody waits for: all are looked up, then all documents are written at once.
+//! The links of the waiting path: all are looked up, then all documents are written in one batch.
 //!
-//! Nothing is written before every link of the request is answered or out of time, and what is
-//! then written is written whether or not the one who asked is still there: so a request that is
-//! dropped leaves no document, or all of them. It must not know: HTTP.
+//! Nothing is written before every link of the request has an answer or no time left. The write then
+//! continues even if the client disconnects, so a request that is dropped leaves no document, or all
+//! of them. It must not know: HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::batcher;
 use crate::document::{DocumentSubject, document, left_without_document, refused_by_store};
 use crate::retry::{Pauses, RetryPolicy};
 
-/// What of a request's time is kept for the store, at most, and the least.
+/// The part of a request's time that is kept for the store: a quarter, at most two seconds.
 const WRITE_SHARE: u32 = 4;
 const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
 
@@ -39,14 +39,14 @@ pub(crate) struct PostedLinks {
     pub(crate) store: Arc<dyn LinkStore>,
     pub(crate) store_part: Part,
     pub(crate) retry: RetryPolicy,
-    /// Links asked for at once.
+    /// One for each link for which YouTube is asked.
     permits: Semaphore,
     /// One for each link that is asked for or waits.
     slots: Semaphore,
     slots_count: u32,
     timeout: Duration,
     writes: TaskTracker,
-    /// No new request is taken.
+    /// Once cancelled, no new request is taken.
     pub(crate) stop: CancellationToken,
 }
 
@@ -56,18 +56,18 @@ pub(crate) struct Posted<'a> {
     pub(crate) id: RequestId,
     pub(crate) links: &'a CheckedLinks,
     pub(crate) force: bool,
-    /// How long the one who asked will wait, if he said so.
+    /// How long the client will wait, if the request says so.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// What became of a link.
+/// The outcome of a link.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum LinkOutcome {
-    /// There is a document, and this is what it says.
+    /// There is a document with metadata.
     Stored,
     /// There is a document that says why there is no metadata.
     Failed(LinkFailure),
-    /// There is none, as far as is known.
+    /// No document is known to exist.
     Unavailable(Unavailable),
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum Unavailable {
     NotFound { code: &'static str, message: String, retry_after: Option<Duration> },
     #[error("the store did not acknowledge the document in time")]
     NotWritten,
-    #[error("the store refuses the document of this link, and the one that would say so")]
+    #[error("the store refuses the document of this link and also its failed document")]
     Refused,
 }
 
@@ -117,7 +117,7 @@ impl PostedLinks {
         }
     }
 
-    /// Gives the fate of each valid link, in order.
+    /// Returns the outcome of each valid link, in order.
     ///
     /// # Errors
     /// [`NotTaken`] if there are too few free slots, or the server stops; then nothing was done.
@@ -139,14 +139,14 @@ impl PostedLinks {
         let deadline = Instant::now() + timeout;
         let found = self.find_all(&posted, deadline - write_time).await;
         let writing = Arc::clone(self).write_all(found, deadline);
-        // A task of its own, so that it ends even if the one who asked has gone.
+        // In its own task, so that it ends even if the client has disconnected.
         let written = self.writes.spawn(writing).await;
-        // A panic there leaves it unknown what is written.
+        // After a panic there, it is unknown what is written.
         let lost = || vec![LinkOutcome::Unavailable(Unavailable::NotWritten); links_count as usize];
         Ok(written.unwrap_or_else(|_| lost()))
     }
 
-    /// Waits until what is being written is written.
+    /// Waits until all writes in flight have ended.
     pub(crate) async fn finish(&self) {
         self.writes.close();
         self.writes.wait().await;
@@ -175,7 +175,10 @@ impl PostedLinks {
         join_all(finding).await
     }
 
-    /// The metadata, or why there never will be any.
+    /// Returns the metadata, or why there never will be any.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if there may be metadata later.
     async fn find(
         &self,
         valid: &ValidLink,
@@ -205,25 +208,25 @@ impl PostedLinks {
         if written.is_err() {
             tracing::warn!(
                 documents = documents.len(),
-                "documents of a waiting request were not acknowledged in time"
+                "the store did not acknowledge the documents of a waiting request in time"
             );
         }
         let mut written = written.unwrap_or_default().into_iter();
         let outcomes = found.into_iter().map(|found| match found {
             Err(unavailable) => LinkOutcome::Unavailable(unavailable),
-            // One of `written` for each that was found, in the same order, or none at all.
+            // `written` has one outcome for each that was found, in the same order, or is empty.
             Ok(_) => written.next().unwrap_or(LinkOutcome::Unavailable(Unavailable::NotWritten)),
         });
         outcomes.collect()
     }
 
-    /// Writes documents until the store has them all but those that it refuses for good.
+    /// Writes documents until the store has all of them except those that it refuses.
     async fn write(&self, documents: &mut [LinkDocument]) -> Vec<LinkOutcome> {
         if documents.is_empty() {
             return Vec::new();
         }
         let failed = |error| batcher::store_failed(&self.store_part, &error);
-        let pauses = Pauses::OF_STORE_FOR_CALLER.for_ever();
+        let pauses = Pauses::OF_STORE_FOR_CLIENT.forever();
         let write = |documents| self.write_or_give_back(documents);
         let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
         self.store_part.ok();
@@ -241,8 +244,8 @@ impl PostedLinks {
         self.write_once(documents).await.map_err(|error| (documents, error))
     }
 
-    /// Writes each document, or one that says why it is refused, and leaves in each what the
-    /// store has of it.
+    /// Writes each document, or a failed one if it is refused, and changes each to what the store has
+    /// of it.
     async fn write_once(
         &self,
         documents: &mut [LinkDocument],
@@ -262,11 +265,11 @@ impl PostedLinks {
         let there = there.filter(|(_, outcome)| **outcome == WriteOutcome::AlreadyThere);
         let known: Vec<DocumentId> = there.map(|(document, _)| document.id.clone()).collect();
         if !known.is_empty() {
-            // Sent before, perhaps with another outcome: the answer says what is there.
+            // Sent before, perhaps with another outcome: the client gets what the store has.
             for stored in self.store.find(&known).await? {
-                let ours = documents.iter_mut().find(|document| document.id == stored.id);
-                if let Some(ours) = ours {
-                    *ours = stored;
+                let document = documents.iter_mut().find(|document| document.id == stored.id);
+                if let Some(document) = document {
+                    *document = stored;
                 }
             }
         }
