@@ -27,11 +27,13 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
             }
             if asked_to_stop.is_cancelled() {
                 tracing::warn!(
-                    "second signal: ending at once, what is in flight will be delivered again"
+                    "second signal: the process ends immediately; what is in flight will be delivered again"
                 );
                 std::process::exit(INTERRUPTED);
             }
-            tracing::info!("stopping: finishing what is in flight (a second signal ends at once)");
+            tracing::info!(
+                "the process stops and finishes what is in flight (a second signal ends it immediately)"
+            );
             asked_to_stop.cancel();
         }
     });

@@ -1,4 +1,4 @@
-//! One link on its way to Kafka, sent by the API or by a consumer that expands a list.
+//! One link as a record to be published, by the API or by a consumer that expands a list.
 
 use jiff::Timestamp;
 
@@ -8,14 +8,15 @@ use linkrelay_common::ids::DocumentId;
 use linkrelay_common::link::LinkTarget;
 use linkrelay_common::link_identity::LinkIdentity;
 
-/// A link that was found good, with all that its record will carry.
+/// A valid link, with everything that its record will have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkRecord {
-    /// What it names: the record's key, so that all links to one video meet in one partition.
+    /// What it names, which is also the record's key, so that all links to one video are in one
+    /// partition.
     pub target: LinkTarget,
-    /// As it was submitted.
+    /// The link as it was submitted.
     pub link: String,
-    /// Whether a cached answer will not do.
+    /// Whether YouTube is asked even if there is a cached answer.
     pub force: bool,
     /// The request or record that it came with, and its index there.
     pub identity: LinkIdentity,
@@ -26,12 +27,12 @@ pub struct LinkRecord {
 }
 
 impl LinkRecord {
-    /// The record's value.
+    /// Returns the record's value.
     pub fn value(&self) -> Vec<u8> {
         LinkMessage::one(self.link.as_str(), self.force).encode()
     }
 
-    /// The record's headers.
+    /// Returns the record's headers.
     pub fn headers(&self) -> RecordHeaders {
         let (request, origin) = match &self.identity {
             LinkIdentity::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
@@ -45,7 +46,7 @@ impl LinkRecord {
         }
     }
 
-    /// The id that its document will have.
+    /// Returns the id that its document will have.
     pub fn document_id(&self) -> DocumentId {
         self.identity.document_id()
     }

@@ -40,7 +40,7 @@ fn id_of(headers: &OwnedHeaders, index: u32, links_count: usize) -> Option<Strin
 }
 
 #[test]
-fn an_index_without_its_request_counts_for_nothing() {
+fn an_index_without_its_request_is_ignored() {
     let id = RequestId::new(2).to_string();
     for (request_id, index) in
         [("rubbish", "0"), (id.as_str(), "20002"), (id.as_str(), "-1"), (id.as_str(), "")]
@@ -93,23 +93,26 @@ fn a_replay_finds_the_document_of_the_link_that_failed() {
 }
 
 #[test]
-fn a_record_that_is_no_dead_letter_of_ours_reads_as_none() {
-    let whole = raw(&dead("e", 1, 42).add_to(&OwnedHeaders::new()));
-    assert!(DeadLetterHeaders::read(&from_raw(&whole)).is_some());
+fn a_record_that_is_not_a_dead_letter_of_linkrelay_reads_as_none() {
+    let complete = raw(&dead("e", 1, 42).add_to(&OwnedHeaders::new()));
+    assert!(DeadLetterHeaders::read(&from_raw(&complete)).is_some());
     for missing in [ERROR_CLASS, ATTEMPTS, ORIGIN, FAILED_AT] {
-        let headers = without(&from_raw(&whole), &[missing]);
+        let headers = without(&from_raw(&complete), &[missing]);
         assert_eq!(DeadLetterHeaders::read(&headers), None, "{missing}");
         let wrong = with(headers, missing, "rubbish");
         assert_eq!(DeadLetterHeaders::read(&wrong), None, "{missing}");
     }
-    let wordless = without(&from_raw(&whole), &[ERROR]);
-    assert_eq!(DeadLetterHeaders::read(&wordless).map(|letter| letter.error), Some(String::new()));
+    let no_message = without(&from_raw(&complete), &[ERROR]);
+    assert_eq!(
+        DeadLetterHeaders::read(&no_message).map(|letter| letter.error),
+        Some(String::new())
+    );
 }
 
-/// Answers as rust-rdkafka does where the first header's name is not text.
-struct RudeName(OwnedHeaders);
+/// Panics as rust-rdkafka does if the name of the first header is not text.
+struct NameIsNotText(OwnedHeaders);
 
-impl Headers for RudeName {
+impl Headers for NameIsNotText {
     fn count(&self) -> usize {
         self.0.count()
     }
@@ -129,7 +132,7 @@ fn a_name_that_is_not_text_costs_its_own_header_only() {
         .fold(with(OwnedHeaders::new(), "rude", "x"), |headers, (key, value)| {
             headers.insert(Header { key: &key, value: value.as_ref() })
         });
-    let readable = copy_readable(&RudeName(headers));
+    let readable = copy_readable(&NameIsNotText(headers));
     assert_eq!(raw(&readable), raw(&named));
     assert_eq!(RecordHeaders::read(&readable), own);
 }
@@ -143,7 +146,7 @@ fn the_time_of_submission_is_added_once() {
     assert_eq!(RecordHeaders::read(&headers).submitted_at, Some(at(5)));
 }
 
-/// Headers of other programs, names used twice and values that are no text among them.
+/// Headers of other programs, also with names used twice and values that are not text.
 fn foreign() -> impl Strategy<Value = Raw> {
     vec(("[a-c]{1,2}", option::of(vec(any::<u8>(), 0..9))), 0..6)
 }
@@ -180,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn replays_and_failures_in_turn_change_nothing_but_the_failure(
+    fn replays_and_failures_in_turn_change_only_the_headers_of_the_failure(
         foreign in foreign(), turns in vec((".{0,20}", any::<u32>(), 0_i64..), 1..5),
     ) {
         let own = from_raw(&foreign);
