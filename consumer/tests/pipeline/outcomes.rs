@@ -7,7 +7,7 @@ use linkrelay_store::LinkState;
 use crate::relay::{Relay, link, until, video_id};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_becomes_one_document_with_its_place_in_the_request() {
+async fn a_link_becomes_one_document_with_its_index_in_the_request() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;
     let request_id = RequestId::new(2);
@@ -37,7 +37,7 @@ async fn a_link_becomes_one_document_with_its_place_in_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_s_place_has_the_timestamp_that_its_producer_gave() {
+async fn a_record_s_origin_has_the_timestamp_that_its_producer_set() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;
     let timestamps = [1_700_000_000_123, 1_700_000_000_456];
@@ -56,7 +56,7 @@ async fn a_record_s_place_has_the_timestamp_that_its_producer_gave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
+async fn what_a_user_types_becomes_documents_and_invalid_input_a_dead_letter() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;
     relay.type_in(format!(r#"{{"links":"{}"}}"#, link(0)).as_bytes()).await;
@@ -104,9 +104,9 @@ async fn a_record_of_too_many_links_is_a_dead_letter_as_a_whole() {
     running.stop().await;
 }
 
-/// The one that is refused waits for its dead letter, which cannot be written.
+/// The refused document waits for its dead letter, which cannot be written.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_document_holds_no_other_of_its_batch() {
+async fn a_refused_document_does_not_block_the_others_of_its_batch() {
     let relay = Relay::start();
     relay.store.refuse(&link(0));
     relay.refuse_dead_letters(true);
@@ -128,7 +128,7 @@ async fn a_refused_document_holds_no_other_of_its_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_class_of_error_has_its_own_fate() {
+async fn each_class_of_error_has_its_own_outcome() {
     let relay = Relay::start();
     let transient = || ExtractError::Status(503);
     relay.extractor.always_fail(video_id(0), ExtractError::Refused(Refusal::Private));
@@ -197,7 +197,7 @@ async fn throttling_costs_no_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_the_store_refuses_hits_only_itself() {
+async fn a_document_that_the_store_refuses_affects_no_other() {
     let relay = Relay::start();
     relay.store.refuse(&link(1));
     let running = relay.consume(&[]).await;
@@ -218,7 +218,7 @@ async fn a_document_that_the_store_refuses_hits_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_the_extractor_is_only_that_link_s_trouble() {
+async fn a_panic_in_the_extractor_fails_only_that_link() {
     let relay = Relay::start();
     relay.extractor.panics.lock().unwrap().insert(video_id(0));
     let running = relay.consume(&["--max-attempts", "2"]).await;

@@ -40,7 +40,7 @@ async fn post_with(running: &Running, headers: &[(&str, &str)], body: &Value) ->
     }
 }
 
-/// A request that goes on by itself, until it is aborted: a client that hangs up.
+/// Sends a request in a task. To abort the task is to disconnect the client.
 fn posting(running: &Running, body: Value) -> JoinHandle<()> {
     let request = reqwest::Client::new().post(&running.links_url).json(&body);
     tokio::spawn(async move {
@@ -88,7 +88,7 @@ async fn a_bad_link_is_rejected_and_the_others_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_for_now_is_tried_again_and_then_left_to_the_one_who_asked() {
+async fn a_temporary_failure_is_retried_and_then_left_to_the_client() {
     let relay = Relay::start();
     relay.extractor.fail(video_id(1), [ExtractError::Status(503), ExtractError::Status(503)]);
     relay.extractor.always_fail(video_id(2), ExtractError::Status(503));
@@ -125,7 +125,7 @@ async fn what_takes_too_long_is_504_and_leaves_no_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_again_writes_nothing_twice_and_says_what_is_there() {
+async fn the_same_key_again_writes_nothing_twice_and_answers_what_is_stored() {
     let relay = Relay::start();
     let running = relay.consume(&[]).await;
     let (key, body) = ([("idempotency-key", "k")], json!({"links": [link(1), link(2)]}));
@@ -139,7 +139,7 @@ async fn the_same_key_again_writes_nothing_twice_and_says_what_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_may_wait_is_refused_at_once() {
+async fn a_request_beyond_the_limit_is_refused_immediately() {
     let relay = Relay::start();
     relay.extractor.close_gate();
     let running =
@@ -152,27 +152,27 @@ async fn more_than_may_wait_is_refused_at_once() {
     relay.extractor.open_gate();
     waiting.await.unwrap();
     assert_eq!(relay.store.documents_count(), 3);
-    // More than all places together, and nobody else is here.
+    // It has more links than there are slots, and no other request is there.
     let large = post(&running, &json!({"links": (4..9).map(link).collect::<Vec<_>>()})).await;
     assert_eq!(large.status, 201, "{large:?}");
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_up_while_links_are_looked_up_leaves_no_document() {
+async fn a_client_that_disconnects_during_the_lookup_leaves_no_document() {
     let relay = Relay::start();
     relay.extractor.hang(video_id(2));
     let running =
         relay.consume(&["--post-links-in-flight", "2", "--post-links-waiting", "0"]).await;
-    let gone = posting(&running, json!({"links": [link(1), link(2)]}));
+    let disconnected = posting(&running, json!({"links": [link(1), link(2)]}));
     until("one of them hangs", || {
         relay.extractor.calls_count() == 2 && relay.extractor.in_flight() == 1
     })
     .await;
-    gone.abort();
+    disconnected.abort();
     until("it is dropped", || relay.extractor.in_flight() == 0).await;
     relay.extractor.recover();
-    // Its places are free again.
+    // Its slots are free again.
     let next = post(&running, &json!({"links": [link(3), link(4)]})).await;
     assert_eq!(next.status, 201, "{next:?}");
     assert_eq!(relay.store.documents_count(), 2);
@@ -180,16 +180,16 @@ async fn who_hangs_up_while_links_are_looked_up_leaves_no_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_being_written_is_written_though_nobody_waits_for_it_any_more() {
+async fn a_write_in_flight_is_finished_after_the_client_has_disconnected() {
     let relay = Relay::start();
     relay.store.set_down(true);
     let running = relay.consume(&[]).await;
-    let gone = posting(&running, json!({"links": [link(1), link(2)]}));
+    let disconnected = posting(&running, json!({"links": [link(1), link(2)]}));
     until("the store has refused it", || {
         relay.extractor.calls_count() == 2 && relay.store.counts(Method::WriteBatch).failed > 0
     })
     .await;
-    gone.abort();
+    disconnected.abort();
     relay.store.set_down(false);
     until("both are written", || relay.store.documents_count() == 2).await;
     running.stop().await;
@@ -205,7 +205,7 @@ async fn a_store_that_does_not_answer_in_time_is_503() {
     let code = &answer.json["code"];
     assert_eq!((answer.status, code), (503, &json!("store_unavailable")), "{answer:?}");
     relay.store.set_down(false);
-    until("the store is well again", || running.is_ready()).await;
+    until("the store works again", || running.is_ready()).await;
     running.stop().await;
 }
 
@@ -228,9 +228,9 @@ async fn a_stop_lets_requests_end_and_takes_no_new_ones() {
     relay.extractor.close_gate();
     let running = relay.consume(&["--drain-timeout", "30s"]).await;
     relay.publish_links(0..1).await;
-    until("a record is in work", || relay.extractor.in_flight() == 1).await;
+    until("a record is in flight", || relay.extractor.in_flight() == 1).await;
     let waiting = posting(&running, json!({"links": link(5)}));
-    until("the request is, too", || relay.extractor.in_flight() == 2).await;
+    until("the request is in flight as well", || relay.extractor.in_flight() == 2).await;
     running.begin_stop();
     let refused = post(&running, &json!({"links": link(6)})).await;
     assert_eq!((refused.status, &refused.json["code"]), (503, &json!("stopping")), "{refused:?}");

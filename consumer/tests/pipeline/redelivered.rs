@@ -6,13 +6,14 @@ use linkrelay_store::{LinkState, LinkStore};
 
 use crate::relay::{Relay, Running, link, until, video_id};
 
-/// Another group, which begins at the beginning, as the same one does when its commits are reset.
+/// Starts a consumer of another group, which reads from the beginning, as the same group does after
+/// its commits were reset.
 async fn read_again(relay: &Relay, group: &str, settings: &[&str]) -> Running {
     relay.consume(&[settings, &["--kafka-group-id", group]].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_is_not_asked_for_again_wherever_the_group_begins() {
+async fn complete_links_are_not_asked_for_again_wherever_the_group_begins() {
     let relay = Relay::start();
     relay.extractor.always_fail(video_id(0), ExtractError::Refused(Refusal::Private));
     relay.extractor.always_fail(video_id(1), ExtractError::Status(503));
@@ -58,7 +59,7 @@ async fn a_record_of_several_links_is_complete_when_the_last_of_them_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_of_another_record_says_nothing_of_this_one() {
+async fn a_failure_of_another_record_does_not_complete_this_one() {
     let relay = Relay::start();
     let request_id = RequestId::new(2);
     let headers =
@@ -72,7 +73,7 @@ async fn a_failure_of_another_record_says_nothing_of_this_one() {
     }
     until("everything is committed", || relay.lag() == 0).await;
     running.stop().await;
-    // As the waiting path leaves it: by no record.
+    // As the waiting path writes it: without a record.
     let mut waited = relay.store.documents()[0].clone();
     waited.kafka = None;
     relay.store.remove(&waited.id);
@@ -102,18 +103,18 @@ async fn a_replay_that_failed_again_is_not_tried_at_the_next_take_over() {
     running.stop().await;
     let running = read_again(&relay, "again", &settings).await;
     until("everything is committed", || relay.lag_of("again") == 0).await;
-    // The first record's failure is replaced, so it is tried once more; the second's is there.
+    // The first record's failure is replaced, so it is tried again; the second's is in the store.
     assert_eq!(relay.dead_letters().len(), 3);
     running.stop().await;
     relay.extractor.recover();
-    let running = read_again(&relay, "once more", &settings).await;
-    until("everything is committed", || relay.lag_of("once more") == 0).await;
+    let running = read_again(&relay, "a third time", &settings).await;
+    until("everything is committed", || relay.lag_of("a third time") == 0).await;
     assert_eq!(relay.store.documents()[0].status, LinkState::Stored);
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_store_is_away_a_lane_that_was_taken_over_waits() {
+async fn while_the_store_is_unreachable_a_lane_that_was_taken_over_waits() {
     let relay = Relay::start();
     relay.store.set_down(true);
     let running = relay.consume(&[]).await;
@@ -129,7 +130,7 @@ async fn while_the_store_is_away_a_lane_that_was_taken_over_waits() {
     running.stop().await;
 }
 
-/// With so few records between two findings, and none after them, the store is asked no more.
+/// After as many records as MAX_PREFIX_GAP without a finding, the store is no longer asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_is_asked_until_enough_records_passed_without_a_finding() {
     let relay = Relay::start();

@@ -44,7 +44,7 @@ struct Settings {
     post_links: PostLinksSettings,
 }
 
-/// The mock cluster, and what stands behind the consumers of one test.
+/// The mock cluster, and the extractor and store of the consumers of one test.
 pub(crate) struct Relay {
     cluster: MockCluster<'static, DefaultProducerContext>,
     producer: FutureProducer,
@@ -55,13 +55,13 @@ pub(crate) struct Relay {
 /// One running consumer.
 pub(crate) struct Running {
     pub(crate) health: Health,
-    /// Of its extractor server.
+    /// The address of `POST /links` on its extractor server.
     pub(crate) links_url: String,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ConsumerError>>,
 }
 
-/// A dead letter as it lies in its topic.
+/// A dead letter as it is in its topic.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) key: Option<Vec<u8>>,
@@ -69,7 +69,7 @@ pub(crate) struct DeadLetter {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
-/// A different video for each number.
+/// Returns a different video for each number.
 pub(crate) fn video_id(number: usize) -> VideoId {
     VideoId::parse(&format!("v{number:010}")).unwrap()
 }
@@ -78,14 +78,14 @@ pub(crate) fn link(number: usize) -> String {
     video_id(number).watch_url()
 }
 
-/// Waits for a condition, and says what it waited for if it never comes.
+/// Waits for a condition, and panics with `what` if it is not met in time.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = tokio::time::timeout(LIMIT, async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    assert!(waited.await.is_ok(), "waited in vain until {what}");
+    assert!(waited.await.is_ok(), "waited without success until {what}");
 }
 
 impl Relay {
@@ -143,13 +143,13 @@ impl Relay {
         Running { health, links_url, stop, task }
     }
 
-    /// The next producer that begins may not.
+    /// Makes the broker refuse the next producer that begins.
     pub(crate) fn refuse_a_producer(&self) {
         let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
         self.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refusal]);
     }
 
-    /// The next records that anybody sends are refused.
+    /// Makes the broker refuse the next records of any client.
     pub(crate) fn refuse_records(&self) {
         let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
         self.cluster.request_errors(RDKafkaApiKey::Produce, &[refusal]);
@@ -162,7 +162,7 @@ impl Relay {
         self.producer.send(record, LIMIT).await.unwrap();
     }
 
-    /// Writes a record as a person does: no key, no headers.
+    /// Writes a record as a user does in a console: no key, no headers.
     pub(crate) async fn type_in(&self, value: &[u8]) {
         self.producer
             .send::<[u8], [u8], _>(FutureRecord::to(TOPIC).payload(value), LIMIT)
@@ -170,7 +170,7 @@ impl Relay {
             .unwrap();
     }
 
-    /// The same at a time of the caller's choice, in milliseconds.
+    /// Like [`type_in`](Self::type_in), but with this timestamp in milliseconds.
     pub(crate) async fn type_in_at(&self, value: &[u8], timestamp: i64) {
         let record = FutureRecord::<[u8], [u8]>::to(TOPIC).payload(value).timestamp(timestamp);
         self.producer.send(record, LIMIT).await.unwrap();
@@ -189,7 +189,7 @@ impl Relay {
         futures::future::join_all(records).await;
     }
 
-    /// Whether the broker refuses whatever concerns the dead-letter topic.
+    /// Sets whether the broker refuses all requests for the dead-letter topic.
     pub(crate) fn refuse_dead_letters(&self, is_refusing: bool) {
         let error = if is_refusing {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
@@ -199,7 +199,7 @@ impl Relay {
         self.cluster.topic_error(DLQ, error).unwrap();
     }
 
-    /// Everything in the dead-letter topic.
+    /// Returns all records of the dead-letter topic.
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
         let reader = self.reader_as("linkrelay");
         let mut list = TopicPartitionList::new();
@@ -209,12 +209,12 @@ impl Relay {
         (0..end).map(|_| dead_letter(&reader.poll(LIMIT).unwrap().unwrap())).collect()
     }
 
-    /// Log end minus committed, all partitions together.
+    /// Returns the lag of the group, all partitions together.
     pub(crate) fn lag(&self) -> i64 {
         self.lag_of("linkrelay")
     }
 
-    /// The same of another group.
+    /// Returns the lag of another group.
     pub(crate) fn lag_of(&self, group: &str) -> i64 {
         let reader = self.reader_as(group);
         let mut list = TopicPartitionList::new();
@@ -249,7 +249,7 @@ fn dead_letter(message: &impl Message<Headers = BorrowedHeaders>) -> DeadLetter 
 }
 
 impl Running {
-    /// Whether the group has given it its share.
+    /// Returns whether the group has assigned partitions to it.
     pub(crate) fn group_works(&self) -> bool {
         self.health.readiness().parts.get("group").is_some_and(|status| status == "ok")
     }
@@ -258,18 +258,18 @@ impl Running {
         self.health.readiness().ready
     }
 
-    /// Asks it to stop, and does not wait.
+    /// Stops the consumer without waiting for its end.
     pub(crate) fn begin_stop(&self) {
         self.stop.cancel();
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops the consumer and waits for its end.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap().unwrap();
     }
 
-    /// Waits until it has ended by itself, and gives why.
+    /// Waits until it ends without being stopped, and returns its error.
     pub(crate) async fn ended(self) -> Result<(), ConsumerError> {
         tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap()
     }

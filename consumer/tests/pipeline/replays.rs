@@ -5,7 +5,7 @@ use linkrelay_store::LinkState;
 
 use crate::relay::{DeadLetter, Relay, link, until, video_id};
 
-/// What a replay publishes of a dead letter.
+/// Publishes a dead letter as a replay does.
 async fn replay(relay: &Relay, letter: &DeadLetter) {
     let origin: RecordOrigin = letter.headers["linkrelay-origin"].parse().unwrap();
     let index = letter.headers["linkrelay-index"].parse().unwrap();
@@ -35,7 +35,7 @@ async fn a_replayed_link_without_a_request_finds_its_own_document() {
     let before = relay.store.documents();
     assert_eq!((before.len(), failed_count(&relay)), (3, 1));
 
-    // Fails again: the dead letter still says where the record first stood.
+    // It fails again: the dead letter still has the origin of the record.
     replay(&relay, &relay.dead_letters()[0]).await;
     until("it is given up again", || relay.dead_letters().len() == 2 && relay.lag() == 0).await;
     let letters = relay.dead_letters();
@@ -86,7 +86,7 @@ async fn a_forced_link_whose_document_is_there_is_not_asked_for_again() {
         until("everything is committed", || relay.lag() == 0).await;
     }
     assert_eq!((relay.extractor.calls_count(), relay.store.documents_count()), (1, 1));
-    // A new request's is.
+    // A link of a new request is asked for.
     let request = Some((RequestId::new(1), 0));
     let headers = RecordHeaders { request, ..RecordHeaders::default() };
     relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;

@@ -7,7 +7,7 @@ use linkrelay_store::LinkState;
 use crate::relay::{Relay, until, video_id};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_drains_commits_and_the_next_start_goes_on_from_there() {
+async fn a_stop_drains_and_commits_and_the_next_start_continues_from_there() {
     let relay = Relay::start();
     relay.extractor.close_gate();
     let running = relay.consume(&["--max-in-flight", "10"]).await;
@@ -21,7 +21,7 @@ async fn a_stop_drains_commits_and_the_next_start_goes_on_from_there() {
     let running = relay.consume(&[]).await;
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 50);
-    // What the first run finished was committed, but for completions beyond the prefix.
+    // What the first run finished was committed, except completions beyond the prefix.
     assert!(relay.extractor.calls_count() <= 50 + stored, "{}", relay.extractor.calls_count());
     running.stop().await;
 }
@@ -133,7 +133,7 @@ async fn partitions_move_between_consumers_and_every_link_is_stored_once() {
     second.stop().await;
 }
 
-/// A fault run found partitions that stood still for ever: librdkafka keeps the pause of a
+/// A fault run found partitions that never made progress again: librdkafka keeps the pause of a
 /// partition that was given back while it drained.
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_that_come_back_are_worked_on() {
@@ -169,7 +169,7 @@ async fn when_every_link_fails_all_are_held_and_none_becomes_a_dead_letter() {
         ])
         .await;
     relay.publish_links(0..200).await;
-    until("it says that it holds", || {
+    until("it reports that links are held", || {
         running.health.readiness().parts["extraction"].contains("status 503")
     })
     .await;
@@ -198,7 +198,7 @@ async fn a_restart_repeats_only_what_was_in_flight() {
     relay.publish_links(0..2_000).await;
     until("all others are stored", || relay.store.documents_count() == 1_999).await;
     running.stop().await;
-    assert!(relay.lag() > 500, "the prefix of one partition stands at its first link");
+    assert!(relay.lag() > 500, "the prefix of one partition is at its first link");
     relay.extractor.recover();
     let calls = relay.extractor.calls_count();
     let running = relay.consume(&settings).await;
@@ -213,7 +213,7 @@ async fn a_restart_repeats_only_what_was_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_producer_that_has_failed_for_good_ends_the_consumer() {
+async fn a_producer_that_has_failed_permanently_ends_the_consumer() {
     let relay = Relay::start();
     relay.refuse_a_producer();
     let ended = relay.consume(&[]).await.ended().await;
