@@ -32,6 +32,7 @@ where
 ///
 /// # Cancel safety
 /// The same as of `attempt`; `state` is dropped.
+// Not an `AsyncFnMut` that borrows its state: the compiler cannot prove that its future is `Send`.
 pub async fn until_it_works_with<S, T, E, F>(
     mut state: S,
     mut pauses: impl Iterator<Item = Duration>,

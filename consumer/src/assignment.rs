@@ -92,7 +92,8 @@ impl Assignment {
     /// again: the lane continues from there.
     pub(crate) fn take(&mut self, record: Record) {
         let (partition, offset) = (record.partition, record.offset);
-        let goes_back = |lane: &&mut Lane| lane.newest().is_some_and(|newest| offset <= newest);
+        let goes_back =
+            |lane: &&mut Lane| lane.tracker().newest().is_some_and(|newest| offset <= newest);
         if self.lanes.get_mut(&partition).as_ref().is_some_and(goes_back) {
             self.rewind(partition, offset);
         }
@@ -107,7 +108,7 @@ impl Assignment {
     /// Returns the offsets between the newest record of the partition and this one, if records are
     /// missing there.
     pub(crate) fn gap_before(&self, record: &Record) -> Option<Range<Offset>> {
-        let next = self.lanes.get(&record.partition)?.newest()?.next();
+        let next = self.lanes.get(&record.partition)?.tracker().newest()?.next();
         (next < record.offset).then_some(next..record.offset)
     }
 
@@ -116,7 +117,7 @@ impl Assignment {
     pub(crate) fn rewind(&mut self, partition: Partition, offset: Offset) {
         let epoch = self.next_epoch();
         if let Some(lane) = self.lanes.get_mut(&partition) {
-            let newest = lane.newest();
+            let newest = lane.tracker().newest();
             tracing::warn!(
                 partition = partition.0,
                 offset = offset.0,
@@ -167,12 +168,17 @@ impl Assignment {
         let lanes = partitions
             .iter()
             .filter_map(|partition| Some((*partition, self.lanes.get(partition)?)));
-        lanes.filter_map(|(partition, lane)| Some((partition, lane.commit_point()?))).collect()
+        lanes
+            .filter_map(|(partition, lane)| Some((partition, lane.tracker().commit_point()?)))
+            .collect()
     }
 
     /// Returns whether the partition has a lane and every record below this offset is complete.
     pub(crate) fn is_complete_below(&self, partition: Partition, offset: Offset) -> bool {
-        self.lanes.get(&partition).and_then(Lane::prefix).is_some_and(|prefix| prefix >= offset)
+        self.lanes
+            .get(&partition)
+            .and_then(|lane| lane.tracker().prefix())
+            .is_some_and(|prefix| prefix >= offset)
     }
 
     /// Notes that the broker has these commit points.

@@ -38,38 +38,26 @@ pub(crate) fn write(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) partition: Partition,
-    /// The first offset to read, or where the broker is to begin.
-    pub(crate) offset: rdkafka::Offset,
+    /// The first offset to read; `None` without a commit.
+    pub(crate) first: Option<Offset>,
     /// Offsets from the commit on that the log no longer has.
     pub(crate) missed: Range<Offset>,
 }
 
-impl Position {
-    /// Returns the offset where reading begins; `None` if only the broker knows it.
-    pub(crate) fn first(&self) -> Option<Offset> {
-        match self.offset {
-            rdkafka::Offset::Offset(first) => Some(Offset(first)),
-            _ => None,
-        }
-    }
-}
-
-/// Reads the commits of these partitions, and compares them with their logs. A partition without a
-/// commit begins at `without_commit`.
+/// Reads the commits of these partitions, and compares them with their logs.
 ///
 /// # Errors
 /// If the broker does not answer for each of them what is committed.
 pub(crate) fn read(
     consumer: &BaseConsumer<GroupContext>,
     partitions: TopicPartitionList,
-    without_commit: rdkafka::Offset,
 ) -> Result<Vec<Position>, KafkaError> {
     let logs = logs(consumer, &partitions);
     let committed = consumer.committed_offsets(partitions, READ_TIMEOUT)?;
     let position = |element: TopicPartitionListElem<'_>| {
         element.error()?;
         let partition = Partition(element.partition());
-        Ok(position(partition, element.offset(), logs.get(&partition), without_commit))
+        Ok(position(partition, element.offset(), logs.get(&partition)))
     };
     committed.elements().into_iter().map(position).collect()
 }
@@ -78,7 +66,6 @@ fn position(
     partition: Partition,
     committed: rdkafka::Offset,
     log: Option<&Range<Offset>>,
-    without_commit: rdkafka::Offset,
 ) -> Position {
     let nothing = Offset(0)..Offset(0);
     let committed = match committed {
@@ -92,8 +79,7 @@ fn position(
         (Some(prefix), Some(log)) if prefix > log.end => (Some(log.start), nothing),
         (committed, _) => (committed, nothing),
     };
-    let offset = first.map_or(without_commit, |first| rdkafka::Offset::Offset(first.0));
-    Position { partition, offset, missed }
+    Position { partition, first, missed }
 }
 
 /// Returns the first offset and the end of each log whose leader answers. For the others,
@@ -131,24 +117,21 @@ mod tests {
 
     #[test]
     fn a_partition_is_read_from_its_commit_if_its_log_still_has_it() {
-        use rdkafka::Offset::{Beginning, Invalid, Offset as At};
+        use rdkafka::Offset::{Invalid, Offset as At};
         let range = |from, to| Offset(from)..Offset(to);
         let log = range(10, 20);
-        for (committed, log, offset, missed) in [
-            (At(15), Some(&log), At(15), range(0, 0)),
-            (At(10), Some(&log), At(10), range(0, 0)),
-            (At(20), Some(&log), At(20), range(0, 0)),
-            (At(4), Some(&log), At(10), range(4, 10)),
-            (At(21), Some(&log), At(10), range(0, 0)),
-            (At(4), None, At(4), range(0, 0)),
-            (Invalid, Some(&log), Beginning, range(0, 0)),
+        for (committed, log, first, missed) in [
+            (At(15), Some(&log), Some(15), range(0, 0)),
+            (At(10), Some(&log), Some(10), range(0, 0)),
+            (At(20), Some(&log), Some(20), range(0, 0)),
+            (At(4), Some(&log), Some(10), range(4, 10)),
+            (At(21), Some(&log), Some(10), range(0, 0)),
+            (At(4), None, Some(4), range(0, 0)),
+            (Invalid, Some(&log), None, range(0, 0)),
         ] {
-            let position = position(Partition(3), committed, log, Beginning);
-            assert_eq!(
-                position,
-                Position { partition: Partition(3), offset, missed },
-                "{committed:?}"
-            );
+            let (partition, first) = (Partition(3), first.map(Offset));
+            let position = position(partition, committed, log);
+            assert_eq!(position, Position { partition, first, missed }, "{committed:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
+use tokio::sync::Semaphore;
 
 use crate::assignment::AssignmentLimits;
 use crate::attempt::OutagePolicy;
@@ -171,30 +172,19 @@ impl PipelineSettings {
             let problem = format!("must be from 1 to {MAX_EXPANDED_VIDEOS}");
             return Err(SettingsError::new("EXPAND_LIMIT", problem));
         }
-        for (setting, value) in
-            [("MAX_IN_FLIGHT", self.max_in_flight), ("LANE_QUEUE", self.lane_queue)]
-        {
-            if value > tokio::sync::Semaphore::MAX_PERMITS {
-                return Err(SettingsError::new(setting, "is too large"));
+        let (ratio, max_permits) = (self.breaker_failure_ratio, Semaphore::MAX_PERMITS);
+        let is_window = self.breaker_window_links >= self.breaker_min_links;
+        let is_backoff = self.retry_backoff_min <= self.retry_backoff_max;
+        for (setting, is_valid, problem) in [
+            ("MAX_IN_FLIGHT", self.max_in_flight <= max_permits, "is too large"),
+            ("LANE_QUEUE", self.lane_queue <= max_permits, "is too large"),
+            ("BREAKER_FAILURE_RATIO", ratio > 0.0 && ratio <= 1.0, "must be above 0 and at most 1"),
+            ("BREAKER_WINDOW_LINKS", is_window, "must not be below BREAKER_MIN_LINKS"),
+            ("RETRY_BACKOFF_MIN", is_backoff, "must not be above RETRY_BACKOFF_MAX"),
+        ] {
+            if !is_valid {
+                return Err(SettingsError::new(setting, problem));
             }
-        }
-        if !(self.breaker_failure_ratio > 0.0 && self.breaker_failure_ratio <= 1.0) {
-            return Err(SettingsError::new(
-                "BREAKER_FAILURE_RATIO",
-                "must be above 0 and at most 1",
-            ));
-        }
-        if self.breaker_window_links < self.breaker_min_links {
-            return Err(SettingsError::new(
-                "BREAKER_WINDOW_LINKS",
-                "must not be below BREAKER_MIN_LINKS",
-            ));
-        }
-        if self.retry_backoff_min > self.retry_backoff_max {
-            return Err(SettingsError::new(
-                "RETRY_BACKOFF_MIN",
-                "must not be above RETRY_BACKOFF_MAX",
-            ));
         }
         group.validate_drain(kafka, self.drain_timeout)
     }

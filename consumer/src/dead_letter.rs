@@ -59,15 +59,14 @@ impl DeadLetters {
         id: DocumentId,
         reason: GiveUpReason<'_>,
     ) {
-        let own = record.headers.clone().unwrap_or_default();
-        self.write(record, id, record.value.clone(), own, reason).await;
+        self.write(record, id, None, None, reason).await;
     }
 
     /// Gives up one link whose metadata is not available.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: GiveUpReason<'_>) {
         let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
         let index = job.identity.request_id().is_none().then_some(job.identity.index());
-        self.write_one(&job.ticket.record, job.id.clone(), only, index, reason).await;
+        self.write(&job.ticket.record, job.id.clone(), only, index, reason).await;
     }
 
     /// Gives up one link whose document the store refuses.
@@ -81,15 +80,15 @@ impl DeadLetters {
         let several = message.filter(|message| message.links.len() > 1);
         let only = several.map(|message| LinkMessage::one(&document.link, message.force));
         let index = document.request_id.is_none().then_some(document.index);
-        self.write_one(record, document.id.clone(), only, index, reason).await;
+        self.write(record, document.id.clone(), only, index, reason).await;
     }
 
-    /// Gives up one link. Of a record with several links, `only` the one that failed becomes a dead
-    /// letter. `index` is set if the record origin names the document, so that a replay finds it.
-    async fn write_one(
+    /// Writes a dead letter. Of a record with several links, it has `only` the one that failed.
+    /// `index` is set if the record origin names the document of the link, so that a replay finds it.
+    async fn write(
         &self,
         record: &Record,
-        id: DocumentId,
+        document_id: DocumentId,
         only: Option<LinkMessage>,
         index: Option<u32>,
         reason: GiveUpReason<'_>,
@@ -98,19 +97,8 @@ impl DeadLetters {
         if let Some(index) = index {
             headers = DeadLetterHeaders::with_index(&headers, index);
         }
-        let value = only.map_or_else(|| record.value.clone(), |message| message.encode());
-        self.write(record, id, value, headers, reason).await;
-    }
-
-    async fn write(
-        &self,
-        record: &Record,
-        document_id: DocumentId,
-        value: Vec<u8>,
-        headers: OwnedHeaders,
-        reason: GiveUpReason<'_>,
-    ) {
         let headers = with_reason(record, reason, headers);
+        let value = only.map_or_else(|| record.value.clone(), |message| message.encode());
         self.keep(Letter { document_id, key: record.key.clone(), value, headers }).await;
         counter!(names::DEAD_LETTERS, "class" => reason.class.as_str()).increment(1);
     }

@@ -34,8 +34,8 @@ impl Gauges {
         gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
         for (partition, lane) in assignment.lanes() {
             let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];
-            gauge!(names::PARTITION_IN_WORK, &labels).set(lane.in_flight_count() as f64);
-            gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.prefix_gap() as f64);
+            gauge!(names::PARTITION_IN_WORK, &labels).set(lane.tracker().in_flight_count() as f64);
+            gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.tracker().gap() as f64);
             gauge!(names::PARTITION_FULL, &labels)
                 .set(f64::from(u8::from(!assignment.has_room(partition))));
             if let Some((log, committed)) = logs.get(&partition).zip(lane.committed()) {

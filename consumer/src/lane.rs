@@ -145,14 +145,9 @@ impl Lane {
         self.held_bytes
     }
 
-    /// Returns the prefix to commit, if it has moved since the last commit.
-    pub(crate) fn commit_point(&self) -> Option<Offset> {
-        self.tracker.commit_point()
-    }
-
-    /// Returns the next offset to commit; `None` before the first record.
-    pub(crate) fn prefix(&self) -> Option<Offset> {
-        self.tracker.prefix()
+    /// Returns which offsets of the partition are taken and complete.
+    pub(crate) fn tracker(&self) -> &OffsetTracker {
+        &self.tracker
     }
 
     /// Notes that the broker has this commit point.
@@ -164,21 +159,6 @@ impl Lane {
     /// Returns the last commit of this assignment; before it, the first offset delivered.
     pub(crate) fn committed(&self) -> Option<Offset> {
         self.committed.or_else(|| self.tracker.prefix())
-    }
-
-    /// Returns the newest offset taken.
-    pub(crate) fn newest(&self) -> Option<Offset> {
-        self.tracker.newest()
-    }
-
-    /// Returns how many records are taken and not complete.
-    pub(crate) fn in_flight_count(&self) -> usize {
-        self.tracker.in_flight_count()
-    }
-
-    /// Returns how many records are between the prefix and the newest taken.
-    pub(crate) fn prefix_gap(&self) -> usize {
-        self.tracker.gap()
     }
 
     /// Returns when the lane last made progress.

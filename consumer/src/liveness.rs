@@ -67,12 +67,10 @@ impl Liveness {
 /// Looks for lanes that make no progress; owned by the poll thread.
 pub(crate) struct Watchdog {
     pub(crate) liveness: Arc<Liveness>,
-    /// A wait for these and the following parts is not a standstill.
+    /// A wait for a permit, or for a part that fails, is not a standstill.
     pub(crate) permits: Arc<Permits>,
-    pub(crate) store: Part,
-    pub(crate) broker: Part,
-    pub(crate) dead_letters: Part,
-    pub(crate) lists: Part,
+    pub(crate) parts: [Part; 4],
+    /// How long a lane with work may make no progress.
     pub(crate) limit: Duration,
 }
 
@@ -103,11 +101,7 @@ impl Watchdog {
     }
 
     fn is_held(&self) -> bool {
-        self.permits.are_held()
-            || self.store.current_failure().is_some()
-            || self.broker.current_failure().is_some()
-            || self.dead_letters.current_failure().is_some()
-            || self.lists.current_failure().is_some()
+        self.permits.are_held() || self.parts.iter().any(|part| part.current_failure().is_some())
     }
 }
 

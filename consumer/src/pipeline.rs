@@ -90,10 +90,7 @@ impl Pipeline {
         let watchdog = Watchdog {
             liveness: reports.liveness,
             permits: Arc::clone(&permits),
-            store: reports.store,
-            broker: reports.broker,
-            dead_letters: reports.dead_letters,
-            lists: reports.lists,
+            parts: [reports.store, reports.broker, reports.dead_letters, reports.lists],
             limit: Watchdog::limit(settings.retry_backoff_max),
         };
         let gauges = Gauges {
@@ -118,11 +115,7 @@ impl Pipeline {
         };
         let batcher =
             tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
-        let (report, polled) = oneshot::channel();
-        std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
-            // The receiver is dropped only if the process ends.
-            drop(report.send(PollLoop::new(client, poll).run()));
-        })?;
+        let polled = start_poll_thread(client, poll)?;
         Ok(Self { polled, batcher, abandon, workers })
     }
 
@@ -152,6 +145,18 @@ impl Pipeline {
         written.map_err(|_| ConsumerError::Died("the batcher"))?;
         ended
     }
+}
+
+fn start_poll_thread(
+    client: BaseConsumer<GroupContext>,
+    poll: PollParts,
+) -> std::io::Result<oneshot::Receiver<Result<(), ConsumerError>>> {
+    let (report, polled) = oneshot::channel();
+    std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
+        // The receiver is dropped only if the process ends.
+        drop(report.send(PollLoop::new(client, poll).run()));
+    })?;
+    Ok(polled)
 }
 
 fn lane_starter(

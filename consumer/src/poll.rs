@@ -228,13 +228,17 @@ impl PollLoop {
             return Ok(Vec::new());
         }
         let list = self.queues.list(partitions);
-        commit::read(self.queues.consumer(), list, self.parts.without_commit)
+        commit::read(self.queues.consumer(), list)
     }
 
     fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
-        let offsets: Vec<_> = positions.iter().map(|of| (of.partition, of.offset)).collect();
+        let start = |position: &Position| {
+            let committed = position.first.map(|first| rdkafka::Offset::Offset(first.0));
+            (position.partition, committed.unwrap_or(self.parts.without_commit))
+        };
+        let offsets: Vec<_> = positions.iter().map(start).collect();
         self.queues.take_over(&offsets)?;
-        self.parts.assignment.assign(positions.iter().map(|of| (of.partition, of.first())));
+        self.parts.assignment.assign(positions.iter().map(|of| (of.partition, of.first)));
         for position in positions {
             self.missed.report(position.partition, position.missed);
         }
@@ -267,7 +271,7 @@ impl PollLoop {
         let logs = self.queues.consumer().context().logs();
         self.parts.gauges.publish(assignment, &logs.partitions);
         self.missed.evaluate(&logs);
-        let busy = assignment.lanes().filter(|(_, lane)| lane.in_flight_count() > 0);
+        let busy = assignment.lanes().filter(|(_, lane)| lane.tracker().in_flight_count() > 0);
         let busy = busy.map(|(partition, lane)| (partition, lane.activity()));
         self.parts.watchdog.check(&self.parts.topic, busy);
     }

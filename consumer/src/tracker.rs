@@ -211,16 +211,6 @@ mod tests {
         assert_eq!(tracker.commit_point(), Some(Offset(8)));
     }
 
-    #[test]
-    fn a_log_that_begins_again_takes_the_commit_back() {
-        let mut tracker = tracker(&[41, 42]);
-        tracker.complete(Offset(41), EPOCH).unwrap();
-        tracker.complete(Offset(42), EPOCH).unwrap();
-        tracker.mark_committed(Offset(43));
-        tracker.rewind(Offset(0));
-        assert_eq!(tracker.commit_point(), Some(Offset(0)));
-    }
-
     #[derive(Debug, Clone)]
     enum Step {
         /// A record is delivered, `gap` offsets after the end of the log.
@@ -310,6 +300,7 @@ mod tests {
                         let offset = newest.0 - back;
                         epoch = Epoch(epoch.0 + 1);
                         tracker.rewind(Offset(offset));
+                        prop_assert_eq!(tracker.commit_point(), tracker.prefix());
                         let truncated = model.log.split_off(&offset).into_iter();
                         model.truncated.extend(truncated.filter(|(_, (_, is_complete))| !is_complete).map(|(offset, (epoch, _))| (offset, epoch)));
                         model.next = offset;
