@@ -62,8 +62,8 @@ impl Committer {
             let mut points = assignment.commit_points(&assignment.partitions());
             if self.known.is_none() {
                 let points = std::mem::take(&mut points);
-                let is_done = self.settle(&TopicIdAnswer::HasNoId, points, queues, assignment);
-                self.pause_if_broker_is_unreachable(is_done, now);
+                let is_settled = self.settle(&TopicIdAnswer::HasNoId, points, queues, assignment);
+                self.pause_if_broker_is_unreachable(is_settled, now);
             }
             if self.pending.is_none() {
                 self.pending =
@@ -75,13 +75,13 @@ impl Committer {
             return;
         };
         if let Some(pending) = self.pending.take() {
-            let is_done = self.settle(&answer, pending.points, queues, assignment);
-            self.pause_if_broker_is_unreachable(is_done, pending.at);
+            let is_settled = self.settle(&answer, pending.points, queues, assignment);
+            self.pause_if_broker_is_unreachable(is_settled, pending.at);
         }
     }
 
-    fn pause_if_broker_is_unreachable(&mut self, is_done: bool, begun: Instant) {
-        if !is_done && begun.elapsed() >= SLOW_FAILURE {
+    fn pause_if_broker_is_unreachable(&mut self, is_settled: bool, begun: Instant) {
+        if !is_settled && begun.elapsed() >= SLOW_FAILURE {
             self.next = Instant::now() + FAILURE_PAUSE;
         }
     }

@@ -64,7 +64,7 @@ impl DeadLetters {
 
     /// Gives up one link whose metadata is not available.
     pub(crate) async fn write_link(&self, job: &LinkJob, reason: GiveUpReason<'_>) {
-        let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
+        let only = (!job.is_only_link).then(|| LinkMessage::one(&job.link, job.force));
         let index = job.identity.request_id().is_none().then_some(job.identity.index());
         self.write(&job.ticket.record, job.id.clone(), only, index, reason).await;
     }

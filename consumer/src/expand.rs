@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask_list;
-use crate::attempt::{Again, Asker, Attempts, LookupFailure};
+use crate::attempt::{Again, Attempts, LookupFailure, LookupKind};
 use crate::document::expanded_document;
 use crate::job::LinkJob;
 use crate::liveness::Activity;
@@ -97,7 +97,7 @@ impl Processor {
                 "an attempt to expand a list failed; it will be retried"
             );
         };
-        Attempts::new(Asker::List(&self.permits), &self.retry).run(drain, ask, again).await
+        Attempts::new(LookupKind::List(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
     /// Returns what the store has under the id of this list.

@@ -27,7 +27,7 @@ pub(crate) struct LinkJob {
     pub(crate) link: String,
     pub(crate) force: bool,
     /// Whether the record has no other link.
-    pub(crate) is_whole_record: bool,
+    pub(crate) is_only_link: bool,
 }
 
 impl Job {
@@ -87,7 +87,7 @@ pub(crate) fn open(
             identity,
             link,
             force: message.force,
-            is_whole_record: links_count == 1,
+            is_only_link: links_count == 1,
         })
     };
     (0_u32..).zip(message.links).map(job).collect()

@@ -203,9 +203,8 @@ impl PollLoop {
             let partitions = take_over.partitions.as_slice();
             if self.is_stopping {
                 // Nothing is read from them; the close of the client gives them back.
-                let ends: Vec<_> =
-                    partitions.iter().map(|of| (*of, rdkafka::Offset::End)).collect();
-                self.queues.take_over(&ends)?;
+                let unread: Vec<_> = partitions.iter().map(|of| (*of, None)).collect();
+                self.queues.take_over(&unread, rdkafka::Offset::End)?;
             } else if Instant::now() < take_over.next_attempt {
                 self.take_overs.push(take_over);
             } else {
@@ -232,13 +231,9 @@ impl PollLoop {
     }
 
     fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
-        let start = |position: &Position| {
-            let committed = position.first.map(|first| rdkafka::Offset::Offset(first.0));
-            (position.partition, committed.unwrap_or(self.parts.without_commit))
-        };
-        let offsets: Vec<_> = positions.iter().map(start).collect();
-        self.queues.take_over(&offsets)?;
-        self.parts.assignment.assign(positions.iter().map(|of| (of.partition, of.first)));
+        let firsts: Vec<_> = positions.iter().map(|of| (of.partition, of.first)).collect();
+        self.queues.take_over(&firsts, self.parts.without_commit)?;
+        self.parts.assignment.assign(firsts);
         for position in positions {
             self.missed.report(position.partition, position.missed);
         }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
-use crate::attempt::{Again, Asker, Attempts, LookupFailure, Permits};
+use crate::attempt::{Again, Attempts, LookupFailure, LookupKind, Permits};
 use crate::dead_letter::{DeadLetters, GiveUpReason};
 use crate::document::{document, link_error, malformed_document};
 use crate::documents::Documents;
@@ -104,7 +104,7 @@ impl Processor {
             again.count();
             log_again(job, video_id, &again);
         };
-        Attempts::new(Asker::Link(&self.permits), &self.retry).run(drain, ask, again).await
+        Attempts::new(LookupKind::Link(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
     /// Writes the failed document of a link that is refused without asking YouTube.

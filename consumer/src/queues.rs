@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use linkrelay_common::Partition;
+use linkrelay_common::{Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -132,7 +132,8 @@ impl Queues {
         self.partitions.get(&partition)?.poll(Duration::ZERO)
     }
 
-    /// Takes partitions over from these offsets, each with a queue of its own.
+    /// Takes partitions over, each with its own queue. A partition is read from its offset, or from
+    /// `without_commit`.
     ///
     /// The offsets are always named, because librdkafka 2.12.1 may never read a partition for which
     /// its own request for the commit fails (`rd_kafka_assignment_handle_OffsetFetch`).
@@ -141,17 +142,19 @@ impl Queues {
     /// If librdkafka refuses to assign.
     pub(crate) fn take_over(
         &mut self,
-        offsets: &[(Partition, rdkafka::Offset)],
+        firsts: &[(Partition, Option<Offset>)],
+        without_commit: rdkafka::Offset,
     ) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, offset) in offsets {
+        let mut list = TopicPartitionList::with_capacity(firsts.len());
+        for (partition, first) in firsts {
             // Before the partition is taken over, so that all of its records go to this queue.
             let queue = self.consumer.split_partition_queue(&self.topic, partition.0);
             if let Some(mut queue) = queue {
                 queue.set_nonempty_callback(wake(&self.thread));
                 self.partitions.insert(*partition, queue);
             }
-            list.add_partition_offset(&self.topic, partition.0, *offset)?;
+            let offset = first.map_or(without_commit, |first| rdkafka::Offset::Offset(first.0));
+            list.add_partition_offset(&self.topic, partition.0, offset)?;
         }
         take_over(&self.consumer, &list)
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::metrics as names;
+use linkrelay_common::until::until_it_works;
 use linkrelay_common::{ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkStore};
@@ -123,9 +124,9 @@ impl Extract for Reuse {
 
 /// Retries until the index is made. An unreachable store is reported by the watch of the store.
 async fn make_index(store: Arc<dyn LinkStore>, is_indexed: Arc<AtomicBool>) {
-    while let Err(error) = store.ensure_video_index().await {
+    let failed = |error| {
         tracing::debug!(%error, "the store has no index by video yet: no metadata is reused");
-        tokio::time::sleep(PAUSE).await;
-    }
+    };
+    until_it_works(std::iter::repeat(PAUSE), || store.ensure_video_index(), failed).await;
     is_indexed.store(true, Ordering::Release);
 }

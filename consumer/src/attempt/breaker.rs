@@ -49,7 +49,6 @@ struct State {
 struct Open {
     next_probe: Instant,
     is_probing: bool,
-    last_error: String,
 }
 
 /// Permission of the breaker to ask YouTube. The outcome is reported to it; if it is dropped without
@@ -89,52 +88,6 @@ impl OutageBreaker {
     /// Returns whether links are held.
     pub(crate) fn is_open(&self) -> bool {
         self.with(|state| state.open.is_some())
-    }
-
-    fn succeeded(&self) {
-        let was_open = self.with(|state| {
-            state.count(false, self.policy.window_links);
-            state.open.take().is_some()
-        });
-        if was_open {
-            self.with(|state| state.recent.clear());
-            self.part.ok();
-            self.changed.notify_waiters();
-        }
-    }
-
-    fn failed(&self, is_first_attempt: bool, error: &str) {
-        let now = Instant::now();
-        let why_open = self.with(|state| {
-            if is_first_attempt {
-                state.count(true, self.policy.window_links);
-            }
-            if state.open.is_none() && !state.is_failing(&self.policy) {
-                return None;
-            }
-            let open = state.open.get_or_insert_with(|| Open {
-                next_probe: now + self.policy.probe_interval,
-                is_probing: false,
-                last_error: String::new(),
-            });
-            error.clone_into(&mut open.last_error);
-            let interval = self.policy.probe_interval;
-            Some(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"))
-        });
-        if let Some(why_open) = why_open {
-            self.part.fails(why_open);
-        }
-    }
-
-    fn end_probe(&self) {
-        let next_probe = Instant::now() + self.policy.probe_interval;
-        self.with(|state| {
-            if let Some(open) = &mut state.open {
-                open.is_probing = false;
-                open.next_probe = next_probe;
-            }
-        });
-        self.changed.notify_waiters();
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -187,21 +140,54 @@ impl BreakerPass<'_> {
 
     /// Reports that YouTube answered, with metadata or with a refusal.
     pub(crate) fn succeeded(self) {
-        self.breaker.succeeded();
+        let OutageBreaker { policy, part, changed, .. } = self.breaker;
+        let was_open = self.breaker.with(|state| {
+            state.count(false, policy.window_links);
+            let was_open = state.open.take().is_some();
+            if was_open {
+                state.recent.clear();
+            }
+            was_open
+        });
+        if was_open {
+            part.ok();
+            changed.notify_waiters();
+        }
     }
 
     /// Reports that YouTube did not answer, for a reason that is not the link's own.
     /// `is_first_attempt` is whether it was the first attempt of this link.
     pub(crate) fn failed(self, is_first_attempt: bool, error: &str) {
-        self.breaker.failed(is_first_attempt, error);
+        let OutageBreaker { policy, part, .. } = self.breaker;
+        let interval = policy.probe_interval;
+        let next_probe = Instant::now() + interval;
+        let is_open = self.breaker.with(|state| {
+            if is_first_attempt {
+                state.count(true, policy.window_links);
+            }
+            if state.open.is_none() && state.is_failing(policy) {
+                state.open = Some(Open { next_probe, is_probing: false });
+            }
+            state.open.is_some()
+        });
+        if is_open {
+            part.fails(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"));
+        }
     }
 }
 
 impl Drop for BreakerPass<'_> {
     fn drop(&mut self) {
-        if self.is_probe {
-            self.breaker.end_probe();
+        if !self.is_probe {
+            return;
         }
+        let next_probe = Instant::now() + self.breaker.policy.probe_interval;
+        self.breaker.with(|state| {
+            if let Some(open) = &mut state.open {
+                *open = Open { next_probe, is_probing: false };
+            }
+        });
+        self.breaker.changed.notify_waiters();
     }
 }
 

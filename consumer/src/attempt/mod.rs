@@ -35,7 +35,7 @@ const LONGEST_COOL_DOWN: Duration = Duration::from_secs(65);
 
 /// The kind of a lookup, and what it waits for before each attempt.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Asker<'a> {
+pub(crate) enum LookupKind<'a> {
     /// A link from the topic. It waits for a permit with all others: throttling cools the whole
     /// process down and costs no attempt, and while the breaker is open no link is given up.
     Link(&'a Permits),
@@ -43,7 +43,7 @@ pub(crate) enum Asker<'a> {
     /// breaker applies: throttling costs an attempt, and a short cool-down of the API is waited out.
     List(&'a Permits),
     /// A link of the waiting path. Throttling ends it: the client decides when to retry.
-    Caller(&'a Semaphore),
+    Waiting(&'a Semaphore),
 }
 
 /// Why a lookup has no result.
@@ -68,15 +68,15 @@ pub(crate) struct Again<'a> {
 /// One lookup, repeated until it has a result or its error is final.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
-    asker: Asker<'a>,
+    kind: LookupKind<'a>,
     waits: Waits,
     /// The number of attempts that count, so far.
     made: u32,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(asker: Asker<'a>, retry: &RetryPolicy) -> Self {
-        Self { asker, waits: retry.waits(), made: 0 }
+    pub(crate) fn new(kind: LookupKind<'a>, retry: &RetryPolicy) -> Self {
+        Self { kind, waits: retry.waits(), made: 0 }
     }
 
     /// Calls `ask` until it has a result or its error is final, and reports each attempt that is to
@@ -98,12 +98,12 @@ impl<'a> Attempts<'a> {
         F: Future<Output = Option<Result<T, ExtractError>>>,
     {
         loop {
-            let permit = drain.run_until_cancelled(self.asker.permit()).await?;
+            let permit = drain.run_until_cancelled(self.kind.permit()).await?;
             let answer = ask().await?;
             let pass = permit.end();
             let error = match answer {
                 Ok(found) => {
-                    self.asker.found(pass);
+                    self.kind.found(pass);
                     return Some(Ok(found));
                 }
                 Err(error) => error,
@@ -142,18 +142,18 @@ impl<'a> Attempts<'a> {
     }
 
     fn throttled(&mut self, error: &ExtractError) -> Next {
-        match self.asker {
-            Asker::Link(permits) => {
+        match self.kind {
+            LookupKind::Link(permits) => {
                 if let ExtractError::Throttled { reason, retry_after } = error {
                     permits.throttled(reason, *retry_after);
                 }
                 Next::Again(None)
             }
-            Asker::List(_) => {
+            LookupKind::List(_) => {
                 self.made += 1;
                 self.again_if_one_is_left()
             }
-            Asker::Caller(_) => {
+            LookupKind::Waiting(_) => {
                 self.made += 1;
                 Next::GivenUp
             }
@@ -161,8 +161,8 @@ impl<'a> Attempts<'a> {
     }
 
     fn transient(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
-        let cool_down = match (self.asker, error) {
-            (Asker::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
+        let cool_down = match (self.kind, error) {
+            (LookupKind::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
             _ => None,
         };
         if let Some(cool_down) = cool_down
@@ -178,10 +178,10 @@ impl<'a> Attempts<'a> {
     }
 
     fn again_if_one_is_left(&mut self) -> Next {
-        match (self.waits.next(), self.asker) {
+        match (self.waits.next(), self.kind) {
             (Some(wait), _) => Next::Again(Some(wait)),
             // Not a failure of this link: it waits with the others, and does not become a dead letter.
-            (None, Asker::Link(permits)) if permits.breaker_is_open() => {
+            (None, LookupKind::Link(permits)) if permits.breaker_is_open() => {
                 Next::Again(Some(Duration::ZERO))
             }
             (None, _) => Next::GivenUp,
@@ -197,7 +197,7 @@ enum Next {
     GivenUp,
 }
 
-impl<'a> Asker<'a> {
+impl<'a> LookupKind<'a> {
     /// Waits for what this kind of lookup needs before an attempt.
     ///
     /// # Cancel safety
@@ -206,7 +206,7 @@ impl<'a> Asker<'a> {
         match self {
             Self::Link(permits) => permits.next().await,
             Self::List(permits) => Permit::of(&permits.semaphore).await,
-            Self::Caller(permits) => Permit::of(permits).await,
+            Self::Waiting(permits) => Permit::of(permits).await,
         }
     }
 

@@ -41,7 +41,7 @@ struct Asked {
 }
 
 /// Runs a lookup that fails with `errors`, and then succeeds.
-async fn ask(asker: Asker<'_>, errors: &[ExtractError]) -> Asked {
+async fn ask(kind: LookupKind<'_>, errors: &[ExtractError]) -> Asked {
     let (times, again) = (Cell::new(0), RefCell::new(Vec::new()));
     let begin = Instant::now();
     let answer = || async {
@@ -50,7 +50,7 @@ async fn ask(asker: Asker<'_>, errors: &[ExtractError]) -> Asked {
     };
     let repeated = |attempt: Again<'_>| again.borrow_mut().push((attempt.attempts, attempt.wait));
     let drain = CancellationToken::new();
-    let answer = Attempts::new(asker, &RETRY).run(&drain, answer, repeated).await;
+    let answer = Attempts::new(kind, &RETRY).run(&drain, answer, repeated).await;
     let outcome = match answer {
         Some(Ok(())) => Outcome::Found,
         Some(Err(LookupFailure::Refused(error))) => Outcome::Refused(error.attempts),
@@ -78,28 +78,32 @@ fn stood_down(seconds: u64) -> ExtractError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transient_error_costs_every_asker_an_attempt_until_none_is_left() {
+async fn a_transient_error_costs_every_lookup_an_attempt_until_none_is_left() {
     let (permits, semaphore) = (permits(10), Semaphore::new(1));
-    for asker in [Asker::Link(&permits), Asker::List(&permits), Asker::Caller(&semaphore)] {
+    for kind in
+        [LookupKind::Link(&permits), LookupKind::List(&permits), LookupKind::Waiting(&semaphore)]
+    {
         let errors = vec![timed_out(); 9];
-        let asked = ask(asker, &errors).await;
-        assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3), "{asker:?}");
+        let asked = ask(kind, &errors).await;
+        assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3), "{kind:?}");
         let attempts: Vec<u32> = asked.again.iter().map(|(attempts, _)| *attempts).collect();
-        assert_eq!(attempts, [1, 2], "{asker:?}");
+        assert_eq!(attempts, [1, 2], "{kind:?}");
         assert!(asked.again.iter().all(|(_, wait)| wait.is_some_and(|wait| !wait.is_zero())));
-        let asked = ask(asker, &errors[..2]).await;
-        assert_eq!((asked.outcome, asked.times), (Outcome::Found, 3), "{asker:?}");
+        let asked = ask(kind, &errors[..2]).await;
+        assert_eq!((asked.outcome, asked.times), (Outcome::Found, 3), "{kind:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_ends_every_lookup_immediately() {
     let (permits, semaphore) = (permits(10), Semaphore::new(1));
-    for asker in [Asker::Link(&permits), Asker::List(&permits), Asker::Caller(&semaphore)] {
-        let asked = ask(asker, &[refused()]).await;
-        assert_eq!((asked.outcome, asked.times), (Outcome::Refused(1), 1), "{asker:?}");
-        let asked = ask(asker, &[timed_out(), refused()]).await;
-        assert_eq!((asked.outcome, asked.times), (Outcome::Refused(2), 2), "{asker:?}");
+    for kind in
+        [LookupKind::Link(&permits), LookupKind::List(&permits), LookupKind::Waiting(&semaphore)]
+    {
+        let asked = ask(kind, &[refused()]).await;
+        assert_eq!((asked.outcome, asked.times), (Outcome::Refused(1), 1), "{kind:?}");
+        let asked = ask(kind, &[timed_out(), refused()]).await;
+        assert_eq!((asked.outcome, asked.times), (Outcome::Refused(2), 2), "{kind:?}");
     }
 }
 
@@ -107,14 +111,15 @@ async fn a_refusal_ends_every_lookup_immediately() {
 async fn throttling_cools_the_process_down_and_costs_a_link_no_attempt() {
     let permits = permits(10);
     let errors = vec![throttled(None); 5];
-    let asked = ask(Asker::Link(&permits), &errors).await;
+    let asked = ask(LookupKind::Link(&permits), &errors).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Found, 6));
     assert_eq!(asked.again, [(0, None); 5]);
     assert_eq!(asked.seconds, 1 + 2 + 4 + 8 + 16);
     // It found something, so the next wait is the shortest again.
-    let asked = ask(Asker::Link(&permits), &errors[..1]).await;
+    let asked = ask(LookupKind::Link(&permits), &errors[..1]).await;
     assert_eq!((asked.outcome, asked.seconds), (Outcome::Found, 1));
-    let asked = ask(Asker::Link(&permits), &[throttled(None), timed_out(), throttled(None)]).await;
+    let asked =
+        ask(LookupKind::Link(&permits), &[throttled(None), timed_out(), throttled(None)]).await;
     let attempts: Vec<u32> = asked.again.iter().map(|(attempts, _)| *attempts).collect();
     assert_eq!((asked.outcome, attempts), (Outcome::Found, vec![0, 1, 1]));
 }
@@ -123,18 +128,18 @@ async fn throttling_cools_the_process_down_and_costs_a_link_no_attempt() {
 async fn the_wait_that_youtube_names_is_honoured_up_to_a_limit() {
     let permits = permits(10);
     for (named, seconds) in [(7, 7), (0, 1), (86_400, 300)] {
-        let asked = ask(Asker::Link(&permits), &[throttled(Some(SECOND * named))]).await;
+        let asked = ask(LookupKind::Link(&permits), &[throttled(Some(SECOND * named))]).await;
         assert_eq!((asked.outcome, asked.seconds), (Outcome::Found, seconds));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_costs_a_list_an_attempt_and_ends_what_a_caller_waits_for() {
+async fn throttling_costs_a_list_an_attempt_and_ends_a_lookup_of_the_waiting_path() {
     let (permits, semaphore) = (permits(10), Semaphore::new(1));
     let errors = vec![throttled(None); 9];
-    let asked = ask(Asker::List(&permits), &errors).await;
+    let asked = ask(LookupKind::List(&permits), &errors).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3));
-    let asked = ask(Asker::Caller(&semaphore), &errors).await;
+    let asked = ask(LookupKind::Waiting(&semaphore), &errors).await;
     assert_eq!((asked.times, asked.again), (1, vec![]));
     assert!(matches!(asked.outcome, Outcome::GivenUp(_)));
     assert!(!permits.are_held(), "neither counts for the links");
@@ -144,13 +149,13 @@ async fn throttling_costs_a_list_an_attempt_and_ends_what_a_caller_waits_for() {
 async fn a_list_waits_for_a_short_cool_down_of_the_data_api_and_is_given_up_before_a_long_one() {
     let permits = permits(10);
     let short = vec![stood_down(65); 5];
-    let asked = ask(Asker::List(&permits), &short).await;
+    let asked = ask(LookupKind::List(&permits), &short).await;
     assert_eq!((asked.outcome, asked.times, asked.seconds), (Outcome::Found, 6, 5 * 65));
     assert_eq!(asked.again, [(0, Some(SECOND * 65)); 5]);
-    let asked = ask(Asker::List(&permits), &[stood_down(66)]).await;
+    let asked = ask(LookupKind::List(&permits), &[stood_down(66)]).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(1), 1));
     // For a link, a strategy that is set aside is the same as one that fails.
-    let asked = ask(Asker::Link(&permits), &short).await;
+    let asked = ask(LookupKind::Link(&permits), &short).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3));
 }
 
@@ -158,18 +163,18 @@ async fn a_list_waits_for_a_short_cool_down_of_the_data_api_and_is_given_up_befo
 async fn while_the_breaker_is_open_no_link_is_given_up_and_a_list_is() {
     let permits = permits(1);
     let errors = vec![timed_out(); 9];
-    let asked = ask(Asker::Link(&permits), &errors).await;
+    let asked = ask(LookupKind::Link(&permits), &errors).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Found, 10));
     assert_eq!(asked.again.last(), Some(&(9, Some(Duration::ZERO))));
     assert!(asked.seconds >= 9 * PROBE_INTERVAL.as_secs(), "{asked:?}");
     assert!(!permits.are_held(), "the answer closed it");
     // The failure of a list does not count for links.
-    let asked = ask(Asker::List(&permits), &errors).await;
+    let asked = ask(LookupKind::List(&permits), &errors).await;
     assert_eq!(asked.outcome, Outcome::GivenUp(3));
     assert!(!permits.are_held());
-    let dropped = tokio::time::timeout(SECOND, ask(Asker::Link(&permits), &errors)).await;
+    let dropped = tokio::time::timeout(SECOND, ask(LookupKind::Link(&permits), &errors)).await;
     assert!(dropped.is_err() && permits.are_held());
-    let asked = ask(Asker::List(&permits), &errors).await;
+    let asked = ask(LookupKind::List(&permits), &errors).await;
     assert_eq!(asked.outcome, Outcome::GivenUp(3));
     assert!(permits.are_held());
 }
@@ -177,7 +182,7 @@ async fn while_the_breaker_is_open_no_link_is_given_up_and_a_list_is() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_closes_the_breaker_and_throttling_does_not_count() {
     let permits = permits(1);
-    let asked = ask(Asker::Link(&permits), &[timed_out(), throttled(None), refused()]).await;
+    let asked = ask(LookupKind::Link(&permits), &[timed_out(), throttled(None), refused()]).await;
     assert_eq!((asked.outcome, asked.times), (Outcome::Refused(2), 3));
     assert!(!permits.are_held());
 }
@@ -187,20 +192,20 @@ async fn a_drain_ends_every_wait_and_leaves_the_lookup_without_an_outcome() {
     let (permits, semaphore) = (permits(10), Semaphore::new(1));
     let held = semaphore.try_acquire().unwrap();
     let begin = Instant::now();
-    for (asker, error) in [
-        (Asker::Link(&permits), throttled(Some(SECOND * 60))),
-        (Asker::List(&permits), stood_down(60)),
-        (Asker::Caller(&semaphore), timed_out()),
+    for (kind, error) in [
+        (LookupKind::Link(&permits), throttled(Some(SECOND * 60))),
+        (LookupKind::List(&permits), stood_down(60)),
+        (LookupKind::Waiting(&semaphore), timed_out()),
     ] {
         let drain = CancellationToken::new();
         let answer = || async { Some(Err::<(), _>(error.clone())) };
-        let asking = Attempts::new(asker, &RETRY).run(&drain, answer, |_| ());
+        let asking = Attempts::new(kind, &RETRY).run(&drain, answer, |_| ());
         let draining = async {
             tokio::time::sleep(SECOND).await;
             drain.cancel();
         };
         let (answer, ()) = tokio::join!(asking, draining);
-        assert!(answer.is_none(), "{asker:?}");
+        assert!(answer.is_none(), "{kind:?}");
     }
     assert_eq!(begin.elapsed().as_secs(), 3);
     drop(held);
@@ -216,6 +221,6 @@ async fn a_permit_that_comes_during_a_cool_down_waits_for_its_end() {
         permits.throttled("status_429", Some(SECOND * 9));
         drop(held);
     };
-    let (asked, ()) = tokio::join!(ask(Asker::Link(&permits), &[]), throttling);
+    let (asked, ()) = tokio::join!(ask(LookupKind::Link(&permits), &[]), throttling);
     assert_eq!((asked.outcome, begin.elapsed().as_secs()), (Outcome::Found, 10));
 }

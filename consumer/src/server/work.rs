@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::settings::PostLinksSettings;
 use crate::ask::ask;
-use crate::attempt::{Asker, Attempts, LookupFailure};
+use crate::attempt::{Attempts, LookupFailure, LookupKind};
 use crate::batcher;
 use crate::document::{DocumentSubject, document, left_without_document, refused_by_store};
 use crate::retry::{Pauses, RetryPolicy};
@@ -188,7 +188,7 @@ impl PostedLinks {
             || async { Some(ask(self.extractor.as_ref(), valid.names, force).await.map(Box::new)) };
         // Only the request's own deadline ends the waits.
         let never = CancellationToken::new();
-        let attempts = Attempts::new(Asker::Caller(&self.permits), &self.retry);
+        let attempts = Attempts::new(LookupKind::Waiting(&self.permits), &self.retry);
         match attempts.run(&never, ask, |_| ()).await {
             Some(Ok(extraction)) => Ok(Ok(extraction)),
             Some(Err(LookupFailure::Refused(error))) => Ok(Err(error)),

@@ -37,7 +37,7 @@ fn of_index(documents: &[LinkDocument], index: u32) -> &LinkDocument {
 async fn a_list_has_a_document_and_so_has_each_of_its_videos() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..30))]);
-    let running = relay.consume(&["--expand-limit", "77"]).await;
+    let running = relay.consume("--expand-limit 77").await;
     let request_id = RequestId::new(2);
     publish(&relay, request_id, 1).await;
     until_done(&relay, 31).await;
@@ -66,7 +66,7 @@ async fn a_list_has_a_document_and_so_has_each_of_its_videos() {
 async fn a_list_from_the_console_is_named_by_its_record() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3)), Ok(Vec::new())]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let both = format!(r#"{{"links": ["{}", "{LIST}"]}}"#, link(9));
     relay.type_in(both.as_bytes()).await;
     until_done(&relay, 5).await;
@@ -89,7 +89,7 @@ async fn a_list_from_the_console_is_named_by_its_record() {
 async fn a_list_that_changes_between_two_deliveries_stays_what_it_was() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3)), Ok(videos(2..9))]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let request_id = RequestId::new(1);
     publish(&relay, request_id, 0).await;
     until_done(&relay, 4).await;
@@ -106,7 +106,7 @@ async fn a_list_whose_document_is_written_continues_from_it() {
     let relay = Relay::start();
     let request_id = RequestId::new(1);
     relay.extractor.list([Ok(videos(0..5))]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, request_id, 0).await;
     until_done(&relay, 6).await;
     let complete = relay.store.documents();
@@ -116,7 +116,7 @@ async fn a_list_whose_document_is_written_continues_from_it() {
     // A consumer that was killed right after it had written the document of the list.
     let relay = Relay::start();
     relay.store.write_batch(&[list]).await.unwrap();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, request_id, 0).await;
     until_done(&relay, 6).await;
     let ids = |documents: &[LinkDocument]| {
@@ -135,7 +135,7 @@ async fn a_temporary_failure_is_retried_and_a_short_cool_down_is_waited_for() {
     let failure = ExtractError::Status(503);
     let cool_downs = vec![Err(cool_down); 5];
     relay.extractor.list(cool_downs.into_iter().chain([Err(failure), Ok(videos(0..2))]));
-    let running = relay.consume(&["--max-attempts", "2"]).await;
+    let running = relay.consume("--max-attempts 2").await;
     publish(&relay, RequestId::new(1), 0).await;
     until_done(&relay, 3).await;
     assert_eq!(relay.extractor.list_limits().len(), 7);
@@ -150,7 +150,7 @@ async fn a_list_that_is_not_available_is_a_failed_document() {
     let quota =
         ExtractError::StoodDown { reason: "quota_used_up", reopens_in: Duration::from_secs(9_000) };
     relay.extractor.list([Err(unavailable), Err(quota), Ok(videos(0..2))]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, RequestId::new(1), 0).await;
     until_done(&relay, 1).await;
     let error = relay.store.documents()[0].error.clone().unwrap();
@@ -177,7 +177,7 @@ async fn a_list_with_the_identity_of_a_video_s_document_is_complete() {
     let relay = Relay::start();
     let request_id = RequestId::new(1);
     let headers = RecordHeaders { request: Some((request_id, 0)), ..RecordHeaders::default() };
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     relay.publish(&LinkMessage::one(link(0), false), &headers, "k").await;
     until_done(&relay, 1).await;
     let before = relay.store.documents();
@@ -191,7 +191,7 @@ async fn a_list_with_the_identity_of_a_video_s_document_is_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_at_an_index_beyond_the_request_is_refused() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     // As if the video of a list were a list.
     publish(&relay, RequestId::new(1), 3).await;
     until_done(&relay, 1).await;
@@ -206,7 +206,7 @@ async fn videos_that_the_broker_refuses_are_reported_and_waited_for() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3))]);
     relay.store.set_down(true);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, RequestId::new(1), 0).await;
     relay.refuse_records();
     relay.store.set_down(false);

@@ -9,7 +9,7 @@ use crate::relay::{Relay, link, until, video_id};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_becomes_one_document_with_its_index_in_the_request() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let request_id = RequestId::new(2);
     let submitted_at = Timestamp::from_second(1_700_000_000).unwrap();
     for index in [0, 1, 1] {
@@ -39,7 +39,7 @@ async fn a_link_becomes_one_document_with_its_index_in_the_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_s_origin_has_the_timestamp_that_its_producer_set() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let timestamps = [1_700_000_000_123, 1_700_000_000_456];
     for (number, timestamp) in timestamps.into_iter().enumerate() {
         relay.type_in_at(link(number).as_bytes(), timestamp).await;
@@ -58,7 +58,7 @@ async fn a_record_s_origin_has_the_timestamp_that_its_producer_set() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_user_types_becomes_documents_and_invalid_input_a_dead_letter() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     relay.type_in(format!(r#"{{"links":"{}"}}"#, link(0)).as_bytes()).await;
     relay.type_in(format!(r#"{{"links":["{}","{}"]}}"#, link(1), link(2)).as_bytes()).await;
     relay.type_in(link(3).as_bytes()).await;
@@ -91,7 +91,7 @@ async fn what_a_user_types_becomes_documents_and_invalid_input_a_dead_letter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_too_many_links_is_a_dead_letter_as_a_whole() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let links = (0..1_001).map(link).collect();
     let message = LinkMessage { links, force: false };
     relay.type_in(&message.encode()).await;
@@ -110,7 +110,7 @@ async fn a_refused_document_does_not_block_the_others_of_its_batch() {
     let relay = Relay::start();
     relay.store.refuse(&link(0));
     relay.refuse_dead_letters(true);
-    let running = relay.consume(&["--batch-linger", "1s", "--batches-in-flight", "1"]).await;
+    let running = relay.consume("--batch-linger 1s --batches-in-flight 1").await;
     let keyed = |number| (LinkMessage::one(link(number), false), RecordHeaders::default());
     // All in one partition, the refused one last.
     for number in [1, 2, 0] {
@@ -134,7 +134,7 @@ async fn each_class_of_error_has_its_own_outcome() {
     relay.extractor.always_fail(video_id(0), ExtractError::Refused(Refusal::Private));
     relay.extractor.fail(video_id(1), [transient(), transient()]);
     relay.extractor.always_fail(video_id(2), transient());
-    let running = relay.consume(&["--max-attempts", "3"]).await;
+    let running = relay.consume("--max-attempts 3").await;
     relay.publish_links(0..3).await;
     relay.type_in(b"https://example.com/").await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -172,7 +172,7 @@ async fn each_class_of_error_has_its_own_outcome() {
 async fn of_a_record_with_several_links_only_the_one_that_fails_becomes_a_dead_letter() {
     let relay = Relay::start();
     relay.extractor.always_fail(video_id(1), ExtractError::Status(500));
-    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let running = relay.consume("--max-attempts 1").await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: false }, &RecordHeaders::default(), "k").await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -189,7 +189,7 @@ async fn throttling_costs_no_attempt() {
     let relay = Relay::start();
     let throttled = ExtractError::Throttled { reason: "status_429", retry_after: None };
     relay.extractor.fail(video_id(0), [throttled]);
-    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let running = relay.consume("--max-attempts 1").await;
     relay.publish_links(0..1).await;
     until("it is stored", || relay.store.documents_count() == 1).await;
     assert_eq!(relay.store.documents()[0].status, LinkState::Stored);
@@ -200,7 +200,7 @@ async fn throttling_costs_no_attempt() {
 async fn a_document_that_the_store_refuses_affects_no_other() {
     let relay = Relay::start();
     relay.store.refuse(&link(1));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     relay.publish_links(0..3).await;
     until("everything is committed", || relay.lag() == 0).await;
     let states: Vec<_> = relay
@@ -221,7 +221,7 @@ async fn a_document_that_the_store_refuses_affects_no_other() {
 async fn a_panic_in_the_extractor_fails_only_that_link() {
     let relay = Relay::start();
     relay.extractor.panics.lock().unwrap().insert(video_id(0));
-    let running = relay.consume(&["--max-attempts", "2"]).await;
+    let running = relay.consume("--max-attempts 2").await;
     relay.publish_links(0..20).await;
     until("everything is committed", || relay.lag() == 0).await;
     let failed: Vec<_> = relay

@@ -52,7 +52,7 @@ fn posting(running: &Running, body: Value) -> JoinHandle<()> {
 async fn links_are_answered_when_their_documents_are_there() {
     let relay = Relay::start();
     relay.extractor.always_fail(video_id(2), ExtractError::Refused(Refusal::Private));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     assert_eq!(answer.json["res"], "ok");
@@ -75,7 +75,7 @@ async fn links_are_answered_when_their_documents_are_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_link_is_rejected_and_the_others_are_stored() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let answer = post(&running, &json!({"links": [link(1), "hello", link(3)]})).await;
     assert_eq!((answer.status, &answer.json["res"]), (207, &json!("partial")), "{answer:?}");
     assert_eq!(answer.statuses(), ["stored", "rejected", "stored"]);
@@ -95,7 +95,7 @@ async fn a_temporary_failure_is_retried_and_then_left_to_the_client() {
     let throttled =
         ExtractError::Throttled { reason: "status_429", retry_after: Some(Duration::from_secs(7)) };
     relay.extractor.always_fail(video_id(3), throttled);
-    let running = relay.consume(&["--max-attempts", "3"]).await;
+    let running = relay.consume("--max-attempts 3").await;
     let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
     assert_eq!(answer.status, 207, "{answer:?}");
     assert_eq!(answer.statuses(), ["stored", "unavailable"]);
@@ -111,7 +111,7 @@ async fn a_temporary_failure_is_retried_and_then_left_to_the_client() {
 async fn what_takes_too_long_is_504_and_leaves_no_document() {
     let relay = Relay::start();
     relay.extractor.hang(video_id(1));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let soon = [("linkrelay-timeout-ms", "400")];
     let answer = post_with(&running, &soon, &json!({"links": link(1)})).await;
     assert_eq!((answer.status, &answer.json["code"]), (504, &json!("wait_timeout")), "{answer:?}");
@@ -127,7 +127,7 @@ async fn what_takes_too_long_is_504_and_leaves_no_document() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_again_writes_nothing_twice_and_answers_what_is_stored() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let (key, body) = ([("idempotency-key", "k")], json!({"links": [link(1), link(2)]}));
     let first = post_with(&running, &key, &body).await;
     relay.extractor.always_fail(video_id(2), ExtractError::Refused(Refusal::Private));
@@ -142,8 +142,7 @@ async fn the_same_key_again_writes_nothing_twice_and_answers_what_is_stored() {
 async fn a_request_beyond_the_limit_is_refused_immediately() {
     let relay = Relay::start();
     relay.extractor.close_gate();
-    let running =
-        relay.consume(&["--post-links-in-flight", "2", "--post-links-waiting", "1"]).await;
+    let running = relay.consume("--post-links-in-flight 2 --post-links-waiting 1").await;
     let waiting = posting(&running, json!({"links": [link(1), link(2), link(3)]}));
     until("two are asked for", || relay.extractor.in_flight() == 2).await;
     let refused = post(&running, &json!({"links": link(4)})).await;
@@ -162,8 +161,7 @@ async fn a_request_beyond_the_limit_is_refused_immediately() {
 async fn a_client_that_disconnects_during_the_lookup_leaves_no_document() {
     let relay = Relay::start();
     relay.extractor.hang(video_id(2));
-    let running =
-        relay.consume(&["--post-links-in-flight", "2", "--post-links-waiting", "0"]).await;
+    let running = relay.consume("--post-links-in-flight 2 --post-links-waiting 0").await;
     let disconnected = posting(&running, json!({"links": [link(1), link(2)]}));
     until("one of them hangs", || {
         relay.extractor.calls_count() == 2 && relay.extractor.in_flight() == 1
@@ -183,7 +181,7 @@ async fn a_client_that_disconnects_during_the_lookup_leaves_no_document() {
 async fn a_write_in_flight_is_finished_after_the_client_has_disconnected() {
     let relay = Relay::start();
     relay.store.set_down(true);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let disconnected = posting(&running, json!({"links": [link(1), link(2)]}));
     until("the store has refused it", || {
         relay.extractor.calls_count() == 2 && relay.store.counts(Method::WriteBatch).failed > 0
@@ -199,7 +197,7 @@ async fn a_write_in_flight_is_finished_after_the_client_has_disconnected() {
 async fn a_store_that_does_not_answer_in_time_is_503() {
     let relay = Relay::start();
     relay.store.set_down(true);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let soon = [("linkrelay-timeout-ms", "400")];
     let answer = post_with(&running, &soon, &json!({"links": link(1)})).await;
     let code = &answer.json["code"];
@@ -213,7 +211,7 @@ async fn a_store_that_does_not_answer_in_time_is_503() {
 async fn a_document_that_the_store_refuses_is_a_failed_one() {
     let relay = Relay::start();
     relay.store.refuse(&link(1));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let answer = post(&running, &json!({"links": [link(1), link(2)]})).await;
     assert_eq!(answer.statuses(), ["failed", "stored"], "{answer:?}");
     assert_eq!(answer.json["results"][0]["error"]["code"], "refused_by_store");
@@ -226,7 +224,7 @@ async fn a_stop_lets_requests_end_and_takes_no_new_ones() {
     let relay = Relay::start();
     // So that the drain has something to wait for.
     relay.extractor.close_gate();
-    let running = relay.consume(&["--drain-timeout", "30s"]).await;
+    let running = relay.consume("--drain-timeout 30s").await;
     relay.publish_links(0..1).await;
     until("a record is in flight", || relay.extractor.in_flight() == 1).await;
     let waiting = posting(&running, json!({"links": link(5)}));

@@ -103,25 +103,15 @@ impl Relay {
     }
 
     /// Starts a consumer with these settings on top of ones that suit the mock cluster.
-    pub(crate) async fn consume(&self, settings: &[&str]) -> Running {
+    pub(crate) async fn consume(&self, settings: &str) -> Running {
         let brokers = self.cluster.bootstrap_servers();
-        let base = [
-            "test",
-            "--kafka-brokers",
-            &brokers,
-            "--kafka-config",
-            "session.timeout.ms=4000,heartbeat.interval.ms=300,fetch.wait.max.ms=10",
-            "--drain-timeout",
-            "3s",
-            "--commit-interval",
-            "100ms",
-            "--retry-backoff-min",
-            "1ms",
-            "--retry-backoff-max",
-            "10ms",
-        ];
-        let Settings { kafka, group, pipeline, post_links } =
-            Settings::parse_from([&base, settings].concat());
+        let base = format!(
+            "test --kafka-brokers {brokers} --drain-timeout 3s --commit-interval 100ms \
+             --retry-backoff-min 1ms --retry-backoff-max 10ms --kafka-config \
+             session.timeout.ms=4000,heartbeat.interval.ms=300,fetch.wait.max.ms=10"
+        );
+        let arguments = base.split_whitespace().chain(settings.split_whitespace());
+        let Settings { kafka, group, pipeline, post_links } = Settings::parse_from(arguments);
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let max_links_per_record = intake.max_links_per_request;

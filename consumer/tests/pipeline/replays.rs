@@ -28,7 +28,7 @@ fn failed_count(relay: &Relay) -> usize {
 async fn a_replayed_link_without_a_request_finds_its_own_document() {
     let relay = Relay::start();
     relay.extractor.fail(video_id(1), [ExtractError::Status(500), ExtractError::Status(503)]);
-    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let running = relay.consume("--max-attempts 1").await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: false }, &RecordHeaders::default(), "k").await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -60,7 +60,7 @@ async fn a_replayed_link_without_a_request_finds_its_own_document() {
 async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_letter() {
     let relay = Relay::start();
     relay.store.refuse(&link(2));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: true }, &RecordHeaders::default(), "k").await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -78,7 +78,7 @@ async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_lett
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forced_link_whose_document_is_there_is_not_asked_for_again() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let request = Some((RequestId::new(1), 0));
     let headers = RecordHeaders { request, ..RecordHeaders::default() };
     for _ in 0..2 {
