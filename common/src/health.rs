@@ -1,8 +1,8 @@
 //! What a role reports about itself: which of its parts work, and why one does not.
 //!
 //! The code that watches a part holds its [`Part`] and reports; the code that answers
-//! `/health/ready` holds the [`Health`] and reads it. A change is logged once, a lasting failure once
-//! a minute.
+//! `/health/ready` holds the [`Health`] and reads it. A change is logged once, a lasting failure
+//! once a minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,18 +31,12 @@ struct Reports {
 }
 
 /// One part's report.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Status {
     failure: Option<String>,
     logged_at: Option<Instant>,
     /// When the failure was observed in use, and not by a check.
     observed_at: Option<Instant>,
-}
-
-impl Status {
-    fn of(failure: Option<String>) -> Self {
-        Self { failure, logged_at: None, observed_at: None }
-    }
 }
 
 /// The handle of the code that watches one part.
@@ -67,7 +61,8 @@ pub struct Readiness {
 impl Health {
     /// Adds a part, which counts as not working until its first report.
     pub fn part(&self, name: &'static str) -> Part {
-        let waiting = Status::of(Some("not yet checked".to_owned()));
+        let failure = Some("not yet checked".to_owned());
+        let waiting = Status { failure, ..Status::default() };
         self.with(|reports| reports.parts.insert(name, waiting));
         Part { name, health: self.clone() }
     }
@@ -88,7 +83,8 @@ impl Health {
 
     /// Makes the role not ready, because it is about to end. That is not logged as a failure.
     pub fn stopping(&self) {
-        let stopping = Status::of(Some("stopping".to_owned()));
+        let failure = Some("stopping".to_owned());
+        let stopping = Status { failure, ..Status::default() };
         self.with(|reports| reports.parts.insert("process", stopping));
     }
 
@@ -101,7 +97,7 @@ impl Health {
 impl Part {
     /// Reports that the part works.
     pub fn ok(&self) {
-        let before = self.replace(Status::of(None));
+        let before = self.replace(Status::default());
         if before.is_some_and(|status| status.failure.is_some()) {
             tracing::info!(part = self.name, "{} works", self.name);
         }

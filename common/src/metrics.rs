@@ -1,7 +1,8 @@
 //! Every metric of linkrelay: its name, its labels and its help.
 //!
 //! Names follow Prometheus (base units, `_total` for counters, one quantity for each name); labels
-//! are few and bounded: a topic, a partition, an outcome, a class, a strategy, never a link or an id.
+//! are few and bounded: a topic, a partition, an outcome, a class, a strategy, never a link or an
+//! id.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,7 +21,8 @@ pub const LINKS_SUBMITTED: &str = "linkrelay_links_submitted_total";
 pub const RECORDS: &str = "linkrelay_records_total";
 /// Records that were deleted before they were read, at most, by `topic`.
 pub const RECORDS_MISSED: &str = "linkrelay_records_missed_total";
-/// Links that are complete, by `outcome` (stored, failed, expanded) and `class` of the error (or none).
+/// Links that are complete, by `outcome` (stored, failed, expanded) and `class` of the error (or
+/// none).
 pub const LINKS: &str = "linkrelay_links_total";
 /// Links that were delivered again and had their documents already.
 pub const LINKS_SKIPPED: &str = "linkrelay_links_skipped_total";

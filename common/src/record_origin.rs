@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::partition::{Offset, Partition};
 
-/// The topic, partition, offset and timestamp of a record, written `topic:partition:offset:timestamp`.
+/// The topic, partition, offset and timestamp of a record, written
+/// `topic:partition:offset:timestamp`.
 ///
 /// The timestamp is part of it because a topic that is deleted and created again gives its offsets
 /// again: without it, a link in the new topic would pass for the one that was stored from the old.

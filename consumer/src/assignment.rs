@@ -87,9 +87,9 @@ impl Assignment {
         self.lanes.keys().copied().collect()
     }
 
-    /// Hands a record to its lane. A record of a partition without a lane is left to the partition's
-    /// owner. An offset that was taken before means that the log was truncated, or its topic created
-    /// again: the lane continues from there.
+    /// Hands a record to its lane. A record of a partition without a lane is left to the
+    /// partition's owner. An offset that was taken before means that the log was truncated, or its
+    /// topic created again: the lane continues from there.
     pub(crate) fn take(&mut self, record: Record) {
         let (partition, offset) = (record.partition, record.offset);
         let goes_back =
@@ -205,7 +205,7 @@ mod tests {
     const LIMITS: AssignmentLimits =
         AssignmentLimits { lane: LaneLimits { queued: 4, prefix_gap: 100 }, held_bytes: 1_000_000 };
 
-    /// Makes an assignment whose workers pass their end of the lane to the test, and end when drained.
+    /// Makes an assignment whose workers pass their end of the lane to the test until drained.
     fn assignment(limits: AssignmentLimits) -> (Assignment, mpsc::Receiver<LaneEnd>) {
         let (sender, receiver) = mpsc::channel(16);
         let start = Box::new(move |end: LaneEnd| {

@@ -63,7 +63,7 @@ pub(crate) async fn run(
         }
         let (writer, abandon) = (writer.clone(), abandon.clone());
         writes.spawn(async move {
-            // If it is dropped midway, the batch is written or not; its records are delivered again.
+            // If it is dropped midway, its records are delivered again, written or not.
             abandon.run_until_cancelled(writer.write(batch, permit)).await;
         });
     }
@@ -119,8 +119,8 @@ pub(crate) fn store_failed(store: &Part, error: &StoreError) {
 }
 
 impl BatchWriter {
-    /// Writes a batch and reports what is complete. Refused documents come last, each on its own, so
-    /// that they block neither the others nor the permit of another write.
+    /// Writes a batch and reports what is complete. Refused documents come last, each on its own,
+    /// so that they block neither the others nor the permit of another write.
     async fn write(self, batch: Vec<Finished>, permit: OwnedSemaphorePermit) {
         let (mut documents, links): (Vec<LinkDocument>, Vec<_>) = batch
             .into_iter()
@@ -135,7 +135,7 @@ impl BatchWriter {
         {
             match (outcome, written) {
                 (WriteOutcome::Refused { reason }, _) => refused.push((document, ticket, reason)),
-                // If the receiver is dropped, its lane is fenced, and the record is delivered again.
+                // If the receiver is dropped, its lane is fenced: the record is delivered again.
                 (_, Some(written)) => drop(written.send(())),
                 (_, None) => done.push(ticket),
             }
@@ -174,8 +174,8 @@ impl BatchWriter {
         self.store.write_batch(documents).await.map_err(|error| (documents, error))
     }
 
-    /// Gives up a document that the store refuses: writes a dead letter (unless there is one), and a
-    /// failed document that replaces it.
+    /// Gives up a document that the store refuses: writes a dead letter (unless there is one), and
+    /// a failed document that replaces it.
     async fn give_up(&self, (document, ticket, reason): (LinkDocument, Arc<Ticket>, String)) {
         tracing::warn!(
             document_id = %document.id, video_id = document.video_id, topic = %ticket.record.topic,

@@ -129,7 +129,7 @@ impl Committer {
         points.is_empty() || self.write(&points, queues, assignment)
     }
 
-    /// Blocks for the broker's answer, because an asynchronous commit gets none (rust-rdkafka #856).
+    /// Blocks for the broker's answer: an asynchronous commit gets none (rust-rdkafka #856).
     fn write(
         &self,
         points: &[(Partition, Offset)],
@@ -156,14 +156,14 @@ impl Committer {
         tracing::warn!(topic = %self.topic, ?partitions, error = reason, "a commit failed; it will be retried");
     }
 
-    /// Reads every partition of the new topic from its beginning. The documents show which links are
-    /// complete, so that none is processed twice.
+    /// Reads every partition of the new topic from its beginning. The documents show which links
+    /// are complete, so that none is processed twice.
     fn begin_again(&mut self, id: TopicId, queues: &Queues, assignment: &mut Assignment) {
         tracing::warn!(topic = %self.topic, "the topic was created again: it is read from its beginning");
         let mut is_read_again = true;
         for partition in assignment.partitions() {
-            // Also those that cannot be read yet: a prefix of the old topic must not be committed to
-            // the new one.
+            // Also those that cannot be read yet: a prefix of the old topic must not be committed
+            // to the new one.
             assignment.rewind(partition, Offset(0));
             if let Err(error) = queues.seek_to_beginning(partition) {
                 tracing::warn!(topic = %self.topic, partition = partition.0, %error, "a partition cannot be read from its beginning yet; it will be retried");

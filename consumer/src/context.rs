@@ -3,8 +3,8 @@
 //! A callback runs inside the poll thread's own `poll`, so it must never wait for work. What is
 //! assigned and what is revoked is only reported: the poll thread takes a partition over itself,
 //! once it has a queue and a lane for it, and gives it back itself, once its lane is drained and
-//! committed, while the other lanes keep working. A lost assignment, a close and an error are answered
-//! immediately.
+//! committed, while the other lanes keep working. A lost assignment, a close and an error are
+//! answered immediately.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;

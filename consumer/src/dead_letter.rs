@@ -48,8 +48,8 @@ impl DeadLetters {
         self.part.clone()
     }
 
-    /// Gives up a record that cannot be read, with its key, value and headers unchanged. `id` is that
-    /// of its document. Retries until the dead letter is durable.
+    /// Gives up a record that cannot be read, with its key, value and headers unchanged. `id` is
+    /// that of its document. Retries until the dead letter is durable.
     ///
     /// # Cancel safety
     /// When dropped, the dead letter may be written or not; the record is delivered again.
@@ -84,7 +84,7 @@ impl DeadLetters {
     }
 
     /// Writes a dead letter. Of a record with several links, it has `only` the one that failed.
-    /// `index` is set if the record origin names the document of the link, so that a replay finds it.
+    /// `index` is set if the record origin names the document, so that a replay finds it.
     async fn write(
         &self,
         record: &Record,
@@ -115,7 +115,7 @@ impl DeadLetters {
         until_it_works_with((letter, None), pauses, keep, failed).await;
     }
 
-    /// Tries to write the dead letter, and after each permanent refusal the next smaller form of it.
+    /// Tries to write the dead letter, and after each permanent refusal its next smaller form.
     ///
     /// # Errors
     /// The error of the last form that was tried, with that form and those that are left.

@@ -112,8 +112,8 @@ pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
     }
 }
 
-/// Counts and reports that the store refuses even that one: the link has no document, and its status
-/// stays pending.
+/// Counts and reports that the store refuses even that one: the link has no document, and its
+/// status stays pending.
 pub(crate) fn left_without_document(store: &Part, document: &LinkDocument, reason: &str) {
     counter!(names::DOCUMENTS_REFUSED).increment(1);
     tracing::error!(

@@ -1,5 +1,5 @@
-//! Why the consumer cannot start, or had to end. Failures of single links and records are not errors
-//! of this kind: `attempt` decides what follows from them.
+//! Why the consumer cannot start, or had to end. Failures of single links and records are not
+//! errors of this kind: `attempt` decides what follows from them.
 
 use linkrelay_common::SettingsError;
 use rdkafka::error::KafkaError;

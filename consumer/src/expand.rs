@@ -25,8 +25,8 @@ use crate::liveness::Activity;
 use crate::process::{Finished, Processor};
 
 impl Processor {
-    /// Processes a list to its outcome. When `drain` is cancelled before its document is written, the
-    /// list is dropped, and will be delivered again.
+    /// Processes a list to its outcome. When `drain` is cancelled before its document is written,
+    /// the list is dropped, and will be delivered again.
     pub(crate) async fn expand(
         &self,
         job: LinkJob,
@@ -118,8 +118,8 @@ impl Processor {
         records
     }
 
-    /// Writes the document of the list. Returns whether the store has one now: this one, or one that
-    /// was written before.
+    /// Writes the document of the list. Returns whether the store has one now: this one, or one
+    /// that was written before.
     async fn write_list(&self, job: &LinkJob, first_index: u32, video_ids: Vec<VideoId>) -> bool {
         let expansion = Expansion {
             first_index,
@@ -140,8 +140,8 @@ enum Known {
     No,
     /// The document of the list, with its videos.
     Expanded(Expansion),
-    /// A document that is not of a list, because the same identity was used for a video: as always, a
-    /// link with a document is complete.
+    /// A document that is not of a list, because the same identity was used for a video: as always,
+    /// a link with a document is complete.
     Done,
 }
 

@@ -46,9 +46,9 @@ impl Job {
         }
     }
 
-    /// Returns whether this document shows that the job is complete. A failure of another record, or
-    /// of the waiting path, does not. A list is complete when its videos are published, which its
-    /// expansion ensures.
+    /// Returns whether this document shows that the job is complete. A failure of another record,
+    /// or of the waiting path, does not. A list is complete when its videos are published, which
+    /// its expansion ensures.
     pub(crate) fn is_completed_by(&self, known: &KnownDocument) -> bool {
         match known.status {
             LinkState::Stored => true,

@@ -1,7 +1,7 @@
-//! The jobs of one lane, in the order of their records. After a take-over, and after a log that went
-//! back, those that are complete are left out. Only the documents record what is complete beyond a
-//! commit, so the store is asked in batches, until as many records as one owner may complete beyond
-//! the commit (MAX_PREFIX_GAP) have passed of which none was found.
+//! The jobs of one lane, in the order of their records. After a take-over, and after a log that
+//! went back, those that are complete are left out. Only the documents record what is complete
+//! beyond a commit, so the store is asked in batches, until as many records as one owner may
+//! complete beyond the commit (MAX_PREFIX_GAP) have passed of which none was found.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -94,8 +94,8 @@ impl Lane {
         }
     }
 
-    /// Counts a record as taken and hands it to the worker. The lane must have room. A draining lane
-    /// takes no record: the next owner of the partition gets it again.
+    /// Counts a record as taken and hands it to the worker. The lane must have room. A draining
+    /// lane takes no record: the next owner of the partition gets it again.
     ///
     /// # Errors
     /// [`TrackerError::Backwards`] if the lane has to be [rewound](Self::rewind) first.

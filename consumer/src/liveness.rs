@@ -1,8 +1,9 @@
 //! Whether the consumer makes progress when it has work: what `/health/live` answers.
 //!
-//! Two things can stop making progress: the poll thread, which polls many times a second, and a lane that
-//! has work and neither finishes nor attempts anything. A wait for something that fails (the store,
-//! the broker, the topic of dead letters) or for the end of a cool-down is not a standstill.
+//! Two things can stop making progress: the poll thread, which polls many times a second, and a
+//! lane that has work and neither finishes nor attempts anything. A wait for something that fails
+//! (the store, the broker, the topic of dead letters) or for the end of a cool-down is not a
+//! standstill.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -80,8 +81,8 @@ impl Watchdog {
         backoff_max.saturating_add(LONGEST_ATTEMPT)
     }
 
-    /// Logs which of these lanes make no progress. Each lane has work, and comes with the time of its
-    /// last progress.
+    /// Logs which of these lanes make no progress. Each lane has work, and comes with the time of
+    /// its last progress.
     pub(crate) fn check<'a>(
         &self,
         topic: &str,
@@ -105,8 +106,8 @@ impl Watchdog {
     }
 }
 
-/// Returns the lanes without progress for longer than `limit`, and for how long. While everything is
-/// held, the time does not run.
+/// Returns the lanes without progress for longer than `limit`, and for how long. While everything
+/// is held, the time does not run.
 fn stalled<'a>(
     lanes: impl Iterator<Item = (Partition, &'a Activity)>,
     is_held: bool,

@@ -1,5 +1,5 @@
-//! Wires the path of a record: poll thread, lanes, batcher. It begins with the Kafka client and ends
-//! when every lane is drained and the last batch is written.
+//! Wires the path of a record: poll thread, lanes, batcher. It begins with the Kafka client and
+//! ends when every lane is drained and the last batch is written.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,7 +29,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// How long it waits while it needs completions, which do not wake it.
 const HELD_WAIT: Duration = Duration::from_millis(1);
 /// Events of the group's queue in one iteration. One poll serves one event (also a log line or an
-/// error) and does not report whether there are more, and only the first of several wakes the thread.
+/// error) and does not report whether there are more, and only the first of several wakes the
+/// thread.
 const GROUP_EVENTS: usize = 8;
 /// How many records of one partition are taken before those of the next one.
 const BURST: usize = 100;
@@ -104,8 +105,8 @@ impl PollLoop {
         }
     }
 
-    /// Runs until stopped and drained, then leaves the group. It blocks, so it needs its own thread,
-    /// where the drop of the consumer may also wait for the broker.
+    /// Runs until stopped and drained, then leaves the group. It blocks, so it needs its own
+    /// thread, where the drop of the consumer may also wait for the broker.
     ///
     /// # Errors
     /// [`ConsumerError`] if librdkafka reports that this consumer can never work again, or the
@@ -292,7 +293,7 @@ impl PollLoop {
             if !is_drained {
                 tracing::warn!(partitions = ?drain.partitions, "partitions were not drained in time: their records in flight will be delivered again");
             }
-            // A completion is sent before its ticket is dropped, so all of them have arrived by now.
+            // A completion is sent before its ticket is dropped, so all have arrived by now.
             self.receive_completions();
             let assignment = &mut self.parts.assignment;
             self.committer.commit_now(&drain.partitions, &self.queues, assignment);
@@ -321,8 +322,8 @@ impl PollLoop {
 }
 
 /// Removes lost partitions. They are neither given back (when their drain would end, they may be
-/// assigned to this consumer again) nor taken over (when their commits are read, they may be another
-/// consumer's). Returns whether any partition is left.
+/// assigned to this consumer again) nor taken over (when their commits are read, they may be
+/// another consumer's). Returns whether any partition is left.
 fn remove_lost(partitions: &mut Vec<Partition>, lost: &[Partition]) -> bool {
     partitions.retain(|partition| !lost.contains(partition));
     !partitions.is_empty()

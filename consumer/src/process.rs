@@ -112,7 +112,7 @@ impl Processor {
         self.finish(job, None, Err(LookupFailure::Refused(error))).await;
     }
 
-    /// Writes the document of a link. For a link that is given up, the dead letter is written first.
+    /// Writes the document of a link, after the dead letter of one that is given up.
     pub(crate) async fn finish(
         &self,
         job: LinkJob,

@@ -70,9 +70,9 @@ impl Queues {
         self.consumer.subscribe(&[&self.topic])
     }
 
-    /// Lets librdkafka call back, and returns the error of the poll, if there is one. Each partition
-    /// gets its queue before its first record is fetched, so a record that comes from this poll is a
-    /// bug, and would be lost.
+    /// Lets librdkafka call back, and returns the error of the poll, if there is one. Each
+    /// partition gets its queue before its first record is fetched, so a record that comes from
+    /// this poll is a bug, and would be lost.
     ///
     /// # Errors
     /// [`ConsumerError::Died`] for a record that came outside the queue of its partition.
@@ -188,8 +188,8 @@ impl Queues {
     }
 }
 
-/// Returns what wakes the thread. It runs on librdkafka's threads, with the queue locked, so it must
-/// not do more than that.
+/// Returns what wakes the thread. It runs on librdkafka's threads, with the queue locked, so it
+/// must not do more than that.
 fn wake(thread: &Thread) -> impl Fn() + Send + Sync + 'static {
     let thread = thread.clone();
     move || thread.unpark()

@@ -9,8 +9,8 @@ use linkrelay_kafka::{RecordHeaders, copy_readable};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 
-/// The assignment of a partition, and the reading of its log, to which a record belongs. Completions
-/// of an older one are fenced: they are ignored.
+/// The assignment of a partition, and the reading of its log, to which a record belongs.
+/// Completions of an older one are fenced: they are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(pub(crate) u64);
 

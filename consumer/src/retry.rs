@@ -16,8 +16,8 @@ pub(crate) struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns the waits after the first, second, … attempt, with jitter. They end when no attempt is
-    /// left.
+    /// Returns the waits after the first, second, … attempt, with jitter. They end when no attempt
+    /// is left.
     pub(crate) fn waits(&self) -> Waits {
         let waits_count =
             usize::try_from(self.max_attempts.saturating_sub(1)).unwrap_or(usize::MAX);

@@ -1,8 +1,8 @@
 //! The id of the topic, because a topic can be deleted and created again while the group reads it.
 //!
 //! Then the same offsets are other records, and librdkafka 2.12.1 continues from the old offset
-//! (`rd_kafka_topic_metadata_update0` takes the new id and resets no offset): the records of the new
-//! log below it are never read. Only the topic's id (KIP-516) distinguishes the two topics, and
+//! (`rd_kafka_topic_metadata_update0` takes the new id and resets no offset): the records of the
+//! new log below it are never read. Only the topic's id (KIP-516) distinguishes the two topics, and
 //! rust-rdkafka has no call for it, so it is requested here. The caller chooses whether to wait.
 #![expect(unsafe_code, reason = "rust-rdkafka has no safe call for a topic's id")]
 
@@ -55,9 +55,9 @@ impl TopicIdRequest {
         let topic = CString::new(topic).unwrap_or_default();
         let mut names = [topic.as_ptr()];
         let timeout_ms = i32::try_from(ANSWER_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: this value holds the client, so it stays alive. The first call that takes the names
-        // copies them; options and collection are destroyed after DescribeTopics, which copies both.
-        // The buffer for an error's text is null with length 0, which is allowed.
+        // SAFETY: this value holds the client, so it stays alive. The first call that takes the
+        // names copies them; options and collection are destroyed after DescribeTopics, which
+        // copies both. The buffer for an error's text is null with length 0, which is allowed.
         unsafe {
             let client = consumer.client().native_ptr();
             let answers = native::rd_kafka_queue_new(client);
@@ -92,7 +92,7 @@ impl TopicIdRequest {
 
     fn take(&self, timeout: Duration) -> Option<TopicIdAnswer> {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the queue is alive; this function owns the event, and destroys it after reading it.
+        // SAFETY: the queue is alive; this function owns the event, and destroys it once read.
         unsafe {
             let event = native::rd_kafka_queue_poll(self.answers, timeout_ms);
             if event.is_null() {

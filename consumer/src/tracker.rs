@@ -4,8 +4,8 @@
 //! state records what is complete beyond the prefix: after a take-over the documents show it.
 //!
 //! The *prefix* is the next offset to commit: every record below it is complete. Offsets that Kafka
-//! never delivers (compacted, transaction markers) are not records, so a complete record before such
-//! a gap moves the prefix over it once the next one is taken.
+//! never delivers (compacted, transaction markers) are not records, so a complete record before
+//! such a gap moves the prefix over it once the next one is taken.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! The tokio worker of one lane: keeps a bounded number of its jobs in flight, and chooses what to do
-//! for each.
+//! The tokio worker of one lane: keeps a bounded number of its jobs in flight, and chooses what to
+//! do for each.
 
 use std::sync::Arc;
 

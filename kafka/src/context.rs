@@ -1,5 +1,5 @@
-//! The context of librdkafka's clients: their log lines go to linkrelay's log, and the reason of the
-//! last failure is kept.
+//! The context of librdkafka's clients: their log lines go to linkrelay's log, and the reason of
+//! the last failure is kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,8 +36,8 @@ impl RelayContext {
         Self(Arc::new(State { trust, last: Mutex::default() }))
     }
 
-    /// Returns why the last connection failed, unless a broker has answered since. Blocks if it has to
-    /// check a broker's certificate, so it must not be called on an async worker thread.
+    /// Returns why the last connection failed, unless a broker has answered since. Blocks if it has
+    /// to check a broker's certificate, so it must not be called on an async worker thread.
     pub fn last_reason(&self) -> Option<Reason> {
         let reason = self.0.last.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         if reason.cause() != Cause::Certificate {

@@ -1,7 +1,7 @@
 //! The headers of a Kafka record: where it came from, and on a dead letter why it was given up.
 //!
-//! All are optional. A value that cannot be read counts as absent: other programs write to the topic
-//! as well, and a wrong header must not block a link.
+//! All are optional. A value that cannot be read counts as absent: other programs write to the
+//! topic as well, and a wrong header must not block a link.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -36,8 +36,8 @@ const MAX_ERROR_CHARS: usize = 1_000;
 /// Returns a copy of a record's headers, without those whose names are not UTF-8.
 ///
 /// It must be made before anything else reads headers that another program wrote: rust-rdkafka
-/// (0.39, `Headers::try_get`) panics for such a name, and one record would end the poll thread after
-/// every start.
+/// (0.39, `Headers::try_get`) panics for such a name, and one record would end the poll thread
+/// after every start.
 pub fn copy_readable(headers: &impl Headers) -> OwnedHeaders {
     let count = headers.count();
     (0..count).fold(OwnedHeaders::new_with_capacity(count), |copy, index| {

@@ -3,8 +3,8 @@
 //! In reading order: [`message`] and [`headers`] are the record as it is in the topic, [`record`]
 //! is one link as such a record; [`settings`] turns settings into librdkafka configurations (with
 //! `brokers`, `parse`, `pass_through` and `security`), and the `context` of each client turns the
-//! errors of librdkafka into a `reason` (for example of a `certificate`) on which an operator can act;
-//! [`topic`] asks a broker about its topics, and [`publish`] sends links and dead letters.
+//! errors of librdkafka into a `reason` (for example of a `certificate`) on which an operator can
+//! act; [`topic`] asks a broker about its topics, and [`publish`] sends links and dead letters.
 //!
 //! It must not know: HTTP, extraction, stores, or either role's logic.
 

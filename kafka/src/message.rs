@@ -69,7 +69,8 @@ impl LinkMessage {
             return Self::from_wire(serde_json::from_str(text)?);
         }
         match parse_link(text) {
-            // A link that is too long or names no video is still a link, and gets a failed document.
+            // A link that is too long or names no video is still a link, and gets a failed
+            // document.
             Err(LinkError::NotAUrl) => Err(DecodeError::NotALink),
             _ if text.contains(char::is_whitespace) => Err(DecodeError::NotALink),
             _ => Ok(Self::one(text, false)),

@@ -1,8 +1,8 @@
 //! librdkafka settings that are passed through to every client, and which of them are refused.
 //!
 //! A setting may be a secret, and if it is written wrongly, its parts may be anywhere, even where a
-//! key belongs. So an error contains a name only if librdkafka knows it, and otherwise the position;
-//! never a value.
+//! key belongs. So an error contains a name only if librdkafka knows it, and otherwise the
+//! position; never a value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,8 +50,8 @@ const FIXED: [(&str, &str); 10] = [
 const CLASSIC_ONLY: [&str; 3] =
     ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
 
-/// Settings by their one name. Debug shows only how many there are: a value may be a password, and a
-/// key a part of one.
+/// Settings by their one name. Debug shows only how many there are: a value may be a password, and
+/// a key a part of one.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PassThrough(BTreeMap<String, Setting>);
 

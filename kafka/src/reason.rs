@@ -84,8 +84,8 @@ const PATTERNS: [(&str, Cause); 27] = [
 ];
 
 impl Reason {
-    /// Reads one line of librdkafka. Returns `None` if it only reports the end of a connection, as of
-    /// one that was idle.
+    /// Reads one line of librdkafka. Returns `None` if it only reports the end of a connection, as
+    /// of one that was idle.
     pub fn of(line: &str) -> Option<Self> {
         let (message, when) = without_circumstances(line);
         let cause = match PATTERNS.iter().find(|(pattern, _)| message.contains(pattern)) {

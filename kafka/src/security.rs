@@ -80,8 +80,8 @@ fn validate_mechanism(settings: &PassThrough) -> Result<(), SettingsError> {
     Err(SettingsError::new(settings.variable_of(key), problem))
 }
 
-/// Returns where to look for trusted certificates, unless it was set: where distributions keep them.
-/// Otherwise a vendored OpenSSL looks in its own directory, which does not exist.
+/// Returns where to look for trusted certificates, unless it was set: where distributions keep
+/// them. Otherwise a vendored OpenSSL looks in its own directory, which does not exist.
 pub(super) fn ca_location(settings: &PassThrough) -> Option<&'static str> {
     let is_set = ["ssl.ca.location", "ssl.ca.pem"].iter().any(|key| settings.get(key).is_some());
     // OpenSSL's own variables, which probing would ignore.

@@ -110,14 +110,14 @@ impl KafkaSettings {
         self.kafka_config_file.overlaid_with(&self.kafka_config)
     }
 
-    /// Returns the configuration of a producer that acknowledges only what every in-sync replica has,
-    /// each record once. `delivery_timeout` is the longest that a record may wait for its
+    /// Returns the configuration of a producer that acknowledges only what every in-sync replica
+    /// has, each record once. `delivery_timeout` is the longest that a record may wait for its
     /// acknowledgement.
     pub fn producer(&self, delivery_timeout: Duration) -> ClientConfig {
         let mut config = ClientConfig::new();
         // No linger: what comes while a request is in flight goes with the next one, and no client
-        // waits for other clients' links. So the batches are small, and each would cost a new context
-        // of zstd: with lz4, 50% more POSTs were answered.
+        // waits for other clients' links. So the batches are small, and each would cost a new
+        // context of zstd: with lz4, 50% more POSTs were answered.
         config.set("compression.type", "lz4").set("linger.ms", "0");
         config
             .set("queue.buffering.max.messages", "100000")
@@ -172,8 +172,8 @@ impl KafkaSettings {
         }
     }
 
-    /// Returns the configuration of a client that reads a topic without a group and commits nothing.
-    /// It gets an event at the end of each partition.
+    /// Returns the configuration of a client that reads a topic without a group and commits
+    /// nothing. It gets an event at the end of each partition.
     pub fn reader(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("queued.max.messages.kbytes", "16384").set("fetch.wait.max.ms", "50");
@@ -212,9 +212,9 @@ impl KafkaSettings {
 }
 
 impl GroupSettings {
-    /// Checks that a drain ends before the group gives the partitions away on its own, which it does
-    /// when a member does not rejoin within max.poll.interval.ms. The session time-out is not a limit:
-    /// the consumer continues to poll while it drains, and librdkafka sends heartbeats.
+    /// Checks that a drain ends before the group gives the partitions away on its own, which it
+    /// does when a member does not rejoin within max.poll.interval.ms. The session time-out is not
+    /// a limit: the consumer continues to poll while it drains, and librdkafka sends heartbeats.
     ///
     /// # Errors
     /// [`SettingsError`] for `DRAIN_TIMEOUT`.

@@ -76,8 +76,8 @@ pub enum Created {
 /// worker thread.
 ///
 /// # Errors
-/// [`TopicError::Missing`] if the broker has no such topic, [`TopicError::Refused`] if it refuses the
-/// request, [`TopicError::Kafka`] if it does not answer.
+/// [`TopicError::Missing`] if the broker has no such topic, [`TopicError::Refused`] if it refuses
+/// the request, [`TopicError::Kafka`] if it does not answer.
 pub fn describe<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -108,12 +108,12 @@ pub fn describe<C: ClientContext>(
     })
 }
 
-/// Returns the answer to a client with this context. If there is none, its error gets the reason that
-/// the context has. Blocks as [`RelayContext::last_reason`] does.
+/// Returns the answer to a client with this context. If there is none, its error gets the reason
+/// that the context has. Blocks as [`RelayContext::last_reason`] does.
 ///
 /// # Errors
-/// That of `answer`, with [`TopicError::Unreachable`] instead of [`TopicError::Kafka`] if the reason
-/// is known.
+/// That of `answer`, with [`TopicError::Unreachable`] instead of [`TopicError::Kafka`] if the
+/// reason is known.
 pub fn explained<T>(
     context: &RelayContext,
     answer: Result<T, impl Into<TopicError>>,
@@ -145,8 +145,8 @@ pub fn explained_to<T>(
     }
 }
 
-/// Creates a topic with these settings, or grows it to `partitions_count`; it is safe to call twice.
-/// The settings of an existing topic do not change.
+/// Creates a topic with these settings, or grows it to `partitions_count`; it is safe to call
+/// twice. The settings of an existing topic do not change.
 ///
 /// # Errors
 /// [`TopicError`]; [`TopicError::CannotShrink`] for a topic with more partitions.

@@ -51,8 +51,8 @@ struct Open {
     is_probing: bool,
 }
 
-/// Permission of the breaker to ask YouTube. The outcome is reported to it; if it is dropped without
-/// a report, the attempt does not count.
+/// Permission of the breaker to ask YouTube. The outcome is reported to it; if it is dropped
+/// without a report, the attempt does not count.
 #[derive(Debug)]
 pub(crate) struct BreakerPass<'a> {
     breaker: &'a OutageBreaker,
@@ -220,6 +220,14 @@ mod tests {
         breaker.pass().await.failed(is_first_attempt, "status 503");
     }
 
+    async fn open_breaker() -> (OutageBreaker, Health) {
+        let (breaker, health) = breaker();
+        for _ in 0..4 {
+            fail(&breaker, true).await;
+        }
+        (breaker, health)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn it_opens_when_half_of_the_recent_links_fail() {
         let (breaker, health) = breaker();
@@ -249,10 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_open_one_probe_at_a_time_passes_each_interval() {
-        let (breaker, _) = breaker();
-        for _ in 0..4 {
-            fail(&breaker, true).await;
-        }
+        let (breaker, _) = open_breaker().await;
         let opened = Instant::now();
         let probe = breaker.pass().await;
         assert_eq!(opened.elapsed().as_secs(), 5);
@@ -267,10 +272,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_is_dropped_makes_room_for_another() {
-        let (breaker, _) = breaker();
-        for _ in 0..4 {
-            fail(&breaker, true).await;
-        }
+        let (breaker, _) = open_breaker().await;
         drop(breaker.pass().await);
         breaker.pass().await.succeeded();
         assert!(!breaker.is_open());
@@ -278,10 +280,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn closing_lets_all_links_continue() {
-        let (breaker, health) = breaker();
-        for _ in 0..4 {
-            fail(&breaker, true).await;
-        }
+        let (breaker, health) = open_breaker().await;
         let waiting = async { breaker.pass().await.succeeded() };
         let probing = async { breaker.pass().await.succeeded() };
         tokio::join!(probing, waiting);

@@ -40,7 +40,7 @@ pub(crate) enum LookupKind<'a> {
     /// process down and costs no attempt, and while the breaker is open no link is given up.
     Link(&'a Permits),
     /// A list from the topic. The Data API has its own limits, so neither the cool-down nor the
-    /// breaker applies: throttling costs an attempt, and a short cool-down of the API is waited out.
+    /// breaker applies: throttling costs an attempt, and a short cool-down of the API does not.
     List(&'a Permits),
     /// A link of the waiting path. Throttling ends it: the client decides when to retry.
     Waiting(&'a Semaphore),
@@ -180,7 +180,7 @@ impl<'a> Attempts<'a> {
     fn again_if_one_is_left(&mut self) -> Next {
         match (self.waits.next(), self.kind) {
             (Some(wait), _) => Next::Again(Some(wait)),
-            // Not a failure of this link: it waits with the others, and does not become a dead letter.
+            // Not a failure of this link: it waits with the others, and is not given up.
             (None, LookupKind::Link(permits)) if permits.breaker_is_open() => {
                 Next::Again(Some(Duration::ZERO))
             }

@@ -26,8 +26,8 @@ pub(crate) struct Permits {
     breaker: OutageBreaker,
 }
 
-/// Permission to ask YouTube once. It is held while YouTube is asked, and not while a link waits for
-/// its next attempt or for the store.
+/// Permission to ask YouTube once. It is held while YouTube is asked, and not while a link waits
+/// for its next attempt or for the store.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     semaphore_permit: SemaphorePermit<'a>,
@@ -58,8 +58,8 @@ impl Permits {
         gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(self.breaker.is_open())));
     }
 
-    /// Waits for the breaker, the cool-down and a permit. Waits again if the breaker has opened or a
-    /// cool-down has begun by the time the permit is granted.
+    /// Waits for the breaker, the cool-down and a permit. Waits again if the breaker has opened or
+    /// a cool-down has begun by the time the permit is granted.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.

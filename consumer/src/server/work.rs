@@ -1,8 +1,8 @@
 //! The links of the waiting path: all are looked up, then all documents are written in one batch.
 //!
-//! Nothing is written before every link of the request has an answer or no time left. The write then
-//! continues even if the client disconnects, so a request that is dropped leaves no document, or all
-//! of them. It must not know: HTTP.
+//! Nothing is written before every link of the request has an answer or no time left. The write
+//! then continues even if the client disconnects, so a request that is dropped leaves no document,
+//! or all of them. It must not know: HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -244,8 +244,8 @@ impl PostedLinks {
         self.write_once(documents).await.map_err(|error| (documents, error))
     }
 
-    /// Writes each document, or a failed one if it is refused, and changes each to what the store has
-    /// of it.
+    /// Writes each document, or a failed one if it is refused, and changes each to what the store
+    /// has of it.
     async fn write_once(
         &self,
         documents: &mut [LinkDocument],

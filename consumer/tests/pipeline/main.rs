@@ -1,5 +1,5 @@
-//! The entire consumer against librdkafka's mock cluster, with an extractor and a store that do what
-//! the test says. What only a real broker can prove is in the end-to-end tests.
+//! The entire consumer against librdkafka's mock cluster, with an extractor and a store that do
+//! what the test says. What only a real broker can prove is in the end-to-end tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod doubles;

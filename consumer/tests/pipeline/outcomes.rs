@@ -46,8 +46,7 @@ async fn a_record_s_origin_has_the_timestamp_that_its_producer_set() {
     }
     until("everything is committed", || relay.lag() == 0).await;
     for (number, timestamp) in timestamps.into_iter().enumerate() {
-        let documents = relay.store.documents();
-        let document = documents.iter().find(|document| document.link == link(number)).unwrap();
+        let document = relay.document(&link(number));
         let origin = document.kafka.as_ref().unwrap();
         assert_eq!(origin.timestamp, timestamp);
         assert_eq!(document.id.as_str(), format!("{origin}:0"));
@@ -139,23 +138,15 @@ async fn each_class_of_error_has_its_own_outcome() {
     relay.type_in(b"https://example.com/").await;
     until("everything is committed", || relay.lag() == 0).await;
 
-    let document = |link: String| {
-        relay
-            .store
-            .documents()
-            .into_iter()
-            .find(|document| document.link == link)
-            .expect("a document")
-    };
-    let private = document(link(0)).error.unwrap();
+    let private = relay.document(&link(0)).error.unwrap();
     assert_eq!(
         (private.class, private.code.as_str(), private.attempts),
         (ErrorClass::Permanent, "private", 1)
     );
-    assert_eq!(document(link(1)).status, LinkState::Stored);
-    let given_up = document(link(2)).error.unwrap();
+    assert_eq!(relay.document(&link(1)).status, LinkState::Stored);
+    let given_up = relay.document(&link(2)).error.unwrap();
     assert_eq!((given_up.class, given_up.attempts), (ErrorClass::Transient, 3));
-    let foreign = document("https://example.com/".to_owned());
+    let foreign = relay.document("https://example.com/");
     assert_eq!(foreign.video_id, None);
     assert_eq!(foreign.error.unwrap().code, "not_youtube");
 
@@ -203,15 +194,10 @@ async fn a_document_that_the_store_refuses_affects_no_other() {
     let running = relay.consume("").await;
     relay.publish_links(0..3).await;
     until("everything is committed", || relay.lag() == 0).await;
-    let states: Vec<_> = relay
-        .store
-        .documents()
-        .iter()
-        .map(|document| (document.link.clone(), document.status))
-        .collect();
-    assert_eq!(states.len(), 3);
-    for (its_link, status) in states {
-        assert_eq!(status == LinkState::Failed, its_link == link(1));
+    let documents = relay.store.documents();
+    assert_eq!(documents.len(), 3);
+    for document in documents {
+        assert_eq!(document.status == LinkState::Failed, document.link == link(1));
     }
     assert_eq!(relay.dead_letters().len(), 1);
     running.stop().await;
@@ -224,12 +210,8 @@ async fn a_panic_in_the_extractor_fails_only_that_link() {
     let running = relay.consume("--max-attempts 2").await;
     relay.publish_links(0..20).await;
     until("everything is committed", || relay.lag() == 0).await;
-    let failed: Vec<_> = relay
-        .store
-        .documents()
-        .into_iter()
-        .filter(|document| document.status == LinkState::Failed)
-        .collect();
+    let mut failed = relay.store.documents();
+    failed.retain(|document| document.status == LinkState::Failed);
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].link, link(0));
     assert!(running.is_running());

@@ -13,6 +13,7 @@ use linkrelay_consumer::{
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
+use linkrelay_store::LinkDocument;
 use linkrelay_store::testing::FaultyStore;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -187,6 +188,12 @@ impl Relay {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
         };
         self.cluster.topic_error(DLQ, error).unwrap();
+    }
+
+    /// Returns the document of a link.
+    pub(crate) fn document(&self, link: &str) -> LinkDocument {
+        let mut documents = self.store.documents().into_iter();
+        documents.find(|document| document.link == link).expect("a document")
     }
 
     /// Returns all records of the dead-letter topic.

@@ -15,8 +15,8 @@ use linkrelay_common::ids::DocumentId;
 /// Puts the videos of a list into the topic.
 #[async_trait]
 pub trait AppendExpanded: Debug + Send + Sync {
-    /// Returns when all records are acknowledged and the list with this document is complete. May be
-    /// called again with the same records: each has one document.
+    /// Returns when all records are acknowledged and the list with this document is complete. May
+    /// be called again with the same records: each has one document.
     ///
     /// # Cancel safety
     /// When dropped, some records may be published; call it again.

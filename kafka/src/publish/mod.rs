@@ -1,7 +1,7 @@
 //! Publishing in two steps: hand a record over, then await its acknowledgement.
 //!
-//! A full queue refuses immediately, and no caller waits for room: an HTTP client does better to retry
-//! later. All acknowledgements of a request are awaited under one deadline.
+//! A full queue refuses immediately, and no caller waits for room: an HTTP client does better to
+//! retry later. All acknowledgements of a request are awaited under one deadline.
 //!
 //! It must not know: HTTP, or what a request is.
 
@@ -31,8 +31,8 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// What callers need of a broker to publish links.
 #[async_trait]
 pub trait Publish: Debug + Send + Sync {
-    /// Hands a record over; never blocks. The future is ready when all in-sync replicas of the broker
-    /// have the record, or never will have it.
+    /// Hands a record over; never blocks. The future is ready when all in-sync replicas of the
+    /// broker have the record, or never will have it.
     ///
     /// # Errors
     /// [`PublishError`] if the record was not taken: it will never arrive.
@@ -44,8 +44,8 @@ pub trait Publish: Debug + Send + Sync {
     /// [`TopicError`] if it does not.
     async fn check(&self) -> Result<(), TopicError>;
 
-    /// Returns why this publisher will never work again; `None` if it works. Only a new process fixes
-    /// it.
+    /// Returns why this publisher will never work again; `None` if it works. Only a new process
+    /// fixes it.
     fn fatal_error(&self) -> Option<String>;
 
     /// Waits until everything that was sent has its answer, for up to `timeout`. Returns how many
@@ -113,8 +113,8 @@ impl PublishError {
 /// A record that is not known to have arrived: its index among those to publish, and why.
 pub type PublishFailure = (usize, PublishError);
 
-/// Publishes records and awaits their acknowledgements for up to `timeout`. Returns those that failed,
-/// by index; an empty list means that the broker has all of them.
+/// Publishes records and awaits their acknowledgements for up to `timeout`. Returns those that
+/// failed, by index; an empty list means that the broker has all of them.
 ///
 /// # Cancel safety
 /// When dropped, the acknowledgements are lost; what was sent may arrive.

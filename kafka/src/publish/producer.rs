@@ -76,8 +76,8 @@ impl TopicProducer {
         }
     }
 
-    /// Checks whether the broker answers and has the topic. Blocks for up to `timeout`, so it must not
-    /// be called on an async worker thread.
+    /// Checks whether the broker answers and has the topic. Blocks for up to `timeout`, so it must
+    /// not be called on an async worker thread.
     ///
     /// # Errors
     /// The same as of [`topic::describe`], with the reason if the broker is unreachable.
@@ -98,8 +98,8 @@ impl TopicProducer {
         described.map_err(|_| KafkaError::Canceled)?
     }
 
-    /// Returns why this producer will never work again; `None` if it works. Only a new process fixes
-    /// it.
+    /// Returns why this producer will never work again; `None` if it works. Only a new process
+    /// fixes it.
     pub fn fatal_error(&self) -> Option<String> {
         self.producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
     }

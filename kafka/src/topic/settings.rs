@@ -92,8 +92,8 @@ impl TopicSettings {
     }
 
     /// Returns the wrong settings of a topic with these settings and this many replicas. What the
-    /// broker did not report is not a difference. `largest_link_bytes` is the `max.message.bytes` of
-    /// the topic of links.
+    /// broker did not report is not a difference. `largest_link_bytes` is the `max.message.bytes`
+    /// of the topic of links.
     pub fn differences(
         &self,
         role: TopicRole,
