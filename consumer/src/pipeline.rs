@@ -86,7 +86,6 @@ impl Pipeline {
             completions,
         });
         let (abandon, workers) = (CancellationToken::new(), TaskTracker::new());
-        let topic: Arc<str> = Arc::from(parts.kafka.kafka_topic.as_str());
         let watchdog = Watchdog {
             liveness: reports.liveness,
             permits: Arc::clone(&permits),
@@ -94,15 +93,15 @@ impl Pipeline {
             limit: Watchdog::limit(settings.retry_backoff_max),
         };
         let gauges = Gauges {
-            topic: Arc::clone(&topic),
+            topic: Arc::from(parts.kafka.kafka_topic.as_str()),
             permits,
             extractor: Arc::clone(&parts.extractor),
             committed: Activity::new(),
         };
-        let limits = settings.worker_limits(parts.max_links_per_record);
-        let start_worker = lane_starter(processor, limits, &workers);
+        let worker_limits = settings.worker_limits(parts.max_links_per_record);
+        let start_worker = lane_starter(processor, worker_limits, &workers);
         let poll = PollParts {
-            topic,
+            topic: Arc::clone(&gauges.topic),
             assignment: Assignment::new(settings.assignment_limits(), start_worker),
             completions: completed,
             group_part: reports.group,
@@ -115,8 +114,7 @@ impl Pipeline {
         };
         let batcher =
             tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
-        let polled = start_poll_thread(client, poll)?;
-        Ok(Self { polled, batcher, abandon, workers })
+        Ok(Self { polled: start_poll_thread(client, poll)?, batcher, abandon, workers })
     }
 
     /// Runs until the poll thread, every worker and the batcher have ended. Documents that are not
