@@ -9,7 +9,7 @@ use crate::settings::SettingsError;
 /// `info` for linkrelay's own lines; the libraries log only warnings and errors.
 const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
     /// One line of text, for a person to read.
@@ -22,7 +22,7 @@ pub enum LogFormat {
 /// The settings of the log.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct LogSettings {
-    /// How log lines look (which ones are written is RUST_LOG, as in `info,linkrelay_consumer=debug`)
+    /// The format of log lines (RUST_LOG chooses which are written, as in `info,linkrelay_consumer=debug`)
     #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
 }

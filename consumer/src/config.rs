@@ -33,7 +33,7 @@ pub struct ConsumerSettings {
     #[command(flatten)]
     pub kafka: KafkaSettings,
 
-    /// As which group.
+    /// The consumer group that it joins.
     #[command(flatten)]
     pub group: GroupSettings,
 
@@ -53,11 +53,11 @@ pub struct ConsumerSettings {
     #[command(flatten)]
     pub intake: IntakeSettings,
 
-    /// What the extractor server takes at once.
+    /// How many links the extractor server takes, and for how long.
     #[command(flatten)]
     pub post_links: PostLinksSettings,
 
-    /// How to log.
+    /// The settings of the log.
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -65,15 +65,15 @@ pub struct ConsumerSettings {
 /// How much is done at once, how often, and how long.
 #[derive(Debug, Clone, Args)]
 pub struct PipelineSettings {
-    /// Links asked for at once by the whole process
+    /// Links for which the whole process asks YouTube concurrently
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 64)]
     pub max_in_flight: usize,
 
-    /// Links in work at once per partition
+    /// Links in flight per partition
     #[arg(long, env = "CONCURRENCY_PER_PARTITION", default_value_t = 64)]
     pub concurrency_per_partition: usize,
 
-    /// How often a link is tried before it becomes a dead letter
+    /// Attempts for a link before it becomes a dead letter
     #[arg(long, env = "MAX_ATTEMPTS", default_value_t = 5)]
     pub max_attempts: u32,
 
@@ -85,8 +85,8 @@ pub struct PipelineSettings {
     #[arg(long, env = "RETRY_BACKOFF_MAX", default_value = "30s", value_parser = parse_duration)]
     pub retry_backoff_max: Duration,
 
-    /// Metadata in the store that is younger than this is taken without asking YouTube, unless
-    /// the link is submitted with `force`; 0s asks each time
+    /// Metadata in the store that is more recent than this is used without asking YouTube,
+    /// unless the link is submitted with `force`; 0s asks each time
     #[arg(long, env = "REUSE_WITHIN", default_value = "0s", value_parser = parse_duration)]
     pub reuse_within: Duration,
 
@@ -94,19 +94,19 @@ pub struct PipelineSettings {
     #[arg(long, env = "EXPAND_LIMIT", default_value_t = 500)]
     pub expand_limit: u32,
 
-    /// How many recent links the breaker looks at
+    /// How many recent links the breaker evaluates
     #[arg(long, env = "BREAKER_WINDOW_LINKS", default_value_t = 50)]
     pub breaker_window_links: usize,
 
-    /// Fewer recent links than this say nothing to the breaker
+    /// With fewer recent links than this, the breaker stays closed
     #[arg(long, env = "BREAKER_MIN_LINKS", default_value_t = 10)]
     pub breaker_min_links: usize,
 
-    /// The part of recent links, above 0 to 1, that must fail for reasons not theirs before all are held
+    /// The share of recent links, above 0 and at most 1, that must fail for reasons not their own before all are held
     #[arg(long, env = "BREAKER_FAILURE_RATIO", default_value_t = 0.5)]
     pub breaker_failure_ratio: f64,
 
-    /// How often a link is tried while all are held
+    /// How often one link is tried while all are held
     #[arg(long, env = "BREAKER_PROBE_INTERVAL", default_value = "5s", value_parser = parse_duration)]
     pub breaker_probe_interval: Duration,
 
@@ -126,7 +126,7 @@ pub struct PipelineSettings {
     #[arg(long, env = "MAX_PREFIX_GAP", default_value_t = 20_000)]
     pub max_prefix_gap: usize,
 
-    /// Bytes of records in work, all partitions together, before no more are read
+    /// Bytes of records in flight, all partitions together, before no more are read
     #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1_024 * 1_024)]
     pub max_held_bytes: usize,
 
@@ -138,7 +138,7 @@ pub struct PipelineSettings {
     #[arg(long, env = "BATCH_LINGER", default_value = "5ms", value_parser = parse_duration)]
     pub batch_linger: Duration,
 
-    /// Writes to the store at once
+    /// Writes to the store in flight
     #[arg(long, env = "BATCHES_IN_FLIGHT", default_value_t = 4)]
     pub batches_in_flight: usize,
 }

@@ -44,8 +44,8 @@ pub struct KafkaSettings {
     #[arg(long, env = "KAFKA_CONFIG", default_value = "", hide_env_values = true, value_parser = Source::Text)]
     pub kafka_config: PassThrough,
 
-    /// A file with more of them, a `key=value` on each line, `#` before a comment; what
-    /// KAFKA_CONFIG sets as well wins
+    /// A file with more of them, a `key=value` on each line, `#` before a comment;
+    /// KAFKA_CONFIG replaces what both set
     #[arg(long, env = "KAFKA_CONFIG_FILE", default_value = "", hide_env_values = true, value_name = "FILE", value_parser = Source::File)]
     pub kafka_config_file: PassThrough,
 }

@@ -13,15 +13,15 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// What `POST /links` may cost.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct PostLinksSettings {
-    /// Links of `POST /links` asked for at once
+    /// Links of `POST /links` for which YouTube is asked concurrently
     #[arg(long, env = "POST_LINKS_IN_FLIGHT", default_value_t = 64)]
     pub post_links_in_flight: usize,
 
-    /// Links of `POST /links` that wait for their turn; with more, requests are answered 503 at once
+    /// Links of `POST /links` that wait for a permit; with more, requests are answered 503 immediately
     #[arg(long, env = "POST_LINKS_WAITING", default_value_t = 256)]
     pub post_links_waiting: usize,
 
-    /// How long a request of `POST /links` may take (a producer that hands one on may ask for less)
+    /// How long a request of `POST /links` may take (a producer that forwards one may set less)
     #[arg(long, env = "POST_LINKS_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
     pub post_links_timeout: Duration,
 }
