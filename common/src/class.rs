@@ -1,10 +1,10 @@
-//! What is to be done about a failure: the one question that every layer asks of an error.
+//! The class of a failure, from which every layer decides what to do about it.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The class of a failure decides its fate; see docs/ARCHITECTURE.md, "Errors".
+/// The class of a failure. docs/ARCHITECTURE.md, "Errors", has the outcome of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorClass {
@@ -12,17 +12,17 @@ pub enum ErrorClass {
     Permanent,
     /// May succeed if tried again: retried with backoff, then dead-lettered.
     Transient,
-    /// YouTube asks for less: everything slows down, and no attempt of the link is counted.
+    /// YouTube throttles: the whole process cools down, and no attempt of the link is counted.
     Throttled,
-    /// The record itself cannot be read: dead-lettered at once.
+    /// The record itself cannot be read: dead-lettered without a retry.
     Malformed,
 }
 
 impl ErrorClass {
-    /// Every class, once.
+    /// All classes.
     pub const ALL: [Self; 4] = [Self::Permanent, Self::Transient, Self::Throttled, Self::Malformed];
 
-    /// The class as it is written in documents, headers and metric labels.
+    /// Returns the class as it is written in documents, headers and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Permanent => "permanent",
@@ -39,7 +39,7 @@ impl std::fmt::Display for ErrorClass {
     }
 }
 
-/// None of the words of [`ErrorClass::as_str`].
+/// A text that is not a class, as [`ErrorClass::as_str`] writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a class of errors is permanent, transient, throttled or malformed")]
 pub struct ErrorClassError;

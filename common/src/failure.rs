@@ -1,4 +1,4 @@
-//! Why a link has no metadata, as its document, its status and its dead letter say it.
+//! Why a link has no metadata, as written in its document, its status and its dead letter.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,8 @@ pub struct LinkFailure {
     pub class: ErrorClass,
     /// A stable word for programs (`private`, `not_youtube`, …).
     pub code: String,
-    /// A sentence for the person who submitted the link.
+    /// A sentence for the client that submitted the link.
     pub message: String,
-    /// How often YouTube was asked; 0 if there was nothing to ask.
+    /// The number of attempts; 0 if YouTube was not asked.
     pub attempts: u32,
 }

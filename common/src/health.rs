@@ -1,8 +1,8 @@
-//! What a role says of itself: which of its parts work, and why one does not.
+//! What a role reports about itself: which of its parts work, and why one does not.
 //!
 //! The code that watches a part holds its [`Part`] and reports; the code that answers
-//! `/health/ready` holds the [`Health`] and asks. A change is logged once, a lasting failure once a
-//! minute.
+//! `/health/ready` holds the [`Health`] and reads it. A change is logged once, a lasting failure
+//! once a minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a lasting failure is logged again.
 const REMINDER: Duration = Duration::from_secs(60);
-/// How long what was met in use outlasts a check that finds nothing: a store whose disk is full
-/// answers a ping. Longer than the pause between two tries, so that readiness does not flicker;
-/// but it ends, because a role that gets no requests while it is not ready would never be ready again.
+/// How long a failure that was observed in use outlasts a check that succeeds: a store whose disk
+/// is full answers a ping. It is longer than the pause between two attempts, so that readiness does
+/// not flicker; but it ends, because a role that gets no requests while it is not ready would never
+/// be ready again.
 const OUTLASTS_CHECKS: Duration = Duration::from_secs(15);
 
-/// The parts of one role. Cheap to clone; all clones see the same.
+/// The parts of one role. Cheap to clone; all clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Mutex<Reports>>);
 
@@ -30,18 +31,12 @@ struct Reports {
 }
 
 /// One part's report.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Status {
     failure: Option<String>,
-    said_at: Option<Instant>,
-    /// When it was met in use, and not by a check.
-    met_at: Option<Instant>,
-}
-
-impl Status {
-    fn of(failure: Option<String>) -> Self {
-        Self { failure, said_at: None, met_at: None }
-    }
+    logged_at: Option<Instant>,
+    /// When the failure was observed in use, and not by a check.
+    observed_at: Option<Instant>,
 }
 
 /// The handle of the code that watches one part.
@@ -56,9 +51,9 @@ pub struct Part {
 pub struct Readiness {
     /// Whether every part works.
     pub ready: bool,
-    /// Each part by name: `"ok"`, or why not.
+    /// Each part by name: `"ok"`, or the reason why it does not work.
     pub parts: BTreeMap<&'static str, String>,
-    /// What went wrong for good although every part works, until the process ends.
+    /// What failed permanently although every part works; kept until the process ends.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub warnings: BTreeMap<&'static str, String>,
 }
@@ -66,12 +61,13 @@ pub struct Readiness {
 impl Health {
     /// Adds a part, which counts as not working until its first report.
     pub fn part(&self, name: &'static str) -> Part {
-        let waiting = Status::of(Some("not yet checked".to_owned()));
+        let failure = Some("not yet checked".to_owned());
+        let waiting = Status { failure, ..Status::default() };
         self.with(|reports| reports.parts.insert(name, waiting));
         Part { name, health: self.clone() }
     }
 
-    /// How all parts are now. A role without parts has not begun, and is not ready.
+    /// Returns the state of all parts. A role without parts has not begun, and is not ready.
     pub fn readiness(&self) -> Readiness {
         self.with(|Reports { parts, warnings }| Readiness {
             ready: !parts.is_empty() && parts.values().all(|status| status.failure.is_none()),
@@ -85,25 +81,26 @@ impl Health {
         })
     }
 
-    /// The role is about to end: not ready from now on, which is no failure to be logged.
+    /// Makes the role not ready, because it is about to end. That is not logged as a failure.
     pub fn stopping(&self) {
-        let stopping = Status::of(Some("stopping".to_owned()));
+        let failure = Some("stopping".to_owned());
+        let stopping = Status { failure, ..Status::default() };
         self.with(|reports| reports.parts.insert("process", stopping));
     }
 
     fn with<T>(&self, read: impl FnOnce(&mut Reports) -> T) -> T {
-        // The maps are whole after every step, so a panic elsewhere leaves nothing half done.
+        // The maps are consistent after every step, so a panic elsewhere leaves nothing half done.
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Part {
-    /// The part works.
+    /// Reports that the part works.
     pub fn ok(&self) {
-        let before = self.replace(Status::of(None));
+        let before = self.replace(Status::default());
         match before {
             // Its failure was logged.
-            Some(Status { failure: Some(_), said_at: Some(_), .. }) => {
+            Some(Status { failure: Some(_), logged_at: Some(_), .. }) => {
                 tracing::info!(part = self.name, "{} works again", self.name);
             }
             Some(Status { failure: Some(_), .. }) => {
@@ -113,38 +110,38 @@ impl Part {
         }
     }
 
-    /// The part does not work; `why` is a sentence for the operator who has to fix it.
+    /// Reports that the part does not work; `why` is a sentence for the operator who has to fix it.
     pub fn fails(&self, why: impl Into<String>) {
-        self.say(why.into(), Some(Instant::now()));
+        self.set_failure(why.into(), Some(Instant::now()));
     }
 
-    fn say(&self, why: String, met_at: Option<Instant>) {
+    fn set_failure(&self, why: String, observed_at: Option<Instant>) {
         let now = Instant::now();
-        let said_at = self.health.with(|reports| {
+        let logged_at = self.health.with(|reports| {
             let status = reports.parts.get(self.name)?;
-            (status.failure.as_deref() == Some(why.as_str())).then_some(status.said_at?)
+            (status.failure.as_deref() == Some(why.as_str())).then_some(status.logged_at?)
         });
-        let is_due = said_at.is_none_or(|at| now.duration_since(at) >= REMINDER);
+        let is_due = logged_at.is_none_or(|at| now.duration_since(at) >= REMINDER);
         if is_due {
             tracing::warn!(part = self.name, "{} does not work: {why}", self.name);
         }
-        let said_at = if is_due { Some(now) } else { said_at };
-        self.replace(Status { failure: Some(why), said_at, met_at });
+        let logged_at = if is_due { Some(now) } else { logged_at };
+        self.replace(Status { failure: Some(why), logged_at, observed_at });
     }
 
-    /// Why the part does not work at the moment, if so.
+    /// Returns why the part does not work; `None` if it works.
     pub fn current_failure(&self) -> Option<String> {
         self.health.with(|reports| reports.parts.get(self.name)?.failure.clone())
     }
 
-    /// Something went wrong for good, although the part works: the role stays ready, and says
-    /// this beside it until the process ends. A later warning of the same name takes its place.
-    /// Logging it is the caller's.
+    /// Reports that something failed permanently although the part works: the role stays ready,
+    /// and readiness shows `what` until the process ends. A later warning of the same name replaces
+    /// it. It is not logged here, but by the caller.
     pub fn warn(&self, name: &'static str, what: impl Into<String>) {
         self.health.with(|reports| reports.warnings.insert(name, what.into()));
     }
 
-    /// Reports a check's result.
+    /// Reports the result of a check.
     pub fn report<E: std::fmt::Display>(&self, checked: Result<(), E>) {
         match checked {
             Ok(()) => self.ok(),
@@ -167,9 +164,9 @@ impl Part {
     {
         while !stop.is_cancelled() {
             match tokio::time::timeout(timeout, check()).await {
-                Ok(Ok(())) => self.found_nothing(),
-                Ok(Err(error)) => self.say(error.to_string(), None),
-                Err(_) => self.say(format!("no answer within {timeout:?}"), None),
+                Ok(Ok(())) => self.check_succeeded(),
+                Ok(Err(error)) => self.set_failure(error.to_string(), None),
+                Err(_) => self.set_failure(format!("no answer within {timeout:?}"), None),
             }
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
@@ -178,10 +175,10 @@ impl Part {
         }
     }
 
-    /// A check went well, which says nothing of what was met in use a moment ago.
-    fn found_nothing(&self) {
-        let met_at = self.health.with(|reports| reports.parts.get(self.name)?.met_at);
-        if met_at.is_none_or(|at| at.elapsed() >= OUTLASTS_CHECKS) {
+    /// Reports that a check succeeded, unless a failure was observed in use shortly before.
+    fn check_succeeded(&self) {
+        let observed_at = self.health.with(|reports| reports.parts.get(self.name)?.observed_at);
+        if observed_at.is_none_or(|at| at.elapsed() >= OUTLASTS_CHECKS) {
             self.ok();
         }
     }
@@ -203,12 +200,12 @@ mod tests {
         broker.ok();
         store.ok();
         assert!(health.readiness().ready);
-        store.fails("gone");
+        store.fails("unreachable");
         let readiness = health.readiness();
         assert!(!readiness.ready);
-        assert_eq!(readiness.parts["store"], "gone");
+        assert_eq!(readiness.parts["store"], "unreachable");
         assert_eq!(readiness.parts["broker"], "ok");
-        assert_eq!(store.current_failure().as_deref(), Some("gone"));
+        assert_eq!(store.current_failure().as_deref(), Some("unreachable"));
     }
 
     #[test]
@@ -238,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_met_in_use_outlasts_checks_and_ends() {
+    async fn a_failure_in_use_outlasts_checks_and_ends() {
         let health = Health::default();
         let stop = CancellationToken::new();
         let part = health.part("store");

@@ -1,7 +1,7 @@
 //! The names of requests and documents.
 //!
-//! A document's id is the idempotence of the whole pipeline: whatever is delivered twice
-//! writes the same id twice, and the second write finds the first.
+//! The id of a document makes the whole pipeline idempotent: a link that is delivered twice writes
+//! the same id twice, and the second write finds the first document.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,15 +9,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::record_place::RecordPlace;
+use crate::record_origin::RecordOrigin;
 
-/// The space of ids that derive from an Idempotency-Key; a constant of ours, never to change.
+/// The UUID namespace of ids that derive from an Idempotency-Key. It must never change.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x8d3f_1c52_6a0e_4d0b_9f35_2be6_a1c4_7e90);
 
-/// Names one request and says how many links it had: `<uuid>-<n>`.
+/// The name of one request, with the number of its links: `<uuid>-<n>`.
 ///
-/// The count makes the status of a request answerable without any memory of it: its documents
-/// are `<id>:0` to `<id>:<n-1>`.
+/// The number alone tells which documents to expect, so nothing else is kept of a request: its
+/// documents are `<id>:0` to `<id>:<n-1>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId {
     uuid: Uuid,
@@ -25,14 +25,14 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    /// A fresh id (UUID v7, so that ids sort by time) for a request of `links_count` links.
+    /// Returns a new id (UUID v7, so that ids sort by time) for a request of `links_count` links.
     pub fn new(links_count: u32) -> Self {
         Self { uuid: Uuid::now_v7(), links_count }
     }
 
-    /// The id of a request that came with an `Idempotency-Key`: the same key with the same
-    /// links gives the same id forever, so a client's retry writes no second document. The
-    /// links are part of it, so that a key used again by mistake swallows nothing.
+    /// Returns the id of a request that came with an `Idempotency-Key`: the same key with the same
+    /// links gives the same id forever, so a client's retry writes no second document. The id
+    /// depends on the links as well, so that a key used again by mistake loses no links.
     pub fn from_idempotency_key<S: AsRef<str>>(key: &str, links: &[S]) -> Self {
         // Lengths first, so that no two different inputs give the same bytes.
         let mut name = format!("{}:{key}", key.len()).into_bytes();
@@ -44,7 +44,7 @@ impl RequestId {
         Self { uuid: Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, &name), links_count }
     }
 
-    /// How many links the request had.
+    /// Returns how many links the request had.
     pub fn links_count(self) -> u32 {
         self.links_count
     }
@@ -56,7 +56,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Not of the form `<uuid>-<n>` with n from 1.
+/// A text that is not of the form `<uuid>-<n>` with n from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a request id has the form <uuid>-<number of links>")]
 pub struct RequestIdError;
@@ -93,22 +93,23 @@ impl<'de> Deserialize<'de> for RequestId {
 pub struct DocumentId(String);
 
 impl DocumentId {
-    /// Of the link at `index` (from 0) of a request.
+    /// Returns the id of the document of the link at `index` (from 0) of a request.
     pub fn of_request(request_id: RequestId, index: u32) -> Self {
         Self(format!("{request_id}:{index}"))
     }
 
-    /// Of the link at `index` (from 0) in a record that came without a request id.
-    pub fn of_record(record: &RecordPlace, index: u32) -> Self {
+    /// Returns the id of the document of the link at `index` (from 0) in a record that came
+    /// without a request id.
+    pub fn of_record(record: &RecordOrigin, index: u32) -> Self {
         Self(format!("{record}:{index}"))
     }
 
-    /// An id read back from a store.
+    /// Wraps an id that was read from a store.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fresh_ids_differ_and_sort_by_time() {
+    fn new_ids_differ_and_sort_by_time() {
         let (first, second) = (RequestId::new(1), RequestId::new(1));
         assert!(first.to_string() < second.to_string());
     }
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_no_ids() {
+    fn other_spellings_are_not_ids() {
         let id = RequestId::new(7).to_string();
         for text in [
             "",

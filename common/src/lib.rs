@@ -1,22 +1,24 @@
-//! What everybody in linkrelay speaks of.
+//! What every crate of linkrelay uses.
 //!
-//! In reading order: [`link`] turns what a person pasted into a [`VideoId`] or the name of a
-//! [`list`] of videos; [`ids`] names requests and documents, [`record_place`] says where a record
-//! is in Kafka and [`place`] where a link is in its request or record; [`video`] is what is known
-//! of a video, [`failure`] why a link has none and [`class`] what that means; [`health`] is what a role says of itself,
-//! [`metrics`] what it counts; [`telemetry`] and [`shutdown`] are how a process begins and ends.
+//! In reading order: [`link`] turns the text that a client submitted into a [`VideoId`] or the name
+//! of a [`list`] of videos; [`ids`] names requests and documents; [`partition`] and
+//! [`record_origin`] name a record in Kafka, and [`link_identity`] a link in its request or record;
+//! [`video`] is the metadata of a video, [`failure`] why a link has none and [`class`] what that
+//! means; [`health`] is what a role reports about itself, [`metrics`] what it counts; [`until`]
+//! retries forever; [`settings`], [`telemetry`] and [`shutdown`] are how a process begins and ends.
 //!
-//! It must not know: Kafka clients, HTTP, extraction, stores, or either role's logic.
+//! It must not know: Kafka clients, HTTP, extraction, stores, or the logic of either role.
 
 pub mod class;
 pub mod failure;
 pub mod health;
 pub mod ids;
 pub mod link;
+pub mod link_identity;
 pub mod list;
 pub mod metrics;
-pub mod place;
-pub mod record_place;
+pub mod partition;
+pub mod record_origin;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
@@ -27,8 +29,9 @@ pub use class::ErrorClass;
 pub use failure::LinkFailure;
 pub use ids::{DocumentId, RequestId};
 pub use link::{LinkError, LinkTarget, VideoId, parse_link, parse_target};
+pub use link_identity::{LinkIdentity, MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD};
 pub use list::ListLink;
-pub use place::{LinkPlace, MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD};
-pub use record_place::RecordPlace;
+pub use partition::{Offset, Partition};
+pub use record_origin::RecordOrigin;
 pub use settings::SettingsError;
 pub use video::Video;

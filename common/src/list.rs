@@ -1,6 +1,6 @@
 //! What an address of many videos names: a playlist, or a channel.
 //!
-//! Only these checked names go further; none is ever a part of a host or a path that is asked.
+//! Only these checked names go further, and no host or path of a request is ever made of them.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Longer than any that YouTube gives (34, and 41 for an album).
 const MAX_PLAYLIST_ID_BYTES: usize = 64;
-/// `UC` and 22 more.
+/// `UC` and 22 further characters.
 const CHANNEL_ID_BYTES: usize = 24;
 /// YouTube allows 30 (support.google.com/youtube/answer/11585688); old names may be longer.
 const MAX_NAME_CHARS: usize = 60;
 
-/// Names a list of videos.
+/// The name of a list of videos.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ListLink {
     /// A playlist, by its id (`PL…`, `UU…`, `OLAK5uy_…`).
@@ -27,25 +27,25 @@ pub enum ListLink {
     User(String),
 }
 
-/// What should be the name of a list cannot be one.
+/// A text that cannot be the name of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the name of a playlist or channel cannot be right")]
 pub struct BadListName;
 
 impl ListLink {
-    /// A playlist, by the `list` of its address.
+    /// Checks the id of a playlist, as in the `list` of its address.
     ///
     /// # Errors
-    /// [`BadListName`] for what YouTube would never give as an id.
+    /// [`BadListName`] if it cannot be one.
     pub fn playlist(id: &str) -> Result<Self, BadListName> {
         let is_length = (2..=MAX_PLAYLIST_ID_BYTES).contains(&id.len());
         if is_length && is_id(id) { Ok(Self::Playlist(id.to_owned())) } else { Err(BadListName) }
     }
 
-    /// A channel, by its id.
+    /// Checks the id of a channel.
     ///
     /// # Errors
-    /// [`BadListName`] if it is none.
+    /// [`BadListName`] if it cannot be one.
     pub fn channel(id: &str) -> Result<Self, BadListName> {
         if id.len() == CHANNEL_ID_BYTES && id.starts_with("UC") && is_id(id) {
             Ok(Self::Channel(id.to_owned()))
@@ -54,25 +54,25 @@ impl ListLink {
         }
     }
 
-    /// A channel, by its handle without the `@`.
+    /// Checks the handle of a channel, without the `@`.
     ///
     /// # Errors
-    /// [`BadListName`] if it is none.
+    /// [`BadListName`] if it cannot be one.
     pub fn handle(name: &str) -> Result<Self, BadListName> {
         name_of(name).map(Self::Handle)
     }
 
-    /// A channel, by its old user name.
+    /// Checks the old user name of a channel.
     ///
     /// # Errors
-    /// [`BadListName`] if it is none.
+    /// [`BadListName`] if it cannot be one.
     pub fn user(name: &str) -> Result<Self, BadListName> {
         name_of(name).map(Self::User)
     }
 }
 
 impl fmt::Display for ListLink {
-    /// As short as it can be said; also the key of its record.
+    /// Writes the shortest name of the list, which is also the key of its record.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Playlist(id) | Self::Channel(id) => f.write_str(id),

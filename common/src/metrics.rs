@@ -1,7 +1,8 @@
-//! Every metric of linkrelay: its name, its labels and its help, in one place.
+//! Every metric of linkrelay: its name, its labels and its help.
 //!
-//! Names follow Prometheus (base units, `_total` for counters, one quantity a name); labels are
-//! few and bounded: a topic, a partition, an outcome, a class, a strategy, never a link or an id.
+//! Names follow Prometheus (base units, `_total` for counters, one quantity for each name); labels
+//! are few and bounded: a topic, a partition, an outcome, a class, a strategy, never a link or an
+//! id.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,9 +21,10 @@ pub const LINKS_SUBMITTED: &str = "linkrelay_links_submitted_total";
 pub const RECORDS: &str = "linkrelay_records_total";
 /// Records that were deleted before they were read, at most, by `topic`.
 pub const RECORDS_MISSED: &str = "linkrelay_records_missed_total";
-/// Links done for good, by `outcome` (stored, failed, expanded) and `class` of the error (or none).
+/// Links that are complete, by `outcome` (stored, failed, expanded) and `class` of the error (or
+/// none).
 pub const LINKS: &str = "linkrelay_links_total";
-/// Links that were delivered again and whose documents were there already.
+/// Links that were delivered again and had their documents already.
 pub const LINKS_SKIPPED: &str = "linkrelay_links_skipped_total";
 /// Attempts that failed and were or will be repeated, by `class` and `code`.
 pub const RETRIES: &str = "linkrelay_retries_total";
@@ -32,13 +34,14 @@ pub const DEAD_LETTERS: &str = "linkrelay_dead_letters_total";
 pub const EXTRACTION_DURATION: &str = "linkrelay_extraction_duration_seconds";
 /// Documents in one acknowledged write.
 pub const BATCH_DOCUMENTS: &str = "linkrelay_batch_documents";
-/// Time from the first try of a write to its acknowledgement.
+/// Time from the first attempt of a write to its acknowledgement.
 pub const BATCH_WRITE_DURATION: &str = "linkrelay_batch_write_duration_seconds";
-/// Writes that the store did not acknowledge and that are tried again.
+/// Writes that the store did not acknowledge and that are retried.
 pub const STORE_ERRORS: &str = "linkrelay_store_errors_total";
-/// Links left without a document, because the store refused it and the one that would say so.
+/// Links left without a document, because the store refused it, and also the small one that
+/// replaces it.
 pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
-/// Links being asked for at this moment.
+/// Links for which YouTube is asked now.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
 pub const PARTITION_LAG: &str = "linkrelay_partition_lag_records";
@@ -46,7 +49,7 @@ pub const PARTITION_LAG: &str = "linkrelay_partition_lag_records";
 pub const PARTITION_IN_WORK: &str = "linkrelay_partition_in_work_records";
 /// Records between the prefix and the newest taken, complete or not, by `topic` and `partition`.
 pub const PARTITION_PREFIX_GAP: &str = "linkrelay_partition_prefix_gap_records";
-/// 1 while a full lane holds its partition, by `topic` and `partition`.
+/// 1 while a lane is full and its partition is not read, by `topic` and `partition`.
 pub const PARTITION_FULL: &str = "linkrelay_partition_full";
 /// Commits, by `outcome`: committed, failed.
 pub const COMMITS: &str = "linkrelay_commits_total";
@@ -58,24 +61,25 @@ pub const REBALANCES: &str = "linkrelay_rebalances_total";
 pub const COOLING_DOWN: &str = "linkrelay_cooling_down";
 /// 1 while the breaker holds the pipeline.
 pub const BREAKER_OPEN: &str = "linkrelay_breaker_open";
-/// Answers of the extractor, by `from`: memory, flight (one that was under way), question.
+/// Answers of the extractor, by `from`: memory (the cache), flight (shared with another request),
+/// question (a request to YouTube).
 pub const EXTRACTOR_ANSWERS: &str = "linkrelay_extractor_answers_total";
-/// Looks for young metadata in the store, by `outcome`: reused, none, trouble.
+/// Lookups of recent metadata in the store, by `outcome`: reused, none, trouble (the store failed).
 pub const REUSE_LOOKUPS: &str = "linkrelay_reuse_lookups_total";
-/// Videos of lists whose records the broker has; more often than once for a list that is delivered
-/// again.
+/// Videos of lists whose records the broker has. Those of a list that is delivered again can count
+/// more than once.
 pub const EXPANDED_VIDEOS: &str = "linkrelay_expanded_videos_total";
 /// Cool-downs that throttling began.
 pub const COOL_DOWNS: &str = "linkrelay_cool_downs_total";
-/// How a strategy's breaker is, by `strategy`: 0 closed, 1 half open (one probe), 2 open.
+/// The state of a strategy's breaker, by `strategy`: 0 closed, 1 half open (one probe), 2 open.
 pub const STRATEGY_BREAKER: &str = "linkrelay_strategy_breaker_state";
-/// Requests to YouTube that may be under way at this moment.
+/// Requests to YouTube that may be in flight now.
 pub const FETCH_LIMIT: &str = "linkrelay_fetch_limit";
-/// Requests to YouTube under way.
+/// Requests to YouTube in flight.
 pub const FETCHES_IN_FLIGHT: &str = "linkrelay_fetches_in_flight";
 /// Time until YouTube may be asked again; 0 if it may.
 pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
-/// Proxies that rest while others are asked.
+/// Proxies that are set aside while others are used.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
 const COUNTERS: &[(&str, &str)] = &[
@@ -123,16 +127,16 @@ const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Up to `BATCH_DOCUMENTS`, and beyond if it is set higher.
 const DOCUMENTS: [f64; 9] = [1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
-/// A gauge that is not set any more is gone: the partition is another consumer's.
+/// A gauge that is no longer set is dropped: the partition belongs to another consumer.
 const GAUGE_IDLE: Duration = Duration::from_secs(60);
 
-/// The recorder is one for the process, as the counting macros have it; so is its text.
+/// The macros that count use one recorder for the whole process, so there is one handle to it.
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Begins to count, for the whole process; to be called once, before anything counts.
+/// Begins to count, for the whole process. Must be called once, before anything counts.
 ///
 /// # Errors
-/// If something counts already.
+/// [`BuildError`] if a recorder is installed already.
 pub fn start() -> Result<(), BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
@@ -144,7 +148,7 @@ pub fn start() -> Result<(), BuildError> {
     Ok(())
 }
 
-/// What was counted, in Prometheus' text format; `None` before [`start`].
+/// Returns what was counted, in the text format of Prometheus; `None` before [`start`].
 pub fn render() -> Option<String> {
     let handle = HANDLE.get()?;
     handle.run_upkeep();

@@ -1,4 +1,4 @@
-//! How a process is asked to end: the first signal drains, the second ends at once.
+//! How a process is asked to end: the first signal drains, the second ends it immediately.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -6,18 +6,18 @@ use tokio_util::sync::CancellationToken;
 /// The exit code after a second signal, as a shell counts an interrupt.
 const INTERRUPTED: i32 = 130;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT. A second one ends the process
-/// without waiting for anything: what was in flight is delivered again at the next start.
+/// Returns a token that is cancelled by the first SIGTERM or SIGINT. A second one ends the process
+/// without waiting for anything: what was in flight is delivered again after the next start.
 ///
-/// To be called once, from `main`, within a runtime.
+/// Must be called once, from `main`, within a runtime.
 ///
 /// # Errors
-/// If the signal handlers cannot be installed.
+/// If the operating system does not let the signal handlers be installed.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = CancellationToken::new();
-    let heard = stop.clone();
+    let asked_to_stop = stop.clone();
     // Lives as long as the process: a signal may come at any time.
     tokio::spawn(async move {
         loop {
@@ -25,14 +25,16 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if heard.is_cancelled() {
+            if asked_to_stop.is_cancelled() {
                 tracing::warn!(
-                    "second signal: ending at once, what is in flight will be delivered again"
+                    "second signal: the process ends immediately; what is in flight will be delivered again"
                 );
                 std::process::exit(INTERRUPTED);
             }
-            tracing::info!("stopping: finishing what is in flight (a second signal ends at once)");
-            heard.cancel();
+            tracing::info!(
+                "the process stops and finishes what is in flight (a second signal ends it immediately)"
+            );
+            asked_to_stop.cancel();
         }
     });
     Ok(stop)

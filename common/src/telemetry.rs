@@ -8,23 +8,23 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::settings::SettingsError;
 
-/// `info` for our own lines; the libraries speak only when something is wrong.
+/// `info` for linkrelay's own lines; the libraries log only warnings and errors.
 const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// One line of text, for a person to read.
     #[default]
     Text,
-    /// For collectors: one JSON object a line.
+    /// One JSON object on each line, for log collectors.
     Json,
 }
 
-/// How to log.
+/// The settings of the log.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct LogSettings {
-    /// How log lines look (which ones are written is RUST_LOG, as in `info,linkrelay_consumer=debug`)
+    /// The format of log lines (RUST_LOG chooses which are written, as in `info,linkrelay_consumer=debug`)
     #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
 }
@@ -58,9 +58,9 @@ fn has_colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
-/// Logging for tests: captured per test, may be called any number of times.
+/// Starts logging for tests: captured for each test. May be called any number of times.
 pub fn start_for_test() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    // The second caller finds logging started, which is what it wants.
+    // It fails if logging was started already, which is all that a later caller needs.
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
 }

@@ -1,5 +1,5 @@
-//! Tries an operation again until it works: a write to the store, the broker or the journal. The
-//! caller says what is tried, how long the pauses are, and what happens at each failure.
+//! Retries an operation until it succeeds: a write to the store, the broker or the journal. The
+//! caller chooses the operation, the pauses, and what happens after each failure.
 //!
 //! It must not know: what the operation is.
 
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Tries until `attempt` works. Each failure is given to `failed`, and a pause follows. `pauses`
-/// should not end; after its end each pause is a second.
+/// Calls `attempt` until it succeeds, and returns its result. Each error is given to `failed`, and
+/// a pause follows. After the end of `pauses`, each pause is a second.
 ///
 /// # Cancel safety
-/// That of `attempt`.
+/// The same as of `attempt`.
 pub async fn until_it_works<T, E, F>(
     pauses: impl Iterator<Item = Duration>,
     attempt: impl Fn() -> F,
@@ -27,11 +27,12 @@ where
     until_it_works_with((), pauses, attempt, failed).await
 }
 
-/// As [`until_it_works`], for an attempt that changes something: it owns `state` meanwhile, and
-/// gives it back with its error.
+/// Like [`until_it_works`], but for an attempt that changes something: it owns `state` while it
+/// runs, and returns it with its error.
 ///
 /// # Cancel safety
-/// That of `attempt`; `state` is dropped.
+/// The same as of `attempt`; `state` is dropped.
+// Not an `AsyncFnMut` that borrows its state: the compiler cannot prove that its future is `Send`.
 pub async fn until_it_works_with<S, T, E, F>(
     mut state: S,
     mut pauses: impl Iterator<Item = Duration>,

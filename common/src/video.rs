@@ -1,11 +1,11 @@
-//! What is known of a video: what the extractor finds, documents keep and answers show.
+//! The metadata of a video: what the extractor finds, documents keep and answers show.
 //!
-//! A field that the source did not give is `None` (null on every wire), never 0 or "".
+//! A field that the source does not have is `None` (null in JSON and BSON), never 0 or "".
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is known of one video.
+/// The metadata of one video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own; units are named where there is one")]
 pub struct Video {
@@ -30,7 +30,7 @@ pub struct Video {
 }
 
 impl Video {
-    /// A video of which nothing but the title is known.
+    /// Returns a video of which only the title is known.
     pub fn titled(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -55,7 +55,7 @@ impl Video {
 /// Whether a video whose metadata is public can also be played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each says it all by its name")]
+#[allow(missing_docs, reason = "the names say everything")]
 pub enum Availability {
     Ok,
     AgeRestricted,
@@ -63,11 +63,11 @@ pub enum Availability {
     MembersOnly,
     PaymentRequired,
     Upcoming,
-    /// Cannot be played, and the page does not say why (a missing recording, for one).
+    /// Cannot be played, and the page gives no reason (for example, a missing recording).
     Unavailable,
 }
 
-/// Who published a video.
+/// The channel that published a video.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct Author {
@@ -78,7 +78,7 @@ pub struct Author {
     pub verified: Option<bool>,
 }
 
-/// One size of a video's picture.
+/// A thumbnail of a video, in one size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct Thumbnail {

@@ -1,4 +1,4 @@
-//! The consumer as a whole: puts the parts together, runs them, and ends them in order.
+//! The whole consumer: builds the parts, runs them, and ends them in order.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::publishing::Publishing;
 use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
 
-/// What requests in flight get when the pipeline has ended; they had as long as it did.
+/// How long HTTP requests in flight may still take after the pipeline has ended.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two tries to join the group under a name that another member still has.
+/// The wait between two attempts to join the group under a name that another member still has.
 const INSTANCE_ID_PAUSE: Duration = Duration::from_secs(3);
 const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(3);
 const BROKER_CHECK_TIMEOUT: Duration = Duration::from_secs(15);
-/// What the parts around the pipeline get to end after it.
+/// How long each of the parts around the pipeline may take to end after it.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A consumer that is built and not yet running.
@@ -48,10 +48,11 @@ impl std::fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    /// From the binary's settings.
+    /// Builds a consumer from the settings of the binary.
     ///
     /// # Errors
-    /// A wrong setting, by name. A broker or store that is merely away is none.
+    /// [`ConsumerError::Settings`] for a wrong setting, by name. A broker or store that is
+    /// unreachable is not an error.
     pub async fn build(settings: ConsumerSettings) -> Result<Self, ConsumerError> {
         let ConsumerSettings { http_addr, kafka, group, extractor, store, pipeline, .. } = settings;
         let (extractor, store) = (extractor.build()?, store.open()?);
@@ -72,10 +73,10 @@ impl Consumer {
         Self::from_parts(parts).await
     }
 
-    /// From parts; binds its address.
+    /// Builds a consumer from parts, and binds its HTTP address.
     ///
     /// # Errors
-    /// See [`Consumer::build`].
+    /// The same as of [`Consumer::build`].
     pub async fn from_parts(mut parts: ConsumerParts) -> Result<Self, ConsumerError> {
         parts.kafka.validate(&parts.group)?;
         parts.pipeline.validate(&parts.kafka, &parts.group)?;
@@ -100,26 +101,26 @@ impl Consumer {
         Ok(Self { parts, client, publishing, lists, listener, health })
     }
 
-    /// Where the extractor server listens, if there is one.
+    /// Returns the address where the extractor server listens, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// How its parts are; to be kept by whoever wants to know while it runs.
+    /// Returns the handle to the state of its parts, for a caller that reads it while it runs.
     pub fn health(&self) -> Health {
         self.health.clone()
     }
 
-    /// Works until `stop`; then drains, commits and leaves the group.
+    /// Runs until `stop` is cancelled; then drains, commits and leaves the group.
     ///
     /// # Errors
-    /// If it had to end by itself.
+    /// [`ConsumerError`] if the consumer had to end without being stopped.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
         let Self { parts, mut client, publishing, lists, listener, health } = self;
         let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
         let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
         let liveness = Arc::new(Liveness::new());
-        // Also when a client cannot go on.
+        // It is also cancelled when a Kafka client has failed permanently.
         let stop = stop.child_token();
         let around = Around::start(&parts, &publishing, listener, &health, &liveness, stop.clone());
         let reports = Reports {
@@ -140,7 +141,7 @@ impl Consumer {
                 Err(error @ ConsumerError::InstanceIdInUse) => group.fails(error.to_string()),
                 ended => break ended,
             }
-            // librdkafka holds this to be final for the client, so the next try is another's.
+            // For librdkafka this is final for the client, so the next attempt needs a new one.
             let waiting = tokio::time::sleep(INSTANCE_ID_PAUSE);
             if stop.run_until_cancelled(waiting).await.is_none() {
                 break Ok(());
@@ -153,7 +154,7 @@ impl Consumer {
     }
 }
 
-/// What runs beside the pipeline, from before it begins until after it ends.
+/// The tasks around the pipeline, from before it begins until after it ends.
 struct Around {
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -168,7 +169,7 @@ impl Around {
         listener: Option<TcpListener>,
         health: &Health,
         liveness: &Arc<Liveness>,
-        told_to_stop: CancellationToken,
+        asked_to_stop: CancellationToken,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (store, broker) = (health.part("store"), health.part("broker"));
@@ -178,7 +179,7 @@ impl Around {
             stop.clone(),
         ));
         let watching =
-            watch_broker(publishing.clone(), broker.clone(), told_to_stop.clone(), stop.clone());
+            watch_broker(publishing.clone(), broker.clone(), asked_to_stop.clone(), stop.clone());
         tasks.spawn(watching);
         if let Some((listener, settings)) = listener.zip(parts.server.as_ref()) {
             let posted_links = Arc::new(PostedLinks::new(
@@ -187,7 +188,7 @@ impl Around {
                 store.clone(),
                 parts.pipeline.retry_policy(),
                 &settings.post_links,
-                told_to_stop,
+                asked_to_stop,
             ));
             let router = server::router(
                 settings,
@@ -203,7 +204,10 @@ impl Around {
             tasks.spawn(async move {
                 let cut_off_count = serve(listener, router, timeouts, stop).await;
                 if cut_off_count > 0 {
-                    tracing::warn!(cut_off_count, "connections were cut off in a request");
+                    tracing::warn!(
+                        cut_off_count,
+                        "the extractor server closed connections during a request at the stop"
+                    );
                 }
                 posted_links.finish().await;
             });
@@ -216,12 +220,13 @@ impl Around {
         self.tasks.spawn(async move { publishing.letters.flush(LAST_STEPS_TIMEOUT).await });
         self.tasks.close();
         if tokio::time::timeout(LAST_STEPS_TIMEOUT * 2, self.tasks.wait()).await.is_err() {
-            tracing::warn!("health checks or dead letters did not end in time");
+            tracing::warn!("health checks or the dead letters in flight did not end in time");
         }
     }
 }
 
-/// Reports until `stop`, and ends the pipeline if a client cannot go on.
+/// Reports the state of the broker until `stop`, and ends the pipeline if a Kafka client has failed
+/// permanently.
 async fn watch_broker(
     publishing: Publishing,
     part: Part,
@@ -240,6 +245,6 @@ async fn watch_broker(
             publishing.check().await.map_err(|error| error.to_string())
         }
     };
-    // The checks have deadlines of their own.
+    // The checks have their own deadlines.
     part.watch(BROKER_CHECK_INTERVAL, BROKER_CHECK_TIMEOUT, stop, check).await;
 }

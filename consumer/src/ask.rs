@@ -1,4 +1,4 @@
-//! Asks the extractor once, and safe from its panics; for a video timed and counted, too.
+//! Asks the extractor once, and turns its panics into errors. Requests for videos are timed.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -9,11 +9,11 @@ use linkrelay_common::{ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use metrics::histogram;
 
-/// The extractor's code reads strangers' pages: a panic there is that link's trouble, not its
-/// partition's.
+/// Asks for the metadata of a video. The extractor reads untrusted pages: a panic there fails this
+/// link, not its partition.
 ///
 /// # Errors
-/// The extractor's.
+/// The error of the extractor; [`ExtractError::Unreadable`] for a panic.
 pub(crate) async fn ask(
     extractor: &dyn Extract,
     video_id: VideoId,
@@ -31,10 +31,10 @@ pub(crate) async fn ask(
     extracted
 }
 
-/// The videos of a list; its panics, too, are this list's trouble.
+/// Asks for the videos of a list. A panic of the extractor fails this list only.
 ///
 /// # Errors
-/// The extractor's.
+/// The error of the extractor; [`ExtractError::Unreadable`] for a panic.
 pub(crate) async fn ask_list(
     extractor: &dyn Extract,
     list: &ListLink,

@@ -1,19 +1,19 @@
-//! The partitions this process has: a lane each, owned by value by the poll thread.
+//! The partitions of this process: a lane for each, owned by value by the poll thread.
 //!
-//! It must not know the Kafka client, but for its word for an offset: it says from which partitions to read and what to commit,
-//! and the poll thread does it.
+//! It must not know the Kafka client: it says from which partitions to read and what to commit, and
+//! the poll thread does both.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use rdkafka::topic_partition_list::Offset;
+use linkrelay_common::{Offset, Partition};
 use tokio::task::JoinHandle;
 
 use crate::lane::{Lane, LaneEnd, LaneLimits};
 use crate::record::{Completion, Epoch, Record};
 use crate::tracker::{OffsetTracker, TrackerError};
 
-/// Bounds on what all lanes hold together.
+/// The limits of each lane, and of all lanes together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AssignmentLimits {
     pub(crate) lane: LaneLimits,
@@ -25,10 +25,10 @@ pub(crate) type StartWorker = Box<dyn Fn(LaneEnd) -> JoinHandle<()> + Send>;
 
 /// All lanes of one consumer.
 pub(crate) struct Assignment {
-    lanes: BTreeMap<i32, Lane>,
+    lanes: BTreeMap<Partition, Lane>,
     epochs_count: u64,
     limits: AssignmentLimits,
-    /// Of the records in work, all lanes together.
+    /// Bytes of the records in flight, of all lanes together.
     held_bytes: usize,
     start_worker: StartWorker,
 }
@@ -38,17 +38,14 @@ impl Assignment {
         Self { lanes: BTreeMap::new(), epochs_count: 0, limits, held_bytes: 0, start_worker }
     }
 
-    /// Opens a lane for each partition, which begins at this offset. A lane that is still there
-    /// is fenced first.
-    pub(crate) fn assign(&mut self, positions: &[(i32, Offset)]) {
-        for (partition, offset) in positions {
+    /// Opens a lane for each partition, which is read from this offset; `None` if only the broker
+    /// knows it. A lane that is still there is fenced first.
+    pub(crate) fn assign(&mut self, firsts: impl IntoIterator<Item = (Partition, Option<Offset>)>) {
+        for (partition, first) in firsts {
             let epoch = self.next_epoch();
-            let tracker = match offset {
-                Offset::Offset(first) => OffsetTracker::from(*first),
-                _ => OffsetTracker::default(),
-            };
+            let tracker = first.map(OffsetTracker::from).unwrap_or_default();
             let lane = Lane::new(epoch, self.limits.lane, tracker, &self.start_worker);
-            let fenced = self.lanes.insert(*partition, lane);
+            let fenced = self.lanes.insert(partition, lane);
             self.held_bytes -= fenced.map_or(0, |lane| lane.held_bytes());
         }
     }
@@ -58,8 +55,8 @@ impl Assignment {
         Epoch(self.epochs_count)
     }
 
-    /// Begins to drain these lanes.
-    pub(crate) fn drain(&mut self, partitions: &[i32]) {
+    /// Begins to drain the lanes of these partitions.
+    pub(crate) fn drain(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(lane) = self.lanes.get_mut(partition) {
                 lane.drain();
@@ -67,68 +64,71 @@ impl Assignment {
         }
     }
 
-    /// Whether nothing of these partitions is in work any more.
-    pub(crate) fn is_drained(&self, partitions: &[i32]) -> bool {
+    /// Returns whether no record of these partitions is in flight.
+    pub(crate) fn is_drained(&self, partitions: &[Partition]) -> bool {
         partitions.iter().filter_map(|partition| self.lanes.get(partition)).all(Lane::is_drained)
     }
 
-    /// Fences these lanes: whatever of them is still in work changes nothing any more.
-    pub(crate) fn fence(&mut self, partitions: &[i32]) {
+    /// Fences the lanes of these partitions: completions of their records in flight are ignored.
+    pub(crate) fn fence(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             let fenced = self.lanes.remove(partition);
             self.held_bytes -= fenced.map_or(0, |lane| lane.held_bytes());
         }
     }
 
-    /// Every lane, by partition.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = (i32, &Lane)> {
+    /// Returns every lane, by partition.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (Partition, &Lane)> {
         self.lanes.iter().map(|(partition, lane)| (*partition, lane))
     }
 
-    /// Every partition with a lane.
-    pub(crate) fn partitions(&self) -> Vec<i32> {
+    /// Returns every partition with a lane.
+    pub(crate) fn partitions(&self) -> Vec<Partition> {
         self.lanes.keys().copied().collect()
     }
 
-    /// Hands a record to its lane. A record of a partition that is not ours (any more) is left
-    /// to its owner. One whose offset was taken before says that the log was truncated, or its
-    /// topic created again: it goes on from there.
+    /// Hands a record to its lane. A record of a partition without a lane is left to the
+    /// partition's owner. An offset that was taken before means that the log was truncated, or its
+    /// topic created again: the lane continues from there.
     pub(crate) fn take(&mut self, record: Record) {
         let (partition, offset) = (record.partition, record.offset);
-        let goes_back = |lane: &&mut Lane| lane.newest().is_some_and(|newest| offset <= newest);
+        let goes_back =
+            |lane: &&mut Lane| lane.tracker().newest().is_some_and(|newest| offset <= newest);
         if self.lanes.get_mut(&partition).as_ref().is_some_and(goes_back) {
             self.rewind(partition, offset);
         }
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         let held_before = lane.held_bytes();
         if let Err(error) = lane.take(record) {
-            tracing::error!(partition, offset, %error, "a record was not taken");
+            tracing::error!(partition = partition.0, offset = offset.0, %error, "a lane did not take a record");
         }
         self.held_bytes += lane.held_bytes() - held_before;
     }
 
-    /// Offsets between the newest record of its partition and this one, which never came.
-    pub(crate) fn gap_before(&self, record: &Record) -> Option<Range<i64>> {
-        let next = self.lanes.get(&record.partition)?.newest()? + 1;
+    /// Returns the offsets between the newest record of the partition and this one, if records are
+    /// missing there.
+    pub(crate) fn gap_before(&self, record: &Record) -> Option<Range<Offset>> {
+        let next = self.lanes.get(&record.partition)?.tracker().newest()?.next();
         (next < record.offset).then_some(next..record.offset)
     }
 
-    /// The partition's log now goes on from `offset`; see [`Lane::rewind`].
-    pub(crate) fn rewind(&mut self, partition: i32, offset: i64) {
+    /// Rewinds the lane of a partition whose log now continues from `offset`, as [`Lane::rewind`]
+    /// does.
+    pub(crate) fn rewind(&mut self, partition: Partition, offset: Offset) {
         let epoch = self.next_epoch();
         if let Some(lane) = self.lanes.get_mut(&partition) {
-            let newest = lane.newest();
+            let newest = lane.tracker().newest();
             tracing::warn!(
-                partition,
-                offset,
-                newest,
+                partition = partition.0,
+                offset = offset.0,
+                newest = newest.map(|newest| newest.0),
                 "the log goes back: it was truncated, or its topic was created again"
             );
             lane.rewind(offset, epoch);
         }
     }
 
-    /// A record is done for good; one of an older epoch changes nothing.
+    /// Notes that a record is complete. A completion of an older epoch is ignored.
     pub(crate) fn complete(&mut self, completion: &Completion) {
         let Completion { partition, offset, .. } = *completion;
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
@@ -136,44 +136,53 @@ impl Assignment {
         match lane.complete(completion) {
             Ok(()) => {}
             Err(error @ TrackerError::AlreadyComplete(_)) => {
-                tracing::error!(partition, %error, "a completion was not counted");
+                tracing::error!(partition = partition.0, %error, "a second completion of a record was not counted");
             }
-            Err(_) => tracing::debug!(partition, offset, "a late completion is fenced"),
+            Err(_) => tracing::debug!(
+                partition = partition.0,
+                offset = offset.0,
+                "a late completion of a record is fenced"
+            ),
         }
         self.held_bytes -= held_before - lane.held_bytes();
     }
 
-    /// Whether a record of this partition could be taken now.
-    pub(crate) fn has_room(&self, partition: i32) -> bool {
+    /// Returns whether a record of this partition can be taken now.
+    pub(crate) fn has_room(&self, partition: Partition) -> bool {
         self.held_bytes < self.limits.held_bytes
             && self.lanes.get(&partition).is_some_and(Lane::has_room)
     }
 
-    /// A partition whose worker ended although nobody told it to.
-    pub(crate) fn dead_partition(&self) -> Option<i32> {
+    /// Returns a partition whose worker ended although its lane does not drain.
+    pub(crate) fn dead_partition(&self) -> Option<Partition> {
         self.lanes.iter().find(|(_, lane)| lane.is_dead()).map(|(partition, _)| *partition)
     }
 
-    /// Whether completions are waited for: a lane is full or drains.
+    /// Returns whether the poll thread needs completions: a lane is full or drains.
     pub(crate) fn is_held(&self) -> bool {
         self.held_bytes >= self.limits.held_bytes || !self.lanes.values().all(Lane::has_room)
     }
 
-    /// The prefixes of those of `partitions` whose prefix has moved.
-    pub(crate) fn commit_points(&self, partitions: &[i32]) -> Vec<(i32, i64)> {
+    /// Returns the prefixes of those of `partitions` whose prefix has moved.
+    pub(crate) fn commit_points(&self, partitions: &[Partition]) -> Vec<(Partition, Offset)> {
         let lanes = partitions
             .iter()
             .filter_map(|partition| Some((*partition, self.lanes.get(partition)?)));
-        lanes.filter_map(|(partition, lane)| Some((partition, lane.commit_point()?))).collect()
+        lanes
+            .filter_map(|(partition, lane)| Some((partition, lane.tracker().commit_point()?)))
+            .collect()
     }
 
-    /// Whether every record of the partition below this offset is done, and the partition ours.
-    pub(crate) fn is_done_before(&self, partition: i32, offset: i64) -> bool {
-        self.lanes.get(&partition).and_then(Lane::prefix).is_some_and(|prefix| prefix >= offset)
+    /// Returns whether the partition has a lane and every record below this offset is complete.
+    pub(crate) fn is_complete_below(&self, partition: Partition, offset: Offset) -> bool {
+        self.lanes
+            .get(&partition)
+            .and_then(|lane| lane.tracker().prefix())
+            .is_some_and(|prefix| prefix >= offset)
     }
 
-    /// The broker has these commit points.
-    pub(crate) fn mark_committed(&mut self, points: &[(i32, i64)]) {
+    /// Notes that the broker has these commit points.
+    pub(crate) fn mark_committed(&mut self, points: &[(Partition, Offset)]) {
         for (partition, prefix) in points {
             if let Some(lane) = self.lanes.get_mut(partition) {
                 lane.mark_committed(*prefix);
@@ -191,10 +200,12 @@ mod tests {
     use super::*;
     use crate::record::Ticket;
 
+    const ZERO: Partition = Partition(0);
+    const ONE: Partition = Partition(1);
     const LIMITS: AssignmentLimits =
         AssignmentLimits { lane: LaneLimits { queued: 4, prefix_gap: 100 }, held_bytes: 1_000_000 };
 
-    /// An assignment whose workers pass their end of the lane to the test, and end when drained.
+    /// Makes an assignment whose workers pass their end of the lane to the test until drained.
     fn assignment(limits: AssignmentLimits) -> (Assignment, mpsc::Receiver<LaneEnd>) {
         let (sender, receiver) = mpsc::channel(16);
         let start = Box::new(move |end: LaneEnd| {
@@ -205,12 +216,12 @@ mod tests {
         (Assignment::new(limits, start), receiver)
     }
 
-    fn record(partition: i32, offset: i64, value_bytes: usize) -> Record {
+    fn record(partition: Partition, offset: i64, value_bytes: usize) -> Record {
         let value = vec![b'x'; value_bytes];
         Record {
             topic: Arc::from("T"),
             partition,
-            offset,
+            offset: Offset(offset),
             key: None,
             value,
             headers: None,
@@ -219,126 +230,128 @@ mod tests {
     }
 
     fn ticket(end: &LaneEnd, epoch: u64, record: Record) -> Ticket {
-        Ticket::new(record, Epoch(epoch), Arc::clone(&end.in_work), 1)
+        Ticket::new(record, Epoch(epoch), Arc::clone(&end.records_in_flight), 1)
     }
 
     #[tokio::test]
     async fn a_full_lane_has_no_room_until_its_worker_takes_something() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[(0, Offset::Beginning), (1, Offset::Beginning)]);
+        assignment.assign([(ZERO, None), (ONE, None)]);
         let mut end = ends.try_recv().unwrap();
         for offset in 0..4 {
-            assert!(assignment.has_room(0));
-            assignment.take(record(0, offset, 1));
+            assert!(assignment.has_room(ZERO));
+            assignment.take(record(ZERO, offset, 1));
         }
-        assert!(!assignment.has_room(0) && assignment.has_room(1));
+        assert!(!assignment.has_room(ZERO) && assignment.has_room(ONE));
         assert!(assignment.is_held());
-        assert_eq!(end.records.try_recv().unwrap().1.offset, 0);
-        assert!(assignment.has_room(0) && !assignment.is_held());
-        assert!(!assignment.has_room(2), "not ours");
+        assert_eq!(end.records.try_recv().unwrap().1.offset, Offset(0));
+        assert!(assignment.has_room(ZERO) && !assignment.is_held());
+        assert!(!assignment.has_room(Partition(2)), "it has no lane");
     }
 
     #[tokio::test]
     async fn a_lane_too_far_beyond_its_prefix_has_no_room_until_the_prefix_moves() {
         let lane = LaneLimits { queued: 4, prefix_gap: 2 };
         let (mut assignment, mut ends) = assignment(AssignmentLimits { lane, ..LIMITS });
-        assignment.assign(&[(0, Offset::Beginning)]);
+        assignment.assign([(ZERO, None)]);
         let mut end = ends.try_recv().unwrap();
         for offset in 0..2 {
-            assignment.take(record(0, offset, 1));
+            assignment.take(record(ZERO, offset, 1));
             end.records.try_recv().unwrap();
         }
-        assignment.complete(&ticket(&end, 1, record(0, 1, 1)).finish_link().unwrap());
-        assert!(!assignment.has_room(0));
-        assignment.complete(&ticket(&end, 1, record(0, 0, 1)).finish_link().unwrap());
-        assert!(assignment.has_room(0));
+        assignment.complete(&ticket(&end, 1, record(ZERO, 1, 1)).finish_link().unwrap());
+        assert!(!assignment.has_room(ZERO));
+        assignment.complete(&ticket(&end, 1, record(ZERO, 0, 1)).finish_link().unwrap());
+        assert!(assignment.has_room(ZERO));
     }
 
     #[tokio::test]
     async fn too_many_bytes_leave_no_lane_room() {
         let (mut assignment, mut ends) =
             assignment(AssignmentLimits { held_bytes: 2_000, ..LIMITS });
-        assignment.assign(&[(0, Offset::Beginning), (1, Offset::Beginning)]);
+        assignment.assign([(ZERO, None), (ONE, None)]);
         let end = ends.try_recv().unwrap();
-        assignment.take(record(0, 0, 1_000));
-        assert!(assignment.has_room(0) && assignment.has_room(1));
-        assignment.take(record(0, 1, 1_000));
-        assert!(!assignment.has_room(0) && !assignment.has_room(1));
-        let completion = ticket(&end, 1, record(0, 0, 1_000)).finish_link().unwrap();
+        assignment.take(record(ZERO, 0, 1_000));
+        assert!(assignment.has_room(ZERO) && assignment.has_room(ONE));
+        assignment.take(record(ZERO, 1, 1_000));
+        assert!(!assignment.has_room(ZERO) && !assignment.has_room(ONE));
+        let completion = ticket(&end, 1, record(ZERO, 0, 1_000)).finish_link().unwrap();
         assignment.complete(&completion);
-        assert!(assignment.has_room(0) && assignment.has_room(1));
-        assignment.take(record(1, 0, 1_000));
-        assert!(!assignment.has_room(0));
-        assignment.fence(&[1]);
-        assert!(assignment.has_room(0), "what is fenced is not held");
-        assignment.assign(&[(0, Offset::Beginning)]);
+        assert!(assignment.has_room(ZERO) && assignment.has_room(ONE));
+        assignment.take(record(ONE, 0, 1_000));
+        assert!(!assignment.has_room(ZERO));
+        assignment.fence(&[ONE]);
+        assert!(assignment.has_room(ZERO), "what is fenced no longer counts");
+        assignment.assign([(ZERO, None)]);
         assert_eq!(assignment.held_bytes, 0);
     }
 
     #[tokio::test]
     async fn a_late_completion_is_fenced() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[(0, Offset::Beginning)]);
+        assignment.assign([(ZERO, None)]);
         let old = ends.try_recv().unwrap();
-        assignment.take(record(0, 7, 1));
-        let late = ticket(&old, 1, record(0, 7, 1)).finish_link().unwrap();
-        assignment.fence(&[0]);
+        assignment.take(record(ZERO, 7, 1));
+        let late = ticket(&old, 1, record(ZERO, 7, 1)).finish_link().unwrap();
+        assignment.fence(&[ZERO]);
         assert!(old.signals.fence.is_cancelled());
-        assignment.assign(&[(0, Offset::Beginning)]);
-        assignment.take(record(0, 7, 1));
+        assignment.assign([(ZERO, None)]);
+        assignment.take(record(ZERO, 7, 1));
         assignment.complete(&late);
-        assert_eq!(assignment.commit_points(&[0]), []);
+        assert_eq!(assignment.commit_points(&[ZERO]), []);
     }
 
     #[tokio::test]
-    async fn only_news_is_committed() {
+    async fn only_a_prefix_that_has_moved_is_committed() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[(0, Offset::Beginning)]);
+        assignment.assign([(ZERO, None)]);
         let end = ends.try_recv().unwrap();
-        assert_eq!(assignment.commit_points(&[0]), []);
-        assignment.take(record(0, 7, 1));
-        assignment.complete(&ticket(&end, 1, record(0, 7, 1)).finish_link().unwrap());
-        assert_eq!(assignment.commit_points(&[0]), [(0, 8)]);
-        assignment.mark_committed(&[(0, 8)]);
-        assert_eq!(assignment.commit_points(&[0]), []);
+        assert_eq!(assignment.commit_points(&[ZERO]), []);
+        assignment.take(record(ZERO, 7, 1));
+        assignment.complete(&ticket(&end, 1, record(ZERO, 7, 1)).finish_link().unwrap());
+        assert_eq!(assignment.commit_points(&[ZERO]), [(ZERO, Offset(8))]);
+        assignment.mark_committed(&[(ZERO, Offset(8))]);
+        assert_eq!(assignment.commit_points(&[ZERO]), []);
     }
 
     #[tokio::test]
-    async fn a_lane_is_drained_when_nothing_of_it_is_in_work() {
+    async fn a_lane_is_drained_when_nothing_of_it_is_in_flight() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[(0, Offset::Beginning)]);
+        assignment.assign([(ZERO, None)]);
         let end = ends.try_recv().unwrap();
-        assignment.take(record(0, 7, 1));
-        let ticket = ticket(&end, 1, record(0, 7, 1));
-        assignment.drain(&[0]);
+        assignment.take(record(ZERO, 7, 1));
+        let ticket = ticket(&end, 1, record(ZERO, 7, 1));
+        assignment.drain(&[ZERO]);
         assert!(end.signals.drain.is_cancelled());
         drop(end);
         tokio::task::yield_now().await;
-        assert!(!assignment.is_drained(&[0]));
+        assert!(!assignment.is_drained(&[ZERO]));
         drop(ticket);
-        assert!(assignment.is_drained(&[0]));
+        assert!(assignment.is_drained(&[ZERO]));
     }
 
     #[tokio::test]
-    async fn a_log_that_goes_back_finishes_what_is_in_work_below() {
+    async fn a_log_that_goes_back_finishes_what_is_in_flight_below() {
         let (mut assignment, mut ends) = assignment(LIMITS);
-        assignment.assign(&[(0, Offset::Beginning)]);
+        assignment.assign([(ZERO, None)]);
         let mut end = ends.try_recv().unwrap();
         for offset in [6, 7, 8] {
-            assignment.take(record(0, offset, 1));
+            assignment.take(record(ZERO, offset, 1));
             end.records.try_recv().unwrap();
         }
-        assignment.take(record(0, 7, 1));
+        assignment.take(record(ZERO, 7, 1));
         let (epoch, again) = end.records.try_recv().unwrap();
-        assert_eq!((epoch, again.offset), (Epoch(2), 7));
+        assert_eq!((epoch, again.offset), (Epoch(2), Offset(7)));
         assert!(!end.signals.fence.is_cancelled() && ends.try_recv().is_err(), "the same lane");
-        for (epoch, offset, committed) in
-            [(1, 7, vec![(0, 6)]), (1, 6, vec![(0, 7)]), (1, 8, vec![(0, 7)]), (2, 7, vec![(0, 8)])]
-        {
-            let completion = ticket(&end, epoch, record(0, offset, 1)).finish_link().unwrap();
+        for (epoch, offset, committed) in [(1, 7, 6), (1, 6, 7), (1, 8, 7), (2, 7, 8)] {
+            let completion = ticket(&end, epoch, record(ZERO, offset, 1)).finish_link().unwrap();
             assignment.complete(&completion);
-            assert_eq!(assignment.commit_points(&[0]), committed, "{offset} of epoch {epoch}");
+            assert_eq!(
+                assignment.commit_points(&[ZERO]),
+                [(ZERO, Offset(committed))],
+                "{offset} of epoch {epoch}"
+            );
         }
-        assert_eq!(assignment.held_bytes, 0, "what was forgotten is held until it is done");
+        assert_eq!(assignment.held_bytes, 0, "what was dropped counts until it is complete");
     }
 }

@@ -1,8 +1,8 @@
 //! Gathers documents of all lanes and writes them in batches; the store's acknowledgement is
 //! what makes a record complete.
 //!
-//! It never gives a document up: a store that is down is tried for ever, and meanwhile the
-//! bounded channels fill, lanes fill, and their partitions are not read.
+//! It never gives a document up: while the store fails, it retries forever; the bounded channels
+//! fill, then the lanes, and their partitions are not read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::dead_letter::{DeadLetters, Reason};
+use crate::dead_letter::{DeadLetters, GiveUpReason};
 use crate::document::{left_without_document, refused_by_store};
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
 use crate::retry::Pauses;
 
-/// How large a batch grows, and how many are written at once.
+/// How large a batch grows, and how many are written concurrently.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchLimits {
     pub(crate) documents: usize,
@@ -36,7 +36,7 @@ pub(crate) struct BatchLimits {
     pub(crate) in_flight: usize,
 }
 
-/// Writes batches and reports completions. Cheap to clone: each write has one.
+/// Writes batches and reports completions. Cheap to clone: each write has its own.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchWriter {
     pub(crate) store: Arc<dyn LinkStore>,
@@ -45,8 +45,8 @@ pub(crate) struct BatchWriter {
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
 }
 
-/// Runs until every sender of `finished` is gone and the last batch is written, or until
-/// `abandon`, when what is not yet written is left to be delivered again.
+/// Runs until every sender of `finished` is dropped and the last batch is written, or until
+/// `abandon` is cancelled: what is not written then is left to be delivered again.
 pub(crate) async fn run(
     mut finished: mpsc::Receiver<Finished>,
     writer: BatchWriter,
@@ -56,14 +56,14 @@ pub(crate) async fn run(
     let mut writes = JoinSet::new();
     let permits = Arc::new(Semaphore::new(limits.in_flight));
     while let Some(Some(batch)) = abandon.run_until_cancelled(gather(&mut finished, limits)).await {
-        // The semaphore is never closed, and an abandoned write gives its permit back.
+        // The semaphore is never closed, and an abandoned write releases its permit.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
         while let Some(written) = writes.try_join_next() {
             log_panic(&written);
         }
         let (writer, abandon) = (writer.clone(), abandon.clone());
         writes.spawn(async move {
-            // Dropped half-way, the batch is written or not; its records are delivered again.
+            // If it is dropped midway, its records are delivered again, written or not.
             abandon.run_until_cancelled(writer.write(batch, permit)).await;
         });
     }
@@ -75,11 +75,11 @@ pub(crate) async fn run(
 fn log_panic(joined: &Result<(), tokio::task::JoinError>) {
     if let Err(error) = joined {
         // Its records stay incomplete and hold their prefix, so nothing is lost.
-        tracing::error!(%error, "a batch write ended by itself; its links will be delivered again");
+        tracing::error!(%error, "a batch write panicked; its links will be delivered again");
     }
 }
 
-/// The next batch, never empty; `None` when no more documents will come.
+/// Returns the next batch, which is never empty; `None` when no more documents will come.
 async fn gather(
     finished: &mut mpsc::Receiver<Finished>,
     limits: BatchLimits,
@@ -99,28 +99,28 @@ async fn gather(
     Some(batch)
 }
 
-/// Counts what became of links, each fate once for the whole batch.
+/// Counts the outcomes of links, each outcome once for the whole batch.
 pub(crate) fn count<'a>(documents: impl IntoIterator<Item = &'a LinkDocument>) {
-    let mut fates: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut outcomes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for document in documents {
         let class = document.error.as_ref().map_or("none", |error| error.class.as_str());
-        *fates.entry((document.status.as_str(), class)).or_default() += 1;
+        *outcomes.entry((document.status.as_str(), class)).or_default() += 1;
     }
-    for ((outcome, class), links) in fates {
+    for ((outcome, class), links) in outcomes {
         let labels = [("outcome", outcome.to_owned()), ("class", class.to_owned())];
         counter!(names::LINKS, &labels).increment(links);
     }
 }
 
-/// Counts and reports a batch that the store did not take; it is written again.
+/// Counts and reports a write that failed and will be retried.
 pub(crate) fn store_failed(store: &Part, error: &StoreError) {
     counter!(names::STORE_ERRORS).increment(1);
     store.fails(error.to_string());
 }
 
 impl BatchWriter {
-    /// Writes a batch and reports what is complete. Refused documents come last, each by itself:
-    /// they hold neither the others nor a place among the writes.
+    /// Writes a batch and reports what is complete. Refused documents come last, each on its own,
+    /// so that they block neither the others nor the permit of another write.
     async fn write(self, batch: Vec<Finished>, permit: OwnedSemaphorePermit) {
         let (mut documents, links): (Vec<LinkDocument>, Vec<_>) = batch
             .into_iter()
@@ -135,7 +135,7 @@ impl BatchWriter {
         {
             match (outcome, written) {
                 (WriteOutcome::Refused { reason }, _) => refused.push((document, ticket, reason)),
-                // If nobody goes on with it, its lane is fenced: it is delivered again.
+                // If the receiver is dropped, its lane is fenced: the record is delivered again.
                 (_, Some(written)) => drop(written.send(())),
                 (_, None) => done.push(ticket),
             }
@@ -145,11 +145,11 @@ impl BatchWriter {
         join_all(refused.into_iter().map(|refused| self.give_up(refused))).await;
     }
 
-    /// The tickets go after their completions were sent: a lane that has none left is drained, and
-    /// what it has completed is then committed.
+    /// Reports the completions of these tickets. The tickets are dropped after that: a lane without
+    /// tickets is drained, and what it has completed is then committed.
     async fn complete(&self, tickets: Vec<Arc<Ticket>>) {
         let completions = tickets.iter().filter_map(|ticket| ticket.finish_link()).collect();
-        // The poll thread outlives every lane; if it is gone, the process ends.
+        // The poll thread outlives every lane; if it has ended, the process ends.
         drop(self.completions.send(completions).await);
     }
 
@@ -157,7 +157,7 @@ impl BatchWriter {
         let begin = Instant::now();
         let failed = |error| store_failed(&self.store_part, &error);
         let write = |documents| self.write_once(documents);
-        let pauses = Pauses::OF_STORE.for_ever();
+        let pauses = Pauses::OF_STORE.forever();
         let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
         self.store_part.ok();
         histogram!(names::BATCH_DOCUMENTS).record(documents.len() as f64);
@@ -174,16 +174,16 @@ impl BatchWriter {
         self.store.write_batch(documents).await.map_err(|error| (documents, error))
     }
 
-    /// The store refuses this one document: a dead letter (unless it has one), and a failed
-    /// document that says so.
+    /// Gives up a document that the store refuses: writes a dead letter (unless there is one), and
+    /// a failed document that replaces it.
     async fn give_up(&self, (document, ticket, reason): (LinkDocument, Arc<Ticket>, String)) {
         tracing::warn!(
             document_id = %document.id, video_id = document.video_id, topic = %ticket.record.topic,
-            partition = ticket.record.partition, offset = ticket.record.offset, reason,
-            "the store refuses a document: moved to the dead letters"
+            partition = ticket.record.partition.0, offset = ticket.record.offset.0, reason,
+            "the store refuses the document of a link: moved to the dead letters"
         );
         if !has_dead_letter(&document) {
-            let letter = Reason { class: ErrorClass::Permanent, error: &reason, attempts: 1 };
+            let letter = GiveUpReason { class: ErrorClass::Permanent, error: &reason, attempts: 1 };
             self.dead_letters.write_document(&ticket.record, &document, letter).await;
         }
         let mut substitute = [refused_by_store(document)];
@@ -198,7 +198,7 @@ impl BatchWriter {
     }
 }
 
-/// What was given up has its dead letter before its document is written.
+/// Returns whether the document is of a link that was given up, whose dead letter is written first.
 fn has_dead_letter(document: &LinkDocument) -> bool {
     let class = document.error.as_ref().map(|error| error.class);
     matches!(class, Some(ErrorClass::Transient | ErrorClass::Malformed))

@@ -1,105 +1,109 @@
-//! Commits as the broker keeps them, and where a partition is taken up: at its commit, unless its
-//! log no longer has that offset.
+//! Commits as the broker keeps them, and where a partition is read from: its commit, unless its log
+//! no longer has that offset.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use linkrelay_common::{Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use crate::context::GroupContext;
 
-/// How long the broker may take to say what is committed. Meanwhile nothing is polled, so it is
-/// well below every time-out of the group.
+/// How long the broker may take to answer what is committed. Nothing is polled while it is asked,
+/// so this is far below every time-out of the group.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Writes commits and waits for the broker's answer.
+/// Writes commits and blocks for the broker's answer.
+///
+/// # Errors
+/// The error of librdkafka or the broker; then nothing is known to be committed.
 pub(crate) fn write(
     consumer: &BaseConsumer<GroupContext>,
     topic: &str,
-    points: &[(i32, i64)],
+    points: &[(Partition, Offset)],
 ) -> Result<(), KafkaError> {
-    // A fresh list each time: librdkafka fills in errors.
+    // A new list each time, because librdkafka writes errors into it.
     let mut list = TopicPartitionList::with_capacity(points.len());
     for (partition, prefix) in points {
-        list.add_partition_offset(topic, *partition, Offset::Offset(*prefix))?;
+        list.add_partition_offset(topic, partition.0, rdkafka::Offset::Offset(prefix.0))?;
     }
     consumer.commit(&list, CommitMode::Sync)
 }
 
-/// Where a partition is to be taken up.
+/// Where a partition is to be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    pub(crate) partition: i32,
-    /// Where to begin.
-    pub(crate) offset: Offset,
-    /// Offsets that were committed to come next and that the log has no more.
-    pub(crate) missed: Range<i64>,
+    pub(crate) partition: Partition,
+    /// The first offset to read; `None` without a commit.
+    pub(crate) first: Option<Offset>,
+    /// Offsets from the commit on that the log no longer has.
+    pub(crate) missed: Range<Offset>,
 }
 
-/// Reads the commits of these partitions, and compares them with their logs. One without a commit
-/// begins at `without_commit`.
+/// Reads the commits of these partitions, and compares them with their logs.
 ///
 /// # Errors
-/// If the broker does not say of each of them what is committed.
+/// If the broker does not answer for each of them what is committed.
 pub(crate) fn read(
     consumer: &BaseConsumer<GroupContext>,
     partitions: TopicPartitionList,
-    without_commit: Offset,
 ) -> Result<Vec<Position>, KafkaError> {
     let logs = logs(consumer, &partitions);
     let committed = consumer.committed_offsets(partitions, READ_TIMEOUT)?;
     let position = |element: TopicPartitionListElem<'_>| {
         element.error()?;
-        let log = logs.get(&element.partition());
-        Ok(position(element.partition(), element.offset(), log, without_commit))
+        let partition = Partition(element.partition());
+        Ok(position(partition, element.offset(), logs.get(&partition)))
     };
     committed.elements().into_iter().map(position).collect()
 }
 
 fn position(
-    partition: i32,
-    committed: Offset,
-    log: Option<&Range<i64>>,
-    without_commit: Offset,
+    partition: Partition,
+    committed: rdkafka::Offset,
+    log: Option<&Range<Offset>>,
 ) -> Position {
-    let (offset, missed) = match (committed, log) {
-        (Offset::Offset(prefix), Some(log)) if prefix < log.start => {
-            (Offset::Offset(log.start), prefix..log.start)
-        }
-        // The log was truncated, or its topic created again: it is read whole, and the documents
-        // tell what is done.
-        (Offset::Offset(prefix), Some(log)) if prefix > log.end => {
-            (Offset::Offset(log.start), 0..0)
-        }
-        (Offset::Offset(prefix), _) => (Offset::Offset(prefix), 0..0),
-        _ => (without_commit, 0..0),
+    let nothing = Offset(0)..Offset(0);
+    let committed = match committed {
+        rdkafka::Offset::Offset(prefix) => Some(Offset(prefix)),
+        _ => None,
     };
-    Position { partition, offset, missed }
+    let (first, missed) = match (committed, log) {
+        (Some(prefix), Some(log)) if prefix < log.start => (Some(log.start), prefix..log.start),
+        // The log was truncated, or its topic created again: all of it is read, and the documents
+        // show what is complete.
+        (Some(prefix), Some(log)) if prefix > log.end => (Some(log.start), nothing),
+        (committed, _) => (committed, nothing),
+    };
+    Position { partition, first, missed }
 }
 
-/// The first offset and the end of each log, of those whose leader says so. librdkafka finds out
-/// by itself about the others, but does not tell what is missing.
+/// Returns the first offset and the end of each log whose leader answers. For the others,
+/// librdkafka finds a valid offset on its own, but does not report which records are missing.
 fn logs(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
-) -> BTreeMap<i32, Range<i64>> {
-    let ask = |which: Offset| {
+) -> BTreeMap<Partition, Range<Offset>> {
+    let ask = |which: rdkafka::Offset| {
         let mut list = partitions.clone();
         list.set_all_offsets(which)?;
         consumer.offsets_for_times(list, READ_TIMEOUT)
     };
-    let (Ok(starts), Ok(ends)) = (ask(Offset::Beginning), ask(Offset::End)) else {
+    let (Ok(starts), Ok(ends)) = (ask(rdkafka::Offset::Beginning), ask(rdkafka::Offset::End))
+    else {
         return BTreeMap::new();
     };
     let known = |element: &TopicPartitionListElem<'_>| match (element.error(), element.offset()) {
-        (Ok(()), Offset::Offset(offset)) => Some((element.partition(), offset)),
+        (Ok(()), rdkafka::Offset::Offset(offset)) => {
+            Some((Partition(element.partition()), Offset(offset)))
+        }
         _ => None,
     };
-    let ends: BTreeMap<i32, i64> = ends.elements().iter().filter_map(known).collect();
+    let ends: BTreeMap<Partition, Offset> = ends.elements().iter().filter_map(known).collect();
     let starts = starts.elements();
     let starts = starts.iter().filter_map(known);
     starts
@@ -112,19 +116,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partition_is_taken_up_where_its_log_still_has_it() {
-        let log = 10..20;
-        for (committed, log, offset, missed) in [
-            (Offset::Offset(15), Some(&log), Offset::Offset(15), 0..0),
-            (Offset::Offset(10), Some(&log), Offset::Offset(10), 0..0),
-            (Offset::Offset(20), Some(&log), Offset::Offset(20), 0..0),
-            (Offset::Offset(4), Some(&log), Offset::Offset(10), 4..10),
-            (Offset::Offset(21), Some(&log), Offset::Offset(10), 0..0),
-            (Offset::Offset(4), None, Offset::Offset(4), 0..0),
-            (Offset::Invalid, Some(&log), Offset::Beginning, 0..0),
+    fn a_partition_is_read_from_its_commit_if_its_log_still_has_it() {
+        use rdkafka::Offset::{Invalid, Offset as At};
+        let range = |from, to| Offset(from)..Offset(to);
+        let log = range(10, 20);
+        for (committed, log, first, missed) in [
+            (At(15), Some(&log), Some(15), range(0, 0)),
+            (At(10), Some(&log), Some(10), range(0, 0)),
+            (At(20), Some(&log), Some(20), range(0, 0)),
+            (At(4), Some(&log), Some(10), range(4, 10)),
+            (At(21), Some(&log), Some(10), range(0, 0)),
+            (At(4), None, Some(4), range(0, 0)),
+            (Invalid, Some(&log), None, range(0, 0)),
         ] {
-            let position = position(3, committed, log, Offset::Beginning);
-            assert_eq!(position, Position { partition: 3, offset, missed }, "{committed:?}");
+            let (partition, first) = (Partition(3), first.map(Offset));
+            let position = position(partition, committed, log);
+            assert_eq!(position, Position { partition, first, missed }, "{committed:?}");
         }
     }
 }

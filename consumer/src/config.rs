@@ -11,9 +11,10 @@ use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
+use tokio::sync::Semaphore;
 
 use crate::assignment::AssignmentLimits;
-use crate::attempt::BreakerPolicy;
+use crate::attempt::OutagePolicy;
 use crate::batcher::BatchLimits;
 use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
@@ -32,7 +33,7 @@ pub struct ConsumerSettings {
     #[command(flatten)]
     pub kafka: KafkaSettings,
 
-    /// As which group.
+    /// The consumer group that it joins.
     #[command(flatten)]
     pub group: GroupSettings,
 
@@ -44,7 +45,7 @@ pub struct ConsumerSettings {
     #[command(flatten)]
     pub store: StoreSettings,
 
-    /// How much at once.
+    /// How much is done at once, how often, and how long.
     #[command(flatten)]
     pub pipeline: PipelineSettings,
 
@@ -52,11 +53,11 @@ pub struct ConsumerSettings {
     #[command(flatten)]
     pub intake: IntakeSettings,
 
-    /// What the extractor server takes at once.
+    /// How many links the extractor server takes, and for how long.
     #[command(flatten)]
     pub post_links: PostLinksSettings,
 
-    /// How to log.
+    /// The settings of the log.
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -64,15 +65,15 @@ pub struct ConsumerSettings {
 /// How much is done at once, how often, and how long.
 #[derive(Debug, Clone, Args)]
 pub struct PipelineSettings {
-    /// Links asked for at once by the whole process
+    /// Links for which the whole process asks YouTube concurrently
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 64)]
     pub max_in_flight: usize,
 
-    /// Links in work at once per partition
+    /// Links in flight per partition
     #[arg(long, env = "CONCURRENCY_PER_PARTITION", default_value_t = 64)]
     pub concurrency_per_partition: usize,
 
-    /// How often a link is tried before it becomes a dead letter
+    /// Attempts for a link before it becomes a dead letter
     #[arg(long, env = "MAX_ATTEMPTS", default_value_t = 5)]
     pub max_attempts: u32,
 
@@ -84,8 +85,8 @@ pub struct PipelineSettings {
     #[arg(long, env = "RETRY_BACKOFF_MAX", default_value = "30s", value_parser = parse_duration)]
     pub retry_backoff_max: Duration,
 
-    /// Metadata in the store that is younger than this is taken without asking YouTube, unless
-    /// the link is submitted with `force`; 0s asks each time
+    /// Metadata in the store that is more recent than this is used without asking YouTube,
+    /// unless the link is submitted with `force`; 0s asks each time
     #[arg(long, env = "REUSE_WITHIN", default_value = "0s", value_parser = parse_duration)]
     pub reuse_within: Duration,
 
@@ -93,19 +94,19 @@ pub struct PipelineSettings {
     #[arg(long, env = "EXPAND_LIMIT", default_value_t = 500)]
     pub expand_limit: u32,
 
-    /// How many recent links the breaker looks at
+    /// How many recent links the breaker evaluates
     #[arg(long, env = "BREAKER_WINDOW_LINKS", default_value_t = 50)]
     pub breaker_window_links: usize,
 
-    /// Fewer recent links than this say nothing to the breaker
+    /// With fewer recent links than this, the breaker stays closed
     #[arg(long, env = "BREAKER_MIN_LINKS", default_value_t = 10)]
     pub breaker_min_links: usize,
 
-    /// The part of recent links, above 0 to 1, that must fail for reasons not theirs before all are held
+    /// The share of recent links, above 0 and at most 1, that must fail for reasons not their own before all are held
     #[arg(long, env = "BREAKER_FAILURE_RATIO", default_value_t = 0.5)]
     pub breaker_failure_ratio: f64,
 
-    /// How often a link is tried while all are held
+    /// How often one link is tried while all are held
     #[arg(long, env = "BREAKER_PROBE_INTERVAL", default_value = "5s", value_parser = parse_duration)]
     pub breaker_probe_interval: Duration,
 
@@ -125,7 +126,7 @@ pub struct PipelineSettings {
     #[arg(long, env = "MAX_PREFIX_GAP", default_value_t = 20_000)]
     pub max_prefix_gap: usize,
 
-    /// Bytes of records in work, all partitions together, before no more are read
+    /// Bytes of records in flight, all partitions together, before no more are read
     #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1_024 * 1_024)]
     pub max_held_bytes: usize,
 
@@ -137,16 +138,16 @@ pub struct PipelineSettings {
     #[arg(long, env = "BATCH_LINGER", default_value = "5ms", value_parser = parse_duration)]
     pub batch_linger: Duration,
 
-    /// Writes to the store at once
+    /// Writes to the store in flight
     #[arg(long, env = "BATCHES_IN_FLIGHT", default_value_t = 4)]
     pub batches_in_flight: usize,
 }
 
 impl PipelineSettings {
-    /// Checks what no single setting can see.
+    /// Checks the settings against each other.
     ///
     /// # Errors
-    /// Names the variable.
+    /// [`SettingsError`], which names the variable.
     pub fn validate(
         &self,
         kafka: &KafkaSettings,
@@ -171,30 +172,19 @@ impl PipelineSettings {
             let problem = format!("must be from 1 to {MAX_EXPANDED_VIDEOS}");
             return Err(SettingsError::new("EXPAND_LIMIT", problem));
         }
-        for (setting, value) in
-            [("MAX_IN_FLIGHT", self.max_in_flight), ("LANE_QUEUE", self.lane_queue)]
-        {
-            if value > tokio::sync::Semaphore::MAX_PERMITS {
-                return Err(SettingsError::new(setting, "is too large"));
+        let (ratio, max_permits) = (self.breaker_failure_ratio, Semaphore::MAX_PERMITS);
+        let is_window = self.breaker_window_links >= self.breaker_min_links;
+        let is_backoff = self.retry_backoff_min <= self.retry_backoff_max;
+        for (setting, is_valid, problem) in [
+            ("MAX_IN_FLIGHT", self.max_in_flight <= max_permits, "is too large"),
+            ("LANE_QUEUE", self.lane_queue <= max_permits, "is too large"),
+            ("BREAKER_FAILURE_RATIO", ratio > 0.0 && ratio <= 1.0, "must be above 0 and at most 1"),
+            ("BREAKER_WINDOW_LINKS", is_window, "must not be below BREAKER_MIN_LINKS"),
+            ("RETRY_BACKOFF_MIN", is_backoff, "must not be above RETRY_BACKOFF_MAX"),
+        ] {
+            if !is_valid {
+                return Err(SettingsError::new(setting, problem));
             }
-        }
-        if !(self.breaker_failure_ratio > 0.0 && self.breaker_failure_ratio <= 1.0) {
-            return Err(SettingsError::new(
-                "BREAKER_FAILURE_RATIO",
-                "must be above 0 and at most 1",
-            ));
-        }
-        if self.breaker_window_links < self.breaker_min_links {
-            return Err(SettingsError::new(
-                "BREAKER_WINDOW_LINKS",
-                "must not be below BREAKER_MIN_LINKS",
-            ));
-        }
-        if self.retry_backoff_min > self.retry_backoff_max {
-            return Err(SettingsError::new(
-                "RETRY_BACKOFF_MIN",
-                "must not be above RETRY_BACKOFF_MAX",
-            ));
         }
         group.validate_drain(kafka, self.drain_timeout)
     }
@@ -204,10 +194,10 @@ impl PipelineSettings {
         RetryPolicy { max_attempts, backoff_min: retry_backoff_min, backoff_max: retry_backoff_max }
     }
 
-    pub(crate) fn breaker_policy(&self) -> BreakerPolicy {
-        BreakerPolicy {
+    pub(crate) fn breaker_policy(&self) -> OutagePolicy {
+        OutagePolicy {
             window_links: self.breaker_window_links,
-            // With fewer in flight than that, it would wait for links that cannot come.
+            // With fewer links in flight than that, the breaker could never open.
             min_links: self.breaker_min_links.min(self.max_in_flight),
             failure_ratio: self.breaker_failure_ratio,
             probe_interval: self.breaker_probe_interval,
@@ -222,7 +212,8 @@ impl PipelineSettings {
         }
     }
 
-    /// For records of at most `max_links` links, and of no more than have an index each.
+    /// Returns the limits for records of at most `max_links` links, and of no more links than have
+    /// indexes.
     pub(crate) fn worker_limits(&self, max_links: usize) -> WorkerLimits {
         let most = usize::try_from(MAX_LINKS_OF_RECORD).unwrap_or(usize::MAX);
         WorkerLimits {

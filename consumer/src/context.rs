@@ -1,9 +1,10 @@
-//! librdkafka's callbacks, turned into events that the poll thread takes in its own time.
+//! librdkafka's callbacks, turned into events that the poll thread takes when it is ready.
 //!
 //! A callback runs inside the poll thread's own `poll`, so it must never wait for work. What is
 //! assigned and what is revoked is only reported: the poll thread takes a partition over itself,
 //! once it has a queue and a lane for it, and gives it back itself, once its lane is drained and
-//! committed, while the other lanes keep moving. Lost, closing and error are answered at once.
+//! committed, while the other lanes keep working. A lost assignment, a close and an error are
+//! answered immediately.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use linkrelay_common::metrics as names;
+use linkrelay_common::{Offset, Partition};
 use linkrelay_kafka::RelayContext;
 use metrics::counter;
 use rdkafka::ClientContext;
@@ -22,18 +24,18 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Partition as PartitionStatistics;
 use rdkafka::types::RDKafkaRespErr;
 
-/// What the group decided.
+/// An event of the group's rebalance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GroupEvent {
-    /// These partitions are ours, to be taken over.
-    Assigned(Vec<i32>),
-    /// These are to be given back, once drained.
-    Revoked(Vec<i32>),
-    /// These were taken away: somebody else may work on them already.
-    Lost(Vec<i32>),
+    /// The group assigned these partitions, which are to be taken over.
+    Assigned(Vec<Partition>),
+    /// The group asks for these partitions, which are to be given back once they are drained.
+    Revoked(Vec<Partition>),
+    /// The group has given these partitions away: another consumer may read them already.
+    Lost(Vec<Partition>),
 }
 
-/// The consumer's context.
+/// The context of the consumer's client.
 #[derive(Debug, Default)]
 pub(crate) struct GroupContext {
     relay: RelayContext,
@@ -42,38 +44,38 @@ pub(crate) struct GroupContext {
     logs: Mutex<LogBounds>,
 }
 
-/// What the last statistics say of the partitions' logs.
+/// The bounds of the partitions' logs, by librdkafka's last statistics.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogBounds {
-    /// The first offset and the end of each log, as far as librdkafka knows them.
-    pub(crate) partitions: BTreeMap<i32, Range<i64>>,
+    /// The first offset and the end of each log, if librdkafka knows them.
+    pub(crate) partitions: BTreeMap<Partition, Range<Offset>>,
     /// How many statistics there have been.
     pub(crate) statistics_count: u64,
 }
 
 impl GroupContext {
-    /// `relay` hears what librdkafka says.
+    /// Makes a context whose log lines and errors go to `relay`.
     pub(crate) fn new(relay: RelayContext) -> Self {
         Self { relay, ..Self::default() }
     }
 
-    /// The next event, in the order in which they came.
+    /// Returns the next event, in the order in which they came.
     pub(crate) fn next_event(&self) -> Option<GroupEvent> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// From now on the group is answered at once: everything is drained and committed, and
-    /// rdkafka's drop polls until the close is done.
+    /// Makes the callback answer the group immediately from this call on: everything is drained and
+    /// committed, and rdkafka's drop polls until the close is complete.
     pub(crate) fn begin_close(&self) {
         self.is_closing.store(true, Ordering::Release);
     }
 
-    /// The bounds of the partitions' logs.
+    /// Returns the bounds of the partitions' logs.
     pub(crate) fn logs(&self) -> LogBounds {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many statistics there have been.
+    /// Returns how many statistics there have been.
     pub(crate) fn statistics_count(&self) -> u64 {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).statistics_count
     }
@@ -89,7 +91,10 @@ impl GroupContext {
     }
 }
 
-/// Gives partitions back by whichever protocol the group follows.
+/// Gives partitions back by the protocol of the group.
+///
+/// # Errors
+/// If librdkafka refuses to unassign.
 pub(crate) fn give_back(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
@@ -100,7 +105,10 @@ pub(crate) fn give_back(
     }
 }
 
-/// Takes partitions over by whichever protocol the group follows.
+/// Takes partitions over by the protocol of the group.
+///
+/// # Errors
+/// If librdkafka refuses to assign.
 pub(crate) fn take_over(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
@@ -121,12 +129,13 @@ impl ClientContext for GroupContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        // One topic is subscribed to, so a partition's number is enough.
+        // Only one topic is subscribed, so the number of a partition names it.
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
         let known =
             partitions.filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0);
         let bounds = |partition: &PartitionStatistics| {
-            (partition.partition, partition.lo_offset..partition.hi_offset)
+            let log = Offset(partition.lo_offset)..Offset(partition.hi_offset);
+            (Partition(partition.partition), log)
         };
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         logs.partitions = known.map(bounds).collect();
@@ -141,8 +150,8 @@ impl ConsumerContext for GroupContext {
         error: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let partitions: Vec<i32> =
-            list.elements().iter().map(|element| element.partition()).collect();
+        let elements = list.elements();
+        let partitions = elements.iter().map(|element| Partition(element.partition())).collect();
         let is_closing = self.is_closing.load(Ordering::Acquire);
         let answered = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS if is_closing => {
@@ -164,7 +173,7 @@ impl ConsumerContext for GroupContext {
             }
         };
         if let Err(error) = answered {
-            tracing::error!(%error, "the group's decision could not be followed");
+            tracing::error!(%error, "a rebalance of the group could not be followed");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Smaller forms of a dead letter that the broker refuses for good: the first part of the value,
-//! then less of it, at last nothing but what says whose letter it is.
+//! Smaller forms of a dead letter that the broker refuses permanently: the first part of the value,
+//! then less of it, and finally only the key and the headers that name its link.
 
 use linkrelay_kafka::publish::Letter;
 use linkrelay_kafka::{DeadLetterHeaders, headers_bytes};
 use rdkafka::types::RDKafkaErrorCode;
 
-/// What our own headers need, with names of the longest topics and without the error's words.
+/// What linkrelay's own headers need, with the longest topic names and without the error message.
 const SMALLEST_BYTES: usize = 1_024;
 
-/// The forms of one letter, from the whole down.
+/// The forms of one dead letter, from the complete one down.
 #[derive(Debug)]
 pub(crate) struct Forms {
     whole: Letter,
-    /// Of the last form; 0 when there is no smaller one.
+    /// The size of the last form; 0 if there is no smaller one.
     bytes: usize,
 }
 
@@ -21,7 +21,7 @@ impl Forms {
         Self { whole: letter.clone(), bytes: size_bytes(letter) }
     }
 
-    /// What to try after this refusal; `None` if the last form was the smallest.
+    /// Returns the form to try after this refusal; `None` if the last one was the smallest.
     pub(crate) fn next(&mut self, refusal: RDKafkaErrorCode) -> Option<Letter> {
         if refusal == RDKafkaErrorCode::InvalidRecord && self.whole.key.is_none() {
             // A compacted topic takes no record without a key.
@@ -33,7 +33,7 @@ impl Forms {
         }
         let half = self.bytes / 2;
         self.bytes = if half > SMALLEST_BYTES { half } else { 0 };
-        Some(cut(&self.whole, self.bytes))
+        Some(truncated(&self.whole, self.bytes))
     }
 }
 
@@ -42,9 +42,9 @@ fn size_bytes(letter: &Letter) -> usize {
     key_bytes + letter.value.len() + headers_bytes(&letter.headers)
 }
 
-/// As much of the letter as fits: headers, then the key unless it takes more than half of the
-/// rest, then the value's beginning.
-fn cut(whole: &Letter, max_bytes: usize) -> Letter {
+/// Returns as much of the dead letter as fits: headers, then the key up to half of the remaining
+/// bytes, then the beginning of the value.
+fn truncated(whole: &Letter, max_bytes: usize) -> Letter {
     let for_headers = max_bytes.max(SMALLEST_BYTES);
     let headers = DeadLetterHeaders::truncated(&whole.headers, whole.value.len(), for_headers);
     let room = max_bytes.saturating_sub(headers_bytes(&headers));
@@ -54,7 +54,7 @@ fn cut(whole: &Letter, max_bytes: usize) -> Letter {
     Letter { document_id: whole.document_id.clone(), key, value, headers }
 }
 
-/// A key of ours is whole in every form.
+/// Every form has at least this much of a key, so keys of linkrelay are complete in all of them.
 const SMALLEST_KEY_BYTES: usize = 128;
 
 fn start(bytes: &[u8], length: usize) -> &[u8] {
@@ -85,8 +85,8 @@ mod tests {
         }
     }
 
-    /// What is written where at most `limit` bytes are taken.
-    fn taken(letter: &Letter, limit: usize) -> Option<Letter> {
+    /// Returns the form that a broker takes if its limit is `limit` bytes.
+    fn form_within(letter: &Letter, limit: usize) -> Option<Letter> {
         let mut forms = Forms::of(letter);
         let mut form = letter.clone();
         while size_bytes(&form) > limit {
@@ -97,45 +97,45 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_large_is_cut_until_it_is_taken_and_the_origin_stays(
+        fn a_large_dead_letter_is_truncated_until_it_fits_and_keeps_its_origin(
             value in 0_usize..300_000,
             key in proptest::option::of(0_usize..300_000),
             headers in proptest::collection::vec(0_usize..100_000, 0..5),
             limit in 1_200_usize..500_000,
         ) {
             let whole = letter(value, key, &headers);
-            let form = taken(&whole, limit).unwrap();
+            let form = form_within(&whole, limit).unwrap();
             prop_assert!(size_bytes(&form) <= limit);
             prop_assert!(form.headers.iter().any(|header| header.key == ORIGIN.key));
             prop_assert!(whole.value.starts_with(&form.value));
-            let cut_from = DeadLetterHeaders::truncated_bytes(&form.headers);
-            let is_cut = size_bytes(&whole) > limit;
-            prop_assert_eq!(cut_from, is_cut.then_some(value as u64));
+            let truncated_from = DeadLetterHeaders::truncated_bytes(&form.headers);
+            let is_truncated = size_bytes(&whole) > limit;
+            prop_assert_eq!(truncated_from, is_truncated.then_some(value as u64));
         }
 
         #[test]
         fn a_large_value_alone_loses_less_than_what_is_refused(value in 50_000_usize..300_000) {
             let whole = letter(value, Some(11), &[20]);
-            let form = taken(&whole, value).unwrap();
+            let form = form_within(&whole, value).unwrap();
             prop_assert!(form.value.len() > value / 2 - 1_000);
             prop_assert_eq!((form.key, form.headers.count()), (whole.key, whole.headers.count() + 1));
         }
     }
 
     #[test]
-    fn the_last_form_has_no_value_and_there_is_none_after_it() {
+    fn the_last_form_has_no_value_and_no_form_follows_it() {
         let mut forms = Forms::of(&letter(5_000, None, &[]));
         let last = std::iter::from_fn(|| forms.next(REFUSAL)).last().unwrap();
         assert_eq!((last.value.len(), last.key), (0, None));
     }
 
     #[test]
-    fn a_letter_without_a_key_gets_one_where_one_is_wanted() {
+    fn a_dead_letter_without_a_key_gets_one_if_the_broker_requires_it() {
         let whole = letter(10, None, &[]);
         let mut forms = Forms::of(&whole);
         let keyed = forms.next(RDKafkaErrorCode::InvalidRecord).unwrap();
         assert_eq!((keyed.key, keyed.value), (Some(b"T:0:1:2:0".to_vec()), whole.value));
-        let cut = forms.next(RDKafkaErrorCode::InvalidRecord).unwrap();
-        assert!(cut.key.is_some() && cut.value.is_empty());
+        let truncated = forms.next(RDKafkaErrorCode::InvalidRecord).unwrap();
+        assert!(truncated.key.is_some() && truncated.value.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Writes dead letters; a record is complete only when its dead letter is durable.
+//! Writes dead letters. A record that is given up is complete only when its dead letter is durable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use linkrelay_common::until::until_it_works_with;
-use linkrelay_common::{DocumentId, ErrorClass, LinkPlace};
+use linkrelay_common::{DocumentId, ErrorClass};
 use linkrelay_kafka::publish::{KeepLetters, Letter, LetterError};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage};
 use linkrelay_store::LinkDocument;
@@ -19,9 +19,9 @@ use crate::job::LinkJob;
 use crate::record::Record;
 use crate::retry::Pauses;
 
-/// Why something is given up.
+/// Why a record or a link is given up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reason<'a> {
+pub(crate) struct GiveUpReason<'a> {
     pub(crate) class: ErrorClass,
     pub(crate) error: &'a str,
     pub(crate) attempts: u32,
@@ -32,40 +32,41 @@ pub(crate) struct Reason<'a> {
 pub(crate) struct DeadLetters {
     keep: Arc<dyn KeepLetters>,
     part: Part,
-    /// Letters that were refused and are tried again.
+    /// How many dead letters were refused and are retried.
     waiting_count: AtomicUsize,
 }
 
 impl DeadLetters {
-    /// `part` works until a letter cannot be written.
+    /// Makes a writer; `part` works until a dead letter cannot be written.
     pub(crate) fn new(keep: Arc<dyn KeepLetters>, part: Part) -> Self {
         part.ok();
         Self { keep, part, waiting_count: AtomicUsize::new(0) }
     }
 
-    /// What readiness says of it.
+    /// Returns the part by which readiness reports the writer.
     pub(crate) fn part(&self) -> Part {
         self.part.clone()
     }
 
-    /// Gives up a record that cannot be read: key, value and headers go through unchanged. Tries
-    /// until the letter is durable.
+    /// Gives up a record that cannot be read, with its key, value and headers unchanged. `id` is
+    /// that of its document. Retries until the dead letter is durable.
     ///
     /// # Cancel safety
-    /// When dropped, the dead letter may be there or not; the record is delivered again.
-    pub(crate) async fn write_record(&self, record: &Record, reason: Reason<'_>) {
-        let own = record.headers.clone().unwrap_or_default();
-        let origin = record.relay_headers().origin.map(|(origin, _)| origin);
-        let origin = origin.unwrap_or_else(|| record.place());
-        let id = LinkPlace::OfRecord { origin, index: 0 }.document_id();
-        self.write(record, id, record.value.clone(), own, reason).await;
+    /// When dropped, the dead letter may be written or not; the record is delivered again.
+    pub(crate) async fn write_record(
+        &self,
+        record: &Record,
+        id: DocumentId,
+        reason: GiveUpReason<'_>,
+    ) {
+        self.write(record, id, None, None, reason).await;
     }
 
-    /// Gives up one link for which there is no metadata to be had.
-    pub(crate) async fn write_link(&self, job: &LinkJob, reason: Reason<'_>) {
-        let only = (!job.is_whole_record).then(|| LinkMessage::one(&job.link, job.force));
-        let index = job.place.request_id().is_none().then_some(job.place.index());
-        self.write_one(&job.ticket.record, job.id.clone(), only, index, reason).await;
+    /// Gives up one link whose metadata is not available.
+    pub(crate) async fn write_link(&self, job: &LinkJob, reason: GiveUpReason<'_>) {
+        let only = (!job.is_only_link).then(|| LinkMessage::one(&job.link, job.force));
+        let index = job.identity.request_id().is_none().then_some(job.identity.index());
+        self.write(&job.ticket.record, job.id.clone(), only, index, reason).await;
     }
 
     /// Gives up one link whose document the store refuses.
@@ -73,47 +74,36 @@ impl DeadLetters {
         &self,
         record: &Record,
         document: &LinkDocument,
-        reason: Reason<'_>,
+        reason: GiveUpReason<'_>,
     ) {
         let message = LinkMessage::decode(&record.value).ok();
         let several = message.filter(|message| message.links.len() > 1);
         let only = several.map(|message| LinkMessage::one(&document.link, message.force));
         let index = document.request_id.is_none().then_some(document.index);
-        self.write_one(record, document.id.clone(), only, index, reason).await;
+        self.write(record, document.id.clone(), only, index, reason).await;
     }
 
-    /// Of a record with several links, `only` the one that failed becomes a dead letter. `index`
-    /// is said where the record's place names the document, so that a replay finds it.
-    async fn write_one(
+    /// Writes a dead letter. Of a record with several links, it has `only` the one that failed.
+    /// `index` is set if the record origin names the document, so that a replay finds it.
+    async fn write(
         &self,
         record: &Record,
-        id: DocumentId,
+        document_id: DocumentId,
         only: Option<LinkMessage>,
         index: Option<u32>,
-        reason: Reason<'_>,
+        reason: GiveUpReason<'_>,
     ) {
         let mut headers = record.headers.clone().unwrap_or_default();
         if let Some(index) = index {
             headers = DeadLetterHeaders::with_index(&headers, index);
         }
-        let value = only.map_or_else(|| record.value.clone(), |message| message.encode());
-        self.write(record, id, value, headers, reason).await;
-    }
-
-    async fn write(
-        &self,
-        record: &Record,
-        document_id: DocumentId,
-        value: Vec<u8>,
-        headers: OwnedHeaders,
-        reason: Reason<'_>,
-    ) {
         let headers = with_reason(record, reason, headers);
+        let value = only.map_or_else(|| record.value.clone(), |message| message.encode());
         self.keep(Letter { document_id, key: record.key.clone(), value, headers }).await;
         counter!(names::DEAD_LETTERS, "class" => reason.class.as_str()).increment(1);
     }
 
-    /// Tries until it is there, in smaller forms where it is refused.
+    /// Retries until the dead letter is written, in smaller forms if it is refused.
     async fn keep(&self, letter: Letter) {
         let mut waiting = None;
         let failed = |error| {
@@ -121,14 +111,14 @@ impl DeadLetters {
             self.part.fails(format!("a dead letter cannot be written: {error}"));
         };
         let keep = |(letter, forms)| self.keep_some_form(letter, forms);
-        let pauses = Pauses::OF_DEAD_LETTERS.for_ever();
+        let pauses = Pauses::OF_DEAD_LETTERS.forever();
         until_it_works_with((letter, None), pauses, keep, failed).await;
     }
 
-    /// Tries the letter, and each smaller form of it as long as the last one is refused for good.
+    /// Tries to write the dead letter, and after each permanent refusal its next smaller form.
     ///
     /// # Errors
-    /// Why the last form is not written, with that form and those that are left.
+    /// The error of the last form that was tried, with that form and those that are left.
     async fn keep_some_form(
         &self,
         mut letter: Letter,
@@ -149,7 +139,7 @@ impl DeadLetters {
     }
 }
 
-/// A letter that is tried again. When none is, the part works.
+/// A dead letter that is retried. When the last one is written or dropped, the part works.
 struct Waiting<'a>(&'a DeadLetters);
 
 impl<'a> Waiting<'a> {
@@ -170,16 +160,16 @@ impl Drop for Waiting<'_> {
 fn log_refusal(letter: &Letter, error: &LetterError) {
     tracing::warn!(
         document_id = %letter.document_id, value_bytes = letter.value.len(), %error,
-        "a dead letter is too large or not allowed as it is: a smaller one is written"
+        "the broker refuses a dead letter as it is: a smaller one is tried"
     );
 }
 
-fn with_reason(record: &Record, reason: Reason<'_>, headers: OwnedHeaders) -> OwnedHeaders {
+fn with_reason(record: &Record, reason: GiveUpReason<'_>, headers: OwnedHeaders) -> OwnedHeaders {
     let dead_letter = DeadLetterHeaders {
         class: reason.class,
         error: reason.error.to_owned(),
         attempts: reason.attempts,
-        origin: record.place(),
+        origin: record.position(),
         failed_at: Timestamp::now(),
     };
     let headers = match record.written_at() {

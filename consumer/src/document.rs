@@ -1,31 +1,34 @@
-//! What is written of a link, whichever way it came.
+//! The documents of links, from the topic and from the waiting path.
 
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::link::MAX_LINK_BYTES;
 use linkrelay_common::metrics as names;
-use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RecordPlace, RequestId, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RecordOrigin, RequestId, VideoId};
 use linkrelay_extractor::{ExtractError, Extraction};
 use linkrelay_store::{Expansion, LinkDocument, LinkState};
 use metrics::counter;
 
 use crate::record::Ticket;
 
-/// Which link a document is of.
+/// The link that a document is about.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct DocumentSubject {
     pub(crate) id: DocumentId,
     pub(crate) request_id: Option<RequestId>,
     pub(crate) index: u32,
     pub(crate) link: String,
     pub(crate) video_id: Option<VideoId>,
     pub(crate) submitted_at: Option<Timestamp>,
-    pub(crate) kafka: Option<RecordPlace>,
+    pub(crate) kafka: Option<RecordOrigin>,
 }
 
-/// The document of a link whose metadata was found, or never will be.
-pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkFailure>) -> LinkDocument {
-    let document = blank(place);
+/// Returns the document of a link whose metadata was found, or never will be.
+pub(crate) fn document(
+    subject: DocumentSubject,
+    found: Result<Box<Extraction>, LinkFailure>,
+) -> LinkDocument {
+    let document = blank(subject);
     match found {
         Ok(extraction) => LinkDocument {
             status: LinkState::Stored,
@@ -38,39 +41,39 @@ pub(crate) fn document(place: Place, found: Result<Box<Extraction>, LinkFailure>
     }
 }
 
-/// The document of a list.
-pub(crate) fn expanded_document(place: Place, expansion: Expansion) -> LinkDocument {
+/// Returns the document of a list that was expanded.
+pub(crate) fn expanded_document(subject: DocumentSubject, expansion: Expansion) -> LinkDocument {
     LinkDocument {
         status: LinkState::Expanded,
         expansion: Some(expansion),
-        // Nothing else can list.
+        // No other strategy can list videos.
         source: Some("data_api".to_owned()),
         extracted_at: Some(Timestamp::now()),
-        ..blank(place)
+        ..blank(subject)
     }
 }
 
-/// The document of a record that cannot be read. Its link is the beginning of what the record
-/// says, so that it can be recognised.
+/// Returns the document of a record that cannot be read. Its link is the beginning of the record's
+/// value, so that it can be recognised.
 pub(crate) fn malformed_document(ticket: &Ticket, id: DocumentId, message: String) -> LinkDocument {
     let value = &ticket.record.value;
     let start = value.get(..MAX_LINK_BYTES).unwrap_or(value);
-    let place = Place {
+    let subject = DocumentSubject {
         id,
         request_id: None,
         index: 0,
         link: String::from_utf8_lossy(start).into_owned(),
         video_id: None,
         submitted_at: ticket.submitted_at(),
-        kafka: Some(ticket.record.place()),
+        kafka: Some(ticket.record.position()),
     };
     let (class, code) = (ErrorClass::Malformed, "malformed".to_owned());
-    document(place, Err(LinkFailure { class, code, message, attempts: 0 }))
+    document(subject, Err(LinkFailure { class, code, message, attempts: 0 }))
 }
 
-/// What is known before anything is found.
-fn blank(place: Place) -> LinkDocument {
-    let Place { id, request_id, index, link, video_id, submitted_at, kafka } = place;
+/// Returns a document with what is known before any metadata is.
+fn blank(subject: DocumentSubject) -> LinkDocument {
+    let DocumentSubject { id, request_id, index, link, video_id, submitted_at, kafka } = subject;
     LinkDocument {
         id,
         request_id,
@@ -89,8 +92,8 @@ fn blank(place: Place) -> LinkDocument {
     }
 }
 
-/// In place of a document that the store refuses: small, and without the video's id, which a
-/// unique index of somebody's may have another document for.
+/// Returns the document that replaces one that the store refuses: small, and without the video id,
+/// which a unique index of the operator may allow only once.
 pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
     let error = LinkFailure {
         class: ErrorClass::Permanent,
@@ -109,20 +112,21 @@ pub(crate) fn refused_by_store(document: LinkDocument) -> LinkDocument {
     }
 }
 
-/// The store refuses even that: the link has no document, and its status stays pending.
+/// Counts and reports that the store refuses even that one: the link has no document, and its
+/// status stays pending.
 pub(crate) fn left_without_document(store: &Part, document: &LinkDocument, reason: &str) {
     counter!(names::DOCUMENTS_REFUSED).increment(1);
     tracing::error!(
         document_id = %document.id, reason,
-        "the store refuses the document of a link, and the one that would say so: its status stays pending"
+        "the store refuses the document of a link and also its failed document: the status of the link stays pending"
     );
     store.warn(
         "documents_refused",
-        format!("the store refuses documents, and those that would say so; these links stay pending: {reason}"),
+        format!("the store refuses documents and also the failed documents that replace them; these links stay pending: {reason}"),
     );
 }
 
-/// What a document says of an extraction that failed.
+/// Returns what a document says about an extraction that failed.
 pub(crate) fn link_error(error: &ExtractError, attempts: u32) -> LinkFailure {
     LinkFailure {
         class: error.class(),

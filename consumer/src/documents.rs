@@ -1,5 +1,5 @@
-//! What the store has of links, asked until it answers: the documents are the truth about what is
-//! done, so without an answer there is nothing to go on with.
+//! What the store has of links, asked until it answers: only the documents show which links are
+//! complete, so work cannot continue without an answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,40 +10,40 @@ use linkrelay_store::{KnownDocument, LinkDocument, LinkStore, StoreError};
 
 use crate::retry::Pauses;
 
-/// The store, for questions that have to be answered.
+/// The store, for queries that are repeated until it answers.
 ///
 /// # Cancel safety
-/// Each of its methods asks only, or may be asked again: they can be dropped at any moment.
+/// All methods only read, or may be repeated: they can be dropped at any time.
 #[derive(Debug, Clone)]
 pub(crate) struct Documents(pub(crate) Arc<dyn LinkStore>);
 
 impl Documents {
-    /// What is known of these links; those without a document are left out.
+    /// Returns what the store has of these links; those without a document are left out.
     pub(crate) async fn known(&self, ids: &[DocumentId]) -> HashMap<DocumentId, KnownDocument> {
         let known = until_answered("which links are done", || self.0.known(ids)).await;
         known.into_iter().map(|known| (known.id.clone(), known)).collect()
     }
 
-    /// One whole document.
+    /// Returns the complete document of a link, if there is one.
     pub(crate) async fn find(&self, id: &DocumentId) -> Option<LinkDocument> {
         let ids = std::slice::from_ref(id);
         let found = until_answered("is this link known", || self.0.find(ids)).await;
         found.into_iter().next()
     }
 
-    /// Tells the store that these links are done.
+    /// Reports to the store that these links are complete.
     pub(crate) async fn done(&self, ids: &[DocumentId]) {
         until_answered("these links are done", || self.0.done(ids)).await;
     }
 }
 
-/// That the store is away is reported by the watch of the store.
-async fn until_answered<T, F>(question: &str, ask: impl Fn() -> F) -> T
+/// Queries the store until it answers. An unreachable store is reported by the watch of the store.
+async fn until_answered<T, F>(query: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let log = |error| {
-        tracing::debug!(question, %error, "the store did not answer; it is asked again");
+        tracing::debug!(query, %error, "the store did not answer a query; the query is repeated");
     };
-    until_it_works(Pauses::OF_STORE.for_ever(), ask, log).await
+    until_it_works(Pauses::OF_STORE.forever(), ask, log).await
 }

@@ -1,9 +1,9 @@
-//! A link to a list: what stands in it becomes a record for each video.
+//! A link to a list: it is expanded into a record for each of its videos.
 //!
 //! The list's document is written first and names the videos; then their records are published;
 //! then the list's own record is complete. A list that is delivered again finds its document and
-//! publishes those of the videos it names that have no document yet, whatever the list has become
-//! by now: nothing is lost, nothing doubled, and YouTube is asked once.
+//! publishes those of the named videos that have no document yet, even if the list has changed on
+//! YouTube: nothing is lost, nothing doubled, and YouTube is asked once.
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask_list;
-use crate::attempt::{Again, Asker, Attempts, Failure};
+use crate::attempt::{Again, Attempts, LookupFailure, LookupKind};
 use crate::document::expanded_document;
 use crate::job::LinkJob;
 use crate::liveness::Activity;
 use crate::process::{Finished, Processor};
 
 impl Processor {
-    /// Does a list to its end. Until its document is written, it is dropped when `drain` is
-    /// cancelled, and will be delivered again.
+    /// Processes a list to its outcome. When `drain` is cancelled before its document is written,
+    /// the list is dropped, and will be delivered again.
     pub(crate) async fn expand(
         &self,
         job: LinkJob,
@@ -34,7 +34,7 @@ impl Processor {
         drain: &CancellationToken,
         activity: &Activity,
     ) {
-        let Some(first_index) = job.place.first_expanded_index() else {
+        let Some(first_index) = job.identity.first_expanded_index() else {
             return self.refuse(job, no_room()).await;
         };
         let mut is_new = false;
@@ -54,7 +54,7 @@ impl Processor {
                 Some(Err(failure)) => return self.finish(job, None, Err(failure)).await,
             };
             if !self.write_list(&job, first_index, video_ids).await {
-                // It was given up, or the process ends.
+                // The list was given up, or the process ends.
                 return;
             }
             is_new = true;
@@ -73,14 +73,14 @@ impl Processor {
         self.complete(&job).await;
     }
 
-    /// The list's videos, or why there are none. `None` if the lane drained meanwhile.
+    /// Returns the videos of the list, or why they are not available; `None` if the lane drained.
     async fn list(
         &self,
         job: &LinkJob,
         list: &ListLink,
         drain: &CancellationToken,
         activity: &Activity,
-    ) -> Option<Result<Vec<VideoId>, Failure>> {
+    ) -> Option<Result<Vec<VideoId>, LookupFailure>> {
         let limit = usize::try_from(self.expand_limit).unwrap_or(usize::MAX);
         let ask = || async {
             // A list may have many pages, so a drain does not wait for the last of them.
@@ -94,23 +94,23 @@ impl Processor {
             tracing::debug!(
                 %list, document_id = %job.id, attempts = again.attempts,
                 wait_ms = again.wait.unwrap_or_default().as_millis(), error = %again.error,
-                "a list is tried again later"
+                "an attempt to expand a list failed; it will be retried"
             );
         };
-        Attempts::new(Asker::List(&self.turns), &self.retry).run(drain, ask, again).await
+        Attempts::new(LookupKind::List(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
-    /// What the store has of this list.
+    /// Returns what the store has under the id of this list.
     async fn known_list(&self, job: &LinkJob) -> Known {
         match self.documents.find(&job.id).await {
             None => Known::No,
-            // A replay may do better.
+            // A replay may succeed.
             Some(document) if document.status == LinkState::Failed => Known::No,
             Some(document) => document.expansion.map_or(Known::Done, Known::Expanded),
         }
     }
 
-    /// The records of those videos that have no document, not even one that says failed.
+    /// Returns the records of those videos that have no document, not even a failed one.
     async fn without_document(&self, mut records: Vec<LinkRecord>) -> Vec<LinkRecord> {
         let ids: Vec<DocumentId> = records.iter().map(LinkRecord::document_id).collect();
         let known = self.documents.known(&ids).await;
@@ -118,14 +118,15 @@ impl Processor {
         records
     }
 
-    /// Whether the store now has a document of this list: this one, or one that was there.
+    /// Writes the document of the list. Returns whether the store has one now: this one, or one
+    /// that was written before.
     async fn write_list(&self, job: &LinkJob, first_index: u32, video_ids: Vec<VideoId>) -> bool {
         let expansion = Expansion {
             first_index,
             videos_count: u32::try_from(video_ids.len()).unwrap_or(u32::MAX),
             video_ids,
         };
-        let document = expanded_document(job.place(None), expansion);
+        let document = expanded_document(job.subject(None), expansion);
         let (written, is_written) = oneshot::channel();
         let ticket = Arc::clone(&job.ticket);
         let finished = Finished { document, ticket, written: Some(written) };
@@ -135,16 +136,16 @@ impl Processor {
 
 /// What the store has under the id of a list.
 enum Known {
-    /// Nothing, or a failure.
+    /// No document, or a failed one.
     No,
-    /// What the list stands for.
+    /// The document of the list, with its videos.
     Expanded(Expansion),
-    /// A document that is none of a list, of somebody who used the same place: as everywhere, what
-    /// is there is done.
+    /// A document that is not of a list, because the same identity was used for a video: as always,
+    /// a link with a document is complete.
     Done,
 }
 
-/// One for each video, as if it had been submitted with the list.
+/// Returns a record for each video, as if the video had been submitted with the list.
 fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
     let headers = &job.ticket.headers;
     let submitted_at = job.ticket.submitted_at().unwrap_or_else(Timestamp::now);
@@ -154,19 +155,19 @@ fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
             target: LinkTarget::Video(*video_id),
             link: video_id.watch_url(),
             force: job.force,
-            place: job.place.at(index),
+            identity: job.identity.at(index),
             submitted_at,
             trace_parent: headers.trace_parent.clone(),
         })
         .collect()
 }
 
-/// A list whose place is none of a submitted link.
+/// Returns the failure of a list whose index is not that of a submitted link.
 fn no_room() -> LinkFailure {
     LinkFailure {
         class: ErrorClass::Permanent,
         code: "no_room".to_owned(),
-        message: "a list cannot be expanded at this place of its request".to_owned(),
+        message: "a list cannot be expanded at this index of its request".to_owned(),
         attempts: 0,
     }
 }
@@ -175,7 +176,7 @@ fn log_expanded(job: &LinkJob, list: &ListLink, expansion: &Expansion) {
     let record = &job.ticket.record;
     let (videos_total, first_index) = (expansion.videos_count, expansion.first_index);
     tracing::info!(
-        %list, document_id = %job.id, topic = %record.topic, partition = record.partition,
-        offset = record.offset, videos_total, first_index, "expanded a list"
+        %list, document_id = %job.id, topic = %record.topic, partition = record.partition.0,
+        offset = record.offset.0, videos_total, first_index, "expanded a list"
     );
 }

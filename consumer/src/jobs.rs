@@ -1,7 +1,7 @@
 //! The jobs of one lane, in the order of their records. After a take-over, and after a log that
-//! went back, without those that were done before: nothing else remembers what is complete beyond
-//! a committed offset, so the store is asked, by the batch, until as many records as one owner
-//! may complete beyond it (MAX_PREFIX_GAP) have passed without a finding.
+//! went back, those that are complete are left out. Only the documents record what is complete
+//! beyond a commit, so the store is asked in batches, until as many records as one owner may
+//! complete beyond the commit (MAX_PREFIX_GAP) have passed of which none was found.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,39 +16,39 @@ use tokio::sync::mpsc;
 use crate::documents::Documents;
 use crate::job::{self, Job};
 use crate::lane::HandedOver;
-use crate::record::{Completion, Epoch, InWork};
+use crate::record::{Completion, Epoch, InFlight};
 
-/// How many records one question is about.
-const RECORDS_PER_QUESTION: usize = 500;
+/// How many records one query of the store is about.
+const RECORDS_PER_QUERY: usize = 500;
 
 /// What a lane's jobs are made of.
 pub(crate) struct JobsParts {
     pub(crate) records: mpsc::Receiver<HandedOver>,
-    pub(crate) in_work: Arc<InWork>,
+    pub(crate) records_in_flight: Arc<InFlight>,
     pub(crate) documents: Documents,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
-    /// How many records without a finding end the questions.
+    /// After how many records of which none was found the store is no longer asked.
     pub(crate) prefix_gap: usize,
     /// The most links of one record.
     pub(crate) links_limit: usize,
 }
 
-/// See the module.
+/// The jobs of one lane that are not begun.
 pub(crate) struct Jobs {
     parts: JobsParts,
-    /// Of the newest record.
+    /// The epoch of the newest record.
     epoch: Option<Epoch>,
-    /// Records that may still pass without a finding; 0 when the store is asked no more.
+    /// How many more records may pass of which none is found; 0 when the store is no longer asked.
     looks_left: usize,
     looking: Option<BoxFuture<'static, Looked>>,
     ready: VecDeque<Job>,
 }
 
-/// What the store knows of a batch of records.
+/// What the store has of a batch of records.
 struct Looked {
-    /// Not done yet.
+    /// The jobs that are not complete.
     jobs: Vec<Job>,
-    /// Records after the last one of which anything was found; all of them if nothing was.
+    /// The number of records after the last one that was found; all of them if none was.
     records_since_finding: usize,
     is_anything_found: bool,
 }
@@ -58,28 +58,28 @@ impl Jobs {
         Self { parts, epoch: None, looks_left: 0, looking: None, ready: VecDeque::new() }
     }
 
-    /// The next one to be done.
+    /// Returns the next job to begin.
     pub(crate) fn pop(&mut self) -> Option<Job> {
         self.ready.pop_front()
     }
 
-    /// Forgets those that are not begun.
+    /// Drops all jobs that are not begun.
     pub(crate) fn clear(&mut self) {
         self.ready.clear();
         self.looking = None;
     }
 
-    /// Whether to [`refill`](Self::refill), for a worker that could begin so many more. While the
-    /// store is asked, the next answer is fetched before it is needed.
+    /// Returns whether to [`refill`](Self::refill), for a worker that could begin `room` more jobs.
+    /// While the store is asked, the next answer is fetched before it is needed.
     pub(crate) fn are_wanted(&self, room: usize) -> bool {
         let is_looking = self.looks_left > 0 || self.looking.is_some();
         if is_looking { self.ready.len() <= room } else { self.ready.is_empty() && room > 0 }
     }
 
-    /// Waits for more; `false` when no more will come.
+    /// Waits for more jobs. Returns `false` when no more will come.
     ///
     /// # Cancel safety
-    /// What was received is kept.
+    /// When dropped, what was received is kept.
     pub(crate) async fn refill(&mut self) -> bool {
         if self.looking.is_none() && !self.receive().await {
             return false;
@@ -92,18 +92,18 @@ impl Jobs {
         true
     }
 
-    /// Opens what comes next, or begins to ask what of it is done.
+    /// Opens the next records, or begins to ask which of their links are complete.
     async fn receive(&mut self) -> bool {
         if self.looks_left > 0 {
-            let mut records = Vec::with_capacity(RECORDS_PER_QUESTION);
-            let count = self.parts.records.recv_many(&mut records, RECORDS_PER_QUESTION).await;
+            let mut records = Vec::with_capacity(RECORDS_PER_QUERY);
+            let count = self.parts.records.recv_many(&mut records, RECORDS_PER_QUERY).await;
             self.look(records);
             return count > 0;
         }
         let Some((epoch, record)) = self.parts.records.recv().await else { return false };
         if self.epoch == Some(epoch) {
-            let JobsParts { in_work, links_limit, .. } = &self.parts;
-            self.ready.extend(job::open(record, epoch, in_work, *links_limit));
+            let JobsParts { records_in_flight, links_limit, .. } = &self.parts;
+            self.ready.extend(job::open(record, epoch, records_in_flight, *links_limit));
         } else {
             self.look(vec![(epoch, record)]);
         }
@@ -116,9 +116,10 @@ impl Jobs {
             self.epoch = newest_epoch;
             self.looks_left = self.parts.prefix_gap;
         }
-        let JobsParts { in_work, links_limit, documents, completions, .. } = &self.parts;
+        let JobsParts { records_in_flight, links_limit, documents, completions, .. } = &self.parts;
         let opened = records.into_iter();
-        let opened = opened.map(|(epoch, record)| job::open(record, epoch, in_work, *links_limit));
+        let opened =
+            opened.map(|(epoch, record)| job::open(record, epoch, records_in_flight, *links_limit));
         self.looking = Some(look(documents.clone(), completions.clone(), opened.collect()).boxed());
     }
 
@@ -130,7 +131,7 @@ impl Jobs {
     }
 }
 
-/// Takes out what is done, tells the store so, and reports it as complete.
+/// Takes out the jobs that are complete, reports them to the store, and completes their records.
 async fn look(
     documents: Documents,
     completions: mpsc::Sender<Vec<Completion>>,
@@ -139,18 +140,20 @@ async fn look(
     let ids: Vec<DocumentId> = records.iter().flatten().map(|job| job.id().clone()).collect();
     let known = documents.known(&ids).await;
     let is_found = |jobs: &Vec<Job>| jobs.iter().any(|job| known.contains_key(job.id()));
-    let is_done = |job: &Job| known.get(job.id()).is_some_and(|known| job.is_done_by(known));
+    let is_complete =
+        |job: &Job| known.get(job.id()).is_some_and(|known| job.is_completed_by(known));
     let last_finding = records.iter().rposition(is_found);
-    let records_since_finding = records.len() - last_finding.map_or(0, |place| place + 1);
-    let (done, jobs): (Vec<Job>, Vec<Job>) = records.into_iter().flatten().partition(is_done);
-    if !done.is_empty() {
-        let done_ids: Vec<DocumentId> = done.iter().map(|job| job.id().clone()).collect();
-        documents.done(&done_ids).await;
-        counter!(names::LINKS_SKIPPED).increment(done.len() as u64);
-        let complete = done.iter().filter_map(|job| job.ticket().finish_link()).collect();
-        // The poll thread outlives every lane; if it is gone, the process ends. The tickets go
-        // after their completions, so that a drained lane has them all.
-        drop(completions.send(complete).await);
+    let records_since_finding = records.len() - last_finding.map_or(0, |index| index + 1);
+    let (complete, jobs): (Vec<Job>, Vec<Job>) =
+        records.into_iter().flatten().partition(is_complete);
+    if !complete.is_empty() {
+        let ids: Vec<DocumentId> = complete.iter().map(|job| job.id().clone()).collect();
+        documents.done(&ids).await;
+        counter!(names::LINKS_SKIPPED).increment(complete.len() as u64);
+        let completed = complete.iter().filter_map(|job| job.ticket().finish_link()).collect();
+        // The poll thread outlives every lane; if it has ended, the process ends. The tickets are
+        // dropped after their completions, so that a drained lane has received all of them.
+        drop(completions.send(completed).await);
     }
     Looked { jobs, records_since_finding, is_anything_found: last_finding.is_some() }
 }

@@ -1,22 +1,23 @@
-//! linkrelay's Kafka side: records in, extraction, documents out, offsets committed only when the
-//! documents are there.
+//! linkrelay's Kafka side: records in, extraction, documents out. An offset is committed only when
+//! the documents of its record are stored.
 //!
-//! In reading order, which is the way of a record: the `poll` thread owns the Kafka consumer with
+//! In reading order, which is the path of a record: the `poll` thread owns the Kafka consumer with
 //! its `queues`, and the `assignment`; it hands each `record` to the `lane` of its partition. The
-//! lane's `worker` takes it as a `job` for each link (`jobs` leaves out what `documents` says is
-//! done) and lets `process` find the metadata (asking the store first if `reuse` is set, giving up
-//! into `dead_letter`, which writes a `cut` form of what the broker refuses), or `expand` a list
-//! into records of its videos. How often is asked, when, and what follows from an error is decided
-//! in `attempt`, with the waits of `retry`. The `batcher` writes documents and reports completions
-//! back to the poll thread, which moves the `tracker`; its `committer` makes a `commit` where the
-//! `topic_id` is still the same. What the consumer itself publishes, dead letters and the videos of
-//! lists, goes through `publishing`. `liveness`, `gauges` and `missed` say how it goes; `pipeline`
-//! puts them together from `parts`, `app` runs it; `config` sets them.
+//! lane's `worker` makes a `job` of each link (`jobs` leaves out those that are complete by what
+//! `documents` reads from the store). `process` finds the metadata of a video (from the store first
+//! if `reuse` is set), and gives links up into `dead_letter`, which writes a truncated form (`cut`)
+//! of what the broker refuses; `expand` turns a list into records of its videos. `attempt` decides
+//! how often and when YouTube is asked, and what follows from an error, with the backoff of
+//! `retry`. The `batcher` writes documents and reports completions to the poll thread, which moves
+//! the `tracker`; its `committer` makes a `commit` if the `topic_id` is still the same. What the
+//! consumer itself publishes, dead letters and the videos of lists, goes through `publishing`.
+//! `liveness`, `gauges` and `missed` report the state; `pipeline` wires everything from `parts`,
+//! `app` runs it, and `config` has the settings.
 //!
-//! `server` is another way in: links over HTTP, for those who want to wait for their documents.
-//! `ask` and `document` are what both ways do alike.
+//! `server` is the waiting path: links over HTTP, for clients that wait for their documents. `ask`
+//! and `document` are shared by both paths.
 //!
-//! Work goes down channels, completions come up, and nothing is shared but counters of permits.
+//! Work goes down channels, completions come up, and tasks share only counters of permits.
 //! It must not know: how metadata is found, or which store keeps it.
 
 pub mod app;

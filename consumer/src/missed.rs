@@ -1,8 +1,8 @@
-//! Records that Kafka deleted before this consumer read them: said aloud, because nothing else
-//! can be done about them.
+//! Records that Kafka deleted before this consumer read them: logged, counted and shown next to
+//! readiness, because nothing else can be done about them.
 //!
-//! A gap between two offsets says little by itself (compaction and transactions leave some); one
-//! that the log's first offset has passed was made by retention, or by an operator.
+//! A gap between two offsets alone proves nothing (compaction and transactions leave some); a gap
+//! below the first offset of the log was made by retention, or by an operator.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,65 +10,76 @@ use std::sync::Arc;
 
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
+use linkrelay_common::{Offset, Partition};
 use metrics::counter;
 
 use crate::context::LogBounds;
 
-/// Counts them; owned by the poll thread.
+/// Counts missed records; owned by the poll thread.
 pub(crate) struct Missed {
     topic: Arc<str>,
     group: Part,
     total: u64,
-    /// By partition, the widest gap that was met since the bounds were last looked at, and which
-    /// statistics were the newest then.
-    gaps: BTreeMap<i32, (Range<i64>, u64)>,
+    /// By partition, the widest gap since the bounds were last evaluated, and how many statistics
+    /// there were when it was noted.
+    gaps: BTreeMap<Partition, (Range<Offset>, u64)>,
 }
 
 impl Missed {
-    /// Warns on behalf of `group`.
+    /// Makes a counter whose warnings are those of `group`.
     pub(crate) fn new(topic: Arc<str>, group: Part) -> Self {
         Self { topic, group, total: 0, gaps: BTreeMap::new() }
     }
 
-    /// The offsets of `gap` were to be read and never came.
-    pub(crate) fn met_gap(&mut self, partition: i32, gap: Range<i64>, statistics_count: u64) {
-        let widest = self.gaps.get(&partition).map_or(0, |(widest, _)| widest.end - widest.start);
-        if gap.end - gap.start > widest {
+    /// Notes that no record was read at the offsets of `gap`.
+    pub(crate) fn note_gap(
+        &mut self,
+        partition: Partition,
+        gap: Range<Offset>,
+        statistics_count: u64,
+    ) {
+        let widest = self.gaps.get(&partition).map_or(0, |(widest, _)| length(widest));
+        if length(&gap) > widest {
             self.gaps.insert(partition, (gap, statistics_count));
         }
     }
 
-    /// Judges the gaps by bounds that are newer than they.
-    pub(crate) fn judge(&mut self, logs: &LogBounds) {
-        for (partition, (gap, met_at)) in std::mem::take(&mut self.gaps) {
-            if logs.statistics_count <= met_at {
-                self.gaps.insert(partition, (gap, met_at));
+    /// Evaluates the gaps by bounds that are newer than they are.
+    pub(crate) fn evaluate(&mut self, logs: &LogBounds) {
+        for (partition, (gap, noted_at)) in std::mem::take(&mut self.gaps) {
+            if logs.statistics_count <= noted_at {
+                self.gaps.insert(partition, (gap, noted_at));
             } else if let Some(log) = logs.partitions.get(&partition) {
                 self.report(partition, gap.start..log.start.min(gap.end));
             }
         }
     }
 
-    /// These offsets were deleted before they were read; nothing if the range is empty.
-    pub(crate) fn report(&mut self, partition: i32, offsets: Range<i64>) {
-        let Some(count) = u64::try_from(offsets.end - offsets.start).ok().filter(|of| *of > 0)
-        else {
+    /// Reports that these offsets were deleted before they were read, unless the range is empty.
+    pub(crate) fn report(&mut self, partition: Partition, offsets: Range<Offset>) {
+        let count = length(&offsets);
+        if count == 0 {
             return;
-        };
+        }
         self.total += count;
         counter!(names::RECORDS_MISSED, "topic" => self.topic.to_string()).increment(count);
         tracing::error!(
-            topic = %self.topic, partition, first_offset = offsets.start, next_offset = offsets.end,
+            topic = %self.topic, partition = partition.0, first_offset = offsets.start.0, next_offset = offsets.end.0,
             "up to {count} records were deleted before they were read: their links are lost"
         );
         let topic = &self.topic;
         let warning = format!(
             "up to {} records of {topic} were deleted before they were read, and their links are \
-             lost: the topic's retention is too short, or its records were deleted by hand",
+             lost: the topic's retention is too short, or its records were deleted manually",
             self.total
         );
         self.group.warn("records_missed", warning);
     }
+}
+
+/// Returns how many offsets a range has; 0 for one that ends before it begins.
+fn length(offsets: &Range<Offset>) -> u64 {
+    u64::try_from(offsets.end.0 - offsets.start.0).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -84,21 +95,24 @@ mod tests {
     }
 
     fn bounds(start: i64, statistics_count: u64) -> LogBounds {
-        LogBounds { partitions: BTreeMap::from([(0, start..100)]), statistics_count }
+        LogBounds {
+            partitions: BTreeMap::from([(Partition(0), Offset(start)..Offset(100))]),
+            statistics_count,
+        }
     }
 
     #[test]
-    fn only_what_the_log_s_start_has_passed_is_missed() {
+    fn only_a_gap_below_the_first_offset_of_the_log_is_missed() {
         for (log_start, total) in [(0, 0), (20, 0), (25, 5), (30, 10), (40, 10)] {
             let (health, mut missed) = missed();
-            missed.met_gap(0, 20..30, 4);
-            missed.met_gap(0, 50..52, 4);
-            missed.judge(&bounds(log_start, 4));
+            missed.note_gap(Partition(0), Offset(20)..Offset(30), 4);
+            missed.note_gap(Partition(0), Offset(50)..Offset(52), 4);
+            missed.evaluate(&bounds(log_start, 4));
             assert_eq!(missed.total, 0, "these bounds are older");
-            missed.judge(&bounds(log_start, 5));
+            missed.evaluate(&bounds(log_start, 5));
             assert_eq!(missed.total, total, "{log_start}");
-            missed.judge(&bounds(99, 6));
-            assert_eq!(missed.total, total, "judged once");
+            missed.evaluate(&bounds(99, 6));
+            assert_eq!(missed.total, total, "evaluated once");
             assert_eq!(health.readiness().warnings.contains_key("records_missed"), total > 0);
         }
     }

@@ -1,5 +1,5 @@
-//! What a consumer is made of: chosen by the binary from its settings, by `up` and by tests from
-//! their own.
+//! What a consumer is made of: the binary chooses it from its settings, and `up` and tests from
+//! theirs.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::context::GroupContext;
 use crate::publishing::Publishing;
 use crate::server::ServerSettings;
 
-/// See the module.
+/// The parts of a consumer.
 #[derive(Debug)]
 pub struct ConsumerParts {
     /// Where records come from.
     pub kafka: KafkaSettings,
-    /// As which group.
+    /// The consumer group that it joins.
     pub group: GroupSettings,
-    /// How much at once.
+    /// How much is done at once, how often, and how long.
     pub pipeline: PipelineSettings,
     /// The extractor server and health checks; `None` for neither.
     pub server: Option<ServerSettings>,
@@ -36,7 +36,10 @@ pub struct ConsumerParts {
 }
 
 impl ConsumerParts {
-    /// A member of the group that has not joined yet.
+    /// Makes a client for the group, which has not joined yet.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if librdkafka refuses a setting.
     pub(crate) fn client(&self) -> Result<BaseConsumer<GroupContext>, SettingsError> {
         let config = self.kafka.consumer(&self.group);
         config

@@ -1,4 +1,4 @@
-//! The way of a record, put together: poll thread, lanes, batcher. Begins with the client and
+//! Wires the path of a record: poll thread, lanes, batcher. It begins with the Kafka client and
 //! ends when every lane is drained and the last batch is written.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assignment::{Assignment, StartWorker};
-use crate::attempt::{Breaker, Turns};
+use crate::attempt::{OutageBreaker, Permits};
 use crate::batcher::{self, BatchWriter};
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
@@ -27,10 +27,10 @@ use crate::process::{Finished, Processor};
 use crate::record::Completion;
 use crate::worker::{self, WorkerLimits};
 
-/// Reports of completed batches on their way to the poll thread.
+/// How many reports of completed batches may wait for the poll thread.
 const COMPLETIONS_QUEUE: usize = 1_024;
 
-/// Where a pipeline says how it is.
+/// The parts by which a pipeline reports its state.
 #[derive(Clone)]
 pub(crate) struct Reports {
     pub(crate) group: Part,
@@ -51,6 +51,10 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    /// Starts the poll thread and the batcher.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Io`] if the operating system starts no thread.
     pub(crate) fn start(
         parts: &ConsumerParts,
         client: BaseConsumer<GroupContext>,
@@ -68,11 +72,11 @@ impl Pipeline {
             dead_letters: Arc::clone(dead_letters),
             completions: completions.clone(),
         };
-        let breaker = Breaker::new(settings.breaker_policy(), reports.extraction);
-        let turns = Arc::new(Turns::new(settings.max_in_flight, breaker));
+        let breaker = OutageBreaker::new(settings.breaker_policy(), reports.extraction);
+        let permits = Arc::new(Permits::new(settings.max_in_flight, breaker));
         let processor = Arc::new(Processor {
             extractor: Arc::clone(&parts.extractor),
-            turns: Arc::clone(&turns),
+            permits: Arc::clone(&permits),
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
             documents: Documents(Arc::clone(&parts.store)),
@@ -82,26 +86,22 @@ impl Pipeline {
             completions,
         });
         let (abandon, workers) = (CancellationToken::new(), TaskTracker::new());
-        let topic: Arc<str> = Arc::from(parts.kafka.kafka_topic.as_str());
         let watchdog = Watchdog {
             liveness: reports.liveness,
-            turns: Arc::clone(&turns),
-            store: reports.store,
-            broker: reports.broker,
-            dead_letters: reports.dead_letters,
-            lists: reports.lists,
+            permits: Arc::clone(&permits),
+            parts: [reports.store, reports.broker, reports.dead_letters, reports.lists],
             limit: Watchdog::limit(settings.retry_backoff_max),
         };
         let gauges = Gauges {
-            topic: Arc::clone(&topic),
-            turns,
+            topic: Arc::from(parts.kafka.kafka_topic.as_str()),
+            permits,
             extractor: Arc::clone(&parts.extractor),
             committed: Activity::new(),
         };
-        let limits = settings.worker_limits(parts.max_links_per_record);
-        let start_worker = lane_starter(processor, limits, &workers);
+        let worker_limits = settings.worker_limits(parts.max_links_per_record);
+        let start_worker = lane_starter(processor, worker_limits, &workers);
         let poll = PollParts {
-            topic,
+            topic: Arc::clone(&gauges.topic),
             assignment: Assignment::new(settings.assignment_limits(), start_worker),
             completions: completed,
             group_part: reports.group,
@@ -114,14 +114,14 @@ impl Pipeline {
         };
         let batcher =
             tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
-        let (report, polled) = oneshot::channel();
-        std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
-            // Nobody listens only if the process ends anyway.
-            drop(report.send(PollLoop::new(client, poll).run()));
-        })?;
-        Ok(Self { polled, batcher, abandon, workers })
+        Ok(Self { polled: start_poll_thread(client, poll)?, batcher, abandon, workers })
     }
 
+    /// Runs until the poll thread, every worker and the batcher have ended. Documents that are not
+    /// written `drain_timeout` after the poll thread's end are left to be delivered again.
+    ///
+    /// # Errors
+    /// The error of the poll thread, or [`ConsumerError::Died`] if one of them panicked.
     pub(crate) async fn run(self, drain_timeout: Duration) -> Result<(), ConsumerError> {
         let ended = self.polled.await.unwrap_or(Err(ConsumerError::Died("the poll thread")));
         self.workers.close();
@@ -135,7 +135,7 @@ impl Pipeline {
         let written = tokio::select! {
             written = &mut last_writes => written,
             () = tokio::time::sleep(drain_timeout) => {
-                tracing::warn!("documents not written in time are left to be delivered again");
+                tracing::warn!("documents were not written in time at the stop: their records will be delivered again");
                 abandon.cancel();
                 last_writes.await
             }
@@ -143,6 +143,18 @@ impl Pipeline {
         written.map_err(|_| ConsumerError::Died("the batcher"))?;
         ended
     }
+}
+
+fn start_poll_thread(
+    client: BaseConsumer<GroupContext>,
+    poll: PollParts,
+) -> std::io::Result<oneshot::Receiver<Result<(), ConsumerError>>> {
+    let (report, polled) = oneshot::channel();
+    std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
+        // The receiver is dropped only if the process ends.
+        drop(report.send(PollLoop::new(client, poll).run()));
+    })?;
+    Ok(polled)
 }
 
 fn lane_starter(

@@ -1,15 +1,15 @@
 //! The thread that owns the Kafka consumer. It polls, routes and commits, and never waits for
-//! work: so heartbeats, rebalances and max.poll.interval are always served.
+//! links, so that heartbeats, rebalances and max.poll.interval are always served.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linkrelay_common::Partition;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,33 +26,34 @@ use crate::record::{Completion, Record};
 
 /// How long the thread waits for records when nothing else is expected.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
-/// How long it waits while completions are looked for: nothing wakes it for those.
+/// How long it waits while it needs completions, which do not wake it.
 const HELD_WAIT: Duration = Duration::from_millis(1);
-/// Events of the group's queue in one turn. One poll serves one (logs and errors among them) and
-/// does not say whether more are there, and only the first of several wakes the thread.
+/// Events of the group's queue in one iteration. One poll serves one event (also a log line or an
+/// error) and does not report whether there are more, and only the first of several wakes the
+/// thread.
 const GROUP_EVENTS: usize = 8;
-/// How many records of one partition are taken before the next one gets its turn.
+/// How many records of one partition are taken before those of the next one.
 const BURST: usize = 100;
-/// How often gauges are published and lanes are looked at.
+/// How often gauges are published and lanes are checked for a standstill.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// After commits that could not be read.
+/// The wait after commits that could not be read.
 const FAILED_READ_PAUSE: Duration = Duration::from_secs(1);
 
-/// Lanes on their way to their end.
+/// Lanes that drain.
 struct Drain {
-    partitions: Vec<i32>,
+    partitions: Vec<Partition>,
     deadline: Instant,
-    /// The group waits for them; otherwise the close gives them back.
+    /// Whether the group waits for them; otherwise the close of the client gives them back.
     is_revoked: bool,
 }
 
-/// Partitions that the group gave us, to be taken over once their commits are read.
+/// Partitions that the group assigned, to be taken over once their commits are read.
 struct TakeOver {
-    partitions: Vec<i32>,
-    next_try: Instant,
+    partitions: Vec<Partition>,
+    next_attempt: Instant,
 }
 
-/// What the thread is given.
+/// What the thread is made of.
 pub(crate) struct PollParts {
     pub(crate) topic: Arc<str>,
     pub(crate) assignment: Assignment,
@@ -60,14 +61,14 @@ pub(crate) struct PollParts {
     pub(crate) group_part: Part,
     pub(crate) watchdog: Watchdog,
     pub(crate) gauges: Gauges,
-    /// Where a partition begins that the group has no commit of.
-    pub(crate) without_commit: Offset,
+    /// Where a partition is read from if the group has no commit of it.
+    pub(crate) without_commit: rdkafka::Offset,
     pub(crate) commit_interval: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) stop: CancellationToken,
 }
 
-/// The thread's whole state.
+/// The state of the thread.
 pub(crate) struct PollLoop {
     queues: Queues,
     parts: PollParts,
@@ -82,7 +83,8 @@ pub(crate) struct PollLoop {
 }
 
 impl PollLoop {
-    /// For the thread that will run it, and wakes whenever the consumer has something.
+    /// Must be called on the thread that will run it, because the queues of the consumer wake that
+    /// thread.
     pub(crate) fn new(consumer: BaseConsumer<GroupContext>, parts: PollParts) -> Self {
         let queues = Queues::new(consumer, Arc::clone(&parts.topic));
         let records_total = counter!(names::RECORDS, "topic" => parts.topic.to_string());
@@ -103,29 +105,30 @@ impl PollLoop {
         }
     }
 
-    /// Runs until stopped and drained, then leaves the group. Blocks: for a thread of its own,
-    /// where the consumer's drop, too, may wait for the broker.
+    /// Runs until stopped and drained, then leaves the group. It blocks, so it needs its own
+    /// thread, where the drop of the consumer may also wait for the broker.
     ///
     /// # Errors
-    /// If librdkafka says that this consumer can never work again.
+    /// [`ConsumerError`] if librdkafka reports that this consumer can never work again, or the
+    /// worker of a partition has ended.
     pub(crate) fn run(mut self) -> Result<(), ConsumerError> {
-        let ended = self.turn_until_drained();
-        // Whatever the end, nobody is left to answer a revocation but the callback itself.
+        let ended = self.poll_until_drained();
+        // After any end, only the callback itself can answer a revocation.
         self.queues.consumer().context().begin_close();
         ended
     }
 
-    fn turn_until_drained(&mut self) -> Result<(), ConsumerError> {
+    fn poll_until_drained(&mut self) -> Result<(), ConsumerError> {
         self.queues.subscribe()?;
         while !(self.is_stopping && self.drains.is_empty() && self.take_overs.is_empty()) {
-            self.parts.watchdog.liveness.turns.note();
+            self.parts.watchdog.liveness.iterations.note();
             for _ in 0..GROUP_EVENTS {
                 self.poll_group()?;
             }
             let is_anything_taken = self.take_records()?;
             self.receive_completions();
             self.check_workers()?;
-            self.committer.turn(&self.queues, &mut self.parts.assignment);
+            self.committer.commit_if_due(&self.queues, &mut self.parts.assignment);
             self.report_if_due();
             self.finish_drains();
             self.begin_stop_if_asked();
@@ -144,7 +147,7 @@ impl PollLoop {
         error.map_or(Ok(()), |error| self.queues.report(&error))
     }
 
-    /// Takes records for every lane that has room; says whether there were any.
+    /// Takes records for every lane that has room. Returns whether there were any.
     fn take_records(&mut self) -> Result<bool, ConsumerError> {
         let mut is_anything_taken = false;
         for partition in self.parts.assignment.partitions() {
@@ -160,7 +163,7 @@ impl PollLoop {
                         self.records_total.increment(1);
                         if let Some(gap) = self.parts.assignment.gap_before(&record) {
                             let count = self.queues.consumer().context().statistics_count();
-                            self.missed.met_gap(partition, gap, count);
+                            self.missed.note_gap(partition, gap, count);
                         }
                         self.parts.assignment.take(record);
                         is_anything_taken = true;
@@ -175,42 +178,42 @@ impl PollLoop {
         while let Some(event) = self.queues.next_event() {
             match event {
                 GroupEvent::Assigned(partitions) => {
-                    tracing::info!(topic = %self.parts.topic, ?partitions, "assigned");
-                    self.take_overs.push(TakeOver { partitions, next_try: Instant::now() });
+                    tracing::info!(topic = %self.parts.topic, ?partitions, "the group assigned partitions to this consumer");
+                    self.take_overs.push(TakeOver { partitions, next_attempt: Instant::now() });
                 }
                 GroupEvent::Revoked(partitions) => {
-                    tracing::info!(topic = %self.parts.topic, ?partitions, "revoked: draining");
+                    tracing::info!(topic = %self.parts.topic, ?partitions, "the group revoked partitions: their lanes drain");
                     self.begin_drain(partitions, true);
                 }
                 GroupEvent::Lost(partitions) => {
-                    tracing::warn!(topic = %self.parts.topic, ?partitions, "lost: fenced without a commit");
+                    tracing::warn!(topic = %self.parts.topic, ?partitions, "the group has given partitions away: their lanes are fenced without a commit");
                     self.parts.assignment.fence(&partitions);
-                    self.queues.forget(&partitions);
+                    self.queues.drop_queues(&partitions);
                     self.take_overs
-                        .retain_mut(|pending| let_go(&mut pending.partitions, &partitions));
-                    self.drains.retain_mut(|drain| let_go(&mut drain.partitions, &partitions));
+                        .retain_mut(|pending| remove_lost(&mut pending.partitions, &partitions));
+                    self.drains.retain_mut(|drain| remove_lost(&mut drain.partitions, &partitions));
                 }
             }
         }
     }
 
-    /// Takes over what was assigned, once its commits are read; asks again until they are. Other
-    /// lanes go on meanwhile.
+    /// Takes over what was assigned, once its commits are read, and retries until they are. Other
+    /// lanes keep working in the meantime.
     fn take_over_assigned(&mut self) -> Result<(), ConsumerError> {
         for mut take_over in std::mem::take(&mut self.take_overs) {
             let partitions = take_over.partitions.as_slice();
             if self.is_stopping {
-                // Nothing is read any more; the close gives them back.
-                let ends: Vec<_> = partitions.iter().map(|of| (*of, Offset::End)).collect();
-                self.queues.take_over(&ends)?;
-            } else if Instant::now() < take_over.next_try {
+                // Nothing is read from them; the close of the client gives them back.
+                let unread: Vec<_> = partitions.iter().map(|of| (*of, None)).collect();
+                self.queues.take_over(&unread, rdkafka::Offset::End)?;
+            } else if Instant::now() < take_over.next_attempt {
                 self.take_overs.push(take_over);
             } else {
                 match self.positions(partitions) {
                     Ok(positions) => self.take_over(positions)?,
                     Err(error) => {
-                        tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits could not be read; they will be asked for again");
-                        take_over.next_try = Instant::now() + FAILED_READ_PAUSE;
+                        tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits of new partitions could not be read; they are requested again");
+                        take_over.next_attempt = Instant::now() + FAILED_READ_PAUSE;
                         self.take_overs.push(take_over);
                     }
                 }
@@ -219,19 +222,19 @@ impl PollLoop {
         Ok(())
     }
 
-    fn positions(&self, partitions: &[i32]) -> Result<Vec<Position>, KafkaError> {
-        // A member that gets no partition is told so, too.
+    fn positions(&self, partitions: &[Partition]) -> Result<Vec<Position>, KafkaError> {
+        // The group also reports an assignment without partitions.
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
         let list = self.queues.list(partitions);
-        commit::read(self.queues.consumer(), list, self.parts.without_commit)
+        commit::read(self.queues.consumer(), list)
     }
 
     fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
-        let offsets: Vec<_> = positions.iter().map(|of| (of.partition, of.offset)).collect();
-        self.queues.take_over(&offsets)?;
-        self.parts.assignment.assign(&offsets);
+        let firsts: Vec<_> = positions.iter().map(|of| (of.partition, of.first)).collect();
+        self.queues.take_over(&firsts, self.parts.without_commit)?;
+        self.parts.assignment.assign(firsts);
         for position in positions {
             self.missed.report(position.partition, position.missed);
         }
@@ -249,11 +252,11 @@ impl PollLoop {
 
     fn check_workers(&self) -> Result<(), ConsumerError> {
         let Some(partition) = self.parts.assignment.dead_partition() else { return Ok(()) };
-        tracing::error!(topic = %self.parts.topic, partition, "the worker of a partition ended by itself");
+        tracing::error!(topic = %self.parts.topic, partition = partition.0, "the worker of a partition ended unexpectedly");
         Err(ConsumerError::Died("the worker of a partition"))
     }
 
-    /// Publishes gauges, and looks for lanes that stand still.
+    /// Publishes gauges, and looks for lanes that make no progress.
     fn report_if_due(&mut self) {
         let now = Instant::now();
         if now < self.next_report {
@@ -263,13 +266,13 @@ impl PollLoop {
         let assignment = &self.parts.assignment;
         let logs = self.queues.consumer().context().logs();
         self.parts.gauges.publish(assignment, &logs.partitions);
-        self.missed.judge(&logs);
-        let at_work = assignment.lanes().filter(|(_, lane)| lane.in_work_count() > 0);
-        let at_work = at_work.map(|(partition, lane)| (partition, lane.activity()));
-        self.parts.watchdog.check(&self.parts.topic, at_work);
+        self.missed.evaluate(&logs);
+        let busy = assignment.lanes().filter(|(_, lane)| lane.tracker().in_flight_count() > 0);
+        let busy = busy.map(|(partition, lane)| (partition, lane.activity()));
+        self.parts.watchdog.check(&self.parts.topic, busy);
     }
 
-    fn begin_drain(&mut self, partitions: Vec<i32>, is_revoked: bool) {
+    fn begin_drain(&mut self, partitions: Vec<Partition>, is_revoked: bool) {
         self.parts.assignment.drain(&partitions);
         self.drains.push(Drain {
             partitions,
@@ -278,7 +281,7 @@ impl PollLoop {
         });
     }
 
-    /// Gives back what is drained, or what has had its time; commits first.
+    /// Gives back the partitions that are drained or whose deadline is over. Commits them first.
     fn finish_drains(&mut self) {
         let now = Instant::now();
         for drain in std::mem::take(&mut self.drains) {
@@ -288,17 +291,17 @@ impl PollLoop {
                 continue;
             }
             if !is_drained {
-                tracing::warn!(partitions = ?drain.partitions, "not drained in time: what is in flight will be delivered again");
+                tracing::warn!(partitions = ?drain.partitions, "partitions were not drained in time: their records in flight will be delivered again");
             }
-            // A completion is sent before its ticket is dropped, so all of them are here by now.
+            // A completion is sent before its ticket is dropped, so all have arrived by now.
             self.receive_completions();
             let assignment = &mut self.parts.assignment;
-            self.committer.commit_last(&drain.partitions, &self.queues, assignment);
+            self.committer.commit_now(&drain.partitions, &self.queues, assignment);
             self.parts.assignment.fence(&drain.partitions);
             if drain.is_revoked
                 && let Err(error) = self.queues.give_back(&drain.partitions)
             {
-                tracing::warn!(partitions = ?drain.partitions, %error, "could not be given back");
+                tracing::warn!(partitions = ?drain.partitions, %error, "revoked partitions could not be given back");
             }
         }
     }
@@ -308,19 +311,20 @@ impl PollLoop {
             return;
         }
         self.is_stopping = true;
-        let is_draining =
-            |partition: &i32| self.drains.iter().any(|drain| drain.partitions.contains(partition));
+        let is_draining = |partition: &Partition| {
+            self.drains.iter().any(|drain| drain.partitions.contains(partition))
+        };
         let mut partitions = self.parts.assignment.partitions();
         partitions.retain(|partition| !is_draining(partition));
-        tracing::info!(topic = %self.parts.topic, ?partitions, "stopping: draining");
+        tracing::info!(topic = %self.parts.topic, ?partitions, "the consumer stops: its lanes drain");
         self.begin_drain(partitions, false);
     }
 }
 
-/// What is lost is neither given back (it may be ours again by the time its drain would end) nor
-/// taken over (it may be another's by the time its commits are read). Says whether anything is
-/// left.
-fn let_go(partitions: &mut Vec<i32>, lost: &[i32]) -> bool {
+/// Removes lost partitions. They are neither given back (when their drain would end, they may be
+/// assigned to this consumer again) nor taken over (when their commits are read, they may be
+/// another consumer's). Returns whether any partition is left.
+fn remove_lost(partitions: &mut Vec<Partition>, lost: &[Partition]) -> bool {
     partitions.retain(|partition| !lost.contains(partition));
     !partitions.is_empty()
 }
@@ -330,10 +334,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_is_let_go_of() {
-        let mut partitions = vec![0, 1];
-        assert!(let_go(&mut partitions, &[1, 2, 3]));
-        assert_eq!(partitions, [0]);
-        assert!(!let_go(&mut partitions, &[0]));
+    fn lost_partitions_are_removed() {
+        let mut partitions = vec![Partition(0), Partition(1)];
+        assert!(remove_lost(&mut partitions, &[1, 2, 3].map(Partition)));
+        assert_eq!(partitions, [Partition(0)]);
+        assert!(!remove_lost(&mut partitions, &[Partition(0)]));
     }
 }

@@ -1,6 +1,6 @@
-//! One link from its record to its document: found, refused, or given up into the dead letters.
+//! One link from its record to its document: found, refused, or given up as a dead letter.
 //!
-//! It must not know: how often is asked, and what an error means for that.
+//! It must not know: how many attempts a link has, and what an error means for that.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
-use crate::attempt::{Again, Asker, Attempts, Failure, Turns};
-use crate::dead_letter::{DeadLetters, Reason};
+use crate::attempt::{Again, Attempts, LookupFailure, LookupKind, Permits};
+use crate::dead_letter::{DeadLetters, GiveUpReason};
 use crate::document::{document, link_error, malformed_document};
 use crate::documents::Documents;
 use crate::job::LinkJob;
@@ -23,25 +23,25 @@ use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
 use crate::retry::RetryPolicy;
 
-/// A document on its way to the store.
+/// A document for the batcher.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) document: LinkDocument,
     pub(crate) ticket: Arc<Ticket>,
-    /// Who goes on with the link once its document is there; without, it is done then. Dropped
-    /// if there will be no such document.
+    /// Notified once the document is stored, for a link that is not complete then; dropped if there
+    /// will be no such document. `None` if the document completes the link.
     pub(crate) written: Option<oneshot::Sender<()>>,
 }
 
-/// Works on links; shared by all lanes of the process.
+/// Processes links; shared by all lanes of the process.
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(crate) extractor: Arc<dyn Extract>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) permits: Arc<Permits>,
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) documents: Documents,
-    /// Where the videos of lists go, and how many of one list.
+    /// Where the videos of lists go, and at most how many of one list.
     pub(crate) append: Arc<dyn AppendExpanded>,
     pub(crate) expand_limit: u32,
     pub(crate) finished: mpsc::Sender<Finished>,
@@ -49,8 +49,8 @@ pub(crate) struct Processor {
 }
 
 impl Processor {
-    /// Does one link to its end. When `drain` is cancelled, a link that only waits is dropped; it
-    /// stays incomplete and is delivered again.
+    /// Processes one link to its outcome. When `drain` is cancelled, a link that only waits is
+    /// dropped; it stays incomplete and is delivered again.
     pub(crate) async fn look_up(
         &self,
         job: LinkJob,
@@ -58,8 +58,8 @@ impl Processor {
         drain: &CancellationToken,
         activity: &Activity,
     ) {
-        // What YouTube would say to a forced link is thrown away if the link has its document: the
-        // same Idempotency-Key was sent again.
+        // A forced link that has its document comes from the same Idempotency-Key, sent again: the
+        // answer of YouTube would be discarded.
         if job.force {
             match drain.run_until_cancelled(self.is_stored(&job)).await {
                 None => return,
@@ -80,21 +80,21 @@ impl Processor {
         known.get(&job.id).is_some_and(|known| known.status == LinkState::Stored)
     }
 
-    /// The job is done without another document.
+    /// Completes a job without writing another document.
     pub(crate) async fn complete(&self, job: &LinkJob) {
         if let Some(completion) = job.ticket.finish_link() {
             drop(self.completions.send(vec![completion]).await);
         }
     }
 
-    /// `None` if the lane drained while the link waited.
+    /// Finds the metadata of a video. Returns `None` if the lane drained while the link waited.
     async fn find(
         &self,
         job: &LinkJob,
         video_id: VideoId,
         drain: &CancellationToken,
         activity: &Activity,
-    ) -> Option<Result<Box<Extraction>, Failure>> {
+    ) -> Option<Result<Box<Extraction>, LookupFailure>> {
         let ask = || async {
             let answer = ask(self.extractor.as_ref(), video_id, job.force).await;
             activity.note();
@@ -104,42 +104,44 @@ impl Processor {
             again.count();
             log_again(job, video_id, &again);
         };
-        Attempts::new(Asker::Link(&self.turns), &self.retry).run(drain, ask, again).await
+        Attempts::new(LookupKind::Link(&self.permits), &self.retry).run(drain, ask, again).await
     }
 
-    /// The link is refused without a question to YouTube.
+    /// Writes the failed document of a link that is refused without asking YouTube.
     pub(crate) async fn refuse(&self, job: LinkJob, error: LinkFailure) {
-        self.finish(job, None, Err(Failure::Refused(error))).await;
+        self.finish(job, None, Err(LookupFailure::Refused(error))).await;
     }
 
-    /// Writes the document of what was found, or of why nothing was; what is given up has its dead
-    /// letter before.
+    /// Writes the document of a link, after the dead letter of one that is given up.
     pub(crate) async fn finish(
         &self,
         job: LinkJob,
         video_id: Option<VideoId>,
-        found: Result<Box<Extraction>, Failure>,
+        found: Result<Box<Extraction>, LookupFailure>,
     ) {
         let found = match found {
             Ok(extraction) => Ok(extraction),
-            Err(Failure::Refused(error)) => Err(error),
-            Err(Failure::GivenUp { error, attempts }) => {
+            Err(LookupFailure::Refused(error)) => Err(error),
+            Err(LookupFailure::GivenUp { error, attempts }) => {
                 let error = link_error(&error, attempts);
                 log_given_up(&job, video_id, &error);
-                let reason =
-                    Reason { class: error.class, error: &error.message, attempts: error.attempts };
+                let reason = GiveUpReason {
+                    class: error.class,
+                    error: &error.message,
+                    attempts: error.attempts,
+                };
                 self.dead_letters.write_link(&job, reason).await;
                 Err(error)
             }
         };
-        let document = document(job.place(video_id), found);
-        // The batcher outlives every lane; if it is gone, the process ends and nothing is lost
-        // by leaving the record incomplete.
+        let document = document(job.subject(video_id), found);
+        // The batcher outlives every lane; if it has ended, the process ends, and the incomplete
+        // record is delivered again.
         drop(self.finished.send(Finished { document, ticket: job.ticket, written: None }).await);
     }
 
-    /// Gives up a record that cannot be read. Its document comes after its dead letter, and keeps
-    /// a later delivery from writing another.
+    /// Gives up a record that cannot be read. Its document is written after its dead letter, and
+    /// prevents a second dead letter at a later delivery.
     pub(crate) async fn give_up_record(
         &self,
         ticket: Arc<Ticket>,
@@ -148,24 +150,24 @@ impl Processor {
     ) {
         let record = &ticket.record;
         tracing::warn!(
-            topic = %record.topic, partition = record.partition, offset = record.offset, %error,
+            topic = %record.topic, partition = record.partition.0, offset = record.offset.0, %error,
             "malformed record: moved to the dead letters"
         );
         let error = error.to_string();
-        let reason = Reason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
-        self.dead_letters.write_record(record, reason).await;
+        let reason = GiveUpReason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
+        self.dead_letters.write_record(record, id.clone(), reason).await;
         let document = malformed_document(&ticket, id, error);
         drop(self.finished.send(Finished { document, ticket, written: None }).await);
     }
 }
 
-/// A link that only waits for its turn says nothing: the cool-down did.
+/// Logs a retry. A link that only waits for a permit is not logged: the cool-down was.
 fn log_again(job: &LinkJob, video_id: VideoId, again: &Again<'_>) {
     let Some(wait) = again.wait else { return };
     tracing::debug!(
-        %video_id, document_id = %job.id, partition = job.ticket.record.partition,
-        offset = job.ticket.record.offset, attempts = again.attempts, wait_ms = wait.as_millis(),
-        error = %again.error, "trying again later"
+        %video_id, document_id = %job.id, partition = job.ticket.record.partition.0,
+        offset = job.ticket.record.offset.0, attempts = again.attempts, wait_ms = wait.as_millis(),
+        error = %again.error, "an attempt for a link failed; it will be retried"
     );
 }
 
@@ -173,7 +175,7 @@ fn log_given_up(job: &LinkJob, video_id: Option<VideoId>, error: &LinkFailure) {
     let record = &job.ticket.record;
     tracing::warn!(
         document_id = %job.id, video_id = video_id.map(tracing::field::display), topic = %record.topic,
-        partition = record.partition, offset = record.offset, attempts = error.attempts, error = error.message,
+        partition = record.partition.0, offset = record.offset.0, attempts = error.attempts, error = error.message,
         "no attempt left: moved to the dead letters"
     );
 }

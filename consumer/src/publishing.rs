@@ -1,7 +1,7 @@
-//! Where a consumer's own records go: the one seam between it and what keeps them.
+//! Where the records that a consumer itself writes go.
 //!
-//! A broker that keeps what it has acknowledged is given them as they are; a program whose broker
-//! forgets gives a [`Publishing`] of its own.
+//! By default they go to the two topics. A program whose broker loses its data on exit passes its
+//! own [`Publishing`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use linkrelay_kafka::publish::{
 };
 use linkrelay_kafka::topic::TopicError;
 
-/// How long a record of a list's video may wait for the broker before it is tried again.
+/// How long a record of a list's video may wait for the broker before it is sent again.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes the videos of lists and dead letters safe. Cheap to clone.
+/// Publishes the videos of lists, and dead letters. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Publishing {
     /// Takes the videos of lists.
@@ -27,7 +27,7 @@ pub struct Publishing {
 }
 
 impl Publishing {
-    /// To the two topics. `lists` does not work while the broker takes no videos.
+    /// Publishes to the two topics. `lists` does not work while the broker takes no videos.
     ///
     /// # Errors
     /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
@@ -37,13 +37,16 @@ impl Publishing {
         Ok(Self { append, letters: Arc::new(TopicLetters::new(kafka)?) })
     }
 
-    /// Asks whether both can be taken, as far as that can be known without writing.
+    /// Checks whether both can be published, to the extent that this is known without writing.
+    ///
+    /// # Errors
+    /// [`TopicError`] of the first one that cannot.
     pub(crate) async fn check(&self) -> Result<(), TopicError> {
         self.append.check().await?;
         self.letters.check().await
     }
 
-    /// Why one of the clients will never work again, if so; only a new process can.
+    /// Returns why one of the clients will never work again; only a new process can then publish.
     pub(crate) fn fatal_error(&self) -> Option<String> {
         self.append.fatal_error().or_else(|| self.letters.fatal_error())
     }

@@ -1,16 +1,16 @@
-//! One record in work: what it says, where it stands, and when it is complete.
+//! One record in flight: its content, its position, and when it is complete.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkPlace, RecordPlace};
+use linkrelay_common::{LinkIdentity, Offset, Partition, RecordOrigin};
 use linkrelay_kafka::{RecordHeaders, copy_readable};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 
-/// Which assignment of a partition a record belongs to. A completion from an older one is
-/// fenced: it changes nothing.
+/// The assignment of a partition, and the reading of its log, to which a record belongs.
+/// Completions of an older one are fenced: they are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(pub(crate) u64);
 
@@ -18,8 +18,8 @@ pub(crate) struct Epoch(pub(crate) u64);
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Vec<u8>,
     pub(crate) headers: Option<OwnedHeaders>,
@@ -28,11 +28,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Copies a record that was polled from this topic.
     pub(crate) fn copy(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> Self {
         Self {
             topic: Arc::clone(topic),
-            partition: message.partition(),
-            offset: message.offset(),
+            partition: Partition(message.partition()),
+            offset: Offset(message.offset()),
             key: message.key().map(<[u8]>::to_vec),
             // A record without a value (a tombstone) is malformed, as an empty one is.
             value: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
@@ -41,7 +42,7 @@ impl Record {
         }
     }
 
-    /// What it holds in memory, roughly.
+    /// Returns roughly how many bytes of memory the record takes.
     pub(crate) fn size_bytes(&self) -> usize {
         const OVERHEAD_BYTES: usize = 256;
         let headers = self.headers.iter().flat_map(|headers| headers.iter());
@@ -50,8 +51,9 @@ impl Record {
         OVERHEAD_BYTES + self.key.as_ref().map_or(0, Vec::len) + self.value.len() + headers_bytes
     }
 
-    pub(crate) fn place(&self) -> RecordPlace {
-        RecordPlace {
+    /// Returns where the record is, which is its origin unless it is a replay.
+    pub(crate) fn position(&self) -> RecordOrigin {
+        RecordOrigin {
             topic: self.topic.to_string(),
             partition: self.partition,
             offset: self.offset,
@@ -59,76 +61,83 @@ impl Record {
         }
     }
 
-    /// When it was written, if it says so.
+    /// Returns when the record was written, if it has a timestamp.
     pub(crate) fn written_at(&self) -> Option<Timestamp> {
         let has_one = self.timestamp != 0;
         has_one.then(|| Timestamp::from_millisecond(self.timestamp).ok()).flatten()
     }
 
+    /// Returns linkrelay's own headers of the record.
     pub(crate) fn relay_headers(&self) -> RecordHeaders {
         self.headers.as_ref().map(RecordHeaders::read).unwrap_or_default()
     }
 }
 
-/// A record in work. Held by each of its links until that link is done; whoever finishes the
-/// last one gets the record's [`Completion`].
+/// A record in flight. Each of its links holds it until that link is complete; the last one to
+/// finish gets the record's [`Completion`].
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) record: Record,
     pub(crate) headers: RecordHeaders,
     epoch: Epoch,
     links_left: AtomicU32,
-    /// Lets the lane see whether anything of it is still in work.
-    _in_work: Arc<InWork>,
+    /// Lets the lane see whether any of its records is still in flight.
+    _records_in_flight: Arc<InFlight>,
 }
 
-/// Each ticket holds a clone; the lane counts them.
+/// The mark of a record in flight: each ticket holds a clone, and the lane counts the clones.
 #[derive(Debug, Default)]
-pub(crate) struct InWork;
+pub(crate) struct InFlight;
 
-/// Says that a record is done for good and its offset may be committed.
+/// The report that a record is complete, so that its offset may be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Completion {
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
     pub(crate) epoch: Epoch,
     pub(crate) size_bytes: usize,
 }
 
 impl Ticket {
-    /// For a record of `links_count` links; a malformed record counts as one.
+    /// Makes the ticket of a record with `links_count` links; a malformed record counts as one.
     pub(crate) fn new(
         record: Record,
         epoch: Epoch,
-        in_work: Arc<InWork>,
+        records_in_flight: Arc<InFlight>,
         links_count: u32,
     ) -> Self {
         let headers = record.relay_headers();
-        Self { record, headers, epoch, links_left: AtomicU32::new(links_count), _in_work: in_work }
+        Self {
+            record,
+            headers,
+            epoch,
+            links_left: AtomicU32::new(links_count),
+            _records_in_flight: records_in_flight,
+        }
     }
 
-    /// The place of the link at `index` of this record's `links_count`: by its headers, or by
-    /// where it stands.
-    pub(crate) fn link_place(&self, index: u32, links_count: usize) -> LinkPlace {
+    /// Returns the identity of the link at `index` of this record's `links_count`: by the headers,
+    /// or by the position of the record.
+    pub(crate) fn link_identity(&self, index: u32, links_count: usize) -> LinkIdentity {
         self.headers
-            .link_place(index, links_count)
-            .unwrap_or_else(|| LinkPlace::OfRecord { origin: self.record.place(), index })
+            .link_identity(index, links_count)
+            .unwrap_or_else(|| LinkIdentity::OfRecord { origin: self.record.position(), index })
     }
 
-    /// The place of the record as a whole: where it first stood. Never one that a header names by
-    /// a request, because the record of a link has a document of its own there.
-    pub(crate) fn record_place(&self) -> LinkPlace {
+    /// Returns the identity of the record as a whole: its origin. It is never that of a request in
+    /// the headers, because the link of that request has its own document.
+    pub(crate) fn record_identity(&self) -> LinkIdentity {
         let origin = self.headers.origin.as_ref().map(|(origin, _)| origin.clone());
-        let origin = origin.unwrap_or_else(|| self.record.place());
-        LinkPlace::OfRecord { origin, index: 0 }
+        let origin = origin.unwrap_or_else(|| self.record.position());
+        LinkIdentity::OfRecord { origin, index: 0 }
     }
 
-    /// When its links were submitted, as far as it tells.
+    /// Returns when its links were submitted, if the headers or the record say so.
     pub(crate) fn submitted_at(&self) -> Option<Timestamp> {
         self.headers.submitted_at.or_else(|| self.record.written_at())
     }
 
-    /// One link is done for good. Gives the completion if it was the last.
+    /// Notes that one link is complete. Returns the completion of the record if it was the last.
     pub(crate) fn finish_link(&self) -> Option<Completion> {
         let is_last = self.links_left.fetch_sub(1, Ordering::AcqRel) == 1;
         is_last.then(|| Completion {

@@ -1,10 +1,10 @@
-//! How long is waited before something is tried again.
+//! The backoff between attempts, and the pauses between retries of what must succeed.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Waits between attempts; they end when no attempt is left.
+/// The waits between attempts.
 pub(crate) type Waits = ExponentialBackoff;
 
 /// Attempts and waits for transient errors.
@@ -16,7 +16,8 @@ pub(crate) struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The waits after the first, second, … attempt, with jitter. Ends when no attempt is left.
+    /// Returns the waits after the first, second, … attempt, with jitter. They end when no attempt
+    /// is left.
     pub(crate) fn waits(&self) -> Waits {
         let waits_count =
             usize::try_from(self.max_attempts.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -25,7 +26,7 @@ impl RetryPolicy {
     }
 }
 
-/// The waits between tries of what must work one day: they grow from the one to the other, with
+/// The pauses between retries of what must succeed in the end: they grow from `min` to `max`, with
 /// jitter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pauses {
@@ -34,13 +35,13 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// Of the store, while records wait for it.
+    /// For the store, while records wait for it.
     pub(crate) const OF_STORE: Self =
         Self { min: Duration::from_millis(100), max: Duration::from_secs(5) };
-    /// Of the store, while a caller waits for it.
-    pub(crate) const OF_STORE_FOR_CALLER: Self =
+    /// For the store, while a client waits for it.
+    pub(crate) const OF_STORE_FOR_CLIENT: Self =
         Self { min: Duration::from_millis(50), max: Duration::from_secs(1) };
-    /// Of what keeps dead letters.
+    /// For what keeps dead letters.
     pub(crate) const OF_DEAD_LETTERS: Self =
         Self { min: Duration::from_millis(200), max: Duration::from_secs(10) };
 
@@ -51,8 +52,8 @@ impl Pauses {
             .with_jitter()
     }
 
-    /// They never end.
-    pub(crate) fn for_ever(self) -> Waits {
+    /// Returns the pauses, which never end.
+    pub(crate) fn forever(self) -> Waits {
         self.builder().without_max_times().build()
     }
 }
@@ -78,9 +79,9 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_never_end() {
-        for pauses in [Pauses::OF_STORE, Pauses::OF_STORE_FOR_CALLER, Pauses::OF_DEAD_LETTERS] {
+        for pauses in [Pauses::OF_STORE, Pauses::OF_STORE_FOR_CLIENT, Pauses::OF_DEAD_LETTERS] {
             let Pauses { min, max } = pauses;
-            let mut waits = pauses.for_ever();
+            let mut waits = pauses.forever();
             assert!(waits.next().is_some_and(|wait| min <= wait && wait <= min + min));
             assert!(waits.nth(10_000).is_some_and(|wait| wait >= max));
         }

@@ -1,8 +1,7 @@
-//! Metadata that the store has and that is young enough is taken from there, and YouTube is not
-//! asked (REUSE_WITHIN).
+//! Reuses recent metadata of the store, so that YouTube is not asked again (REUSE_WITHIN).
 //!
-//! It stands around the extractor, which knows no store. The store is a help here and no
-//! condition: whatever is wrong with it, YouTube is asked instead.
+//! It wraps the extractor, which knows no store. Reuse is only an optimisation: if the store fails,
+//! YouTube is asked.
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::metrics as names;
+use linkrelay_common::until::until_it_works;
 use linkrelay_common::{ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{LinkDocument, LinkStore};
@@ -23,23 +23,23 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Longer than any healthy store takes to look something up in an index.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
-/// A store in trouble is left alone for so long, so that not every link waits for it.
+/// How long a store that failed is not asked, so that not every link waits for it.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// An extractor that looks for recent metadata in the store first.
 #[derive(Debug)]
 pub(crate) struct Reuse {
     inner: Arc<dyn Extract>,
     store: Arc<dyn LinkStore>,
     within: Duration,
-    /// Without the index, each look would read the whole collection: so nobody looks.
+    /// Without the index, each lookup would read the whole collection, so there is none.
     is_indexed: Arc<AtomicBool>,
     paused_until: Mutex<Option<Instant>>,
     _indexing: AbortOnDropHandle<()>,
 }
 
 impl Reuse {
-    /// Begins to make the index. Must be called within a runtime.
+    /// Makes the extractor, and begins to make the index. Must be called within a runtime.
     pub(crate) fn start(
         inner: Arc<dyn Extract>,
         store: Arc<dyn LinkStore>,
@@ -57,7 +57,7 @@ impl Reuse {
         }
     }
 
-    /// Young metadata of this video, if the store has it and can say so.
+    /// Returns recent metadata of this video, if the store has it and answers in time.
     async fn look_up(&self, video_id: VideoId) -> Option<Extraction> {
         if !self.is_indexed.load(Ordering::Acquire) || self.is_paused() {
             return None;
@@ -65,8 +65,8 @@ impl Reuse {
         let looked = tokio::time::timeout(LOOKUP_LIMIT, self.store.newest_of_video(video_id)).await;
         let (outcome, found) = match looked {
             Ok(Ok(document)) => {
-                let young = document.and_then(|document| self.reusable(video_id, document));
-                (if young.is_some() { "reused" } else { "none" }, young)
+                let recent = document.and_then(|document| self.reusable(video_id, document));
+                (if recent.is_some() { "reused" } else { "none" }, recent)
             }
             Ok(Err(error)) => {
                 self.pause(&error.to_string());
@@ -81,14 +81,14 @@ impl Reuse {
         found
     }
 
-    /// As it was found then: its source and its time are those of the document.
+    /// Returns the metadata of a document if it is recent, with the document's source and time.
     fn reusable(&self, video_id: VideoId, document: LinkDocument) -> Option<Extraction> {
         let LinkDocument { video, source, extracted_at, .. } = document;
         let extracted_at = extracted_at?;
         let age: SignedDuration = Timestamp::now().duration_since(extracted_at);
-        // From a clock that goes ahead of ours it is as young as can be.
-        let is_young = age.is_negative() || age.unsigned_abs() < self.within;
-        is_young.then_some(Extraction { video_id, video: video?, source: source?, extracted_at })
+        // A time in the future is from a clock that is ahead of this one.
+        let is_recent = age.is_negative() || age.unsigned_abs() < self.within;
+        is_recent.then_some(Extraction { video_id, video: video?, source: source?, extracted_at })
     }
 
     fn is_paused(&self) -> bool {
@@ -97,7 +97,7 @@ impl Reuse {
     }
 
     fn pause(&self, problem: &str) {
-        tracing::debug!(problem, "the store cannot say what it has: YouTube is asked");
+        tracing::debug!(problem, "the store did not answer a lookup for reuse: YouTube is asked");
         let mut until = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         *until = Some(Instant::now() + PAUSE);
     }
@@ -122,11 +122,11 @@ impl Extract for Reuse {
     }
 }
 
-/// Tries until it is there. That the store is away is said by whoever watches it.
+/// Retries until the index is made. An unreachable store is reported by the watch of the store.
 async fn make_index(store: Arc<dyn LinkStore>, is_indexed: Arc<AtomicBool>) {
-    while let Err(error) = store.ensure_video_index().await {
-        tracing::debug!(%error, "no index by video yet: nothing is reused");
-        tokio::time::sleep(PAUSE).await;
-    }
+    let failed = |error| {
+        tracing::debug!(%error, "the store has no index by video yet: no metadata is reused");
+    };
+    until_it_works(std::iter::repeat(PAUSE), || store.ensure_video_index(), failed).await;
     is_indexed.store(true, Ordering::Release);
 }

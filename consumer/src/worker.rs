@@ -1,5 +1,5 @@
-//! The tokio worker of one lane: keeps a bounded number of its jobs in flight, and knows which kind
-//! of work each is.
+//! The tokio worker of one lane: keeps a bounded number of its jobs in flight, and chooses what to
+//! do for each.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::lane::LaneEnd;
 use crate::liveness::Activity;
 use crate::process::Processor;
 
-/// How much a worker does at once, and takes at once.
+/// How many jobs a worker has in flight, and the limits of [`JobsParts`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkerLimits {
     /// Links in flight.
     pub(crate) concurrency: usize,
-    /// See [`JobsParts`].
+    /// [`JobsParts::prefix_gap`].
     pub(crate) prefix_gap: usize,
-    /// See [`JobsParts`].
+    /// [`JobsParts::links_limit`].
     pub(crate) links_of_record: usize,
 }
 
 /// Runs until its lane is drained or fenced.
 pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: WorkerLimits) {
-    let LaneEnd { records, signals, in_work, activity } = lane;
+    let LaneEnd { records, signals, records_in_flight, activity } = lane;
     let mut jobs = Jobs::new(JobsParts {
         records,
-        in_work,
+        records_in_flight,
         documents: processor.documents.clone(),
         completions: processor.completions.clone(),
         prefix_gap: limits.prefix_gap,
@@ -63,7 +63,7 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: Worker
     }
 }
 
-/// Does one job to its end, or until `drain` is cancelled while it only waits.
+/// Processes one job to its outcome, or until `drain` is cancelled while it only waits.
 async fn work(processor: &Processor, job: Job, drain: &CancellationToken, activity: &Activity) {
     match job {
         Job::Malformed { ticket, id, error } => processor.give_up_record(ticket, id, &error).await,

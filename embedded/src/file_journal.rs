@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, LinkPlace, LinkTarget, parse_target};
+use linkrelay_common::{DocumentId, LinkIdentity, LinkTarget, parse_target};
 use linkrelay_kafka::{LinkMessage, LinkRecord, RecordHeaders};
 use linkrelay_store::LinkStore;
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
@@ -168,9 +168,9 @@ fn record_of(entry: &JournalEntry) -> Option<LinkRecord> {
         headers = headers.insert(Header { key, value: Some(value) });
     }
     let headers = RecordHeaders::read(&headers);
-    let place = match (headers.place, headers.origin) {
-        (Some((request_id, index)), _) => LinkPlace::OfRequest { request_id, index },
-        (None, Some((origin, index))) => LinkPlace::OfRecord { origin, index },
+    let identity = match (headers.request, headers.origin) {
+        (Some((request_id, index)), _) => LinkIdentity::OfRequest { request_id, index },
+        (None, Some((origin, index))) => LinkIdentity::OfRecord { origin, index },
         (None, None) => return None,
     };
     let message = LinkMessage::decode(&entry.value).ok()?;
@@ -179,7 +179,7 @@ fn record_of(entry: &JournalEntry) -> Option<LinkRecord> {
         target: parse_target(&link).ok()?,
         link,
         force: message.force,
-        place,
+        identity,
         submitted_at: headers.submitted_at.unwrap_or_else(Timestamp::now),
         trace_parent: headers.trace_parent,
     })
@@ -215,7 +215,7 @@ mod tests {
                 target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
                 link: "https://youtu.be/5fR9AHlSDtc".to_owned(),
                 force: index % 2 == 0,
-                place: LinkPlace::OfRequest { request_id, index },
+                identity: LinkIdentity::OfRequest { request_id, index },
                 submitted_at: Timestamp::now(),
                 trace_parent: (index == 0).then(|| "00-1-2-3".to_owned()),
             })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RecordPlace};
+use linkrelay_common::{DocumentId, RecordOrigin};
 use linkrelay_store::sqlite::{LetterRow, SqliteStore};
 use linkrelay_store::{LinkState, LinkStore};
 use rdkafka::error::KafkaError;
@@ -55,11 +55,11 @@ type UnderWay = BTreeMap<i64, Sent>;
 struct Sent {
     bytes: usize,
     /// Its documents, and whose they were when it was published.
-    before: Vec<(DocumentId, Option<RecordPlace>)>,
+    before: Vec<(DocumentId, Option<RecordOrigin>)>,
 }
 
 /// Documents as they are now.
-type Known = HashMap<DocumentId, (LinkState, Option<RecordPlace>)>;
+type Known = HashMap<DocumentId, (LinkState, Option<RecordOrigin>)>;
 
 impl Replays {
     /// Of the letters in `file`, whose documents are in `documents`.
@@ -110,7 +110,9 @@ impl Replays {
         let known = self.known(&ids.collect::<Vec<_>>()).await?;
         let decided: Vec<i64> = under_way
             .iter()
-            .filter(|(_, sent)| sent.before.iter().all(|(id, place)| is_decided(&known, id, place)))
+            .filter(|(_, sent)| {
+                sent.before.iter().all(|(id, origin)| is_decided(&known, id, origin))
+            })
             .map(|(position, _)| *position)
             .collect();
         if !decided.is_empty() {
@@ -135,8 +137,8 @@ impl Replays {
             return Ok(());
         }
         self.publish.publish_letter(row).await?;
-        let place = |id: &DocumentId| known.get(id).and_then(|(_, place)| place.clone());
-        let before = ids.iter().map(|id| (id.clone(), place(id))).collect();
+        let origin = |id: &DocumentId| known.get(id).and_then(|(_, origin)| origin.clone());
+        let before = ids.iter().map(|id| (id.clone(), origin(id))).collect();
         under_way.insert(position, Sent { bytes, before });
         Ok(())
     }
@@ -154,11 +156,11 @@ impl Replays {
 }
 
 /// Whether something came of a replay: there is metadata, or a failed document of another record.
-fn is_decided(known: &Known, id: &DocumentId, before: &Option<RecordPlace>) -> bool {
+fn is_decided(known: &Known, id: &DocumentId, before: &Option<RecordOrigin>) -> bool {
     match known.get(id) {
         None => false,
         Some((LinkState::Stored | LinkState::Expanded, _)) => true,
-        Some((LinkState::Failed, place)) => place != before,
+        Some((LinkState::Failed, origin)) => origin != before,
     }
 }
 
@@ -170,19 +172,22 @@ impl fmt::Debug for Replays {
 
 #[cfg(test)]
 mod tests {
+    use linkrelay_common::{Offset, Partition};
+
     use super::*;
 
     #[test]
     fn a_failed_document_decides_a_replay_only_if_it_is_another_record_s() {
         let id = DocumentId::from_stored("A".to_owned());
-        let place = |offset| {
-            Some(RecordPlace { topic: "T".to_owned(), partition: 0, offset, timestamp: 1 })
+        let origin = |offset| {
+            let (partition, offset) = (Partition(0), Offset(offset));
+            Some(RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 1 })
         };
-        let known = |status, place| Known::from([(id.clone(), (status, place))]);
+        let known = |status, origin| Known::from([(id.clone(), (status, origin))]);
         assert!(!is_decided(&Known::new(), &id, &None));
-        assert!(!is_decided(&known(LinkState::Failed, place(1)), &id, &place(1)));
-        assert!(is_decided(&known(LinkState::Failed, place(2)), &id, &place(1)));
-        assert!(is_decided(&known(LinkState::Failed, place(2)), &id, &None));
-        assert!(is_decided(&known(LinkState::Stored, place(1)), &id, &place(1)));
+        assert!(!is_decided(&known(LinkState::Failed, origin(1)), &id, &origin(1)));
+        assert!(is_decided(&known(LinkState::Failed, origin(2)), &id, &origin(1)));
+        assert!(is_decided(&known(LinkState::Failed, origin(2)), &id, &None));
+        assert!(is_decided(&known(LinkState::Stored, origin(1)), &id, &origin(1)));
     }
 }

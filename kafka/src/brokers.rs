@@ -1,4 +1,4 @@
-//! A list of brokers whose every entry was looked at.
+//! A list of brokers, each of which is checked.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use std::str::FromStr;
 pub struct Brokers(String);
 
 impl Brokers {
-    /// As librdkafka wants it.
+    /// Returns the list as librdkafka reads it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

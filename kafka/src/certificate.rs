@@ -1,5 +1,5 @@
-//! What is wrong with a broker's certificate. librdkafka only says that OpenSSL refuses it, so
-//! OpenSSL is asked once more, by us, on a connection of our own.
+//! Why a broker's certificate is refused. librdkafka only reports that OpenSSL refuses it, so
+//! linkrelay asks OpenSSL again, on its own connection.
 
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ pub(super) struct Trust {
 }
 
 impl Trust {
+    /// Reads from the settings what their client trusts.
     pub(super) fn of(settings: &PassThrough) -> Self {
         let ca_location = settings.get("ssl.ca.location").filter(|location| *location != "probe");
         let identification = settings.get("ssl.endpoint.identification.algorithm");
@@ -35,8 +36,8 @@ impl Trust {
         }
     }
 
-    /// Why the certificate of a broker (`host:port`) is refused; `None` if that cannot be found
-    /// out. Blocks for some milliseconds, or until its time is over.
+    /// Returns why the certificate of a broker (`host:port`) is refused; `None` if that cannot be
+    /// found out. Blocks for some milliseconds, or until its time-out.
     pub(super) fn why_refused(&self, broker: &str) -> Option<Cause> {
         let host = broker.rsplit_once(':')?.0.trim_matches(['[', ']']);
         let result = match self.ssl(host).ok()?.connect(connect(broker)?) {
@@ -45,14 +46,14 @@ impl Trust {
             Err(_) => return None,
         };
         match result.as_raw() {
-            // All is well but what was not looked at.
+            // Everything is valid except what was not checked.
             0 => self.checks_host_name.then_some(Cause::HostName),
             NOT_YET_VALID | HAS_EXPIRED => Some(Cause::Expired),
             _ => Some(Cause::UnknownCa),
         }
     }
 
-    /// Looks at everything but the name, whose error would hide that of the CA.
+    /// Checks everything except the name, whose error would hide that of the CA.
     fn ssl(&self, host: &str) -> Result<Ssl, ErrorStack> {
         let mut context = SslContextBuilder::new(SslMethod::tls_client())?;
         context.set_verify(SslVerifyMode::PEER);

@@ -1,4 +1,5 @@
-//! librdkafka's own voice, brought into ours, and the last reason that it gave.
+//! The context of librdkafka's clients: their log lines go to linkrelay's log, and the reason of
+//! the last failure is kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,31 +13,31 @@ use super::KafkaSettings;
 use super::certificate::Trust;
 use super::reason::{Cause, Reason};
 
-/// How long librdkafka may be silent before it counts as having said all.
+/// How long a poll waits for another error of librdkafka before there is none left.
 const SILENCE: Duration = Duration::from_millis(50);
-/// More than that is never waiting.
-const MAX_UNHEARD: usize = 1_000;
+/// More errors than that are never waiting.
+const MAX_WAITING: usize = 1_000;
 
-/// The context of clients that only ask, produce, or read by themselves, and what other contexts
-/// are made with: log lines, and why the last connection failed. All clones are one.
+/// The context of clients that only send requests, produce, or read without a group; other contexts
+/// contain it. It logs, and keeps why the last connection failed. All clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct RelayContext(Arc<Heard>);
+pub struct RelayContext(Arc<State>);
 
 #[derive(Debug, Default)]
-struct Heard {
+struct State {
     last: Mutex<Option<Reason>>,
     trust: Trust,
 }
 
 impl RelayContext {
-    /// The context of a client with these settings.
+    /// Makes the context of a client with these settings.
     pub fn new(kafka: &KafkaSettings) -> Self {
         let trust = Trust::of(&kafka.pass_through());
-        Self(Arc::new(Heard { trust, last: Mutex::default() }))
+        Self(Arc::new(State { trust, last: Mutex::default() }))
     }
 
-    /// Why the last connection failed, unless a broker has answered since. Blocks if a broker's
-    /// certificate has to be looked at: not for an async worker thread.
+    /// Returns why the last connection failed, unless a broker has answered since. Blocks if it has
+    /// to check a broker's certificate, so it must not be called on an async worker thread.
     pub fn last_reason(&self) -> Option<Reason> {
         let reason = self.0.last.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         if reason.cause() != Cause::Certificate {
@@ -48,12 +49,12 @@ impl RelayContext {
         Some(known)
     }
 
-    /// A broker has answered: what was wrong is over.
-    pub fn forget(&self) {
+    /// Drops the reason, because a broker has answered.
+    pub fn clear_reason(&self) {
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn hear(&self, line: &str) {
+    fn keep_reason(&self, line: &str) {
         if let Some(reason) = Reason::of(line) {
             *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
         }
@@ -64,12 +65,12 @@ impl RelayContext {
 const OF_THE_OTHER_ROLE: &str = "property and will be ignored by this";
 
 impl ClientContext for RelayContext {
-    /// A failed connection is repeated for as long as a broker is away; that is what
-    /// [`linkrelay_common::health`] reports once in a while, so here it is only debug.
+    /// Logs a line. librdkafka retries a failed connection for as long as a broker is unreachable,
+    /// which [`linkrelay_common::health`] reports periodically, so here it is only logged as debug.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" || facility == "ERROR" {
             tracing::debug!(target: "librdkafka", facility, "{message}");
-            self.hear(message);
+            self.keep_reason(message);
         } else if facility == "CONFWARN" && message.contains(OF_THE_OTHER_ROLE) {
             tracing::debug!(target: "librdkafka", facility, "{message}");
         } else {
@@ -82,22 +83,23 @@ impl ClientContext for RelayContext {
         use RDKafkaErrorCode::{
             Authentication, BrokerTransportFailure, OperationTimedOut, Resolve, SSL,
         };
-        // That all brokers are down is no reason; and a consumer hears of much else.
+        // That all brokers are down is not a reason, and a consumer gets many other errors.
         if let Some(Authentication | BrokerTransportFailure | OperationTimedOut | Resolve | SSL) =
             error.rdkafka_error_code()
         {
-            self.hear(reason);
+            self.keep_reason(reason);
         }
     }
 }
 
 impl ConsumerContext for RelayContext {}
 
-/// Takes in what librdkafka has said to a consumer that only asks: it speaks when it is polled.
-pub fn hear(consumer: &BaseConsumer<RelayContext>) -> &RelayContext {
-    let unheard = std::iter::from_fn(|| consumer.poll(SILENCE));
-    // What is polled here are errors, which the context has heard.
-    unheard.take(MAX_UNHEARD).for_each(drop);
+/// Polls a consumer that only sends requests until librdkafka has no error left for it, and returns
+/// its context, which then has the last reason.
+pub fn drain_errors(consumer: &BaseConsumer<RelayContext>) -> &RelayContext {
+    let errors = std::iter::from_fn(|| consumer.poll(SILENCE));
+    // The context has received each of them already.
+    errors.take(MAX_WAITING).for_each(drop);
     consumer.context()
 }
 
@@ -136,7 +138,7 @@ mod tests {
         assert_eq!(context.last_reason().map(|reason| reason.cause()), Some(Cause::Refused));
         context.error(KafkaError::Global(RDKafkaErrorCode::Resolve), "a:1: Failed to resolve 'a'");
         assert_eq!(context.last_reason().map(|reason| reason.cause()), Some(Cause::Resolve));
-        context.forget();
+        context.clear_reason();
         assert_eq!(clone.last_reason(), None);
     }
 }

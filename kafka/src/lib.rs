@@ -1,10 +1,10 @@
-//! linkrelay's Kafka: everything that producer and consumer do alike with a broker.
+//! linkrelay's Kafka: everything that producer and consumer share in their use of a broker.
 //!
 //! In reading order: [`message`] and [`headers`] are the record as it is in the topic, [`record`]
 //! is one link as such a record; [`settings`] turns settings into librdkafka configurations (with
-//! `brokers`, `parse`, `pass_through` and `security`), and the `context` of each client turns what
-//! librdkafka says into a `reason` (of a `certificate`, for example) that a person can act on;
-//! [`topic`] asks a broker about its topics, and [`publish`] sends links and dead letters.
+//! `brokers`, `parse`, `pass_through` and `security`), and the `context` of each client turns the
+//! errors of librdkafka into a `reason` (for example of a `certificate`) on which an operator can
+//! act; [`topic`] asks a broker about its topics, and [`publish`] sends links and dead letters.
 //!
 //! It must not know: HTTP, extraction, stores, or either role's logic.
 
@@ -23,7 +23,7 @@ pub mod settings;
 pub mod topic;
 
 pub use brokers::Brokers;
-pub use context::{RelayContext, hear};
+pub use context::{RelayContext, drain_errors};
 pub use headers::{DeadLetterHeaders, RecordHeaders, copy_readable, headers_bytes};
 pub use message::{DecodeError, LinkMessage};
 pub use pass_through::PassThrough;

@@ -1,22 +1,22 @@
-//! The value of a Kafka record: which links, and whether a cache may answer.
+//! The value of a Kafka record: its links, and whether a cached answer is allowed.
 
 use serde::{Deserialize, Serialize};
 
 use linkrelay_common::link::{LinkError, parse_target, split};
 
-/// What a record asks for: at least one link.
+/// The content of a record: at least one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkMessage {
-    /// The links, in order, each as [`split`] gives it.
+    /// The links, in order of their indexes, each as [`split`] gives it.
     pub links: Vec<String>,
-    /// Ask YouTube even if a cached answer is at hand.
+    /// Whether YouTube is asked even if there is a cached answer.
     pub force: bool,
 }
 
 /// Why a record's value cannot be read; such a record is dead-lettered with its raw bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The bytes are no UTF-8.
+    /// The bytes are not UTF-8.
     #[error("the value is not UTF-8 text")]
     NotText(#[from] std::str::Utf8Error),
     /// Looks like JSON, but is not of the contract's form.
@@ -53,7 +53,7 @@ struct Wire {
 }
 
 impl LinkMessage {
-    /// A message of one link, the form that linkrelay itself writes.
+    /// Makes a message of one link, the form that linkrelay itself writes.
     pub fn one(link: impl Into<String>, force: bool) -> Self {
         Self { links: vec![link.into()], force }
     }
@@ -77,7 +77,7 @@ impl LinkMessage {
         }
         let links = split(text);
         let is_link = |link: &String| parse_target(link) != Err(LinkError::NotAUrl);
-        // Too long or of no video: still a link of a client, which gets a document that says so.
+        // A link that is too long or names no video is still a link, and gets a failed document.
         if links.iter().any(is_link) {
             Ok(Self { links, force: false })
         } else {
@@ -85,10 +85,10 @@ impl LinkMessage {
         }
     }
 
-    /// The same for a record of at most `limit` links.
+    /// Like [`decode`](Self::decode), but for a record of at most `limit` links.
     ///
     /// # Errors
-    /// [`DecodeError::TooManyLinks`] above that, or as [`decode`](Self::decode).
+    /// [`DecodeError::TooManyLinks`] for a record with more, or the same as of `decode`.
     pub fn decode_up_to(value: &[u8], limit: usize) -> Result<Self, DecodeError> {
         let message = Self::decode(value)?;
         match message.links.len() {
@@ -97,7 +97,7 @@ impl LinkMessage {
         }
     }
 
-    /// The record's value; a single link is written as a string.
+    /// Returns the record's value; a single link is written as a string.
     pub fn encode(&self) -> Vec<u8> {
         let links = match self.links.as_slice() {
             [link] => OneOrMany::One(link.clone()),
@@ -125,7 +125,7 @@ mod tests {
     const LINK: &str = "https://youtu.be/5fR9AHlSDtc";
 
     #[test]
-    fn every_form_a_person_may_type_is_taken() {
+    fn every_form_that_users_type_is_accepted() {
         let one = LinkMessage::one(LINK, false);
         for value in [
             format!(r#"{{"links":"{LINK}"}}"#),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_too_many_links_says_how_many_it_may_have() {
+    fn the_error_of_too_many_links_names_the_limit() {
         let value = format!(r#"{{"links":["{LINK}","{LINK}","{LINK}"]}}"#);
         assert_eq!(LinkMessage::decode_up_to(value.as_bytes(), 3).unwrap().links.len(), 3);
         let error = LinkMessage::decode_up_to(value.as_bytes(), 2).unwrap_err().to_string();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused() {
+    fn invalid_input_is_refused() {
         for value in [
             "",
             "hello",

@@ -8,10 +8,10 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
-use super::pass_through::{PassThrough, Place};
+use super::pass_through::{PassThrough, SettingPosition};
 
-/// Where settings come from. A parser of clap's, which would otherwise show the whole value in
-/// its error.
+/// The form in which settings are written. It is a parser for clap, which would otherwise show the
+/// entire value in its error.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source {
     /// `key=value`, separated by commas; `\,` is a comma, and `\\` a backslash.
@@ -28,18 +28,18 @@ impl Source {
         }
     }
 
-    fn place(self, number: usize) -> Place {
+    fn position(self, number: usize) -> SettingPosition {
         let unit = match self {
             Self::Text => "entry",
             Self::File => "line",
         };
-        Place { variable: self.variable(), unit, number }
+        SettingPosition { variable: self.variable(), unit, number }
     }
 
     fn read(self, given: &str) -> Result<PassThrough, String> {
         match self {
             Self::Text => entries(given),
-            // That is how compose files and shells unset a variable.
+            // Compose files and shells unset a variable in this way.
             Self::File if given.trim().is_empty() => Ok(PassThrough::default()),
             Self::File => {
                 let text = std::fs::read_to_string(given);
@@ -69,7 +69,7 @@ impl TypedValueParser for Source {
 impl FromStr for PassThrough {
     type Err = String;
 
-    /// Reads what `KAFKA_CONFIG` holds.
+    /// Reads the value of `KAFKA_CONFIG`.
     fn from_str(text: &str) -> Result<Self, String> {
         entries(text)
     }
@@ -78,7 +78,7 @@ impl FromStr for PassThrough {
 fn entries(text: &str) -> Result<PassThrough, String> {
     let mut settings = PassThrough::default();
     for (at, entry) in split(text)?.iter().enumerate() {
-        add(&mut settings, Source::Text.place(at + 1), entry)?;
+        add(&mut settings, Source::Text.position(at + 1), entry)?;
     }
     Ok(settings)
 }
@@ -87,23 +87,23 @@ fn lines(text: &str) -> Result<PassThrough, String> {
     let mut settings = PassThrough::default();
     for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         if !line.trim_start().starts_with('#') {
-            add(&mut settings, Source::File.place(at + 1), line)?;
+            add(&mut settings, Source::File.position(at + 1), line)?;
         }
     }
     Ok(settings)
 }
 
-fn add(settings: &mut PassThrough, place: Place, entry: &str) -> Result<(), String> {
+fn add(settings: &mut PassThrough, position: SettingPosition, entry: &str) -> Result<(), String> {
     if entry.trim().is_empty() {
         return Ok(());
     }
     match entry.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
-        Some((key, value)) if !key.is_empty() => settings.insert(place, key, value),
-        _ => Err(format!("{place} is not of the form key=value")),
+        Some((key, value)) if !key.is_empty() => settings.insert(position, key, value),
+        _ => Err(format!("{position} is not of the form key=value")),
     }
 }
 
-/// The entries between the commas, with what was escaped as it is meant.
+/// Returns the entries between the commas, with escaped characters decoded.
 fn split(text: &str) -> Result<Vec<String>, String> {
     let mut entries = vec![String::new()];
     let mut rest = text.chars();
@@ -115,8 +115,8 @@ fn split(text: &str) -> Result<Vec<String>, String> {
                 continue;
             }
             '\\' => rest.next().filter(|escaped| matches!(escaped, ',' | '\\')).ok_or_else(|| {
-                let place = Source::Text.place(number);
-                format!("{place} has a backslash before neither a comma nor a backslash (\\, is a comma, \\\\ a backslash)")
+                let position = Source::Text.position(number);
+                format!("{position} has a backslash before neither a comma nor a backslash (\\, is a comma, \\\\ a backslash)")
             })?,
             other => other,
         };
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// A password, escaped as `KAFKA_CONFIG` wants it.
+    /// Returns a password, escaped as in `KAFKA_CONFIG`.
     fn escaped(password: &str) -> String {
         password.replace('\\', r"\\").replace(',', r"\,")
     }
@@ -159,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_its_place() {
-        let place = |read: Result<PassThrough, String>| read.unwrap_err();
+    fn what_is_wrong_is_named_by_its_position() {
+        let problem = |read: Result<PassThrough, String>| read.unwrap_err();
         for (text, wrong) in [
             ("a=1,hunter2", "entry 2 is not of the form key=value"),
             ("a=1,=hunter2", "entry 2 is not of the form key=value"),
@@ -168,11 +168,11 @@ mod tests {
             (r"a=1,b=hunter2\", "entry 2 has a backslash before neither"),
             ("acks=1,b=2,request.required.acks=3", "entry 3 sets what entry 1 sets"),
         ] {
-            let said = place(entries(text));
+            let said = problem(entries(text));
             assert!(said.starts_with(wrong) && !said.contains("hunter"), "{said}");
         }
-        assert_eq!(place(lines("a=1\n\nhunter2")), "line 3 is not of the form key=value");
-        assert!(place(lines("a=1\na=2")).starts_with("line 2 sets what line 1 sets"));
+        assert_eq!(problem(lines("a=1\n\nhunter2")), "line 3 is not of the form key=value");
+        assert!(problem(lines("a=1\na=2")).starts_with("line 2 sets what line 1 sets"));
     }
 
     #[test]
@@ -182,14 +182,14 @@ mod tests {
         let read = Source::File.read(file.path().to_str().unwrap()).unwrap();
         assert_eq!(read.get("sasl.password"), Some("a,b"));
         assert_eq!(Source::File.read(" "), Ok(PassThrough::default()));
-        // Somebody takes the one variable for the other.
+        // An operator confuses the two variables.
         let said = Source::File.read("sasl.password=hunter2").unwrap_err();
         assert!(said.starts_with("the file cannot be read: ") && !said.contains("hunter2"));
     }
 
     proptest! {
         #[test]
-        fn any_password_comes_through(password in r"[^\s\x00-\x1f]{1,20}") {
+        fn any_password_is_read_unchanged(password in r"[^\s\x00-\x1f]{1,20}") {
             let text = format!("a=1,sasl.password={},b=2", escaped(&password));
             let read = entries(&text).unwrap();
             prop_assert_eq!(read.get("sasl.password"), Some(password.as_str()));
@@ -197,8 +197,8 @@ mod tests {
             prop_assert_eq!(read.get("sasl.password"), Some(password.as_str()));
         }
 
-        /// However a secret is written, and whatever breaks it in two: nothing shows any part of
-        /// it. Its parts are capital letters, which none of our sentences has in such a row.
+        /// No matter how a secret is written and what splits it in two, no message shows a part of
+        /// it. Its parts are capital letters, which no message has in such a sequence.
         #[test]
         fn no_error_or_debug_print_holds_a_part_of_a_secret(
             parts in prop::collection::vec("[XYZQ]{4}", 1..4),

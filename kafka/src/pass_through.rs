@@ -1,8 +1,8 @@
-//! librdkafka settings that go through to every client, and what is refused among them.
+//! librdkafka settings that are passed through to every client, and which of them are refused.
 //!
-//! One of them may be a secret, and where one is written wrongly, its parts may be anywhere,
-//! even where a key should. So an error says the names that librdkafka knows, and otherwise the
-//! place; never a value.
+//! A setting may be a secret, and if it is written wrongly, its parts may be anywhere, even where a
+//! key belongs. So an error contains a name only if librdkafka knows it, and otherwise the
+//! position; never a value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +32,7 @@ const ALIASES: [(&str, &str); 12] = [
     ("auto.commit.enable", "enable.auto.commit"),
 ];
 
-/// What linkrelay's promises rest on, and what has a setting of its own.
+/// The settings on which linkrelay's promises depend, and those that linkrelay has its own for.
 const FIXED: [(&str, &str); 10] = [
     ("acks", "is always \"all\""),
     ("enable.idempotence", "is always on"),
@@ -50,21 +50,21 @@ const FIXED: [(&str, &str); 10] = [
 const CLASSIC_ONLY: [&str; 3] =
     ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
 
-/// Settings by their one name. Debug shows how many there are: a value may be a password, and a
-/// key a part of one.
+/// Settings by their one name. Debug shows only how many there are: a value may be a password, and
+/// a key a part of one.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PassThrough(BTreeMap<String, Setting>);
 
 #[derive(Clone, PartialEq, Eq)]
 struct Setting {
     value: String,
-    place: Place,
+    position: SettingPosition,
 }
 
-/// Where a setting is, in words that hold nothing of it.
+/// Where a setting is, as text that contains no part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    /// The variable that it came with.
+pub(super) struct SettingPosition {
+    /// The variable in which it was set.
     pub(super) variable: &'static str,
     /// What is counted there.
     pub(super) unit: &'static str,
@@ -73,27 +73,28 @@ pub(super) struct Place {
 }
 
 impl PassThrough {
-    /// Adds the settings to a client's.
+    /// Adds the settings to those of a client.
     pub fn apply(&self, config: &mut ClientConfig) {
         for (key, setting) in &self.0 {
             config.set(key, &setting.value);
         }
     }
 
-    /// A setting's value, asked by its one name.
+    /// Returns the value of a setting, by its one name.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(|setting| setting.value.as_str())
     }
 
-    /// Adds a setting, as a program does that runs the roles itself.
+    /// Returns these settings with one more, for a program that runs the roles itself.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
-        let place = Place { variable: "KAFKA_CONFIG", unit: "entry", number: self.0.len() + 1 };
-        self.0.insert(canonical(key).to_owned(), Setting { value: value.to_owned(), place });
+        let position =
+            SettingPosition { variable: "KAFKA_CONFIG", unit: "entry", number: self.0.len() + 1 };
+        self.0.insert(canonical(key).to_owned(), Setting { value: value.to_owned(), position });
         self
     }
 
-    /// These settings, and for those that both have, the others'.
+    /// Returns the settings of both; those of `over` replace these.
     #[must_use]
     pub(super) fn overlaid_with(&self, over: &Self) -> Self {
         let mut settings = self.0.clone();
@@ -101,22 +102,31 @@ impl PassThrough {
         Self(settings)
     }
 
-    /// Adds what was read at `place`.
-    pub(super) fn insert(&mut self, place: Place, key: &str, value: &str) -> Result<(), String> {
+    /// Adds a setting that was read at this position.
+    ///
+    /// # Errors
+    /// A message if it was set before.
+    pub(super) fn insert(
+        &mut self,
+        position: SettingPosition,
+        key: &str,
+        value: &str,
+    ) -> Result<(), String> {
         let key = canonical(key).to_owned();
-        let before = self.0.insert(key, Setting { value: value.to_owned(), place });
-        match before.map(|setting| setting.place.number) {
+        let before = self.0.insert(key, Setting { value: value.to_owned(), position });
+        match before.map(|setting| setting.position.number) {
             None => Ok(()),
-            Some(first) => {
-                Err(format!("{place} sets what {} {first} sets (aliases count as one)", place.unit))
-            }
+            Some(first) => Err(format!(
+                "{position} sets what {} {first} sets (aliases count as one)",
+                position.unit
+            )),
         }
     }
 
     /// Refuses what is fixed, what cannot work, and what librdkafka does not know.
     ///
     /// # Errors
-    /// Names the variable, and the key or the place.
+    /// [`SettingsError`], which names the variable, and the key or the position.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         self.0.iter().try_for_each(|(key, setting)| {
             if let Some((_, why)) = FIXED.iter().find(|(fixed, _)| fixed == key) {
@@ -125,19 +135,22 @@ impl PassThrough {
             let problem = match ask_librdkafka(key, &setting.value) {
                 Ok(()) => return Ok(()),
                 Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
-                    let place = setting.place;
-                    format!("{place}: librdkafka knows no setting of that name{}", place.hint())
+                    let position = setting.position;
+                    format!(
+                        "{position}: librdkafka knows no setting of that name{}",
+                        position.hint()
+                    )
                 }
                 Err(error) => format!("{key}: librdkafka does not take its value{}", range(&error)),
             };
-            Err(SettingsError::new(setting.place.variable, problem))
+            Err(SettingsError::new(setting.position.variable, problem))
         })
     }
 
     /// Refuses what does not go with the group protocol.
     ///
     /// # Errors
-    /// Names the variable and the key.
+    /// [`SettingsError`], which names the variable and the key.
     pub(super) fn validate_group(&self, protocol: GroupProtocol) -> Result<(), SettingsError> {
         let refused = CLASSIC_ONLY.iter().find(|key| self.0.contains_key(**key));
         match refused.filter(|_| protocol == GroupProtocol::Consumer) {
@@ -147,17 +160,17 @@ impl PassThrough {
         }
     }
 
-    /// The error of a setting whose name is known to everybody; `problem` goes on after it.
+    /// Returns the error of a setting whose name is not a secret; `problem` follows the name.
     pub(super) fn wrong(&self, key: &str, problem: impl fmt::Display) -> SettingsError {
         SettingsError::new(self.variable_of(key), format!("{key} {problem}"))
     }
 
-    /// The variable that a setting came with.
+    /// Returns the variable in which a setting was set.
     pub(super) fn variable_of(&self, key: &str) -> &'static str {
-        self.0.get(key).map_or("KAFKA_CONFIG", |setting| setting.place.variable)
+        self.0.get(key).map_or("KAFKA_CONFIG", |setting| setting.position.variable)
     }
 
-    /// The first key that begins so.
+    /// Returns the first key with this prefix.
     pub(super) fn key_with_prefix(&self, prefix: &str) -> Option<&str> {
         self.0.keys().map(String::as_str).find(|key| key.starts_with(prefix))
     }
@@ -169,26 +182,27 @@ impl fmt::Debug for PassThrough {
     }
 }
 
-impl Place {
-    /// What most often breaks a setting in two.
+impl SettingPosition {
+    /// Returns a hint to what most often splits a setting in two.
     fn hint(self) -> &'static str {
         if self.unit == "entry" { " (a comma within a value is written \\,)" } else { "" }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.unit, self.number)
     }
 }
 
-/// Whether librdkafka takes it, alone.
+/// Checks whether librdkafka accepts the setting alone.
 fn ask_librdkafka(key: &str, value: &str) -> Result<(), KafkaError> {
     let mut config = ClientConfig::new();
     config.set(key, value).create_native_config().map(drop)
 }
 
-/// librdkafka's description may repeat the value; the range that it allows is not secret.
+/// Returns the range that librdkafka allows, which is not secret; its description may repeat the
+/// value.
 fn range(error: &KafkaError) -> String {
     let KafkaError::ClientConfig(code, description, ..) = error else { return String::new() };
     let range = description.find("allowed range").filter(|_| code.is_error());
@@ -228,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_librdkafka_does_not_take_is_named_without_the_value() {
+    fn what_librdkafka_refuses_is_named_without_the_value() {
         for (text, problem) in [
             ("no.such.key=1", "entry 1: librdkafka knows no setting of that name"),
             ("linger.ms=1,,ter2=1", "entry 3: librdkafka knows no setting of that name"),

@@ -1,8 +1,7 @@
-//! Why a connection to a broker failed: librdkafka's words, sorted by what is to be done.
+//! Why a connection to a broker failed: librdkafka's messages, by what the operator has to do.
 //!
-//! A question to a broker that cannot be connected to only times out. What librdkafka says
-//! meanwhile, in its log and to its context, is the reason, and the one place that reads it is
-//! here.
+//! A request to an unreachable broker only times out. The reason is in what librdkafka logs and
+//! reports to its context in the meantime, and only this module reads that.
 
 use std::fmt;
 
@@ -10,7 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     cause: Cause,
-    said: String,
+    message: String,
 }
 
 /// What kind of reason it is.
@@ -20,8 +19,8 @@ pub enum Cause {
     Login,
     /// The broker does not take the SASL mechanism.
     Mechanism,
-    /// The broker wants SASL, and the client does not offer it.
-    SaslWanted,
+    /// The broker requires SASL, and the client does not offer it.
+    SaslRequired,
     /// OpenSSL refuses the broker's certificate and does not say why.
     Certificate,
     /// The broker's certificate comes from no CA that is trusted.
@@ -30,28 +29,28 @@ pub enum Cause {
     HostName,
     /// The broker's certificate is not valid at this time.
     Expired,
-    /// The broker refuses the client's certificate, or wants one.
+    /// The broker refuses the client's certificate, or requires one.
     ClientCertificate,
-    /// TLS to a port without.
+    /// The client uses TLS on a port without it.
     TlsToPlaintext,
-    /// No TLS to a port with it.
+    /// The client does not use TLS on a port with it.
     PlaintextToTls,
-    /// No address for the broker's name.
+    /// The broker's name has no address.
     Resolve,
     /// Nothing listens on the port.
     Refused,
-    /// No way to the host.
+    /// There is no route to the host.
     Unreachable,
-    /// A connection, and no answer.
+    /// The broker accepts connections and does not answer.
     Silent,
-    /// None of these; librdkafka's own words have to do.
+    /// Another cause, of which there is only librdkafka's message.
     Other,
 }
 
-/// A connection that lived no longer than that was ended on purpose.
-const AT_ONCE_MS: u64 = 2_000;
+/// The broker ended a connection on purpose if it lasted no longer than that.
+const ON_PURPOSE_MS: u64 = 2_000;
 
-/// What librdkafka says, or OpenSSL by it, and what it means. The first match counts.
+/// Texts of librdkafka and OpenSSL, and their causes. The first match counts.
 const PATTERNS: [(&str, Cause); 27] = [
     ("mechanism handshake failed", Cause::Mechanism),
     // A TLS alert, read as the size of an answer.
@@ -77,7 +76,7 @@ const PATTERNS: [(&str, Cause); 27] = [
     ("timed out in state CONNECT", Cause::Unreachable),
     ("timed out", Cause::Silent),
     ("Timed out", Cause::Silent),
-    // The connection broke while the password was looked at; some brokers say no more than that.
+    // The connection broke while the broker checked the password; some brokers send no other error.
     ("Broker transport failure", Cause::Other),
     ("SASL authentication", Cause::Login),
     ("Authentication failed", Cause::Login),
@@ -85,43 +84,43 @@ const PATTERNS: [(&str, Cause); 27] = [
 ];
 
 impl Reason {
-    /// Sorts one line of librdkafka's. `None` if it only says that a connection ended, as idle
-    /// ones do all day.
+    /// Reads one line of librdkafka. Returns `None` if it only reports the end of a connection, as
+    /// of one that was idle.
     pub fn of(line: &str) -> Option<Self> {
-        let (said, when) = without_circumstances(line);
-        let cause = match PATTERNS.iter().find(|(pattern, _)| said.contains(pattern)) {
+        let (message, when) = without_circumstances(line);
+        let cause = match PATTERNS.iter().find(|(pattern, _)| message.contains(pattern)) {
             Some((_, cause)) => *cause,
-            None if said.contains("Disconnected") => cause_of_an_end(said, when)?,
+            None if message.contains("Disconnected") => cause_of_an_end(message, when)?,
             None => Cause::Other,
         };
-        Some(Self { cause, said: said.to_owned() })
+        Some(Self { cause, message: message.to_owned() })
     }
 
-    /// What kind it is.
+    /// Returns the kind of reason.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// The same words, and a cause that was looked into.
+    /// Returns the same message with a cause that was found out later.
     #[must_use]
     pub(super) fn because(self, cause: Cause) -> Self {
         Self { cause, ..self }
     }
 
-    /// The broker that it is about, `host:port`.
+    /// Returns the broker that it is about, `host:port`.
     pub(super) fn broker(&self) -> Option<&str> {
-        self.said.split_once("://")?.1.split('/').next()
+        self.message.split_once("://")?.1.split('/').next()
     }
 
-    /// What is wrong, in words.
+    /// Returns the failure as text.
     pub fn problem(&self) -> String {
         match self.cause.sentence() {
-            "" => self.said.clone(),
-            sentence => format!("{sentence} ({})", self.said),
+            "" => self.message.clone(),
+            sentence => format!("{sentence} ({})", self.message),
         }
     }
 
-    /// What to look at; empty if there is nothing to say.
+    /// Returns what the operator can check; empty if there is no advice.
     pub fn advice(&self) -> &'static str {
         self.cause.advice()
     }
@@ -139,12 +138,14 @@ impl Cause {
         match self {
             Self::Login => "the broker refuses this user name or password",
             Self::Mechanism => "the broker does not take this SASL mechanism",
-            Self::SaslWanted => "the broker ends the connection at once, perhaps for want of SASL",
+            Self::SaslRequired => {
+                "the broker ends the connection immediately, perhaps because it requires SASL"
+            }
             Self::Certificate => "the broker's certificate cannot be verified",
             Self::UnknownCa => "the broker's certificate is signed by no CA that is trusted here",
             Self::HostName => "the broker's certificate is for another host name",
             Self::Expired => "the broker's certificate is not valid at this time",
-            Self::ClientCertificate => "the broker wants a client certificate that it trusts",
+            Self::ClientCertificate => "the broker requires a client certificate that it trusts",
             Self::TlsToPlaintext => "the broker does not speak TLS on this port",
             Self::PlaintextToTls => "the broker speaks TLS on this port, and this client does not",
             Self::Resolve => "the broker's host name cannot be resolved",
@@ -161,7 +162,9 @@ impl Cause {
             Self::Mechanism => {
                 "set sasl.mechanism in KAFKA_CONFIG to one that the broker has on this port"
             }
-            Self::SaslWanted => "see security.protocol in KAFKA_CONFIG: SASL_SSL or SASL_PLAINTEXT",
+            Self::SaslRequired => {
+                "see security.protocol in KAFKA_CONFIG: SASL_SSL or SASL_PLAINTEXT"
+            }
             Self::Certificate => "see ssl.ca.location in KAFKA_CONFIG, and KAFKA_BROKERS",
             Self::UnknownCa => "set ssl.ca.location in KAFKA_CONFIG to the PEM file of its CA",
             Self::HostName => {
@@ -181,46 +184,47 @@ impl Cause {
                 "see KAFKA_BROKERS, the brokers' advertised.listeners, and this machine's DNS"
             }
             Self::Refused => "see that the broker runs, and its port in KAFKA_BROKERS",
-            Self::Unreachable => "see KAFKA_BROKERS, and the firewalls on the way",
-            Self::Silent => "see that the broker is well, and that KAFKA_BROKERS names its port",
+            Self::Unreachable => "see KAFKA_BROKERS, and the firewalls in between",
+            Self::Silent => "see that the broker works, and that KAFKA_BROKERS names its port",
             Self::Other => "",
         }
     }
 }
 
-/// A connection that ends says something only by when it ends: before the first answer, or at once
-/// after it. (librdkafka has words for both, which 2.12.1 never says: it compares its format with
-/// the error's text.)
-fn cause_of_an_end(said: &str, when: &str) -> Option<Cause> {
-    let (is_tls, is_sasl) = (said.contains("ssl://"), said.contains("sasl_"));
+/// Returns the cause of the end of a connection, which follows only from when it ends: before the
+/// first answer, or immediately after it. (librdkafka has messages for both, which 2.12.1 never
+/// writes: it compares its format with the error's text.)
+fn cause_of_an_end(message: &str, when: &str) -> Option<Cause> {
+    let (is_tls, is_sasl) = (message.contains("ssl://"), message.contains("sasl_"));
     let (milliseconds, state) = when.split_once("ms in state ")?;
-    let is_at_once = milliseconds.parse().is_ok_and(|milliseconds: u64| milliseconds < AT_ONCE_MS);
+    let is_on_purpose =
+        milliseconds.parse().is_ok_and(|milliseconds: u64| milliseconds < ON_PURPOSE_MS);
     if state.starts_with("APIVERSION_QUERY") && !is_tls {
         Some(Cause::PlaintextToTls)
-    } else if state.starts_with("UP") && is_at_once && !is_sasl {
-        Some(Cause::SaslWanted)
+    } else if state.starts_with("UP") && is_on_purpose && !is_sasl {
+        Some(Cause::SaslRequired)
     } else {
         None
     }
 }
 
-/// Without librdkafka's thread before it and the milliseconds after it, so that the same reason
-/// always reads the same; and these.
+/// Splits a line into its message and the milliseconds after it, and drops librdkafka's thread, so
+/// that the same reason always has the same text.
 fn without_circumstances(line: &str) -> (&str, &str) {
     let line = match line.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")) {
-        Some((_, said)) => said,
+        Some((_, message)) => message,
         None => line,
     };
-    let (said, when) = line.split_once(" (after ").unwrap_or((line, ""));
-    (said.trim(), when)
+    let (message, when) = line.split_once(" (after ").unwrap_or((line, ""));
+    (message.trim(), when)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// As librdkafka 2.12.1 said it of a broker of Kafka 4.1.
-    const SAID: &[(&str, Cause)] = &[
+    /// Lines that librdkafka 2.12.1 logged about a broker of Kafka 4.1.
+    const LINES: &[(&str, Cause)] = &[
         (
             "sasl_ssl://127.0.0.1:9093/bootstrap: SASL authentication error: Authentication failed during authentication due to invalid credentials with SASL mechanism SCRAM-SHA-256 (after 312ms in state AUTH_REQ)",
             Cause::Login,
@@ -255,7 +259,7 @@ mod tests {
         ),
         (
             "ssl://127.0.0.1:9093/bootstrap: Disconnected: SSL connection closed by peer (after 1ms in state UP)",
-            Cause::SaslWanted,
+            Cause::SaslRequired,
         ),
         (
             "sasl_plaintext://127.0.0.1:9092/bootstrap: SASL PLAIN mechanism handshake failed: Broker: Request not valid in current SASL state: broker's supported mechanisms:  (after 4ms in state AUTH_HANDSHAKE)",
@@ -269,7 +273,7 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_cause() {
-        for (line, cause) in SAID {
+        for (line, cause) in LINES {
             let reason = Reason::of(line).unwrap();
             assert_eq!(reason.cause(), *cause, "{line}");
             assert!(!reason.to_string().contains("ms in state"), "{reason}");
@@ -279,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_of_a_connection_is_no_reason() {
+    fn an_end_of_a_connection_is_not_a_reason() {
         for line in [
             "127.0.0.1:9092/1: Disconnected (after 600000ms in state UP)",
             "127.0.0.1:9092/1: Disconnected: connection closed by peer: POLLHUP (after 9000ms in state UP)",
@@ -291,13 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_says_what_to_look_at_and_a_new_one_is_quoted() {
-        let reason = Reason::of(SAID[0].0).unwrap();
+    fn a_reason_has_advice_and_an_unknown_one_is_quoted() {
+        let reason = Reason::of(LINES[0].0).unwrap();
         assert_eq!(reason.broker(), Some("127.0.0.1:9093"));
-        let said = reason.to_string();
-        assert!(said.starts_with("the broker refuses this user name or password (sasl_ssl://"));
+        let message = reason.to_string();
+        assert!(message.starts_with("the broker refuses this user name or password (sasl_ssl://"));
         assert!(
-            said.ends_with("; see sasl.username, sasl.password and sasl.mechanism in KAFKA_CONFIG")
+            message
+                .ends_with("; see sasl.username, sasl.password and sasl.mechanism in KAFKA_CONFIG")
         );
         let other = Reason::of("kafka:9092/1: Something new (after 1ms in state UP)").unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! One link on its way to Kafka, sent by the API or by a consumer that expands a list.
+//! One link as a record to be published, by the API or by a consumer that expands a list.
 
 use jiff::Timestamp;
 
@@ -6,19 +6,20 @@ use crate::headers::RecordHeaders;
 use crate::message::LinkMessage;
 use linkrelay_common::ids::DocumentId;
 use linkrelay_common::link::LinkTarget;
-use linkrelay_common::place::LinkPlace;
+use linkrelay_common::link_identity::LinkIdentity;
 
-/// A link that was found good, with all that its record will carry.
+/// A valid link, with everything that its record will have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkRecord {
-    /// What it names: the record's key, so that all links to one video meet in one partition.
+    /// What it names, which is also the record's key, so that all links to one video are in one
+    /// partition.
     pub target: LinkTarget,
-    /// As it was submitted.
+    /// The link as it was submitted.
     pub link: String,
-    /// Whether a cached answer will not do.
+    /// Whether YouTube is asked even if there is a cached answer.
     pub force: bool,
-    /// Where it is in its request or record.
-    pub place: LinkPlace,
+    /// The request or record that it came with, and its index there.
+    pub identity: LinkIdentity,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// W3C trace context of the request.
@@ -26,27 +27,27 @@ pub struct LinkRecord {
 }
 
 impl LinkRecord {
-    /// The record's value.
+    /// Returns the record's value.
     pub fn value(&self) -> Vec<u8> {
         LinkMessage::one(self.link.as_str(), self.force).encode()
     }
 
-    /// The record's headers.
+    /// Returns the record's headers.
     pub fn headers(&self) -> RecordHeaders {
-        let (place, origin) = match &self.place {
-            LinkPlace::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
-            LinkPlace::OfRecord { origin, index } => (None, Some((origin.clone(), *index))),
+        let (request, origin) = match &self.identity {
+            LinkIdentity::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
+            LinkIdentity::OfRecord { origin, index } => (None, Some((origin.clone(), *index))),
         };
         RecordHeaders {
-            place,
+            request,
             origin,
             submitted_at: Some(self.submitted_at),
             trace_parent: self.trace_parent.clone(),
         }
     }
 
-    /// The id that its document will have.
+    /// Returns the id that its document will have.
     pub fn document_id(&self) -> DocumentId {
-        self.place.document_id()
+        self.identity.document_id()
     }
 }

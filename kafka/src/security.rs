@@ -1,5 +1,5 @@
-//! TLS and SASL: which of librdkafka's ways to log in work here, and where a client looks for the
-//! certificates that it trusts.
+//! TLS and SASL: which of librdkafka's mechanisms linkrelay supports, and where a client looks for
+//! the certificates that it trusts.
 
 use std::fs::File;
 
@@ -12,7 +12,7 @@ const WHAT_WORKS: &str = "what works: sasl.mechanism=PLAIN, SCRAM-SHA-256 or SCR
                           sasl.username and sasl.password, or security.protocol=SSL with a client \
                           certificate";
 
-/// Mechanisms that people come with, and why each does not work.
+/// Mechanisms that operators set, and why each does not work.
 const REFUSED: [(&str, &str); 4] = [
     ("OAUTHBEARER", "OAUTHBEARER (OIDC) is not built in"),
     ("AWS_MSK_IAM", "AWS_MSK_IAM is known to the Java client alone (MSK also takes SCRAM-SHA-512)"),
@@ -20,7 +20,7 @@ const REFUSED: [(&str, &str); 4] = [
     ("EXTERNAL", "EXTERNAL is not one of Kafka's mechanisms"),
 ];
 
-/// Keys of ways that do not work, by how they begin, and what they belong to.
+/// Keys of mechanisms that do not work, by how they begin, and what they belong to.
 const REFUSED_KEYS: [(&str, &str); 7] = [
     ("sasl.oauthbearer.", "belongs to OAUTHBEARER (OIDC), which is not built in"),
     ("enable.sasl.oauthbearer.", "belongs to OAUTHBEARER (OIDC), which is not built in"),
@@ -31,8 +31,8 @@ const REFUSED_KEYS: [(&str, &str); 7] = [
     ("ssl.truststore.", "belongs to the Java client: set ssl.ca.location to a PEM file instead"),
 ];
 
-/// Files of certificates and keys. Looked at before librdkafka is, which would quote a key that
-/// was written where its file's name should be.
+/// Settings with the names of files of certificates and keys. They are checked before librdkafka is
+/// asked, which would quote a key that was written instead of its file's name.
 const FILES: [&str; 5] = [
     "ssl.ca.location",
     "ssl.certificate.location",
@@ -45,12 +45,12 @@ const PROBE: &str = "probe";
 /// Refuses what cannot work, before any broker is asked.
 ///
 /// # Errors
-/// Names the variable and the key.
+/// [`SettingsError`], which names the variable and the key.
 pub(super) fn validate(settings: &PassThrough) -> Result<(), SettingsError> {
     validate_mechanism(settings)?;
     for (prefix, what) in REFUSED_KEYS {
         if let Some(key) = settings.key_with_prefix(prefix) {
-            // The rest of the key may be a part of a secret.
+            // The remainder of the key may be a part of a secret.
             let keys = if prefix.ends_with('.') { format!("{prefix}*") } else { prefix.to_owned() };
             let problem = format!("{keys} {what}; {WHAT_WORKS}");
             return Err(SettingsError::new(settings.variable_of(key), problem));
@@ -68,7 +68,7 @@ pub(super) fn validate(settings: &PassThrough) -> Result<(), SettingsError> {
 fn validate_mechanism(settings: &PassThrough) -> Result<(), SettingsError> {
     let key = "sasl.mechanism";
     let problem = match settings.get(key) {
-        None if is_sasl(settings) => "it is not set, and security.protocol wants it",
+        None if is_sasl(settings) => "it is not set, and security.protocol requires it",
         None => return Ok(()),
         Some(mechanism) if MECHANISMS.contains(&mechanism) => return Ok(()),
         Some(mechanism) => {
@@ -80,11 +80,11 @@ fn validate_mechanism(settings: &PassThrough) -> Result<(), SettingsError> {
     Err(SettingsError::new(settings.variable_of(key), problem))
 }
 
-/// Where to look for certificates that are trusted, unless it was set: where distributions keep
-/// them. A vendored OpenSSL looks in its own directory otherwise, which does not exist.
+/// Returns where to look for trusted certificates, unless it was set: where distributions keep
+/// them. Otherwise a vendored OpenSSL looks in its own directory, which does not exist.
 pub(super) fn ca_location(settings: &PassThrough) -> Option<&'static str> {
     let is_set = ["ssl.ca.location", "ssl.ca.pem"].iter().any(|key| settings.get(key).is_some());
-    // OpenSSL's own variables; probing would pass them over.
+    // OpenSSL's own variables, which probing would ignore.
     let is_in_environment =
         ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
     (is_tls(settings) && !is_set && !is_in_environment).then_some(PROBE)
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_works_is_taken() {
+    fn what_works_is_accepted() {
         for mechanism in MECHANISMS {
             validated(&format!("security.protocol=SASL_SSL,sasl.mechanisms={mechanism}")).unwrap();
         }

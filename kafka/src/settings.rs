@@ -1,7 +1,7 @@
 //! How to reach Kafka: settings in, librdkafka configurations out.
 //!
-//! Nothing else in linkrelay writes a librdkafka key. What loses or doubles nothing is fixed
-//! here; everything else can be set with `KAFKA_CONFIG`.
+//! No other module of linkrelay writes a librdkafka key. What prevents lost and doubled links is
+//! fixed here; everything else can be set with `KAFKA_CONFIG`.
 
 use std::time::Duration;
 
@@ -9,20 +9,19 @@ use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::Offset;
 
 use crate::parse::Source;
 use crate::{Brokers, PassThrough, security};
 
 use linkrelay_common::SettingsError;
-use linkrelay_common::record_place::is_topic_name;
+use linkrelay_common::record_origin::is_topic_name;
 
-/// Where a broker is looked for if nothing is said.
+/// The broker that is used if none is set.
 pub const DEFAULT_BROKERS: &str = "127.0.0.1:9092";
 const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
-/// The largest request that a broker takes unless it was told otherwise
-/// (`socket.request.max.bytes`), so no record that it holds is larger.
+/// The largest request that a broker accepts unless it is set otherwise
+/// (`socket.request.max.bytes`), so none of its records is larger.
 const MAX_RECORD_BYTES: usize = 100 * 1024 * 1024;
 
 /// The cluster and the two topics.
@@ -45,8 +44,8 @@ pub struct KafkaSettings {
     #[arg(long, env = "KAFKA_CONFIG", default_value = "", hide_env_values = true, value_parser = Source::Text)]
     pub kafka_config: PassThrough,
 
-    /// A file with more of them, a `key=value` on each line, `#` before a comment; what
-    /// KAFKA_CONFIG sets as well wins
+    /// A file with more of them, a `key=value` on each line, `#` before a comment;
+    /// KAFKA_CONFIG replaces what both set
     #[arg(long, env = "KAFKA_CONFIG_FILE", default_value = "", hide_env_values = true, value_name = "FILE", value_parser = Source::File)]
     pub kafka_config_file: PassThrough,
 }
@@ -77,23 +76,23 @@ pub enum GroupProtocol {
 }
 
 impl KafkaSettings {
-    /// The brokers to ask.
+    /// Returns the brokers to connect to.
     pub fn brokers(&self) -> &str {
         self.kafka_brokers.as_ref().map_or(DEFAULT_BROKERS, Brokers::as_str)
     }
 
-    /// A client that only asks (metadata, topics).
+    /// Returns the configuration of a client that only sends requests (metadata, topics).
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         self.add_to(&mut config);
         config
     }
 
-    /// What all clients have in common; what was passed through wins over what is there.
-    // Not by way of `config_map`, which has a placeholder for each password.
+    /// Adds what all clients share; what was passed through replaces what is there.
+    // Not through `config_map`, which has a placeholder for each password.
     fn add_to(&self, config: &mut ClientConfig) {
         config.set("bootstrap.servers", self.brokers()).set("client.id", "linkrelay");
-        // A topic is made on purpose, with the right number of partitions, or not at all.
+        // An operator creates the topics, with the right number of partitions.
         config.set("allow.auto.create.topics", "false");
         // How soon partitions are seen that were added; the default is five minutes.
         config.set("topic.metadata.refresh.interval.ms", "30000");
@@ -106,23 +105,24 @@ impl KafkaSettings {
         settings.apply(config);
     }
 
-    /// What was set with `KAFKA_CONFIG`, and with the file where that sets nothing.
+    /// Returns what was set with `KAFKA_CONFIG`, and in the file what that does not set.
     pub fn pass_through(&self) -> PassThrough {
         self.kafka_config_file.overlaid_with(&self.kafka_config)
     }
 
-    /// A producer that acknowledges only what every in-sync replica has, each record once.
-    /// `delivery_timeout` is the longest that a record may wait for its acknowledgement.
+    /// Returns the configuration of a producer that acknowledges only what every in-sync replica
+    /// has, each record once. `delivery_timeout` is the longest that a record may wait for its
+    /// acknowledgement.
     pub fn producer(&self, delivery_timeout: Duration) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // No linger: what comes while a request is under way goes with the next one, and no client
-        // waits for other clients' links. The batches are small for that, and each would cost a
-        // fresh context of zstd: with lz4 half as many POSTs again went through.
+        // No linger: what comes while a request is in flight goes with the next one, and no client
+        // waits for other clients' links. So the batches are small, and each would cost a new
+        // context of zstd: with lz4, 50% more POSTs were answered.
         config.set("compression.type", "lz4").set("linger.ms", "0");
         config
             .set("queue.buffering.max.messages", "100000")
             .set("queue.buffering.max.kbytes", "131072");
-        // What is too large is for the broker to say, topic by topic: librdkafka's own limit is
+        // The broker decides what is too large, for each topic: librdkafka's own limit is
         // 1,000,000 bytes with key and headers, less than the broker's default.
         config.set("message.max.bytes", MAX_RECORD_BYTES.to_string());
         self.add_to(&mut config);
@@ -131,10 +131,10 @@ impl KafkaSettings {
         config
     }
 
-    /// A member of the group that commits nothing by itself.
+    /// Returns the configuration of a member of the group that commits nothing on its own.
     pub fn consumer(&self, group: &GroupSettings) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // Lanes bound what is in work; librdkafka's own queues only have to keep them fed. Each
+        // Lanes bound what is in flight; librdkafka's own queues only have to keep them fed. Each
         // partition is read from a queue of its own, so these are sizes of one partition.
         config.set("queued.min.messages", "1000").set("queued.max.messages.kbytes", "1024");
         config.set("max.partition.fetch.bytes", "131072");
@@ -161,24 +161,24 @@ impl KafkaSettings {
         config
     }
 
-    /// Where a member begins a partition that its group has no commit of: at its beginning, unless
-    /// `auto.offset.reset` was set otherwise.
-    pub fn without_commit(&self) -> Offset {
+    /// Returns where a member begins to read a partition of which its group has no commit: at the
+    /// beginning, unless `auto.offset.reset` was set otherwise.
+    pub fn without_commit(&self) -> rdkafka::Offset {
         match self.pass_through().get("auto.offset.reset") {
-            Some("latest" | "largest" | "end") => Offset::End,
-            // librdkafka then reports an error, as was asked for.
-            Some("error") => Offset::Stored,
-            _ => Offset::Beginning,
+            Some("latest" | "largest" | "end") => rdkafka::Offset::End,
+            // librdkafka then reports an error, as this value requires.
+            Some("error") => rdkafka::Offset::Stored,
+            _ => rdkafka::Offset::Beginning,
         }
     }
 
-    /// A client that reads a topic's records by itself, as no member of a group, and commits
-    /// nothing. It hears of the end of each partition.
+    /// Returns the configuration of a client that reads a topic without a group and commits
+    /// nothing. It gets an event at the end of each partition.
     pub fn reader(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("queued.max.messages.kbytes", "16384").set("fetch.wait.max.ms", "50");
         self.add_to(&mut config);
-        // librdkafka gives no records to a client without a group's name; no group is joined.
+        // librdkafka requires the name of a group to read records; the client joins no group.
         config.set("group.id", "linkrelay-reader");
         config.set("auto.offset.reset", "earliest").set("enable.partition.eof", "true");
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
@@ -188,7 +188,7 @@ impl KafkaSettings {
     /// Checks what a member of the group needs, without touching the network.
     ///
     /// # Errors
-    /// Names the variable, and the key or its place.
+    /// [`SettingsError`], which names the variable, and the key or its position.
     pub fn validate(&self, group: &GroupSettings) -> Result<(), SettingsError> {
         if self.kafka_topic == self.kafka_dlq_topic {
             return Err(SettingsError::new("KAFKA_DLQ_TOPIC", "must differ from KAFKA_TOPIC"));
@@ -200,10 +200,10 @@ impl KafkaSettings {
         self.pass_through().validate_group(group.kafka_group_protocol)
     }
 
-    /// Checks what was passed through, without touching the network; for every client there is.
+    /// Checks what was passed through, for all clients, without touching the network.
     ///
     /// # Errors
-    /// Names the variable, and the key or its place.
+    /// [`SettingsError`], which names the variable, and the key or its position.
     pub fn validate_clients(&self) -> Result<(), SettingsError> {
         let settings = self.pass_through();
         security::validate(&settings)?;
@@ -212,12 +212,12 @@ impl KafkaSettings {
 }
 
 impl GroupSettings {
-    /// A drain must end before the group gives the partitions away on its own, which it does
-    /// when a member does not rejoin within max.poll.interval.ms. The session time-out is no
-    /// bound: the consumer goes on polling while it drains, and librdkafka sends heartbeats.
+    /// Checks that a drain ends before the group gives the partitions away on its own, which it
+    /// does when a member does not rejoin within max.poll.interval.ms. The session time-out is not
+    /// a limit: the consumer continues to poll while it drains, and librdkafka sends heartbeats.
     ///
     /// # Errors
-    /// Names `DRAIN_TIMEOUT`.
+    /// [`SettingsError`] for `DRAIN_TIMEOUT`.
     pub fn validate_drain(
         &self,
         kafka: &KafkaSettings,
@@ -236,7 +236,7 @@ impl GroupSettings {
     }
 }
 
-/// The error of a client that could not even be made: always a wrong setting.
+/// Returns the error of a client that could not be made, which is always that of a wrong setting.
 pub fn unknown_key(error: &KafkaError) -> SettingsError {
     match error {
         // Its description may repeat the value, which may be a password.
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_links_safe_cannot_be_set_away() {
+    fn settings_that_keep_links_safe_cannot_be_changed() {
         let settings = settings(&["--kafka-config", "acks=0,linger.ms=7"]);
         let error = settings.kafka.validate(&settings.group).unwrap_err();
         assert_eq!(error.setting, "KAFKA_CONFIG");
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_commits_nothing_whatever_is_passed_through() {
+    fn a_reader_commits_nothing_no_matter_what_is_passed_through() {
         let settings = settings(&["--kafka-config", "enable.auto.commit=true,fetch.wait.max.ms=7"]);
         let config = settings.kafka.reader();
         let map = config.config_map();

@@ -1,4 +1,4 @@
-//! The two topics: whether they are there, how many partitions they have, and making them.
+//! The two topics: whether they exist, how many partitions they have, and how they are created.
 
 pub mod settings;
 
@@ -10,25 +10,25 @@ use rdkafka::client::Client;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::{Reason, RelayContext, hear};
+use crate::{Reason, RelayContext, drain_errors};
 
-/// How to make a missing topic; said wherever one is missed.
+/// How to create a missing topic; part of every message about one.
 pub const HOW_TO_CREATE: &str = "create it with ./kafka-topics.sh or `linkrelay topics create`";
 
-/// Why a topic could not be described or made.
+/// Why a topic could not be described or created.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// The broker answered, and has no such topic.
     #[error("topic {0} does not exist; {HOW_TO_CREATE}")]
     Missing(String),
-    /// Fewer partitions were asked for than there are.
+    /// Fewer partitions were requested than there are.
     #[error("topic {topic} has {existing} partitions; Kafka cannot shrink a topic to {wanted}")]
     CannotShrink {
         /// The topic.
         topic: String,
-        /// Its partitions now.
+        /// How many partitions it has.
         existing: usize,
-        /// What was asked for.
+        /// How many were requested.
         wanted: usize,
     },
     /// The broker refused.
@@ -36,13 +36,13 @@ pub enum TopicError {
     Refused {
         /// The topic.
         topic: String,
-        /// Kafka's own word for it.
+        /// Kafka's error code.
         code: RDKafkaErrorCode,
     },
-    /// No answer, and the client knows why.
+    /// There is no answer, and the client knows why.
     #[error("no answer from the broker: {0}")]
     Unreachable(Reason),
-    /// No answer, or none that counts.
+    /// There is no answer, or no valid one.
     #[error("no answer from the broker: {0}")]
     Kafka(#[from] KafkaError),
 }
@@ -54,29 +54,30 @@ pub struct TopicDescription {
     pub name: String,
     /// How many partitions it has.
     pub partitions_count: usize,
-    /// How many copies of each partition there are (of the first one's).
+    /// How many replicas the first partition has; the others have the same number.
     pub replicas_count: usize,
 }
 
 /// What [`create`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// The topic is new.
+    /// The topic was created.
     New,
-    /// It had fewer partitions.
+    /// The topic had fewer partitions, and was grown.
     Grown {
         /// How many it had.
         from: usize,
     },
-    /// Nothing was to be done.
+    /// The topic existed with that many partitions.
     Already,
 }
 
-/// Asks the broker. Blocks for up to `timeout`: not for an async worker thread.
+/// Asks the broker for a topic. Blocks for up to `timeout`, so it must not be called on an async
+/// worker thread.
 ///
 /// # Errors
-/// [`TopicError::Missing`] if the broker has no such topic, [`TopicError::Kafka`] if it does
-/// not answer.
+/// [`TopicError::Missing`] if the broker has no such topic, [`TopicError::Refused`] if it refuses
+/// the request, [`TopicError::Kafka`] if it does not answer.
 pub fn describe<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -107,11 +108,12 @@ pub fn describe<C: ClientContext>(
     })
 }
 
-/// An answer to a client with this context; where there is none, the reason that the client heard.
-/// Blocks as [`RelayContext::last_reason`] does.
+/// Returns the answer to a client with this context. If there is none, its error gets the reason
+/// that the context has. Blocks as [`RelayContext::last_reason`] does.
 ///
 /// # Errors
-/// That of `answer`, or [`TopicError::Unreachable`] for [`TopicError::Kafka`].
+/// That of `answer`, with [`TopicError::Unreachable`] instead of [`TopicError::Kafka`] if the
+/// reason is known.
 pub fn explained<T>(
     context: &RelayContext,
     answer: Result<T, impl Into<TopicError>>,
@@ -122,28 +124,32 @@ pub fn explained<T>(
             Err(reason.map_or(TopicError::Kafka(error), TopicError::Unreachable))
         }
         answered => {
-            context.forget();
+            context.clear_reason();
             answered
         }
     }
 }
 
-/// The same for a consumer that only asks, and is not polled.
+/// Like [`explained`], but for a consumer that only sends requests, and is not polled.
 ///
 /// # Errors
-/// As [`explained`].
+/// The same as of [`explained`].
 pub fn explained_to<T>(
     consumer: &BaseConsumer<RelayContext>,
     answer: Result<T, impl Into<TopicError>>,
 ) -> Result<T, TopicError> {
-    if answer.is_err() { explained(hear(consumer), answer) } else { answer.map_err(Into::into) }
+    if answer.is_err() {
+        explained(drain_errors(consumer), answer)
+    } else {
+        answer.map_err(Into::into)
+    }
 }
 
-/// Makes a topic with these settings, or grows it to `partitions_count`; safe to call twice. The
-/// settings of a topic that is there stay as they are.
+/// Creates a topic with these settings, or grows it to `partitions_count`; it is safe to call
+/// twice. The settings of an existing topic do not change.
 ///
 /// # Errors
-/// [`TopicError`]; a topic is never shrunk.
+/// [`TopicError`]; [`TopicError::CannotShrink`] for a topic with more partitions.
 pub async fn create<C: ClientContext + 'static>(
     admin: &AdminClient<C>,
     topic: &str,

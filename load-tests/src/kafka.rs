@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use jiff::Timestamp;
-use linkrelay_common::{LinkPlace, LinkTarget, RequestId, VideoId};
+use linkrelay_common::{LinkIdentity, LinkTarget, RequestId, VideoId};
 use linkrelay_consumer::PipelineSettings;
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
@@ -77,7 +77,7 @@ pub(crate) fn link_record(number: usize) -> Result<LinkRecord> {
         target: LinkTarget::Video(video_id),
         link: sample::link(number),
         force: false,
-        place: LinkPlace::OfRequest { request_id: RequestId::new(1), index: 0 },
+        identity: LinkIdentity::OfRequest { request_id: RequestId::new(1), index: 0 },
         submitted_at: Timestamp::now(),
         trace_parent: None,
     })

@@ -5,7 +5,7 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Thumbnail, Video};
-use linkrelay_common::{DocumentId, RecordPlace, RequestId, VideoId};
+use linkrelay_common::{DocumentId, Offset, Partition, RecordOrigin, RequestId, VideoId};
 use linkrelay_store::{LinkDocument, LinkState};
 use serde_json::json;
 
@@ -87,10 +87,10 @@ pub(crate) fn documents(count: usize) -> Vec<LinkDocument> {
             submitted_at: Some(now),
             extracted_at: Some(now),
             stored_at: now,
-            kafka: Some(RecordPlace {
+            kafka: Some(RecordOrigin {
                 topic: "LINKS-YOUTUBE".to_owned(),
-                partition: 0,
-                offset: i64::try_from(number).unwrap_or(i64::MAX),
+                partition: Partition(0),
+                offset: Offset(i64::try_from(number).unwrap_or(i64::MAX)),
                 timestamp: now.as_millisecond(),
             }),
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_kafka::LinkRecord;
-use linkrelay_kafka::publish::{Failure, Publish, PublishError, publish_all};
+use linkrelay_kafka::publish::{Publish, PublishError, PublishFailure, publish_all};
 use tokio::time::Instant;
 
 use crate::background::Background;
@@ -47,7 +47,7 @@ pub struct Accepted {
     /// All of them, in their order.
     pub records: Vec<LinkRecord>,
     /// Those that are not known to be safe; empty means that all are.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<PublishFailure>,
 }
 
 /// Why no record was taken.

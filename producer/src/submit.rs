@@ -1,7 +1,7 @@
 //! From the links of a request to their records; knows no HTTP.
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 use linkrelay_http::intake::CheckedLinks;
 use linkrelay_kafka::LinkRecord;
 
@@ -24,7 +24,7 @@ pub(crate) fn records_of(
         target: valid.names.clone(),
         link: valid.link.clone(),
         force: terms.force,
-        place: LinkPlace::OfRequest { request_id: id, index },
+        identity: LinkIdentity::OfRequest { request_id: id, index },
         submitted_at,
         trace_parent: terms.trace_parent.clone(),
     });

@@ -1,7 +1,7 @@
 //! The document that is stored for each submitted link.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, LinkFailure, RecordPlace, RequestId, Video, VideoId};
+use linkrelay_common::{DocumentId, LinkFailure, RecordOrigin, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
 /// The largest document that a store accepts, in bytes of its stored form. This is BSON's limit;
@@ -40,7 +40,7 @@ pub struct LinkDocument {
     /// When the document was written.
     pub stored_at: Timestamp,
     /// The origin of the link's record; null on the waiting path, which has no record.
-    pub kafka: Option<RecordPlace>,
+    pub kafka: Option<RecordOrigin>,
 }
 
 /// The videos of a playlist or channel when it was expanded. It is written before linkrelay asks
@@ -64,7 +64,7 @@ pub struct KnownDocument {
     /// The link's outcome.
     pub status: LinkState,
     /// The origin of the document's record; null on the waiting path, which has no record.
-    pub kafka: Option<RecordPlace>,
+    pub kafka: Option<RecordOrigin>,
 }
 
 impl KnownDocument {

@@ -1,11 +1,11 @@
-//! Holds the pipeline when most recent links fail for reasons that are not theirs, instead of
-//! emptying the topic into the dead letters.
+//! Holds the pipeline when most recent links fail for reasons that are not their own, so that an
+//! outage does not empty the topic into the dead letters.
 //!
-//! Closed: links flow. Open: they wait, but for one probe at a time, each interval. A probe that
-//! gets an answer (a refusal is one, too) closes it again.
+//! Closed: links flow. Open: they wait, except for one probe in each interval. A probe that gets an
+//! answer (a refusal is an answer) closes the breaker.
 //!
-//! A link counts once as failing, however often it is tried: one bad link with many attempts is
-//! no outage. A link that succeeds counts each time.
+//! A link counts once as failing, no matter how many attempts it has: one bad link with many
+//! attempts is not an outage. A link that succeeds counts each time.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -15,25 +15,25 @@ use linkrelay_common::health::Part;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// When the breaker opens, and how often it probes.
+/// When the breaker opens, and how often it lets a probe through.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BreakerPolicy {
-    /// How many recent links are looked at.
+pub(crate) struct OutagePolicy {
+    /// How many recent links are evaluated.
     pub(crate) window_links: usize,
-    /// Fewer links than this say nothing.
+    /// With fewer recent links than this, the breaker stays closed.
     pub(crate) min_links: usize,
-    /// The part of them that must fail, above 0 to 1.
+    /// The share of them that must fail, above 0 and at most 1.
     pub(crate) failure_ratio: f64,
     pub(crate) probe_interval: Duration,
 }
 
 /// Shared by every lane of the process.
 #[derive(Debug)]
-pub(crate) struct Breaker {
-    policy: BreakerPolicy,
+pub(crate) struct OutageBreaker {
+    policy: OutagePolicy,
     part: Part,
     state: Mutex<State>,
-    /// Wakes those who wait when the state changes.
+    /// Wakes the links that wait when the state changes.
     changed: Notify,
 }
 
@@ -49,33 +49,33 @@ struct State {
 struct Open {
     next_probe: Instant,
     is_probing: bool,
-    last_error: String,
 }
 
-/// Leave to ask the far side. To be reported on; dropped without a report, it says nothing.
+/// Permission of the breaker to ask YouTube. The outcome is reported to it; if it is dropped
+/// without a report, the attempt does not count.
 #[derive(Debug)]
-pub(crate) struct Pass<'a> {
-    breaker: &'a Breaker,
+pub(crate) struct BreakerPass<'a> {
+    breaker: &'a OutageBreaker,
     is_probe: bool,
 }
 
-impl Breaker {
-    /// Begins closed.
-    pub(crate) fn new(policy: BreakerPolicy, part: Part) -> Self {
+impl OutageBreaker {
+    /// Makes a closed breaker that reports to `part`.
+    pub(crate) fn new(policy: OutagePolicy, part: Part) -> Self {
         part.ok();
         Self { policy, part, state: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Waits for leave: at once while closed, for the next probe's turn while open.
+    /// Returns a pass: immediately while closed, or when the next probe is due while open.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
-    pub(crate) async fn pass(&self) -> Pass<'_> {
+    pub(crate) async fn pass(&self) -> BreakerPass<'_> {
         loop {
             let changed = self.changed.notified();
             let wait_until = match self.with(State::enter) {
-                Entry::Free => return Pass { breaker: self, is_probe: false },
-                Entry::Probe => return Pass { breaker: self, is_probe: true },
+                Entry::Free => return BreakerPass { breaker: self, is_probe: false },
+                Entry::Probe => return BreakerPass { breaker: self, is_probe: true },
                 Entry::Wait { until } => until,
             };
             tokio::select! {
@@ -85,59 +85,13 @@ impl Breaker {
         }
     }
 
-    /// Whether links are held.
+    /// Returns whether links are held.
     pub(crate) fn is_open(&self) -> bool {
         self.with(|state| state.open.is_some())
     }
 
-    fn succeeded(&self) {
-        let was_open = self.with(|state| {
-            state.count(false, self.policy.window_links);
-            state.open.take().is_some()
-        });
-        if was_open {
-            self.with(|state| state.recent.clear());
-            self.part.ok();
-            self.changed.notify_waiters();
-        }
-    }
-
-    fn failed(&self, is_first_attempt: bool, error: &str) {
-        let now = Instant::now();
-        let trouble = self.with(|state| {
-            if is_first_attempt {
-                state.count(true, self.policy.window_links);
-            }
-            if state.open.is_none() && !state.is_failing(&self.policy) {
-                return None;
-            }
-            let open = state.open.get_or_insert_with(|| Open {
-                next_probe: now + self.policy.probe_interval,
-                is_probing: false,
-                last_error: String::new(),
-            });
-            error.clone_into(&mut open.last_error);
-            let interval = self.policy.probe_interval;
-            Some(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"))
-        });
-        if let Some(trouble) = trouble {
-            self.part.fails(trouble);
-        }
-    }
-
-    fn end_probe(&self) {
-        let next_probe = Instant::now() + self.policy.probe_interval;
-        self.with(|state| {
-            if let Some(open) = &mut state.open {
-                open.is_probing = false;
-                open.next_probe = next_probe;
-            }
-        });
-        self.changed.notify_waiters();
-    }
-
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // The state is whole after every step.
+        // The state is consistent after every step.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -145,7 +99,7 @@ impl Breaker {
 enum Entry {
     Free,
     Probe,
-    /// `None`: until something changes.
+    /// `None` to wait until the state changes.
     Wait {
         until: Option<Instant>,
     },
@@ -171,35 +125,69 @@ impl State {
         }
     }
 
-    fn is_failing(&self, policy: &BreakerPolicy) -> bool {
+    fn is_failing(&self, policy: &OutagePolicy) -> bool {
         let failed = self.recent.iter().filter(|has_failed| **has_failed).count();
         self.recent.len() >= policy.min_links
             && failed as f64 >= policy.failure_ratio * self.recent.len() as f64
     }
 }
 
-impl Pass<'_> {
-    /// Whether it was granted although the breaker is open.
+impl BreakerPass<'_> {
+    /// Returns whether the pass was granted although the breaker is open.
     pub(crate) fn is_probe(&self) -> bool {
         self.is_probe
     }
 
-    /// The far side answered: with metadata, or with a refusal.
+    /// Reports that YouTube answered, with metadata or with a refusal.
     pub(crate) fn succeeded(self) {
-        self.breaker.succeeded();
+        let OutageBreaker { policy, part, changed, .. } = self.breaker;
+        let was_open = self.breaker.with(|state| {
+            state.count(false, policy.window_links);
+            let was_open = state.open.take().is_some();
+            if was_open {
+                state.recent.clear();
+            }
+            was_open
+        });
+        if was_open {
+            part.ok();
+            changed.notify_waiters();
+        }
     }
 
-    /// It did not, for a reason that is not the link's. `is_first_attempt` of this link.
+    /// Reports that YouTube did not answer, for a reason that is not the link's own.
+    /// `is_first_attempt` is whether it was the first attempt of this link.
     pub(crate) fn failed(self, is_first_attempt: bool, error: &str) {
-        self.breaker.failed(is_first_attempt, error);
+        let OutageBreaker { policy, part, .. } = self.breaker;
+        let interval = policy.probe_interval;
+        let next_probe = Instant::now() + interval;
+        let is_open = self.breaker.with(|state| {
+            if is_first_attempt {
+                state.count(true, policy.window_links);
+            }
+            if state.open.is_none() && state.is_failing(policy) {
+                state.open = Some(Open { next_probe, is_probing: false });
+            }
+            state.open.is_some()
+        });
+        if is_open {
+            part.fails(format!("most links fail, so they are held, and one is tried every {interval:?}; last: {error}"));
+        }
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for BreakerPass<'_> {
     fn drop(&mut self) {
-        if self.is_probe {
-            self.breaker.end_probe();
+        if !self.is_probe {
+            return;
         }
+        let next_probe = Instant::now() + self.breaker.policy.probe_interval;
+        self.breaker.with(|state| {
+            if let Some(open) = &mut state.open {
+                *open = Open { next_probe, is_probing: false };
+            }
+        });
+        self.breaker.changed.notify_waiters();
     }
 }
 
@@ -216,20 +204,28 @@ mod tests {
 
     use super::*;
 
-    const POLICY: BreakerPolicy = BreakerPolicy {
+    const POLICY: OutagePolicy = OutagePolicy {
         window_links: 10,
         min_links: 4,
         failure_ratio: 0.5,
         probe_interval: Duration::from_secs(5),
     };
 
-    fn breaker() -> (Breaker, Health) {
+    fn breaker() -> (OutageBreaker, Health) {
         let health = Health::default();
-        (Breaker::new(POLICY, health.part("extraction")), health)
+        (OutageBreaker::new(POLICY, health.part("extraction")), health)
     }
 
-    async fn fail(breaker: &Breaker, is_first_attempt: bool) {
+    async fn fail(breaker: &OutageBreaker, is_first_attempt: bool) {
         breaker.pass().await.failed(is_first_attempt, "status 503");
+    }
+
+    async fn open_breaker() -> (OutageBreaker, Health) {
+        let (breaker, health) = breaker();
+        for _ in 0..4 {
+            fail(&breaker, true).await;
+        }
+        (breaker, health)
     }
 
     #[tokio::test(start_paused = true)]
@@ -239,7 +235,7 @@ mod tests {
         for _ in 0..2 {
             fail(&breaker, true).await;
         }
-        assert!(!breaker.is_open(), "three links say nothing");
+        assert!(!breaker.is_open(), "three links are too few");
         fail(&breaker, true).await;
         assert!(breaker.is_open());
         let readiness = health.readiness();
@@ -261,15 +257,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_open_one_probe_at_a_time_passes_each_interval() {
-        let (breaker, _) = breaker();
-        for _ in 0..4 {
-            fail(&breaker, true).await;
-        }
+        let (breaker, _) = open_breaker().await;
         let opened = Instant::now();
         let probe = breaker.pass().await;
         assert_eq!(opened.elapsed().as_secs(), 5);
         let second = tokio::time::timeout(Duration::from_secs(60), breaker.pass()).await;
-        assert!(second.is_err(), "a second probe passed beside the first");
+        assert!(second.is_err(), "a second probe passed during the first");
         probe.failed(false, "still 503");
         assert!(breaker.is_open());
         let probe = breaker.pass().await;
@@ -279,21 +272,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_is_dropped_makes_room_for_another() {
-        let (breaker, _) = breaker();
-        for _ in 0..4 {
-            fail(&breaker, true).await;
-        }
+        let (breaker, _) = open_breaker().await;
         drop(breaker.pass().await);
         breaker.pass().await.succeeded();
         assert!(!breaker.is_open());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn closing_lets_everybody_go_on() {
-        let (breaker, health) = breaker();
-        for _ in 0..4 {
-            fail(&breaker, true).await;
-        }
+    async fn closing_lets_all_links_continue() {
+        let (breaker, health) = open_breaker().await;
         let waiting = async { breaker.pass().await.succeeded() };
         let probing = async { breaker.pass().await.succeeded() };
         tokio::join!(probing, waiting);

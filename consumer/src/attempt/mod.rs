@@ -1,15 +1,15 @@
-//! How often a question is asked, and what follows from each error: the only place that decides
-//! what an error's class means.
+//! How many attempts a lookup has, and what follows from each error: the only module that decides
+//! what the class of an error means.
 //!
-//! Three kinds of askers share it: a link from the topic, a list from the topic, and a link that a
-//! caller waits for. What they do alike and what each does in its own way stands in [`Attempts`];
-//! `turns` is what links wait for before they ask, with the `breaker` that holds them all during
-//! an outage. It must not know: records, documents' places, dead letters, or HTTP.
+//! Three kinds of lookups share it: a link from the topic, a list from the topic, and a link of the
+//! waiting path. [`Attempts`] has what they share and where they differ; `permits` is what links
+//! wait for before they ask YouTube, with the `breaker` that holds them all during an outage. It
+//! must not know: records, document ids, dead letters, or HTTP.
 
 mod breaker;
+mod permits;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::time::Duration;
 
@@ -21,37 +21,37 @@ use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use breaker::{Breaker, BreakerPolicy};
-pub(crate) use turns::Turns;
+pub(crate) use breaker::{OutageBreaker, OutagePolicy};
+pub(crate) use permits::Permits;
 
 use crate::document::link_error;
 use crate::retry::{RetryPolicy, Waits};
-use breaker::Pass;
-use turns::Turn;
+use breaker::BreakerPass;
+use permits::Permit;
 
-/// The Data API's rest after too many calls in a minute, and a little more. A longer one (a
-/// quota that is used up, a key that is refused) is not waited for: the list is given up.
-const LONGEST_REST: Duration = Duration::from_secs(65);
+/// The cool-down of the Data API after too many calls in a minute, and a little more. A list does
+/// not wait for a longer one (a quota that is used up, a key that is refused): it is given up.
+const LONGEST_COOL_DOWN: Duration = Duration::from_secs(65);
 
-/// Who asks, and what it waits for before each attempt.
+/// The kind of a lookup, and what it waits for before each attempt.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Asker<'a> {
-    /// A link from the topic. It waits its turn with all others: throttling cools the whole
+pub(crate) enum LookupKind<'a> {
+    /// A link from the topic. It waits for a permit with all others: throttling cools the whole
     /// process down and costs no attempt, and while the breaker is open no link is given up.
-    Link(&'a Turns),
-    /// A list from the topic. The Data API has its own limits, so the cool-down and the breaker
-    /// have no say: throttling costs an attempt, and a short rest of the API is waited out.
-    List(&'a Turns),
-    /// A link that a caller waits for. Throttling ends it: the caller decides when to come again.
-    Caller(&'a Semaphore),
+    Link(&'a Permits),
+    /// A list from the topic. The Data API has its own limits, so neither the cool-down nor the
+    /// breaker applies: throttling costs an attempt, and a short cool-down of the API does not.
+    List(&'a Permits),
+    /// A link of the waiting path. Throttling ends it: the client decides when to retry.
+    Waiting(&'a Semaphore),
 }
 
-/// Why a question has no answer.
+/// Why a lookup has no result.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// There will never be one.
+pub(crate) enum LookupFailure {
+    /// There will never be one: the link is refused.
     Refused(LinkFailure),
-    /// There may be one another day. `attempts` are those that count.
+    /// There may be one later: no attempt is left. `attempts` is the number of those that count.
     GivenUp { error: ExtractError, attempts: u32 },
 }
 
@@ -59,32 +59,32 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Again<'a> {
     pub(crate) error: &'a ExtractError,
-    /// Those that count, so far.
+    /// The number of attempts that count, so far.
     pub(crate) attempts: u32,
-    /// `None` if it waits only for its turn.
+    /// The backoff; `None` if the lookup waits only for a permit.
     pub(crate) wait: Option<Duration>,
 }
 
-/// One question, asked until it is answered or its error is final.
+/// One lookup, repeated until it has a result or its error is final.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
-    asker: Asker<'a>,
+    kind: LookupKind<'a>,
     waits: Waits,
-    /// How many count.
+    /// The number of attempts that count, so far.
     made: u32,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(asker: Asker<'a>, retry: &RetryPolicy) -> Self {
-        Self { asker, waits: retry.waits(), made: 0 }
+    pub(crate) fn new(kind: LookupKind<'a>, retry: &RetryPolicy) -> Self {
+        Self { kind, waits: retry.waits(), made: 0 }
     }
 
-    /// Asks by `ask`, which gives `None` to leave the question open, and tells `again` of each
-    /// attempt that is to be repeated. `None` if `drain` was cancelled while it waited: the
-    /// question stays open.
+    /// Calls `ask` until it has a result or its error is final, and reports each attempt that is to
+    /// be repeated to `again`. Returns `None` if `ask` did, or if `drain` was cancelled during a
+    /// wait: the lookup then has no outcome.
     ///
     /// # Errors
-    /// Why there is no answer, in the end.
+    /// [`LookupFailure`] if there is no result.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
@@ -93,17 +93,17 @@ impl<'a> Attempts<'a> {
         drain: &CancellationToken,
         ask: impl Fn() -> F,
         again: impl Fn(Again<'_>),
-    ) -> Option<Result<T, Failure>>
+    ) -> Option<Result<T, LookupFailure>>
     where
         F: Future<Output = Option<Result<T, ExtractError>>>,
     {
         loop {
-            let turn = drain.run_until_cancelled(self.asker.turn()).await?;
+            let permit = drain.run_until_cancelled(self.kind.permit()).await?;
             let answer = ask().await?;
-            let pass = turn.end();
+            let pass = permit.end();
             let error = match answer {
                 Ok(found) => {
-                    self.asker.found(pass);
+                    self.kind.found(pass);
                     return Some(Ok(found));
                 }
                 Err(error) => error,
@@ -112,10 +112,10 @@ impl<'a> Attempts<'a> {
                 Next::Again(wait) => wait,
                 Next::Refused => {
                     let error = link_error(&error, self.made);
-                    return Some(Err(Failure::Refused(error)));
+                    return Some(Err(LookupFailure::Refused(error)));
                 }
                 Next::GivenUp => {
-                    return Some(Err(Failure::GivenUp { error, attempts: self.made }));
+                    return Some(Err(LookupFailure::GivenUp { error, attempts: self.made }));
                 }
             };
             again(Again { error: &error, attempts: self.made, wait });
@@ -125,8 +125,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Counts the attempt if it counts, and reports it to the breaker by its pass.
-    fn decide(&mut self, error: &ExtractError, pass: Option<Pass<'_>>) -> Next {
+    /// Counts the attempt if its error counts, and reports it to the breaker by its pass.
+    fn decide(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
         match error.class() {
             ErrorClass::Permanent | ErrorClass::Malformed => {
                 self.made += 1;
@@ -142,46 +142,46 @@ impl<'a> Attempts<'a> {
     }
 
     fn throttled(&mut self, error: &ExtractError) -> Next {
-        match self.asker {
-            Asker::Link(turns) => {
+        match self.kind {
+            LookupKind::Link(permits) => {
                 if let ExtractError::Throttled { reason, retry_after } = error {
-                    turns.throttled(reason, *retry_after);
+                    permits.throttled(reason, *retry_after);
                 }
                 Next::Again(None)
             }
-            Asker::List(_) => {
+            LookupKind::List(_) => {
                 self.made += 1;
                 self.again_if_one_is_left()
             }
-            Asker::Caller(_) => {
+            LookupKind::Waiting(_) => {
                 self.made += 1;
                 Next::GivenUp
             }
         }
     }
 
-    fn transient(&mut self, error: &ExtractError, pass: Option<Pass<'_>>) -> Next {
-        let rest = match (self.asker, error) {
-            (Asker::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
+    fn transient(&mut self, error: &ExtractError, pass: Option<BreakerPass<'_>>) -> Next {
+        let cool_down = match (self.kind, error) {
+            (LookupKind::List(_), ExtractError::StoodDown { reopens_in, .. }) => Some(*reopens_in),
             _ => None,
         };
-        if let Some(rest) = rest
-            && rest <= LONGEST_REST
+        if let Some(cool_down) = cool_down
+            && cool_down <= LONGEST_COOL_DOWN
         {
-            return Next::Again(Some(rest));
+            return Next::Again(Some(cool_down));
         }
         self.made += 1;
         if let Some(pass) = pass {
             pass.failed(self.made == 1, &error.to_string());
         }
-        if rest.is_some() { Next::GivenUp } else { self.again_if_one_is_left() }
+        if cool_down.is_some() { Next::GivenUp } else { self.again_if_one_is_left() }
     }
 
     fn again_if_one_is_left(&mut self) -> Next {
-        match (self.waits.next(), self.asker) {
+        match (self.waits.next(), self.kind) {
             (Some(wait), _) => Next::Again(Some(wait)),
-            // Not this link's fault: it waits with the others, and is no dead letter.
-            (None, Asker::Link(turns)) if turns.breaker_is_open() => {
+            // Not a failure of this link: it waits with the others, and is not given up.
+            (None, LookupKind::Link(permits)) if permits.breaker_is_open() => {
                 Next::Again(Some(Duration::ZERO))
             }
             (None, _) => Next::GivenUp,
@@ -191,35 +191,37 @@ impl<'a> Attempts<'a> {
 
 /// What follows from an error.
 enum Next {
-    /// It is asked again after this wait, or as soon as its turn comes.
+    /// Another attempt, after this wait or as soon as there is a permit.
     Again(Option<Duration>),
     Refused,
     GivenUp,
 }
 
-impl<'a> Asker<'a> {
+impl<'a> LookupKind<'a> {
+    /// Waits for what this kind of lookup needs before an attempt.
+    ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
-    async fn turn(self) -> Turn<'a> {
+    async fn permit(self) -> Permit<'a> {
         match self {
-            Self::Link(turns) => turns.next().await,
-            Self::List(turns) => Turn::of(&turns.permits).await,
-            Self::Caller(permits) => Turn::of(permits).await,
+            Self::Link(permits) => permits.next().await,
+            Self::List(permits) => Permit::of(&permits.semaphore).await,
+            Self::Waiting(permits) => Permit::of(permits).await,
         }
     }
 
-    fn found(self, pass: Option<Pass<'_>>) {
+    fn found(self, pass: Option<BreakerPass<'_>>) {
         if let Some(pass) = pass {
             pass.succeeded();
         }
-        if let Self::Link(turns) = self {
-            turns.found();
+        if let Self::Link(permits) = self {
+            permits.found();
         }
     }
 }
 
 impl Again<'_> {
-    /// Counts it among the retries.
+    /// Counts the attempt among the retries.
     pub(crate) fn count(&self) {
         let labels = [("class", self.error.class().as_str()), ("code", self.error.code())];
         counter!(names::RETRIES, &labels).increment(1);

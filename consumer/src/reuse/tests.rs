@@ -1,4 +1,4 @@
-//! Beside a store and a YouTube that do what the test says.
+//! With a store and a YouTube that do what the test says.
 
 use std::sync::atomic::AtomicUsize;
 
@@ -10,7 +10,7 @@ use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Finds everything anew.
+/// Finds every video, as if it were asked for the first time.
 #[derive(Debug, Default)]
 struct YouTube(AtomicUsize);
 
@@ -52,14 +52,14 @@ fn document(age: SignedDuration) -> LinkDocument {
     }
 }
 
-/// What was asked of YouTube and of the store, and the answer's source.
-struct Asked {
+/// How often YouTube and the store were asked, and the source of the last answer.
+struct AskedCounts {
     source: String,
     youtube: usize,
     store: usize,
 }
 
-async fn ask(store: FaultyStore, times: usize, force: bool) -> Asked {
+async fn ask(store: FaultyStore, times: usize, force: bool) -> AskedCounts {
     let (youtube, store) = (Arc::new(YouTube::default()), Arc::new(store));
     let reuse = Reuse::start(Arc::clone(&youtube) as _, Arc::clone(&store) as _, HOUR);
     while !reuse.is_indexed.load(Ordering::Acquire) {
@@ -70,10 +70,14 @@ async fn ask(store: FaultyStore, times: usize, force: bool) -> Asked {
     for _ in 0..times {
         source = reuse.extract(video_id, force).await.unwrap().source;
     }
-    Asked { source, youtube: youtube.asked(), store: store.counts(Method::NewestOfVideo).calls }
+    AskedCounts {
+        source,
+        youtube: youtube.asked(),
+        store: store.counts(Method::NewestOfVideo).calls,
+    }
 }
 
-/// A store that has metadata of this age.
+/// Returns a store with metadata of this age.
 async fn aged(minutes: i64) -> FaultyStore {
     let store = FaultyStore::default();
     store.write_batch(&[document(SignedDuration::from_mins(minutes))]).await.unwrap();
@@ -81,7 +85,7 @@ async fn aged(minutes: i64) -> FaultyStore {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_young_is_reused_and_force_passes_by() {
+async fn recent_metadata_is_reused_unless_a_link_is_forced() {
     for minutes in [59, 0, -5] {
         let asked = ask(aged(minutes).await, 3, false).await;
         assert_eq!((asked.source.as_str(), asked.youtube, asked.store), ("watch_page", 0, 3));
@@ -91,7 +95,7 @@ async fn what_is_young_is_reused_and_force_passes_by() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_old_or_not_there_is_asked_for() {
+async fn youtube_is_asked_if_metadata_is_old_or_missing() {
     for store in [aged(60).await, FaultyStore::default()] {
         let asked = ask(store, 2, false).await;
         assert_eq!((asked.source.as_str(), asked.youtube, asked.store), ("youtube", 2, 2));
@@ -99,7 +103,7 @@ async fn what_is_old_or_not_there_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_in_trouble_is_left_alone_for_a_while_and_costs_no_answer() {
+async fn a_store_that_fails_is_not_asked_for_some_time_and_costs_no_answer() {
     let (failing, silent) = (aged(0).await, aged(0).await);
     failing.fail(Method::NewestOfVideo, 0..usize::MAX);
     silent.hang(Method::NewestOfVideo);
@@ -110,7 +114,7 @@ async fn a_store_in_trouble_is_left_alone_for_a_while_and_costs_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_looks_before_the_index_is_there() {
+async fn the_store_is_not_asked_before_its_index_is_made() {
     let store = Arc::new(aged(0).await);
     store.fail(Method::EnsureVideoIndex, 0..2);
     let youtube = Arc::new(YouTube::default());

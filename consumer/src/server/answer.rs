@@ -1,4 +1,4 @@
-//! What the extractor server answers: from the fates of links to HTTP.
+//! What the extractor server answers: from the outcomes of links to HTTP.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use linkrelay_http::intake::{
 };
 use serde::Serialize;
 
-use super::work::{Fate, NotTaken, Unavailable};
+use super::work::{LinkOutcome, NotTaken, Unavailable};
 
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// While at least one link has a document.
+/// The answer if at least one link has a document.
 #[derive(Debug, Serialize)]
 struct Done<'a> {
     /// `ok`, or `partial` if some links have no document.
@@ -28,30 +28,36 @@ struct Done<'a> {
     results: Vec<LinkResult<'a>>,
 }
 
-/// 201 if each link has its document, 207 if some have; otherwise the first reason why none has.
-pub(crate) fn of_fates(id: RequestId, links: &CheckedLinks, fates: &[Fate]) -> Response {
-    let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
-    let stored = count(|fate| matches!(fate, Fate::Stored));
-    let failed = count(|fate| matches!(fate, Fate::Failed(_)));
-    let results = results(link_fates(id, links, fates), links);
+/// Answers 201 if each link has its document, 207 if some have; otherwise with the first reason why
+/// none has.
+pub(crate) fn of_outcomes(
+    id: RequestId,
+    links: &CheckedLinks,
+    outcomes: &[LinkOutcome],
+) -> Response {
+    let count =
+        |is: fn(&LinkOutcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+    let stored = count(|outcome| matches!(outcome, LinkOutcome::Stored));
+    let failed = count(|outcome| matches!(outcome, LinkOutcome::Failed(_)));
+    let results = results(link_results(id, links, outcomes), links);
     if stored + failed == 0 {
-        return of_none(id, fates, &results).into_response();
+        return of_none(id, outcomes, &results).into_response();
     }
-    let is_whole = links.rejected.is_empty() && stored + failed == fates.len();
+    let is_whole = links.rejected.is_empty() && stored + failed == outcomes.len();
     let (status, res) =
         if is_whole { (StatusCode::CREATED, "ok") } else { (StatusCode::MULTI_STATUS, "partial") };
     let done = Done { res, id, stored, failed, status_url: status_url(id), results };
     (status, Json(done)).into_response()
 }
 
-/// No link names a video.
+/// Answers that no link names a video.
 pub(crate) fn of_no_valid_links(links: &CheckedLinks) -> Problem {
     let detail = "none of the links names a video";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", detail)
         .with("results", results([], links))
 }
 
-/// Nothing was done.
+/// Answers that the request was not taken, so that nothing was done.
 pub(crate) fn of_not_taken(not_taken: NotTaken) -> Problem {
     let (code, seconds) = match not_taken {
         NotTaken::Overloaded => ("overloaded", 1),
@@ -61,9 +67,9 @@ pub(crate) fn of_not_taken(not_taken: NotTaken) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(seconds)
 }
 
-fn of_none(id: RequestId, fates: &[Fate], results: &[LinkResult<'_>]) -> Problem {
-    let reasons = fates.iter().filter_map(|fate| match fate {
-        Fate::Unavailable(unavailable) => Some(unavailable),
+fn of_none(id: RequestId, outcomes: &[LinkOutcome], results: &[LinkResult<'_>]) -> Problem {
+    let reasons = outcomes.iter().filter_map(|outcome| match outcome {
+        LinkOutcome::Unavailable(unavailable) => Some(unavailable),
         _ => None,
     });
     let longest_wait = reasons.clone().filter_map(retry_after).max();
@@ -84,19 +90,19 @@ fn of_none(id: RequestId, fates: &[Fate], results: &[LinkResult<'_>]) -> Problem
         .with("results", results)
 }
 
-fn link_fates<'a>(
+fn link_results<'a>(
     id: RequestId,
     links: &'a CheckedLinks,
-    fates: &'a [Fate],
+    outcomes: &'a [LinkOutcome],
 ) -> impl Iterator<Item = LinkFate<'a>> {
-    links.documents(id).zip(fates).map(|((_, document_id, valid), fate)| {
-        let (status, error) = match fate {
-            Fate::Stored => (LinkResultStatus::Stored, None),
-            Fate::Failed(error) => {
+    links.documents(id).zip(outcomes).map(|((_, document_id, valid), outcome)| {
+        let (status, error) = match outcome {
+            LinkOutcome::Stored => (LinkResultStatus::Stored, None),
+            LinkOutcome::Failed(error) => {
                 let (code, message) = (error.code.clone().into(), error.message.clone());
                 (LinkResultStatus::Failed, Some(ResultError { code, message }))
             }
-            Fate::Unavailable(unavailable) => {
+            LinkOutcome::Unavailable(unavailable) => {
                 let (code, message) = (code(unavailable).into(), unavailable.to_string());
                 (LinkResultStatus::Unavailable, Some(ResultError { code, message }))
             }

@@ -1,5 +1,5 @@
-//! The extractor server: `POST /links` for those who want to wait for their documents. The same
-//! address says whether the consumer lives, whether it can work, and what it counted.
+//! The extractor server: `POST /links` for clients that wait for their documents. The same address
+//! has liveness, readiness and metrics of the consumer.
 //!
 //! It must not know: Kafka.
 
@@ -25,7 +25,7 @@ pub(crate) use work::PostedLinks;
 
 use crate::liveness::Liveness;
 
-/// What a request may take beyond its body and its work.
+/// How long a request may take beyond the time for its body and its links.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ struct ServerState {
     intake: Arc<IntakeSettings>,
 }
 
-/// The server's routes and what stands before them.
+/// Returns the routes of the server, with the layers before them.
 pub(crate) fn router(
     settings: &ServerSettings,
     posted_links: Arc<PostedLinks>,
@@ -65,7 +65,7 @@ async fn post_links(
     let id = links.request_id(request.idempotency_key.as_deref());
     let posted = Posted { id, links: &links, force: request.force, timeout: request.timeout };
     match server.posted_links.run(posted).await {
-        Ok(fates) => Ok(answer::of_fates(id, &links, &fates).into_response()),
+        Ok(outcomes) => Ok(answer::of_outcomes(id, &links, &outcomes).into_response()),
         Err(not_taken) => Err(answer::of_not_taken(not_taken)),
     }
 }

@@ -1,4 +1,4 @@
-//! How many links the extractor server takes at once, and how long they may take.
+//! How many links the extractor server takes concurrently, and how long they may take.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,15 +13,15 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// What `POST /links` may cost.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct PostLinksSettings {
-    /// Links of `POST /links` asked for at once
+    /// Links of `POST /links` for which YouTube is asked concurrently
     #[arg(long, env = "POST_LINKS_IN_FLIGHT", default_value_t = 64)]
     pub post_links_in_flight: usize,
 
-    /// Links of `POST /links` that wait for their turn; with more, requests are answered 503 at once
+    /// Links of `POST /links` that wait for a permit; with more, requests are answered 503 immediately
     #[arg(long, env = "POST_LINKS_WAITING", default_value_t = 256)]
     pub post_links_waiting: usize,
 
-    /// How long a request of `POST /links` may take (a producer that hands one on may ask for less)
+    /// How long a request of `POST /links` may take (a producer that forwards one may set less)
     #[arg(long, env = "POST_LINKS_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
     pub post_links_timeout: Duration,
 }
@@ -50,10 +50,10 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Checks what lets nothing through.
+    /// Checks that the limits let requests through.
     ///
     /// # Errors
-    /// Names the variable.
+    /// [`SettingsError`], which names the variable.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.intake.validate()?;
         let PostLinksSettings { post_links_in_flight, post_links_waiting, post_links_timeout } =
@@ -61,7 +61,7 @@ impl ServerSettings {
         if post_links_in_flight == 0 {
             return Err(SettingsError::new("POST_LINKS_IN_FLIGHT", "must be at least 1"));
         }
-        // What one `acquire_many` can take at most.
+        // The most that one `acquire_many` can take.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
         let is_countable = post_links_in_flight
             .checked_add(post_links_waiting)

@@ -1,8 +1,8 @@
-//! Links that somebody waits for: all are looked up, then all documents are written at once.
+//! The links of the waiting path: all are looked up, then all documents are written in one batch.
 //!
-//! Nothing is written before every link of the request is answered or out of time, and what is
-//! then written is written whether or not the one who asked is still there: so a request that is
-//! dropped leaves no document, or all of them. It must not know: HTTP.
+//! Nothing is written before every link of the request has an answer or no time left. The write
+//! then continues even if the client disconnects, so a request that is dropped leaves no document,
+//! or all of them. It must not know: HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use tokio_util::task::TaskTracker;
 
 use super::settings::PostLinksSettings;
 use crate::ask::ask;
-use crate::attempt::{Asker, Attempts, Failure};
+use crate::attempt::{Attempts, LookupFailure, LookupKind};
 use crate::batcher;
-use crate::document::{Place, document, left_without_document, refused_by_store};
+use crate::document::{DocumentSubject, document, left_without_document, refused_by_store};
 use crate::retry::{Pauses, RetryPolicy};
 
-/// What of a request's time is kept for the store, at most, and the least.
+/// The part of a request's time that is kept for the store: a quarter, at most two seconds.
 const WRITE_SHARE: u32 = 4;
 const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
 
@@ -39,14 +39,14 @@ pub(crate) struct PostedLinks {
     pub(crate) store: Arc<dyn LinkStore>,
     pub(crate) store_part: Part,
     pub(crate) retry: RetryPolicy,
-    /// Links asked for at once.
-    turns: Semaphore,
-    /// Links taken in: those asked for and those that wait.
-    places: Semaphore,
-    places_count: u32,
+    /// One for each link for which YouTube is asked.
+    permits: Semaphore,
+    /// One for each link that is asked for or waits.
+    slots: Semaphore,
+    slots_count: u32,
     timeout: Duration,
     writes: TaskTracker,
-    /// No new request is taken.
+    /// Once cancelled, no new request is taken.
     pub(crate) stop: CancellationToken,
 }
 
@@ -56,18 +56,18 @@ pub(crate) struct Posted<'a> {
     pub(crate) id: RequestId,
     pub(crate) links: &'a CheckedLinks,
     pub(crate) force: bool,
-    /// How long the one who asked will wait, if he said so.
+    /// How long the client will wait, if the request says so.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// What became of a link.
+/// The outcome of a link.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Fate {
-    /// There is a document, and this is what it says.
+pub(crate) enum LinkOutcome {
+    /// There is a document with metadata.
     Stored,
     /// There is a document that says why there is no metadata.
     Failed(LinkFailure),
-    /// There is none, as far as is known.
+    /// No document is known to exist.
     Unavailable(Unavailable),
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum Unavailable {
     NotFound { code: &'static str, message: String, retry_after: Option<Duration> },
     #[error("the store did not acknowledge the document in time")]
     NotWritten,
-    #[error("the store refuses the document of this link, and the one that would say so")]
+    #[error("the store refuses the document of this link and also its failed document")]
     Refused,
 }
 
@@ -102,33 +102,36 @@ impl PostedLinks {
         settings: &PostLinksSettings,
         stop: CancellationToken,
     ) -> Self {
-        let places = settings.post_links_in_flight + settings.post_links_waiting;
+        let slots = settings.post_links_in_flight + settings.post_links_waiting;
         Self {
             extractor,
             store,
             store_part,
             retry,
-            turns: Semaphore::new(settings.post_links_in_flight),
-            places: Semaphore::new(places),
-            places_count: u32::try_from(places).unwrap_or(u32::MAX),
+            permits: Semaphore::new(settings.post_links_in_flight),
+            slots: Semaphore::new(slots),
+            slots_count: u32::try_from(slots).unwrap_or(u32::MAX),
             timeout: settings.post_links_timeout,
             writes: TaskTracker::new(),
             stop,
         }
     }
 
-    /// Gives the fate of each valid link, in order.
+    /// Returns the outcome of each valid link, in order.
     ///
     /// # Errors
-    /// If there is no place for it; then nothing was done.
-    pub(crate) async fn run(self: &Arc<Self>, posted: Posted<'_>) -> Result<Vec<Fate>, NotTaken> {
+    /// [`NotTaken`] if there are too few free slots, or the server stops; then nothing was done.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        posted: Posted<'_>,
+    ) -> Result<Vec<LinkOutcome>, NotTaken> {
         if self.stop.is_cancelled() {
             return Err(NotTaken::Stopping);
         }
         let links_count = u32::try_from(posted.links.valid.len()).unwrap_or(u32::MAX);
-        // A request larger than all places is taken when nobody else is here.
-        let wanted = links_count.min(self.places_count);
-        let Ok(_places) = self.places.try_acquire_many(wanted) else {
+        // A request with more links than there are slots is taken when no other one is there.
+        let wanted = links_count.min(self.slots_count);
+        let Ok(_slots) = self.slots.try_acquire_many(wanted) else {
             return Err(NotTaken::Overloaded);
         };
         let timeout = posted.timeout.map_or(self.timeout, |asked| asked.min(self.timeout));
@@ -136,14 +139,14 @@ impl PostedLinks {
         let deadline = Instant::now() + timeout;
         let found = self.find_all(&posted, deadline - write_time).await;
         let writing = Arc::clone(self).write_all(found, deadline);
-        // A task of its own, so that it ends even if the one who asked has gone.
+        // In its own task, so that it ends even if the client has disconnected.
         let written = self.writes.spawn(writing).await;
-        // A panic there leaves it unknown what is written.
-        let lost = || vec![Fate::Unavailable(Unavailable::NotWritten); links_count as usize];
+        // After a panic there, it is unknown what is written.
+        let lost = || vec![LinkOutcome::Unavailable(Unavailable::NotWritten); links_count as usize];
         Ok(written.unwrap_or_else(|_| lost()))
     }
 
-    /// Waits until what is being written is written.
+    /// Waits until all writes in flight have ended.
     pub(crate) async fn finish(&self) {
         self.writes.close();
         self.writes.wait().await;
@@ -158,7 +161,7 @@ impl PostedLinks {
         let finding = posted.links.documents(posted.id).map(|(index, id, valid)| async move {
             let found = timeout_at(deadline, self.find(valid, posted.force)).await;
             let found = found.unwrap_or(Err(Unavailable::OutOfTime))?;
-            let place = Place {
+            let subject = DocumentSubject {
                 id,
                 request_id: Some(posted.id),
                 index,
@@ -167,12 +170,15 @@ impl PostedLinks {
                 submitted_at: Some(submitted_at),
                 kafka: None,
             };
-            Ok(document(place, found))
+            Ok(document(subject, found))
         });
         join_all(finding).await
     }
 
-    /// The metadata, or why there never will be any.
+    /// Returns the metadata, or why there never will be any.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if there may be metadata later.
     async fn find(
         &self,
         valid: &ValidLink,
@@ -182,11 +188,11 @@ impl PostedLinks {
             || async { Some(ask(self.extractor.as_ref(), valid.names, force).await.map(Box::new)) };
         // Only the request's own deadline ends the waits.
         let never = CancellationToken::new();
-        let attempts = Attempts::new(Asker::Caller(&self.turns), &self.retry);
+        let attempts = Attempts::new(LookupKind::Waiting(&self.permits), &self.retry);
         match attempts.run(&never, ask, |_| ()).await {
             Some(Ok(extraction)) => Ok(Ok(extraction)),
-            Some(Err(Failure::Refused(error))) => Ok(Err(error)),
-            Some(Err(Failure::GivenUp { error, .. })) => Err(not_found(&error)),
+            Some(Err(LookupFailure::Refused(error))) => Ok(Err(error)),
+            Some(Err(LookupFailure::GivenUp { error, .. })) => Err(not_found(&error)),
             None => Err(Unavailable::OutOfTime),
         }
     }
@@ -195,32 +201,32 @@ impl PostedLinks {
         self: Arc<Self>,
         found: Vec<Result<LinkDocument, Unavailable>>,
         deadline: Instant,
-    ) -> Vec<Fate> {
+    ) -> Vec<LinkOutcome> {
         let mut documents: Vec<LinkDocument> =
             found.iter().filter_map(|found| found.as_ref().ok().cloned()).collect();
         let written = timeout_at(deadline, self.write(&mut documents)).await;
         if written.is_err() {
             tracing::warn!(
                 documents = documents.len(),
-                "documents of a waiting request were not acknowledged in time"
+                "the store did not acknowledge the documents of a waiting request in time"
             );
         }
         let mut written = written.unwrap_or_default().into_iter();
-        let fates = found.into_iter().map(|found| match found {
-            Err(unavailable) => Fate::Unavailable(unavailable),
-            // One of `written` for each that was found, in the same order, or none at all.
-            Ok(_) => written.next().unwrap_or(Fate::Unavailable(Unavailable::NotWritten)),
+        let outcomes = found.into_iter().map(|found| match found {
+            Err(unavailable) => LinkOutcome::Unavailable(unavailable),
+            // `written` has one outcome for each that was found, in the same order, or is empty.
+            Ok(_) => written.next().unwrap_or(LinkOutcome::Unavailable(Unavailable::NotWritten)),
         });
-        fates.collect()
+        outcomes.collect()
     }
 
-    /// Writes documents until the store has them all but those that it refuses for good.
-    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<Fate> {
+    /// Writes documents until the store has all of them except those that it refuses.
+    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<LinkOutcome> {
         if documents.is_empty() {
             return Vec::new();
         }
         let failed = |error| batcher::store_failed(&self.store_part, &error);
-        let pauses = Pauses::OF_STORE_FOR_CALLER.for_ever();
+        let pauses = Pauses::OF_STORE_FOR_CLIENT.forever();
         let write = |documents| self.write_or_give_back(documents);
         let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
         self.store_part.ok();
@@ -228,7 +234,7 @@ impl PostedLinks {
         batcher::count(
             written().filter(|written| !written.1.is_refused()).map(|written| written.0),
         );
-        written().map(|(document, outcome)| self.fate(document, outcome)).collect()
+        written().map(|(document, outcome)| self.outcome(document, outcome)).collect()
     }
 
     async fn write_or_give_back<'a>(
@@ -238,8 +244,8 @@ impl PostedLinks {
         self.write_once(documents).await.map_err(|error| (documents, error))
     }
 
-    /// Writes each document, or one that says why it is refused, and leaves in each what the
-    /// store has of it.
+    /// Writes each document, or a failed one if it is refused, and changes each to what the store
+    /// has of it.
     async fn write_once(
         &self,
         documents: &mut [LinkDocument],
@@ -259,23 +265,23 @@ impl PostedLinks {
         let there = there.filter(|(_, outcome)| **outcome == WriteOutcome::AlreadyThere);
         let known: Vec<DocumentId> = there.map(|(document, _)| document.id.clone()).collect();
         if !known.is_empty() {
-            // Sent before, perhaps with another outcome: the answer says what is there.
+            // Sent before, perhaps with another outcome: the client gets what the store has.
             for stored in self.store.find(&known).await? {
-                let ours = documents.iter_mut().find(|document| document.id == stored.id);
-                if let Some(ours) = ours {
-                    *ours = stored;
+                let document = documents.iter_mut().find(|document| document.id == stored.id);
+                if let Some(document) = document {
+                    *document = stored;
                 }
             }
         }
         Ok(outcomes)
     }
 
-    fn fate(&self, document: &LinkDocument, outcome: &WriteOutcome) -> Fate {
+    fn outcome(&self, document: &LinkDocument, outcome: &WriteOutcome) -> LinkOutcome {
         if let WriteOutcome::Refused { reason } = outcome {
             left_without_document(&self.store_part, document, reason);
-            return Fate::Unavailable(Unavailable::Refused);
+            return LinkOutcome::Unavailable(Unavailable::Refused);
         }
-        document.error.clone().map_or(Fate::Stored, Fate::Failed)
+        document.error.clone().map_or(LinkOutcome::Stored, LinkOutcome::Failed)
     }
 }
 

@@ -10,7 +10,7 @@ use linkrelay_common::{ListLink, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction, Refusal};
 use tokio::sync::Semaphore;
 
-/// Finds every video, unless told otherwise.
+/// Finds every video, unless a test sets another answer.
 #[derive(Debug)]
 pub(crate) struct ScriptedExtractor {
     scripts: Mutex<HashMap<VideoId, VecDeque<ExtractError>>>,
@@ -20,7 +20,7 @@ pub(crate) struct ScriptedExtractor {
     list_limits: Mutex<Vec<usize>>,
     /// Videos whose extraction panics.
     pub(crate) panics: Mutex<HashSet<VideoId>>,
-    /// Each extraction takes a permit and keeps it: none left, none ends.
+    /// Each extraction takes a permit and keeps it. Without permits, no extraction ends.
     pub(crate) gate: Semaphore,
     pub(crate) calls: AtomicUsize,
     in_flight: AtomicUsize,
@@ -52,7 +52,7 @@ impl ScriptedExtractor {
         self.always.lock().unwrap().insert(video_id, error);
     }
 
-    /// What the next questions for a list are answered with, whichever list it is.
+    /// Sets the answers of the next requests for a list, for any list.
     pub(crate) fn list(
         &self,
         answers: impl IntoIterator<Item = Result<Vec<VideoId>, ExtractError>>,
@@ -60,23 +60,23 @@ impl ScriptedExtractor {
         self.lists.lock().unwrap().extend(answers);
     }
 
-    /// The limit of each question for a list.
+    /// Returns the limit of each request for a list.
     pub(crate) fn list_limits(&self) -> Vec<usize> {
         self.list_limits.lock().unwrap().clone()
     }
 
-    /// Every video is found from now on, also those that hang.
+    /// Makes every video found from this call on, also those that hang.
     pub(crate) fn recover(&self) {
         self.always.lock().unwrap().clear();
         self.hanging.lock().unwrap().clear();
     }
 
-    /// An extraction of this video never ends.
+    /// Makes the extractions of this video hang forever.
     pub(crate) fn hang(&self, video_id: VideoId) {
         self.hanging.lock().unwrap().insert(video_id);
     }
 
-    /// From now on no extraction ends until the gate is opened.
+    /// Lets no extraction end until the gate is opened.
     pub(crate) fn close_gate(&self) {
         self.gate.forget_permits(usize::MAX);
     }
@@ -100,9 +100,9 @@ impl ScriptedExtractor {
 }
 
 /// Counts down when an extraction ends, or is dropped.
-struct InFlight<'a>(&'a AtomicUsize);
+struct InFlightGuard<'a>(&'a AtomicUsize);
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -113,13 +113,13 @@ impl Extract for ScriptedExtractor {
     async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        let _in_flight = InFlight(&self.in_flight);
+        let _in_flight = InFlightGuard(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
         if self.hanging.lock().unwrap().contains(&video_id) {
             std::future::pending::<()>().await;
         }
-        assert!(!self.panics.lock().unwrap().contains(&video_id), "the test wants a panic here");
+        assert!(!self.panics.lock().unwrap().contains(&video_id), "the test expects a panic here");
         if let Some(error) = self.scripted(video_id) {
             return Err(error);
         }

@@ -14,10 +14,10 @@ fn videos(numbers: std::ops::Range<usize>) -> Vec<VideoId> {
     numbers.map(video_id).collect()
 }
 
-/// A list at this place of a request.
+/// Publishes a link to a list at this index of a request.
 async fn publish(relay: &Relay, request_id: RequestId, index: u32) {
     let headers = RecordHeaders {
-        place: Some((request_id, index)),
+        request: Some((request_id, index)),
         submitted_at: Timestamp::from_second(1_764_000_000).ok(),
         ..RecordHeaders::default()
     };
@@ -37,7 +37,7 @@ fn of_index(documents: &[LinkDocument], index: u32) -> &LinkDocument {
 async fn a_list_has_a_document_and_so_has_each_of_its_videos() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..30))]);
-    let running = relay.consume(&["--expand-limit", "77"]).await;
+    let running = relay.consume("--expand-limit 77").await;
     let request_id = RequestId::new(2);
     publish(&relay, request_id, 1).await;
     until_done(&relay, 31).await;
@@ -63,10 +63,10 @@ async fn a_list_has_a_document_and_so_has_each_of_its_videos() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_typed_by_hand_is_named_by_its_record() {
+async fn a_list_from_the_console_is_named_by_its_record() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3)), Ok(Vec::new())]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let both = format!(r#"{{"links": ["{}", "{LIST}"]}}"#, link(9));
     relay.type_in(both.as_bytes()).await;
     until_done(&relay, 5).await;
@@ -89,7 +89,7 @@ async fn a_list_typed_by_hand_is_named_by_its_record() {
 async fn a_list_that_changes_between_two_deliveries_stays_what_it_was() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3)), Ok(videos(2..9))]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let request_id = RequestId::new(1);
     publish(&relay, request_id, 0).await;
     until_done(&relay, 4).await;
@@ -102,40 +102,40 @@ async fn a_list_that_changes_between_two_deliveries_stays_what_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_after_the_document_goes_on_from_it() {
+async fn a_list_whose_document_is_written_continues_from_it() {
     let relay = Relay::start();
     let request_id = RequestId::new(1);
     relay.extractor.list([Ok(videos(0..5))]);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, request_id, 0).await;
     until_done(&relay, 6).await;
-    let whole = relay.store.documents();
-    let list = of_index(&whole, 0).clone();
+    let complete = relay.store.documents();
+    let list = of_index(&complete, 0).clone();
     running.stop().await;
 
     // A consumer that was killed right after it had written the document of the list.
     let relay = Relay::start();
     relay.store.write_batch(&[list]).await.unwrap();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, request_id, 0).await;
     until_done(&relay, 6).await;
     let ids = |documents: &[LinkDocument]| {
         documents.iter().map(|document| document.id.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&relay.store.documents()), ids(&whole));
+    assert_eq!(ids(&relay.store.documents()), ids(&complete));
     assert!(relay.extractor.list_limits().is_empty());
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trouble_of_the_moment_is_tried_again_and_a_short_rest_is_waited_for() {
+async fn a_temporary_failure_is_retried_and_a_short_cool_down_is_waited_for() {
     let relay = Relay::start();
-    let rest =
+    let cool_down =
         ExtractError::StoodDown { reason: "api_rate_limit", reopens_in: Duration::from_millis(30) };
-    let trouble = ExtractError::Status(503);
-    let rests = vec![Err(rest); 5];
-    relay.extractor.list(rests.into_iter().chain([Err(trouble), Ok(videos(0..2))]));
-    let running = relay.consume(&["--max-attempts", "2"]).await;
+    let failure = ExtractError::Status(503);
+    let cool_downs = vec![Err(cool_down); 5];
+    relay.extractor.list(cool_downs.into_iter().chain([Err(failure), Ok(videos(0..2))]));
+    let running = relay.consume("--max-attempts 2").await;
     publish(&relay, RequestId::new(1), 0).await;
     until_done(&relay, 3).await;
     assert_eq!(relay.extractor.list_limits().len(), 7);
@@ -144,24 +144,24 @@ async fn trouble_of_the_moment_is_tried_again_and_a_short_rest_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_cannot_be_had_is_a_failed_document() {
+async fn a_list_that_is_not_available_is_a_failed_document() {
     let relay = Relay::start();
-    let gone = ExtractError::Refused(Refusal::ListUnavailable);
+    let unavailable = ExtractError::Refused(Refusal::ListUnavailable);
     let quota =
         ExtractError::StoodDown { reason: "quota_used_up", reopens_in: Duration::from_secs(9_000) };
-    relay.extractor.list([Err(gone), Err(quota), Ok(videos(0..2))]);
-    let running = relay.consume(&[]).await;
+    relay.extractor.list([Err(unavailable), Err(quota), Ok(videos(0..2))]);
+    let running = relay.consume("").await;
     publish(&relay, RequestId::new(1), 0).await;
     until_done(&relay, 1).await;
     let error = relay.store.documents()[0].error.clone().unwrap();
     assert_eq!((error.code.as_str(), error.attempts), ("list_unavailable", 1));
-    assert!(relay.dead_letters().is_empty(), "nobody can mend that");
+    assert!(relay.dead_letters().is_empty(), "an operator cannot fix that");
 
     let request_id = RequestId::new(1);
     publish(&relay, request_id, 0).await;
     until_done(&relay, 2).await;
     let letters = relay.dead_letters();
-    assert_eq!(letters.len(), 1, "this can be replayed tomorrow");
+    assert_eq!(letters.len(), 1, "this can be replayed later");
     assert_eq!(letters[0].headers["linkrelay-error-class"], "transient");
     publish(&relay, request_id, 0).await;
     until_done(&relay, 4).await;
@@ -173,25 +173,25 @@ async fn a_list_that_cannot_be_had_is_a_failed_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_at_the_place_of_another_s_document_is_done() {
+async fn a_list_with_the_identity_of_a_video_s_document_is_complete() {
     let relay = Relay::start();
     let request_id = RequestId::new(1);
-    let headers = RecordHeaders { place: Some((request_id, 0)), ..RecordHeaders::default() };
-    let running = relay.consume(&[]).await;
+    let headers = RecordHeaders { request: Some((request_id, 0)), ..RecordHeaders::default() };
+    let running = relay.consume("").await;
     relay.publish(&LinkMessage::one(link(0), false), &headers, "k").await;
     until_done(&relay, 1).await;
     let before = relay.store.documents();
     publish(&relay, request_id, 0).await;
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents(), before);
-    assert!(relay.extractor.list_limits().is_empty(), "nobody is asked for it");
+    assert!(relay.extractor.list_limits().is_empty(), "YouTube is not asked for it");
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_where_none_can_be_is_refused() {
+async fn a_list_at_an_index_beyond_the_request_is_refused() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     // As if the video of a list were a list.
     publish(&relay, RequestId::new(1), 3).await;
     until_done(&relay, 1).await;
@@ -202,16 +202,18 @@ async fn a_list_where_none_can_be_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn videos_that_may_not_be_published_are_told_of_and_waited_for() {
+async fn videos_that_the_broker_refuses_are_reported_and_waited_for() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3))]);
     relay.store.set_down(true);
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     publish(&relay, RequestId::new(1), 0).await;
     relay.refuse_records();
     relay.store.set_down(false);
-    until("it says so", || running.health.readiness().parts["lists"].contains("not published"))
-        .await;
+    until("the lists part reports it", || {
+        running.health.readiness().parts["lists"].contains("not published")
+    })
+    .await;
     until_done(&relay, 4).await;
     until("it is ready again", || running.is_ready()).await;
     running.stop().await;

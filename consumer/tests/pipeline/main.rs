@@ -1,6 +1,5 @@
-//! The whole consumer against librdkafka's mock cluster: behaviour of the loop, with an
-//! extractor and a store that do what the test says. What only a real broker can prove is in
-//! the end-to-end tests.
+//! The entire consumer against librdkafka's mock cluster, with an extractor and a store that do
+//! what the test says. What only a real broker can prove is in the end-to-end tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod doubles;
@@ -8,11 +7,11 @@ mod relay;
 
 /// Links to many videos.
 mod lists;
-/// What becomes of links, good and bad.
+/// The outcomes of links, valid and invalid.
 mod outcomes;
-/// Links that come over HTTP, from those who wait for their documents.
+/// Links over HTTP, from clients that wait for their documents.
 mod posted;
-/// What is delivered again although it was done.
+/// Records that are delivered again although they are complete.
 mod redelivered;
 /// Dead letters that are published again.
 mod replays;

@@ -7,14 +7,14 @@ use linkrelay_store::LinkState;
 use crate::relay::{Relay, link, until, video_id};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_becomes_one_document_with_its_place_in_the_request() {
+async fn a_link_becomes_one_document_with_its_index_in_the_request() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let request_id = RequestId::new(2);
     let submitted_at = Timestamp::from_second(1_700_000_000).unwrap();
     for index in [0, 1, 1] {
         let headers = RecordHeaders {
-            place: Some((request_id, index)),
+            request: Some((request_id, index)),
             submitted_at: Some(submitted_at),
             ..RecordHeaders::default()
         };
@@ -37,28 +37,27 @@ async fn a_link_becomes_one_document_with_its_place_in_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_s_place_has_the_timestamp_that_its_producer_gave() {
+async fn a_record_s_origin_has_the_timestamp_that_its_producer_set() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let timestamps = [1_700_000_000_123, 1_700_000_000_456];
     for (number, timestamp) in timestamps.into_iter().enumerate() {
         relay.type_in_at(link(number).as_bytes(), timestamp).await;
     }
     until("everything is committed", || relay.lag() == 0).await;
     for (number, timestamp) in timestamps.into_iter().enumerate() {
-        let documents = relay.store.documents();
-        let document = documents.iter().find(|document| document.link == link(number)).unwrap();
-        let place = document.kafka.as_ref().unwrap();
-        assert_eq!(place.timestamp, timestamp);
-        assert_eq!(document.id.as_str(), format!("{place}:0"));
+        let document = relay.document(&link(number));
+        let origin = document.kafka.as_ref().unwrap();
+        assert_eq!(origin.timestamp, timestamp);
+        assert_eq!(document.id.as_str(), format!("{origin}:0"));
     }
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
+async fn what_a_user_types_becomes_documents_and_invalid_input_a_dead_letter() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     relay.type_in(format!(r#"{{"links":"{}"}}"#, link(0)).as_bytes()).await;
     relay.type_in(format!(r#"{{"links":["{}","{}"]}}"#, link(1), link(2)).as_bytes()).await;
     relay.type_in(link(3).as_bytes()).await;
@@ -91,7 +90,7 @@ async fn what_a_person_types_becomes_documents_and_rubbish_a_dead_letter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_too_many_links_is_a_dead_letter_as_a_whole() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let links = (0..1_001).map(link).collect();
     let message = LinkMessage { links, force: false };
     relay.type_in(&message.encode()).await;
@@ -104,13 +103,13 @@ async fn a_record_of_too_many_links_is_a_dead_letter_as_a_whole() {
     running.stop().await;
 }
 
-/// The one that is refused waits for its dead letter, which cannot be written.
+/// The refused document waits for its dead letter, which cannot be written.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_document_holds_no_other_of_its_batch() {
+async fn a_refused_document_does_not_block_the_others_of_its_batch() {
     let relay = Relay::start();
     relay.store.refuse(&link(0));
     relay.refuse_dead_letters(true);
-    let running = relay.consume(&["--batch-linger", "1s", "--batches-in-flight", "1"]).await;
+    let running = relay.consume("--batch-linger 1s --batches-in-flight 1").await;
     let keyed = |number| (LinkMessage::one(link(number), false), RecordHeaders::default());
     // All in one partition, the refused one last.
     for number in [1, 2, 0] {
@@ -128,34 +127,26 @@ async fn a_refused_document_holds_no_other_of_its_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_class_of_error_has_its_own_fate() {
+async fn each_class_of_error_has_its_own_outcome() {
     let relay = Relay::start();
     let transient = || ExtractError::Status(503);
     relay.extractor.always_fail(video_id(0), ExtractError::Refused(Refusal::Private));
     relay.extractor.fail(video_id(1), [transient(), transient()]);
     relay.extractor.always_fail(video_id(2), transient());
-    let running = relay.consume(&["--max-attempts", "3"]).await;
+    let running = relay.consume("--max-attempts 3").await;
     relay.publish_links(0..3).await;
     relay.type_in(b"https://example.com/").await;
     until("everything is committed", || relay.lag() == 0).await;
 
-    let document = |link: String| {
-        relay
-            .store
-            .documents()
-            .into_iter()
-            .find(|document| document.link == link)
-            .expect("a document")
-    };
-    let private = document(link(0)).error.unwrap();
+    let private = relay.document(&link(0)).error.unwrap();
     assert_eq!(
         (private.class, private.code.as_str(), private.attempts),
         (ErrorClass::Permanent, "private", 1)
     );
-    assert_eq!(document(link(1)).status, LinkState::Stored);
-    let given_up = document(link(2)).error.unwrap();
+    assert_eq!(relay.document(&link(1)).status, LinkState::Stored);
+    let given_up = relay.document(&link(2)).error.unwrap();
     assert_eq!((given_up.class, given_up.attempts), (ErrorClass::Transient, 3));
-    let foreign = document("https://example.com/".to_owned());
+    let foreign = relay.document("https://example.com/");
     assert_eq!(foreign.video_id, None);
     assert_eq!(foreign.error.unwrap().code, "not_youtube");
 
@@ -172,7 +163,7 @@ async fn each_class_of_error_has_its_own_fate() {
 async fn of_a_record_with_several_links_only_the_one_that_fails_becomes_a_dead_letter() {
     let relay = Relay::start();
     relay.extractor.always_fail(video_id(1), ExtractError::Status(500));
-    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let running = relay.consume("--max-attempts 1").await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: false }, &RecordHeaders::default(), "k").await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -189,7 +180,7 @@ async fn throttling_costs_no_attempt() {
     let relay = Relay::start();
     let throttled = ExtractError::Throttled { reason: "status_429", retry_after: None };
     relay.extractor.fail(video_id(0), [throttled]);
-    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let running = relay.consume("--max-attempts 1").await;
     relay.publish_links(0..1).await;
     until("it is stored", || relay.store.documents_count() == 1).await;
     assert_eq!(relay.store.documents()[0].status, LinkState::Stored);
@@ -197,39 +188,30 @@ async fn throttling_costs_no_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_the_store_refuses_hits_only_itself() {
+async fn a_document_that_the_store_refuses_affects_no_other() {
     let relay = Relay::start();
     relay.store.refuse(&link(1));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     relay.publish_links(0..3).await;
     until("everything is committed", || relay.lag() == 0).await;
-    let states: Vec<_> = relay
-        .store
-        .documents()
-        .iter()
-        .map(|document| (document.link.clone(), document.status))
-        .collect();
-    assert_eq!(states.len(), 3);
-    for (its_link, status) in states {
-        assert_eq!(status == LinkState::Failed, its_link == link(1));
+    let documents = relay.store.documents();
+    assert_eq!(documents.len(), 3);
+    for document in documents {
+        assert_eq!(document.status == LinkState::Failed, document.link == link(1));
     }
     assert_eq!(relay.dead_letters().len(), 1);
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_the_extractor_is_only_that_link_s_trouble() {
+async fn a_panic_in_the_extractor_fails_only_that_link() {
     let relay = Relay::start();
     relay.extractor.panics.lock().unwrap().insert(video_id(0));
-    let running = relay.consume(&["--max-attempts", "2"]).await;
+    let running = relay.consume("--max-attempts 2").await;
     relay.publish_links(0..20).await;
     until("everything is committed", || relay.lag() == 0).await;
-    let failed: Vec<_> = relay
-        .store
-        .documents()
-        .into_iter()
-        .filter(|document| document.status == LinkState::Failed)
-        .collect();
+    let mut failed = relay.store.documents();
+    failed.retain(|document| document.status == LinkState::Failed);
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].link, link(0));
     assert!(running.is_running());

@@ -13,6 +13,7 @@ use linkrelay_consumer::{
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
+use linkrelay_store::LinkDocument;
 use linkrelay_store::testing::FaultyStore;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -44,7 +45,7 @@ struct Settings {
     post_links: PostLinksSettings,
 }
 
-/// The mock cluster, and what stands behind the consumers of one test.
+/// The mock cluster, and the extractor and store of the consumers of one test.
 pub(crate) struct Relay {
     cluster: MockCluster<'static, DefaultProducerContext>,
     producer: FutureProducer,
@@ -55,13 +56,13 @@ pub(crate) struct Relay {
 /// One running consumer.
 pub(crate) struct Running {
     pub(crate) health: Health,
-    /// Of its extractor server.
+    /// The address of `POST /links` on its extractor server.
     pub(crate) links_url: String,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ConsumerError>>,
 }
 
-/// A dead letter as it lies in its topic.
+/// A dead letter as it is in its topic.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) key: Option<Vec<u8>>,
@@ -69,7 +70,7 @@ pub(crate) struct DeadLetter {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
-/// A different video for each number.
+/// Returns a different video for each number.
 pub(crate) fn video_id(number: usize) -> VideoId {
     VideoId::parse(&format!("v{number:010}")).unwrap()
 }
@@ -78,14 +79,14 @@ pub(crate) fn link(number: usize) -> String {
     video_id(number).watch_url()
 }
 
-/// Waits for a condition, and says what it waited for if it never comes.
+/// Waits for a condition, and panics with `what` if it is not met in time.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = tokio::time::timeout(LIMIT, async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    assert!(waited.await.is_ok(), "waited in vain until {what}");
+    assert!(waited.await.is_ok(), "waited without success until {what}");
 }
 
 impl Relay {
@@ -103,25 +104,15 @@ impl Relay {
     }
 
     /// Starts a consumer with these settings on top of ones that suit the mock cluster.
-    pub(crate) async fn consume(&self, settings: &[&str]) -> Running {
+    pub(crate) async fn consume(&self, settings: &str) -> Running {
         let brokers = self.cluster.bootstrap_servers();
-        let base = [
-            "test",
-            "--kafka-brokers",
-            &brokers,
-            "--kafka-config",
-            "session.timeout.ms=4000,heartbeat.interval.ms=300,fetch.wait.max.ms=10",
-            "--drain-timeout",
-            "3s",
-            "--commit-interval",
-            "100ms",
-            "--retry-backoff-min",
-            "1ms",
-            "--retry-backoff-max",
-            "10ms",
-        ];
-        let Settings { kafka, group, pipeline, post_links } =
-            Settings::parse_from([&base, settings].concat());
+        let base = format!(
+            "test --kafka-brokers {brokers} --drain-timeout 3s --commit-interval 100ms \
+             --retry-backoff-min 1ms --retry-backoff-max 10ms --kafka-config \
+             session.timeout.ms=4000,heartbeat.interval.ms=300,fetch.wait.max.ms=10"
+        );
+        let arguments = base.split_whitespace().chain(settings.split_whitespace());
+        let Settings { kafka, group, pipeline, post_links } = Settings::parse_from(arguments);
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let max_links_per_record = intake.max_links_per_request;
@@ -144,13 +135,13 @@ impl Relay {
         Running { health, links_url, stop, task }
     }
 
-    /// The next producer that begins may not.
+    /// Makes the broker refuse the next producer that begins.
     pub(crate) fn refuse_a_producer(&self) {
         let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
         self.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refusal]);
     }
 
-    /// The next records that anybody sends are refused.
+    /// Makes the broker refuse the next records of any client.
     pub(crate) fn refuse_records(&self) {
         let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
         self.cluster.request_errors(RDKafkaApiKey::Produce, &[refusal]);
@@ -163,7 +154,7 @@ impl Relay {
         self.producer.send(record, LIMIT).await.unwrap();
     }
 
-    /// Writes a record as a person does: no key, no headers.
+    /// Writes a record as a user does in a console: no key, no headers.
     pub(crate) async fn type_in(&self, value: &[u8]) {
         self.producer
             .send::<[u8], [u8], _>(FutureRecord::to(TOPIC).payload(value), LIMIT)
@@ -171,7 +162,7 @@ impl Relay {
             .unwrap();
     }
 
-    /// The same at a time of the caller's choice, in milliseconds.
+    /// Like [`type_in`](Self::type_in), but with this timestamp in milliseconds.
     pub(crate) async fn type_in_at(&self, value: &[u8], timestamp: i64) {
         let record = FutureRecord::<[u8], [u8]>::to(TOPIC).payload(value).timestamp(timestamp);
         self.producer.send(record, LIMIT).await.unwrap();
@@ -190,7 +181,7 @@ impl Relay {
         futures::future::join_all(records).await;
     }
 
-    /// Whether the broker refuses whatever concerns the dead-letter topic.
+    /// Sets whether the broker refuses all requests for the dead-letter topic.
     pub(crate) fn refuse_dead_letters(&self, is_refusing: bool) {
         let error = if is_refusing {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
@@ -200,7 +191,13 @@ impl Relay {
         self.cluster.topic_error(DLQ, error).unwrap();
     }
 
-    /// Everything in the dead-letter topic.
+    /// Returns the document of a link.
+    pub(crate) fn document(&self, link: &str) -> LinkDocument {
+        let mut documents = self.store.documents().into_iter();
+        documents.find(|document| document.link == link).expect("a document")
+    }
+
+    /// Returns all records of the dead-letter topic.
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
         let reader = self.reader_as("linkrelay");
         let mut list = TopicPartitionList::new();
@@ -210,12 +207,12 @@ impl Relay {
         (0..end).map(|_| dead_letter(&reader.poll(LIMIT).unwrap().unwrap())).collect()
     }
 
-    /// Log end minus committed, all partitions together.
+    /// Returns the lag of the group, all partitions together.
     pub(crate) fn lag(&self) -> i64 {
         self.lag_of("linkrelay")
     }
 
-    /// The same of another group.
+    /// Returns the lag of another group.
     pub(crate) fn lag_of(&self, group: &str) -> i64 {
         let reader = self.reader_as(group);
         let mut list = TopicPartitionList::new();
@@ -250,7 +247,7 @@ fn dead_letter(message: &impl Message<Headers = BorrowedHeaders>) -> DeadLetter 
 }
 
 impl Running {
-    /// Whether the group has given it its share.
+    /// Returns whether the group has assigned partitions to it.
     pub(crate) fn group_works(&self) -> bool {
         self.health.readiness().parts.get("group").is_some_and(|status| status == "ok")
     }
@@ -259,18 +256,18 @@ impl Running {
         self.health.readiness().ready
     }
 
-    /// Asks it to stop, and does not wait.
+    /// Stops the consumer without waiting for its end.
     pub(crate) fn begin_stop(&self) {
         self.stop.cancel();
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops the consumer and waits for its end.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap().unwrap();
     }
 
-    /// Waits until it has ended by itself, and gives why.
+    /// Waits until it ends without being stopped, and returns its error.
     pub(crate) async fn ended(self) -> Result<(), ConsumerError> {
         tokio::time::timeout(LIMIT, self.task).await.expect("it ends").unwrap()
     }

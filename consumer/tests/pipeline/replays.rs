@@ -1,13 +1,13 @@
-use linkrelay_common::{RecordPlace, RequestId};
+use linkrelay_common::{RecordOrigin, RequestId};
 use linkrelay_extractor::ExtractError;
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::LinkState;
 
 use crate::relay::{DeadLetter, Relay, link, until, video_id};
 
-/// What a replay publishes of a dead letter.
+/// Publishes a dead letter as a replay does.
 async fn replay(relay: &Relay, letter: &DeadLetter) {
-    let origin: RecordPlace = letter.headers["linkrelay-origin"].parse().unwrap();
+    let origin: RecordOrigin = letter.headers["linkrelay-origin"].parse().unwrap();
     let index = letter.headers["linkrelay-index"].parse().unwrap();
     let submitted_at = letter.headers["linkrelay-submitted-at"].parse().unwrap();
     let headers = RecordHeaders {
@@ -28,14 +28,14 @@ fn failed_count(relay: &Relay) -> usize {
 async fn a_replayed_link_without_a_request_finds_its_own_document() {
     let relay = Relay::start();
     relay.extractor.fail(video_id(1), [ExtractError::Status(500), ExtractError::Status(503)]);
-    let running = relay.consume(&["--max-attempts", "1"]).await;
+    let running = relay.consume("--max-attempts 1").await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: false }, &RecordHeaders::default(), "k").await;
     until("everything is committed", || relay.lag() == 0).await;
     let before = relay.store.documents();
     assert_eq!((before.len(), failed_count(&relay)), (3, 1));
 
-    // Fails again: the dead letter still says where the record first stood.
+    // It fails again: the dead letter still has the origin of the record.
     replay(&relay, &relay.dead_letters()[0]).await;
     until("it is given up again", || relay.dead_letters().len() == 2 && relay.lag() == 0).await;
     let letters = relay.dead_letters();
@@ -60,7 +60,7 @@ async fn a_replayed_link_without_a_request_finds_its_own_document() {
 async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_letter() {
     let relay = Relay::start();
     relay.store.refuse(&link(2));
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     let links = (0..3).map(link).collect();
     relay.publish(&LinkMessage { links, force: true }, &RecordHeaders::default(), "k").await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -78,17 +78,17 @@ async fn of_a_record_with_several_links_only_the_refused_one_becomes_a_dead_lett
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forced_link_whose_document_is_there_is_not_asked_for_again() {
     let relay = Relay::start();
-    let running = relay.consume(&[]).await;
-    let place = Some((RequestId::new(1), 0));
-    let headers = RecordHeaders { place, ..RecordHeaders::default() };
+    let running = relay.consume("").await;
+    let request = Some((RequestId::new(1), 0));
+    let headers = RecordHeaders { request, ..RecordHeaders::default() };
     for _ in 0..2 {
         relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;
         until("everything is committed", || relay.lag() == 0).await;
     }
     assert_eq!((relay.extractor.calls_count(), relay.store.documents_count()), (1, 1));
-    // A new request's is.
-    let place = Some((RequestId::new(1), 0));
-    let headers = RecordHeaders { place, ..RecordHeaders::default() };
+    // A link of a new request is asked for.
+    let request = Some((RequestId::new(1), 0));
+    let headers = RecordHeaders { request, ..RecordHeaders::default() };
     relay.publish(&LinkMessage::one(link(1), true), &headers, "k").await;
     until("it has its own document", || relay.store.documents_count() == 2).await;
     assert_eq!(relay.extractor.calls_count(), 2);

@@ -7,10 +7,10 @@ use linkrelay_store::LinkState;
 use crate::relay::{Relay, until, video_id};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_drains_commits_and_the_next_start_goes_on_from_there() {
+async fn a_stop_drains_and_commits_and_the_next_start_continues_from_there() {
     let relay = Relay::start();
     relay.extractor.close_gate();
-    let running = relay.consume(&["--max-in-flight", "10"]).await;
+    let running = relay.consume("--max-in-flight 10").await;
     relay.publish_links(0..50).await;
     until("ten links are in flight", || relay.extractor.in_flight() == 10).await;
     let stopping = tokio::spawn(running.stop());
@@ -18,10 +18,10 @@ async fn a_stop_drains_commits_and_the_next_start_goes_on_from_there() {
     stopping.await.unwrap();
     let stored = relay.store.documents_count();
     assert!((10..=50).contains(&stored), "{stored}");
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 50);
-    // What the first run finished was committed, but for completions beyond the prefix.
+    // What the first run finished was committed, except completions beyond the prefix.
     assert!(relay.extractor.calls_count() <= 50 + stored, "{}", relay.extractor.calls_count());
     running.stop().await;
 }
@@ -30,7 +30,7 @@ async fn a_stop_drains_commits_and_the_next_start_goes_on_from_there() {
 async fn links_that_do_not_end_in_time_are_left_to_the_next_start() {
     let relay = Relay::start();
     relay.extractor.close_gate();
-    let running = relay.consume(&["--drain-timeout", "100ms"]).await;
+    let running = relay.consume("--drain-timeout 100ms").await;
     relay.publish_links(0..5).await;
     until("they are in flight", || relay.extractor.in_flight() == 5).await;
     running.stop().await;
@@ -38,7 +38,7 @@ async fn links_that_do_not_end_in_time_are_left_to_the_next_start() {
     assert_eq!(relay.lag(), 5);
     assert_eq!(relay.extractor.in_flight(), 0);
     relay.extractor.open_gate();
-    let running = relay.consume(&[]).await;
+    let running = relay.consume("").await;
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 5);
     running.stop().await;
@@ -48,16 +48,8 @@ async fn links_that_do_not_end_in_time_are_left_to_the_next_start() {
 async fn a_stop_does_not_wait_for_links_that_only_back_off() {
     let relay = Relay::start();
     relay.extractor.always_fail(video_id(0), ExtractError::Status(503));
-    let running = relay
-        .consume(&[
-            "--retry-backoff-min",
-            "1h",
-            "--retry-backoff-max",
-            "1h",
-            "--drain-timeout",
-            "3900ms",
-        ])
-        .await;
+    let running =
+        relay.consume("--retry-backoff-min 1h --retry-backoff-max 1h --drain-timeout 3900ms").await;
     relay.publish_links(0..1).await;
     until("it was tried", || {
         relay.extractor.calls_count() == 1 && relay.extractor.in_flight() == 0
@@ -71,7 +63,7 @@ async fn a_stop_does_not_wait_for_links_that_only_back_off() {
 async fn a_store_outage_holds_everything_and_loses_nothing() {
     let relay = Relay::start();
     relay.store.set_down(true);
-    let running = relay.consume(&["--lane-queue", "5", "--batch-documents", "10"]).await;
+    let running = relay.consume("--lane-queue 5 --batch-documents 10").await;
     relay.publish_links(0..500).await;
     until("it reports the store", || {
         running.health.readiness().parts["store"].contains("no route to secret-host")
@@ -89,16 +81,9 @@ async fn a_store_outage_holds_everything_and_loses_nothing() {
 async fn small_lanes_fill_and_empty_until_all_is_done() {
     let relay = Relay::start();
     let running = relay
-        .consume(&[
-            "--lane-queue",
-            "2",
-            "--max-prefix-gap",
-            "7",
-            "--concurrency-per-partition",
-            "3",
-            "--max-held-bytes",
-            "5000",
-        ])
+        .consume(
+            "--lane-queue 2 --max-prefix-gap 7 --concurrency-per-partition 3 --max-held-bytes 5000",
+        )
         .await;
     relay.publish_links(0..1_000).await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -111,7 +96,7 @@ async fn small_lanes_fill_and_empty_until_all_is_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn max_in_flight_bounds_the_whole_process() {
     let relay = Relay::start();
-    let running = relay.consume(&["--max-in-flight", "4"]).await;
+    let running = relay.consume("--max-in-flight 4").await;
     relay.publish_links(0..200).await;
     until("everything is committed", || relay.lag() == 0).await;
     assert!(relay.extractor.most_in_flight.load(Ordering::SeqCst) <= 4);
@@ -121,9 +106,9 @@ async fn max_in_flight_bounds_the_whole_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_move_between_consumers_and_every_link_is_stored_once() {
     let relay = Relay::start();
-    let first = relay.consume(&[]).await;
+    let first = relay.consume("").await;
     relay.publish_links(0..300).await;
-    let second = relay.consume(&[]).await;
+    let second = relay.consume("").await;
     relay.publish_links(300..600).await;
     until("both have partitions", || second.group_works()).await;
     first.stop().await;
@@ -133,15 +118,15 @@ async fn partitions_move_between_consumers_and_every_link_is_stored_once() {
     second.stop().await;
 }
 
-/// A fault run found partitions that stood still for ever: librdkafka keeps the pause of a
+/// A fault run found partitions that never made progress again: librdkafka keeps the pause of a
 /// partition that was given back while it drained.
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_that_come_back_are_worked_on() {
     let relay = Relay::start();
-    let stays = relay.consume(&[]).await;
+    let stays = relay.consume("").await;
     relay.publish_links(0..100).await;
     until("everything is committed", || relay.lag() == 0).await;
-    let visits = relay.consume(&[]).await;
+    let visits = relay.consume("").await;
     until("it has partitions", || visits.group_works()).await;
     relay.publish_links(100..200).await;
     until("everything is committed", || relay.lag() == 0).await;
@@ -158,18 +143,10 @@ async fn when_every_link_fails_all_are_held_and_none_becomes_a_dead_letter() {
     for number in 0..200 {
         relay.extractor.always_fail(video_id(number), ExtractError::Status(503));
     }
-    let running = relay
-        .consume(&[
-            "--max-attempts",
-            "2",
-            "--breaker-probe-interval",
-            "100ms",
-            "--max-in-flight",
-            "20",
-        ])
-        .await;
+    let running =
+        relay.consume("--max-attempts 2 --breaker-probe-interval 100ms --max-in-flight 20").await;
     relay.publish_links(0..200).await;
-    until("it says that it holds", || {
+    until("it reports that links are held", || {
         running.health.readiness().parts["extraction"].contains("status 503")
     })
     .await;
@@ -193,15 +170,15 @@ async fn a_restart_repeats_only_what_was_in_flight() {
     let relay = Relay::start();
     // One link that never ends holds the prefix of its partition.
     relay.extractor.hang(video_id(0));
-    let settings = ["--drain-timeout", "100ms", "--commit-interval", "50ms"];
-    let running = relay.consume(&settings).await;
+    let settings = "--drain-timeout 100ms --commit-interval 50ms";
+    let running = relay.consume(settings).await;
     relay.publish_links(0..2_000).await;
     until("all others are stored", || relay.store.documents_count() == 1_999).await;
     running.stop().await;
-    assert!(relay.lag() > 500, "the prefix of one partition stands at its first link");
+    assert!(relay.lag() > 500, "the prefix of one partition is at its first link");
     relay.extractor.recover();
     let calls = relay.extractor.calls_count();
-    let running = relay.consume(&settings).await;
+    let running = relay.consume(settings).await;
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 2_000);
     assert_eq!(
@@ -213,9 +190,9 @@ async fn a_restart_repeats_only_what_was_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_producer_that_has_failed_for_good_ends_the_consumer() {
+async fn a_producer_that_has_failed_permanently_ends_the_consumer() {
     let relay = Relay::start();
     relay.refuse_a_producer();
-    let ended = relay.consume(&[]).await.ended().await;
+    let ended = relay.consume("").await.ended().await;
     assert!(matches!(ended, Err(ConsumerError::Fatal(_))), "{ended:?}");
 }

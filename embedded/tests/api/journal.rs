@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::health::Health;
-use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 use linkrelay_embedded::journal::Journal;
 use linkrelay_embedded::{JournaledAccept, SqliteJournal};
 use linkrelay_kafka::LinkRecord;
@@ -35,7 +35,7 @@ fn record(count: u32, index: u32) -> LinkRecord {
         target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
         link: LINK.to_owned(),
         force: false,
-        place: LinkPlace::OfRequest { request_id: RequestId::new(count), index },
+        identity: LinkIdentity::OfRequest { request_id: RequestId::new(count), index },
         submitted_at: Timestamp::UNIX_EPOCH,
         trace_parent: None,
     }

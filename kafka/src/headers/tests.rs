@@ -2,6 +2,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use linkrelay_common::{Offset, Partition};
+
 use super::*;
 
 type Raw = Vec<(String, Option<Vec<u8>>)>;
@@ -17,8 +19,9 @@ fn from_raw(raw: &Raw) -> OwnedHeaders {
     })
 }
 
-fn origin(offset: i64) -> RecordPlace {
-    RecordPlace { topic: "T".to_owned(), partition: 3, offset, timestamp: 7 }
+fn origin(offset: i64) -> RecordOrigin {
+    let (partition, offset) = (Partition(3), Offset(offset));
+    RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 7 }
 }
 
 fn dead(error: &str, attempts: u32, offset: i64) -> DeadLetterHeaders {
@@ -32,46 +35,46 @@ fn dead(error: &str, attempts: u32, offset: i64) -> DeadLetterHeaders {
 }
 
 fn id_of(headers: &OwnedHeaders, index: u32, links_count: usize) -> Option<String> {
-    let place = RecordHeaders::read(headers).link_place(index, links_count);
-    place.map(|place| place.document_id().to_string())
+    let identity = RecordHeaders::read(headers).link_identity(index, links_count);
+    identity.map(|identity| identity.document_id().to_string())
 }
 
 #[test]
-fn an_index_without_its_request_counts_for_nothing() {
+fn an_index_without_its_request_is_ignored() {
     let id = RequestId::new(2).to_string();
     for (request_id, index) in
         [("rubbish", "0"), (id.as_str(), "20002"), (id.as_str(), "-1"), (id.as_str(), "")]
     {
         let headers = with(with(OwnedHeaders::new(), REQUEST_ID, request_id), INDEX, index);
-        assert_eq!(RecordHeaders::read(&headers).place, None, "{request_id} {index}");
+        assert_eq!(RecordHeaders::read(&headers).request, None, "{request_id} {index}");
         assert_eq!(id_of(&headers, 0, 1), None, "{request_id} {index}");
     }
 }
 
 #[test]
 fn a_dead_letter_keeps_the_record_s_own_headers() {
-    let own = RecordHeaders { place: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
+    let own = RecordHeaders { request: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
     let headers = dead(&"é".repeat(2_000), 5, 42).add_to(&own.to_kafka());
     let read = RecordHeaders::read(&headers);
-    assert_eq!((read.place, read.origin), (own.place, Some((origin(42), 0))));
+    assert_eq!((read.request, read.origin), (own.request, Some((origin(42), 0))));
     assert_eq!(text(&headers, ORIGIN), Some("T:3:42:7"));
     assert_eq!(text(&headers, ERROR_CLASS), Some("transient"));
     assert_eq!(text(&headers, ERROR).map(|error| error.chars().count()), Some(1_000));
 }
 
 #[test]
-fn a_request_s_place_goes_before_the_origin() {
+fn a_request_names_a_link_before_the_origin_does() {
     let request_id = RequestId::new(9);
     let headers = RecordHeaders {
-        place: Some((request_id, 7)),
+        request: Some((request_id, 7)),
         origin: Some((origin(42), 7)),
         ..RecordHeaders::default()
     };
-    let of_request = LinkPlace::OfRequest { request_id, index: 7 };
-    assert_eq!(headers.link_place(0, 1), Some(of_request));
+    let of_request = LinkIdentity::OfRequest { request_id, index: 7 };
+    assert_eq!(headers.link_identity(0, 1), Some(of_request));
     // With several links, the one index in the headers belongs to none of them.
-    let of_record = LinkPlace::OfRecord { origin: origin(42), index: 2 };
-    assert_eq!(headers.link_place(2, 3), Some(of_record));
+    let of_record = LinkIdentity::OfRecord { origin: origin(42), index: 2 };
+    assert_eq!(headers.link_identity(2, 3), Some(of_record));
 }
 
 #[test]
@@ -80,7 +83,7 @@ fn a_replay_finds_the_document_of_the_link_that_failed() {
     let no_index = with(OwnedHeaders::new(), REQUEST_ID, &request_id);
     let stray_index = with(OwnedHeaders::new(), INDEX, "8");
     for own in [OwnedHeaders::new(), no_index, stray_index] {
-        // As the consumer gives up the third link of a record that came without a place.
+        // As the consumer gives up the third link of a record that came without a request.
         let letter = dead("e", 5, 42).add_to(&DeadLetterHeaders::with_index(&own, 2));
         let replayed = DeadLetterHeaders::strip(&letter);
         assert_eq!(id_of(&replayed, 0, 1).as_deref(), Some("T:3:42:7:2"));
@@ -90,43 +93,46 @@ fn a_replay_finds_the_document_of_the_link_that_failed() {
 }
 
 #[test]
-fn a_record_that_is_no_dead_letter_of_ours_reads_as_none() {
-    let whole = raw(&dead("e", 1, 42).add_to(&OwnedHeaders::new()));
-    assert!(DeadLetterHeaders::read(&from_raw(&whole)).is_some());
+fn a_record_that_is_not_a_dead_letter_of_linkrelay_reads_as_none() {
+    let complete = raw(&dead("e", 1, 42).add_to(&OwnedHeaders::new()));
+    assert!(DeadLetterHeaders::read(&from_raw(&complete)).is_some());
     for missing in [ERROR_CLASS, ATTEMPTS, ORIGIN, FAILED_AT] {
-        let headers = without(&from_raw(&whole), &[missing]);
+        let headers = without(&from_raw(&complete), &[missing]);
         assert_eq!(DeadLetterHeaders::read(&headers), None, "{missing}");
         let wrong = with(headers, missing, "rubbish");
         assert_eq!(DeadLetterHeaders::read(&wrong), None, "{missing}");
     }
-    let wordless = without(&from_raw(&whole), &[ERROR]);
-    assert_eq!(DeadLetterHeaders::read(&wordless).map(|letter| letter.error), Some(String::new()));
+    let no_message = without(&from_raw(&complete), &[ERROR]);
+    assert_eq!(
+        DeadLetterHeaders::read(&no_message).map(|letter| letter.error),
+        Some(String::new())
+    );
 }
 
-/// Answers as rust-rdkafka does where the first header's name is not text.
-struct RudeName(OwnedHeaders);
+/// Panics as rust-rdkafka does if the name of the first header is not text.
+struct NameIsNotText(OwnedHeaders);
 
-impl Headers for RudeName {
+impl Headers for NameIsNotText {
     fn count(&self) -> usize {
         self.0.count()
     }
 
-    fn try_get(&self, place: usize) -> Option<Header<'_, &[u8]>> {
-        assert_ne!(place, 0, "the test wants a panic here");
-        self.0.try_get(place)
+    fn try_get(&self, index: usize) -> Option<Header<'_, &[u8]>> {
+        assert_ne!(index, 0, "the test expects a panic here");
+        self.0.try_get(index)
     }
 }
 
 #[test]
 fn a_name_that_is_not_text_costs_its_own_header_only() {
-    let own = RecordHeaders { place: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
+    let own = RecordHeaders { request: Some((RequestId::new(1), 0)), ..RecordHeaders::default() };
     let named = own.to_kafka();
     let headers = raw(&named)
         .into_iter()
         .fold(with(OwnedHeaders::new(), "rude", "x"), |headers, (key, value)| {
             headers.insert(Header { key: &key, value: value.as_ref() })
         });
-    let readable = copy_readable(&RudeName(headers));
+    let readable = copy_readable(&NameIsNotText(headers));
     assert_eq!(raw(&readable), raw(&named));
     assert_eq!(RecordHeaders::read(&readable), own);
 }
@@ -140,7 +146,7 @@ fn the_time_of_submission_is_added_once() {
     assert_eq!(RecordHeaders::read(&headers).submitted_at, Some(at(5)));
 }
 
-/// Headers of other programs, names used twice and values that are no text among them.
+/// Headers of other programs, also with names used twice and values that are not text.
 fn foreign() -> impl Strategy<Value = Raw> {
     vec(("[a-c]{1,2}", option::of(vec(any::<u8>(), 0..9))), 0..6)
 }
@@ -153,12 +159,12 @@ proptest! {
     #[test]
     fn headers_survive_the_wire(
         count in 1_u32.., trace_parent: Option<String>, second in 0_i64..4_000_000_000,
-        has_place: bool, offset in option::of(0_i64..), index: u32,
+        has_request: bool, offset in option::of(0_i64..), index: u32,
     ) {
-        let place = has_place.then(|| (RequestId::new(count), count - 1));
-        let index = if has_place { count - 1 } else { index };
+        let request = has_request.then(|| (RequestId::new(count), count - 1));
+        let index = if has_request { count - 1 } else { index };
         let headers = RecordHeaders {
-            place,
+            request,
             origin: offset.map(|offset| (origin(offset), index)),
             submitted_at: Timestamp::from_second(second).ok(),
             trace_parent,
@@ -177,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn replays_and_failures_in_turn_change_nothing_but_the_failure(
+    fn replays_and_failures_in_turn_change_only_the_headers_of_the_failure(
         foreign in foreign(), turns in vec((".{0,20}", any::<u32>(), 0_i64..), 1..5),
     ) {
         let own = from_raw(&foreign);
@@ -191,9 +197,9 @@ proptest! {
             headers = DeadLetterHeaders::strip(&letter);
             prop_assert_eq!(raw(&without(&headers, &[ORIGIN])), raw(&own));
         }
-        let place = RecordHeaders::read(&headers).link_place(0, 1);
-        let first = LinkPlace::OfRecord { origin: origin(turns[0].2), index: 0 };
-        prop_assert_eq!(place, Some(first));
+        let identity = RecordHeaders::read(&headers).link_identity(0, 1);
+        let first = LinkIdentity::OfRecord { origin: origin(turns[0].2), index: 0 };
+        prop_assert_eq!(identity, Some(first));
     }
 
     #[test]

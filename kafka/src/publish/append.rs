@@ -1,4 +1,4 @@
-//! Where the videos of a list go: back into the topic, one record each.
+//! Where the videos of a list go: into the topic, one record each.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,21 +15,24 @@ use linkrelay_common::ids::DocumentId;
 /// Puts the videos of a list into the topic.
 #[async_trait]
 pub trait AppendExpanded: Debug + Send + Sync {
-    /// Answers when all of them are safe, and the list of this document is no longer needed for
-    /// it. May be asked again with the same: there is one document for each.
+    /// Returns when all records are acknowledged and the list with this document is complete. May
+    /// be called again with the same records: each has one document.
     ///
     /// # Cancel safety
-    /// When dropped, some may be there; ask again.
+    /// When dropped, some records may be published; call it again.
     async fn append(&self, list: &DocumentId, records: &[LinkRecord]);
 
-    /// Asks whether the broker answers and has the topic.
+    /// Checks whether the broker answers and has the topic.
+    ///
+    /// # Errors
+    /// [`TopicError`] if it does not.
     async fn check(&self) -> Result<(), TopicError>;
 
-    /// See [`Publish::fatal_error`].
+    /// Returns why it will never work again; `None` if it works. Only a new process fixes it.
     fn fatal_error(&self) -> Option<String>;
 }
 
-/// For a broker that keeps what it has acknowledged.
+/// Publishes the videos to a broker that keeps what it has acknowledged.
 #[derive(Debug)]
 pub struct TopicAppend {
     publish: Arc<dyn Publish>,
@@ -38,14 +41,14 @@ pub struct TopicAppend {
 }
 
 impl TopicAppend {
-    /// Tries each publishing for up to `timeout`, and then again. `part` does not work as long as
-    /// the broker takes none.
+    /// Waits up to `timeout` for the broker in each attempt. `part` does not work while the broker
+    /// takes no records.
     pub fn new(publish: Arc<dyn Publish>, timeout: Duration, part: Part) -> Self {
         Self { publish, timeout, part }
     }
 }
 
-/// Says so when it ends.
+/// Reports that the part works when it is dropped.
 struct Works<'a>(&'a Part);
 
 impl Drop for Works<'_> {
@@ -57,10 +60,10 @@ impl Drop for Works<'_> {
 #[async_trait]
 impl AppendExpanded for TopicAppend {
     async fn append(&self, _list: &DocumentId, records: &[LinkRecord]) {
-        // Also when this is dropped half-way: nothing waits for the broker then.
+        // Also when this is dropped midway: nothing waits for the broker then.
         let _works = Works(&self.part);
-        let tell = |error| self.part.fails(format!("a list's videos are not published: {error}"));
-        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout, tell).await;
+        let failed = |error| self.part.fails(format!("a list's videos are not published: {error}"));
+        publish_until_acked(self.publish.as_ref(), records.to_vec(), self.timeout, failed).await;
     }
 
     async fn check(&self) -> Result<(), TopicError> {

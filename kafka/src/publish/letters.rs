@@ -1,4 +1,4 @@
-//! Where dead letters go: their topic, or whatever keeps them as safely.
+//! Where dead letters go: their topic, or another store that is as safe.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use super::producer::TopicProducer;
 use crate::KafkaSettings;
 use crate::topic::TopicError;
 
-/// How long a dead letter may wait for the broker before it is tried again.
+/// How long a dead letter may wait for the broker before it is sent again.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// A broker that has not answered a question about its topics by then counts as away.
+/// A broker that has not answered a request for its topics by then counts as unreachable.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A dead letter: the record's own key, value and headers, with the headers that say why it was
 /// given up.
 #[derive(Debug, Clone)]
 pub struct Letter {
-    /// Of the link that it is about, or of the record that could not be read.
+    /// The id of the document of the link, or of the record that could not be read.
     pub document_id: DocumentId,
     /// The record's key.
     pub key: Option<Vec<u8>>,
@@ -36,10 +36,10 @@ pub struct Letter {
 /// Why a dead letter is not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LetterError {
-    /// In this form it will never be taken; a smaller one may be.
+    /// It will never be accepted in this form; a smaller form may be.
     #[error("it is refused: {0}")]
     Refused(RDKafkaErrorCode),
-    /// It may be taken later.
+    /// It may be accepted later.
     #[error("{0}")]
     NotNow(String),
 }
@@ -47,19 +47,26 @@ pub enum LetterError {
 /// Keeps dead letters.
 #[async_trait]
 pub trait KeepLetters: fmt::Debug + Send + Sync {
-    /// Tries once. The letter is durable when this answers `Ok`.
+    /// Makes one attempt to write a dead letter. It is durable when this returns `Ok`.
+    ///
+    /// # Errors
+    /// [`LetterError`] if the dead letter is not known to be written.
     ///
     /// # Cancel safety
-    /// When dropped, the letter may be there or not.
+    /// When dropped, the dead letter may be written or not.
     async fn keep(&self, letter: &Letter) -> Result<(), LetterError>;
 
-    /// Asks whether letters can be kept, as far as that can be known without writing one.
+    /// Checks whether dead letters can be written, to the extent that this is known without writing
+    /// one.
+    ///
+    /// # Errors
+    /// [`TopicError`] if they cannot.
     async fn check(&self) -> Result<(), TopicError>;
 
-    /// Why no letter will ever be kept by this process, if so.
+    /// Returns why this process will never write a dead letter again; `None` if it can.
     fn fatal_error(&self) -> Option<String>;
 
-    /// Waits until nothing is on its way, up to `timeout`.
+    /// Waits until no dead letter is in flight, for up to `timeout`.
     async fn flush(&self, timeout: Duration);
 }
 
@@ -68,10 +75,10 @@ pub trait KeepLetters: fmt::Debug + Send + Sync {
 pub struct TopicLetters(TopicProducer);
 
 impl TopicLetters {
-    /// Asks no broker yet.
+    /// Makes the producer, which asks no broker yet.
     ///
     /// # Errors
-    /// As [`TopicProducer::new`].
+    /// The same as of [`TopicProducer::new`].
     pub fn new(kafka: &KafkaSettings) -> Result<Self, SettingsError> {
         TopicProducer::new(kafka, &kafka.kafka_dlq_topic, DELIVERY_TIMEOUT).map(Self)
     }
@@ -80,7 +87,7 @@ impl TopicLetters {
         let topic = self.0.topic();
         match code {
             code if is_final(code) => LetterError::Refused(code),
-            // With nothing else on its way, it is this one that the queue has no room for.
+            // If nothing else is in flight, the dead letter itself is too large for the queue.
             RDKafkaErrorCode::QueueFull if self.0.in_flight_count() == 0 => {
                 LetterError::Refused(code)
             }
@@ -96,7 +103,7 @@ impl TopicLetters {
     }
 }
 
-/// Whether a record that was refused with this code is refused however often it is sent.
+/// Returns whether a record that was refused with this code is refused at every attempt.
 fn is_final(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{
         InvalidMessage, InvalidMessageSize, InvalidRecord, MessageBatchTooLarge,
@@ -137,7 +144,11 @@ impl KeepLetters for TopicLetters {
         let unanswered_count = self.0.flush(timeout).await;
         if unanswered_count > 0 {
             let topic = self.0.topic();
-            tracing::warn!(topic, unanswered_count, "dead letters are not acknowledged at the end");
+            tracing::warn!(
+                topic,
+                unanswered_count,
+                "the broker has not acknowledged all dead letters at the stop"
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::KafkaSettings;
 use crate::record::LinkRecord;
 use crate::topic::TopicError;
 
-/// A broker that has not answered a question about its topics by then counts as away.
+/// A broker that has not answered a request for its topics by then counts as unreachable.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Publishes links to `KAFKA_TOPIC`.
@@ -19,10 +19,10 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct KafkaPublisher(TopicProducer);
 
 impl KafkaPublisher {
-    /// A publisher that gives a record up after `delivery_timeout`. It asks no broker yet.
+    /// Makes a publisher that gives a record up after `delivery_timeout`. It asks no broker yet.
     ///
     /// # Errors
-    /// As [`TopicProducer::new`].
+    /// The same as of [`TopicProducer::new`].
     pub fn new(kafka: &KafkaSettings, delivery_timeout: Duration) -> Result<Self, SettingsError> {
         TopicProducer::new(kafka, &kafka.kafka_topic, delivery_timeout).map(Self)
     }

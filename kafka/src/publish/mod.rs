@@ -1,7 +1,7 @@
 //! Publishing in two steps: hand a record over, then await its acknowledgement.
 //!
-//! A full queue refuses at once, and no caller waits for room: an HTTP client is better off asking
-//! again later. All acknowledgements of a request are awaited under one deadline.
+//! A full queue refuses immediately, and no caller waits for room: an HTTP client does better to
+//! retry later. All acknowledgements of a request are awaited under one deadline.
 //!
 //! It must not know: HTTP, or what a request is.
 
@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use linkrelay_common::until::until_it_works_with;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::{Instant, timeout_at};
 
@@ -30,31 +31,35 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// What callers need of a broker to publish links.
 #[async_trait]
 pub trait Publish: Debug + Send + Sync {
-    /// Hands a record over; never blocks. The future is ready when the broker (all in-sync
-    /// replicas) has it, or never will have.
+    /// Hands a record over; never blocks. The future is ready when all in-sync replicas of the
+    /// broker have the record, or never will have it.
     ///
     /// # Errors
-    /// If the record was not taken: it will never arrive.
+    /// [`PublishError`] if the record was not taken: it will never arrive.
     fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError>;
 
-    /// Asks whether the broker answers and has the topic.
+    /// Checks whether the broker answers and has the topic.
+    ///
+    /// # Errors
+    /// [`TopicError`] if it does not.
     async fn check(&self) -> Result<(), TopicError>;
 
-    /// Why this publisher will never work again, if so; only a new process fixes it.
+    /// Returns why this publisher will never work again; `None` if it works. Only a new process
+    /// fixes it.
     fn fatal_error(&self) -> Option<String>;
 
-    /// Waits until everything that was sent has its answer. Gives how many records have none
-    /// when `timeout` is over.
+    /// Waits until everything that was sent has its answer, for up to `timeout`. Returns how many
+    /// records have none then.
     async fn flush(&self, timeout: Duration) -> usize;
 }
 
 /// Why a record is not known to have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// More is waiting for the broker than may wait.
+    /// The queue of records that wait for the broker is full.
     #[error("too many links are waiting for the broker")]
     QueueFull,
-    /// No acknowledgement in time. The record may still arrive.
+    /// There was no acknowledgement in time. The record may still arrive.
     #[error(
         "the broker did not acknowledge the link in time; it may still arrive, under this same id"
     )]
@@ -84,7 +89,7 @@ impl From<RDKafkaErrorCode> for PublishError {
 }
 
 impl PublishError {
-    /// The stable word for programs.
+    /// Returns the stable code for programs.
     pub fn code(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
@@ -95,7 +100,7 @@ impl PublishError {
         }
     }
 
-    /// When the client should ask again, in seconds.
+    /// Returns after how many seconds the client should retry.
     pub fn retry_after_seconds(self) -> u64 {
         match self {
             Self::QueueFull | Self::Stopped => 1,
@@ -106,24 +111,24 @@ impl PublishError {
 }
 
 /// A record that is not known to have arrived: its index among those to publish, and why.
-pub type Failure = (usize, PublishError);
+pub type PublishFailure = (usize, PublishError);
 
-/// Publishes records and awaits their acknowledgements for up to `timeout`. Gives those that
-/// failed, by index; an empty list means that the broker has them all.
+/// Publishes records and awaits their acknowledgements for up to `timeout`. Returns those that
+/// failed, by index; an empty list means that the broker has all of them.
 ///
 /// # Cancel safety
-/// Dropping it forgets the acknowledgements; what was sent may arrive.
+/// When dropped, the acknowledgements are lost; what was sent may arrive.
 pub async fn publish_all(
     publish: &dyn Publish,
     records: &[LinkRecord],
     timeout: Duration,
-) -> Vec<Failure> {
+) -> Vec<PublishFailure> {
     let deadline = Instant::now() + timeout;
     let (acks, mut failures) = send_all(publish, records);
     for (index, ack) in acks {
-        // After the deadline this still takes the answers that are there already.
-        let fate = timeout_at(deadline, ack).await;
-        match fate.map(|fate| fate.map_err(PublishError::from)) {
+        // After the deadline this still takes the answers that have already arrived.
+        let answer = timeout_at(deadline, ack).await;
+        match answer.map(|answer| answer.map_err(PublishError::from)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => failures.push((index, error)),
             Err(_) => failures.push((index, PublishError::TimedOut)),
@@ -133,44 +138,54 @@ pub async fn publish_all(
     failures
 }
 
-/// Publishes records until the broker has all of them; each try may take up to `timeout`, and
-/// `tell` hears why one failed.
+/// Publishes records until the broker has all of them. Each attempt may take up to `timeout`;
+/// `failed` is called with the error of each one that failed.
 ///
 /// A record may be published twice (its acknowledgement was late); both have the same document
 /// id, so there is one document.
 ///
 /// # Cancel safety
-/// As [`publish_all`].
+/// The same as of [`publish_all`].
 pub async fn publish_until_acked(
     publish: &dyn Publish,
-    mut records: Vec<LinkRecord>,
+    records: Vec<LinkRecord>,
     timeout: Duration,
-    tell: impl Fn(PublishError) + Send,
+    failed: impl FnMut(PublishError) + Send,
 ) {
-    loop {
-        let failures = publish_all(publish, &records, timeout).await;
-        let Some((_, error)) = failures.first() else { return };
-        tell(*error);
-        let links_total = failures.len();
-        tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
-        records = failures.iter().map(|(index, _)| records[*index].clone()).collect();
-        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-    }
+    let pauses = std::iter::repeat(PAUSE_AFTER_FAILURE);
+    let attempt = |records| publish_or_keep(publish, records, timeout);
+    until_it_works_with(records, pauses, attempt, failed).await;
+}
+
+/// Publishes the records once.
+///
+/// # Errors
+/// The records that the broker does not have, with the error of the first of them.
+async fn publish_or_keep(
+    publish: &dyn Publish,
+    records: Vec<LinkRecord>,
+    timeout: Duration,
+) -> Result<(), (Vec<LinkRecord>, PublishError)> {
+    let failures = publish_all(publish, &records, timeout).await;
+    let Some((_, error)) = failures.first() else { return Ok(()) };
+    let links_total = failures.len();
+    tracing::warn!(links_total, "{links_total} links are not published yet: {error}");
+    Err((failures.iter().map(|(index, _)| records[*index].clone()).collect(), *error))
 }
 
 fn send_all(
     publish: &dyn Publish,
     records: &[LinkRecord],
-) -> (Vec<(usize, AckFuture)>, Vec<Failure>) {
+) -> (Vec<(usize, AckFuture)>, Vec<PublishFailure>) {
     let mut acks = Vec::with_capacity(records.len());
     let mut failures = Vec::new();
     for (index, record) in records.iter().enumerate() {
         match publish.send(record) {
             Ok(ack) => acks.push((index, ack)),
             Err(PublishError::QueueFull) => {
-                // The rest would only compete for the room that others wait for.
-                let rest = (index..records.len()).map(|index| (index, PublishError::QueueFull));
-                failures.extend(rest);
+                // The others would only compete with other callers for the room in the queue.
+                let others = index..records.len();
+                failures.extend(others.map(|index| (index, PublishError::QueueFull)));
                 break;
             }
             Err(error) => failures.push((index, error)),
@@ -186,7 +201,7 @@ mod tests {
 
     use super::*;
     use jiff::Timestamp;
-    use linkrelay_common::{LinkPlace, LinkTarget, RequestId};
+    use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 
     /// Takes `room` records and acknowledges the first `acked` of them.
     #[derive(Debug, Default)]
@@ -231,7 +246,7 @@ mod tests {
             target: LinkTarget::Video("5fR9AHlSDtc".parse().unwrap()),
             link: "youtu.be/5fR9AHlSDtc".to_owned(),
             force: false,
-            place: LinkPlace::OfRequest { request_id: RequestId::new(1), index: 0 },
+            identity: LinkIdentity::OfRequest { request_id: RequestId::new(1), index: 0 },
             submitted_at: Timestamp::UNIX_EPOCH,
             trace_parent: None,
         };
@@ -239,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_queue_fails_the_rest_without_trying_it() {
+    async fn a_full_queue_fails_all_following_records_without_sending_them() {
         let fake = Fake { room: 2, acked: 2, ..Fake::default() };
         let failures = publish_all(&fake, &records(5), Duration::from_secs(1)).await;
         let full = PublishError::QueueFull;
@@ -265,8 +280,8 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_s_codes_become_ours() {
-        for (code, ours) in [
+    fn librdkafka_s_codes_become_publish_errors() {
+        for (code, error) in [
             (RDKafkaErrorCode::QueueFull, PublishError::QueueFull),
             (RDKafkaErrorCode::MessageTimedOut, PublishError::TimedOut),
             (RDKafkaErrorCode::UnknownTopic, PublishError::TopicMissing),
@@ -277,7 +292,7 @@ mod tests {
                 PublishError::Refused(RDKafkaErrorCode::NotEnoughReplicas),
             ),
         ] {
-            assert_eq!(PublishError::from(code), ours);
+            assert_eq!(PublishError::from(code), error);
         }
     }
 }

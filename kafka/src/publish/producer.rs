@@ -1,7 +1,7 @@
 //! A librdkafka producer of one topic: links, dead letters and replays all go through it.
 //!
 //! `ThreadedProducer` and not `FutureProducer`: the same poll thread, but the answer goes
-//! straight into our own future, without a copy of the record on the way back.
+//! directly into linkrelay's own future, without a copy of the record.
 
 use std::fmt;
 use std::future::Future;
@@ -24,8 +24,8 @@ use tokio::sync::oneshot;
 use crate::topic::{self, TopicError};
 use crate::{KafkaSettings, RelayContext, unknown_key};
 
-/// Publishes to one topic, each record once, acknowledged by all in-sync replicas. Cheap to
-/// clone; all clones are one.
+/// Publishes to one topic, each record once, acknowledged by all in-sync replicas. Cheap to clone;
+/// all clones share one producer.
 #[derive(Clone)]
 pub struct TopicProducer {
     producer: Arc<ThreadedProducer<AckContext>>,
@@ -33,10 +33,10 @@ pub struct TopicProducer {
 }
 
 impl TopicProducer {
-    /// A producer that gives a record up after `delivery_timeout`. It asks no broker yet.
+    /// Makes a producer that gives a record up after `delivery_timeout`. It asks no broker yet.
     ///
     /// # Errors
-    /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
+    /// [`SettingsError`] for `KAFKA_CONFIG` if librdkafka refuses a setting.
     pub fn new(
         kafka: &KafkaSettings,
         topic: &str,
@@ -49,7 +49,7 @@ impl TopicProducer {
         Ok(Self { producer, topic: topic.into() })
     }
 
-    /// The topic that it publishes to.
+    /// Returns the topic to which it publishes.
     pub fn topic(&self) -> &str {
         &self.topic
     }
@@ -58,7 +58,7 @@ impl TopicProducer {
     /// never will have it.
     ///
     /// # Errors
-    /// If the record was not taken: it will never arrive.
+    /// The code of librdkafka if the record was not taken: it will never arrive.
     pub fn send(
         &self,
         key: Option<&[u8]>,
@@ -76,47 +76,48 @@ impl TopicProducer {
         }
     }
 
-    /// Asks whether the broker answers and has the topic. Blocks for up to `timeout`: not for an
-    /// async worker thread.
+    /// Checks whether the broker answers and has the topic. Blocks for up to `timeout`, so it must
+    /// not be called on an async worker thread.
     ///
     /// # Errors
-    /// As [`topic::describe`], with the reason if the broker cannot be reached.
+    /// The same as of [`topic::describe`], with the reason if the broker is unreachable.
     pub fn describe(&self, timeout: Duration) -> Result<(), TopicError> {
         let client = self.producer.client();
         let described = topic::describe(client, &self.topic, timeout);
         topic::explained(&client.context().0, described).map(drop)
     }
 
-    /// As [`describe`](Self::describe), for an async worker thread.
+    /// Like [`describe`](Self::describe), but for an async worker thread.
     ///
     /// # Errors
-    /// The same.
+    /// The same as of [`describe`](Self::describe).
     pub async fn check(&self, timeout: Duration) -> Result<(), TopicError> {
         let producer = self.clone();
         let described = tokio::task::spawn_blocking(move || producer.describe(timeout)).await;
-        // Fails only if the runtime is going down, and then nothing reads the answer.
+        // It fails only if the runtime ends, and then nothing reads the answer.
         described.map_err(|_| KafkaError::Canceled)?
     }
 
-    /// Why this producer will never work again, if so; only a new process fixes it.
+    /// Returns why this producer will never work again; `None` if it works. Only a new process
+    /// fixes it.
     pub fn fatal_error(&self) -> Option<String> {
         self.producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
     }
 
-    /// How many records wait for their acknowledgement.
+    /// Returns how many records wait for their acknowledgement.
     pub fn in_flight_count(&self) -> usize {
         usize::try_from(self.producer.in_flight_count()).unwrap_or(0)
     }
 
-    /// Waits until everything that was sent has its answer. Gives how many records have none when
-    /// `timeout` is over.
+    /// Waits until everything that was sent has its answer, for up to `timeout`. Returns how many
+    /// records have none then.
     pub async fn flush(&self, timeout: Duration) -> usize {
         let producer = self.clone();
         let flush = move || match producer.producer.flush(timeout) {
             Ok(()) => 0,
             Err(_) => producer.in_flight_count(),
         };
-        // See `check`.
+        // It fails only if the runtime ends.
         tokio::task::spawn_blocking(flush).await.unwrap_or(0)
     }
 }
@@ -127,8 +128,8 @@ impl fmt::Debug for TopicProducer {
     }
 }
 
-/// The second step of publishing: ready when the record's fate is known. An answer that will never
-/// come is [`RDKafkaErrorCode::PurgeQueue`], as of a producer that ended.
+/// The second step of publishing: ready when the broker has the record, or never will have it. An
+/// answer that will never come is [`RDKafkaErrorCode::PurgeQueue`], as of a producer that ended.
 #[derive(Debug)]
 pub struct AckFuture(oneshot::Receiver<Result<(), RDKafkaErrorCode>>);
 
@@ -137,7 +138,7 @@ pub struct AckFuture(oneshot::Receiver<Result<(), RDKafkaErrorCode>>);
 pub struct AckSender(oneshot::Sender<Result<(), RDKafkaErrorCode>>);
 
 impl AckFuture {
-    /// A future and what makes it ready.
+    /// Makes a future and the sender that makes it ready.
     pub fn pair() -> (AckSender, Self) {
         let (sender, receiver) = oneshot::channel();
         (AckSender(sender), Self(receiver))
@@ -145,9 +146,9 @@ impl AckFuture {
 }
 
 impl AckSender {
-    /// Tells the record's fate, if it is still awaited.
-    pub fn answer(self, fate: Result<(), RDKafkaErrorCode>) {
-        self.0.send(fate).ok();
+    /// Sends the answer for the record, if it is still awaited.
+    pub fn answer(self, answer: Result<(), RDKafkaErrorCode>) {
+        self.0.send(answer).ok();
     }
 }
 
@@ -155,12 +156,12 @@ impl Future for AckFuture {
     type Output = Result<(), RDKafkaErrorCode>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let fate = ready!(Pin::new(&mut self.0).poll(context));
-        Poll::Ready(fate.unwrap_or(Err(RDKafkaErrorCode::PurgeQueue)))
+        let answer = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(answer.unwrap_or(Err(RDKafkaErrorCode::PurgeQueue)))
     }
 }
 
-/// Brings a delivery's answer to its future.
+/// Sends the answer of a delivery to its future.
 struct AckContext(RelayContext);
 
 impl ClientContext for AckContext {

@@ -1,4 +1,4 @@
-//! What a topic's settings have to be for nothing to be lost, and in what a topic differs.
+//! The settings that a topic needs so that nothing is lost, and in which a topic differs.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,14 +15,14 @@ const CLEANUP_POLICY: &str = "cleanup.policy";
 
 const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 const UNLIMITED: i64 = -1;
-/// Twice what a broker takes as one record by default.
+/// Twice the largest record that a broker accepts by default.
 const LETTER_BYTES: i64 = 2 * 1_048_576;
-/// What a dead letter has beyond its record: our headers, the longest error included.
-const OUR_HEADERS_BYTES: i64 = 65_536;
-/// From so many copies on, two of them can be asked for while a broker restarts.
+/// What a dead letter has in addition to its record: linkrelay's headers, with the longest error.
+const OWN_HEADERS_BYTES: i64 = 65_536;
+/// With this many replicas, two can be required even while a broker restarts.
 const REPLICAS_OF_A_CLUSTER: usize = 3;
 
-/// Which of the two topics.
+/// One of the two topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicRole {
     /// The topic of links.
@@ -31,7 +31,7 @@ pub enum TopicRole {
     DeadLetters,
 }
 
-/// The settings that decide whether anything can be lost. `None` is what the broker did not tell.
+/// The settings that decide whether anything can be lost. `None` is what the broker did not report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopicSettings {
     /// How long records are kept, in milliseconds; -1 without limit.
@@ -40,30 +40,30 @@ pub struct TopicSettings {
     pub retention_bytes: Option<i64>,
     /// The largest record, in bytes.
     pub max_message_bytes: Option<i64>,
-    /// How many copies must have a record before it is acknowledged.
+    /// How many replicas must have a record before it is acknowledged.
     pub min_insync_replicas: Option<i64>,
     /// What happens to old records.
     pub cleanup_policy: Option<String>,
 }
 
-/// One setting that is not as it should be.
+/// One setting with a wrong value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Its name; no setting of Kafka's for the number of copies.
+    /// Its name; `replication`, which is not a setting of Kafka, for the number of replicas.
     pub key: &'static str,
-    /// What it is.
+    /// Its value.
     pub found: String,
-    /// What it should be.
+    /// The right value.
     pub wanted: String,
-    /// What happens otherwise.
+    /// What happens with the wrong one.
     pub why: &'static str,
 }
 
 impl TopicSettings {
-    /// Asks the broker.
+    /// Asks the broker for the settings of a topic.
     ///
     /// # Errors
-    /// If it does not answer, or this user may not know.
+    /// If the broker does not answer, or this user may not read them.
     pub async fn read<C: ClientContext + 'static>(
         admin: &AdminClient<C>,
         topic: &str,
@@ -91,9 +91,9 @@ impl TopicSettings {
         }
     }
 
-    /// In what a topic with these settings and so many copies is not as it should be. What the
-    /// broker did not tell is no difference. `largest_link_bytes` is the `max.message.bytes` of
-    /// the topic of links.
+    /// Returns the wrong settings of a topic with these settings and this many replicas. What the
+    /// broker did not report is not a difference. `largest_link_bytes` is the `max.message.bytes`
+    /// of the topic of links.
     pub fn differences(
         &self,
         role: TopicRole,
@@ -149,7 +149,7 @@ impl TopicSettings {
 }
 
 impl Difference {
-    /// Whether it is a setting of Kafka's, which a command changes.
+    /// Returns whether it is a setting of Kafka, which a command can change.
     pub fn is_setting(&self) -> bool {
         self.key.contains('.')
     }
@@ -162,7 +162,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// As Kafka's own tool describes it.
+/// In the form of Kafka's own tool.
 impl fmt::Display for TopicSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number =
@@ -180,7 +180,7 @@ impl fmt::Display for TopicSettings {
     }
 }
 
-/// The settings of a new topic; for the rest the broker's own will do.
+/// Returns the settings of a new topic; for all others the broker's defaults are right.
 pub fn of_new(
     role: TopicRole,
     replicas_count: usize,
@@ -198,8 +198,7 @@ pub fn of_new(
     settings
 }
 
-/// The command that makes the settings of a topic what they should be; `None` if no setting
-/// differs.
+/// Returns the command that corrects the settings of a topic; `None` if no setting differs.
 pub fn command(brokers: &str, topic: &str, differences: &[Difference]) -> Option<String> {
     let settings: Vec<String> = differences
         .iter()
@@ -216,7 +215,7 @@ pub fn command(brokers: &str, topic: &str, differences: &[Difference]) -> Option
 }
 
 fn letter_bytes(largest_link_bytes: Option<i64>) -> i64 {
-    largest_link_bytes.map_or(0, |bytes| bytes.saturating_add(OUR_HEADERS_BYTES)).max(LETTER_BYTES)
+    largest_link_bytes.map_or(0, |bytes| bytes.saturating_add(OWN_HEADERS_BYTES)).max(LETTER_BYTES)
 }
 
 #[cfg(test)]
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_made_as_it_should_be_differs_in_nothing() {
+    fn a_new_topic_has_no_difference() {
         for links in [None, DEFAULT_BYTES, Some(10_000_000)] {
             let made = of_new(TopicRole::DeadLetters, 3, links);
             let number = |key| {
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn one_command_changes_all_settings_and_no_number_of_copies() {
+    fn one_command_changes_all_settings_but_not_the_number_of_replicas() {
         let differences = broker_defaults().differences(TopicRole::DeadLetters, 1, Some(1_048_588));
         let command = command("b:9092", "T.dlq", &differences).unwrap();
         assert!(command.ends_with(

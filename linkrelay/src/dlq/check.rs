@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use anyhow::Context;
-use linkrelay_common::{DocumentId, RecordPlace};
+use linkrelay_common::{DocumentId, RecordOrigin};
 use linkrelay_store::{LinkState, LinkStore};
 
 use super::in_flight::InFlight;
@@ -52,7 +52,7 @@ pub(super) async fn verdicts(
     let found = store.known(&ids).await.context("looking for documents")?;
     let known: HashMap<DocumentId, Known> = found
         .into_iter()
-        .map(|document| (document.id, Known { status: document.status, place: document.kafka }))
+        .map(|document| (document.id, Known { status: document.status, origin: document.kafka }))
         .collect();
     let verdict = |letter: &&DeadLetter| {
         let found = letter.document_id.as_ref().map(|id| known.get(id));
@@ -68,7 +68,7 @@ pub(super) async fn verdicts(
 #[derive(Debug)]
 struct Known {
     status: LinkState,
-    place: Option<RecordPlace>,
+    origin: Option<RecordOrigin>,
 }
 
 impl Rules {
@@ -77,7 +77,7 @@ impl Rules {
             Some(Known { status: LinkState::Stored | LinkState::Expanded, .. }) => {
                 return Verdict::Stored;
             }
-            Some(Known { status: LinkState::Failed, place }) => place.as_ref(),
+            Some(Known { status: LinkState::Failed, origin }) => origin.as_ref(),
             None => None,
         };
         if letter.truncated.is_some() {
@@ -114,7 +114,7 @@ mod tests {
             (&tired, Verdict::WornOut),
             (&cut, Verdict::Truncated),
         ] {
-            let known = |status| Known { status, place: None };
+            let known = |status| Known { status, origin: None };
             let verdict = |known: Option<&Known>| rules.verdict(letter, known);
             assert_eq!(verdict(Some(&known(LinkState::Stored))), Verdict::Stored);
             assert_eq!(verdict(Some(&known(LinkState::Expanded))), Verdict::Stored);

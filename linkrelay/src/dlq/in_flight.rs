@@ -8,8 +8,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use linkrelay_common::RecordPlace;
-use linkrelay_common::{DocumentId, LinkPlace};
+use linkrelay_common::{DocumentId, LinkIdentity, Offset, Partition, RecordOrigin};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use rdkafka::Message;
@@ -30,8 +29,8 @@ pub(super) struct InFlight(HashMap<DocumentId, Sent>);
 #[derive(Debug, Clone)]
 struct Sent {
     replays: u32,
-    /// Where its record is; unknown for a row.
-    place: Option<RecordPlace>,
+    /// The origin of its record; unknown for a row.
+    origin: Option<RecordOrigin>,
 }
 
 impl InFlight {
@@ -63,16 +62,16 @@ impl InFlight {
     pub(super) fn add_marked(&mut self, letter: &DeadLetter) {
         if let Some(id) = &letter.document_id {
             let replays = letter.replays.saturating_add(1);
-            self.add(id.clone(), Sent { replays, place: None });
+            self.add(id.clone(), Sent { replays, origin: None });
         }
     }
 
     /// Whether a replay of this dead letter is in flight. `failed_at` is the position of the record
     /// from which the failed document was written.
-    pub(super) fn has(&self, letter: &DeadLetter, failed_at: Option<&RecordPlace>) -> bool {
+    pub(super) fn has(&self, letter: &DeadLetter, failed_at: Option<&RecordOrigin>) -> bool {
         let sent = letter.document_id.as_ref().and_then(|id| self.0.get(id));
         sent.is_some_and(|sent| {
-            let is_decided = failed_at.is_some() && sent.place.as_ref() == failed_at;
+            let is_decided = failed_at.is_some() && sent.origin.as_ref() == failed_at;
             sent.replays > letter.replays && !is_decided
         })
     }
@@ -95,17 +94,17 @@ fn replayed(message: &BorrowedMessage<'_>) -> Option<(DocumentId, Sent)> {
     }
     let headers = RecordHeaders::read(&headers);
     let decoded = LinkMessage::decode(message.payload().unwrap_or_default());
-    let place = match decoded {
-        Ok(_) => headers.link_place(0, 1)?,
-        Err(_) => LinkPlace::OfRecord { origin: headers.origin?.0, index: 0 },
+    let identity = match decoded {
+        Ok(_) => headers.link_identity(0, 1)?,
+        Err(_) => LinkIdentity::OfRecord { origin: headers.origin?.0, index: 0 },
     };
-    let at = RecordPlace {
+    let at = RecordOrigin {
         topic: message.topic().to_owned(),
-        partition: message.partition(),
-        offset: message.offset(),
+        partition: Partition(message.partition()),
+        offset: Offset(message.offset()),
         timestamp: message.timestamp().to_millis().unwrap_or(0),
     };
-    Some((place.document_id(), Sent { replays, place: Some(at) }))
+    Some((identity.document_id(), Sent { replays, origin: Some(at) }))
 }
 
 #[cfg(test)]
@@ -115,8 +114,9 @@ mod tests {
     use super::super::letter::tests::letter;
     use super::*;
 
-    fn place(offset: i64) -> RecordPlace {
-        RecordPlace { topic: "T".to_owned(), partition: 0, offset, timestamp: 1 }
+    fn origin(offset: i64) -> RecordOrigin {
+        let (partition, offset) = (Partition(0), Offset(offset));
+        RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 1 }
     }
 
     #[test]
@@ -127,12 +127,12 @@ mod tests {
         let mut in_flight = InFlight::default();
         let id = first.document_id.clone().unwrap();
         for (replays, offset) in [(1, 7), (2, 9), (1, 11)] {
-            let sent = Sent { replays, place: Some(place(offset)) };
+            let sent = Sent { replays, origin: Some(origin(offset)) };
             in_flight.add(id.clone(), sent);
         }
-        assert!(in_flight.has(&first, None) && in_flight.has(&first, Some(&place(3))));
+        assert!(in_flight.has(&first, None) && in_flight.has(&first, Some(&origin(3))));
         // The replay wrote the failed document: it failed permanently, without a new dead letter.
-        assert!(!in_flight.has(&first, Some(&place(9))));
+        assert!(!in_flight.has(&first, Some(&origin(9))));
         // It has failed again, as the newer dead letter shows.
         assert!(!in_flight.has(&again, None));
         assert!(!in_flight.has(&other, None));
@@ -143,6 +143,6 @@ mod tests {
         let marked = letter(ErrorClass::Malformed, 1);
         let mut in_flight = InFlight::default();
         in_flight.add_marked(&marked);
-        assert!(in_flight.has(&marked, Some(&place(3))));
+        assert!(in_flight.has(&marked, Some(&origin(3))));
     }
 }

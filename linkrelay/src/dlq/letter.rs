@@ -2,7 +2,7 @@
 //! mean.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, LinkPlace, RequestId};
+use linkrelay_common::{DocumentId, ErrorClass, LinkIdentity, RequestId};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders, copy_readable};
 use linkrelay_store::sqlite::LetterRow;
 use rdkafka::Message;
@@ -99,7 +99,7 @@ impl DeadLetter {
             class: None,
             attempts: None,
             document_id: None,
-            request_id: headers.place.map(|(request_id, _)| request_id),
+            request_id: headers.request.map(|(request_id, _)| request_id),
             origin: None,
             raw: link.is_none().then(|| raw_text(value)),
             link,
@@ -112,13 +112,14 @@ impl DeadLetter {
         };
         if let Some(reason) = reason {
             // The headers of a record that could not be read do not name its link.
-            let place = match reason.class {
+            let identity = match reason.class {
                 ErrorClass::Malformed => None,
-                _ => headers.link_place(0, 1),
+                _ => headers.link_identity(0, 1),
             };
             letter.origin = Some(reason.origin.to_string());
-            let place = place.unwrap_or(LinkPlace::OfRecord { origin: reason.origin, index: 0 });
-            letter.document_id = Some(place.document_id());
+            let identity =
+                identity.unwrap_or(LinkIdentity::OfRecord { origin: reason.origin, index: 0 });
+            letter.document_id = Some(identity.document_id());
             letter.failed_at = Some(reason.failed_at);
             letter.class = Some(reason.class);
             letter.attempts = Some(reason.attempts);
@@ -142,12 +143,13 @@ fn only_link(value: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use linkrelay_common::RecordPlace;
+    use linkrelay_common::{Offset, Partition, RecordOrigin};
 
     use super::*;
 
-    fn of_offset(offset: i64) -> RecordPlace {
-        RecordPlace { topic: "T".to_owned(), partition: 2, offset, timestamp: 7 }
+    fn of_offset(offset: i64) -> RecordOrigin {
+        let (partition, offset) = (Partition(2), Offset(offset));
+        RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 7 }
     }
 
     /// The headers of the dead letter at `offset`, given up in second `offset`, of the record at
@@ -187,7 +189,7 @@ pub(super) mod tests {
         assert_eq!(letter.identity(), Some("T:2:1003:7:0"));
         assert_eq!(letter.failed_at, Timestamp::from_second(3).ok());
         let request_id = RequestId::new(4);
-        let own = RecordHeaders { place: Some((request_id, 3)), ..RecordHeaders::default() };
+        let own = RecordHeaders { request: Some((request_id, 3)), ..RecordHeaders::default() };
         let headers = reason(ErrorClass::Transient, 3).add_to(&own.to_kafka());
         let letter = DeadLetter::read(&record(br#"{"links":["youtu.be/x"]}"#, headers, 3));
         assert_eq!(letter.document_id, Some(DocumentId::of_request(request_id, 3)));
@@ -200,8 +202,8 @@ pub(super) mod tests {
         for value in [b"garbage \xff".as_slice(), b"", br#"{"links":["youtu.be/a","youtu.be/b"]}"#]
         {
             // The request in its headers does not count.
-            let place = Some((RequestId::new(4), 3));
-            let own = RecordHeaders { place, ..RecordHeaders::default() };
+            let request = Some((RequestId::new(4), 3));
+            let own = RecordHeaders { request, ..RecordHeaders::default() };
             let headers = reason(ErrorClass::Malformed, 3).add_to(&own.to_kafka());
             let letter = DeadLetter::read(&record(value, headers, 3));
             assert_eq!((letter.identity(), &letter.link), (Some("T:2:1003:7:0"), &None));

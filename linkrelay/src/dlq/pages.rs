@@ -41,8 +41,8 @@ impl Candidate {
         let headers = RecordHeaders::read(&self.record.headers);
         let several = (0_u32..).take(links_count).filter(|_| links_count > 1);
         let several: Vec<DocumentId> = several
-            .filter_map(|index| headers.link_place(index, links_count))
-            .map(|place| place.document_id())
+            .filter_map(|index| headers.link_identity(index, links_count))
+            .map(|identity| identity.document_id())
             .collect();
         if several.is_empty() { self.letter.document_id.iter().cloned().collect() } else { several }
     }

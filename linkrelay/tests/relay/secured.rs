@@ -251,7 +251,7 @@ async fn a_port_that_speaks_otherwise_and_a_missing_certificate_are_said() {
     let way = Way::new(broker.certificate_servers(), String::new());
     says(broker, way, &["speaks TLS on this port"]).await;
     let way = Way::new(broker.certificate_servers(), tls(&broker.ca()));
-    says(broker, way, &["wants a client certificate"]).await;
+    says(broker, way, &["requires a client certificate"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ async fn five_hundred_at_once_are_all_there_exactly_once() {
         .collect();
     let records = broker.records();
     let published: HashSet<String> =
-        records.iter().map(|record| record.headers.place.unwrap().0.to_string()).collect();
+        records.iter().map(|record| record.headers.request.unwrap().0.to_string()).collect();
     assert_eq!(records.len(), 500);
     assert_eq!(published, accepted);
     app.stop().await;

@@ -45,7 +45,7 @@ async fn one_link_is_in_the_topic_when_201_is_answered() {
     assert_eq!(records[0].message.links, [LINK]);
     assert!(!records[0].message.force);
     let id: RequestId = taken.id().parse().unwrap();
-    assert_eq!(records[0].headers.place, Some((id, 0)));
+    assert_eq!(records[0].headers.request, Some((id, 0)));
     assert_eq!(records[0].headers.trace_parent.as_deref(), Some(TRACE_PARENT));
     assert!(records[0].headers.submitted_at.is_some());
     app.stop().await;
@@ -91,8 +91,8 @@ async fn a_list_becomes_a_record_a_link() {
     let id: RequestId = taken.id().parse().unwrap();
     assert_eq!(id.links_count(), 3);
     let mut records = broker.records();
-    records.sort_by_key(|record| record.headers.place.unwrap().1);
-    let places: Vec<_> = records.iter().map(|record| record.headers.place.unwrap()).collect();
+    records.sort_by_key(|record| record.headers.request.unwrap().1);
+    let places: Vec<_> = records.iter().map(|record| record.headers.request.unwrap()).collect();
     assert_eq!(places, [(id, 0), (id, 1), (id, 2)]);
     let links: Vec<_> = records.iter().map(|record| record.message.links[0].as_str()).collect();
     assert_eq!(links, [LINK, OTHER_LINK, LINK]);
@@ -115,7 +115,7 @@ async fn some_links_wrong_is_207_and_the_others_are_published() {
         .records()
         .iter()
         .map(|record| {
-            let (id, index) = record.headers.place.unwrap();
+            let (id, index) = record.headers.request.unwrap();
             (DocumentId::of_request(id, index).to_string(), record.message.links[0].clone())
         })
         .collect();

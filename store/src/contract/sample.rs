@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use linkrelay_common::video::{Author, Availability, Chapter, Thumbnail};
 use linkrelay_common::{
-    DocumentId, ErrorClass, LinkFailure, RecordPlace, RequestId, Video, VideoId,
+    DocumentId, ErrorClass, LinkFailure, Offset, Partition, RecordOrigin, RequestId, Video, VideoId,
 };
 
 use crate::{Expansion, LinkDocument, LinkState};
@@ -24,7 +24,7 @@ pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
         submitted_at: Some(time(1_000)),
         extracted_at: Some(time(2_001)),
         stored_at: time(3_999),
-        kafka: Some(place(1_i64 << 40)),
+        kafka: Some(origin(1_i64 << 40)),
     }
 }
 
@@ -65,7 +65,7 @@ pub fn expanded(request_id: RequestId, index: u32, videos_count: u32) -> LinkDoc
 /// A failed link with as few fields set as possible.
 pub fn of_nulls(offset: i64) -> LinkDocument {
     LinkDocument {
-        id: DocumentId::of_record(&place(offset), 0),
+        id: DocumentId::of_record(&origin(offset), 0),
         request_id: None,
         index: 0,
         link: String::new(),
@@ -119,9 +119,9 @@ fn video(index: u32) -> Video {
 }
 
 /// The origin of a record with this offset.
-pub fn place(offset: i64) -> RecordPlace {
+pub fn origin(offset: i64) -> RecordOrigin {
     let (topic, timestamp) = ("LINKS-YOUTUBE".to_owned(), 1_764_000_000_123);
-    RecordPlace { topic, partition: 5, offset, timestamp }
+    RecordOrigin { topic, partition: Partition(5), offset: Offset(offset), timestamp }
 }
 
 fn time(millis: i64) -> Timestamp {

@@ -1,7 +1,7 @@
 //! What a store must do with the documents that it gets.
 
 use futures::future::try_join_all;
-use linkrelay_common::{RecordPlace, RequestId};
+use linkrelay_common::{RecordOrigin, RequestId};
 
 use super::sample;
 use crate::document::MAX_DOCUMENT_BYTES;
@@ -73,8 +73,8 @@ pub async fn a_failure_replaces_that_of_another_record(
     store: &dyn LinkStore,
 ) -> Result<(), StoreError> {
     let failed = sample::failed(RequestId::new(1), 0);
-    let of = |kafka: Option<RecordPlace>| LinkDocument { kafka, ..failed.clone() };
-    let elsewhere = |change: fn(&mut RecordPlace)| {
+    let of = |kafka: Option<RecordOrigin>| LinkDocument { kafka, ..failed.clone() };
+    let elsewhere = |change: fn(&mut RecordOrigin)| {
         let mut kafka = failed.kafka.clone();
         kafka.iter_mut().for_each(change);
         of(kafka)
@@ -82,8 +82,8 @@ pub async fn a_failure_replaces_that_of_another_record(
     let (first, waited) = (of(failed.kafka.clone()), of(None));
     let others = [
         elsewhere(|origin| origin.topic.push('2')),
-        elsewhere(|origin| origin.partition += 1),
-        elsewhere(|origin| origin.offset += 1),
+        elsewhere(|origin| origin.partition.0 += 1),
+        elsewhere(|origin| origin.offset.0 += 1),
         elsewhere(|origin| origin.timestamp += 1),
     ];
     let mut expected = vec![(&waited, Inserted), (&waited, AlreadyThere)];

@@ -1,44 +1,44 @@
-//! Where a link is: in a request, or in a record that came without one. Its document's id
-//! follows, and so do the places of the videos that a list is expanded into.
+//! What identifies a link: the request or the record that it came with, and its index there. The
+//! id of its document follows, and so do the indexes of the videos that a list is expanded into.
 
 use crate::ids::{DocumentId, RequestId};
-use crate::record_place::RecordPlace;
+use crate::record_origin::RecordOrigin;
 
 /// The most videos that one link is expanded into; also how far apart the videos of two lists of
 /// a request are, so that no two of them share an index, whatever each consumer's limit is.
 pub const MAX_EXPANDED_VIDEOS: u32 = 10_000;
-/// The most links of one record; also the same distance in a record, which has room for its own
-/// links below the first of them.
+/// The most links of one record; also how far apart the videos of two lists of a record are. The
+/// record's own links have the indexes below those of the first list's videos.
 pub const MAX_LINKS_OF_RECORD: u32 = 65_536;
 
-/// A link's place. The same link has the same place however often it is delivered.
+/// The identity of a link. It stays the same no matter how often the link is delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum LinkPlace {
-    /// In a request.
+pub enum LinkIdentity {
+    /// The link came with a request.
     OfRequest {
-        /// Which.
+        /// The id of the request.
         request_id: RequestId,
-        /// Its index there.
+        /// The index of the link in the request.
         index: u32,
     },
-    /// In a record that names no request.
+    /// The link came with a record that names no request.
     OfRecord {
         /// Where the record first was.
-        origin: RecordPlace,
-        /// Its index there.
+        origin: RecordOrigin,
+        /// The index of the link in the record.
         index: u32,
     },
 }
 
-impl LinkPlace {
-    /// The index of the link, from 0.
+impl LinkIdentity {
+    /// Returns the index of the link, from 0.
     pub fn index(&self) -> u32 {
         match self {
             Self::OfRequest { index, .. } | Self::OfRecord { index, .. } => *index,
         }
     }
 
-    /// The request, if there is one.
+    /// Returns the id of the request, if the link came with one.
     pub fn request_id(&self) -> Option<RequestId> {
         match self {
             Self::OfRequest { request_id, .. } => Some(*request_id),
@@ -46,7 +46,7 @@ impl LinkPlace {
         }
     }
 
-    /// The id of the link's document.
+    /// Returns the id of the link's document.
     pub fn document_id(&self) -> DocumentId {
         match self {
             Self::OfRequest { request_id, index } => DocumentId::of_request(*request_id, *index),
@@ -54,7 +54,7 @@ impl LinkPlace {
         }
     }
 
-    /// The place at another index of the same request or record.
+    /// Returns the identity of the link at another index of the same request or record.
     pub fn at(&self, index: u32) -> Self {
         match self {
             Self::OfRequest { request_id, .. } => {
@@ -64,9 +64,9 @@ impl LinkPlace {
         }
     }
 
-    /// The index of the first of the up to [`MAX_EXPANDED_VIDEOS`] videos that a list at this
-    /// place is expanded into: behind all links of the request, and the same each time. `None`
-    /// where there is no room, as for what was itself appended.
+    /// Returns the index of the first of the up to [`MAX_EXPANDED_VIDEOS`] videos that this list
+    /// is expanded into: after all links of the request, and the same each time. `None` if there
+    /// is no room, as for a link that is itself a video of a list.
     pub fn first_expanded_index(&self) -> Option<u32> {
         let (first, end) = match self {
             Self::OfRequest { request_id, index } => {
@@ -84,8 +84,8 @@ impl LinkPlace {
 }
 
 impl RequestId {
-    /// Whether a link of this request, or a video that one of its lists is expanded into, can
-    /// have this index.
+    /// Returns whether a link of this request, or a video that one of its lists is expanded into,
+    /// can have this index.
     pub fn has_index(self, index: u32) -> bool {
         let count = u64::from(self.links_count());
         u64::from(index) < count + count * u64::from(MAX_EXPANDED_VIDEOS)
@@ -97,14 +97,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::partition::{Offset, Partition};
 
-    fn of_request(count: u32, index: u32) -> LinkPlace {
-        LinkPlace::OfRequest { request_id: RequestId::new(count), index }
+    fn of_request(count: u32, index: u32) -> LinkIdentity {
+        LinkIdentity::OfRequest { request_id: RequestId::new(count), index }
     }
 
-    fn of_record(index: u32) -> LinkPlace {
-        let origin = RecordPlace { topic: "T".to_owned(), partition: 3, offset: 42, timestamp: 7 };
-        LinkPlace::OfRecord { origin, index }
+    fn of_record(index: u32) -> LinkIdentity {
+        let (partition, offset) = (Partition(3), Offset(42));
+        let origin = RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 7 };
+        LinkIdentity::OfRecord { origin, index }
     }
 
     #[test]
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_appended_is_no_list() {
+    fn a_video_of_a_list_is_not_a_list() {
         assert_eq!(of_request(1, 1).first_expanded_index(), None);
         assert_eq!(of_record(65_536).first_expanded_index(), None);
         assert_eq!(of_request(u32::MAX, 5).first_expanded_index(), None);
@@ -127,8 +129,8 @@ mod tests {
         #[test]
         fn no_two_lists_share_an_index(count in 1_u32..100_000, a in 0_u32..100_000, b in 0_u32..100_000) {
             let (a, b) = (a % count, b % count);
-            let places = [of_request(count, a.min(b)), of_request(count, a.max(b))];
-            let [first, second] = places.map(|place| place.first_expanded_index().unwrap());
+            let identities = [of_request(count, a.min(b)), of_request(count, a.max(b))];
+            let [first, second] = identities.map(|identity| identity.first_expanded_index().unwrap());
             prop_assert!(first >= count);
             prop_assert!(a == b || first + MAX_EXPANDED_VIDEOS <= second);
             let id = RequestId::new(count);
@@ -139,7 +141,7 @@ mod tests {
         fn no_two_lists_of_a_record_share_an_index(a in 0_u32..60_000, b in 0_u32..60_000) {
             let [first, second] =
                 [a.min(b), a.max(b)].map(|index| of_record(index).first_expanded_index().unwrap());
-            prop_assert!(first > a.max(b), "behind the record's own links");
+            prop_assert!(first > a.max(b), "after the record's own links");
             prop_assert!(a == b || first + MAX_EXPANDED_VIDEOS <= second);
         }
     }

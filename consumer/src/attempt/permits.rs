@@ -10,77 +10,77 @@ use linkrelay_extractor::CoolDown;
 use metrics::gauge;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::breaker::{Breaker, Pass};
+use super::breaker::{BreakerPass, OutageBreaker};
 
 /// The first wait when YouTube names none; doubled each time it throttles again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// No wait is longer, whatever YouTube says: it is asked again at least this often.
+/// The longest wait, even if YouTube names a longer one: it is asked again at least this often.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// What links wait for together.
+/// What all links wait for before they ask YouTube.
 #[derive(Debug)]
-pub(crate) struct Turns {
-    pub(super) permits: Semaphore,
+pub(crate) struct Permits {
+    pub(super) semaphore: Semaphore,
     max_in_flight: usize,
     cool_down: CoolDown,
-    breaker: Breaker,
+    breaker: OutageBreaker,
 }
 
-/// Leave to ask once. The permit is held while YouTube is asked, and not while a link waits for
-/// its next attempt or for the store.
+/// Permission to ask YouTube once. It is held while YouTube is asked, and not while a link waits
+/// for its next attempt or for the store.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
-    permit: SemaphorePermit<'a>,
-    /// `None` where the breaker has no say.
-    pass: Option<Pass<'a>>,
+pub(super) struct Permit<'a> {
+    semaphore_permit: SemaphorePermit<'a>,
+    /// `None` for an attempt that the breaker does not count.
+    pass: Option<BreakerPass<'a>>,
 }
 
-impl Turns {
-    pub(crate) fn new(max_in_flight: usize, breaker: Breaker) -> Self {
+impl Permits {
+    pub(crate) fn new(max_in_flight: usize, breaker: OutageBreaker) -> Self {
         Self {
-            permits: Semaphore::new(max_in_flight),
+            semaphore: Semaphore::new(max_in_flight),
             max_in_flight,
             cool_down: CoolDown::new(FIRST_WAIT, LONGEST_WAIT),
             breaker,
         }
     }
 
-    /// Whether links are held together, so that no progress of a lane is no standstill.
+    /// Returns whether all links are held. A lane without progress is then not a standstill.
     pub(crate) fn are_held(&self) -> bool {
         self.is_cooling() || self.breaker.is_open()
     }
 
-    /// What can be read off at any moment.
+    /// Publishes the gauges of permits, cool-down and breaker.
     pub(crate) fn publish_gauges(&self) {
-        let in_flight = self.max_in_flight.saturating_sub(self.permits.available_permits());
+        let in_flight = self.max_in_flight.saturating_sub(self.semaphore.available_permits());
         gauge!(names::LINKS_IN_FLIGHT).set(in_flight as f64);
         gauge!(names::COOLING_DOWN).set(f64::from(u8::from(self.is_cooling())));
         gauge!(names::BREAKER_OPEN).set(f64::from(u8::from(self.breaker.is_open())));
     }
 
-    /// Waits for all three. What was granted first may be over when the last is; then it waits
-    /// again.
+    /// Waits for the breaker, the cool-down and a permit. Waits again if the breaker has opened or
+    /// a cool-down has begun by the time the permit is granted.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
-    pub(super) async fn next(&self) -> Turn<'_> {
+    pub(super) async fn next(&self) -> Permit<'_> {
         loop {
             let pass = self.breaker.pass().await;
             self.cool_down.passed().await;
-            let permit = permit(&self.permits).await;
+            let semaphore_permit = acquire(&self.semaphore).await;
             if !self.is_cooling() && (pass.is_probe() || !self.breaker.is_open()) {
-                return Turn { permit, pass: Some(pass) };
+                return Permit { semaphore_permit, pass: Some(pass) };
             }
         }
     }
 
-    /// Whether the breaker holds links.
+    /// Returns whether the breaker holds links.
     pub(super) fn breaker_is_open(&self) -> bool {
         self.breaker.is_open()
     }
 
-    /// YouTube throttled a link. All that were on their way hit the same wall, so only the first
-    /// of them starts a cool-down.
+    /// Starts a cool-down, because YouTube throttled a link. The others in flight are throttled as
+    /// well, so only the first of them starts one.
     pub(super) fn throttled(&self, reason: &'static str, retry_after: Option<Duration>) {
         if let Some(wait) = self.cool_down.start_if_cool(reason, retry_after) {
             tracing::warn!(
@@ -91,7 +91,7 @@ impl Turns {
         }
     }
 
-    /// YouTube answered a link with metadata.
+    /// Notes that YouTube answered a link with metadata, so that the next cool-down is short again.
     pub(super) fn found(&self) {
         self.cool_down.calm();
     }
@@ -101,26 +101,26 @@ impl Turns {
     }
 }
 
-impl<'a> Turn<'a> {
-    /// Waits for one of these permits, and for nothing else.
+impl<'a> Permit<'a> {
+    /// Waits for a permit of this semaphore only.
     ///
     /// # Cancel safety
     /// Nothing is lost when dropped.
-    pub(super) async fn of(permits: &'a Semaphore) -> Self {
-        Self { permit: permit(permits).await, pass: None }
+    pub(super) async fn of(semaphore: &'a Semaphore) -> Self {
+        Self { semaphore_permit: acquire(semaphore).await, pass: None }
     }
 
-    /// The answer is there: the permit is free again. Gives what the answer is to be reported to.
-    pub(super) fn end(self) -> Option<Pass<'a>> {
-        drop(self.permit);
+    /// Releases the permit after the answer. Returns the pass to which the answer is reported.
+    pub(super) fn end(self) -> Option<BreakerPass<'a>> {
+        drop(self.semaphore_permit);
         self.pass
     }
 }
 
 /// # Cancel safety
 /// Nothing is lost when dropped.
-async fn permit(permits: &Semaphore) -> SemaphorePermit<'_> {
+async fn acquire(semaphore: &Semaphore) -> SemaphorePermit<'_> {
     // None of these semaphores is ever closed.
-    let Ok(permit) = permits.acquire().await else { std::future::pending().await };
+    let Ok(permit) = semaphore.acquire().await else { std::future::pending().await };
     permit
 }
