@@ -9,8 +9,6 @@
 //! In reading order: [`pool`] is the threads that the crate may keep busy; [`engine`] calls it;
 //! [`replay`] answers its requests; [`convert`] reads its answer strictly.
 
-#[cfg(test)]
-mod agreement;
 mod convert;
 mod engine;
 mod pool;
