@@ -19,7 +19,8 @@ impl ExtractorSettings {
             let problem = format!("must be from 1 to {MAX_CPU_THREADS}");
             return Err(SettingsError::new(CPU_THREADS, problem));
         }
-        let (readers, timeout) = (Readers::start(threads), self.extractor_timeout);
+        let timeout = self.extractor_timeout;
+        let readers = Readers::start(threads, timeout);
         Ok(Box::new(move |client| Arc::new(RustyYtdl::new(client, readers.clone(), timeout))))
     }
 }

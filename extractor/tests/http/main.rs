@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, ExtractError, Extraction, ExtractorSettings};
+use linkrelay_testkit::wait::LONG;
 
 const ID: &str = "5fR9AHlSDtc";
 
@@ -31,6 +32,10 @@ fn settings(strategies: &str, base_url: String, ca_cert: &Path) -> ExtractorSett
         youtube_base_url: Some(base_url),
         youtube_ca_cert: Some(ca_cert.to_owned()),
         youtube_api_key: Some("a-key".into()),
+        // Only a test of time-outs may depend on how fast this machine is.
+        extractor_connect_timeout: LONG,
+        extractor_read_timeout: LONG,
+        extractor_timeout: LONG,
         // The same video fails with one failure after the other, so no answer may be cached.
         cache_entries: 0,
         cool_down_min: std::time::Duration::from_millis(1),

@@ -39,10 +39,11 @@ type Answer = Result<Video, ExtractError>;
 pub(crate) struct Readers(Arc<CpuPool<(VideoId, Bytes), Answer>>);
 
 impl Readers {
-    /// Starts the threads; each opens its server for its first page.
-    pub(crate) fn start(threads: usize) -> Self {
-        let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, || {
-            let mut engine = Engine::default();
+    /// Starts the threads, which read each page for at most `limit`; each opens its server for its
+    /// first page.
+    pub(crate) fn start(threads: usize, limit: Duration) -> Self {
+        let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, move || {
+            let mut engine = Engine::new(limit);
             move |(video_id, page)| engine.read(video_id, page)
         });
         Self(Arc::new(pool))
