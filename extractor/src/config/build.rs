@@ -40,13 +40,6 @@ const MAX_RATE: f64 = 100_000.0;
 /// Makes a strategy that asks through a client.
 pub(super) type MakeStrategy = Box<dyn Fn(YouTubeClient) -> Arc<dyn Strategy>>;
 
-/// The exits to YouTube, at least one: each with its name and its client.
-struct ExitClients {
-    names: Vec<String>,
-    first: YouTubeClient,
-    further: Vec<YouTubeClient>,
-}
-
 impl ExtractorSettings {
     /// Builds the extractor. Reads the certificate file, but makes no request.
     ///
@@ -76,19 +69,17 @@ impl ExtractorSettings {
             .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))
         };
         let gate = self.gate()?;
-        let exit_clients = self.exit_clients(gate.max_concurrent, client)?;
-        let ExitClients { names: exits, first, further } = exit_clients;
+        let (exits, clients) = self.exit_clients(gate.max_concurrent, client)?;
         let exits = Arc::new(Exits::new(exits, gate));
-        let api = self.api(&first)?;
+        let api = self.api(&clients[0])?;
         let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
             let make = self.strategy(name, api.as_ref())?;
-            let strategy = make(first.clone());
             // The Data API is another service with its own limits, and is asked directly.
             if name == StrategyName::DataApi {
-                return Ok(strategy);
+                return Ok(make(clients[0].clone()));
             }
-            let further = further.iter().cloned().map(make).collect();
-            Ok(Arc::new(Polite::new(strategy, further, exits.clone())))
+            let by_exit = clients.iter().cloned().map(make).collect();
+            Ok(Arc::new(Polite::new(by_exit, exits.clone())))
         };
         let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
         let chain = Arc::new(Chain::new(strategies));
@@ -119,12 +110,13 @@ impl ExtractorSettings {
         })
     }
 
-    /// Makes a client for the direct connection, or one for each of the proxies.
+    /// Returns the exits to YouTube, at least one: the names and the clients of the proxies, or of
+    /// the direct connection.
     fn exit_clients(
         &self,
         max_concurrent: usize,
         client: impl Fn(Option<Proxy>) -> Result<YouTubeClient, SettingsError>,
-    ) -> Result<ExitClients, SettingsError> {
+    ) -> Result<(Vec<String>, Vec<YouTubeClient>), SettingsError> {
         let urls = self.proxy_urls.as_ref().map_or("", |urls| urls.expose_secret());
         let proxies =
             proxies::parse(urls).map_err(|problem| SettingsError::new(PROXIES, problem))?;
@@ -135,17 +127,13 @@ impl ExtractorSettings {
             );
             return Err(SettingsError::new(PROXIES, problem));
         }
-        let mut proxies = proxies.into_iter();
-        let Some((name, proxy)) = proxies.next() else {
-            let names = vec!["directly".to_owned()];
-            return Ok(ExitClients { names, first: client(None)?, further: Vec::new() });
-        };
-        let (mut names, first, mut further) = (vec![name], client(Some(proxy))?, Vec::new());
-        for (name, proxy) in proxies {
-            names.push(name);
-            further.push(client(Some(proxy))?);
+        if proxies.is_empty() {
+            return Ok((vec!["directly".to_owned()], vec![client(None)?]));
         }
-        Ok(ExitClients { names, first, further })
+        let (names, proxies): (Vec<_>, Vec<_>) = proxies.into_iter().unzip();
+        let clients =
+            proxies.into_iter().map(|proxy| client(Some(proxy))).collect::<Result<_, _>>()?;
+        Ok((names, clients))
     }
 
     /// Whether there is a key of the Data API, without which no list can be expanded.

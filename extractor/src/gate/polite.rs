@@ -22,25 +22,15 @@ const TRIES: usize = 3;
 /// consent page are about the client's address and last longer.
 #[derive(Debug)]
 pub(crate) struct Polite {
-    inner: Arc<dyn Strategy>,
-    /// The same strategy through each further exit; `inner` uses the first.
-    further: Vec<Arc<dyn Strategy>>,
+    /// The strategy through each exit, in the order of the exits.
+    by_exit: Vec<Arc<dyn Strategy>>,
     exits: Arc<Exits>,
 }
 
 impl Polite {
-    /// Wraps `inner`, which uses the first exit, and the same strategy for each further exit.
-    pub(crate) fn new(
-        inner: Arc<dyn Strategy>,
-        further: Vec<Arc<dyn Strategy>>,
-        exits: Arc<Exits>,
-    ) -> Self {
-        Self { inner, further, exits }
-    }
-
-    fn by(&self, exit: usize) -> &dyn Strategy {
-        let further = exit.checked_sub(1).and_then(|further| self.further.get(further));
-        further.unwrap_or(&self.inner).as_ref()
+    /// Wraps the same strategy through each of these exits; there must be at least one.
+    pub(crate) fn new(by_exit: Vec<Arc<dyn Strategy>>, exits: Arc<Exits>) -> Self {
+        Self { by_exit, exits }
     }
 
     /// Asks once, and reports the outcome to the gate. Returns `None` if the request may be
@@ -48,7 +38,7 @@ impl Polite {
     async fn ask(&self, video_id: VideoId, tries: usize) -> Result<Option<Video>, ExtractError> {
         let pass = self.exits.enter().await?;
         let exit = pass.exit;
-        let answer = self.by(exit).extract(video_id).await;
+        let answer = self.by_exit[exit].extract(video_id).await;
         match answer {
             Err(ExtractError::Throttled { reason, retry_after }) => {
                 self.throttled(pass, tries, reason, retry_after)
@@ -86,18 +76,18 @@ impl Polite {
 
     fn may_go_elsewhere(&self, exit: usize, tries: usize) -> bool {
         let is_another_open = self.exits.elsewhere(exit).is_some_and(|wait| wait.is_zero());
-        is_another_open && tries < TRIES + self.further.len()
+        is_another_open && tries < TRIES + self.by_exit.len() - 1
     }
 }
 
 #[async_trait]
 impl Strategy for Polite {
     fn name(&self) -> &'static str {
-        self.inner.name()
+        self.by_exit[0].name()
     }
 
     fn is_last_resort(&self) -> bool {
-        self.inner.is_last_resort()
+        self.by_exit[0].is_last_resort()
     }
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
@@ -153,13 +143,13 @@ mod tests {
     }
 
     fn polite(answers: Vec<ExtractError>) -> Polite {
-        Polite::new(script(answers), Vec::new(), Arc::new(Exits::one(settings())))
+        Polite::new(vec![script(answers)], Arc::new(Exits::one(settings())))
     }
 
     /// Uses two exits, each with its own answers.
     fn by_two(first: Vec<ExtractError>, second: Vec<ExtractError>) -> Polite {
         let exits = Exits::new(vec!["one".to_owned(), "other".to_owned()], settings());
-        Polite::new(script(first), vec![script(second)], Arc::new(exits))
+        Polite::new(vec![script(first), script(second)], Arc::new(exits))
     }
 
     async fn ask(polite: &Polite) -> (Result<Video, ExtractError>, u64) {

@@ -77,7 +77,7 @@ fn video(item: &Value) -> Result<Video, ExtractError> {
         category: json::text(snippet, "categoryId")
             .and_then(|id| categories::name(&id))
             .map(str::to_owned),
-        keywords: keywords(snippet),
+        keywords: json::texts(snippet, "tags"),
         thumbnails: thumbnails(snippet),
         availability: availability(details, is("upcoming") == Some(true)),
         is_live: is("live"),
@@ -104,26 +104,12 @@ fn length_seconds(details: &Value) -> Option<u64> {
     (seconds >= 1.0).then_some(seconds as u64)
 }
 
-fn keywords(snippet: &Value) -> Option<Vec<String>> {
-    let tags = snippet.get("tags")?.as_array()?;
-    Some(tags.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
 /// Returns the thumbnails, the smallest first, as in a page.
 fn thumbnails(snippet: &Value) -> Option<Vec<Thumbnail>> {
     let sizes = snippet.get("thumbnails")?.as_object()?;
-    let mut thumbnails: Vec<Thumbnail> = sizes.values().filter_map(thumbnail).collect();
+    let mut thumbnails: Vec<Thumbnail> = sizes.values().filter_map(json::thumbnail).collect();
     thumbnails.sort_by_key(|thumbnail| thumbnail.width);
     (!thumbnails.is_empty()).then_some(thumbnails)
-}
-
-fn thumbnail(value: &Value) -> Option<Thumbnail> {
-    let pixels = |key| json::count(value, key).and_then(|pixels| u32::try_from(pixels).ok());
-    Some(Thumbnail {
-        url: json::text(value, "url")?,
-        width: pixels("width"),
-        height: pixels("height"),
-    })
 }
 
 /// Reads what the API has about it; the API does not say whether a video can be played.
