@@ -58,7 +58,10 @@ impl Api {
 
     /// Asks for these videos and returns an answer for each.
     pub(super) async fn videos(&self, video_ids: &[VideoId]) -> Result<Answers, ExtractError> {
-        let (status, body) = self.client.api_videos(self.key.clone(), PARTS, video_ids).await?;
+        let ids: Vec<&str> = video_ids.iter().map(VideoId::as_str).collect();
+        let ids = ids.join(",");
+        let query = [("part", PARTS), ("id", ids.as_str())];
+        let (status, body) = self.client.data_api(self.key.clone(), "videos", &query).await?;
         if status.is_success() {
             answer::videos(&body, video_ids)
         } else {
@@ -72,25 +75,30 @@ impl Api {
         playlist_id: &str,
         page_token: Option<&str>,
     ) -> Result<Reply, ExtractError> {
-        self.check()?;
-        let key = self.key.clone();
-        let call = self.client.api_playlist_items(key, playlist_id, PAGE_SIZE, page_token);
-        let (status, body) = call.await?;
-        self.reply(status, body)
+        let size = PAGE_SIZE.to_string();
+        let mut query = vec![("playlistId", playlist_id), ("maxResults", size.as_str())];
+        query.extend(page_token.map(|token| ("pageToken", token)));
+        self.list("playlistItems", query).await
     }
 
-    /// Asks for the channel of this name, by one of the API's filters.
+    /// Asks for the channel of this name, by one of the API's filters (`id`, `forHandle`,
+    /// `forUsername`).
     pub(super) async fn channels(
         &self,
         filter: &'static str,
         name: &str,
     ) -> Result<Reply, ExtractError> {
-        self.check()?;
-        let (status, body) = self.client.api_channels(self.key.clone(), filter, name).await?;
-        self.reply(status, body)
+        self.list("channels", vec![(filter, name)]).await
     }
 
-    fn reply(&self, status: StatusCode, body: Vec<u8>) -> Result<Reply, ExtractError> {
+    async fn list(
+        &self,
+        resource: &str,
+        mut query: Vec<(&str, &str)>,
+    ) -> Result<Reply, ExtractError> {
+        self.check()?;
+        query.push(("part", "contentDetails"));
+        let (status, body) = self.client.data_api(self.key.clone(), resource, &query).await?;
         if status.is_success() {
             return Ok(Reply::Body(body));
         }
