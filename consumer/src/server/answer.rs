@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
 use linkrelay_http::Problem;
 use linkrelay_http::intake::{
-    CheckedLinks, LinkFate, LinkResult, LinkResultStatus, ResultError, results,
+    CheckedLinks, LinkOutcome, ResultEntry, ResultError, ValidResult, results,
 };
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ struct Done<'a> {
     stored: usize,
     failed: usize,
     status_url: String,
-    results: Vec<LinkResult<'a>>,
+    results: Vec<ResultEntry<'a>>,
 }
 
 /// 201 if each link has its document, 207 if some have; otherwise the first reason why none has.
@@ -61,7 +61,7 @@ pub(crate) fn of_not_taken(not_taken: NotTaken) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(seconds)
 }
 
-fn of_none(id: RequestId, fates: &[Fate], results: &[LinkResult<'_>]) -> Problem {
+fn of_none(id: RequestId, fates: &[Fate], results: &[ResultEntry<'_>]) -> Problem {
     let reasons = fates.iter().filter_map(|fate| match fate {
         Fate::Unavailable(unavailable) => Some(unavailable),
         _ => None,
@@ -88,20 +88,20 @@ fn link_fates<'a>(
     id: RequestId,
     links: &'a CheckedLinks,
     fates: &'a [Fate],
-) -> impl Iterator<Item = LinkFate<'a>> {
+) -> impl Iterator<Item = ValidResult<'a>> {
     links.documents(id).zip(fates).map(|((_, document_id, valid), fate)| {
-        let (status, error) = match fate {
-            Fate::Stored => (LinkResultStatus::Stored, None),
+        let (outcome, error) = match fate {
+            Fate::Stored => (LinkOutcome::Stored, None),
             Fate::Failed(error) => {
                 let (code, message) = (error.code.clone().into(), error.message.clone());
-                (LinkResultStatus::Failed, Some(ResultError { code, message }))
+                (LinkOutcome::Failed, Some(ResultError { code, message }))
             }
             Fate::Unavailable(unavailable) => {
                 let (code, message) = (code(unavailable).into(), unavailable.to_string());
-                (LinkResultStatus::Unavailable, Some(ResultError { code, message }))
+                (LinkOutcome::Unavailable, Some(ResultError { code, message }))
             }
         };
-        LinkFate { link: &valid.link, document_id, status, error }
+        ValidResult { link: &valid.link, document_id, outcome, error }
     })
 }
 

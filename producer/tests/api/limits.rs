@@ -9,7 +9,7 @@ use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
 
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Sends `text`, never more, and reads until the server closes.
+/// Sends only `text`, and reads until the server closes the connection.
 async fn send_and_stop(app: &TestApp, text: &str) -> String {
     let mut stream = TcpStream::connect(app.addr).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -19,7 +19,7 @@ async fn send_and_stop(app: &TestApp, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_header_that_does_not_end_is_cut_off() {
+async fn a_header_that_does_not_end_closes_the_connection() {
     let mut settings = settings(NO_BROKER);
     settings.api.intake.header_read_timeout = SHORT;
     let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
@@ -45,7 +45,7 @@ async fn a_body_that_does_not_end_is_408() {
 }
 
 #[tokio::test]
-async fn what_is_too_much_is_shed_while_health_answers() {
+async fn excess_requests_are_shed_while_health_answers() {
     let mut settings = settings(NO_BROKER);
     settings.api.intake.max_concurrent_requests = 2;
     settings.api.request_timeout = Duration::from_secs(15);
@@ -54,7 +54,7 @@ async fn what_is_too_much_is_shed_while_health_answers() {
     let body = json!({"links": LINK});
     let held = async { tokio::join!(app.submit(&body), app.submit(&body)) };
     let overload = async {
-        until("both requests are under way", async || publish.sent().len() == 2).await;
+        until("both requests are in flight", async || publish.sent().len() == 2).await;
         let shed = app.submit(&body).await;
         shed.assert_problem(503, "overloaded");
         assert_eq!(shed.retry_after.as_deref(), Some("1"));
@@ -70,20 +70,17 @@ async fn what_is_too_much_is_shed_while_health_answers() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_gives_its_place_back() {
+async fn a_client_that_disconnects_releases_its_slot() {
     let mut settings = settings(NO_BROKER);
     settings.api.intake.max_concurrent_requests = 1;
     settings.api.request_timeout = Duration::from_secs(15);
     let publish = FakePublish::new(|n| if n == 0 { Do::Hold } else { Do::Ack });
     let app = TestApp::start(settings, publish.clone()).await;
     let body = json!({"links": LINK});
-    let gone = async {
-        until("the request is under way", async || publish.sent().len() == 1).await;
-    };
     tokio::select! {
         _ = app.submit(&body) => panic!("answered without an acknowledgement"),
-        () = gone => {}
+        () = until("the request is in flight", async || publish.sent().len() == 1) => {}
     }
-    until("its place is free", async || app.submit(&body).await.status == 201).await;
+    until("its slot is free", async || app.submit(&body).await.status == 201).await;
     app.stop().await;
 }

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// The program with nothing of this process's environment, on a free port and its own directory.
+/// Returns the program without this process's environment, on a free port and with its own
+/// directory.
 fn program(dir: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_linkrelay-producer"));
     command
@@ -23,7 +24,7 @@ fn program(dir: &TempDir) -> Command {
     command
 }
 
-/// Reads log lines until the one that tells the address.
+/// Reads log lines until the one with the address.
 async fn address(child: &mut Child) -> String {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = async {
@@ -35,7 +36,7 @@ async fn address(child: &mut Child) -> String {
         }
     };
     let address = timeout(LONG, address).await.unwrap();
-    // Goes on reading, so that the program never writes to a closed pipe.
+    // Reading continues, so that the program never writes to a closed pipe.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     address
 }
@@ -60,7 +61,7 @@ async fn a_wrong_setting_is_exit_code_2_and_one_line_that_names_it() {
         assert!(stderr.starts_with(&format!("linkrelay-producer: {variable}: ")), "{stderr}");
         assert!(!stderr.contains("sesame"), "{stderr}");
     }
-    // What clap itself refuses.
+    // A value that clap refuses.
     let mut command = program(&dir);
     let output = command.env("KAFKA_BROKERS", "no-port").output();
     let output = timeout(LONG, output).await.unwrap().unwrap();
@@ -82,7 +83,7 @@ async fn a_taken_port_is_exit_code_1() {
 }
 
 #[tokio::test]
-async fn it_serves_without_a_broker_and_ends_well_on_sigterm() {
+async fn it_serves_without_a_broker_and_exits_with_0_on_sigterm() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = program(&dir).spawn().unwrap();
     let address = address(&mut child).await;
