@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, ExtractError, Extraction, ExtractorSettings};
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::wait::LONG;
 
 const ID: &str = "5fR9AHlSDtc";
@@ -41,6 +42,15 @@ fn settings(strategies: &str, base_url: String, ca_cert: &Path) -> ExtractorSett
         cool_down_min: std::time::Duration::from_millis(1),
         ..ExtractorSettings::default()
     }
+}
+
+async fn fake() -> FakeYouTube {
+    FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap()
+}
+
+/// Builds an extractor that asks this fake.
+fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
+    settings(strategies, fake.base_url(), fake.ca_cert_path()).build().unwrap()
 }
 
 async fn ask(extractor: &Arc<dyn Extract>, id: &str) -> Result<Extraction, ExtractError> {
