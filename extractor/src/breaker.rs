@@ -27,20 +27,9 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-impl BreakerState {
-    /// The state's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half-open",
-        }
-    }
-}
-
 /// The breaker of one strategy, shared by all requests.
 #[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<State>);
+pub(crate) struct StrategyBreaker(Mutex<State>);
 
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -59,12 +48,12 @@ impl Default for State {
 /// without one, nothing changes, except that a probe counts as failed: another one has to follow.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    breaker: Arc<Breaker>,
+    breaker: Arc<StrategyBreaker>,
     name: &'static str,
     is_probe: bool,
 }
 
-impl Breaker {
+impl StrategyBreaker {
     /// Permits a request to the strategy of this name.
     ///
     /// # Errors
@@ -152,8 +141,8 @@ mod tests {
 
     const NAME: &str = "watch_page";
 
-    fn opened() -> Arc<Breaker> {
-        let breaker = Arc::new(Breaker::default());
+    fn opened() -> Arc<StrategyBreaker> {
+        let breaker = Arc::new(StrategyBreaker::default());
         for _ in 0..FAILURES_TO_OPEN {
             assert_eq!(breaker.state(), BreakerState::Closed);
             breaker.admit(NAME).unwrap().failed();
@@ -189,7 +178,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_failures_in_a_row_count_and_a_dropped_admission_is_not_one() {
-        let breaker = Arc::new(Breaker::default());
+        let breaker = Arc::new(StrategyBreaker::default());
         for _ in 0..3 {
             for _ in 1..FAILURES_TO_OPEN {
                 breaker.admit(NAME).unwrap().failed();
@@ -202,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_in_flight_before_it_opened_proves_nothing() {
-        let breaker = Arc::new(Breaker::default());
+        let breaker = Arc::new(StrategyBreaker::default());
         let late: Vec<_> = (0..2).map(|_| breaker.admit(NAME).unwrap()).collect();
         for _ in 0..FAILURES_TO_OPEN {
             breaker.admit(NAME).unwrap().failed();

@@ -17,7 +17,9 @@ use crate::client::{Timeouts, YouTubeClient};
 use crate::extractor::Extractor;
 use crate::gate::polite::Polite;
 use crate::gate::{Exits, GateSettings, Pacer};
-use crate::strategies::{Api, DataApi, Innertube, Lists, Oembed, StrategyName, WatchPage};
+use crate::strategies::{
+    DataApi, DataApiClient, Innertube, ListLookup, Oembed, StrategyName, WatchPage,
+};
 use crate::{Extract, Strategy};
 
 const EXTRACTORS: &str = "EXTRACTORS";
@@ -84,7 +86,7 @@ impl ExtractorSettings {
         let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
         let chain = Arc::new(Chain::new(strategies));
         let cached = Cached::new(chain.clone(), self.cache());
-        Ok(Arc::new(Extractor::new(chain, exits, cached, api.map(Lists::new))))
+        Ok(Arc::new(Extractor::new(chain, exits, cached, api.map(ListLookup::new))))
     }
 
     /// Returns a function that makes this strategy for a client; what is expensive is shared by
@@ -92,7 +94,7 @@ impl ExtractorSettings {
     fn strategy(
         &self,
         name: StrategyName,
-        api: Option<&Arc<Api>>,
+        api: Option<&Arc<DataApiClient>>,
     ) -> Result<MakeStrategy, SettingsError> {
         Ok(match name {
             StrategyName::DataApi => {
@@ -143,7 +145,7 @@ impl ExtractorSettings {
 
     /// Makes the Data API's client, if there is a key for it. All callers share it, because they
     /// share one quota. The error does not show the key.
-    fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<Api>>, SettingsError> {
+    fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<DataApiClient>>, SettingsError> {
         let key = self.youtube_api_key.as_ref().map(ExposeSecret::expose_secret);
         let Some(key) = key.filter(|key| !key.is_empty()) else {
             return Ok(None);
@@ -151,7 +153,7 @@ impl ExtractorSettings {
         let mut key = HeaderValue::from_str(key)
             .map_err(|_| SettingsError::new(API_KEY, "has characters that no key has"))?;
         key.set_sensitive(true);
-        Ok(Some(Arc::new(Api::new(client.clone(), key))))
+        Ok(Some(Arc::new(DataApiClient::new(client.clone(), key))))
     }
 
     pub(super) fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {

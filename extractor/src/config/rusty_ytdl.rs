@@ -6,7 +6,7 @@ use linkrelay_common::SettingsError;
 
 use super::ExtractorSettings;
 use super::build::MakeStrategy;
-use crate::strategies::{Readers, RustyYtdl};
+use crate::strategies::{PageReaders, RustyYtdl};
 
 const CPU_THREADS: &str = "EXTRACTOR_CPU_THREADS";
 const MAX_CPU_THREADS: usize = 64;
@@ -20,7 +20,7 @@ impl ExtractorSettings {
             return Err(SettingsError::new(CPU_THREADS, problem));
         }
         let timeout = self.extractor_timeout;
-        let readers = Readers::start(threads, timeout);
+        let readers = PageReaders::start(threads, timeout);
         Ok(Box::new(move |client| Arc::new(RustyYtdl::new(client, readers.clone(), timeout))))
     }
 }

@@ -8,7 +8,7 @@ use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
 use super::LONGEST_HELD;
-use super::exits::{Exits, Pass};
+use super::exits::{ExitSlot, Exits};
 use crate::Strategy;
 use crate::error::ExtractError;
 
@@ -58,7 +58,7 @@ impl Polite {
 
     fn throttled(
         &self,
-        pass: Pass,
+        pass: ExitSlot,
         tries: usize,
         reason: &'static str,
         retry_after: Option<Duration>,

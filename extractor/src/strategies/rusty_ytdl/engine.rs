@@ -10,7 +10,7 @@ use rusty_ytdl::{RequestOptions, VideoOptions};
 use tokio::runtime::{Builder, Runtime};
 
 use super::convert;
-use super::replay::{Replay, ReplayError};
+use super::replay::{ReplayServer, ReplayServerError};
 use crate::error::ExtractError;
 
 /// Why the crate cannot be called at all.
@@ -19,7 +19,7 @@ enum EngineError {
     #[error("no runtime: {0}")]
     Runtime(#[from] std::io::Error),
     #[error(transparent)]
-    Replay(#[from] ReplayError),
+    ReplayServer(#[from] ReplayServerError),
 }
 
 /// A runtime, the replay server within it, and a client that asks only that server. They are
@@ -35,7 +35,7 @@ pub(super) struct Engine {
 #[derive(Debug)]
 struct OpenEngine {
     runtime: Runtime,
-    replay: Replay,
+    replay: ReplayServer,
     options: VideoOptions,
 }
 
@@ -67,7 +67,7 @@ impl Engine {
 impl OpenEngine {
     fn new() -> Result<Self, EngineError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let replay = runtime.block_on(Replay::open())?;
+        let replay = runtime.block_on(ReplayServer::open())?;
         let request_options = RequestOptions {
             client: Some(replay.client()?),
             max_retries: Some(0),
