@@ -57,39 +57,38 @@ pub(super) fn find(
     connection: &Connection,
     ids: &[DocumentId],
 ) -> rusqlite::Result<Vec<LinkDocument>> {
-    let mut statement = connection.prepare_cached("SELECT document FROM document WHERE id = ?1")?;
-    let distinct: BTreeSet<&DocumentId> = ids.iter().collect();
-    let mut documents = Vec::with_capacity(distinct.len());
-    for id in distinct {
-        let found = statement
-            .query_row(params![id.as_str()], |row| codec::decode(0, row.get_ref(0)?.as_str()?))
-            .optional()?;
-        documents.extend(found);
-    }
-    Ok(documents)
+    let query = "SELECT document FROM document WHERE id = ?1";
+    by_id(connection, query, ids, |_, row| codec::decode(0, row.get_ref(0)?.as_str()?))
 }
 
 pub(super) fn known(
     connection: &Connection,
     ids: &[DocumentId],
 ) -> rusqlite::Result<Vec<KnownDocument>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT status, json_extract(document, '$.kafka') FROM document WHERE id = ?1",
-    )?;
+    let query = "SELECT status, json_extract(document, '$.kafka') FROM document WHERE id = ?1";
+    by_id(connection, query, ids, |id, row| {
+        let kafka: Option<String> = row.get(1)?;
+        Ok(KnownDocument {
+            id: id.clone(),
+            status: codec::state(0, row.get_ref(0)?.as_str()?)?,
+            kafka: kafka.map(|origin| codec::decode(1, &origin)).transpose()?,
+        })
+    })
+}
+
+/// Queries each of these ids once, and reads the rows that exist.
+fn by_id<T>(
+    connection: &Connection,
+    query: &str,
+    ids: &[DocumentId],
+    read: impl Fn(&DocumentId, &Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(query)?;
     let distinct: BTreeSet<&DocumentId> = ids.iter().collect();
-    let mut documents = Vec::with_capacity(distinct.len());
-    for id in distinct {
-        let found = statement.query_row(params![id.as_str()], |row| {
-            let kafka: Option<String> = row.get(1)?;
-            Ok(KnownDocument {
-                id: id.clone(),
-                status: codec::state(0, row.get_ref(0)?.as_str()?)?,
-                kafka: kafka.map(|origin| codec::decode(1, &origin)).transpose()?,
-            })
-        });
-        documents.extend(found.optional()?);
-    }
-    Ok(documents)
+    let rows = distinct
+        .into_iter()
+        .map(|id| statement.query_row(params![id.as_str()], |row| read(id, row)).optional());
+    rows.filter_map(Result::transpose).collect()
 }
 
 /// The index by video, made only on request. The time of extraction is not a column, so the index

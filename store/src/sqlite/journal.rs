@@ -177,12 +177,8 @@ fn pending(
 
 fn pending_entry(row: &Row<'_>) -> rusqlite::Result<PendingEntry> {
     let (key, value): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(3)?);
-    let encoded = row.get_ref(4)?.as_blob()?;
-    let headers = headers::decode(encoded).ok_or_else(|| {
-        let broken = "the headers are truncated".into();
-        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
-    })?;
-    let own_bytes = u64::try_from(key.len() + value.len() + encoded.len()).unwrap_or(u64::MAX);
+    let (headers, headers_len) = (headers::read(row, 4)?, row.get_ref(4)?.as_blob()?.len());
+    let own_bytes = u64::try_from(key.len() + value.len() + headers_len).unwrap_or(u64::MAX);
     let kept_room = JournalSize {
         entries: count(row, 5)?.saturating_sub(1),
         bytes: count(row, 6)?.saturating_sub(own_bytes),

@@ -135,17 +135,13 @@ fn append(connection: &Connection, letter: &LetterEntry) -> rusqlite::Result<()>
 }
 
 fn letter_row(row: &Row<'_>) -> rusqlite::Result<LetterRow> {
-    let headers = headers::decode(row.get_ref(4)?.as_blob()?).ok_or_else(|| {
-        let broken = "the headers are truncated".into();
-        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
-    })?;
     Ok(LetterRow {
         position: row.get(0)?,
         entry: LetterEntry {
             document_id: DocumentId::from_stored(row.get(1)?),
             key: row.get(2)?,
             value: row.get(3)?,
-            headers,
+            headers: headers::read(row, 4)?,
             written_at_ms: row.get(5)?,
         },
         is_marked: row.get_ref(6)?.as_str()? == "marked",

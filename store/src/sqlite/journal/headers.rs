@@ -1,6 +1,9 @@
 //! Headers as bytes: for each its name, then its value, each after its length (u32, little
 //! endian).
 
+use rusqlite::Row;
+use rusqlite::types::Type;
+
 /// Encodes headers.
 pub(in crate::sqlite) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -15,8 +18,19 @@ pub(in crate::sqlite) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
+/// Reads a column with headers.
+pub(in crate::sqlite) fn read(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    decode(row.get_ref(column)?.as_blob()?).ok_or_else(|| {
+        let truncated = "the headers are truncated".into();
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, truncated)
+    })
+}
+
 /// Decodes headers; `None` if the bytes are not complete.
-pub(in crate::sqlite) fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let mut headers = Vec::new();
     while !bytes.is_empty() {
         let name = std::str::from_utf8(part(&mut bytes)?).ok()?.to_owned();
