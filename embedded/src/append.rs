@@ -14,18 +14,11 @@ use crate::journal::{Journal, pauses};
 
 /// Replaces the journal entry of a list by those of its videos, and then publishes them.
 #[derive(Debug)]
-pub struct JournaledAppend {
-    journal: Arc<dyn Journal>,
-    publish: Arc<dyn Publish>,
-    timeout: Duration,
-}
-
-impl JournaledAppend {
-    /// Makes one in which each attempt to publish may take up to `timeout`; it retries until it
-    /// succeeds.
-    pub fn new(journal: Arc<dyn Journal>, publish: Arc<dyn Publish>, timeout: Duration) -> Self {
-        Self { journal, publish, timeout }
-    }
+pub(crate) struct JournaledAppend {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) publish: Arc<dyn Publish>,
+    /// How long an attempt to publish may take; it is repeated until it succeeds.
+    pub(crate) timeout: Duration,
 }
 
 #[async_trait]

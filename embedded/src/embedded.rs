@@ -94,8 +94,9 @@ impl Embedded {
     /// # Errors
     /// Fails if librdkafka refuses a setting, and names `KAFKA_CONFIG`.
     pub fn publishing(&self) -> Result<Publishing, SettingsError> {
-        let publisher = Arc::new(KafkaPublisher::new(&self.kafka, APPEND_TIMEOUT)?);
-        let append = JournaledAppend::new(Arc::clone(&self.journal), publisher, APPEND_TIMEOUT);
+        let publish = Arc::new(KafkaPublisher::new(&self.kafka, APPEND_TIMEOUT)?);
+        let journal = Arc::clone(&self.journal);
+        let append = JournaledAppend { journal, publish, timeout: APPEND_TIMEOUT };
         let letters = RowLetters { file: Arc::clone(&self.file) };
         Ok(Publishing { append: Arc::new(append), letters: Arc::new(letters) })
     }

@@ -26,7 +26,6 @@ mod republish;
 mod store;
 
 pub use accept::JournaledAccept;
-pub use append::JournaledAppend;
 pub use embedded::Embedded;
 pub use error::EmbeddedError;
 pub use file_journal::SqliteJournal;

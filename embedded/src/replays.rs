@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RecordPlace};
 use linkrelay_store::sqlite::{LetterRow, SqliteStore};
-use linkrelay_store::{LinkState, LinkStore};
+use linkrelay_store::{KnownDocument, LinkState, LinkStore};
 use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 
@@ -59,8 +59,7 @@ struct PublishedLetter {
     before: Vec<(DocumentId, Option<RecordPlace>)>,
 }
 
-/// The documents that exist: each outcome, with the origin of its record.
-type KnownOutcomes = HashMap<DocumentId, (LinkState, Option<RecordPlace>)>;
+type KnownById = HashMap<DocumentId, KnownDocument>;
 
 impl Replays {
     /// Makes the task for the dead letters in `file`, whose documents are in `documents`.
@@ -136,38 +135,30 @@ impl Replays {
         let bytes = row.entry.value.len();
         let ids = self.publish.document_ids(&row);
         let known = self.known(&ids).await?;
-        let is_stored =
-            |id| matches!(known.get(id), Some((status, _)) if *status != LinkState::Failed);
+        let is_stored = |id| known.get(id).is_some_and(|known| known.status != LinkState::Failed);
         if ids.iter().all(is_stored) {
             self.file.letters_done(vec![position]).await?;
             return Ok(());
         }
         self.publish.publish_letter(row).await?;
-        let origin = |id: &DocumentId| known.get(id).and_then(|(_, origin)| origin.clone());
+        let origin = |id: &DocumentId| known.get(id).and_then(|known| known.kafka.clone());
         let before = ids.iter().map(|id| (id.clone(), origin(id))).collect();
         in_flight.insert(position, PublishedLetter { bytes, before });
         Ok(())
     }
 
-    async fn known(&self, ids: &[DocumentId]) -> Result<KnownOutcomes, ReplaysError> {
+    async fn known(&self, ids: &[DocumentId]) -> Result<KnownById, ReplaysError> {
         if ids.is_empty() {
-            return Ok(KnownOutcomes::new());
+            return Ok(KnownById::new());
         }
         let found = self.documents.known(ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|document| (document.id, (document.status, document.kafka)))
-            .collect())
+        Ok(found.into_iter().map(|document| (document.id.clone(), document)).collect())
     }
 }
 
 /// Whether a replay has an outcome: there is metadata, or a failed document of another record.
-fn is_decided(known: &KnownOutcomes, id: &DocumentId, before: &Option<RecordPlace>) -> bool {
-    match known.get(id) {
-        None => false,
-        Some((LinkState::Stored | LinkState::Expanded, _)) => true,
-        Some((LinkState::Failed, origin)) => origin != before,
-    }
+fn is_decided(known: &KnownById, id: &DocumentId, before: &Option<RecordPlace>) -> bool {
+    known.get(id).is_some_and(|known| known.status != LinkState::Failed || known.kafka != *before)
 }
 
 impl fmt::Debug for Replays {
@@ -186,8 +177,10 @@ mod tests {
         let origin = |offset| {
             Some(RecordPlace { topic: "T".to_owned(), partition: 0, offset, timestamp: 1 })
         };
-        let known = |status, origin| KnownOutcomes::from([(id.clone(), (status, origin))]);
-        assert!(!is_decided(&KnownOutcomes::new(), &id, &None));
+        let known = |status, kafka| {
+            KnownById::from([(id.clone(), KnownDocument { id: id.clone(), status, kafka })])
+        };
+        assert!(!is_decided(&KnownById::new(), &id, &None));
         assert!(!is_decided(&known(LinkState::Failed, origin(1)), &id, &origin(1)));
         assert!(is_decided(&known(LinkState::Failed, origin(2)), &id, &origin(1)));
         assert!(is_decided(&known(LinkState::Failed, origin(2)), &id, &None));
