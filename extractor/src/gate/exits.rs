@@ -47,12 +47,6 @@ impl Exits {
         }
     }
 
-    /// Makes a single exit.
-    #[cfg(test)]
-    pub(super) fn one(settings: GateSettings) -> Self {
-        Self::new(vec!["directly".to_owned()], settings)
-    }
-
     /// Waits until a request may begin, and returns the exit to use.
     ///
     /// # Errors

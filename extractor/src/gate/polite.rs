@@ -142,14 +142,17 @@ mod tests {
         }
     }
 
-    fn polite(answers: Vec<ExtractError>) -> Polite {
-        Polite::new(vec![script(answers)], Arc::new(Exits::one(settings())))
+    /// Makes a strategy with an exit for each of these scripts.
+    fn with_scripts<const EXITS: usize>(scripts: [Vec<ExtractError>; EXITS]) -> Polite {
+        let names = (0..EXITS).map(|exit| exit.to_string()).collect();
+        let exits = Exits::new(names, settings());
+        Polite::new(scripts.map(script).to_vec(), Arc::new(exits))
     }
 
-    /// Uses two exits, each with its own answers.
-    fn by_two(first: Vec<ExtractError>, second: Vec<ExtractError>) -> Polite {
-        let exits = Exits::new(vec!["one".to_owned(), "other".to_owned()], settings());
-        Polite::new(vec![script(first), script(second)], Arc::new(exits))
+    fn retry_after(answer: Result<Video, ExtractError>) -> Option<Duration> {
+        let error = answer.unwrap_err();
+        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
+        retry_after
     }
 
     async fn ask(polite: &Polite) -> (Result<Video, ExtractError>, u64) {
@@ -160,7 +163,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_429_is_asked_again_after_the_cool_down() {
-        let polite = polite(vec![throttled("status_429", Some(3)), throttled("status_429", None)]);
+        let polite =
+            with_scripts([vec![throttled("status_429", Some(3)), throttled("status_429", None)]]);
         let (answer, waited) = ask(&polite).await;
         assert!(answer.is_ok());
         assert_eq!(waited, 4, "one second of the setting, three of Retry-After");
@@ -169,22 +173,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_three_tries_the_error_says_how_long_to_wait() {
-        let polite = polite((0..9).map(|_| throttled("status_429", None)).collect());
+        let polite = with_scripts([(0..9).map(|_| throttled("status_429", None)).collect()]);
         let (answer, waited) = ask(&polite).await;
-        let error = answer.unwrap_err();
-        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
-        assert_eq!((retry_after, waited), (Some(Duration::from_secs(4)), 3));
+        assert_eq!((retry_after(answer), waited), (Some(Duration::from_secs(4)), 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_wait_and_a_bot_check_are_returned_immediately_and_hold_all_requests() {
         for error in [throttled("status_429", Some(60)), throttled("bot_check", Some(60))] {
-            let polite = polite(vec![error]);
+            let polite = with_scripts([vec![error]]);
             for _ in 0..2 {
                 let (answer, waited) = ask(&polite).await;
-                let error = answer.unwrap_err();
-                let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
-                assert_eq!((retry_after, waited), (Some(Duration::from_secs(60)), 0));
+                assert_eq!((retry_after(answer), waited), (Some(Duration::from_secs(60)), 0));
             }
             tokio::time::advance(Duration::from_secs(60)).await;
             assert!(ask(&polite).await.0.is_ok());
@@ -193,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_of_another_kind_moves_nothing() {
-        let polite = polite(vec![ExtractError::Status(503), ExtractError::Status(503)]);
+        let polite = with_scripts([vec![ExtractError::Status(503), ExtractError::Status(503)]]);
         for _ in 0..2 {
             assert_eq!(ask(&polite).await.0.unwrap_err().code(), "bad_status");
         }
@@ -203,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_throttled_at_one_exit_uses_the_other_immediately() {
         for reason in ["status_429", "bot_check"] {
-            let polite = by_two(vec![throttled(reason, Some(60))], vec![]);
+            let polite = with_scripts([vec![throttled(reason, Some(60))], vec![]]);
             for _ in 0..4 {
                 let (answer, waited) = ask(&polite).await;
                 assert!(answer.is_ok() && waited == 0, "{answer:?} after {waited} s");
@@ -215,12 +215,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_every_exit_is_throttled_the_shorter_wait_is_returned() {
-        let polite =
-            by_two(vec![throttled("bot_check", Some(60))], vec![throttled("bot_check", Some(20))]);
+        let polite = with_scripts([
+            vec![throttled("bot_check", Some(60))],
+            vec![throttled("bot_check", Some(20))],
+        ]);
         let (answer, waited) = ask(&polite).await;
-        let error = answer.unwrap_err();
-        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
-        assert_eq!((retry_after, waited), (Some(Duration::from_secs(20)), 0));
+        assert_eq!((retry_after(answer), waited), (Some(Duration::from_secs(20)), 0));
         tokio::time::advance(Duration::from_secs(20)).await;
         assert!(ask(&polite).await.0.is_ok());
     }
@@ -228,10 +228,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_unreachable_proxy_cools_down_unless_it_is_the_last() {
         let nowhere = || ExtractError::Proxy("refused".to_owned());
-        let polite = by_two(vec![nowhere()], vec![]);
+        let polite = with_scripts([vec![nowhere()], vec![]]);
         assert!(ask(&polite).await.0.is_ok());
         assert_eq!(polite.exits.state().resting, 1);
-        let polite = by_two(vec![nowhere(), nowhere()], vec![nowhere(), nowhere()]);
+        let polite = with_scripts([vec![nowhere(), nowhere()], vec![nowhere(), nowhere()]]);
         assert_eq!(ask(&polite).await.0.unwrap_err().code(), "proxy");
         assert_eq!(polite.exits.state().resting, 1, "the last exit does not cool down");
     }
