@@ -38,16 +38,6 @@ impl Problem {
         }
         self
     }
-
-    /// The status of the answer.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The stable code of the answer.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
 }
 
 impl IntoResponse for Problem {

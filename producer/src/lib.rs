@@ -1,18 +1,18 @@
 //! linkrelay's HTTP API: accepts links, publishes them as records to Kafka, and answers once they
 //! are safe.
 //!
-//! In reading order: [`config`] are the settings; [`accept`] makes records safe; `status` looks up
+//! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request; `forward` is the waiting path, for clients that wait for their
-//! documents; `routes` are the HTTP routes, and `error` are their error answers; [`app`] wires
+//! documents; `routes` are the HTTP routes, and `error` are their error answers; `app` wires
 //! these parts, runs and ends them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
 
-pub mod accept;
-pub mod app;
+mod accept;
+mod app;
 mod background;
 mod broker;
-pub mod config;
+mod config;
 mod error;
 mod forward;
 mod measure;

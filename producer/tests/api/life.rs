@@ -12,11 +12,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::helpers::fake_publish::{Do, FakePublish, Observed};
 use crate::helpers::kafka::Broker;
-use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
+use crate::helpers::{LINK, NO_BROKER, TestAnswer, TestApp, settings, until};
 
 fn observed(settings: &ProducerSettings) -> Arc<Observed> {
     let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout());
     Observed::new(publish.unwrap())
+}
+
+/// Submits a link, and stops the app once the link is sent. Returns the answer.
+async fn submit_and_stop(app: &TestApp, publish: &Observed) -> TestAnswer {
+    let body = json!({"links": LINK});
+    let stop = async {
+        until("the link is sent", async || publish.sent_count() == 1).await;
+        app.stop.cancel();
+    };
+    tokio::join!(app.submit(&body), stop).0
 }
 
 /// Builds a producer that does not run yet.
@@ -36,12 +46,7 @@ async fn a_stop_lets_records_in_flight_arrive() {
     settings.drain_timeout = Duration::from_secs(30);
     let publish = observed(&settings);
     let app = TestApp::start(settings, publish.clone()).await;
-    let body = json!({"links": LINK});
-    let stop = async {
-        until("the link is sent", async || publish.sent_count() == 1).await;
-        app.stop.cancel();
-    };
-    let (taken, ()) = tokio::join!(app.submit(&body), stop);
+    let taken = submit_and_stop(&app, &publish).await;
     assert_eq!(taken.status, 201, "{taken:?}");
     let addr = app.addr;
     app.stop().await;
@@ -58,12 +63,7 @@ async fn a_stop_ends_even_if_the_broker_never_answers() {
     let app = TestApp::start(settings, publish.clone()).await;
     app.until_ready().await;
     broker.down();
-    let body = json!({"links": LINK});
-    let stop = async {
-        until("the link is sent", async || publish.sent_count() == 1).await;
-        app.stop.cancel();
-    };
-    let (refused, ()) = tokio::join!(app.submit(&body), stop);
+    let refused = submit_and_stop(&app, &publish).await;
     refused.assert_problem(503, "delivery_timeout");
     app.stop().await;
 }
@@ -95,7 +95,7 @@ async fn while_it_stops_it_is_not_ready() {
 
 #[tokio::test]
 async fn a_taken_port_is_an_error_that_names_the_setting() {
-    let app = TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await;
+    let app = TestApp::with_acks().await;
     let mut settings = settings(NO_BROKER);
     settings.api.http_addr = app.addr;
     let error = Producer::build(settings, Arc::new(FaultyStore::default())).await.unwrap_err();

@@ -4,17 +4,12 @@ use linkrelay_store::contract::sample::{expanded, failed, stored};
 use linkrelay_store::testing::Method;
 use serde_json::json;
 
-use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{LINK, TestApp};
 use crate::submit::assert_snapshot;
 
-async fn app() -> TestApp {
-    TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await
-}
-
 #[tokio::test]
 async fn a_request_shows_complete_and_pending_links() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(4);
     let documents = [stored(id, 2), failed(id, 0), stored(RequestId::new(4), 1)];
     app.store.write_batch(&documents).await.unwrap();
@@ -27,7 +22,7 @@ async fn a_request_shows_complete_and_pending_links() {
 
 #[tokio::test]
 async fn pages_follow_each_other_to_the_end() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(250);
     for index in (0..250).filter(|index| index % 10 != 3) {
         let document = if index % 10 == 0 { failed(id, index) } else { stored(id, index) };
@@ -66,7 +61,7 @@ async fn pages_follow_each_other_to_the_end() {
 
 #[tokio::test]
 async fn the_videos_of_lists_are_a_part_of_their_request() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(3);
     let counts = |json: &serde_json::Value| {
         ["total", "stored", "failed", "expanded", "pending"].map(|name| json[name].as_u64())
@@ -93,7 +88,7 @@ async fn the_videos_of_lists_are_a_part_of_their_request() {
 
 #[tokio::test]
 async fn a_wrong_query_is_refused() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(3);
     for wrong in ["x", "4294967296", &format!("{id}0000000000"), &id.to_string().to_uppercase()] {
         if wrong != id.to_string() {
@@ -108,7 +103,7 @@ async fn a_wrong_query_is_refused() {
 
 #[tokio::test]
 async fn an_unreachable_store_is_a_503_without_its_secrets() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     app.store.set_down(true);
     for count in [1, 5_000] {
         let refused = app.get(&format!("/links/{}", RequestId::new(count))).await;
@@ -126,7 +121,7 @@ async fn an_unreachable_store_is_a_503_without_its_secrets() {
 
 #[tokio::test]
 async fn a_store_that_hangs_is_also_a_503() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     app.store.hang(Method::RequestLinks);
     let refused = app.get(&format!("/links/{}", RequestId::new(1))).await;
     refused.assert_problem(503, "store_unavailable");

@@ -26,10 +26,6 @@ pub(crate) use assert_snapshot;
 
 const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-async fn with_acks() -> TestApp {
-    TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_link_is_in_the_topic_when_201_is_answered() {
     let broker = Broker::with_topic();
@@ -149,7 +145,7 @@ async fn only_wrong_links_are_a_422_and_nothing_is_published() {
 
 #[tokio::test]
 async fn a_retry_with_its_key_names_the_same_documents() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     let submit = async |key: &str, links: Value| {
         let request = app.submission(&json!({"links": links})).header("idempotency-key", key);
         answer(request).await
@@ -168,7 +164,7 @@ async fn a_retry_with_its_key_names_the_same_documents() {
 
 #[tokio::test]
 async fn a_wrong_body_is_refused_with_its_reason() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     for (body, status, code) in [
         ("", 400, "bad_body"),
         ("{", 400, "bad_body"),
@@ -192,7 +188,7 @@ async fn a_wrong_body_is_refused_with_its_reason() {
 
 #[tokio::test]
 async fn a_thousand_links_are_accepted_and_one_more_is_not() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     let taken = app.submit(&json!({"links": vec![LINK; 1_000]})).await;
     assert_eq!((taken.status, &taken.json["accepted"]), (201, &json!(1_000)));
     let refused = app.submit(&json!({"links": vec![LINK; 1_001]})).await;
@@ -202,7 +198,7 @@ async fn a_thousand_links_are_accepted_and_one_more_is_not() {
 
 #[tokio::test]
 async fn a_body_over_a_mebibyte_is_413() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     let padded = |bytes: usize| {
         let body = json!({"links": LINK, "padding": ""}).to_string();
         body.replace(
@@ -222,7 +218,7 @@ async fn a_body_over_a_mebibyte_is_413() {
 
 #[tokio::test]
 async fn unknown_addresses_and_methods_are_also_problems() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     app.get("/nowhere").await.assert_problem(404, "not_found");
     let wrong = app.get("/links/send-message-kafka").await;
     wrong.assert_problem(405, "method_not_allowed");

@@ -7,6 +7,7 @@ use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::stub_extractor::{Reply, StubExtractor};
 use crate::helpers::{LINK, NO_BROKER, TestApp, answer, settings, until};
 
+const PATH: &str = "/links/send-message-http";
 const STORED: Reply = Reply::Answer(201, None, r#"{"res":"ok","stored":1}"#);
 
 async fn app(extractor_url: &str, timeout: Duration, max_waiting: usize) -> TestApp {
@@ -53,11 +54,10 @@ async fn a_request_is_forwarded_with_its_key_or_a_new_one() {
     let extractor = StubExtractor::start(STORED).await;
     let app = patient_app(&extractor).await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let path = "/links/send-message-http";
-    let request = posting(&app, path).header("idempotency-key", "k").header("traceparent", trace);
+    let request = posting(&app, PATH).header("idempotency-key", "k").header("traceparent", trace);
     assert_eq!(answer(request).await.status, 201);
-    assert_eq!(answer(posting(&app, path)).await.status, 201);
-    assert_eq!(answer(posting(&app, path)).await.status, 201);
+    assert_eq!(answer(posting(&app, PATH)).await.status, 201);
+    assert_eq!(answer(posting(&app, PATH)).await.status, 201);
     let seen = extractor.seen();
     let key = |number: usize| seen[number]["idempotency-key"].to_str().unwrap();
     assert_eq!((key(0), seen[0]["traceparent"].to_str().unwrap()), ("k", trace));
@@ -73,12 +73,11 @@ async fn a_request_is_forwarded_with_its_key_or_a_new_one() {
 async fn a_wrong_request_is_refused_without_being_forwarded() {
     let extractor = StubExtractor::start(STORED).await;
     let app = patient_app(&extractor).await;
-    let path = "/links/send-message-http";
-    let post = |body| answer(app.request("POST", path).json(&body));
+    let post = |body| answer(app.request("POST", PATH).json(&body));
     post(json!({"links": []})).await.assert_problem(422, "no_links");
     post(json!({"links": ["hello"]})).await.assert_problem(422, "no_valid_links");
     post(json!({"links": 5})).await.assert_problem(400, "bad_body");
-    let text = app.request("POST", path).body("links");
+    let text = app.request("POST", PATH).body("links");
     answer(text).await.assert_problem(415, "unsupported_media_type");
     assert!(extractor.seen().is_empty());
     app.stop().await;

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use fake_publish::{Do, FakePublish};
 use kafka::Broker;
 
 pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
@@ -83,6 +84,11 @@ impl TestApp {
     pub(crate) async fn with_settings(settings: ProducerSettings) -> Self {
         let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout()).unwrap();
         Self::start(settings, Arc::new(publish)).await
+    }
+
+    /// Starts an app whose publisher acknowledges everything.
+    pub(crate) async fn with_acks() -> Self {
+        Self::with_publish(FakePublish::new(|_| Do::Ack)).await
     }
 
     pub(crate) async fn with_publish(publish: Arc<dyn Publish>) -> Self {
