@@ -1,9 +1,8 @@
 //! A store that removes a link from the journal once its document is written, for an embedded
 //! broker with documents in MongoDB.
 //!
-//! The SQLite store does that itself, in the transaction of the document. Here an entry may exist a
-//! little longer than its link is without a document; if it is published again, its document is
-//! found.
+//! The SQLite store does that itself, in the transaction of the document. Here an entry may outlive
+//! the writing of its document for a moment; if it is published again, the document is found.
 
 use std::sync::Arc;
 

@@ -35,8 +35,9 @@ pub struct Limits {
 /// 1. *catch panic*, so that neither a handler nor a layer below it ends a connection silently;
 /// 2. *trace*, so that requests that are shed or time out are also traced;
 /// 3. *count and time*, by route;
-/// 4. *load shedding* over the concurrency limit, around `api` only: a health probe must be answered
-///    even when there are too many requests, or a busy process would be taken for a dead one;
+/// 4. *load shedding* over the concurrency limit, around `api` only: a health probe must be
+///    answered even when there are too many requests, or a busy process would be taken for a dead
+///    one;
 /// 5. *request time-out*, inside the limit, so that a request that hangs releases its slot.
 ///
 /// The handler limits the body's size and time ([`super::intake`]), because only it knows whether
