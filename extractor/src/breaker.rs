@@ -29,16 +29,16 @@ pub enum BreakerState {
 
 /// The breaker of one strategy, shared by all requests.
 #[derive(Debug, Default)]
-pub(crate) struct StrategyBreaker(Mutex<State>);
+pub(crate) struct StrategyBreaker(Mutex<Circuit>);
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum Circuit {
     Closed { failures: u32 },
     Open { until: Instant },
     HalfOpen,
 }
 
-impl Default for State {
+impl Default for Circuit {
     fn default() -> Self {
         Self::Closed { failures: 0 }
     }
@@ -60,14 +60,14 @@ impl StrategyBreaker {
     /// Returns how long to skip the strategy, while the breaker is not closed.
     pub(crate) fn admit(self: &Arc<Self>, name: &'static str) -> Result<Admission, Duration> {
         let is_probe = self.with(|state| match *state {
-            State::Closed { .. } => Ok(false),
-            State::HalfOpen => Err(PROBE_TIME),
-            State::Open { until } => {
+            Circuit::Closed { .. } => Ok(false),
+            Circuit::HalfOpen => Err(PROBE_TIME),
+            Circuit::Open { until } => {
                 let left = until.saturating_duration_since(Instant::now());
                 if !left.is_zero() {
                     return Err(left);
                 }
-                *state = State::HalfOpen;
+                *state = Circuit::HalfOpen;
                 Ok(true)
             }
         })?;
@@ -76,13 +76,13 @@ impl StrategyBreaker {
 
     pub(crate) fn state(&self) -> BreakerState {
         self.with(|state| match state {
-            State::Closed { .. } => BreakerState::Closed,
-            State::Open { .. } => BreakerState::Open,
-            State::HalfOpen => BreakerState::HalfOpen,
+            Circuit::Closed { .. } => BreakerState::Closed,
+            Circuit::Open { .. } => BreakerState::Open,
+            Circuit::HalfOpen => BreakerState::HalfOpen,
         })
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut Circuit) -> T) -> T {
         // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -94,8 +94,8 @@ impl Admission {
         let was_probe = std::mem::take(&mut self.is_probe);
         self.breaker.with(|state| match state {
             // A request that was in flight before the breaker opened proves nothing.
-            State::Open { .. } | State::HalfOpen if !was_probe => {}
-            _ => *state = State::default(),
+            Circuit::Open { .. } | Circuit::HalfOpen if !was_probe => {}
+            _ => *state = Circuit::default(),
         });
         if was_probe {
             let name = self.name;
@@ -109,11 +109,11 @@ impl Admission {
             return;
         }
         let has_opened = self.breaker.with(|state| {
-            let State::Closed { failures } = state else { return false };
+            let Circuit::Closed { failures } = state else { return false };
             *failures += 1;
             let is_too_much = *failures >= FAILURES_TO_OPEN;
             if is_too_much {
-                *state = State::Open { until: Instant::now() + OPEN_TIME };
+                *state = Circuit::Open { until: Instant::now() + OPEN_TIME };
             }
             is_too_much
         });
@@ -130,7 +130,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if self.is_probe {
-            self.breaker.with(|state| *state = State::Open { until: Instant::now() + OPEN_TIME });
+            self.breaker.with(|state| *state = Circuit::Open { until: Instant::now() + OPEN_TIME });
         }
     }
 }

@@ -30,11 +30,11 @@ use crate::{Extract, Strategy};
 ///   and no attempt counts.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    entries: Vec<Entry>,
+    entries: Vec<ChainEntry>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ChainEntry {
     strategy: Arc<dyn Strategy>,
     breaker: Arc<StrategyBreaker>,
 }
@@ -51,7 +51,8 @@ struct Search {
 impl Chain {
     /// Makes a chain; without any strategy, every answer is Unreadable.
     pub(crate) fn new(strategies: Vec<Arc<dyn Strategy>>) -> Self {
-        let entry = |strategy| Entry { strategy, breaker: Arc::new(StrategyBreaker::default()) };
+        let entry =
+            |strategy| ChainEntry { strategy, breaker: Arc::new(StrategyBreaker::default()) };
         Self { entries: strategies.into_iter().map(entry).collect() }
     }
 
@@ -65,7 +66,7 @@ impl Chain {
 impl Extract for Chain {
     async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
         let mut search = Search::default();
-        for Entry { strategy, breaker } in &self.entries {
+        for ChainEntry { strategy, breaker } in &self.entries {
             if strategy.is_last_resort() && search.has_temporary_failure {
                 continue;
             }

@@ -45,7 +45,7 @@ pub async fn serve(
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                let connection = Connection {
+                let connection = ServedConnection {
                     router: router.clone(),
                     header_read_timeout: settings.header_read_timeout,
                     stop: stop.clone(),
@@ -82,14 +82,14 @@ async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
     }
 }
 
-struct Connection {
+struct ServedConnection {
     router: Router,
     header_read_timeout: Duration,
     stop: CancellationToken,
     abort: CancellationToken,
 }
 
-impl Connection {
+impl ServedConnection {
     async fn run(self, stream: TcpStream) {
         // An answer is written at once; waiting for more bytes would only delay it.
         if let Err(error) = stream.set_nodelay(true) {

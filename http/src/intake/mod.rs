@@ -58,7 +58,7 @@ pub async fn read_links(
     headers::expect_json(&parts.headers)?;
     let idempotency_key = headers::idempotency_key(&parts.headers)?;
     let body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
-    let LinksBody { links: OneOrMany(links), force } =
+    let LinksBody { links: Submitted(links), force } =
         serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
     if links.is_empty() {
         return Err(IntakeError::NoLinks);
@@ -75,40 +75,40 @@ pub async fn read_links(
 /// The body: one link or a list of them.
 #[derive(Debug, Deserialize)]
 struct LinksBody {
-    links: OneOrMany,
+    links: Submitted,
     #[serde(default)]
     force: bool,
 }
 
 #[derive(Debug)]
-struct OneOrMany(Vec<String>);
+struct Submitted(Vec<String>);
 
-impl<'de> Deserialize<'de> for OneOrMany {
+impl<'de> Deserialize<'de> for Submitted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrManyVisitor)
+        deserializer.deserialize_any(SubmittedVisitor)
     }
 }
 
 /// Not an untagged enum of serde, whose errors do not say what is wrong and where.
-struct OneOrManyVisitor;
+struct SubmittedVisitor;
 
-impl<'de> Visitor<'de> for OneOrManyVisitor {
-    type Value = OneOrMany;
+impl<'de> Visitor<'de> for SubmittedVisitor {
+    type Value = Submitted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("links as a string or a list of strings")
     }
 
-    fn visit_str<E: de::Error>(self, link: &str) -> Result<OneOrMany, E> {
-        Ok(OneOrMany(vec![link.to_owned()]))
+    fn visit_str<E: de::Error>(self, link: &str) -> Result<Submitted, E> {
+        Ok(Submitted(vec![link.to_owned()]))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Submitted, A::Error> {
         let mut links = Vec::new();
         while let Some(link) = list.next_element()? {
             links.push(link);
         }
-        Ok(OneOrMany(links))
+        Ok(Submitted(links))
     }
 }
 
