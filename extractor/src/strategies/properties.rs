@@ -27,7 +27,10 @@ struct Reader {
 impl Reader {
     fn all() -> [Self; 4] {
         let video = pages::expected(ID);
-        let player = player::response(&video, Playability::Ok, player::Client::Web);
+        let mut player = player::response(&video, Playability::Ok, player::Client::Web);
+        // Signs of a refusal, which must not count while the video can be played.
+        player["playabilityStatus"]["messages"] = json!(["m"]);
+        player["playabilityStatus"]["errorScreen"] = json!({"x": {"offerId": "o"}});
         let item = pages::data_api::item(&video, Playability::Ok);
         let list = pages::data_api::list(&Vec::from_iter(item));
         [
