@@ -2,6 +2,7 @@
 //! errors of this kind: `attempt` decides what follows from them.
 
 use linkrelay_common::SettingsError;
+use linkrelay_http::ListenError;
 use rdkafka::error::KafkaError;
 
 /// Why the whole consumer ended.
@@ -10,6 +11,9 @@ pub enum ConsumerError {
     /// A setting that cannot work.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The consumer cannot listen on its address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A Kafka client has failed permanently.
     #[error("the Kafka client cannot go on: {0}")]
     Fatal(String),

@@ -1,4 +1,4 @@
-//! Accepting links by way of the journal: the producer's seam in the embedded mode.
+//! Accepts links through the journal: the producer's [`Accept`] in the embedded mode.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,30 +16,32 @@ use tokio_util::task::TaskTracker;
 use crate::journal::{Journal, JournalError};
 use crate::republish::republish_pending;
 
-/// The most records that may wait for another try at publishing, and the most that may be
-/// between the journal and the broker at any time.
+/// The most records that may be between the journal and the broker, or wait to be published again.
 const MAX_UNPUBLISHED: usize = 100_000;
 
-/// How often the journal is asked whether it can be used, and how long it may take to answer.
+/// How often the journal is pinged.
 const JOURNAL_PING_INTERVAL: Duration = Duration::from_secs(3);
+/// How long a ping may take.
 const JOURNAL_PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Journals, then publishes: safe is what is in the journal. What the broker does not take at
-/// once, and what an earlier process left in the journal, is published in the background.
+/// Journals records, then publishes them: a record is safe when it is in the journal.
+///
+/// Records that the broker does not accept immediately, and those that an earlier process has left
+/// in the journal, are published in the background.
 #[derive(Debug)]
 pub struct JournaledAccept {
-    intake: Intake,
-    /// Watches the broker and knows its client.
+    intake: JournalIntake,
+    /// Watches the broker and has its client.
     topic: TopicAccept,
-    /// Until it is started.
+    /// `None` once the background task has started.
     unpublished: Option<mpsc::Receiver<LinkRecord>>,
-    /// Requests, which outlive their clients.
-    under_way: TaskTracker,
+    /// The tasks of the requests, which outlive their clients.
+    in_flight: TaskTracker,
 }
 
 /// What the task of one request needs.
 #[derive(Debug, Clone)]
-struct Intake {
+struct JournalIntake {
     journal: Arc<dyn Journal>,
     publish: Arc<dyn Publish>,
     timeout: Duration,
@@ -48,8 +50,8 @@ struct Intake {
 }
 
 impl JournaledAccept {
-    /// Waits for acknowledgements for up to `timeout`. Adds the broker and the journal to the
-    /// parts of `health`.
+    /// Makes one that waits for acknowledgements for up to `timeout`. Adds the broker and the
+    /// journal to the parts of `health`.
     pub fn new(
         journal: Arc<dyn Journal>,
         publish: Arc<dyn Publish>,
@@ -59,8 +61,8 @@ impl JournaledAccept {
         let topic = TopicAccept::new(Arc::clone(&publish), timeout, health);
         let (sender, unpublished) = mpsc::channel(MAX_UNPUBLISHED);
         let part = health.part("journal");
-        let intake = Intake { journal, publish, timeout, unpublished: sender, part };
-        Self { intake, topic, unpublished: Some(unpublished), under_way: TaskTracker::new() }
+        let intake = JournalIntake { journal, publish, timeout, unpublished: sender, part };
+        Self { intake, topic, unpublished: Some(unpublished), in_flight: TaskTracker::new() }
     }
 }
 
@@ -68,11 +70,11 @@ impl JournaledAccept {
 impl Accept for JournaledAccept {
     /// Accepts all records or none.
     ///
-    /// The work is a task of its own: a client that goes away in the middle must not leave a
-    /// journaled link behind that is not published before the next start.
+    /// It runs in its own task: if the client disconnects, every link that is journaled must still
+    /// be published before the next start.
     async fn accept(&self, records: Vec<LinkRecord>) -> Result<Accepted, AcceptError> {
         let intake = self.intake.clone();
-        let task = self.under_way.spawn(async move {
+        let task = self.in_flight.spawn(async move {
             intake.journal_and_publish(&records).await?;
             Ok(Accepted { records, failures: Vec::new() })
         });
@@ -85,7 +87,7 @@ impl Accept for JournaledAccept {
         let stop = background.stop_token();
         background.spawn("journal watch", self.intake.clone().watch(stop.clone()));
         if let Some(unpublished) = self.unpublished.take() {
-            let Intake { journal, publish, timeout, part, .. } = self.intake.clone();
+            let JournalIntake { journal, publish, timeout, part, .. } = self.intake.clone();
             let republishing =
                 republish_pending(journal, publish, unpublished, timeout, part, stop);
             background.spawn("republishing", republishing);
@@ -97,17 +99,17 @@ impl Accept for JournaledAccept {
     }
 
     async fn drain(&self, deadline: Instant) -> usize {
-        self.under_way.close();
-        // Requests that do not make it are in the journal, or were never accepted.
-        timeout_at(deadline, self.under_way.wait()).await.ok();
+        self.in_flight.close();
+        // The links of a request that does not end in time are journaled, or were not accepted.
+        timeout_at(deadline, self.in_flight.wait()).await.ok();
         self.topic.drain(deadline).await
     }
 }
 
-impl Intake {
+impl JournalIntake {
     async fn journal_and_publish(&self, records: &[LinkRecord]) -> Result<(), AcceptError> {
-        // A place for each record before any is accepted, so that a failed one always has one.
-        let mut places =
+        // Every record gets a slot before any is accepted, so that a failed one always has a slot.
+        let mut slots =
             self.unpublished.try_reserve_many(records.len()).map_err(|_| AcceptError::Full)?;
         let appended = self.journal.append(records).await;
         match &appended {
@@ -115,10 +117,10 @@ impl Intake {
             Ok(()) | Err(JournalError::Full) => self.part.ok(),
         }
         appended?;
-        for (place, error) in publish_all(self.publish.as_ref(), records, self.timeout).await {
+        for (index, error) in publish_all(self.publish.as_ref(), records, self.timeout).await {
             tracing::debug!(error = %error, "a journaled link will be published later: {error}");
-            if let Some(free) = places.next() {
-                free.send(records[place].clone());
+            if let Some(slot) = slots.next() {
+                slot.send(records[index].clone());
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The videos of a list on their way to a broker that forgets: journaled first.
+//! Publishes the videos of a list, which are journaled first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,13 @@ use linkrelay_kafka::topic::TopicError;
 
 use crate::journal::{Journal, pauses};
 
-/// Puts the videos of a list into the journal, in its place, and then into the topic.
+/// Replaces the journal entry of a list by those of its videos, and then publishes them.
 #[derive(Debug)]
-pub struct JournaledAppend {
-    journal: Arc<dyn Journal>,
-    publish: Arc<dyn Publish>,
-    timeout: Duration,
-}
-
-impl JournaledAppend {
-    /// Tries each publishing for up to `timeout`, and then again.
-    pub fn new(journal: Arc<dyn Journal>, publish: Arc<dyn Publish>, timeout: Duration) -> Self {
-        Self { journal, publish, timeout }
-    }
+pub(crate) struct JournaledAppend {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) publish: Arc<dyn Publish>,
+    /// How long an attempt to publish may take; it is repeated until it succeeds.
+    pub(crate) timeout: Duration,
 }
 
 #[async_trait]

@@ -1,7 +1,7 @@
-//! A Kafka broker inside the process: librdkafka's mock cluster, for when none is configured.
+//! A Kafka broker inside the process, for when none is configured: librdkafka's mock cluster.
 //!
-//! Producer and consumers use it as they use any other; it forgets everything on exit, which is
-//! what the journal is for.
+//! Producer and consumers use it like any other broker. It loses its data on exit, so links are
+//! journaled.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,23 +16,26 @@ use rdkafka::mocking::MockCluster;
 
 use crate::error::EmbeddedError;
 
-/// As many as six consumers can share.
+/// Up to six consumers can share the topic.
 const PARTITIONS: i32 = 6;
-/// Kafka waits 3 s for more members before the first assignment; here no other member comes.
+/// Kafka waits 3 s for more members before the first assignment; here there are no others.
 const INITIAL_REBALANCE_DELAY: Duration = Duration::from_millis(200);
-/// The mock cluster rebalances within about the session time-out, and a new record does not
-/// wake a waiting fetch.
+/// The mock cluster rebalances within about the session time-out, and a new record does not end a
+/// waiting fetch.
 const CLIENT_SETTINGS: [(&str, &str); 3] =
     [("session.timeout.ms", "3000"), ("heartbeat.interval.ms", "200"), ("fetch.wait.max.ms", "10")];
 
-/// The broker; it lives as long as this does.
+/// The broker, which ends when this is dropped.
 pub(crate) struct EmbeddedBroker {
-    /// Any client will do to hold it.
+    /// Owns the mock cluster; any kind of client can.
     client: AdminClient<RelayContext>,
 }
 
 impl EmbeddedBroker {
-    /// Starts it, with both topics.
+    /// Starts the broker, with both topics.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`] if librdkafka makes no mock cluster, or no topic in it.
     pub(crate) fn start(kafka: &KafkaSettings) -> Result<Self, EmbeddedError> {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "1");
@@ -41,7 +44,8 @@ impl EmbeddedBroker {
             .map_err(EmbeddedError::NotStarted)?;
         let broker = Self { client };
         broker.shorten_first_rebalance();
-        // Before any client asks: an unknown topic would be made with four partitions.
+        // They are made before any client asks for them: the mock cluster makes an unknown topic
+        // with four partitions.
         broker.create_topic(&kafka.kafka_topic, PARTITIONS)?;
         broker.create_topic(&kafka.kafka_dlq_topic, 1)?;
         Ok(broker)
@@ -52,7 +56,10 @@ impl EmbeddedBroker {
         created.map_err(|error| EmbeddedError::NoTopic { topic: topic.to_owned(), error })
     }
 
-    /// The settings of clients that shall use it.
+    /// Returns the settings for clients of this broker.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NotThere`] if the broker has no address.
     pub(crate) fn settings(&self, kafka: KafkaSettings) -> Result<KafkaSettings, EmbeddedError> {
         let addresses = self.cluster()?.bootstrap_servers();
         let brokers: Brokers = addresses.parse().map_err(EmbeddedError::NotThere)?;
@@ -75,8 +82,8 @@ impl EmbeddedBroker {
     )]
     fn shorten_first_rebalance(&self) {
         let milliseconds = i32::try_from(INITIAL_REBALANCE_DELAY.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the client is alive for the whole call. The mock cluster belongs to it, is null
-        // only for a client without `test.mock.num.brokers`, and the call takes its own lock.
+        // SAFETY: the client lives during both calls. The mock cluster belongs to it, is null only
+        // for a client without `test.mock.num.brokers`, and the call takes its own lock.
         unsafe {
             let cluster = rd_kafka_handle_mock_cluster(self.client.inner().native_ptr());
             if !cluster.is_null() {

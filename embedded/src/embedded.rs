@@ -1,4 +1,4 @@
-//! The mode as one object: what the roles stand on, and the seams that they are given.
+//! The embedded mode as one object: what the roles use, and the interfaces that they are given.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +22,14 @@ use crate::letters::RowLetters;
 use crate::replays::{PublishLetter, Replays};
 use crate::store::JournaledStore;
 
-/// How long a record of a list's video may wait for the broker before it is tried again.
+/// How long an attempt to publish the videos of a list may take.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The broker, the journal, and where documents go. It must outlive the roles.
+/// The broker, the journal and the store of documents. It must outlive the roles.
 #[derive(Debug)]
 pub struct Embedded {
     kafka: KafkaSettings,
-    /// With the journal and the dead letters, whatever keeps the documents.
+    /// The file with the journal and the dead letters, also if the documents are in MongoDB.
     file: Arc<SqliteStore>,
     journal: Arc<dyn Journal>,
     store: Arc<dyn LinkStore>,
@@ -41,7 +41,7 @@ impl Embedded {
     /// videos. Blocks for some milliseconds.
     ///
     /// # Errors
-    /// A wrong setting, by name, or a broker that does not start.
+    /// [`EmbeddedError`] if a setting is wrong, or if the broker does not start.
     pub fn start(
         kafka: &KafkaSettings,
         store: &StoreSettings,
@@ -65,20 +65,21 @@ impl Embedded {
         Ok(Self { kafka, file, journal, store, _broker: broker })
     }
 
-    /// The settings of its clients.
+    /// Returns the settings for clients of the broker.
     pub fn kafka(&self) -> &KafkaSettings {
         &self.kafka
     }
 
-    /// Where documents go; a link whose document is written leaves the journal.
+    /// Returns the store of documents; it removes a link from the journal when it writes the link's
+    /// document.
     pub fn store(&self) -> Arc<dyn LinkStore> {
         Arc::clone(&self.store)
     }
 
-    /// A producer that journals links before it publishes them.
+    /// Makes a producer that journals links before it publishes them.
     ///
     /// # Errors
-    /// As [`Producer::build`].
+    /// As for [`Producer::build`].
     pub async fn producer(&self, settings: ProducerSettings) -> Result<Producer, StartError> {
         settings.validate()?;
         let publisher = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout())?;
@@ -88,19 +89,20 @@ impl Embedded {
         Producer::build_with(settings, self.store(), Box::new(accept), health).await
     }
 
-    /// Where consumers put the videos of lists and dead letters.
+    /// Returns where consumers publish the videos of lists, and where they write dead letters.
     ///
     /// # Errors
-    /// Names `KAFKA_CONFIG` if librdkafka refuses a setting.
+    /// Fails if librdkafka refuses a setting, and names `KAFKA_CONFIG`.
     pub fn publishing(&self) -> Result<Publishing, SettingsError> {
-        let publisher = Arc::new(KafkaPublisher::new(&self.kafka, APPEND_TIMEOUT)?);
-        let append = JournaledAppend::new(Arc::clone(&self.journal), publisher, APPEND_TIMEOUT);
+        let publish = Arc::new(KafkaPublisher::new(&self.kafka, APPEND_TIMEOUT)?);
+        let journal = Arc::clone(&self.journal);
+        let append = JournaledAppend { journal, publish, timeout: APPEND_TIMEOUT };
         let letters = RowLetters { file: Arc::clone(&self.file) };
         Ok(Publishing { append: Arc::new(append), letters: Arc::new(letters) })
     }
 
-    /// Replays of the dead letters that `linkrelay dlq replay` has marked; to be run beside the
-    /// consumers.
+    /// Makes the task that replays the dead letters that `linkrelay dlq replay` has marked; it runs
+    /// next to the consumers.
     pub fn replays(&self, publish: Box<dyn PublishLetter>) -> Replays {
         Replays::new(Arc::clone(&self.file), self.store(), publish)
     }

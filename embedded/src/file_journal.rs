@@ -12,44 +12,45 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use crate::journal::{Journal, JournalError};
 
-/// What the embedded broker holds without dropping anything even if all links are to one video,
-/// and so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some
-/// 80 bytes of frame a record, and 256 KiB for dead letters that are replayed.
+/// What the embedded broker holds without dropping a record, even if all links are to one video and
+/// so in one partition: 5 MiB and 100,000 batches (librdkafka's `rdkafka_mock.c`), less some 80
+/// bytes around each record, and less 256 KiB for dead letters that are replayed.
 const DEFAULT_BOUND: JournalSize = JournalSize { entries: 20_000, bytes: 3_407_872 };
-/// How many entries are read at a time.
+/// How many entries one query reads.
 const PAGE_ENTRIES: u32 = 1_000;
-/// More than the entry of a list's video has, with a trace of the usual length.
+/// An upper bound for the entry of a list's video, with a trace of the usual length.
 const VIDEO_ENTRY_BYTES: u64 = 400;
 
-/// Keeps accepted links in the SQLite file that their documents go to, which removes an entry
-/// in the same transaction that writes its document.
+/// Keeps accepted links in the SQLite file, which removes an entry in the same transaction in which
+/// it writes the link's document.
 #[derive(Debug)]
 pub struct SqliteJournal {
     store: Arc<SqliteStore>,
     bound: JournalSize,
-    /// What a list may be expanded into.
+    /// The most videos that a list may be expanded into.
     expand_limit: u32,
-    /// What is being appended right now, and does not count in the file yet.
-    under_way: Mutex<JournalSize>,
+    /// What is being appended, and is not counted in the file yet.
+    in_flight: Mutex<JournalSize>,
 }
 
 impl SqliteJournal {
-    /// The most that a list may be expanded into, so that the embedded broker holds it whole.
+    /// The most videos that a list may be expanded into, so that the embedded broker holds all of
+    /// them.
     pub const MAX_EXPAND_LIMIT: u32 = 9_000;
 
-    /// A journal that takes as much as the embedded broker holds, and keeps room for
+    /// Makes a journal that accepts as much as the embedded broker holds, and keeps room for
     /// `expand_limit` videos of each list.
     pub fn new(store: Arc<SqliteStore>, expand_limit: u32) -> Self {
-        Self { store, bound: DEFAULT_BOUND, expand_limit, under_way: Mutex::default() }
+        Self { store, bound: DEFAULT_BOUND, expand_limit, in_flight: Mutex::default() }
     }
 
-    /// The same with another bound.
+    /// Sets another bound.
     #[must_use]
     pub fn with_bound(self, bound: JournalSize) -> Self {
         Self { bound, ..self }
     }
 
-    /// The entry of a list is as large as it may become.
+    /// Returns the entry of a record; that of a list also counts for the videos that it may become.
     fn entry_of(&self, record: &LinkRecord) -> JournalEntry {
         let videos = match &record.target {
             LinkTarget::Video(_) => 0,
@@ -59,15 +60,18 @@ impl SqliteJournal {
         entry_of(record, kept)
     }
 
-    /// Keeps room until the guard is dropped. What is in the file and still under way counts
-    /// twice for a moment: too much is refused rather than too much taken.
+    /// Reserves room until the guard is dropped. What is in the file and still in flight counts
+    /// twice for a moment, so that the journal may refuse too early, but never accepts too much.
+    ///
+    /// # Errors
+    /// [`JournalError::Full`] if there is not enough room.
     async fn reserve(&self, wanted: JournalSize) -> Result<Reserved<'_>, JournalError> {
-        let reserved = Reserved::new(&self.under_way, wanted);
-        // Before the file is asked: what gets there in between counts in both, not in neither.
-        let under_way = reserved.total();
+        let reserved = Reserved::new(&self.in_flight, wanted);
+        // Read before the file, so that what is written in between counts twice and not never.
+        let in_flight = reserved.total();
         let in_file = self.store.journal_size().await.map_err(unusable)?;
-        let has_room = in_file.entries + under_way.entries <= self.bound.entries
-            && in_file.bytes + under_way.bytes <= self.bound.bytes;
+        let has_room = in_file.entries + in_flight.entries <= self.bound.entries
+            && in_file.bytes + in_flight.bytes <= self.bound.bytes;
         if has_room { Ok(reserved) } else { Err(JournalError::Full) }
     }
 }
@@ -101,15 +105,15 @@ impl Journal for SqliteJournal {
     }
 }
 
-/// Room that is taken for as long as this lives.
+/// Room that is reserved until this is dropped.
 struct Reserved<'a> {
-    under_way: &'a Mutex<JournalSize>,
+    in_flight: &'a Mutex<JournalSize>,
     size: JournalSize,
 }
 
 impl<'a> Reserved<'a> {
-    fn new(under_way: &'a Mutex<JournalSize>, size: JournalSize) -> Self {
-        let reserved = Self { under_way, size };
+    fn new(in_flight: &'a Mutex<JournalSize>, size: JournalSize) -> Self {
+        let reserved = Self { in_flight, size };
         reserved.change(|total| {
             total.entries += size.entries;
             total.bytes += size.bytes;
@@ -122,8 +126,8 @@ impl<'a> Reserved<'a> {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut JournalSize) -> T) -> T {
-        // Two numbers, whole after every step: a panic elsewhere leaves nothing half done.
-        change(&mut self.under_way.lock().unwrap_or_else(PoisonError::into_inner))
+        // The numbers are consistent after every step, so a panic elsewhere does no harm.
+        change(&mut self.in_flight.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -151,13 +155,13 @@ fn entry_of(record: &LinkRecord, kept_room: JournalSize) -> JournalEntry {
     }
 }
 
-/// An entry that another version wrote in a form of its own must not keep the others from
-/// being published; it stays where it is.
+/// Returns the record of an entry. An entry that another version has written in another form is
+/// skipped and stays in the journal, so that the others are published nevertheless.
 fn readable(entry: &JournalEntry) -> Option<LinkRecord> {
     let record = record_of(entry);
     if record.is_none() {
         let id = &entry.document_id;
-        tracing::warn!(document_id = %id, "the journal entry of {id} cannot be read, and stays");
+        tracing::warn!(document_id = %id, "the journal entry of {id} cannot be read and is skipped");
     }
     record
 }
@@ -192,7 +196,7 @@ fn size_of(entries: &[JournalEntry]) -> JournalSize {
         let bytes = entry.key.len() + entry.value.len() + headers;
         JournalSize {
             entries: total.entries + 1 + entry.kept_room.entries,
-            // A count of what is in memory fits.
+            // It counts what is in memory, so it fits.
             bytes: total.bytes + entry.kept_room.bytes + u64::try_from(bytes).unwrap_or(u64::MAX),
         }
     })
@@ -225,12 +229,12 @@ mod tests {
     async fn journal(bound: JournalSize) -> (tempfile::TempDir, SqliteJournal) {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(&dir.path().join("test.sqlite")).unwrap());
-        linkrelay_store::LinkStore::ensure_schema(store.as_ref()).await.unwrap();
+        store.ensure_schema().await.unwrap();
         (dir, SqliteJournal::new(store, 3).with_bound(bound))
     }
 
     #[tokio::test]
-    async fn what_goes_in_comes_out_in_order() {
+    async fn appended_links_are_pending_in_their_order() {
         let (_dir, journal) = journal(DEFAULT_BOUND).await;
         let records = records(2_500);
         journal.append(&records[..10]).await.unwrap();
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_or_none_up_to_the_bound() {
+    async fn up_to_the_bound_all_links_are_journaled_or_none() {
         let (_dir, journal) = journal(JournalSize { entries: 5, bytes: 1_000_000 }).await;
         let records = records(6);
         assert!(matches!(journal.append(&records).await, Err(JournalError::Full)));
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_has_room_for_its_videos_and_gives_back_what_it_does_not_use() {
+    async fn a_list_has_room_for_its_videos_and_releases_what_it_does_not_use() {
         let (_dir, journal) = journal(JournalSize { entries: 5, bytes: 1_000_000 }).await;
         let mut records = records(4);
         let list = LinkRecord {
@@ -272,14 +276,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_are_bounded_too() {
+    async fn bytes_are_also_bounded() {
         let (_dir, journal) = journal(JournalSize { entries: 100, bytes: 500 }).await;
         assert!(matches!(journal.append(&records(10)).await, Err(JournalError::Full)));
         journal.append(&records(1)).await.unwrap();
     }
 
     #[tokio::test]
-    async fn many_at_once_stay_below_the_bound() {
+    async fn concurrent_appends_stay_below_the_bound() {
         let (_dir, journal) = journal(JournalSize { entries: 50, bytes: 1_000_000 }).await;
         let batches: Vec<_> = (0..30).map(|_| records(5)).collect();
         let appends = batches.iter().map(|batch| journal.append(batch));

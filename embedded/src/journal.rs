@@ -1,11 +1,10 @@
-//! What a journal is: where accepted links are kept while the broker itself forgets.
+//! The journal: it keeps accepted links, because the embedded broker loses its data on exit.
 //!
-//! The embedded broker lives in the memory of the process. So a link is first appended to a
-//! journal on disk, then published; writing its document removes the entry, and the next start
-//! publishes what is left. A link counts as accepted once it is in the journal, whether or not its
-//! publishing worked.
+//! A link is first appended to a journal on disk, then published; writing its document removes the
+//! entry, and the next start publishes what is left. A link counts as accepted once it is in the
+//! journal, whether or not it could be published.
 //!
-//! It must not know: what the journal is kept in.
+//! It must not know: where the journal is kept.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,45 +16,46 @@ use linkrelay_kafka::LinkRecord;
 /// A durable list of the links that were accepted and have no document yet.
 #[async_trait]
 pub trait Journal: Debug + Send + Sync {
-    /// Writes all of these or none; they survive a kill once this answers.
+    /// Writes all of these records or none; they are durable when this returns.
     ///
     /// # Errors
-    /// [`JournalError::Full`] above its bound: an embedded broker drops its oldest records
-    /// silently, so the journal takes no more links than the broker holds.
+    /// [`JournalError::Full`] above the bound: the embedded broker drops its oldest records
+    /// silently, so the journal accepts no more links than the broker holds.
+    /// [`JournalError::Unusable`] if the journal cannot be written.
     async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError>;
 
-    /// Takes the entry of a list out and its videos in, at once: they survive a kill once this
-    /// answers. Never full: the entry of a list has room for as many as it may have.
+    /// Replaces the entry of a list by those of its videos, in one step that is durable when this
+    /// returns. It is never full: the entry of a list keeps room for its videos.
     ///
     /// # Errors
-    /// If it cannot be written; then nothing is changed.
+    /// [`JournalError::Unusable`] if the journal cannot be written; then nothing is changed.
     async fn expand(&self, list: &DocumentId, videos: &[LinkRecord]) -> Result<(), JournalError>;
 
-    /// All links without a document, oldest first.
+    /// Returns all links without a document, the oldest first.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// [`JournalError::Unusable`] if the journal cannot be read.
     async fn pending(&self) -> Result<Vec<LinkRecord>, JournalError>;
 
-    /// Answers if it can be used.
+    /// Checks whether the journal can be used.
     ///
     /// # Errors
-    /// If it cannot.
+    /// [`JournalError::Unusable`] if it cannot.
     async fn ping(&self) -> Result<(), JournalError>;
 }
 
-/// Why links were not taken into the journal.
+/// Why links were not journaled.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// As many links wait for their documents as may.
+    /// The limit of links that wait for their documents is reached.
     #[error("too many accepted links are waiting for their documents")]
     Full,
-    /// It cannot be read or written.
+    /// The journal cannot be read or written.
     #[error("the journal cannot be used: {0}")]
     Unusable(String),
 }
 
-/// Between two tries of what the journal could not do.
+/// Returns the backoff after a failure of the journal.
 pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
     std::iter::repeat(Duration::from_secs(1))
 }

@@ -1,5 +1,5 @@
 //! The dead letters of the embedded mode: rows of the SQLite file, because the broker inside the
-//! process forgets its topic of them on exit.
+//! process loses its dead-letter topic on exit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl KeepLetters for RowLetters {
         written.map_err(|error| LetterError::NotNow(error.to_string()))
     }
 
-    /// The file is watched as the store is, or as the journal.
+    /// The file is already watched, as the store or as the journal.
     async fn check(&self) -> Result<(), TopicError> {
         Ok(())
     }
@@ -43,6 +43,6 @@ impl KeepLetters for RowLetters {
         None
     }
 
-    /// Nothing is on its way: each letter is awaited.
+    /// Nothing is in flight, because each dead letter is awaited.
     async fn flush(&self, _timeout: Duration) {}
 }

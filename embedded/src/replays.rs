@@ -1,11 +1,10 @@
 //! Publishes the dead letters of the embedded mode that `linkrelay dlq replay` has marked.
 //!
-//! A mark goes only when the link is decided: stored, failed for good, or given up again, which
-//! the newer letter says. So whatever ends the process, the next start publishes it again, under
-//! the same identity.
+//! A mark is removed only when the link has an outcome: it is stored, has failed permanently, or
+//! was given up again, which a newer dead letter shows. So, no matter how the process ends, the
+//! next start publishes a marked dead letter again, with the same identity.
 //!
-//! It must not know: the form in which a letter goes back to the topic, which is that of the
-//! command.
+//! It must not know: the form in which a dead letter is published again, which the command defines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -15,54 +14,55 @@ use std::time::Duration;
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RecordOrigin};
 use linkrelay_store::sqlite::{LetterRow, SqliteStore};
-use linkrelay_store::{LinkState, LinkStore};
+use linkrelay_store::{KnownDocument, LinkState, LinkStore};
 use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::ReplayError;
+use crate::error::ReplaysError;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// What may be under way at once: the broker drops its oldest records beyond 5 MiB a partition,
-/// most of which the journal may fill.
+/// How much may be in flight: the broker drops its oldest records beyond 5 MiB in a partition, most
+/// of which the journal may fill.
 const MAX_LETTERS: usize = 500;
 const MAX_BYTES: usize = 256 * 1_024;
 
-/// How a dead letter goes back to the topic of links.
+/// Publishes dead letters again as links.
 #[async_trait]
 pub trait PublishLetter: Send + Sync {
-    /// The documents of the links in a letter.
+    /// Returns the ids of the documents of the links in a dead letter.
     fn document_ids(&self, row: &LetterRow) -> Vec<DocumentId>;
 
-    /// Publishes what was given up; it is in the topic when this answers `Ok`.
+    /// Publishes the record of a dead letter; it is in the topic when this succeeds.
+    ///
+    /// # Errors
+    /// The error of librdkafka if the broker does not accept the record.
     ///
     /// # Cancel safety
-    /// When dropped, it may arrive.
+    /// If the call is dropped, the record may still arrive.
     async fn publish_letter(&self, row: LetterRow) -> Result<(), KafkaError>;
 }
 
-/// Takes what is marked back into the pipeline.
+/// Replays the marked dead letters.
 pub struct Replays {
     file: Arc<SqliteStore>,
     documents: Arc<dyn LinkStore>,
     publish: Box<dyn PublishLetter>,
 }
 
-/// By position.
-type UnderWay = BTreeMap<i64, Sent>;
+/// The dead letters that this process has published and that have no outcome yet, by position.
+type InFlightLetters = BTreeMap<i64, PublishedLetter>;
 
-/// A letter that this process has published.
-struct Sent {
+struct PublishedLetter {
     bytes: usize,
-    /// Its documents, and whose they were when it was published.
+    /// Its documents, each with the origin of its record when the dead letter was published.
     before: Vec<(DocumentId, Option<RecordOrigin>)>,
 }
 
-/// Documents as they are now.
-type Known = HashMap<DocumentId, (LinkState, Option<RecordOrigin>)>;
+type KnownById = HashMap<DocumentId, KnownDocument>;
 
 impl Replays {
-    /// Of the letters in `file`, whose documents are in `documents`.
+    /// Makes the task for the dead letters in `file`, whose documents are in `documents`.
     pub(crate) fn new(
         file: Arc<SqliteStore>,
         documents: Arc<dyn LinkStore>,
@@ -71,58 +71,63 @@ impl Replays {
         Self { file, documents, publish }
     }
 
-    /// Runs until `stop`.
+    /// Runs until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let mut under_way = UnderWay::new();
+        let mut in_flight = InFlightLetters::new();
         let mut pause = INTERVAL;
         while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-            // Dropped half-way, a letter is published and keeps its mark.
-            let Some(turned) = stop.run_until_cancelled(self.turn(&mut under_way)).await else {
+            // If this is dropped after a dead letter was published, the letter keeps its mark.
+            let Some(done) = stop.run_until_cancelled(self.replay_marked(&mut in_flight)).await
+            else {
                 return;
             };
             pause = INTERVAL;
-            if let Err(error) = turned {
+            if let Err(error) = done {
                 tracing::warn!("marked dead letters are not replayed yet: {error}");
                 pause = PAUSE_AFTER_FAILURE;
             }
         }
     }
 
-    async fn turn(&self, under_way: &mut UnderWay) -> Result<(), ReplayError> {
+    async fn replay_marked(&self, in_flight: &mut InFlightLetters) -> Result<(), ReplaysError> {
         let marked = self.file.letters_marked().await?;
-        under_way.retain(|position, _| marked.binary_search(position).is_ok());
-        self.settle(under_way).await?;
+        in_flight.retain(|position, _| marked.binary_search(position).is_ok());
+        self.settle(in_flight).await?;
         for position in marked {
-            let bytes: usize = under_way.values().map(|sent| sent.bytes).sum();
-            if under_way.len() >= MAX_LETTERS || bytes >= MAX_BYTES {
+            let bytes: usize = in_flight.values().map(|letter| letter.bytes).sum();
+            if in_flight.len() >= MAX_LETTERS || bytes >= MAX_BYTES {
                 break;
             }
-            if !under_way.contains_key(&position) {
-                self.publish(position, under_way).await?;
+            if !in_flight.contains_key(&position) {
+                self.publish(position, in_flight).await?;
             }
         }
         Ok(())
     }
 
-    /// Takes the marks off those that are decided.
-    async fn settle(&self, under_way: &mut UnderWay) -> Result<(), ReplayError> {
-        let ids = under_way.values().flat_map(|sent| &sent.before).map(|(id, _)| id.clone());
+    /// Removes the marks of the dead letters whose links have an outcome.
+    async fn settle(&self, in_flight: &mut InFlightLetters) -> Result<(), ReplaysError> {
+        let ids = in_flight.values().flat_map(|letter| &letter.before).map(|(id, _)| id.clone());
         let known = self.known(&ids.collect::<Vec<_>>()).await?;
-        let decided: Vec<i64> = under_way
+        let decided: Vec<i64> = in_flight
             .iter()
-            .filter(|(_, sent)| {
-                sent.before.iter().all(|(id, origin)| is_decided(&known, id, origin))
+            .filter(|(_, letter)| {
+                letter.before.iter().all(|(id, origin)| is_decided(&known, id, origin))
             })
             .map(|(position, _)| *position)
             .collect();
         if !decided.is_empty() {
             self.file.letters_done(decided.clone()).await?;
         }
-        under_way.retain(|position, _| decided.binary_search(position).is_err());
+        in_flight.retain(|position, _| decided.binary_search(position).is_err());
         Ok(())
     }
 
-    async fn publish(&self, position: i64, under_way: &mut UnderWay) -> Result<(), ReplayError> {
+    async fn publish(
+        &self,
+        position: i64,
+        in_flight: &mut InFlightLetters,
+    ) -> Result<(), ReplaysError> {
         let rows = self.file.letters_after(position - 1, 1).await?;
         let Some(row) = rows.into_iter().next().filter(|row| row.position == position) else {
             return Ok(());
@@ -130,38 +135,30 @@ impl Replays {
         let bytes = row.entry.value.len();
         let ids = self.publish.document_ids(&row);
         let known = self.known(&ids).await?;
-        let is_stored =
-            |id| matches!(known.get(id), Some((status, _)) if *status != LinkState::Failed);
+        let is_stored = |id| known.get(id).is_some_and(|known| known.status != LinkState::Failed);
         if ids.iter().all(is_stored) {
             self.file.letters_done(vec![position]).await?;
             return Ok(());
         }
         self.publish.publish_letter(row).await?;
-        let origin = |id: &DocumentId| known.get(id).and_then(|(_, origin)| origin.clone());
+        let origin = |id: &DocumentId| known.get(id).and_then(|known| known.kafka.clone());
         let before = ids.iter().map(|id| (id.clone(), origin(id))).collect();
-        under_way.insert(position, Sent { bytes, before });
+        in_flight.insert(position, PublishedLetter { bytes, before });
         Ok(())
     }
 
-    async fn known(&self, ids: &[DocumentId]) -> Result<Known, ReplayError> {
+    async fn known(&self, ids: &[DocumentId]) -> Result<KnownById, ReplaysError> {
         if ids.is_empty() {
-            return Ok(Known::new());
+            return Ok(KnownById::new());
         }
         let found = self.documents.known(ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|document| (document.id, (document.status, document.kafka)))
-            .collect())
+        Ok(found.into_iter().map(|document| (document.id.clone(), document)).collect())
     }
 }
 
-/// Whether something came of a replay: there is metadata, or a failed document of another record.
-fn is_decided(known: &Known, id: &DocumentId, before: &Option<RecordOrigin>) -> bool {
-    match known.get(id) {
-        None => false,
-        Some((LinkState::Stored | LinkState::Expanded, _)) => true,
-        Some((LinkState::Failed, origin)) => origin != before,
-    }
+/// Whether a replay has an outcome: there is metadata, or a failed document of another record.
+fn is_decided(known: &KnownById, id: &DocumentId, before: &Option<RecordOrigin>) -> bool {
+    known.get(id).is_some_and(|known| known.status != LinkState::Failed || known.kafka != *before)
 }
 
 impl fmt::Debug for Replays {
@@ -177,14 +174,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_document_decides_a_replay_only_if_it_is_another_record_s() {
+    fn a_failed_document_ends_a_replay_only_if_it_is_of_another_record() {
         let id = DocumentId::from_stored("A".to_owned());
         let origin = |offset| {
             let (partition, offset) = (Partition(0), Offset(offset));
             Some(RecordOrigin { topic: "T".to_owned(), partition, offset, timestamp: 1 })
         };
-        let known = |status, origin| Known::from([(id.clone(), (status, origin))]);
-        assert!(!is_decided(&Known::new(), &id, &None));
+        let known = |status, kafka| {
+            KnownById::from([(id.clone(), KnownDocument { id: id.clone(), status, kafka })])
+        };
+        assert!(!is_decided(&KnownById::new(), &id, &None));
         assert!(!is_decided(&known(LinkState::Failed, origin(1)), &id, &origin(1)));
         assert!(is_decided(&known(LinkState::Failed, origin(2)), &id, &origin(1)));
         assert!(is_decided(&known(LinkState::Failed, origin(2)), &id, &None));

@@ -1,4 +1,4 @@
-//! Publishes what is in the journal and not in the broker.
+//! Publishes the links that are in the journal and not in the broker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Journal, JournalError, pauses};
 
-/// How many records are handed to the broker before their acknowledgements are awaited.
+/// How many records are sent before their acknowledgements are awaited.
 const BATCH_LINKS: usize = 1_000;
 
-/// Publishes what the journal holds from before this start, then what comes by `unpublished`.
+/// Publishes the records that an earlier process has left in the journal, then those from
+/// `unpublished`.
 ///
 /// Each record is tried until the broker has it, or until `stop`; what is not published by then
 /// stays in the journal.
 ///
-/// A record may be published twice (its acknowledgement was late); both have the same document
-/// id, so there is one document.
+/// A record may be published twice if its acknowledgement is late; both have the same document id,
+/// so there is one document.
 pub(crate) async fn republish_pending(
     journal: Arc<dyn Journal>,
     publish: Arc<dyn Publish>,
@@ -34,7 +35,7 @@ pub(crate) async fn republish_pending(
         let left = read_pending(journal.as_ref(), &part).await;
         if !left.is_empty() {
             let links_total = left.len();
-            tracing::info!(links_total, "publishing {links_total} links that were left over");
+            tracing::info!(links_total, "publishing {links_total} links of an earlier process");
         }
         for batch in left.chunks(BATCH_LINKS) {
             publish_until_acked(publish.as_ref(), batch.to_vec(), timeout, |_| ()).await;

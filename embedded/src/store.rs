@@ -1,8 +1,8 @@
-//! A store beside the journal's file that takes a link out of the journal once its document is
-//! written: for an embedded broker with documents in MongoDB.
+//! A store that removes a link from the journal once its document is written, for an embedded
+//! broker with documents in MongoDB.
 //!
-//! The SQLite store does so itself, in the transaction of the document. Here an entry may
-//! outlive its document for a moment; published again, it finds the document there.
+//! The SQLite store does that itself, in the transaction of the document. Here an entry may outlive
+//! the writing of its document for a moment; if it is published again, the document is found.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use linkrelay_store::{
     StoreError, WriteOutcome,
 };
 
-/// `documents`, with the journal in `file`.
+/// The store `documents`, with the journal in `file`.
 #[derive(Debug)]
 pub(crate) struct JournaledStore {
     pub(crate) documents: Arc<dyn LinkStore>,
@@ -33,7 +33,7 @@ impl LinkStore for JournaledStore {
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
         let outcomes = self.documents.write_batch(documents).await?;
-        // The entry of a list stays until its videos take its place.
+        // The entry of a list stays until those of its videos replace it.
         let is_done = |document: &LinkDocument, outcome: &WriteOutcome| {
             document.status != LinkState::Expanded && !outcome.is_refused()
         };
@@ -97,31 +97,17 @@ impl LinkStore for JournaledStore {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use linkrelay_store::contract::sample;
     use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize};
 
     use super::*;
 
     fn document(id: DocumentId) -> LinkDocument {
-        LinkDocument {
-            id,
-            request_id: None,
-            index: 0,
-            link: "x".to_owned(),
-            video_id: None,
-            status: LinkState::Failed,
-            video: None,
-            expansion: None,
-            error: None,
-            source: None,
-            submitted_at: None,
-            extracted_at: None,
-            stored_at: Timestamp::UNIX_EPOCH,
-            kafka: None,
-        }
+        LinkDocument { id, ..sample::of_nulls(0) }
     }
 
     #[tokio::test]
-    async fn what_is_known_of_a_video_is_asked_of_the_documents() {
+    async fn the_newest_document_of_a_video_is_looked_up_in_the_documents() {
         let folder = tempfile::tempdir().unwrap();
         let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
         let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
@@ -139,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_document_that_is_written_or_known_leaves_the_journal_of_another_file() {
+    async fn a_link_whose_document_is_written_or_known_is_removed_from_the_journal() {
         let folder = tempfile::tempdir().unwrap();
         let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
         let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
@@ -155,7 +141,7 @@ mod tests {
             store.ensure_schema().await.unwrap();
         }
         file.journal_append(ids.iter().map(entry).collect()).await.unwrap();
-        // Killed between document and entry.
+        // As if the process had been killed between the document and the entry.
         let list = LinkDocument { status: LinkState::Expanded, ..document(ids[2].clone()) };
         documents.write_batch(&[document(ids[1].clone()), list]).await.unwrap();
         let store = JournaledStore { documents, file: Arc::clone(&file) };

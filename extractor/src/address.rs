@@ -87,38 +87,11 @@ impl Address {
         url
     }
 
-    /// `videos.list` of the Data API, for these parts of these videos.
-    pub(crate) fn videos_url(&self, parts: &str, video_ids: &[VideoId]) -> Url {
+    /// A resource of the Data API, with these pairs as its query.
+    pub(crate) fn api_url(&self, resource: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.api.clone();
-        url.set_path("/youtube/v3/videos");
-        let ids: Vec<&str> = video_ids.iter().map(VideoId::as_str).collect();
-        let ids = ids.join(",");
-        url.query_pairs_mut().append_pair("part", parts).append_pair("id", &ids);
-        url
-    }
-
-    /// `playlistItems.list` of the Data API: one page of the videos in a playlist.
-    pub(crate) fn playlist_items_url(
-        &self,
-        playlist_id: &str,
-        size: usize,
-        page_token: Option<&str>,
-    ) -> Url {
-        let mut url = self.api.clone();
-        url.set_path("/youtube/v3/playlistItems");
-        url.query_pairs_mut()
-            .append_pair("part", "contentDetails")
-            .append_pair("playlistId", playlist_id)
-            .append_pair("maxResults", &size.to_string())
-            .extend_pairs(page_token.map(|token| ("pageToken", token)));
-        url
-    }
-
-    /// `channels.list` of the Data API, by one of its filters (`id`, `forHandle`, `forUsername`).
-    pub(crate) fn channels_url(&self, filter: &'static str, name: &str) -> Url {
-        let mut url = self.api.clone();
-        url.set_path("/youtube/v3/channels");
-        url.query_pairs_mut().append_pair("part", "contentDetails").append_pair(filter, name);
+        url.set_path(&format!("/youtube/v3/{resource}"));
+        url.query_pairs_mut().extend_pairs(query);
         url
     }
 
@@ -220,36 +193,18 @@ mod tests {
                 "https://www.youtube.com/oembed?url=https%3A%2F%2Fwww.youtube.com%2Fwatch%3Fv%3D\
                  5fR9AHlSDtc&format=json",
             ),
-            (
-                youtube.videos_url("snippet,status", &[id, id]),
-                "https://www.googleapis.com/youtube/v3/videos?part=snippet%2Cstatus&\
-                 id=5fR9AHlSDtc%2C5fR9AHlSDtc",
-            ),
         ] {
             assert_eq!(url.as_str(), expected);
         }
     }
 
     #[test]
-    fn the_name_of_a_list_is_never_more_than_one_value_of_the_query() {
-        let youtube = Address::youtube();
-        let api = "https://www.googleapis.com/youtube/v3";
-        for (url, expected) in [
-            (
-                youtube.playlist_items_url("PL1", 50, None),
-                "/playlistItems?part=contentDetails&playlistId=PL1&maxResults=50",
-            ),
-            (
-                youtube.playlist_items_url("../a?b&c=#", 50, Some("t&key=x")),
-                "/playlistItems?part=contentDetails&playlistId=..%2Fa%3Fb%26c%3D%23&\
-                 maxResults=50&pageToken=t%26key%3Dx",
-            ),
-            (
-                youtube.channels_url("forHandle", "@m\u{fc}ller"),
-                "/channels?part=contentDetails&forHandle=%40m%C3%BCller",
-            ),
-        ] {
-            assert_eq!(url.as_str(), format!("{api}{expected}"));
-        }
+    fn a_value_of_a_query_is_never_more_than_one_value() {
+        let query =
+            [("part", "snippet,status"), ("id", "../a?b&c=#"), ("forHandle", "@m\u{fc}ller")];
+        let url = Address::youtube().api_url("channels", &query);
+        let expected = "https://www.googleapis.com/youtube/v3/channels?part=snippet%2Cstatus&\
+                        id=..%2Fa%3Fb%26c%3D%23&forHandle=%40m%C3%BCller";
+        assert_eq!(url.as_str(), expected);
     }
 }

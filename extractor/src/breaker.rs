@@ -27,29 +27,18 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-impl BreakerState {
-    /// The state's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half-open",
-        }
-    }
-}
-
 /// The breaker of one strategy, shared by all requests.
 #[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<State>);
+pub(crate) struct StrategyBreaker(Mutex<Circuit>);
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum Circuit {
     Closed { failures: u32 },
     Open { until: Instant },
     HalfOpen,
 }
 
-impl Default for State {
+impl Default for Circuit {
     fn default() -> Self {
         Self::Closed { failures: 0 }
     }
@@ -59,26 +48,26 @@ impl Default for State {
 /// without one, nothing changes, except that a probe counts as failed: another one has to follow.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    breaker: Arc<Breaker>,
+    breaker: Arc<StrategyBreaker>,
     name: &'static str,
     is_probe: bool,
 }
 
-impl Breaker {
+impl StrategyBreaker {
     /// Permits a request to the strategy of this name.
     ///
     /// # Errors
     /// Returns how long to skip the strategy, while the breaker is not closed.
     pub(crate) fn admit(self: &Arc<Self>, name: &'static str) -> Result<Admission, Duration> {
         let is_probe = self.with(|state| match *state {
-            State::Closed { .. } => Ok(false),
-            State::HalfOpen => Err(PROBE_TIME),
-            State::Open { until } => {
+            Circuit::Closed { .. } => Ok(false),
+            Circuit::HalfOpen => Err(PROBE_TIME),
+            Circuit::Open { until } => {
                 let left = until.saturating_duration_since(Instant::now());
                 if !left.is_zero() {
                     return Err(left);
                 }
-                *state = State::HalfOpen;
+                *state = Circuit::HalfOpen;
                 Ok(true)
             }
         })?;
@@ -87,13 +76,13 @@ impl Breaker {
 
     pub(crate) fn state(&self) -> BreakerState {
         self.with(|state| match state {
-            State::Closed { .. } => BreakerState::Closed,
-            State::Open { .. } => BreakerState::Open,
-            State::HalfOpen => BreakerState::HalfOpen,
+            Circuit::Closed { .. } => BreakerState::Closed,
+            Circuit::Open { .. } => BreakerState::Open,
+            Circuit::HalfOpen => BreakerState::HalfOpen,
         })
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut Circuit) -> T) -> T {
         // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -105,8 +94,8 @@ impl Admission {
         let was_probe = std::mem::take(&mut self.is_probe);
         self.breaker.with(|state| match state {
             // A request that was in flight before the breaker opened proves nothing.
-            State::Open { .. } | State::HalfOpen if !was_probe => {}
-            _ => *state = State::default(),
+            Circuit::Open { .. } | Circuit::HalfOpen if !was_probe => {}
+            _ => *state = Circuit::default(),
         });
         if was_probe {
             let name = self.name;
@@ -120,11 +109,11 @@ impl Admission {
             return;
         }
         let has_opened = self.breaker.with(|state| {
-            let State::Closed { failures } = state else { return false };
+            let Circuit::Closed { failures } = state else { return false };
             *failures += 1;
             let is_too_much = *failures >= FAILURES_TO_OPEN;
             if is_too_much {
-                *state = State::Open { until: Instant::now() + OPEN_TIME };
+                *state = Circuit::Open { until: Instant::now() + OPEN_TIME };
             }
             is_too_much
         });
@@ -141,7 +130,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if self.is_probe {
-            self.breaker.with(|state| *state = State::Open { until: Instant::now() + OPEN_TIME });
+            self.breaker.with(|state| *state = Circuit::Open { until: Instant::now() + OPEN_TIME });
         }
     }
 }
@@ -152,8 +141,8 @@ mod tests {
 
     const NAME: &str = "watch_page";
 
-    fn opened() -> Arc<Breaker> {
-        let breaker = Arc::new(Breaker::default());
+    fn opened() -> Arc<StrategyBreaker> {
+        let breaker = Arc::new(StrategyBreaker::default());
         for _ in 0..FAILURES_TO_OPEN {
             assert_eq!(breaker.state(), BreakerState::Closed);
             breaker.admit(NAME).unwrap().failed();
@@ -189,7 +178,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_failures_in_a_row_count_and_a_dropped_admission_is_not_one() {
-        let breaker = Arc::new(Breaker::default());
+        let breaker = Arc::new(StrategyBreaker::default());
         for _ in 0..3 {
             for _ in 1..FAILURES_TO_OPEN {
                 breaker.admit(NAME).unwrap().failed();
@@ -202,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_in_flight_before_it_opened_proves_nothing() {
-        let breaker = Arc::new(Breaker::default());
+        let breaker = Arc::new(StrategyBreaker::default());
         let late: Vec<_> = (0..2).map(|_| breaker.admit(NAME).unwrap()).collect();
         for _ in 0..FAILURES_TO_OPEN {
             breaker.admit(NAME).unwrap().failed();

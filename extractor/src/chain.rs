@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{ErrorClass, VideoId};
 
-use crate::breaker::{Admission, Breaker, BreakerState};
+use crate::breaker::{Admission, BreakerState, StrategyBreaker};
 use crate::error::ExtractError;
 use crate::extraction::Extraction;
 use crate::{Extract, Strategy};
@@ -29,14 +29,14 @@ use crate::{Extract, Strategy};
 ///   [`crate::breaker`]. If no strategy is left to ask, the result is Throttled: the link waits,
 ///   and no attempt counts.
 #[derive(Debug)]
-pub struct Chain {
-    entries: Vec<Entry>,
+pub(crate) struct Chain {
+    entries: Vec<ChainEntry>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ChainEntry {
     strategy: Arc<dyn Strategy>,
-    breaker: Arc<Breaker>,
+    breaker: Arc<StrategyBreaker>,
 }
 
 /// The state of one search.
@@ -50,13 +50,14 @@ struct Search {
 
 impl Chain {
     /// Makes a chain; without any strategy, every answer is Unreadable.
-    pub fn new(strategies: Vec<Arc<dyn Strategy>>) -> Self {
-        let entry = |strategy| Entry { strategy, breaker: Arc::new(Breaker::default()) };
+    pub(crate) fn new(strategies: Vec<Arc<dyn Strategy>>) -> Self {
+        let entry =
+            |strategy| ChainEntry { strategy, breaker: Arc::new(StrategyBreaker::default()) };
         Self { entries: strategies.into_iter().map(entry).collect() }
     }
 
     /// Returns each strategy's name, with the state of its breaker.
-    pub fn breakers(&self) -> Vec<(&'static str, BreakerState)> {
+    pub(crate) fn breakers(&self) -> Vec<(&'static str, BreakerState)> {
         self.entries.iter().map(|entry| (entry.strategy.name(), entry.breaker.state())).collect()
     }
 }
@@ -65,7 +66,7 @@ impl Chain {
 impl Extract for Chain {
     async fn extract(&self, video_id: VideoId, _force: bool) -> Result<Extraction, ExtractError> {
         let mut search = Search::default();
-        for Entry { strategy, breaker } in &self.entries {
+        for ChainEntry { strategy, breaker } in &self.entries {
             if strategy.is_last_resort() && search.has_temporary_failure {
                 continue;
             }
@@ -105,7 +106,7 @@ impl Search {
     }
 
     fn failed(&mut self, admission: Admission, error: ExtractError) {
-        // A strategy that stood down made no request, so it did not fail.
+        // A closed strategy made no request, so it did not fail.
         if !matches!(error, ExtractError::StoodDown { .. }) {
             self.failed_so_far.push(admission);
         }

@@ -11,7 +11,6 @@ use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap, HeaderValue, LOCATION,
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, ClientBuilder, Proxy, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use url::Url;
 
 use crate::address::{Address, Redirect};
 use crate::error::ExtractError;
@@ -112,53 +111,18 @@ impl YouTubeClient {
         self.success(self.http.get(self.address.oembed_url(video_id))).await
     }
 
-    /// Returns the Data API's status and answer about these videos; an error of the API counts as
-    /// an answer.
+    /// Returns the Data API's status and answer to a request for this resource; an error of the
+    /// API counts as an answer.
     ///
     /// # Errors
     /// Time-outs, connection errors, and Unreadable for a body beyond the limit.
-    pub(crate) async fn api_videos(
+    pub(crate) async fn data_api(
         &self,
         key: HeaderValue,
-        parts: &str,
-        video_ids: &[VideoId],
+        resource: &str,
+        query: &[(&str, &str)],
     ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
-        self.api_answer(key, self.address.videos_url(parts, video_ids)).await
-    }
-
-    /// Like [`YouTubeClient::api_videos`], but for a page of a playlist.
-    ///
-    /// # Errors
-    /// As for [`YouTubeClient::api_videos`].
-    pub(crate) async fn api_playlist_items(
-        &self,
-        key: HeaderValue,
-        playlist_id: &str,
-        size: usize,
-        page_token: Option<&str>,
-    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
-        let url = self.address.playlist_items_url(playlist_id, size, page_token);
-        self.api_answer(key, url).await
-    }
-
-    /// Like [`YouTubeClient::api_videos`], but for the channel of this name.
-    ///
-    /// # Errors
-    /// As for [`YouTubeClient::api_videos`].
-    pub(crate) async fn api_channels(
-        &self,
-        key: HeaderValue,
-        filter: &'static str,
-        name: &str,
-    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
-        self.api_answer(key, self.address.channels_url(filter, name)).await
-    }
-
-    async fn api_answer(
-        &self,
-        key: HeaderValue,
-        url: Url,
-    ) -> Result<(StatusCode, Vec<u8>), ExtractError> {
+        let url = self.address.api_url(resource, query);
         let started = Instant::now();
         let response = self.api.get(url).header(API_KEY_HEADER, key).send().await;
         let response = response.map_err(|error| transport_error(error, started.elapsed()))?;

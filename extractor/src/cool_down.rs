@@ -15,11 +15,11 @@ pub struct CoolDown {
     min: Duration,
     /// The longest wait, even if YouTube names a longer one.
     max: Duration,
-    state: Mutex<State>,
+    state: Mutex<CoolDownState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CoolDownState {
     until: Option<Instant>,
     reason: &'static str,
     /// How many cool-downs have followed each other without a success between them.
@@ -52,8 +52,8 @@ impl CoolDown {
         self.with(|state| self.strike(state, reason, asked))
     }
 
-    /// Like [`CoolDown::start`], for a caller that cannot tell a new wave from the last one: while
-    /// a cool-down lasts it changes nothing and returns `None`.
+    /// Like [`CoolDown::start`], for a caller that cannot distinguish a new wave from the last one:
+    /// while a cool-down lasts it changes nothing and returns `None`.
     pub fn start_if_cool(&self, reason: &'static str, asked: Option<Duration>) -> Option<Duration> {
         self.with(|state| state.rest().is_none().then(|| self.strike(state, reason, asked)))
     }
@@ -70,14 +70,19 @@ impl CoolDown {
         self.with(|state| state.strikes = 0);
     }
 
-    fn strike(&self, state: &mut State, reason: &'static str, asked: Option<Duration>) -> Duration {
+    fn strike(
+        &self,
+        state: &mut CoolDownState,
+        reason: &'static str,
+        asked: Option<Duration>,
+    ) -> Duration {
         let doubled = self.min.saturating_mul(2_u32.saturating_pow(state.strikes));
         state.strikes = state.strikes.saturating_add(1);
         let wait = asked.unwrap_or(doubled).clamp(self.min, self.max);
         self.hold(state, reason, wait)
     }
 
-    fn hold(&self, state: &mut State, reason: &'static str, wait: Duration) -> Duration {
+    fn hold(&self, state: &mut CoolDownState, reason: &'static str, wait: Duration) -> Duration {
         let now = Instant::now();
         let wanted = now + wait;
         let until = state.until.map_or(wanted, |until| until.max(wanted));
@@ -86,13 +91,13 @@ impl CoolDown {
         until.saturating_duration_since(now)
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut CoolDownState) -> T) -> T {
         // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl State {
+impl CoolDownState {
     fn rest(&self) -> Option<(&'static str, Duration)> {
         let rest = self.until?.saturating_duration_since(Instant::now());
         (!rest.is_zero()).then_some((self.reason, rest))
@@ -135,7 +140,7 @@ mod tests {
         assert_eq!(cool_down.rest(), Some(("sorry", SECOND * 9)));
     }
 
-    /// All requests that were on their way hit the same wall.
+    /// All requests that were in flight are throttled as well.
     #[tokio::test(start_paused = true)]
     async fn one_wave_is_counted_once_where_it_cannot_be_told_from_the_next() {
         let cool_down = CoolDown::new(SECOND, SECOND * 300);

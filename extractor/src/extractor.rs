@@ -14,7 +14,7 @@ use crate::error::{ExtractError, Refusal};
 use crate::extraction::Extraction;
 use crate::gate::Exits;
 use crate::state::ExtractorState;
-use crate::strategies::Lists;
+use crate::strategies::ListLookup;
 
 /// A cache with single flight over a chain of strategies, which share the exits. Made by
 /// [`crate::ExtractorSettings::build_extractor`].
@@ -24,7 +24,7 @@ pub struct Extractor {
     exits: Arc<Exits>,
     cached: Cached,
     /// `None` if there is no key of the Data API.
-    lists: Option<Lists>,
+    lists: Option<ListLookup>,
 }
 
 impl Extractor {
@@ -32,7 +32,7 @@ impl Extractor {
         chain: Arc<Chain>,
         exits: Arc<Exits>,
         cached: Cached,
-        lists: Option<Lists>,
+        lists: Option<ListLookup>,
     ) -> Self {
         Self { chain, exits, cached, lists }
     }

@@ -1,11 +1,11 @@
 //! Finds the metadata of a YouTube video, and the videos of a playlist or a channel.
 //!
-//! In reading order: [`extraction`] is the result; [`error`] is why there is none; [`Strategy`] is
-//! one method to find metadata, and `strategies` has a file for each; [`chain`] tries them in
-//! order, with a [`breaker`] for each; `cache` makes one request of many for the same video;
-//! `gate` limits the requests of the process to YouTube, with a [`cool_down`] for each exit;
-//! [`config`] makes an [`extractor`] from settings, and `state` is a snapshot of it. Below them,
-//! [`page`] reads a watch page, and `client` is the only module that talks to YouTube.
+//! In reading order: `extraction` is the result; `error` is why there is none; `Strategy` is one
+//! method to find metadata, and `strategies` has a file for each; `chain` tries them in order, with
+//! a `breaker` for each; `cache` makes one request of many for the same video; `gate` limits the
+//! requests of the process to YouTube, with a `cool_down` for each exit; [`config`] makes an
+//! `extractor` from settings, and `state` is a snapshot of it. Below them, [`page`] reads a watch
+//! page, and `client` is the only module that talks to YouTube.
 //!
 //! Callers pass only a [`VideoId`] or a [`ListLink`], and only YouTube is asked: no request goes
 //! to a host that a user named.
@@ -13,15 +13,15 @@
 //! It must not know: Kafka, databases, or its callers.
 
 mod address;
-pub mod breaker;
+mod breaker;
 mod cache;
-pub mod chain;
+mod chain;
 mod client;
 pub mod config;
-pub mod cool_down;
-pub mod error;
-pub mod extraction;
-pub mod extractor;
+mod cool_down;
+mod error;
+mod extraction;
+mod extractor;
 mod gate;
 pub mod page;
 mod retry_after;
@@ -36,7 +36,6 @@ use linkrelay_common::{ListLink, VideoId};
 
 pub use breaker::BreakerState;
 pub use cache::CacheCounts;
-pub use chain::Chain;
 pub use config::ExtractorSettings;
 pub use cool_down::CoolDown;
 pub use error::{ExtractError, Refusal};
@@ -68,7 +67,7 @@ pub trait Extract: Debug + Send + Sync {
 
 /// One method to find metadata, behind [`Extract`].
 #[async_trait]
-pub trait Strategy: Debug + Send + Sync {
+pub(crate) trait Strategy: Debug + Send + Sync {
     /// The strategy's name in `EXTRACTORS`, in documents (`source`) and in metrics.
     fn name(&self) -> &'static str;
 

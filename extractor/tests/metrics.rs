@@ -68,13 +68,15 @@ async fn cache_breakers_and_gate_are_on_the_metrics_page() {
         .await;
 
     // oEmbed's refusal proves nothing and the page's does, so it counts as oEmbed's failure.
-    for number in 0..5 {
+    fake.reset_hits();
+    for number in 0..20 {
         let private = video(&format!("private {number}"));
         fake.set_failure(private.as_str(), Some(Failure::Private));
         assert_eq!(extractor.extract(private, false).await.unwrap_err().code(), "private");
     }
     assert_eq!(value(&extractor, &breaker("oembed")), 2.0);
     assert_eq!(value(&extractor, &breaker("watch_page")), 0.0);
+    assert_eq!(fake.hits().total, 25, "oEmbed five times, the page for each");
 
     let throttled = video("throttled");
     let retry_after = Some(Duration::from_secs(60));

@@ -1,4 +1,4 @@
-//! The health and metrics routes that every role serves alike.
+//! The routes of health and metrics, which every role serves.
 
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -10,8 +10,8 @@ use linkrelay_common::metrics;
 /// Prometheus' text format, version 0.0.4.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// `GET /health/ready` (200 or 503, each part by name), `GET /health/live`, which hangs on
-/// `is_alive`: whether the role still makes progress, and `GET /metrics`.
+/// Returns the routes `GET /health/ready` (200 or 503, with each part by name), `GET /health/live`
+/// (200 while `is_alive` says that the role makes progress, otherwise 503) and `GET /metrics`.
 pub fn health_routes<S>(
     health: Health,
     is_alive: impl Fn() -> bool + Clone + Send + Sync + 'static,
@@ -35,7 +35,7 @@ where
         .route("/metrics", get(metrics_text))
 }
 
-/// 404 in a process that counts nothing.
+/// Answers 404 in a process that has no metrics.
 async fn metrics_text() -> Result<impl IntoResponse, StatusCode> {
     let text = metrics::render().ok_or(StatusCode::NOT_FOUND)?;
     Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text))

@@ -1,4 +1,4 @@
-//! What a request passes before the routes.
+//! The layers that a request passes before the routes.
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -22,24 +22,26 @@ use linkrelay_common::metrics as names;
 /// The limits on a server's own routes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// More are answered 503 at once.
+    /// The most requests in flight; any more are answered 503 immediately.
     pub max_concurrent_requests: usize,
-    /// The last resort: every wait in a handler has a shorter deadline of its own, with a
-    /// better answer.
+    /// The last resort: every wait in a handler has its own, shorter deadline, with a better
+    /// answer.
     pub request_timeout: Duration,
 }
 
-/// Puts the layers on, from the outside in:
+/// Adds the layers to the routes `api` and to the routes `exempt`, which have no limits. From the
+/// outside in:
 ///
-/// 1. *catch panic*, so that nothing below it, layers included, ends a connection without a word;
-/// 2. *trace*, so that what is shed or timed out is also traced;
+/// 1. *catch panic*, so that neither a handler nor a layer below it ends a connection silently;
+/// 2. *trace*, so that requests that are shed or time out are also traced;
 /// 3. *count and time*, by route;
-/// 4. *load shedding* over the concurrency limit, around `api` only: a probe must get its answer
-///    exactly when there are too many requests, or a busy process is taken for a dead one;
-/// 5. *request time-out*, inside the limit, so that a request that hangs gives its place back.
+/// 4. *load shedding* over the concurrency limit, around `api` only: a health probe must be
+///    answered even when there are too many requests, or a busy process would be taken for a dead
+///    one;
+/// 5. *request time-out*, inside the limit, so that a request that hangs releases its slot.
 ///
-/// The body's size and time-out are the handler's ([`super::intake`]): only there is it known
-/// whether a body is wanted at all, and what to answer.
+/// The handler limits the body's size and time ([`super::intake`]), because only it knows whether
+/// it needs a body, and what to answer.
 pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
     let limited = api.layer(
         ServiceBuilder::new()
@@ -55,8 +57,8 @@ pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(CatchPanicLayer::custom(panicked))
-                // Debug, so that a span costs nothing unless an operator asks for it. Failures are
-                // logged where it is known why.
+                // At the level debug, so that a span costs nothing by default. Each failure is
+                // logged by the code that knows its cause.
                 .layer(
                     TraceLayer::new_for_http()
                         .make_span_with(request_span)
@@ -71,11 +73,11 @@ pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
 }
 
 fn unknown_route() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such address here")
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such address")
 }
 
 fn method_not_allowed() -> Problem {
-    let detail = "this address does not take that method";
+    let detail = "this address does not accept this method";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
@@ -83,13 +85,13 @@ async fn limit_reached(error: BoxError) -> Problem {
     let (code, detail, seconds) = if error.is::<tower::timeout::error::Elapsed>() {
         ("request_timeout", "the request took too long", 5)
     } else {
-        ("overloaded", "too many requests at once", 1)
+        ("overloaded", "too many requests are in flight", 1)
     };
     tracing::warn!(code, "request refused: {detail}");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(seconds)
 }
 
-/// The route is the pattern that matched, never the path: an id is no label.
+/// Labels with the pattern that matched and never with the path, which may contain an id.
 async fn count_and_time(
     route: Option<MatchedPath>,
     request: axum::extract::Request,
@@ -126,6 +128,6 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
     tracing::error!("a handler panicked: {message}");
-    let detail = "something broke that should not have; it is in the log";
+    let detail = "the server has a defect; its log has the details";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
 }

@@ -1,8 +1,9 @@
 //! What every HTTP server of linkrelay has in common.
 //!
-//! How an error looks ([`Problem`]), how health is asked ([`health_routes`]), how a request for
-//! links is read and answered ([`intake`]), what comes before the routes ([`layers`]), and how
-//! connections are served and ended ([`serve()`]); [`wire`] has the bodies that other parts read.
+//! [`Problem`] is an error answer; [`health_routes`] are the routes of health; [`intake`] reads a
+//! request for links and describes the outcome of each; [`layers`] come before the routes;
+//! [`serve()`] serves connections and ends them; [`wire`] has the answers that other parts of
+//! linkrelay read.
 //!
 //! It must not know: Kafka, stores, or what a role does with a link.
 
@@ -15,4 +16,4 @@ pub mod wire;
 
 pub use health::health_routes;
 pub use problem::Problem;
-pub use serve::{ServeSettings, listen, serve};
+pub use serve::{ListenError, ServeSettings, listen, serve};

@@ -1,4 +1,4 @@
-//! How an HTTP error looks (RFC 9457).
+//! The form of HTTP errors (RFC 9457).
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -17,12 +17,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// `code` is stable and for programs, `detail` a sentence for the person who asked.
+    /// Makes a problem; `code` is stable and for programs, `detail` is a sentence for users.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), retry_after_seconds: None, members: Map::new() }
     }
 
-    /// Says when to come again.
+    /// Adds the time after which the client can retry.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
@@ -32,21 +32,11 @@ impl Problem {
     /// Adds an extension member (RFC 9457, 3.2).
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
-        // What does not serialize is left out: an error answer must not fail itself.
+        // A value that cannot be serialized is left out: an error answer must not fail.
         if let Ok(value) = serde_json::to_value(value) {
             self.members.insert(name.to_owned(), value);
         }
         self
-    }
-
-    /// The status it answers with.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// Its stable code.
-    pub fn code(&self) -> &'static str {
-        self.code
     }
 }
 

@@ -1,4 +1,4 @@
-//! Accepts connections and serves them until told to stop, then lets requests finish.
+//! Accepts connections and serves them until stopped, then lets requests finish.
 //!
 //! `axum::serve` has no time-out for request headers, so a client that sends them byte by byte
 //! would hold a connection forever; hyper has one.
@@ -12,46 +12,60 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use linkrelay_common::SettingsError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long to wait after the process ran out of something (file descriptors, most likely).
+/// The pause after the process has run out of a resource, most likely file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// The process cannot listen on an address.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: cannot listen on {addr}: {}", self.problem())]
+pub struct ListenError {
+    /// The setting that gives the address.
+    pub setting: &'static str,
+    /// The address.
+    pub addr: SocketAddr,
+    /// The error of the operating system.
+    pub source: io::Error,
+}
+
+impl ListenError {
+    fn problem(&self) -> String {
+        if self.source.kind() == io::ErrorKind::AddrInUse {
+            let setting = self.setting;
+            format!("another program does; stop it, or set {setting} to another address")
+        } else {
+            self.source.to_string()
+        }
+    }
+}
 
 /// Listens on the address that this setting gives.
 ///
 /// # Errors
-/// Names the setting, and says what to do if another program has the port.
-pub async fn listen(setting: &'static str, addr: SocketAddr) -> Result<TcpListener, SettingsError> {
-    TcpListener::bind(addr).await.map_err(|error| {
-        let problem = if error.kind() == io::ErrorKind::AddrInUse {
-            format!(
-                "cannot listen on {addr}: another program does; stop it, or set {setting} to \
-                 another address"
-            )
-        } else {
-            format!("cannot listen on {addr}: {error}")
-        };
-        SettingsError::new(setting, problem)
-    })
+/// [`ListenError`] if the operating system refuses.
+pub async fn listen(setting: &'static str, addr: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(addr).await.map_err(|source| ListenError { setting, addr, source })
 }
 
 /// The time-outs of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeSettings {
-    /// How long a request's header may take to arrive; an idle connection is closed after it as well.
+    /// How long a request's header may take to arrive; an idle connection is closed after the same
+    /// time.
     pub header_read_timeout: Duration,
-    /// How long requests in flight may take once `stop` is called.
+    /// How long requests in flight may take after `stop` was cancelled.
     pub drain_timeout: Duration,
 }
 
-/// Serves until `stop`, then closes the listener, lets the requests in flight finish and cuts
-/// off those that do not within the drain time-out. Gives how many were cut off.
+/// Serves until `stop` is cancelled, then closes the listener, lets the requests in flight finish
+/// and aborts the connections that have not ended within the drain time-out. Returns how many were
+/// aborted.
 ///
 /// # Cancel safety
-/// Dropping it leaves its connections running until they end; call `stop` instead.
+/// If the call is dropped, its connections continue until they end; cancel `stop` instead.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -59,15 +73,15 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> usize {
     let connections = TaskTracker::new();
-    let cut_off = CancellationToken::new();
+    let abort = CancellationToken::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                let connection = Connection {
+                let connection = ServedConnection {
                     router: router.clone(),
                     header_read_timeout: settings.header_read_timeout,
                     stop: stop.clone(),
-                    cut_off: cut_off.clone(),
+                    abort: abort.clone(),
                 };
                 connections.spawn(connection.run(stream));
             }
@@ -79,14 +93,14 @@ pub async fn serve(
     if tokio::time::timeout(settings.drain_timeout, connections.wait()).await.is_ok() {
         return 0;
     }
-    let cut_off_count = connections.len();
-    cut_off.cancel();
+    let aborted_count = connections.len();
+    abort.cancel();
     connections.wait().await;
-    cut_off_count
+    aborted_count
 }
 
-/// A connection that died before it was accepted needs no answer; anything else is a lack of
-/// something that only time brings back.
+/// A connection that its client closed before it was accepted needs no answer; every other error
+/// means that the process lacks a resource, which may be free again later.
 async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
     let is_the_client_s = matches!(
         error.kind(),
@@ -100,16 +114,16 @@ async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
     }
 }
 
-struct Connection {
+struct ServedConnection {
     router: Router,
     header_read_timeout: Duration,
     stop: CancellationToken,
-    cut_off: CancellationToken,
+    abort: CancellationToken,
 }
 
-impl Connection {
+impl ServedConnection {
     async fn run(self, stream: TcpStream) {
-        // An answer is written in one go; waiting for more to send would only delay it.
+        // An answer is written at once; waiting for more bytes would only delay it.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "cannot set TCP_NODELAY");
         }
@@ -121,7 +135,7 @@ impl Connection {
         let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
         if ended.is_none() {
             connection.as_mut().graceful_shutdown();
-            ended = self.cut_off.run_until_cancelled(connection.as_mut()).await;
+            ended = self.abort.run_until_cancelled(connection.as_mut()).await;
         }
         if let Some(Err(error)) = ended {
             tracing::debug!(error = %error, "a connection ended: {error}");
@@ -166,12 +180,12 @@ mod tests {
 
     async fn read_to_end(mut stream: TcpStream) -> String {
         let mut answer = String::new();
-        // A connection that was cut off may end with a reset: what came before counts.
+        // An aborted connection may end with a reset; only what came before counts.
         let _ended = stream.read_to_string(&mut answer).await;
         answer
     }
 
-    /// A route that says when it was reached, and answers when it is let go.
+    /// A route that reports when it is reached, and answers after the second notification.
     fn gate() -> (Router, Arc<Notify>, Arc<Notify>) {
         let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (reached_, go_) = (Arc::clone(&reached), Arc::clone(&go));
@@ -203,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_outlives_the_drain_is_cut_off_and_counted() {
+    async fn a_request_that_outlives_the_drain_is_aborted_and_counted() {
         let (router, reached, _go) = gate();
         let running = start(router, 10_000, 50).await;
         let stream = ask(running.addr, REQUEST).await;
@@ -218,7 +232,7 @@ mod tests {
         let (router, _reached, _go) = gate();
         let running = start(router, 100, 10_000).await;
         let stream = ask(running.addr, "GET / HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
-        // Ends only because the server closes: the client never does.
+        // It ends only because the server closes the connection: the client never does.
         read_to_end(stream).await;
         running.stop.cancel();
         assert_eq!(running.serving.await.unwrap(), 0);

@@ -1,17 +1,17 @@
-//! Bodies that one part of linkrelay answers with and another reads: the state of a request, which
-//! the producer shows and the command line prints.
+//! Answers of one part of linkrelay that another part reads: the status of a request, which the
+//! producer returns and the command line prints.
 
 use std::borrow::Cow;
 
 use linkrelay_common::{LinkFailure, RequestId};
 use serde::{Deserialize, Serialize};
 
-/// What became of a request: the answer of `GET /links/{id}`.
+/// The status of a request: the answer of `GET /links/{id}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RequestStatus {
-    /// The request.
+    /// The id of the request.
     pub id: RequestId,
-    /// Its links, and the videos of its lists as far as they are expanded.
+    /// How many links there are, with the videos of the lists that are expanded.
     pub total: u32,
     /// Links with metadata.
     pub stored: u32,
@@ -28,7 +28,7 @@ pub struct RequestStatus {
     pub next: Option<String>,
 }
 
-/// What became of one link of a request.
+/// The status of one link of a request.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LinkEntry {
@@ -39,7 +39,7 @@ pub struct LinkEntry {
     /// The link as it was submitted; unknown while it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// The video that it names.
+    /// The id of the video that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video_id: Option<String>,
     /// The video's title, if the link is stored.
@@ -48,7 +48,7 @@ pub struct LinkEntry {
     /// How many videos a list was expanded into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub videos: Option<u32>,
-    /// The index of the first of them.
+    /// The index of the list's first video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_video_index: Option<u32>,
     /// Why the link failed.

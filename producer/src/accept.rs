@@ -1,7 +1,7 @@
-//! How accepted records become safe: the one seam between this role and what its records go to.
+//! Makes accepted records safe: the interface between this role and where its records go.
 //!
 //! [`TopicAccept`] is for a broker that keeps what it has acknowledged. A program whose broker
-//! forgets gives an [`Accept`] of its own.
+//! loses its data on exit passes its own [`Accept`].
 //!
 //! It must not know: HTTP, or what a request is.
 
@@ -18,42 +18,43 @@ use tokio::time::Instant;
 use crate::background::Background;
 use crate::broker::{self, TopicKnowledge};
 
-/// Takes records and makes them safe.
+/// Accepts records and makes them safe.
 #[async_trait]
 pub trait Accept: Debug + Send + Sync {
-    /// Answers once it is known of each record whether it is safe.
+    /// Returns once it is known of each record whether it is safe.
     ///
     /// # Errors
-    /// If none of them was taken.
+    /// [`AcceptError`] if no record was accepted.
     ///
     /// # Cancel safety
-    /// When dropped, some of the records may be safe.
+    /// If the call is dropped, some of the records may be safe.
     async fn accept(&self, records: Vec<LinkRecord>) -> Result<Accepted, AcceptError>;
 
-    /// Starts what it does beside the requests; called once, before the first of them.
+    /// Starts the background tasks; called once, before the first request.
     fn start(&mut self, background: &mut Background);
 
-    /// Why it will never accept anything again, if so; only a new process can.
+    /// Returns why no record will ever be accepted again; `None` while records may be accepted.
+    /// Only a new process fixes it.
     fn fatal_error(&self) -> Option<String>;
 
-    /// Waits until nothing is under way any more, up to `deadline`. Gives how many records have
-    /// no acknowledgement then.
+    /// Waits until nothing is in flight, up to `deadline`. Returns how many records still have no
+    /// acknowledgement.
     async fn drain(&self, deadline: Instant) -> usize;
 }
 
-/// What became of records.
+/// The outcome of the records of a request.
 #[derive(Debug)]
 pub struct Accepted {
-    /// All of them, in their order.
+    /// All records, in their order.
     pub records: Vec<LinkRecord>,
-    /// Those that are not known to be safe; empty means that all are.
+    /// The records that are not known to be safe, with the reasons; empty if all are safe.
     pub failures: Vec<PublishFailure>,
 }
 
-/// Why no record was taken.
+/// Why no record was accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
-    /// As many links wait for their documents as may.
+    /// The limit of links that wait for their documents is reached.
     #[error("too many accepted links are waiting for their documents")]
     Full,
     /// The journal that keeps accepted links cannot be read or written.
@@ -61,7 +62,7 @@ pub enum AcceptError {
     JournalUnusable(String),
 }
 
-/// Publishes to the topic: safe is what the broker has acknowledged.
+/// Publishes to the topic: a record is safe when the broker has acknowledged it.
 #[derive(Debug)]
 pub struct TopicAccept {
     publish: Arc<dyn Publish>,
@@ -71,7 +72,8 @@ pub struct TopicAccept {
 }
 
 impl TopicAccept {
-    /// Waits for acknowledgements for up to `timeout`. Adds the broker to the parts of `health`.
+    /// Makes one that waits for acknowledgements for up to `timeout`. Adds the broker to the parts
+    /// of `health`.
     pub fn new(publish: Arc<dyn Publish>, timeout: Duration, health: &Health) -> Self {
         let broker_part = health.part("broker");
         Self { publish, topic: TopicKnowledge::default(), timeout, broker_part }
@@ -82,7 +84,7 @@ impl TopicAccept {
 impl Accept for TopicAccept {
     async fn accept(&self, records: Vec<LinkRecord>) -> Result<Accepted, AcceptError> {
         let failures = if self.topic.is_missing() {
-            (0..records.len()).map(|place| (place, PublishError::TopicMissing)).collect()
+            (0..records.len()).map(|index| (index, PublishError::TopicMissing)).collect()
         } else {
             publish_all(self.publish.as_ref(), &records, self.timeout).await
         };

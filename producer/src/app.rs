@@ -1,4 +1,4 @@
-//! The role as an object: built, asked for its address, run, ended.
+//! The role as an object: it is built, tells its address, runs and stops.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_http::{ServeSettings, health_routes, layers, listen, serve};
+use linkrelay_http::{ListenError, ServeSettings, health_routes, layers, listen, serve};
 use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_store::{LinkStore, supervise};
 use tokio::net::TcpListener;
@@ -20,9 +20,9 @@ use crate::background::Background;
 use crate::config::{ApiSettings, ProducerSettings};
 use crate::forward::ExtractorServer;
 use crate::routes;
-use crate::state::{AppState, Shared};
+use crate::state::AppState;
 
-/// What the drain leaves, whatever the requests took, for the last records and tasks.
+/// The time for the last records and tasks, even if the requests have used up the drain time-out.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Why the role could not start.
@@ -31,21 +31,24 @@ pub enum StartError {
     /// A setting is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The system does not say where the role listens.
+    /// The role cannot listen on its address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The operating system does not say on which port the role listens.
     #[error("the listening socket is broken: {0}")]
     Socket(#[from] io::Error),
 }
 
-/// A part of the role ended although it was not told to: a defect, after which the process is
-/// better started again.
+/// A part of the role ended although it was not stopped: a defect, after which the process should
+/// be started again.
 #[derive(Debug, thiserror::Error)]
-#[error("the producer's {name} ended by itself")]
+#[error("the producer's {name} ended unexpectedly")]
 pub struct PartDied {
-    /// Which one.
+    /// The name of the part.
     pub name: &'static str,
 }
 
-/// The HTTP side, bound to its address and not yet serving.
+/// The role, bound to its address and not yet serving.
 #[derive(Debug)]
 pub struct Producer {
     listener: TcpListener,
@@ -59,11 +62,10 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Binds the address and makes the Kafka client; asks neither broker nor store, which may
-    /// come later.
+    /// Binds the address and makes the Kafka client. Broker and store need not be reachable yet.
     ///
     /// # Errors
-    /// [`StartError`]: one line that names the setting.
+    /// [`StartError`] if a setting is wrong or the address cannot be used; it names the setting.
     pub async fn build(
         settings: ProducerSettings,
         store: Arc<dyn LinkStore>,
@@ -76,10 +78,10 @@ impl Producer {
         Self::build_with(settings, store, Box::new(accept), health).await
     }
 
-    /// The same with another way to make records safe, whose parts are in `health`.
+    /// Like [`Producer::build`], with another [`Accept`], whose parts are in `health`.
     ///
     /// # Errors
-    /// As [`Producer::build`].
+    /// As for [`Producer::build`].
     pub async fn build_with(
         settings: ProducerSettings,
         store: Arc<dyn LinkStore>,
@@ -94,21 +96,22 @@ impl Producer {
         Ok(Self { listener, addr, settings, store, store_part, accept, extractor_server, health })
     }
 
-    /// Where it listens; the port is known even if port 0 was asked for.
+    /// Returns the address, with the real port if port 0 was set.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// How its parts are.
+    /// Returns the health of the role's parts.
     pub fn health(&self) -> Health {
         self.health.clone()
     }
 
-    /// Serves until `stop`, then: not ready, no new connections, requests in flight finished,
-    /// the records that they sent acknowledged; all within `DRAIN_TIMEOUT`. What does not make it is logged.
+    /// Serves until `stop` is cancelled. Then the role is not ready, accepts no new connections,
+    /// finishes the requests in flight and awaits the acknowledgements of their records, all within
+    /// `DRAIN_TIMEOUT`. It logs what is not finished by then.
     ///
     /// # Errors
-    /// If a part ended by itself; the rest was stopped in the same order.
+    /// [`PartDied`] if a part ended unexpectedly; the other parts were stopped in the same order.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), PartDied> {
         let drain_timeout = self.settings.drain_timeout;
         let accepting = CancellationToken::new();
@@ -126,8 +129,8 @@ impl Producer {
         died.map_or(Ok(()), Err)
     }
 
-    /// Starts to serve, and what runs beside the requests.
-    fn start(self, stop_accepting: CancellationToken) -> Running {
+    /// Starts the server and the background tasks.
+    fn start(self, stop_accepting: CancellationToken) -> RunningProducer {
         let Self { listener, settings, store, mut accept, health, .. } = self;
         let mut background = Background::default();
         accept.start(&mut background);
@@ -135,7 +138,7 @@ impl Producer {
         background.spawn("store watch", supervise(Arc::clone(&store), self.store_part, stop));
         let accept: Arc<dyn Accept> = Arc::from(accept);
         let api = &settings.api;
-        let shared = Shared {
+        let state = AppState {
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
             store,
@@ -143,60 +146,60 @@ impl Producer {
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,
         };
-        let router = router(api, shared, &health);
+        let router = router(api, state, &health);
         let serve_settings = ServeSettings {
             header_read_timeout: api.intake.header_read_timeout,
             drain_timeout: settings.drain_timeout,
         };
         tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);
         let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
-        Running { serving, background, accept, health }
+        RunningProducer { serving, background, accept, health }
     }
 }
 
-/// What runs, and has to be ended in order.
-struct Running {
-    /// Gives how many connections it cut off.
+/// What has to be ended in order.
+struct RunningProducer {
+    /// Returns how many connections it aborted.
     serving: JoinHandle<usize>,
     background: Background,
     accept: Arc<dyn Accept>,
     health: Health,
 }
 
-impl Running {
-    /// Requests first, then what they sent, then what watched over them.
+impl RunningProducer {
+    /// Ends the requests first, then the records that they sent, then the background tasks.
     async fn drain(self, deadline: Instant) {
-        // `serve` keeps its own deadline, which is this one.
-        let cut_off_count = self.serving.await.unwrap_or_default();
+        // `serve` has the same deadline.
+        let aborted_count = self.serving.await.unwrap_or_default();
         let deadline = deadline.max(Instant::now() + LAST_MOMENT);
         let unacked_count = self.accept.drain(deadline).await;
         self.background.stop(deadline.max(Instant::now() + LAST_MOMENT)).await;
-        report_drain(cut_off_count, unacked_count);
-        // Joins librdkafka's threads, which takes its time.
+        report_drain(aborted_count, unacked_count);
+        // Joins librdkafka's threads, which blocks.
         let accept = self.accept;
         tokio::task::spawn_blocking(move || drop(accept)).await.ok();
     }
 }
 
-fn router(api: &ApiSettings, shared: Shared, health: &Health) -> axum::Router {
-    let accept = Arc::clone(&shared.accept);
+fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
+    let accept = Arc::clone(&state.accept);
     let health = health_routes(health.clone(), move || accept.fatal_error().is_none());
     let longest_wait = api.request_timeout.max(api.wait_timeout);
     let limits = layers::Limits {
         max_concurrent_requests: api.intake.max_concurrent_requests,
         request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,
     };
-    layers::stack(routes::router(AppState::new(shared)), health, limits)
+    layers::stack(routes::router(Arc::new(state)), health, limits)
 }
 
-fn report_drain(cut_off_count: usize, unacked_count: usize) {
-    if cut_off_count > 0 {
-        tracing::warn!(cut_off_count, "{cut_off_count} connections were cut off in a request");
+fn report_drain(aborted_count: usize, unacked_count: usize) {
+    if aborted_count > 0 {
+        tracing::warn!(aborted_count, "{aborted_count} connections were aborted during a request");
     }
     if unacked_count > 0 {
         tracing::warn!(
             unacked_count,
-            "{unacked_count} links were not acknowledged; no client was told that they were accepted"
+            "{unacked_count} links were not acknowledged, and were not reported to clients as accepted"
         );
     }
     tracing::info!("stopped");

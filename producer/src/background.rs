@@ -1,4 +1,4 @@
-//! Tasks that run as long as the role does, each under its name and each joined.
+//! Tasks that run as long as the role; each has a name and is joined.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// The tasks and the token that ends them. Dropped, it aborts them.
+/// The tasks and the token that ends them. Dropping it aborts them.
 #[derive(Debug, Default)]
 pub struct Background {
     tasks: JoinSet<()>,
@@ -15,23 +15,23 @@ pub struct Background {
 }
 
 impl Background {
-    /// What a task has to listen to.
+    /// Returns the token on whose cancellation a task has to end.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Runs `task` until the background is stopped. One that ends earlier ends the role, which
-    /// says `name`.
+    /// Runs `task` until the background is stopped. If it ends earlier, the role ends with an error
+    /// that contains `name`.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let id = self.tasks.spawn(task).id();
         self.names.insert(id, name);
     }
 
-    /// Waits until a task ends, by a panic or by itself, and gives its name. Never ready if
-    /// there is none.
+    /// Waits until a task ends, also by a panic, and returns its name. Waits forever if there is no
+    /// task.
     ///
     /// # Cancel safety
-    /// Nothing is lost if this is dropped before it is ready.
+    /// Nothing is lost if the call is dropped.
     pub(crate) async fn next_ended(&mut self) -> &'static str {
         let Some(ended) = self.tasks.join_next_with_id().await else {
             return std::future::pending().await;
@@ -40,8 +40,7 @@ impl Background {
         self.names.get(&id).copied().unwrap_or("background task")
     }
 
-    /// Tells all tasks to end and waits for them; those that have not ended by `deadline` are
-    /// aborted.
+    /// Stops all tasks and waits for them; aborts those that have not ended by `deadline`.
     pub(crate) async fn stop(mut self, deadline: Instant) {
         self.stop.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
@@ -62,14 +61,14 @@ mod tests {
     async fn a_task_that_panics_is_named() {
         let mut background = Background::default();
         let stop = background.stop_token();
-        background.spawn("well", async move { stop.cancelled().await });
-        background.spawn("broken", async { panic!("as the test wants") });
+        background.spawn("working", async move { stop.cancelled().await });
+        background.spawn("broken", async { panic!("this panic is part of the test") });
         assert_eq!(background.next_ended().await, "broken");
         background.stop(Instant::now() + Duration::from_secs(60)).await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_does_not_listen_is_aborted() {
+    async fn a_task_that_ignores_the_stop_is_aborted() {
         let mut background = Background::default();
         let (alive, ended) = tokio::sync::oneshot::channel::<()>();
         background.spawn("deaf", async move {

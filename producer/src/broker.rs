@@ -1,8 +1,8 @@
-//! Watches the broker from the side: is it there, and does it have the topic?
+//! Watches the broker: whether it can be reached, and whether it has the topic.
 //!
-//! The answer goes to readiness, and a topic that is known to be missing spares requests the
-//! wait for a delivery that cannot come. Asking also makes librdkafka look at a topic again
-//! that it had taken for missing, so that work begins without a restart.
+//! The result is a part of readiness. If the topic is known to be missing, requests do not wait for
+//! a delivery that cannot succeed. A check also makes librdkafka look up a topic again that it has
+//! recorded as missing, so that no restart is needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +13,15 @@ use linkrelay_kafka::publish::Publish;
 use linkrelay_kafka::topic::TopicError;
 use tokio_util::sync::CancellationToken;
 
-const PAUSE_WHILE_WELL: Duration = Duration::from_secs(5);
-const PAUSE_WHILE_NOT: Duration = Duration::from_secs(1);
+const PAUSE_WHILE_WORKING: Duration = Duration::from_secs(5);
+const PAUSE_WHILE_FAILING: Duration = Duration::from_secs(1);
 
-/// What is known of the topic. Cheap to clone; all clones see the same.
+/// What is known of the topic. Cheap to clone; all clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TopicKnowledge(Arc<AtomicBool>);
 
 impl TopicKnowledge {
-    /// Whether the broker said, the last time it was asked, that there is no such topic.
+    /// Whether the broker had no such topic at the last check.
     pub(crate) fn is_missing(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -31,7 +31,7 @@ impl TopicKnowledge {
     }
 }
 
-/// Asks every few seconds, every second while something is wrong, until `stop`.
+/// Checks the broker every few seconds, and every second while a check fails, until `stop`.
 pub(crate) async fn watch(
     publish: Arc<dyn Publish>,
     topic: TopicKnowledge,
@@ -39,20 +39,17 @@ pub(crate) async fn watch(
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        let checked = match publish.fatal_error() {
-            Some(fatal) => {
-                part.fails(format!("the Kafka client has failed and will not work again: {fatal}"));
-                Err(())
+        let mut pause = PAUSE_WHILE_FAILING;
+        if let Some(fatal) = publish.fatal_error() {
+            part.fails(format!("the Kafka client has failed and will not work again: {fatal}"));
+        } else {
+            let checked = publish.check().await;
+            topic.learn(&checked);
+            if checked.is_ok() {
+                pause = PAUSE_WHILE_WORKING;
             }
-            None => {
-                let checked = publish.check().await;
-                topic.learn(&checked);
-                let is_well = checked.is_ok();
-                part.report(checked);
-                if is_well { Ok(()) } else { Err(()) }
-            }
-        };
-        let pause = if checked.is_ok() { PAUSE_WHILE_WELL } else { PAUSE_WHILE_NOT };
+            part.report(checked);
+        }
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }

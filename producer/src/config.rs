@@ -1,4 +1,4 @@
-//! What can be set; nothing else reads the environment.
+//! The settings of the role; no other module reads the environment.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use url::Url;
 
 use crate::forward::ExtractorServer;
 
-/// How much earlier than the request librdkafka gives a record up. It looks for overdue records
-/// once a second, so with anything less a record could outlive the request that awaits it.
+/// How much earlier than the request librdkafka gives up a record. It looks for overdue records
+/// once a second, so with less a record could outlive the request that awaits it.
 const DELIVERY_MARGIN: Duration = Duration::from_millis(1_500);
 const DEFAULT_EXTRACTOR_URL: &str = "http://127.0.0.1:5000";
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const MIN_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// linkrelay's HTTP API: takes YouTube links, answers when Kafka has them safely.
+/// linkrelay's HTTP API: accepts YouTube links, and answers when Kafka has them safely.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "linkrelay-producer", version, about)]
 pub struct ProducerSettings {
@@ -36,7 +36,7 @@ pub struct ProducerSettings {
     #[command(flatten)]
     pub store: StoreSettings,
 
-    /// How long a stop may take: requests in flight, then what is still on its way to the broker
+    /// How long a stop may take: requests in flight, then records in flight to the broker
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
     pub drain_timeout: Duration,
 
@@ -45,18 +45,19 @@ pub struct ProducerSettings {
     pub log: LogSettings,
 }
 
-/// Where the API listens and what it takes.
+/// The settings of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ApiSettings {
     /// Where the API listens, `address:port` (port 0: any free one)
     #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:3000")]
     pub http_addr: SocketAddr,
 
-    /// How long links may wait for the broker, or a question for the store, before 503 is answered
+    /// How long links may wait for the broker, or a query for the store, before 503 is answered
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub request_timeout: Duration,
 
-    /// The extractor server of the waiting path (`POST /links/send-message-axios`) [default: http://127.0.0.1:5000; `up`: its own]
+    /// The extractor server of the waiting path (`POST /links/send-message-axios`) [default:
+    /// http://127.0.0.1:5000; `up`: its own]
     #[arg(long, env = "EXTRACTOR_URL")]
     pub extractor_url: Option<Url>,
 
@@ -64,11 +65,12 @@ pub struct ApiSettings {
     #[arg(long, env = "WAIT_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub wait_timeout: Duration,
 
-    /// The most requests that wait for the extractor server; more are answered 503 at once
+    /// The most requests that wait for the extractor server; any more are answered 503 immediately
     #[arg(long, env = "MAX_WAITING_REQUESTS", default_value_t = 500)]
     pub max_waiting_requests: usize,
 
-    /// Also take links to playlists and channels: only where the consumers have a YOUTUBE_API_KEY, with which they expand them [default: false; `up`: whether it has that key]
+    /// Also accept links to playlists and channels: only if the consumers have a YOUTUBE_API_KEY,
+    /// with which they expand them [default: false; `up`: whether it has that key]
     #[arg(long, env = "EXPAND_LISTS")]
     pub expand_lists: Option<bool>,
 
@@ -78,7 +80,7 @@ pub struct ApiSettings {
 }
 
 impl ProducerSettings {
-    /// Settings as they are with nothing set, for a program that runs this role itself.
+    /// Returns the default settings, for a program that runs this role itself.
     pub fn new(kafka: KafkaSettings, store: StoreSettings) -> Self {
         Self {
             api: ApiSettings::default(),
@@ -89,22 +91,22 @@ impl ProducerSettings {
         }
     }
 
-    /// Checks what one setting, or two together, can break.
+    /// Checks the settings, alone and together.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Names the first wrong setting.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.api.validate()?;
         self.kafka.validate(&no_group())?;
         let waiting_max = self.max_waiting_records();
         if waiting_max.is_some_and(|max| self.api.intake.max_links_per_request > max) {
-            let problem = "a request of so many links would never fit into \
+            let problem = "a request with that many links would never fit into \
                  queue.buffering.max.messages (100000, unless set with KAFKA_CONFIG)";
             return Err(SettingsError::new("MAX_LINKS_PER_REQUEST", problem));
         }
         if self.drain_timeout < self.api.request_timeout {
             let problem = format!(
-                "{:?} is below REQUEST_TIMEOUT ({:?}): a stop would cut off requests that wait for the broker",
+                "{:?} is below REQUEST_TIMEOUT ({:?}): a stop would abort requests that wait for the broker",
                 self.drain_timeout, self.api.request_timeout
             );
             return Err(SettingsError::new("DRAIN_TIMEOUT", problem));
@@ -112,8 +114,8 @@ impl ProducerSettings {
         Ok(())
     }
 
-    /// How long librdkafka tries to deliver a record: less than the request waits for it, so
-    /// that a request answered 503 has, as a rule, nothing on its way any more.
+    /// Returns how long librdkafka tries to deliver a record: less than the request waits for it,
+    /// so that usually no record of a request that is answered 503 is still in flight.
     pub fn delivery_timeout(&self) -> Duration {
         self.api.request_timeout.saturating_sub(DELIVERY_MARGIN)
     }
@@ -128,7 +130,7 @@ impl ApiSettings {
     fn validate(&self) -> Result<(), SettingsError> {
         if self.request_timeout < MIN_REQUEST_TIMEOUT {
             let problem = format!(
-                "must be at least {MIN_REQUEST_TIMEOUT:?}: librdkafka gives records up {DELIVERY_MARGIN:?} earlier"
+                "must be at least {MIN_REQUEST_TIMEOUT:?}: librdkafka gives up records {DELIVERY_MARGIN:?} earlier"
             );
             return Err(SettingsError::new("REQUEST_TIMEOUT", problem));
         }
@@ -136,19 +138,19 @@ impl ApiSettings {
             let problem = format!("must be at least {MIN_WAIT_TIMEOUT:?}");
             return Err(SettingsError::new("WAIT_TIMEOUT", problem));
         }
-        let places = 1..=tokio::sync::Semaphore::MAX_PERMITS;
-        if !places.contains(&self.max_waiting_requests) {
-            let problem = "must be at least 1, and no larger than what can be counted";
+        let most = tokio::sync::Semaphore::MAX_PERMITS;
+        if !(1..=most).contains(&self.max_waiting_requests) {
+            let problem = format!("must be from 1 to {most}");
             return Err(SettingsError::new("MAX_WAITING_REQUESTS", problem));
         }
         self.extractor_server()?;
         self.intake.validate()
     }
 
-    /// The client of the extractor server; it asks no server yet.
+    /// Makes the client of the extractor server; no request is made yet.
     ///
     /// # Errors
-    /// Names `EXTRACTOR_URL`.
+    /// Fails if `EXTRACTOR_URL` is wrong, and names it.
     pub(crate) fn extractor_server(&self) -> Result<ExtractorServer, SettingsError> {
         let wrong = |problem: String| SettingsError::new("EXTRACTOR_URL", problem);
         let url = match &self.extractor_url {
@@ -178,7 +180,7 @@ impl Default for ApiSettings {
     }
 }
 
-/// The producer is in no group; the shared validation wants one.
+/// The producer is not in a consumer group, but the shared validation expects one.
 fn no_group() -> GroupSettings {
     GroupSettings {
         kafka_group_id: "linkrelay".to_owned(),
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_is_the_default_and_valid() {
+    fn without_arguments_the_settings_are_the_defaults_and_valid() {
         let settings = parse(&[]);
         assert_eq!(settings.api, ApiSettings::default());
         let new = ProducerSettings::new(settings.kafka.clone(), settings.store.clone());

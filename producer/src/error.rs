@@ -1,7 +1,7 @@
-//! What is answered when something is wrong; the one place where errors become HTTP.
+//! Turns errors into HTTP answers; no other module does.
 //!
 //! The client gets a stable code and a sentence; the log gets what the client need not know.
-//! Handlers return [`ApiError`] and know no status. What this role fails with at start is
+//! Handlers return [`ApiError`] and know no status. The errors of this role's start are
 //! [`StartError`](crate::StartError).
 
 use axum::http::StatusCode;
@@ -26,7 +26,7 @@ pub(crate) enum ApiError {
     BadRequestId(#[from] linkrelay_common::ids::RequestIdError),
     #[error("{0}")]
     BadQuery(String),
-    #[error("not every link could be taken: {}", .0.error)]
+    #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
     NotAccepted(#[from] AcceptError),
@@ -38,7 +38,7 @@ pub(crate) enum ApiError {
     NotForwarded(Box<NotForwarded>),
 }
 
-/// A request that waited for the extractor server in vain.
+/// A request that the extractor server has not answered.
 #[derive(Debug)]
 pub(crate) struct NotForwarded {
     pub(crate) id: RequestId,
@@ -51,69 +51,45 @@ pub(crate) struct Unpublished {
     pub(crate) id: RequestId,
     pub(crate) accepted_count: usize,
     pub(crate) results: serde_json::Value,
-    /// Of the first link that failed.
+    /// The error of the first link that failed.
     pub(crate) error: PublishError,
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    /// Returns the status, the stable code, and after how many seconds a retry can help; `None` if
+    /// the same request would fail again.
+    fn answer(&self) -> (StatusCode, &'static str, Option<u64>) {
+        const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
         match self {
-            Self::Intake(error) => error.status(),
-            Self::BadRequestId(_) | Self::BadQuery(_) => StatusCode::BAD_REQUEST,
-            Self::NoValidLinks { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Store(StoreError::Unreadable(_)) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unpublished(_) | Self::NotAccepted(_) | Self::Store(_) | Self::StoreTimeout => {
-                StatusCode::SERVICE_UNAVAILABLE
+            Self::Intake(error) => (error.status(), error.code(), None),
+            Self::NoValidLinks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", None),
+            Self::BadRequestId(_) => (StatusCode::BAD_REQUEST, "bad_request_id", None),
+            Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),
+            Self::Unpublished(unpublished) => {
+                let error = unpublished.error;
+                (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))
             }
-            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
-                ForwardError::TooManyWait | ForwardError::Unreachable(_) => {
-                    StatusCode::SERVICE_UNAVAILABLE
-                }
-                ForwardError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-                ForwardError::Unknown(_) => StatusCode::BAD_GATEWAY,
-            },
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Intake(error) => error.code(),
-            Self::NoValidLinks { .. } => "no_valid_links",
-            Self::BadRequestId(_) => "bad_request_id",
-            Self::BadQuery(_) => "bad_query",
-            Self::Unpublished(unpublished) => unpublished.error.code(),
-            Self::NotAccepted(AcceptError::Full) => PublishError::QueueFull.code(),
-            Self::NotAccepted(AcceptError::JournalUnusable(_)) => "journal_unavailable",
-            Self::Store(StoreError::Unreadable(_)) => "store_unreadable",
-            Self::Store(_) | Self::StoreTimeout => "store_unavailable",
-            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
-                ForwardError::TooManyWait => "overloaded",
-                ForwardError::Unreachable(_) => "extractor_unavailable",
-                ForwardError::TimedOut(_) => "wait_timeout",
-                ForwardError::Unknown(_) => "bad_extractor_answer",
-            },
-        }
-    }
-
-    /// When to come again; `None` if coming again as it is changes nothing.
-    fn retry_after_seconds(&self) -> Option<u64> {
-        match self {
-            Self::Unpublished(unpublished) => Some(unpublished.error.retry_after_seconds()),
-            Self::NotAccepted(AcceptError::Full) => Some(1),
-            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
-                ForwardError::TooManyWait => Some(1),
-                ForwardError::Unreachable(_) | ForwardError::TimedOut(_) => Some(5),
-                ForwardError::Unknown(_) => None,
-            },
-            Self::NotAccepted(_) | Self::Store(_) | Self::StoreTimeout => {
-                (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(5)
+            Self::NotAccepted(AcceptError::Full) => {
+                (UNAVAILABLE, PublishError::QueueFull.code(), Some(1))
             }
-            _ => None,
+            Self::NotAccepted(AcceptError::JournalUnusable(_)) => {
+                (UNAVAILABLE, "journal_unavailable", Some(5))
+            }
+            Self::Store(StoreError::Unreadable(_)) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", None)
+            }
+            Self::Store(_) | Self::StoreTimeout => (UNAVAILABLE, "store_unavailable", Some(5)),
+            Self::NotForwarded(not_forwarded) => match not_forwarded.error {
+                ForwardError::TooManyWait => (UNAVAILABLE, "overloaded", Some(1)),
+                ForwardError::Unreachable(_) => (UNAVAILABLE, "extractor_unavailable", Some(5)),
+                ForwardError::TimedOut(_) => (StatusCode::GATEWAY_TIMEOUT, "wait_timeout", Some(5)),
+                ForwardError::Unknown(_) => (StatusCode::BAD_GATEWAY, "bad_extractor_answer", None),
+            },
         }
     }
 
-    /// For the client. What a store or a journal says of itself is for the log only: it may
-    /// name hosts, files or accounts.
+    /// Returns the sentence for the client. The errors of a store or a journal are only logged:
+    /// they may name hosts, files or accounts.
     fn detail(&self) -> String {
         match self {
             Self::Store(StoreError::Unreadable(_)) => "a stored document cannot be read".to_owned(),
@@ -124,16 +100,16 @@ impl ApiError {
             Self::NotForwarded(not_forwarded) => not_forwarded.detail(),
             Self::Unpublished(_) => format!(
                 "{self}. See results for each link. Send the same links again with the same \
-                 Idempotency-Key: what has arrived, or still arrives, is not doubled. Without \
-                 such a key, send only the unavailable ones again; one that still arrives is \
-                 then there twice."
+                 Idempotency-Key: a link that has arrived, or still arrives, is not doubled. \
+                 Without a key, send only the unavailable links again; one that still arrives then \
+                 has two documents."
             ),
             _ => self.to_string(),
         }
     }
 
     fn log(&self) {
-        let code = self.code();
+        let (status, code, _) = self.answer();
         match self {
             Self::Unpublished(unpublished) => {
                 let Unpublished { id, accepted_count, .. } = unpublished.as_ref();
@@ -143,7 +119,7 @@ impl ApiError {
                 let id = not_forwarded.id;
                 tracing::warn!(%id, code, "request {id} was not answered: {self}");
             }
-            _ if self.status().is_server_error() => {
+            _ if status.is_server_error() => {
                 tracing::warn!(code, "request refused: {self}");
             }
             _ => tracing::debug!(code, "request refused: {self}"),
@@ -152,7 +128,7 @@ impl ApiError {
 }
 
 impl NotForwarded {
-    /// The address of the extractor server is for the log only.
+    /// Returns the sentence for the client; the address of the extractor server is only logged.
     fn detail(&self) -> String {
         match self.error {
             ForwardError::TooManyWait => {
@@ -160,11 +136,11 @@ impl NotForwarded {
             }
             ForwardError::Unreachable(_) => {
                 "the extractor server cannot be reached. Send the same again; with an \
-                 Idempotency-Key, what has been stored all the same is not doubled."
+                 Idempotency-Key, what has been stored nevertheless is not doubled."
                     .to_owned()
             }
             ForwardError::TimedOut(_) => format!(
-                "{}. status_url says which links have a document. Send the same again with the \
+                "{}. status_url shows which links have a document. Send the same again with the \
                  same Idempotency-Key, and none is doubled.",
                 self.error
             ),
@@ -176,8 +152,9 @@ impl NotForwarded {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
-        let mut problem = Problem::new(self.status(), self.code(), self.detail());
-        if let Some(seconds) = self.retry_after_seconds() {
+        let (status, code, retry_after_seconds) = self.answer();
+        let mut problem = Problem::new(status, code, self.detail());
+        if let Some(seconds) = retry_after_seconds {
             problem = problem.retry_after(seconds);
         }
         match self {
@@ -196,7 +173,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Where a request's status is asked for.
+/// The path of a request's status.
 #[derive(Debug)]
 pub(crate) struct StatusUrl(pub(crate) RequestId);
 

@@ -1,7 +1,8 @@
-//! The path to the extractor server, for clients that want to wait for their documents.
+//! Forwards requests of the waiting path to the extractor server.
 //!
-//! A request is handed on with a key from which the ids of its documents follow. So it may be sent
-//! again when a connection broke: whatever was written the first time is found, not doubled.
+//! A request is forwarded with a key from which the ids of its documents derive. So it can be sent
+//! again after a broken connection: the documents that were written the first time are found, not
+//! doubled.
 //!
 //! It must not know: what an answer says of the links.
 
@@ -18,14 +19,14 @@ use url::Url;
 use uuid::Uuid;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// What of the time the way back may take: the extractor server ends its work so much earlier, so
-/// that its answer is here before the waiting client gets 504.
-const WAY_BACK: Duration = Duration::from_millis(500);
-/// Many times the answer to the largest request.
+/// How much earlier the extractor server has to end its work, so that its answer arrives before the
+/// client gets 504.
+const ANSWER_MARGIN: Duration = Duration::from_millis(500);
+/// Many times the size of the answer to the largest request.
 const MAX_ANSWER_BYTES: usize = 8 * 1_024 * 1_024;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-/// What an extractor server answers.
+/// The statuses with which an extractor server answers.
 const KNOWN_STATUSES: [StatusCode; 5] = [
     StatusCode::CREATED,
     StatusCode::MULTI_STATUS,
@@ -34,28 +35,28 @@ const KNOWN_STATUSES: [StatusCode; 5] = [
     StatusCode::GATEWAY_TIMEOUT,
 ];
 
-/// An extractor server, and how many may wait for it.
+/// The client of an extractor server, with a limit of waiting requests.
 #[derive(Debug, Clone)]
 pub(crate) struct ExtractorServer {
     client: reqwest::Client,
     links_url: Url,
     timeout: Duration,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
-/// A request on its way.
+/// A request to forward.
 #[derive(Debug)]
-pub(crate) struct Handed {
-    /// As the client sent it.
+pub(crate) struct ForwardRequest {
+    /// The body that the client sent.
     pub(crate) body: Bytes,
-    /// The client's own, or a fresh one.
+    /// The client's key, or a new one.
     pub(crate) key: String,
     pub(crate) trace_parent: Option<String>,
 }
 
 /// The extractor server's answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ExtractorAnswer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) retry_after: Option<HeaderValue>,
@@ -71,20 +72,21 @@ pub(crate) enum ForwardError {
     Unreachable(String),
     #[error("the extractor server did not answer within {0:?}")]
     TimedOut(Duration),
-    #[error("what answers at EXTRACTOR_URL is no extractor server (status {0})")]
+    #[error("the server at EXTRACTOR_URL is not an extractor server (status {0})")]
     Unknown(u16),
 }
 
-/// A key for a request whose client gave none.
-pub(crate) fn fresh_key() -> String {
+/// Returns a key for a request whose client sent none.
+pub(crate) fn new_key() -> String {
     Uuid::now_v7().to_string()
 }
 
 impl ExtractorServer {
-    /// Asks no server yet. `max_waiting` requests may wait at one time, each for up to `timeout`.
+    /// Makes the client; no request is made yet. At most `max_waiting` requests wait concurrently,
+    /// each for up to `timeout`.
     ///
     /// # Errors
-    /// If no HTTP client can be made.
+    /// Fails if no HTTP client can be made.
     pub(crate) fn new(
         base_url: &Url,
         timeout: Duration,
@@ -92,26 +94,32 @@ impl ExtractorServer {
     ) -> Result<Self, reqwest::Error> {
         let mut links_url = base_url.clone();
         links_url.set_path(&format!("{}/links", base_url.path().trim_end_matches('/')));
-        // A server of our own is not behind the way out to the world.
+        // linkrelay's own server is not reached through the proxy of the environment.
         let client =
             reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build()?;
-        Ok(Self { client, links_url, timeout, places: Arc::new(Semaphore::new(max_waiting)) })
+        Ok(Self { client, links_url, timeout, slots: Arc::new(Semaphore::new(max_waiting)) })
     }
 
-    /// Hands a request on, and waits for its answer. Dropped, it hangs up: what the extractor
-    /// server has not begun to write is then left undone.
+    /// Forwards a request and waits for its answer.
     ///
     /// # Errors
-    /// [`ForwardError`]; after `TimedOut` and `Unreachable` documents may be there all the same.
-    pub(crate) async fn hand_on(&self, handed: &Handed) -> Result<Answer, ForwardError> {
-        let Ok(_place) = self.places.try_acquire() else { return Err(ForwardError::TooManyWait) };
+    /// [`ForwardError`]; after `TimedOut` and `Unreachable` there may be documents nevertheless.
+    ///
+    /// # Cancel safety
+    /// If the call is dropped, the connection is closed; the extractor server then writes no
+    /// document, unless it has already begun to.
+    pub(crate) async fn forward(
+        &self,
+        request: &ForwardRequest,
+    ) -> Result<ExtractorAnswer, ForwardError> {
+        let Ok(_slot) = self.slots.try_acquire() else { return Err(ForwardError::TooManyWait) };
         let deadline = Instant::now() + self.timeout;
         let sent = async {
-            match self.send(handed, deadline).await {
-                // Most likely a connection that the other side closed as we took it from the pool.
+            match self.send(request, deadline).await {
+                // Most likely the server closed an idle connection as it was taken from the pool.
                 Err(ForwardError::Unreachable(reason)) => {
-                    tracing::debug!(reason, "handing a request on once more");
-                    self.send(handed, deadline).await
+                    tracing::debug!(reason, "forwarding a request again");
+                    self.send(request, deadline).await
                 }
                 sent => sent,
             }
@@ -119,16 +127,20 @@ impl ExtractorServer {
         timeout_at(deadline, sent).await.unwrap_or(Err(ForwardError::TimedOut(self.timeout)))
     }
 
-    async fn send(&self, handed: &Handed, deadline: Instant) -> Result<Answer, ForwardError> {
-        let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(WAY_BACK);
+    async fn send(
+        &self,
+        forwarded: &ForwardRequest,
+        deadline: Instant,
+    ) -> Result<ExtractorAnswer, ForwardError> {
+        let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(ANSWER_MARGIN);
         let mut request = self
             .client
             .post(self.links_url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .header(IDEMPOTENCY_KEY, &handed.key)
+            .header(IDEMPOTENCY_KEY, &forwarded.key)
             .header(TIMEOUT_HEADER, left.as_millis().to_string())
-            .body(handed.body.clone());
-        if let Some(trace_parent) = &handed.trace_parent {
+            .body(forwarded.body.clone());
+        if let Some(trace_parent) = &forwarded.trace_parent {
             request = request.header(TRACE_PARENT, trace_parent);
         }
         let mut response = request.send().await.map_err(|error| unreachable(&error))?;
@@ -145,11 +157,11 @@ impl ExtractorServer {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, content_type, retry_after, body: body.freeze() })
+        Ok(ExtractorAnswer { status, content_type, retry_after, body: body.freeze() })
     }
 }
 
-/// With its causes: reqwest alone says only "error sending request".
+/// Returns the error with its causes: reqwest alone shows only "error sending request".
 fn unreachable(error: &reqwest::Error) -> ForwardError {
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -1,6 +1,7 @@
-//! The `linkrelay-producer` process: parse, start, run, and say in one line why not.
+//! The process `linkrelay-producer`: parses the settings, runs the role, and prints an error in one
+//! line.
 //!
-//! Exit codes: 0 stopped as asked, 2 a wrong setting, 1 anything else.
+//! Exit codes: 0 after a stop, 2 for a wrong setting, 1 for every other error.
 
 use std::process::ExitCode;
 

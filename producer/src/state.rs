@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,34 +9,17 @@ use linkrelay_store::LinkStore;
 use crate::accept::Accept;
 use crate::forward::ExtractorServer;
 
-/// Cheap to clone: one pointer.
-#[derive(Debug, Clone)]
-pub(crate) struct AppState(Arc<Shared>);
-
+/// The handlers share it behind an `Arc`.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct AppState {
     pub(crate) accept: Arc<dyn Accept>,
-    /// Where the waiting path leads.
+    /// The server to which requests of the waiting path are forwarded.
     pub(crate) extractor_server: ExtractorServer,
     pub(crate) store: Arc<dyn LinkStore>,
-    /// What a request may cost.
+    /// The limits of a request.
     pub(crate) intake: IntakeSettings,
-    /// Whether playlists and channels are taken, because consumers can expand them.
+    /// Whether playlists and channels are accepted, because the consumers can expand them.
     pub(crate) takes_lists: bool,
-    /// For one question to the store.
+    /// How long the queries of one request to the store may take.
     pub(crate) store_timeout: Duration,
-}
-
-impl AppState {
-    pub(crate) fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
-    }
-}
-
-impl std::ops::Deref for AppState {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
 }

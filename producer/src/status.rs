@@ -1,52 +1,52 @@
-//! How far a request is, and a page of its links; knows no HTTP.
+//! The progress of a request, and a page of its links; it must not know HTTP.
 //!
 //! A request's links have the indexes from 0 to the count in its id. The videos of its lists
-//! follow, each list's in a range of its own, so between two ranges there may be a gap.
+//! follow, each list's in its own range, so there may be gaps between the ranges.
 
 use std::ops::Range;
 
 use linkrelay_common::RequestId;
-use linkrelay_store::{ExpandedRange, LinkState, LinkStatus, LinkStore, RequestCounts, StoreError};
+use linkrelay_store::{ExpandedRange, LinkStatus, LinkStore, RequestCounts, StoreError};
 
-/// Which links to list: up to `limit` of those with an index of `from` or more.
+/// The links to list: up to `limit` of those with an index of `from` or more.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Page {
+pub(crate) struct LinksPage {
     pub(crate) from: u32,
     pub(crate) limit: u32,
 }
 
-/// What is known of a request.
+/// The progress of a request.
 #[derive(Debug)]
-pub(crate) struct Status {
-    /// Its links and the videos of its lists, as far as they are expanded.
+pub(crate) struct RequestProgress {
+    /// How many links there are, with the videos of the lists that are expanded.
     pub(crate) total: u32,
     pub(crate) counts: RequestCounts,
-    /// One page; what the store does not know is pending.
+    /// One page, by index; a link that the store does not know is pending.
     pub(crate) links: Vec<(u32, Option<LinkStatus>)>,
-    /// Where the next page begins, if there is one.
+    /// The index at which the next page begins, if there is one.
     pub(crate) next: Option<u32>,
 }
 
-impl Status {
-    /// Asks the store.
+impl RequestProgress {
+    /// Asks the store for the progress of a request, and for a page of its links.
     ///
     /// # Errors
-    /// The store's.
+    /// The errors of the store.
     pub(crate) async fn ask(
         store: &dyn LinkStore,
         id: RequestId,
-        page: Page,
+        page: LinksPage,
     ) -> Result<Self, StoreError> {
         let own = 0..id.links_count();
         if page.from == 0 && page.limit >= id.links_count() {
-            // The page is the whole request, and tells the counts itself.
+            // The page is the complete request, so the counts follow from it.
             let done = store.request_links(id, 0, id.links_count()).await?;
             let counts = counts_of(&done);
             if counts.expanded == 0 {
                 return Ok(Self::new(&[own], page, counts, done));
             }
         }
-        // The counts first: what is expanded after them only adds to what is pending.
+        // The counts come first: a list that is expanded later only adds pending links.
         let counts = store.request_counts(id).await?;
         let mut ranges = vec![own];
         if counts.expanded > 0 {
@@ -56,7 +56,7 @@ impl Status {
         }
         let parts = parts(&ranges, page);
         let done = match (parts.first(), parts.last()) {
-            // One question over the gaps, which have no documents.
+            // One query, which includes the gaps: they have no documents.
             (Some(first), Some(last)) => {
                 store.request_links(id, first.start, last.end - first.start).await?
             }
@@ -65,10 +65,10 @@ impl Status {
         Ok(Self::new(&ranges, page, counts, done))
     }
 
-    /// `done` by index; `ranges` too, and none overlaps another.
+    /// `done` and `ranges` are sorted by index; no range overlaps another.
     fn new(
         ranges: &[Range<u32>],
-        page: Page,
+        page: LinksPage,
         counts: RequestCounts,
         done: Vec<LinkStatus>,
     ) -> Self {
@@ -81,22 +81,22 @@ impl Status {
         };
         let mut done = done.into_iter().peekable();
         let links = indexes.into_iter().map(|index| {
-            // What no program of ours wrote into a gap is no link of the request.
+            // A document that another program has written into a gap is not a link of the request.
             while done.next_if(|link| link.index < index).is_some() {}
             (index, done.next_if(|link| link.index == index))
         });
         Self { total, counts, links: links.collect(), next }
     }
 
-    /// Links without a document.
+    /// Returns how many links have no document yet.
     pub(crate) fn pending(&self) -> u32 {
         let RequestCounts { stored, failed, expanded } = self.counts;
         self.total.saturating_sub(stored).saturating_sub(failed).saturating_sub(expanded)
     }
 }
 
-/// The parts of these ranges that are on a page.
-fn parts(ranges: &[Range<u32>], page: Page) -> Vec<Range<u32>> {
+/// Returns the parts of these ranges that are on a page.
+fn parts(ranges: &[Range<u32>], page: LinksPage) -> Vec<Range<u32>> {
     let mut room = page.limit;
     let mut parts = Vec::new();
     for range in ranges {
@@ -110,12 +110,12 @@ fn parts(ranges: &[Range<u32>], page: Page) -> Vec<Range<u32>> {
     parts
 }
 
-/// The first index of `from` or more that is in a range.
+/// Returns the first index of `from` or more that is in a range.
 fn index_from(ranges: &[Range<u32>], from: u32) -> Option<u32> {
     ranges.iter().find(|range| range.end > from).map(|range| range.start.max(from))
 }
 
-/// Nothing for an empty list, or for a range that no consumer of ours writes.
+/// Returns the range of a list's videos; `None` if it is empty, or larger than linkrelay writes.
 fn range_of(expanded: ExpandedRange) -> Option<Range<u32>> {
     let ExpandedRange { first_index, videos_count } = expanded;
     let end = first_index.checked_add(videos_count)?;
@@ -125,11 +125,7 @@ fn range_of(expanded: ExpandedRange) -> Option<Range<u32>> {
 fn counts_of(done: &[LinkStatus]) -> RequestCounts {
     let mut counts = RequestCounts::default();
     for link in done {
-        match link.state {
-            LinkState::Stored => counts.stored += 1,
-            LinkState::Failed => counts.failed += 1,
-            LinkState::Expanded => counts.expanded += 1,
-        }
+        counts.add(link.state, 1);
     }
     counts
 }
@@ -141,13 +137,13 @@ mod tests {
     use super::*;
 
     fn status(ranges: &[Range<u32>], from: u32, limit: u32) -> (Vec<u32>, Option<u32>) {
-        let page = Page { from, limit };
-        let status = Status::new(ranges, page, RequestCounts::default(), Vec::new());
+        let page = LinksPage { from, limit };
+        let status = RequestProgress::new(ranges, page, RequestCounts::default(), Vec::new());
         (status.links.into_iter().map(|(index, _)| index).collect(), status.next)
     }
 
     #[test]
-    fn a_page_goes_over_gaps() {
+    fn a_page_skips_gaps() {
         let ranges = [0..2, 2..4, 10_002..10_003];
         assert_eq!(status(&ranges, 0, 3), (vec![0, 1, 2], Some(3)));
         assert_eq!(status(&ranges, 3, 1), (vec![3], Some(10_002)));
@@ -158,7 +154,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pages_together_are_the_whole(
+        fn all_pages_together_are_all_links(
             gaps in proptest::collection::vec((0_u32..3, 1_u32..6), 1..5), limit in 1_u32..8,
         ) {
             let mut ranges = Vec::new();

@@ -22,6 +22,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
+use serde::Deserialize;
 
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
@@ -74,7 +75,7 @@ pub struct LinkStatus {
 }
 
 /// The indexes of a list's videos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct ExpandedRange {
     /// The index of the first video; the others follow it.
     pub first_index: u32,
@@ -91,6 +92,17 @@ pub struct RequestCounts {
     pub failed: u32,
     /// Lists, whose videos have their own documents and are counted separately.
     pub expanded: u32,
+}
+
+impl RequestCounts {
+    /// Adds `count` links with this outcome.
+    pub fn add(&mut self, state: LinkState, count: u32) {
+        match state {
+            LinkState::Stored => self.stored += count,
+            LinkState::Failed => self.failed += count,
+            LinkState::Expanded => self.expanded += count,
+        }
+    }
 }
 
 /// What both stores can do. Every method may be called from many tasks concurrently, and none

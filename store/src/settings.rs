@@ -137,10 +137,16 @@ mod tests {
     fn the_database_is_the_setting_s_then_the_connection_string_s_then_the_default() {
         for (arguments, namespace) in [
             (&["--mongodb-uri=mongodb://a"][..], "linkrelay.youtube"),
+            (&["--mongodb-uri=mongodb://a/"], "linkrelay.youtube"),
+            (&["--mongodb-uri=mongodb://a/?authSource=users"], "linkrelay.youtube"),
             (&["--mongodb-uri=mongodb://a/mine"], "mine.youtube"),
+            (&["--mongodb-uri=mongodb://u:p@a,b/mine?authSource=admin"], "mine.youtube"),
+            (&["--mongodb-uri=mongodb+srv://u:p@a.example/mine?w=majority"], "mine.youtube"),
             (&["--mongodb-uri=mongodb://a/mine", "--mongodb-database="], "mine.youtube"),
             (&["--mongodb-uri=mongodb://a/mine", "--mongodb-database=other"], "other.youtube"),
             (&["--mongodb-uri=mongodb://u:p@a/admin"], "linkrelay.youtube"),
+            (&["--mongodb-uri=mongodb://u:p@a/local"], "linkrelay.youtube"),
+            (&["--mongodb-uri=mongodb+srv://u:p@a.example/config"], "linkrelay.youtube"),
             (&["--mongodb-uri=mongodb://u:p@a/admin", "--mongodb-database=admin"], "admin.youtube"),
             (&["--mongodb-uri=mongodb://a/mine", "--mongodb-collection=links"], "mine.links"),
         ] {

@@ -1,9 +1,9 @@
 //! The store in memory that other crates are tested with: the contract of every store.
 
 use linkrelay_store::LinkStore;
-use linkrelay_store::testing::MemoryStore;
+use linkrelay_store::testing::FaultyStore;
 
-struct TestStore(MemoryStore);
+struct TestStore(FaultyStore);
 
 impl TestStore {
     fn store(&self) -> &dyn LinkStore {
@@ -12,7 +12,7 @@ impl TestStore {
 }
 
 async fn open() -> TestStore {
-    TestStore(MemoryStore::default())
+    TestStore(FaultyStore::default())
 }
 
 linkrelay_store::contract_tests!(open);

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
 use linkrelay_http::Problem;
 use linkrelay_http::intake::{
-    CheckedLinks, LinkFate, LinkResult, LinkResultStatus, ResultError, results,
+    CheckedLinks, LinkOutcome, ResultEntry, ResultError, ValidResult, results,
 };
 use serde::Serialize;
 
-use super::work::{LinkOutcome, NotTaken, Unavailable};
+use super::work::{NotTaken, PostedOutcome, Unavailable};
 
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -25,7 +25,7 @@ struct Done<'a> {
     stored: usize,
     failed: usize,
     status_url: String,
-    results: Vec<LinkResult<'a>>,
+    results: Vec<ResultEntry<'a>>,
 }
 
 /// Answers 201 if each link has its document, 207 if some have; otherwise with the first reason why
@@ -33,12 +33,12 @@ struct Done<'a> {
 pub(crate) fn of_outcomes(
     id: RequestId,
     links: &CheckedLinks,
-    outcomes: &[LinkOutcome],
+    outcomes: &[PostedOutcome],
 ) -> Response {
     let count =
-        |is: fn(&LinkOutcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
-    let stored = count(|outcome| matches!(outcome, LinkOutcome::Stored));
-    let failed = count(|outcome| matches!(outcome, LinkOutcome::Failed(_)));
+        |is: fn(&PostedOutcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+    let stored = count(|outcome| matches!(outcome, PostedOutcome::Stored));
+    let failed = count(|outcome| matches!(outcome, PostedOutcome::Failed(_)));
     let results = results(link_results(id, links, outcomes), links);
     if stored + failed == 0 {
         return of_none(id, outcomes, &results).into_response();
@@ -67,9 +67,9 @@ pub(crate) fn of_not_taken(not_taken: NotTaken) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(seconds)
 }
 
-fn of_none(id: RequestId, outcomes: &[LinkOutcome], results: &[LinkResult<'_>]) -> Problem {
+fn of_none(id: RequestId, outcomes: &[PostedOutcome], results: &[ResultEntry<'_>]) -> Problem {
     let reasons = outcomes.iter().filter_map(|outcome| match outcome {
-        LinkOutcome::Unavailable(unavailable) => Some(unavailable),
+        PostedOutcome::Unavailable(unavailable) => Some(unavailable),
         _ => None,
     });
     let longest_wait = reasons.clone().filter_map(retry_after).max();
@@ -93,21 +93,21 @@ fn of_none(id: RequestId, outcomes: &[LinkOutcome], results: &[LinkResult<'_>]) 
 fn link_results<'a>(
     id: RequestId,
     links: &'a CheckedLinks,
-    outcomes: &'a [LinkOutcome],
-) -> impl Iterator<Item = LinkFate<'a>> {
-    links.documents(id).zip(outcomes).map(|((_, document_id, valid), outcome)| {
-        let (status, error) = match outcome {
-            LinkOutcome::Stored => (LinkResultStatus::Stored, None),
-            LinkOutcome::Failed(error) => {
+    outcomes: &'a [PostedOutcome],
+) -> impl Iterator<Item = ValidResult<'a>> {
+    links.documents(id).zip(outcomes).map(|((_, document_id, valid), posted)| {
+        let (outcome, error) = match posted {
+            PostedOutcome::Stored => (LinkOutcome::Stored, None),
+            PostedOutcome::Failed(error) => {
                 let (code, message) = (error.code.clone().into(), error.message.clone());
-                (LinkResultStatus::Failed, Some(ResultError { code, message }))
+                (LinkOutcome::Failed, Some(ResultError { code, message }))
             }
-            LinkOutcome::Unavailable(unavailable) => {
+            PostedOutcome::Unavailable(unavailable) => {
                 let (code, message) = (code(unavailable).into(), unavailable.to_string());
-                (LinkResultStatus::Unavailable, Some(ResultError { code, message }))
+                (LinkOutcome::Unavailable, Some(ResultError { code, message }))
             }
         };
-        LinkFate { link: &valid.link, document_id, status, error }
+        ValidResult { link: &valid.link, document_id, outcome, error }
     })
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct Posted<'a> {
 
 /// The outcome of a link.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum LinkOutcome {
+pub(crate) enum PostedOutcome {
     /// There is a document with metadata.
     Stored,
     /// There is a document that says why there is no metadata.
@@ -124,7 +124,7 @@ impl PostedLinks {
     pub(crate) async fn run(
         self: &Arc<Self>,
         posted: Posted<'_>,
-    ) -> Result<Vec<LinkOutcome>, NotTaken> {
+    ) -> Result<Vec<PostedOutcome>, NotTaken> {
         if self.stop.is_cancelled() {
             return Err(NotTaken::Stopping);
         }
@@ -142,7 +142,8 @@ impl PostedLinks {
         // In its own task, so that it ends even if the client has disconnected.
         let written = self.writes.spawn(writing).await;
         // After a panic there, it is unknown what is written.
-        let lost = || vec![LinkOutcome::Unavailable(Unavailable::NotWritten); links_count as usize];
+        let lost =
+            || vec![PostedOutcome::Unavailable(Unavailable::NotWritten); links_count as usize];
         Ok(written.unwrap_or_else(|_| lost()))
     }
 
@@ -201,7 +202,7 @@ impl PostedLinks {
         self: Arc<Self>,
         found: Vec<Result<LinkDocument, Unavailable>>,
         deadline: Instant,
-    ) -> Vec<LinkOutcome> {
+    ) -> Vec<PostedOutcome> {
         let mut documents: Vec<LinkDocument> =
             found.iter().filter_map(|found| found.as_ref().ok().cloned()).collect();
         let written = timeout_at(deadline, self.write(&mut documents)).await;
@@ -213,15 +214,15 @@ impl PostedLinks {
         }
         let mut written = written.unwrap_or_default().into_iter();
         let outcomes = found.into_iter().map(|found| match found {
-            Err(unavailable) => LinkOutcome::Unavailable(unavailable),
+            Err(unavailable) => PostedOutcome::Unavailable(unavailable),
             // `written` has one outcome for each that was found, in the same order, or is empty.
-            Ok(_) => written.next().unwrap_or(LinkOutcome::Unavailable(Unavailable::NotWritten)),
+            Ok(_) => written.next().unwrap_or(PostedOutcome::Unavailable(Unavailable::NotWritten)),
         });
         outcomes.collect()
     }
 
     /// Writes documents until the store has all of them except those that it refuses.
-    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<LinkOutcome> {
+    async fn write(&self, documents: &mut [LinkDocument]) -> Vec<PostedOutcome> {
         if documents.is_empty() {
             return Vec::new();
         }
@@ -276,12 +277,12 @@ impl PostedLinks {
         Ok(outcomes)
     }
 
-    fn outcome(&self, document: &LinkDocument, outcome: &WriteOutcome) -> LinkOutcome {
+    fn outcome(&self, document: &LinkDocument, outcome: &WriteOutcome) -> PostedOutcome {
         if let WriteOutcome::Refused { reason } = outcome {
             left_without_document(&self.store_part, document, reason);
-            return LinkOutcome::Unavailable(Unavailable::Refused);
+            return PostedOutcome::Unavailable(Unavailable::Refused);
         }
-        document.error.clone().map_or(LinkOutcome::Stored, LinkOutcome::Failed)
+        document.error.clone().map_or(PostedOutcome::Stored, PostedOutcome::Failed)
     }
 }
 

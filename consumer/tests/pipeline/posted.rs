@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use linkrelay_extractor::{ExtractError, error::Refusal};
+use linkrelay_extractor::{ExtractError, Refusal};
 use linkrelay_store::LinkState;
 use linkrelay_store::testing::Method;
 use serde_json::{Value, json};

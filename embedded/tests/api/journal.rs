@@ -25,9 +25,20 @@ async fn start(publish: Arc<dyn Publish>, journal: Arc<dyn Journal>) -> TestApp 
 
 async fn app(publish: Arc<dyn Publish>, journal: &Arc<FakeJournal>) -> TestApp {
     let app = start(publish, Arc::clone(journal) as _).await;
-    // Ready means that what was left over was read, so nothing new counts as that.
+    // The app is ready once it has read the journal, so no later link counts as an earlier one.
     app.until_ready().await;
     app
+}
+
+/// Submits a link, and disconnects while the journal writes it.
+async fn disconnect_while_journaling(app: &TestApp, journal: &FakeJournal) {
+    journal.waits.store(true, Ordering::Relaxed);
+    let is_journaling = async || journal.entries.lock().unwrap().len() == 1;
+    let body = json!({"links": LINK});
+    tokio::select! {
+        _ = app.submit(&body) => panic!("answered before it was journaled"),
+        () = until("the link is being journaled", is_journaling) => {}
+    }
 }
 
 fn record(count: u32, index: u32) -> LinkRecord {
@@ -76,7 +87,7 @@ async fn without_the_journal_nothing_is_accepted_or_published() {
 }
 
 #[tokio::test]
-async fn what_was_left_over_is_published_at_the_next_start() {
+async fn links_of_an_earlier_process_are_published_at_the_start() {
     let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
     let left: Vec<_> = (0..2_500).map(|index| record(2_500, index)).collect();
     *journal.entries.lock().unwrap() = left.clone();
@@ -98,7 +109,7 @@ async fn a_journaled_link_is_published_until_it_arrives() {
     let app = app(publish.clone(), &journal).await;
     let taken = app.submit(&json!({"links": [LINK, OTHER_LINK]})).await;
     assert_eq!(taken.status, 201, "the journal has both: {taken:?}");
-    until("it is published again, twice", async || publish.sent().len() == 4).await;
+    until("it is published twice more", async || publish.sent().len() == 4).await;
     let sent = publish.sent();
     assert!(sent[1..].iter().all(|record| record.link == OTHER_LINK), "{sent:?}");
     assert_eq!(sent[1], sent[3], "under the same id");
@@ -106,36 +117,20 @@ async fn a_journaled_link_is_published_until_it_arrives() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_no_link_unpublished() {
+async fn a_client_that_disconnects_leaves_no_link_unpublished() {
     let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
     let app = app(publish.clone(), &journal).await;
-    journal.waits.store(true, Ordering::Relaxed);
-    let body = json!({"links": LINK});
-    let gone = async {
-        until("the link is being journaled", async || journal.entries.lock().unwrap().len() == 1)
-            .await;
-    };
-    tokio::select! {
-        _ = app.submit(&body) => panic!("answered before it was journaled"),
-        () = gone => {}
-    }
+    disconnect_while_journaling(&app, &journal).await;
     journal.go.notify_one();
-    until("it is published all the same", async || publish.sent().len() == 1).await;
+    until("it is published nevertheless", async || publish.sent().len() == 1).await;
     app.stop().await;
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_a_link_whose_client_is_gone() {
+async fn a_stop_waits_for_a_link_whose_client_has_disconnected() {
     let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
     let app = app(publish.clone(), &journal).await;
-    journal.waits.store(true, Ordering::Relaxed);
-    let body = json!({"links": LINK});
-    let gone =
-        until("the link is being journaled", async || journal.entries.lock().unwrap().len() == 1);
-    tokio::select! {
-        _ = app.submit(&body) => panic!("answered before it was journaled"),
-        () = gone => {}
-    }
+    disconnect_while_journaling(&app, &journal).await;
     let go = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         journal.go.notify_one();

@@ -12,17 +12,17 @@ use linkrelay_common::VideoId;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use super::Answer;
+use super::Extracted;
 use crate::error::ExtractError;
 
 /// A caller's handle of a request in flight, to await its answer.
-pub(super) type Flight = Shared<BoxFuture<'static, Answer>>;
+pub(super) type Flight = Shared<BoxFuture<'static, Extracted>>;
 
 /// The result of [`Flights::join_or_start`].
 #[derive(Debug)]
 pub(super) enum Lookup {
     /// The answer was cached, so no request is needed.
-    Cached(Box<Answer>),
+    Cached(Box<Extracted>),
     /// A request for this video was in flight.
     Joined(Flight),
     /// A request has begun.
@@ -32,19 +32,19 @@ pub(super) enum Lookup {
 /// All requests in flight.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
-    open: Arc<Mutex<Open>>,
+    open: Arc<Mutex<OpenFlights>>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
-    by_id: HashMap<VideoId, (u64, WeakShared<BoxFuture<'static, Answer>>)>,
+struct OpenFlights {
+    by_id: HashMap<VideoId, (u64, WeakShared<BoxFuture<'static, Extracted>>)>,
     /// Numbers the flights, to distinguish a flight from a later one for the same video.
     last_number: u64,
 }
 
 /// Removes its flight when it is dropped: at the flight's end, also if it panicked or was aborted.
 struct RemoveOnDrop {
-    open: Arc<Mutex<Open>>,
+    open: Arc<Mutex<OpenFlights>>,
     video_id: VideoId,
     number: u64,
 }
@@ -55,11 +55,11 @@ impl Flights {
     pub(super) fn join_or_start<R>(
         &self,
         video_id: VideoId,
-        cached: impl FnOnce() -> Option<Answer>,
+        cached: impl FnOnce() -> Option<Extracted>,
         request: impl FnOnce() -> R,
     ) -> Lookup
     where
-        R: Future<Output = Answer> + Send + 'static,
+        R: Future<Output = Extracted> + Send + 'static,
     {
         let mut open = lock(&self.open);
         let in_flight = open.by_id.get(&video_id).and_then(|(_, flight)| flight.upgrade());
@@ -86,7 +86,7 @@ impl Flights {
 }
 
 fn start(
-    request: impl Future<Output = Answer> + Send + 'static,
+    request: impl Future<Output = Extracted> + Send + 'static,
     remove_on_drop: RemoveOnDrop,
 ) -> Flight {
     let flight = async move {
@@ -103,7 +103,7 @@ fn interrupted(error: &tokio::task::JoinError) -> ExtractError {
     ExtractError::Unreadable(what.to_owned())
 }
 
-fn lock(open: &Mutex<Open>) -> std::sync::MutexGuard<'_, Open> {
+fn lock(open: &Mutex<OpenFlights>) -> std::sync::MutexGuard<'_, OpenFlights> {
     // The map is consistent after every step, so a panic elsewhere does no harm.
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }

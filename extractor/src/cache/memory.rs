@@ -7,7 +7,7 @@ use linkrelay_common::video::Video;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::{Answer, CacheSettings};
+use super::{CacheSettings, Extracted};
 
 /// An answer that is larger than this counts as several entries, so ten thousand entries need at
 /// most some 40 MB.
@@ -15,7 +15,7 @@ const ENTRY_BYTES: usize = 4_096;
 
 /// The cached answers. Cheap to clone; all clones share them. `None` caches nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Memory(Option<Cache<VideoId, Answer>>);
+pub(super) struct Memory(Option<Cache<VideoId, Extracted>>);
 
 /// How long each kind of answer is kept.
 #[derive(Debug, Clone, Copy)]
@@ -30,20 +30,20 @@ impl Memory {
         let cache = || {
             Cache::builder()
                 .max_capacity(entries)
-                .weigher(|_, answer: &Answer| weight(answer))
+                .weigher(|_, answer: &Extracted| weight(answer))
                 .expire_after(Ttl { found: ttl, refused: negative_ttl })
                 .build()
         };
         Self((entries > 0).then(cache))
     }
 
-    pub(super) fn get(&self, video_id: VideoId) -> Option<Answer> {
+    pub(super) fn get(&self, video_id: VideoId) -> Option<Extracted> {
         self.0.as_ref()?.get(&video_id)
     }
 
     /// Caches metadata and refusals, which will be as true in a minute. A temporary error is only
     /// for the callers that wait for it.
-    pub(super) fn keep(&self, video_id: VideoId, answer: &Answer) {
+    pub(super) fn keep(&self, video_id: VideoId, answer: &Extracted) {
         let is_lasting = matches!(answer, Ok(_) | Err(crate::ExtractError::Refused(_)));
         if let Some(cache) = self.0.as_ref().filter(|_| is_lasting) {
             cache.insert(video_id, answer.clone());
@@ -51,8 +51,8 @@ impl Memory {
     }
 }
 
-impl Expiry<VideoId, Answer> for Ttl {
-    fn expire_after_create(&self, _: &VideoId, answer: &Answer, _: Instant) -> Option<Duration> {
+impl Expiry<VideoId, Extracted> for Ttl {
+    fn expire_after_create(&self, _: &VideoId, answer: &Extracted, _: Instant) -> Option<Duration> {
         Some(if answer.is_ok() { self.found } else { self.refused })
     }
 
@@ -60,7 +60,7 @@ impl Expiry<VideoId, Answer> for Ttl {
     fn expire_after_update(
         &self,
         video_id: &VideoId,
-        answer: &Answer,
+        answer: &Extracted,
         now: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
@@ -68,7 +68,7 @@ impl Expiry<VideoId, Answer> for Ttl {
     }
 }
 
-fn weight(answer: &Answer) -> u32 {
+fn weight(answer: &Extracted) -> u32 {
     let bytes = answer.as_ref().map_or(0, |found| text_bytes(&found.video));
     u32::try_from(1 + bytes / ENTRY_BYTES).unwrap_or(u32::MAX)
 }

@@ -25,7 +25,7 @@ use crate::Extract;
 use crate::error::ExtractError;
 use crate::extraction::Extraction;
 
-type Answer = Result<Extraction, ExtractError>;
+type Extracted = Result<Extraction, ExtractError>;
 
 /// The settings of a [`Cached`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Cached {
         &self,
         video_id: VideoId,
         force: bool,
-    ) -> impl Future<Output = Answer> + Send + use<> {
+    ) -> impl Future<Output = Extracted> + Send + use<> {
         let (inner, memory) = (self.inner.clone(), self.memory.clone());
         async move {
             let answer = inner.extract(video_id, force).await;
@@ -99,7 +99,7 @@ impl Cached {
 #[deny(clippy::missing_trait_methods, reason = "a default would leave `inner` out")]
 #[async_trait]
 impl Extract for Cached {
-    async fn extract(&self, video_id: VideoId, force: bool) -> Answer {
+    async fn extract(&self, video_id: VideoId, force: bool) -> Extracted {
         let lookup = self.flights.join_or_start(
             video_id,
             || if force { None } else { self.memory.get(video_id) },
@@ -118,7 +118,7 @@ impl Extract for Cached {
         }
     }
 
-    /// Remembers no list: what is in one may change at any moment.
+    /// Lists are not cached, because a list can change at any time.
     async fn expand(&self, list: &ListLink, limit: usize) -> Result<Vec<VideoId>, ExtractError> {
         self.inner.expand(list, limit).await
     }

@@ -46,7 +46,7 @@ impl Inner {
 
 #[async_trait]
 impl Extract for Inner {
-    async fn extract(&self, video_id: VideoId, _force: bool) -> Answer {
+    async fn extract(&self, video_id: VideoId, _force: bool) -> Extracted {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let _ended = Ended(&self.ended);
         self.permits.acquire().await.unwrap().forget();
@@ -179,7 +179,7 @@ struct Panics;
 
 #[async_trait]
 impl Extract for Panics {
-    async fn extract(&self, _video_id: VideoId, _force: bool) -> Answer {
+    async fn extract(&self, _video_id: VideoId, _force: bool) -> Extracted {
         panic!("this panic is part of the test")
     }
 }

@@ -62,10 +62,9 @@ async fn together(
 ) -> (String, usize) {
     let (first, second) = (fixed("first", first), fixed("second", second));
     let chain = Chain::new(vec![first, second.clone()]);
-    let video_id = VideoId::parse("5fR9AHlSDtc").unwrap();
-    let answer = match chain.extract(video_id, false).await {
+    let answer = match chain.extract(id(), false).await {
         Ok(extraction) => {
-            assert_eq!(extraction.video_id, video_id);
+            assert_eq!(extraction.video_id, id());
             extraction.source
         }
         Err(error) => error.code().to_owned(),
@@ -74,26 +73,21 @@ async fn together(
 }
 
 #[tokio::test]
-async fn the_first_answer_with_a_title_is_the_answer() {
-    assert_eq!(together(Ok("title"), Ok("title")).await, ("first".to_owned(), 0));
-    assert_eq!(together(Ok(" "), Ok("title")).await, ("second".to_owned(), 1));
-    assert_eq!(together(Err(unreadable()), Ok("title")).await, ("second".to_owned(), 1));
-    assert_eq!(
-        together(Err(ExtractError::Status(500)), Ok("title")).await,
-        ("second".to_owned(), 1)
-    );
-}
-
-#[tokio::test]
-async fn a_refusal_and_throttling_end_the_search() {
+async fn a_title_a_refusal_or_throttling_ends_the_search() {
     let private = ExtractError::Refused(Refusal::Private);
-    assert_eq!(together(Err(private.clone()), Ok("title")).await, ("private".to_owned(), 0));
-    assert_eq!(together(Err(throttled()), Ok("title")).await, ("throttled".to_owned(), 0));
-    assert_eq!(together(Err(unreadable()), Err(private)).await, ("private".to_owned(), 1));
-    assert_eq!(
-        together(Err(ExtractError::Status(500)), Err(throttled())).await,
-        ("throttled".to_owned(), 1)
-    );
+    let broken = ExtractError::Status(500);
+    for (first, second, result, asked) in [
+        (Ok("title"), Ok("title"), "first", 0),
+        (Ok(" "), Ok("title"), "second", 1),
+        (Err(unreadable()), Ok("title"), "second", 1),
+        (Err(broken.clone()), Ok("title"), "second", 1),
+        (Err(private.clone()), Ok("title"), "private", 0),
+        (Err(throttled()), Ok("title"), "throttled", 0),
+        (Err(unreadable()), Err(private), "private", 1),
+        (Err(broken), Err(throttled()), "throttled", 1),
+    ] {
+        assert_eq!(together(first, second).await, (result.to_owned(), asked));
+    }
 }
 
 #[tokio::test]
@@ -169,7 +163,6 @@ async fn with_every_strategy_closed_the_link_waits_at_no_cost() {
 
 #[tokio::test]
 async fn without_a_strategy_nothing_is_found() {
-    let video_id = VideoId::parse("5fR9AHlSDtc").unwrap();
-    let error = Chain::new(Vec::new()).extract(video_id, false).await.unwrap_err();
+    let error = Chain::new(Vec::new()).extract(id(), false).await.unwrap_err();
     assert_eq!(error.code(), "unreadable");
 }

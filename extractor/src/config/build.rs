@@ -17,7 +17,9 @@ use crate::client::{Timeouts, YouTubeClient};
 use crate::extractor::Extractor;
 use crate::gate::polite::Polite;
 use crate::gate::{Exits, GateSettings, Pacer};
-use crate::strategies::{Api, DataApi, Innertube, Lists, Oembed, StrategyName, WatchPage};
+use crate::strategies::{
+    DataApi, DataApiClient, Innertube, ListLookup, Oembed, StrategyName, WatchPage,
+};
 use crate::{Extract, Strategy};
 
 const EXTRACTORS: &str = "EXTRACTORS";
@@ -39,13 +41,6 @@ const MAX_RATE: f64 = 100_000.0;
 
 /// Makes a strategy that asks through a client.
 pub(super) type MakeStrategy = Box<dyn Fn(YouTubeClient) -> Arc<dyn Strategy>>;
-
-/// The exits to YouTube, at least one: each with its name and its client.
-struct ExitClients {
-    names: Vec<String>,
-    first: YouTubeClient,
-    further: Vec<YouTubeClient>,
-}
 
 impl ExtractorSettings {
     /// Builds the extractor. Reads the certificate file, but makes no request.
@@ -76,24 +71,22 @@ impl ExtractorSettings {
             .map_err(|error| SettingsError::new(CA_CERT, format!("cannot be used: {error}")))
         };
         let gate = self.gate()?;
-        let exit_clients = self.exit_clients(gate.max_concurrent, client)?;
-        let ExitClients { names: exits, first, further } = exit_clients;
+        let (exits, clients) = self.exit_clients(gate.max_concurrent, client)?;
         let exits = Arc::new(Exits::new(exits, gate));
-        let api = self.api(&first)?;
+        let api = self.api(&clients[0])?;
         let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
             let make = self.strategy(name, api.as_ref())?;
-            let strategy = make(first.clone());
             // The Data API is another service with its own limits, and is asked directly.
             if name == StrategyName::DataApi {
-                return Ok(strategy);
+                return Ok(make(clients[0].clone()));
             }
-            let further = further.iter().cloned().map(make).collect();
-            Ok(Arc::new(Polite::new(strategy, further, exits.clone())))
+            let by_exit = clients.iter().cloned().map(make).collect();
+            Ok(Arc::new(Polite::new(by_exit, exits.clone())))
         };
         let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
         let chain = Arc::new(Chain::new(strategies));
         let cached = Cached::new(chain.clone(), self.cache());
-        Ok(Arc::new(Extractor::new(chain, exits, cached, api.map(Lists::new))))
+        Ok(Arc::new(Extractor::new(chain, exits, cached, api.map(ListLookup::new))))
     }
 
     /// Returns a function that makes this strategy for a client; what is expensive is shared by
@@ -101,7 +94,7 @@ impl ExtractorSettings {
     fn strategy(
         &self,
         name: StrategyName,
-        api: Option<&Arc<Api>>,
+        api: Option<&Arc<DataApiClient>>,
     ) -> Result<MakeStrategy, SettingsError> {
         Ok(match name {
             StrategyName::DataApi => {
@@ -119,12 +112,13 @@ impl ExtractorSettings {
         })
     }
 
-    /// Makes a client for the direct connection, or one for each of the proxies.
+    /// Returns the exits to YouTube, at least one: the names and the clients of the proxies, or of
+    /// the direct connection.
     fn exit_clients(
         &self,
         max_concurrent: usize,
         client: impl Fn(Option<Proxy>) -> Result<YouTubeClient, SettingsError>,
-    ) -> Result<ExitClients, SettingsError> {
+    ) -> Result<(Vec<String>, Vec<YouTubeClient>), SettingsError> {
         let urls = self.proxy_urls.as_ref().map_or("", |urls| urls.expose_secret());
         let proxies =
             proxies::parse(urls).map_err(|problem| SettingsError::new(PROXIES, problem))?;
@@ -135,17 +129,13 @@ impl ExtractorSettings {
             );
             return Err(SettingsError::new(PROXIES, problem));
         }
-        let mut proxies = proxies.into_iter();
-        let Some((name, proxy)) = proxies.next() else {
-            let names = vec!["directly".to_owned()];
-            return Ok(ExitClients { names, first: client(None)?, further: Vec::new() });
-        };
-        let (mut names, first, mut further) = (vec![name], client(Some(proxy))?, Vec::new());
-        for (name, proxy) in proxies {
-            names.push(name);
-            further.push(client(Some(proxy))?);
+        if proxies.is_empty() {
+            return Ok((vec!["directly".to_owned()], vec![client(None)?]));
         }
-        Ok(ExitClients { names, first, further })
+        let (names, proxies): (Vec<_>, Vec<_>) = proxies.into_iter().unzip();
+        let clients =
+            proxies.into_iter().map(|proxy| client(Some(proxy))).collect::<Result<_, _>>()?;
+        Ok((names, clients))
     }
 
     /// Whether there is a key of the Data API, without which no list can be expanded.
@@ -155,7 +145,7 @@ impl ExtractorSettings {
 
     /// Makes the Data API's client, if there is a key for it. All callers share it, because they
     /// share one quota. The error does not show the key.
-    fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<Api>>, SettingsError> {
+    fn api(&self, client: &YouTubeClient) -> Result<Option<Arc<DataApiClient>>, SettingsError> {
         let key = self.youtube_api_key.as_ref().map(ExposeSecret::expose_secret);
         let Some(key) = key.filter(|key| !key.is_empty()) else {
             return Ok(None);
@@ -163,7 +153,7 @@ impl ExtractorSettings {
         let mut key = HeaderValue::from_str(key)
             .map_err(|_| SettingsError::new(API_KEY, "has characters that no key has"))?;
         key.set_sensitive(true);
-        Ok(Some(Arc::new(Api::new(client.clone(), key))))
+        Ok(Some(Arc::new(DataApiClient::new(client.clone(), key))))
     }
 
     pub(super) fn strategy_names(&self) -> Result<Vec<StrategyName>, SettingsError> {

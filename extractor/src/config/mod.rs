@@ -20,17 +20,10 @@ const DEFAULT_EXTRACTORS: &str = if cfg!(feature = "rusty-ytdl") {
 } else {
     "watch_page,innertube,oembed"
 };
-const DEFAULT_CONNECT_TIMEOUT: &str = "5s";
-const DEFAULT_READ_TIMEOUT: &str = "10s";
-const DEFAULT_TIMEOUT: &str = "15s";
 #[cfg(feature = "rusty-ytdl")]
 const DEFAULT_CPU_THREADS: usize = 1;
 const DEFAULT_MAX_CONCURRENT_FETCHES: usize = 64;
-const DEFAULT_COOL_DOWN_MIN: &str = "1s";
-const DEFAULT_COOL_DOWN_MAX: &str = "5m";
 const DEFAULT_CACHE_ENTRIES: u64 = 10_000;
-const DEFAULT_CACHE_TTL: &str = "10m";
-const DEFAULT_CACHE_NEGATIVE_TTL: &str = "1m";
 
 /// The settings for how metadata is found.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,15 +52,15 @@ pub struct ExtractorSettings {
     pub proxy_urls: Option<SecretString>,
 
     /// How long it may take to connect to YouTube
-    #[arg(long, env = "EXTRACTOR_CONNECT_TIMEOUT", default_value = DEFAULT_CONNECT_TIMEOUT, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "EXTRACTOR_CONNECT_TIMEOUT", default_value = "5s", value_parser = humantime::parse_duration)]
     pub extractor_connect_timeout: Duration,
 
     /// How long YouTube may be silent within an answer
-    #[arg(long, env = "EXTRACTOR_READ_TIMEOUT", default_value = DEFAULT_READ_TIMEOUT, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "EXTRACTOR_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub extractor_read_timeout: Duration,
 
     /// How long one request to YouTube may take as a whole
-    #[arg(long, env = "EXTRACTOR_TIMEOUT", default_value = DEFAULT_TIMEOUT, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "EXTRACTOR_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
     pub extractor_timeout: Duration,
 
     /// Threads on which rusty_ytdl reads pages, from 1 to 64
@@ -85,11 +78,11 @@ pub struct ExtractorSettings {
 
     /// How long the process waits after throttling if YouTube names no time; doubled each time in
     /// a row
-    #[arg(long, env = "COOL_DOWN_MIN", default_value = DEFAULT_COOL_DOWN_MIN, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "COOL_DOWN_MIN", default_value = "1s", value_parser = humantime::parse_duration)]
     pub cool_down_min: Duration,
 
     /// The longest wait after throttling, even if YouTube names a longer one
-    #[arg(long, env = "COOL_DOWN_MAX", default_value = DEFAULT_COOL_DOWN_MAX, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "COOL_DOWN_MAX", default_value = "5m", value_parser = humantime::parse_duration)]
     pub cool_down_max: Duration,
 
     /// Answers that are cached (one with a long description counts as several); 0 caches none
@@ -97,11 +90,11 @@ pub struct ExtractorSettings {
     pub cache_entries: u64,
 
     /// How long metadata is cached
-    #[arg(long, env = "CACHE_TTL", default_value = DEFAULT_CACHE_TTL, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "CACHE_TTL", default_value = "10m", value_parser = humantime::parse_duration)]
     pub cache_ttl: Duration,
 
     /// How long it is cached that a video is private, deleted and the like
-    #[arg(long, env = "CACHE_NEGATIVE_TTL", default_value = DEFAULT_CACHE_NEGATIVE_TTL, value_parser = humantime::parse_duration)]
+    #[arg(long, env = "CACHE_NEGATIVE_TTL", default_value = "1m", value_parser = humantime::parse_duration)]
     pub cache_negative_ttl: Duration,
 }
 

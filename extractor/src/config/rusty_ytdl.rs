@@ -6,7 +6,7 @@ use linkrelay_common::SettingsError;
 
 use super::ExtractorSettings;
 use super::build::MakeStrategy;
-use crate::strategies::{Readers, RustyYtdl};
+use crate::strategies::{PageReaders, RustyYtdl};
 
 const CPU_THREADS: &str = "EXTRACTOR_CPU_THREADS";
 const MAX_CPU_THREADS: usize = 64;
@@ -19,7 +19,8 @@ impl ExtractorSettings {
             let problem = format!("must be from 1 to {MAX_CPU_THREADS}");
             return Err(SettingsError::new(CPU_THREADS, problem));
         }
-        let (readers, timeout) = (Readers::start(threads), self.extractor_timeout);
+        let timeout = self.extractor_timeout;
+        let readers = PageReaders::start(threads, timeout);
         Ok(Box::new(move |client| Arc::new(RustyYtdl::new(client, readers.clone(), timeout))))
     }
 }

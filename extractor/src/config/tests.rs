@@ -24,26 +24,13 @@ fn the_arguments_are_well_formed_and_their_defaults_work() {
 
 #[test]
 fn both_kinds_of_defaults_agree() {
-    let given = Command::parse_from([
-        "x",
-        "--extractors",
-        DEFAULT_EXTRACTORS,
-        "--extractor-connect-timeout",
-        DEFAULT_CONNECT_TIMEOUT,
-        "--extractor-read-timeout",
-        DEFAULT_READ_TIMEOUT,
-        "--extractor-timeout",
-        DEFAULT_TIMEOUT,
-        "--cool-down-min",
-        DEFAULT_COOL_DOWN_MIN,
-        "--cool-down-max",
-        DEFAULT_COOL_DOWN_MAX,
-        "--cache-ttl",
-        DEFAULT_CACHE_TTL,
-        "--cache-negative-ttl",
-        DEFAULT_CACHE_NEGATIVE_TTL,
-    ])
-    .settings;
+    // The values are given as arguments, so that this process's environment does not matter.
+    let command = Command::command();
+    let defaults = command.get_arguments().filter_map(|argument| {
+        let value = argument.get_default_values().first()?.to_str()?;
+        Some(format!("--{}={value}", argument.get_long()?))
+    });
+    let given = Command::parse_from(std::iter::once("x".to_owned()).chain(defaults)).settings;
     let default = ExtractorSettings::default();
     // The debug form has every field; secrets are redacted.
     assert_eq!(format!("{given:?}"), format!("{default:?}"));
@@ -104,22 +91,32 @@ fn the_key_is_needed_by_one_strategy_and_shown_by_no_error() {
 
 #[test]
 fn every_other_wrong_setting_is_named() {
-    let base_url = problem(|settings| settings.youtube_base_url = Some("http://x".to_owned()));
-    assert!(base_url.starts_with("YOUTUBE_BASE_URL: must be"), "{base_url}");
-    let timeout = problem(|settings| settings.extractor_timeout = Duration::ZERO);
-    assert_eq!(timeout, "EXTRACTOR_TIMEOUT: must be longer than 0");
-    let key = problem(|settings| settings.youtube_api_key = Some("a key\n".into()));
-    assert_eq!(key, "YOUTUBE_API_KEY: has characters that no key has", "without data_api as well");
-    let fetches = problem(|settings| settings.max_concurrent_fetches = 0);
-    assert_eq!(fetches, "MAX_CONCURRENT_FETCHES: must be from 1 to 10000");
+    type Change = fn(&mut ExtractorSettings);
+    let cases: [(Change, &str); 6] = [
+        (
+            |it| it.youtube_base_url = Some("http://x".to_owned()),
+            "YOUTUBE_BASE_URL: must be of the form https://host:port",
+        ),
+        (|it| it.extractor_timeout = Duration::ZERO, "EXTRACTOR_TIMEOUT: must be longer than 0"),
+        // Without the strategy data_api as well.
+        (
+            |it| it.youtube_api_key = Some("a key\n".into()),
+            "YOUTUBE_API_KEY: has characters that no key has",
+        ),
+        (|it| it.max_concurrent_fetches = 0, "MAX_CONCURRENT_FETCHES: must be from 1 to 10000"),
+        (|it| it.cool_down_min = Duration::ZERO, "COOL_DOWN_MIN: must be longer than 0"),
+        (
+            |it| it.cool_down_max = Duration::from_millis(1),
+            "COOL_DOWN_MAX: must not be shorter than COOL_DOWN_MIN",
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(problem(change), expected);
+    }
     for rate in [-1.0, f64::NAN, f64::INFINITY, 1e-9] {
         let rate = problem(|settings| settings.requests_per_second = rate);
         assert!(rate.starts_with("REQUESTS_PER_SECOND: must be"), "{rate}");
     }
-    let cool_down = problem(|settings| settings.cool_down_min = Duration::ZERO);
-    assert_eq!(cool_down, "COOL_DOWN_MIN: must be longer than 0");
-    let cool_down = problem(|settings| settings.cool_down_max = Duration::from_millis(1));
-    assert_eq!(cool_down, "COOL_DOWN_MAX: must not be shorter than COOL_DOWN_MIN");
 }
 
 #[test]

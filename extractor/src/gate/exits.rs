@@ -19,12 +19,12 @@ use crate::error::ExtractError;
 pub(crate) struct Exits {
     gates: Vec<Gate>,
     /// Counts up; modulo the number of gates, it is the index of the exit to try first.
-    turn: AtomicUsize,
+    entries: AtomicUsize,
 }
 
 /// Permission to make one request through an exit.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct ExitSlot {
     /// The exit's index.
     pub(super) exit: usize,
     pub(super) slot: Slot,
@@ -41,13 +41,10 @@ impl Exits {
         let gate = |(exit, name)| {
             Gate::new(name, GateSettings { max_concurrent: share(exit), ..settings })
         };
-        Self { gates: names.into_iter().enumerate().map(gate).collect(), turn: AtomicUsize::new(0) }
-    }
-
-    /// Makes a single exit.
-    #[cfg(test)]
-    pub(super) fn one(settings: GateSettings) -> Self {
-        Self::new(vec!["directly".to_owned()], settings)
+        Self {
+            gates: names.into_iter().enumerate().map(gate).collect(),
+            entries: AtomicUsize::new(0),
+        }
     }
 
     /// Waits until a request may begin, and returns the exit to use.
@@ -57,7 +54,7 @@ impl Exits {
     ///
     /// # Cancel safety
     /// The call may be dropped at any time; nothing is lost.
-    pub(super) async fn enter(&self) -> Result<Pass, ExtractError> {
+    pub(super) async fn enter(&self) -> Result<ExitSlot, ExtractError> {
         loop {
             let open = self.open();
             if open.is_empty() {
@@ -76,14 +73,14 @@ impl Exits {
     }
 
     /// YouTube answered and did not throttle.
-    pub(super) fn succeeded(&self, pass: Pass) {
+    pub(super) fn succeeded(&self, pass: ExitSlot) {
         self.gates[pass.exit].succeeded(pass.slot);
     }
 
     /// YouTube asked for fewer requests. Returns the cool-down of this exit.
     pub(super) fn throttled(
         &self,
-        pass: Pass,
+        pass: ExitSlot,
         reason: &'static str,
         asked: Option<Duration>,
     ) -> Duration {
@@ -119,17 +116,17 @@ impl Exits {
     /// Returns the exits that do not cool down, beginning with the next one in rotation.
     fn open(&self) -> Vec<usize> {
         let count = self.gates.len();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let in_turn = (0..count).map(|step| turn.wrapping_add(step) % count);
-        in_turn.filter(|exit| self.gates[*exit].rest().is_zero()).collect()
+        let first = self.entries.fetch_add(1, Ordering::Relaxed);
+        let in_rotation = (0..count).map(|step| first.wrapping_add(step) % count);
+        in_rotation.filter(|exit| self.gates[*exit].rest().is_zero()).collect()
     }
 
-    fn try_enter(&self, exit: usize) -> Option<Pass> {
-        self.gates[exit].limit.try_acquire().map(|slot| Pass { exit, slot })
+    fn try_enter(&self, exit: usize) -> Option<ExitSlot> {
+        self.gates[exit].limit.try_acquire().map(|slot| ExitSlot { exit, slot })
     }
 
-    async fn enter_by(&self, exit: usize) -> Pass {
-        Pass { exit, slot: self.gates[exit].limit.acquire().await }
+    async fn enter_by(&self, exit: usize) -> ExitSlot {
+        ExitSlot { exit, slot: self.gates[exit].limit.acquire().await }
     }
 
     /// Waits until the first exit has cooled down. The wait holds no slot: requests that waited
@@ -174,7 +171,7 @@ mod tests {
     async fn throttle(exits: &Exits, exit: usize, asked: Option<Duration>) {
         let slot = exits.gates[exit].limit.acquire().await;
         tokio::time::advance(Duration::from_millis(1)).await;
-        exits.throttled(Pass { exit, slot }, "status_429", asked);
+        exits.throttled(ExitSlot { exit, slot }, "status_429", asked);
     }
 
     #[tokio::test(start_paused = true)]

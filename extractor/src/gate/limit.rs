@@ -9,12 +9,12 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct AdaptiveLimit {
     permits: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<LimitState>,
     max: usize,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimitState {
     limit: usize,
     /// The successes since the limit last moved.
     successes: usize,
@@ -34,7 +34,7 @@ pub(super) struct Slot {
 
 impl AdaptiveLimit {
     pub(super) fn new(max: usize) -> Self {
-        let state = State { limit: max, successes: 0, owed: 0, last_cut: None };
+        let state = LimitState { limit: max, successes: 0, owed: 0, last_cut: None };
         Self { permits: Arc::new(Semaphore::new(max)), state: Mutex::new(state), max }
     }
 
@@ -98,7 +98,7 @@ impl AdaptiveLimit {
         })
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut LimitState) -> T) -> T {
         // The state is consistent after every step, so a panic elsewhere does no harm.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

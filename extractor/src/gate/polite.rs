@@ -8,7 +8,7 @@ use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
 use super::LONGEST_HELD;
-use super::exits::{Exits, Pass};
+use super::exits::{ExitSlot, Exits};
 use crate::Strategy;
 use crate::error::ExtractError;
 
@@ -22,25 +22,15 @@ const TRIES: usize = 3;
 /// consent page are about the client's address and last longer.
 #[derive(Debug)]
 pub(crate) struct Polite {
-    inner: Arc<dyn Strategy>,
-    /// The same strategy through each further exit; `inner` uses the first.
-    further: Vec<Arc<dyn Strategy>>,
+    /// The strategy through each exit, in the order of the exits.
+    by_exit: Vec<Arc<dyn Strategy>>,
     exits: Arc<Exits>,
 }
 
 impl Polite {
-    /// Wraps `inner`, which uses the first exit, and the same strategy for each further exit.
-    pub(crate) fn new(
-        inner: Arc<dyn Strategy>,
-        further: Vec<Arc<dyn Strategy>>,
-        exits: Arc<Exits>,
-    ) -> Self {
-        Self { inner, further, exits }
-    }
-
-    fn by(&self, exit: usize) -> &dyn Strategy {
-        let further = exit.checked_sub(1).and_then(|further| self.further.get(further));
-        further.unwrap_or(&self.inner).as_ref()
+    /// Wraps the same strategy through each of these exits; there must be at least one.
+    pub(crate) fn new(by_exit: Vec<Arc<dyn Strategy>>, exits: Arc<Exits>) -> Self {
+        Self { by_exit, exits }
     }
 
     /// Asks once, and reports the outcome to the gate. Returns `None` if the request may be
@@ -48,7 +38,7 @@ impl Polite {
     async fn ask(&self, video_id: VideoId, tries: usize) -> Result<Option<Video>, ExtractError> {
         let pass = self.exits.enter().await?;
         let exit = pass.exit;
-        let answer = self.by(exit).extract(video_id).await;
+        let answer = self.by_exit[exit].extract(video_id).await;
         match answer {
             Err(ExtractError::Throttled { reason, retry_after }) => {
                 self.throttled(pass, tries, reason, retry_after)
@@ -68,7 +58,7 @@ impl Polite {
 
     fn throttled(
         &self,
-        pass: Pass,
+        pass: ExitSlot,
         tries: usize,
         reason: &'static str,
         retry_after: Option<Duration>,
@@ -86,18 +76,18 @@ impl Polite {
 
     fn may_go_elsewhere(&self, exit: usize, tries: usize) -> bool {
         let is_another_open = self.exits.elsewhere(exit).is_some_and(|wait| wait.is_zero());
-        is_another_open && tries < TRIES + self.further.len()
+        is_another_open && tries < TRIES + self.by_exit.len() - 1
     }
 }
 
 #[async_trait]
 impl Strategy for Polite {
     fn name(&self) -> &'static str {
-        self.inner.name()
+        self.by_exit[0].name()
     }
 
     fn is_last_resort(&self) -> bool {
-        self.inner.is_last_resort()
+        self.by_exit[0].is_last_resort()
     }
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
@@ -152,14 +142,17 @@ mod tests {
         }
     }
 
-    fn polite(answers: Vec<ExtractError>) -> Polite {
-        Polite::new(script(answers), Vec::new(), Arc::new(Exits::one(settings())))
+    /// Makes a strategy with an exit for each of these scripts.
+    fn with_scripts<const EXITS: usize>(scripts: [Vec<ExtractError>; EXITS]) -> Polite {
+        let names = (0..EXITS).map(|exit| exit.to_string()).collect();
+        let exits = Exits::new(names, settings());
+        Polite::new(scripts.map(script).to_vec(), Arc::new(exits))
     }
 
-    /// Uses two exits, each with its own answers.
-    fn by_two(first: Vec<ExtractError>, second: Vec<ExtractError>) -> Polite {
-        let exits = Exits::new(vec!["one".to_owned(), "other".to_owned()], settings());
-        Polite::new(script(first), vec![script(second)], Arc::new(exits))
+    fn retry_after(answer: Result<Video, ExtractError>) -> Option<Duration> {
+        let error = answer.unwrap_err();
+        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
+        retry_after
     }
 
     async fn ask(polite: &Polite) -> (Result<Video, ExtractError>, u64) {
@@ -170,7 +163,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_429_is_asked_again_after_the_cool_down() {
-        let polite = polite(vec![throttled("status_429", Some(3)), throttled("status_429", None)]);
+        let polite =
+            with_scripts([vec![throttled("status_429", Some(3)), throttled("status_429", None)]]);
         let (answer, waited) = ask(&polite).await;
         assert!(answer.is_ok());
         assert_eq!(waited, 4, "one second of the setting, three of Retry-After");
@@ -179,22 +173,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_three_tries_the_error_says_how_long_to_wait() {
-        let polite = polite((0..9).map(|_| throttled("status_429", None)).collect());
+        let polite = with_scripts([(0..9).map(|_| throttled("status_429", None)).collect()]);
         let (answer, waited) = ask(&polite).await;
-        let error = answer.unwrap_err();
-        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
-        assert_eq!((retry_after, waited), (Some(Duration::from_secs(4)), 3));
+        assert_eq!((retry_after(answer), waited), (Some(Duration::from_secs(4)), 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_wait_and_a_bot_check_are_returned_immediately_and_hold_all_requests() {
         for error in [throttled("status_429", Some(60)), throttled("bot_check", Some(60))] {
-            let polite = polite(vec![error]);
+            let polite = with_scripts([vec![error]]);
             for _ in 0..2 {
                 let (answer, waited) = ask(&polite).await;
-                let error = answer.unwrap_err();
-                let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
-                assert_eq!((retry_after, waited), (Some(Duration::from_secs(60)), 0));
+                assert_eq!((retry_after(answer), waited), (Some(Duration::from_secs(60)), 0));
             }
             tokio::time::advance(Duration::from_secs(60)).await;
             assert!(ask(&polite).await.0.is_ok());
@@ -203,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_of_another_kind_moves_nothing() {
-        let polite = polite(vec![ExtractError::Status(503), ExtractError::Status(503)]);
+        let polite = with_scripts([vec![ExtractError::Status(503), ExtractError::Status(503)]]);
         for _ in 0..2 {
             assert_eq!(ask(&polite).await.0.unwrap_err().code(), "bad_status");
         }
@@ -213,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_throttled_at_one_exit_uses_the_other_immediately() {
         for reason in ["status_429", "bot_check"] {
-            let polite = by_two(vec![throttled(reason, Some(60))], vec![]);
+            let polite = with_scripts([vec![throttled(reason, Some(60))], vec![]]);
             for _ in 0..4 {
                 let (answer, waited) = ask(&polite).await;
                 assert!(answer.is_ok() && waited == 0, "{answer:?} after {waited} s");
@@ -225,12 +215,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_every_exit_is_throttled_the_shorter_wait_is_returned() {
-        let polite =
-            by_two(vec![throttled("bot_check", Some(60))], vec![throttled("bot_check", Some(20))]);
+        let polite = with_scripts([
+            vec![throttled("bot_check", Some(60))],
+            vec![throttled("bot_check", Some(20))],
+        ]);
         let (answer, waited) = ask(&polite).await;
-        let error = answer.unwrap_err();
-        let ExtractError::Throttled { retry_after, .. } = error else { panic!("{error}") };
-        assert_eq!((retry_after, waited), (Some(Duration::from_secs(20)), 0));
+        assert_eq!((retry_after(answer), waited), (Some(Duration::from_secs(20)), 0));
         tokio::time::advance(Duration::from_secs(20)).await;
         assert!(ask(&polite).await.0.is_ok());
     }
@@ -238,10 +228,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_unreachable_proxy_cools_down_unless_it_is_the_last() {
         let nowhere = || ExtractError::Proxy("refused".to_owned());
-        let polite = by_two(vec![nowhere()], vec![]);
+        let polite = with_scripts([vec![nowhere()], vec![]]);
         assert!(ask(&polite).await.0.is_ok());
         assert_eq!(polite.exits.state().resting, 1);
-        let polite = by_two(vec![nowhere(), nowhere()], vec![nowhere(), nowhere()]);
+        let polite = with_scripts([vec![nowhere(), nowhere()], vec![nowhere(), nowhere()]]);
         assert_eq!(ask(&polite).await.0.unwrap_err().code(), "proxy");
         assert_eq!(polite.exits.state().resting, 1, "the last exit does not cool down");
     }

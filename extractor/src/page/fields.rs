@@ -32,7 +32,7 @@ pub(super) fn video(body: &[u8], player: &PlayerResponse, title: String) -> Vide
         like_count: json::count(renderer, "likeCount"),
         publish_date: json::text(renderer, "publishDate").and_then(|text| instant(&text)),
         category: json::text(renderer, "category"),
-        keywords: keywords(details),
+        keywords: json::texts(details, "keywords"),
         thumbnails: thumbnails(details),
         availability: playability::availability(&player.playability_status, || {
             country::is_blocked_here(body, renderer)
@@ -69,23 +69,9 @@ fn author(body: &[u8], details: &Value, renderer: &Value) -> Author {
     }
 }
 
-fn keywords(details: &Value) -> Option<Vec<String>> {
-    let keywords = details.get("keywords")?.as_array()?;
-    Some(keywords.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
 fn thumbnails(details: &Value) -> Option<Vec<Thumbnail>> {
     let thumbnails = details.get("thumbnail")?.get("thumbnails")?.as_array()?;
-    Some(thumbnails.iter().filter_map(thumbnail).collect())
-}
-
-fn thumbnail(value: &Value) -> Option<Thumbnail> {
-    let pixels = |key| json::count(value, key).and_then(|pixels| u32::try_from(pixels).ok());
-    Some(Thumbnail {
-        url: json::text(value, "url")?,
-        width: pixels("width"),
-        height: pixels("height"),
-    })
+    Some(thumbnails.iter().filter_map(json::thumbnail).collect())
 }
 
 #[cfg(test)]

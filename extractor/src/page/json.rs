@@ -2,6 +2,7 @@
 //!
 //! A field of the wrong type counts as missing, so that the other fields are still read.
 
+use linkrelay_common::video::Thumbnail;
 use serde_json::Value;
 
 /// Returns the text of this key; an empty text counts as missing.
@@ -15,6 +16,26 @@ pub(crate) fn count(object: &Value, key: &str) -> Option<u64> {
         Value::String(digits) => digits.parse().ok(),
         number => number.as_u64(),
     }
+}
+
+/// Returns the number of pixels of this key.
+pub(crate) fn pixels(object: &Value, key: &str) -> Option<u32> {
+    count(object, key).and_then(|pixels| u32::try_from(pixels).ok())
+}
+
+/// Reads a thumbnail from its `url`, `width` and `height`; `None` without a URL.
+pub(crate) fn thumbnail(value: &Value) -> Option<Thumbnail> {
+    Some(Thumbnail {
+        url: text(value, "url")?,
+        width: pixels(value, "width"),
+        height: pixels(value, "height"),
+    })
+}
+
+/// Returns the texts in the list of this key.
+pub(crate) fn texts(object: &Value, key: &str) -> Option<Vec<String>> {
+    let list = object.get(key)?.as_array()?;
+    Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
 /// Returns the `true` or `false` of this key.

@@ -14,8 +14,6 @@ pub(crate) mod json;
 mod locate;
 mod owner;
 mod playability;
-#[cfg(test)]
-mod properties;
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;

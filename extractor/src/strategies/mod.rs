@@ -11,11 +11,11 @@ mod watch_page;
 
 use linkrelay_common::Video;
 
-pub(crate) use data_api::{Api, DataApi, Lists};
+pub(crate) use data_api::{DataApi, DataApiClient, ListLookup};
 pub(crate) use innertube::Innertube;
 pub(crate) use oembed::Oembed;
 #[cfg(feature = "rusty-ytdl")]
-pub(crate) use rusty_ytdl::{Readers, RustyYtdl};
+pub(crate) use rusty_ytdl::{PageReaders, RustyYtdl};
 pub(crate) use watch_page::WatchPage;
 
 /// The name of a strategy in `EXTRACTORS`, in documents and in metrics.

@@ -89,11 +89,10 @@ fn absolute(url: &str) -> Option<String> {
 }
 
 fn thumbnail(answer: &Value) -> Option<Thumbnail> {
-    let pixels = |key| json::count(answer, key).and_then(|pixels| u32::try_from(pixels).ok());
     Some(Thumbnail {
         url: json::text(answer, "thumbnail_url")?,
-        width: pixels("thumbnail_width"),
-        height: pixels("thumbnail_height"),
+        width: json::pixels(answer, "thumbnail_width"),
+        height: json::pixels(answer, "thumbnail_height"),
     })
 }
 

@@ -1,8 +1,7 @@
-//! What must hold for every strategy's reader, no matter how broken the answer: no panic, never
-//! another video, and no refusal that the answer does not contain.
+//! What must hold for every reader of YouTube's answers, no matter how broken the answer: no panic,
+//! never another video, and no refusal that the answer does not contain.
 //!
-//! The answers are those of the fake YouTube; [`crate::page`] has its own tests of this kind for
-//! the watch page.
+//! The answers are those of the fake YouTube.
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
@@ -12,21 +11,63 @@ use serde_json::{Value, json};
 
 use super::{data_api, innertube, oembed};
 use crate::error::ExtractError;
+use crate::page;
 
 const ID: &str = "5fR9AHlSDtc";
 const OTHER: &str = "AAAAAAAAAAA";
 
-type Reader = fn(&[u8], VideoId) -> Result<Video, ExtractError>;
+/// A reader, and a valid answer for it.
+struct Reader {
+    read: fn(&[u8], VideoId) -> Result<Video, ExtractError>,
+    valid: Value,
+    /// Writes the answer as the body that YouTube sends.
+    body: fn(&Value) -> String,
+}
 
-/// Each reader with a valid answer for it.
-fn readers() -> [(Reader, Value); 3] {
-    let video = pages::expected(ID);
-    let item = pages::data_api::item(&video, Playability::Ok);
-    [
-        (innertube::read_web, player::response(&video, Playability::Ok, player::Client::Web)),
-        (oembed::read, pages::oembed::response(&video)),
-        (data_api::read_one, pages::data_api::list(&Vec::from_iter(item))),
-    ]
+impl Reader {
+    fn all() -> [Self; 4] {
+        let video = pages::expected(ID);
+        let mut player = player::response(&video, Playability::Ok, player::Client::Web);
+        // Signs of a refusal, which must not count while the video can be played.
+        player["playabilityStatus"]["messages"] = json!(["m"]);
+        player["playabilityStatus"]["errorScreen"] = json!({"x": {"offerId": "o"}});
+        let item = pages::data_api::item(&video, Playability::Ok);
+        let list = pages::data_api::list(&Vec::from_iter(item));
+        [
+            Self { read: page::read, valid: player.clone(), body: watch_page },
+            Self { read: innertube::read_web, valid: player, body: Value::to_string },
+            Self {
+                read: oembed::read,
+                valid: pages::oembed::response(&video),
+                body: Value::to_string,
+            },
+            Self { read: data_api::read_one, valid: list, body: Value::to_string },
+        ]
+    }
+
+    fn valid_body(&self) -> String {
+        (self.body)(&self.valid)
+    }
+
+    /// Checks that the reader returns no video but the one that was asked for.
+    fn check(&self, body: &[u8]) -> Result<(), TestCaseError> {
+        match (self.read)(body, id(ID)) {
+            Ok(video) => prop_assert!(!video.title.is_empty()),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+        // A change may itself have inserted the other id.
+        if !String::from_utf8_lossy(body).contains(OTHER) {
+            prop_assert!((self.read)(body, id(OTHER)).is_err(), "a video that was not asked for");
+        }
+        Ok(())
+    }
+}
+
+fn watch_page(player: &Value) -> String {
+    format!(
+        "<html><script>var ytInitialPlayerResponse = {player};</script>\
+         \"GL\":\"US\",\"videoOwnerRenderer\":{{\"badges\":[]}}</html>"
+    )
 }
 
 fn id(text: &str) -> VideoId {
@@ -80,38 +121,46 @@ fn any_value() -> impl Strategy<Value = Value> {
         Just(json!([])),
         Just(json!({})),
         Just(json!([[{}]])),
+        Just(json!([{"simpleText": 1}])),
         Just(json!(OTHER)),
     ]
 }
 
 #[test]
 fn the_valid_answers_are_read_and_are_about_their_video_alone() {
-    for (read, valid) in readers() {
-        let body = valid.to_string();
-        assert_eq!(read(body.as_bytes(), id(ID)).unwrap().title, pages::expected(ID).title);
-        assert_eq!(read(body.as_bytes(), id(OTHER)).unwrap_err().code(), "unreadable");
+    for reader in Reader::all() {
+        let body = reader.valid_body();
+        let video = (reader.read)(body.as_bytes(), id(ID)).unwrap();
+        assert_eq!(video.title, pages::expected(ID).title);
+        assert_eq!((reader.read)(body.as_bytes(), id(OTHER)).unwrap_err().code(), "unreadable");
     }
 }
 
 #[test]
 fn an_answer_truncated_at_any_byte_is_unreadable() {
-    for (read, valid) in readers() {
-        let body = valid.to_string();
+    for reader in Reader::all() {
+        let body = reader.valid_body();
+        // Only a watch page has more after what is read.
+        let has_more = !body.starts_with('{');
         for end in 0..body.len() {
-            let error = read(&body.as_bytes()[..end], id(ID)).unwrap_err();
-            assert!(matches!(error, ExtractError::Unreadable(_)), "{end}: {error}");
+            match (reader.read)(&body.as_bytes()[..end], id(ID)) {
+                Ok(video) => assert!(has_more && video.title == pages::expected(ID).title, "{end}"),
+                Err(error) => {
+                    assert!(matches!(error, ExtractError::Unreadable(_)), "{end}: {error}")
+                }
+            }
         }
     }
 }
 
 #[test]
 fn no_single_missing_member_is_a_refusal() {
-    for (read, valid) in readers() {
+    for reader in Reader::all() {
         let mut all = Vec::new();
-        pointers(&valid, "", &mut all);
+        pointers(&reader.valid, "", &mut all);
         for pointer in all {
-            let body = without(&valid, &pointer).to_string();
-            match read(body.as_bytes(), id(ID)) {
+            let body = (reader.body)(&without(&reader.valid, &pointer));
+            match (reader.read)(body.as_bytes(), id(ID)) {
                 Ok(video) => assert_eq!(video.title, pages::expected(ID).title, "{pointer}"),
                 // A list without its only video means that there is no such video.
                 Err(ExtractError::Refused(_)) => assert_eq!(pointer, "/items/0"),
@@ -124,32 +173,39 @@ fn no_single_missing_member_is_a_refusal() {
 proptest! {
     #[test]
     fn any_bytes_are_answered(body: Vec<u8>) {
-        for (read, _) in readers() {
-            prop_assert!(read(&body, id(ID)).is_err());
+        for reader in Reader::all() {
+            prop_assert!((reader.read)(&body, id(ID)).is_err());
         }
     }
 
     #[test]
-    fn changed_types_are_survived_and_never_make_another_video(
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any_value()), 1..5),
+    fn changed_bytes_are_survived(index: prop::sample::Index, byte: u8) {
+        for reader in Reader::all() {
+            let mut body = reader.valid_body().into_bytes();
+            let at = index.index(body.len());
+            body[at] = byte;
+            let _answer = (reader.read)(&body, id(ID));
+        }
+    }
+
+    #[test]
+    fn changed_types_and_missing_members_are_survived_and_never_make_another_video(
+        changes in proptest::collection::vec(
+            (any::<prop::sample::Index>(), proptest::option::of(any_value())), 1..6,
+        ),
     ) {
-        for (read, valid) in readers() {
-            let mut changed = valid.clone();
+        for reader in Reader::all() {
+            let mut changed = reader.valid.clone();
             for (index, new) in &changes {
                 let mut all = Vec::new();
                 pointers(&changed, "", &mut all);
-                if let Some(value) = changed.pointer_mut(index.get(&all).as_str()) {
-                    *value = new.clone();
+                let pointer = index.get(&all);
+                match new {
+                    None => changed = without(&changed, pointer),
+                    Some(new) => *changed.pointer_mut(pointer).unwrap() = new.clone(),
                 }
             }
-            let body = changed.to_string();
-            if let Ok(video) = read(body.as_bytes(), id(ID)) {
-                prop_assert!(!video.title.is_empty());
-            }
-            // A change may itself have inserted the other id.
-            if !body.contains(OTHER) {
-                prop_assert!(read(body.as_bytes(), id(OTHER)).is_err());
-            }
+            reader.check((reader.body)(&changed).as_bytes())?;
         }
     }
 }

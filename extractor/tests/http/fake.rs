@@ -1,14 +1,13 @@
 //! Every strategy and the chain against every failure of the fake YouTube.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::video::{Availability, Video};
-use linkrelay_extractor::{Extract, ExtractError, Extraction};
+use linkrelay_extractor::{ExtractError, Extraction};
 use linkrelay_fake_youtube::pages::{self, GeneratedVideo};
 use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings, Route};
 
-use super::{ID, ask, settings};
+use super::{ID, ask, extractor, fake, settings};
 
 const WATCH_PAGE: &str = "watch_page";
 const RUSTY_YTDL: &str = "rusty_ytdl";
@@ -16,14 +15,6 @@ const INNERTUBE: &str = "innertube";
 const OEMBED: &str = "oembed";
 const DATA_API: &str = "data_api";
 const BOTH: &str = "watch_page,rusty_ytdl";
-
-async fn fake() -> FakeYouTube {
-    FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap()
-}
-
-fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
-    settings(strategies, fake.base_url(), fake.ca_cert_path()).build().unwrap()
-}
 
 /// Returns an answer as one word: the video's availability, or the error's code.
 fn word(answer: &Result<Extraction, ExtractError>) -> String {
@@ -41,64 +32,43 @@ fn word(answer: &Result<Extraction, ExtractError>) -> String {
 const COLUMNS: [&str; 6] = [WATCH_PAGE, RUSTY_YTDL, BOTH, INNERTUBE, OEMBED, DATA_API];
 
 fn expected(failure: Failure) -> [&'static str; 6] {
-    let unreadable = "unreadable";
-    let with_pages = |pages: [&'static str; 3], others: [&'static str; 3]| {
-        let [one, two, both] = pages;
-        let [innertube, oembed, data_api] = others;
-        [one, two, both, innertube, oembed, data_api]
-    };
+    const ADULTS: &str = "age_restricted";
+    const DELETED: &str = "unavailable";
+    const MEMBERS: &str = "members_only";
+    const PAID: &str = "payment_required";
+    const ROBOT: &str = "throttled bot_check";
+    const SORRY: &str = "throttled sorry";
+    const TOO_FAST: &str = "throttled api_rate_limit";
+    const TOO_MANY: &str = "throttled status_429";
+    const UNREADABLE: &str = "unreadable";
     match failure {
         Failure::NotFound => {
-            with_pages(["bad_status"; 3], ["bad_status", unreadable, "bad_status"])
+            ["bad_status", "bad_status", "bad_status", "bad_status", UNREADABLE, "bad_status"]
         }
         Failure::ServerError => ["bad_status"; 6],
         // The crate cannot tell these two from an age gate and a bot check.
-        Failure::Private => {
-            with_pages(["private", unreadable, "private"], ["private", unreadable, "unavailable"])
-        }
-        Failure::Deleted => {
-            with_pages(["unavailable"; 3], ["unavailable", unreadable, "unavailable"])
-        }
+        Failure::Private => ["private", UNREADABLE, "private", "private", UNREADABLE, DELETED],
+        Failure::Deleted => [DELETED, DELETED, DELETED, DELETED, UNREADABLE, DELETED],
         // The crate finds no metadata of videos that are sold or have not begun.
-        Failure::MembersOnly => {
-            let sold = "members_only";
-            with_pages([sold, unreadable, sold], [sold, "found", "found"])
-        }
-        Failure::PaymentRequired => {
-            let sold = "payment_required";
-            with_pages([sold, unreadable, sold], [sold, "found", "found"])
-        }
-        Failure::Upcoming => {
-            let upcoming = "upcoming";
-            with_pages([upcoming, unreadable, upcoming], [upcoming, "found", upcoming])
-        }
+        Failure::MembersOnly => [MEMBERS, UNREADABLE, MEMBERS, MEMBERS, "found", "found"],
+        Failure::PaymentRequired => [PAID, UNREADABLE, PAID, PAID, "found", "found"],
+        Failure::Upcoming => ["upcoming", UNREADABLE, "upcoming", "upcoming", "found", "upcoming"],
         // The crate finds these, but does not know whether they can be played.
-        Failure::AgeRestricted => {
-            let adults = "age_restricted";
-            with_pages([adults, "found", adults], [adults, "found", adults])
-        }
+        Failure::AgeRestricted => [ADULTS, "found", ADULTS, ADULTS, "found", ADULTS],
         // Only a page names the viewer's country.
-        Failure::GeoBlocked => {
-            with_pages(["geo_blocked", "found", "geo_blocked"], ["unavailable", "found", "found"])
-        }
-        Failure::Live => with_pages(["ok", "found", "ok"], ["ok", "found", "found"]),
-        Failure::BotCheck => {
-            let throttled = "throttled bot_check";
-            with_pages([throttled; 3], [throttled, "found", "found"])
-        }
-        Failure::Throttled { .. } => {
-            let throttled = "throttled status_429";
-            // If no strategy is left to ask, the chain is throttled.
-            with_pages([throttled; 3], [throttled, throttled, "throttled api_rate_limit"])
-        }
+        Failure::GeoBlocked => ["geo_blocked", "found", "geo_blocked", DELETED, "found", "found"],
+        Failure::Live => ["ok", "found", "ok", "ok", "found", "found"],
+        Failure::BotCheck => [ROBOT, ROBOT, ROBOT, ROBOT, "found", "found"],
+        // If no strategy is left to ask, the chain is throttled.
+        Failure::Throttled { .. } => [TOO_MANY, TOO_MANY, TOO_MANY, TOO_MANY, TOO_MANY, TOO_FAST],
         Failure::Hang => ["timed_out"; 6],
         Failure::Reset | Failure::CutOffBody => ["connection"; 6],
-        Failure::ConsentRedirect => with_pages(["throttled consent"; 3], ["ok", "found", "found"]),
-        Failure::SorryRedirect => with_pages(
-            ["throttled sorry"; 3],
-            ["throttled status_429", "throttled status_429", "throttled api_rate_limit"],
-        ),
-        Failure::WrongVideo | Failure::EmptyAnswer | Failure::Garbage => [unreadable; 6],
+        Failure::ConsentRedirect => {
+            let consent = "throttled consent";
+            [consent, consent, consent, "ok", "found", "found"]
+        }
+        Failure::SorryRedirect => [SORRY, SORRY, SORRY, TOO_MANY, TOO_MANY, TOO_FAST],
+        Failure::WrongVideo | Failure::EmptyAnswer | Failure::Garbage => [UNREADABLE; 6],
     }
 }
 
@@ -252,7 +222,7 @@ async fn concurrent_pages_are_all_read_by_one_thread() {
     let asks = (0..12).map(|i| {
         let extractor = extractor.clone();
         tokio::spawn(async move {
-            let id = pages::id_from_name(&format!("at once {i}"));
+            let id = pages::id_from_name(&format!("concurrent {i}"));
             let found = ask(&extractor, &id).await.unwrap();
             assert_eq!(found.video.title, pages::expected(&id).title);
         })

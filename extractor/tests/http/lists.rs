@@ -6,23 +6,15 @@ use std::time::Duration;
 use linkrelay_common::{ErrorClass, ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, ExtractorSettings};
 use linkrelay_fake_youtube::pages::{self, lists};
-use linkrelay_fake_youtube::{ApiFailure, FakeYouTube, FakeYouTubeSettings, Route};
+use linkrelay_fake_youtube::{ApiFailure, FakeYouTube, Route};
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 
 use super::wire::{Wire, answer};
-use super::{ID, ask, settings};
+use super::{ID, ask, extractor, fake, settings};
 
-async fn fake() -> FakeYouTube {
-    FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap()
-}
-
-/// Settings with a key, but without the strategy `data_api`.
-fn pages_only(fake: &FakeYouTube) -> ExtractorSettings {
-    settings("watch_page", fake.base_url(), fake.ca_cert_path())
-}
-
-fn extractor(fake: &FakeYouTube) -> Arc<dyn Extract> {
-    pages_only(fake).build().unwrap()
+/// An extractor with a key, but without the strategy `data_api`.
+fn pages_only(fake: &FakeYouTube) -> Arc<dyn Extract> {
+    extractor("watch_page", fake)
 }
 
 fn playlist(id: &str) -> ListLink {
@@ -51,7 +43,7 @@ async fn in_flight(fake: &FakeYouTube, count: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playlist_is_listed_in_its_order_up_to_the_limit_with_few_calls() {
     let fake = fake().await;
-    let extractor = extractor(&fake);
+    let extractor = pages_only(&fake);
     for (id, limit, found, asked) in [
         ("PLmade-up_120", 1_000, 120, 3),
         ("PLmade-up_120", 120, 120, 3),
@@ -73,7 +65,7 @@ async fn a_playlist_is_listed_in_its_order_up_to_the_limit_with_few_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_is_listed_by_any_of_its_names() {
     let fake = fake().await;
-    let extractor = extractor(&fake);
+    let extractor = pages_only(&fake);
     let channel = "UC01234567890123456789_7";
     let named = |name: &str| lists::channel_of(name).unwrap();
     for (list, channel, videos, asked) in [
@@ -100,7 +92,7 @@ async fn a_channel_is_listed_by_any_of_its_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_or_private_lists_are_refused_permanently_and_stop_nothing_else() {
     let fake = fake().await;
-    let extractor = extractor(&fake);
+    let extractor = pages_only(&fake);
     for list in [
         ListLink::playlist("PLgone-3"),
         ListLink::playlist("PLprivate-3"),
@@ -123,7 +115,8 @@ async fn deleted_or_private_lists_are_refused_permanently_and_stop_nothing_else(
 async fn without_a_key_no_list_is_looked_up() {
     let fake = fake().await;
     for key in [None, Some("".into())] {
-        let without = ExtractorSettings { youtube_api_key: key, ..pages_only(&fake) };
+        let settings = settings("watch_page", fake.base_url(), fake.ca_cert_path());
+        let without = ExtractorSettings { youtube_api_key: key, ..settings };
         let error = without.build().unwrap().expand(&playlist("PL-3"), 50).await.unwrap_err();
         assert_eq!((error.code(), error.class()), ("no_expansion", ErrorClass::Permanent));
     }
@@ -137,31 +130,28 @@ async fn after_one_refusal_of_the_api_neither_lists_nor_videos_ask_it() {
         (ApiFailure::RateLimitExceeded, "api_rate_limit"),
         (ApiFailure::KeyInvalid, "api_key_refused"),
     ] {
-        let fake = fake().await;
-        let both = settings("data_api,watch_page", fake.base_url(), fake.ca_cert_path());
-        let both = both.build().unwrap();
-        fake.set_api_failure(Some(failure));
-        for list in [playlist("PL-3"), ListLink::handle("many").unwrap()] {
-            let error = both.expand(&list, 50).await.unwrap_err();
-            assert_eq!(error.code(), "stood_down", "{failure:?}");
-            let ExtractError::StoodDown { reason: found, .. } = error else { panic!("{error}") };
-            assert_eq!(found, reason);
+        for (refused_video, asked) in [(None, [1, 0, 0]), (Some(ID), [0, 0, 1])] {
+            let fake = fake().await;
+            let both = extractor("data_api,watch_page", &fake);
+            fake.set_api_failure(Some(failure));
+            if let Some(id) = refused_video {
+                assert_eq!(ask(&both, id).await.unwrap().source, "watch_page", "{failure:?}");
+            }
+            for list in [playlist("PL-3"), ListLink::handle("many").unwrap()] {
+                let error = both.expand(&list, 50).await.unwrap_err();
+                assert_eq!(error.code(), "stood_down", "{failure:?}");
+                let ExtractError::StoodDown { reason: found, .. } = error else {
+                    panic!("{error}")
+                };
+                assert_eq!(found, reason);
+            }
+            fake.set_api_failure(None);
+            for _ in 0..2 {
+                assert_eq!(ask(&both, ID).await.unwrap().source, "watch_page", "{failure:?}");
+            }
+            assert_eq!(calls(&fake), asked, "{failure:?}");
         }
-        fake.set_api_failure(None);
-        assert_eq!(ask(&both, ID).await.unwrap().source, "watch_page", "{failure:?}");
-        assert_eq!(calls(&fake), [1, 0, 0], "{failure:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_refusal_for_a_video_lists_do_not_ask_either() {
-    let fake = fake().await;
-    let both = settings("data_api,watch_page", fake.base_url(), fake.ca_cert_path());
-    let both = both.build().unwrap();
-    fake.set_api_failure(Some(ApiFailure::QuotaExceeded));
-    assert_eq!(ask(&both, ID).await.unwrap().source, "watch_page");
-    let error = both.expand(&playlist("PL-3"), 50).await.unwrap_err();
-    assert_eq!((error.code(), calls(&fake)), ("stood_down", [0, 0, 1]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +187,7 @@ async fn after_an_error_on_a_later_page_no_part_of_the_list_is_returned() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_call_ends_its_request() {
     let fake = fake().await;
-    let extractor = extractor(&fake);
+    let extractor = pages_only(&fake);
     fake.set_latency(Duration::from_secs(36_000));
     let list = playlist("PLmade-up_120");
     let is_asked = in_flight(&fake, 1);

@@ -21,6 +21,8 @@ use std::sync::Arc;
 
 use linkrelay_common::VideoId;
 use linkrelay_extractor::{Extract, ExtractError, Extraction, ExtractorSettings};
+use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
+use linkrelay_testkit::wait::LONG;
 
 const ID: &str = "5fR9AHlSDtc";
 
@@ -31,11 +33,24 @@ fn settings(strategies: &str, base_url: String, ca_cert: &Path) -> ExtractorSett
         youtube_base_url: Some(base_url),
         youtube_ca_cert: Some(ca_cert.to_owned()),
         youtube_api_key: Some("a-key".into()),
+        // Only a test of time-outs may depend on how fast this machine is.
+        extractor_connect_timeout: LONG,
+        extractor_read_timeout: LONG,
+        extractor_timeout: LONG,
         // The same video fails with one failure after the other, so no answer may be cached.
         cache_entries: 0,
         cool_down_min: std::time::Duration::from_millis(1),
         ..ExtractorSettings::default()
     }
+}
+
+async fn fake() -> FakeYouTube {
+    FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap()
+}
+
+/// Builds an extractor that asks this fake.
+fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
+    settings(strategies, fake.base_url(), fake.ca_cert_path()).build().unwrap()
 }
 
 async fn ask(extractor: &Arc<dyn Extract>, id: &str) -> Result<Extraction, ExtractError> {

@@ -1,22 +1,12 @@
 //! The strategies that do not read watch pages: what they find, and what they cost.
 
-use std::sync::Arc;
-
 use futures::future::join_all;
 use linkrelay_common::video::Availability;
-use linkrelay_extractor::{Extract, ExtractError};
+use linkrelay_extractor::ExtractError;
 use linkrelay_fake_youtube::pages;
-use linkrelay_fake_youtube::{ApiFailure, Failure, FakeYouTube, FakeYouTubeSettings, Route};
+use linkrelay_fake_youtube::{ApiFailure, Failure, Route};
 
-use super::{ID, ask, settings};
-
-async fn fake() -> FakeYouTube {
-    FakeYouTube::start(FakeYouTubeSettings { http2: true, ..Default::default() }).await.unwrap()
-}
-
-fn extractor(strategies: &str, fake: &FakeYouTube) -> Arc<dyn Extract> {
-    settings(strategies, fake.base_url(), fake.ca_cert_path()).build().unwrap()
-}
+use super::{ID, ask, extractor, fake};
 
 fn ids(count: usize) -> Vec<String> {
     (0..count).map(|i| pages::id_from_name(&format!("other {i}"))).collect()
@@ -77,22 +67,6 @@ async fn a_hundred_videos_are_a_few_calls_of_the_data_api() {
         }
     }
     assert!(fake.hits().route(Route::DataApi) <= 5, "{:?}", fake.hits().by_route);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_refuses_is_not_asked_again_and_the_next_strategy_answers() {
-    for failure in
-        [ApiFailure::QuotaExceeded, ApiFailure::RateLimitExceeded, ApiFailure::KeyInvalid]
-    {
-        let fake = fake().await;
-        fake.set_api_failure(Some(failure));
-        let chain = extractor("data_api,watch_page", &fake);
-        for id in ids(3) {
-            assert_eq!(ask(&chain, &id).await.unwrap().source, "watch_page", "{failure:?}");
-        }
-        let hits = fake.hits();
-        assert_eq!((hits.route(Route::DataApi), hits.route(Route::Watch)), (1, 3), "{failure:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

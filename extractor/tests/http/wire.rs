@@ -1,27 +1,22 @@
 //! Answers that the fake YouTube never gives: redirects to other servers or in circles, bodies
 //! beyond the limit, dates.
 
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use linkrelay_extractor::{Extract, ExtractError};
-use tempfile::TempDir;
+use linkrelay_testkit::tls_front::TlsFront;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::{ID, ask, settings};
 
 /// A server that answers each request with the bytes of a function of its path, and disconnects.
 pub(super) struct Wire {
-    port: u16,
+    front: TlsFront,
     requests: Arc<AtomicUsize>,
-    ca_cert: PathBuf,
-    _folder: TempDir,
     _server: JoinSet<()>,
 }
 
@@ -29,29 +24,21 @@ type Respond = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 
 impl Wire {
     pub(super) async fn start(respond: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let ca_cert = folder.path().join("ca.pem");
-        std::fs::write(&ca_cert, own.cert.pem()).unwrap();
-        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![own.cert.der().clone()], key.into())
-            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
+        let front = TlsFront::start(Ipv4Addr::LOCALHOST, address).await.unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::new(tls), Arc::new(respond), requests.clone()));
-        Self { port, requests, ca_cert, _folder: folder, _server: server }
+        server.spawn(serve(listener, Arc::new(respond), requests.clone()));
+        Self { front, requests, _server: server }
+    }
+
+    fn base_url(&self) -> String {
+        format!("https://{}", self.front.addr())
     }
 
     pub(super) fn extractor(&self) -> Arc<dyn Extract> {
-        let base_url = format!("https://127.0.0.1:{}", self.port);
-        settings("watch_page", base_url, &self.ca_cert).build().unwrap()
+        settings("watch_page", self.base_url(), self.front.ca_cert_path()).build().unwrap()
     }
 
     pub(super) fn requests_count(&self) -> usize {
@@ -59,21 +46,15 @@ impl Wire {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
-    respond: Respond,
-    requests: Arc<AtomicUsize>,
-) {
+async fn serve(listener: TcpListener, respond: Respond, requests: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         requests.fetch_add(1, Ordering::SeqCst);
-        connections.spawn(connection(stream, TlsAcceptor::from(tls.clone()), respond.clone()));
+        connections.spawn(connection(stream, respond.clone()));
     }
 }
 
-async fn connection(stream: TcpStream, tls: TlsAcceptor, respond: Respond) {
-    let Ok(mut stream) = tls.accept(stream).await else { return };
+async fn connection(mut stream: TcpStream, respond: Respond) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let Ok(byte) = stream.read_u8().await else { return };
@@ -116,7 +97,7 @@ async fn a_redirect_within_the_same_server_is_followed() {
 #[tokio::test]
 async fn a_redirect_to_another_server_is_not_followed() {
     let other = Wire::start(|_| answer("200 OK", &PAGE)).await;
-    let location = format!("302 Found\r\nLocation: https://127.0.0.1:{}/", other.port);
+    let location = format!("302 Found\r\nLocation: {}/", other.base_url());
     let wire = Wire::start(move |_| answer(&location, "")).await;
     let error = ask(&wire.extractor(), ID).await.unwrap_err();
     assert!(matches!(error, ExtractError::Status(302)), "{error}");

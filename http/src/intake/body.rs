@@ -1,4 +1,4 @@
-//! Reads a request's body: so many bytes, in such a time, and as it was before it was compressed.
+//! Reads a request's body, within a limit of bytes and a limit of time, and undoes its compression.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use http_body_util::BodyExt;
 
 use super::error::IntakeError;
 
-/// A body that is too large is read on and thrown away up to so many times the limit: a server
-/// that closes the connection while the client still sends takes its own answer back with the
-/// reset. Beyond it, the client has to live with that.
+/// A body that is too large is read and discarded up to this many times the limit: if a server
+/// closes the connection while the client still sends, the reset discards the answer as well. A
+/// client that sends even more may get no answer.
 const DISCARDED_PER_LIMIT: usize = 16;
 
-/// Reads a whole body of up to `max_bytes` that arrives within `timeout`.
+/// Reads a complete body of up to `max_bytes` that arrives within `timeout`.
 pub(super) async fn read(
     body: Body,
     max_bytes: usize,
@@ -32,7 +32,7 @@ async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, IntakeErr
     if declared > discarded_max {
         return Err(too_large);
     }
-    // Nearly every body is one chunk, which is taken as it is.
+    // Nearly every body is one chunk, which is not copied.
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut read_bytes = 0_usize;
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
+    async fn a_body_over_the_limit_is_refused_with_or_without_a_declared_length() {
         for body in [Body::from(vec![b'x'; 11]), body_of(vec![vec![b'x'; 4]; 3])] {
             let error = read(body, 10, SECOND).await.unwrap_err();
             assert!(matches!(error, IntakeError::BodyTooLarge { max_bytes: 10 }), "{error}");
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endless_body_is_not_read_for_ever() {
+    async fn an_endless_body_is_not_read_forever() {
         let endless = stream::repeat_with(|| Ok::<_, std::convert::Infallible>(vec![b'x'; 100]));
         let error = read(Body::from_stream(endless), 10, SECOND).await.unwrap_err();
         assert!(matches!(error, IntakeError::BodyTooLarge { .. }), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_come_is_a_time_out() {
+    async fn a_body_that_does_not_arrive_is_a_time_out() {
         let never = stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
         let error = read(Body::from_stream(never), 10, SECOND).await.unwrap_err();
         assert!(matches!(error, IntakeError::BodyTimeout), "{error}");
@@ -129,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chunks_come_out_as_they_went_in(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..9)) {
+        fn the_chunks_of_a_body_are_joined_in_order(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..9)) {
             let whole = chunks.concat();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
             let read = runtime.block_on(read(body_of(chunks), 100, SECOND))

@@ -1,4 +1,4 @@
-//! Which links of a request name what is asked for.
+//! Divides the links of a request into valid and rejected ones.
 
 use linkrelay_common::link::{LinkError, VideoId, split};
 use linkrelay_common::{DocumentId, RequestId};
@@ -22,41 +22,41 @@ impl SentLink {
     }
 }
 
-/// The links of one request, looked at: which of them name a `T`.
+/// The links of one request, checked for whether each names a `T`.
 #[derive(Debug)]
 pub struct CheckedLinks<T = VideoId> {
-    /// Those that do, in order.
+    /// The links that name one, in order.
     pub valid: Vec<ValidLink<T>>,
-    /// The others, in order.
+    /// The other links, in order.
     pub rejected: Vec<RejectedLink>,
 }
 
 /// A link that names a `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidLink<T = VideoId> {
-    /// As it was sent.
+    /// The link as it was submitted.
     pub link: String,
     /// See [`SentLink::source`].
     pub source: usize,
-    /// What it names.
+    /// What the link names.
     pub names: T,
 }
 
-/// A link that names none.
+/// A link that does not name a `T`.
 #[derive(Debug)]
 pub struct RejectedLink {
     /// Its position among all links of the request, from 0.
     pub index: usize,
     /// See [`SentLink::source`].
     pub source: usize,
-    /// As it was sent.
+    /// The link as it was submitted.
     pub link: String,
-    /// What is wrong with it.
+    /// Why it is rejected.
     pub error: LinkError,
 }
 
 impl<T> CheckedLinks<T> {
-    /// Looks at each link.
+    /// Checks each link with `parse`.
     pub fn new(links: Vec<SentLink>, parse: impl Fn(&str) -> Result<T, LinkError>) -> Self {
         let mut checked = Self { valid: Vec::with_capacity(links.len()), rejected: Vec::new() };
         for (index, SentLink { text: link, source }) in links.into_iter().enumerate() {
@@ -68,8 +68,8 @@ impl<T> CheckedLinks<T> {
         checked
     }
 
-    /// The request's id: it counts the valid links, so that it alone tells which documents there
-    /// will be; with a key, the same key with the same links gives the same id.
+    /// Returns an id for the request. It counts the valid links, so the id alone tells which
+    /// documents to expect. With a key, the same key with the same links gives the same id.
     pub fn request_id(&self, idempotency_key: Option<&str>) -> RequestId {
         match idempotency_key {
             Some(key) => RequestId::from_idempotency_key(key, &self.valid),
@@ -77,7 +77,7 @@ impl<T> CheckedLinks<T> {
         }
     }
 
-    /// The valid links, each with its place among them and the id that its document will have.
+    /// Returns the valid links, each with its index and the id of its document to come.
     pub fn documents(
         &self,
         id: RequestId,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_counts_valid_links_and_places_are_among_them() {
+    fn the_id_counts_the_valid_links_and_so_do_their_indexes() {
         let checked = checked();
         assert_eq!(checked.rejected.len(), 1);
         assert_eq!((checked.rejected[0].index, checked.rejected[0].error.code()), (1, "not_a_url"));

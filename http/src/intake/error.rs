@@ -1,13 +1,13 @@
-//! What can be wrong with a request for links before any link is looked at.
+//! The errors of a request for links that are found before any link is checked.
 
 use axum::http::StatusCode;
 
 use crate::Problem;
 
-/// What the body must look like; said wherever one does not.
+/// The form of the body, for every error about it.
 const EXPECTED_BODY: &str = r#"send {"links": "https://…"} or {"links": ["https://…", …]}"#;
 
-/// A request that cannot be taken.
+/// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// 415.
@@ -40,18 +40,18 @@ pub enum IntakeError {
     /// 422.
     #[error("the list of links is empty")]
     NoLinks,
-    /// 422 and not 413: the body is not too large, it asks for too much.
+    /// 422 and not 413: the body is not too large, but it has too many links.
     #[error("{links_count} links are too many for one request; send at most {max}")]
     TooManyLinks {
-        /// How many there were.
+        /// How many links there were.
         links_count: usize,
-        /// How many there may be.
+        /// The most links in one request.
         max: usize,
     },
 }
 
 impl IntakeError {
-    /// The status it is answered with.
+    /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::UnsupportedMediaType | Self::UnsupportedEncoding => {
@@ -66,7 +66,7 @@ impl IntakeError {
         }
     }
 
-    /// Its stable code.
+    /// The stable code of the answer.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnsupportedMediaType => "unsupported_media_type",

@@ -1,4 +1,4 @@
-//! The request headers that mean something here.
+//! Reads the request headers of an intake of links.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const MAX_KEY_BYTES: usize = 255;
 const TRACE_PARENT: &str = "traceparent";
 
-/// Refuses a body that is not declared as JSON: a browser sends `text/plain` or a form to any
-/// host unasked, and `application/json` only where it was allowed to.
+/// Refuses a body that is not declared as JSON: a web page can make a browser send `text/plain` or
+/// a form to any host, but `application/json` only if that host permits it.
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), IntakeError> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim);
@@ -42,7 +42,7 @@ pub(super) fn is_gzip(headers: &HeaderMap) -> Result<bool, IntakeError> {
     }
 }
 
-/// The client's own name for this request, if it gave one.
+/// Returns the client's key for this request; `None` if it has none.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, IntakeError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -50,20 +50,19 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Int
     let is_key =
         (1..=MAX_KEY_BYTES).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     match value.to_str() {
-        // Two keys are no key: which one would count?
+        // With two keys it is not known which one counts.
         Ok(key) if is_key && values.next().is_none() => Ok(Some(key.to_owned())),
         _ => Err(IntakeError::BadIdempotencyKey),
     }
 }
 
-/// The caller's trace, if its header is of the W3C form; another one is dropped, as the
-/// recommendation wants (W3C Trace Context, 3.2.2).
+/// Returns the client's trace context; a malformed one is dropped (W3C Trace Context, 3.2.2).
 pub(super) fn trace_parent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(TRACE_PARENT)?.to_str().ok()?;
     is_trace_parent(text).then(|| text.to_owned())
 }
 
-/// How long the caller will wait; what is no number says nothing.
+/// Returns how long the client will wait; `None` if the header is missing or not a number.
 pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(TIMEOUT_HEADER)?.to_str().ok()?;
     text.parse().ok().map(Duration::from_millis)
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_what_says_so() {
+    fn only_a_json_content_type_is_accepted() {
         for (content_type, is_json) in [
             ("application/json", true),
             ("Application/JSON; charset=utf-8", true),
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_well_formed_trace_goes_on() {
+    fn only_a_well_formed_trace_is_returned() {
         let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
         let zeros = "0".repeat(32);
         for (text, is_one) in [
@@ -166,7 +165,7 @@ mod tests {
             (format!("00-{trace}-{}-01", &zeros[..16]), false),
             (format!("00-{}-{parent}-01", trace.to_uppercase()), false),
             (format!("00-{trace}-{parent}"), false),
-            ("rubbish".to_owned(), false),
+            ("garbage".to_owned(), false),
         ] {
             let read = trace_parent(&headers(TRACE_PARENT, text.as_bytes()));
             assert_eq!(read.is_some(), is_one, "{text}");

@@ -1,9 +1,9 @@
-//! A request for links, the same at every door of linkrelay that takes some.
+//! Requests for links, for every HTTP endpoint of linkrelay that accepts links.
 //!
-//! [`read_links`] keeps its limits; [`CheckedLinks`] are those that name a video, and the others;
-//! [`results()`] is how an answer says what became of each.
+//! [`read_links`] reads a request within limits; [`CheckedLinks`] divides its links into valid and
+//! rejected ones; [`results()`] makes the entries of an answer, one for each link.
 //!
-//! It must not know: what becomes of a link.
+//! It must not know: what is done with a link.
 
 mod body;
 mod check;
@@ -22,34 +22,34 @@ use serde::{Deserialize, Deserializer};
 
 pub use check::{CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
-pub use results::{LinkFate, LinkResult, LinkResultStatus, ResultError, results};
+pub use results::{LinkOutcome, ResultEntry, ResultError, ValidResult, results};
 pub use settings::IntakeSettings;
 
-/// How long the caller will wait for an answer, in milliseconds: set by a producer that hands a
-/// request on, so that the work ends before the client that waits for it gives up.
+/// The header that says how many milliseconds the client will wait for an answer. A producer that
+/// forwards a request sets it, so that the work ends before its own client times out.
 pub const TIMEOUT_HEADER: &str = "linkrelay-timeout-ms";
 
-/// What a client asks for.
+/// A request for links.
 #[derive(Debug)]
 pub struct LinksRequest {
-    /// The links in what was sent; at least one.
+    /// The links in the texts that were submitted; at least one.
     pub links: Vec<SentLink>,
-    /// Whether a cached answer will not do.
+    /// Whether YouTube must be asked even if an answer is cached.
     pub force: bool,
-    /// The client's own name of this request.
+    /// The client's key for this request.
     pub idempotency_key: Option<String>,
-    /// W3C trace context.
+    /// The client's W3C trace context.
     pub trace_parent: Option<String>,
-    /// How long the caller will wait, if it says so.
+    /// How long the client will wait, if it sent that.
     pub timeout: Option<Duration>,
-    /// The body as it came, or as it was before it was compressed.
+    /// The body, unchanged but for its compression, which is undone.
     pub body: Bytes,
 }
 
-/// Reads a request; its links are found and counted, and not yet looked at.
+/// Reads a request; its links are found and counted, but not yet checked.
 ///
 /// # Errors
-/// [`IntakeError`]: what is wrong with it, for the client.
+/// [`IntakeError`] if the headers, the body or the number of links are wrong.
 pub async fn read_links(
     request: Request,
     limits: &IntakeSettings,
@@ -62,7 +62,7 @@ pub async fn read_links(
     if is_gzip {
         body = body::decompress(&body, limits.max_body_bytes)?;
     }
-    let LinksBody { links: OneOrMany(texts), force } =
+    let LinksBody { links: Submitted(texts), force } =
         serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
     let links = SentLink::find_all(&texts);
     if links.is_empty() {
@@ -80,40 +80,40 @@ pub async fn read_links(
 /// The body: one link or a list of them.
 #[derive(Debug, Deserialize)]
 struct LinksBody {
-    links: OneOrMany,
+    links: Submitted,
     #[serde(default)]
     force: bool,
 }
 
 #[derive(Debug)]
-struct OneOrMany(Vec<String>);
+struct Submitted(Vec<String>);
 
-impl<'de> Deserialize<'de> for OneOrMany {
+impl<'de> Deserialize<'de> for Submitted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrManyVisitor)
+        deserializer.deserialize_any(SubmittedVisitor)
     }
 }
 
-/// Our own, because serde's untagged enums lose the words for what is wrong and where.
-struct OneOrManyVisitor;
+/// Not an untagged enum of serde, whose errors do not say what is wrong and where.
+struct SubmittedVisitor;
 
-impl<'de> Visitor<'de> for OneOrManyVisitor {
-    type Value = OneOrMany;
+impl<'de> Visitor<'de> for SubmittedVisitor {
+    type Value = Submitted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("links as a string or a list of strings")
     }
 
-    fn visit_str<E: de::Error>(self, link: &str) -> Result<OneOrMany, E> {
-        Ok(OneOrMany(vec![link.to_owned()]))
+    fn visit_str<E: de::Error>(self, link: &str) -> Result<Submitted, E> {
+        Ok(Submitted(vec![link.to_owned()]))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Submitted, A::Error> {
         let mut links = Vec::new();
         while let Some(link) = list.next_element()? {
             links.push(link);
         }
-        Ok(OneOrMany(links))
+        Ok(Submitted(links))
     }
 }
 

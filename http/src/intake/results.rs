@@ -1,4 +1,4 @@
-//! What became of each link, in the order it was sent.
+//! The entries of an answer: the outcome of each link, in the order of the request.
 
 use std::borrow::Cow;
 
@@ -7,75 +7,76 @@ use serde::Serialize;
 use super::check::{CheckedLinks, RejectedLink};
 use linkrelay_common::DocumentId;
 
-/// An answer repeats no more of a link than this: enough to know it again.
+/// The most that an answer repeats of a link: enough for the client to recognize it.
 const MAX_ECHO_BYTES: usize = 256;
 
-/// What became of one valid link.
+/// The result of one valid link.
 #[derive(Debug, Clone)]
-pub struct LinkFate<'a> {
-    /// As it was sent.
+pub struct ValidResult<'a> {
+    /// The link as it was submitted.
     pub link: &'a str,
-    /// Of the document that it is or will be; also while it is not known whether it is there.
+    /// The id of its document, even if it is not known whether that exists.
     pub document_id: DocumentId,
-    /// How it went.
-    pub status: LinkResultStatus,
-    /// Why it did not go well.
+    /// The outcome.
+    pub outcome: LinkOutcome,
+    /// Why the link was not accepted or has no metadata.
     pub error: Option<ResultError>,
 }
 
-/// How it went with a link.
+/// The outcome of a link in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LinkResultStatus {
+pub enum LinkOutcome {
     /// The broker has it.
     Accepted,
-    /// There is a document with its metadata.
+    /// It has a document with metadata.
     Stored,
-    /// There is a document that says why there is no metadata.
+    /// It has a document that says why there is no metadata.
     Failed,
-    /// It names no video, and never will.
+    /// It does not name a video; it is refused permanently.
     Rejected,
-    /// Nothing is known to have come of it; to be sent again.
+    /// It has no known outcome yet; the client can send it again.
     Unavailable,
 }
 
-/// Why, for a program and for a person.
+/// An error of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResultError {
-    /// Stable.
+    /// The stable code, for programs.
     pub code: Cow<'static, str>,
-    /// A sentence.
+    /// A sentence for users.
     pub message: String,
 }
 
-/// One link's result.
+/// The entry of one link in an answer.
 #[derive(Debug, Serialize)]
-pub struct LinkResult<'a> {
+pub struct ResultEntry<'a> {
     index: usize,
     source: usize,
     link: Cow<'a, str>,
-    status: LinkResultStatus,
+    status: LinkOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     document_id: Option<DocumentId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ResultError>,
 }
 
-/// Merges the fates of a request's valid links, which are in their order, with the rejected ones.
+/// Returns the entries of all links of a request: merges the results of the valid links, which are
+/// in order, with the rejected links.
 pub fn results<'a, T>(
-    fates: impl IntoIterator<Item = LinkFate<'a>>,
+    valid: impl IntoIterator<Item = ValidResult<'a>>,
     links: &'a CheckedLinks<T>,
-) -> Vec<LinkResult<'a>> {
+) -> Vec<ResultEntry<'a>> {
     let mut rejected = links.rejected.iter().peekable();
-    let mut fates = fates.into_iter().zip(&links.valid);
+    let mut valid = valid.into_iter().zip(&links.valid);
     let mut results = Vec::new();
     for index in 0.. {
         if let Some(rejected) = rejected.next_if(|rejected| rejected.index == index) {
             results.push(rejection(rejected));
-        } else if let Some((fate, valid)) = fates.next() {
-            let LinkFate { link, document_id, status, error } = fate;
+        } else if let Some((result, valid)) = valid.next() {
+            let ValidResult { link, document_id, outcome, error } = result;
             let (source, link, document_id) = (valid.source, echo(link), Some(document_id));
-            results.push(LinkResult { index, source, link, status, document_id, error });
+            results.push(ResultEntry { index, source, link, status: outcome, document_id, error });
         } else {
             break;
         }
@@ -83,14 +84,14 @@ pub fn results<'a, T>(
     results
 }
 
-fn rejection(rejected: &RejectedLink) -> LinkResult<'_> {
+fn rejection(rejected: &RejectedLink) -> ResultEntry<'_> {
     let error =
         ResultError { code: rejected.error.code().into(), message: rejected.error.to_string() };
-    LinkResult {
+    ResultEntry {
         index: rejected.index,
         source: rejected.source,
         link: echo(&rejected.link),
-        status: LinkResultStatus::Rejected,
+        status: LinkOutcome::Rejected,
         document_id: None,
         error: Some(error),
     }
@@ -109,11 +110,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_link_is_cut_between_characters() {
+    fn a_long_link_is_truncated_between_characters() {
         assert_eq!(echo("short"), "short");
-        let cut = echo(&"é".repeat(200)).into_owned();
-        assert_eq!(cut, format!("{}…", "é".repeat(128)));
-        let cut = echo(&format!("x{}", "é".repeat(200))).into_owned();
-        assert_eq!(cut.len(), 255 + "…".len());
+        let echoed = echo(&"é".repeat(200)).into_owned();
+        assert_eq!(echoed, format!("{}…", "é".repeat(128)));
+        let echoed = echo(&format!("x{}", "é".repeat(200))).into_owned();
+        assert_eq!(echoed.len(), 255 + "…".len());
     }
 }

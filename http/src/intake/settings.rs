@@ -1,4 +1,4 @@
-//! How much a client may send, and how slowly.
+//! Settings that limit how much a client may send, and how slowly.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// Limits on what clients send.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct IntakeSettings {
-    /// How long a request's header may take to arrive; an idle connection is closed after it as well
+    /// How long a request's header may take to arrive; an idle connection is closed after the same
+    /// time
     #[arg(long, env = "HEADER_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub header_read_timeout: Duration,
 
@@ -27,7 +28,7 @@ pub struct IntakeSettings {
     #[arg(long, env = "MAX_LINKS_PER_REQUEST", default_value_t = 1_000)]
     pub max_links_per_request: usize,
 
-    /// The most requests at one time; more are answered 503 at once (health is exempt)
+    /// The most requests in flight; any more are answered 503 immediately (health is exempt)
     #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 1_000)]
     pub max_concurrent_requests: usize,
 }
@@ -45,10 +46,10 @@ impl Default for IntakeSettings {
 }
 
 impl IntakeSettings {
-    /// Refuses what lets nothing in.
+    /// Checks the limits.
     ///
     /// # Errors
-    /// Names the variable.
+    /// Fails if a limit would refuse every request, and names the setting.
     pub fn validate(&self) -> Result<(), SettingsError> {
         for (setting, is_zero) in [
             ("HEADER_READ_TIMEOUT", self.header_read_timeout.is_zero()),

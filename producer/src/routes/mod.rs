@@ -1,9 +1,11 @@
-//! The routes, a file per resource; each parses, calls one function that knows no HTTP, and
-//! maps what comes back.
+//! The routes, one file for each resource: each reads the request, calls a module that does not
+//! know HTTP, and makes the answer.
 
 mod status;
 mod submit;
 mod wait;
+
+use std::sync::Arc;
 
 use axum::Router;
 use linkrelay_common::LinkError;
@@ -13,8 +15,8 @@ use crate::error::ApiError;
 use crate::measure;
 use crate::state::AppState;
 
-/// All routes of the API; health comes beside them, see [`linkrelay_http::layers`].
-pub(crate) fn router(state: AppState) -> Router {
+/// Returns all routes of the API; those of health are added by [`linkrelay_http::layers`].
+pub(crate) fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .merge(submit::router())
         .merge(wait::router())
@@ -22,10 +24,10 @@ pub(crate) fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Looks at the links of a request.
+/// Checks the links of a request.
 ///
 /// # Errors
-/// If none of them names what it should.
+/// [`ApiError::NoValidLinks`] if `parse` accepts none of them.
 fn check<T>(
     links: Vec<SentLink>,
     parse: impl Fn(&str) -> Result<T, LinkError>,

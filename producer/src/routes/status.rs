@@ -1,8 +1,10 @@
-//! `GET /links/{id}`: what has become of a request's links.
+//! `GET /links/{id}`: the status of a request and its links.
 //!
-//! The id says how many links there are, and a list's document how many videos, so a link that the
-//! store does not know is pending; nothing else remembers a request. A well-formed id that no client
-//! was given looks the same.
+//! The id tells how many links there are, and a list's document how many videos, so a link that the
+//! store does not know is pending; requests are not recorded elsewhere. A well-formed id that no
+//! client has got looks the same.
+
+use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -15,16 +17,16 @@ use serde::Deserialize;
 
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::status::{Page, Status};
+use crate::status::{LinksPage, RequestProgress};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
 
-pub(crate) fn router() -> Router<AppState> {
+pub(crate) fn router() -> Router<Arc<AppState>> {
     Router::new().route("/links/{id}", get(status))
 }
 
-/// Which links of the request to list.
+/// The links to list.
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct PageQuery {
     #[serde(default)]
@@ -38,7 +40,7 @@ fn default_limit() -> u32 {
 }
 
 async fn status(
-    State(app): State<AppState>,
+    State(app): State<Arc<AppState>>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<RequestStatus>, ApiError> {
@@ -49,13 +51,13 @@ async fn status(
         return Err(ApiError::BadQuery(format!("limit must be between 1 and {MAX_LIMIT}")));
     }
     let PageQuery { from, limit } = page;
-    let ask = Status::ask(app.store.as_ref(), id, Page { from, limit });
+    let ask = RequestProgress::ask(app.store.as_ref(), id, LinksPage { from, limit });
     let asked = tokio::time::timeout(app.store_timeout, ask);
     let status = asked.await.map_err(|_| ApiError::StoreTimeout)??;
     Ok(Json(body(id, limit, status)))
 }
 
-fn body(id: RequestId, limit: u32, status: Status) -> RequestStatus {
+fn body(id: RequestId, limit: u32, status: RequestProgress) -> RequestStatus {
     let pending = status.pending();
     let RequestCounts { stored, failed, expanded } = status.counts;
     RequestStatus {

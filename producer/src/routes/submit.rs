@@ -1,14 +1,19 @@
-//! `POST /links/send-message-kafka`: links in, 201 once all of them are safe.
+//! `POST /links/send-message-kafka`: accepts links, and answers 201 when all of them are safe.
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use linkrelay_common::{LinkTarget, RequestId, parse_link, parse_target};
+use jiff::Timestamp;
+use linkrelay_common::{LinkIdentity, LinkTarget, RequestId, parse_link, parse_target};
 use linkrelay_http::intake::{
-    CheckedLinks, LinkFate, LinkResult, LinkResultStatus, ResultError, read_links, results,
+    CheckedLinks, LinkOutcome, LinksRequest, ResultEntry, ResultError, ValidResult, read_links,
+    results,
 };
+use linkrelay_kafka::LinkRecord;
 use serde::Serialize;
 
 use super::check;
@@ -16,39 +21,43 @@ use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
 use crate::state::AppState;
-use crate::submit::{Terms, records_of};
 
-pub(crate) fn router() -> Router<AppState> {
+pub(crate) fn router() -> Router<Arc<AppState>> {
     Router::new().route("/links/send-message-kafka", post(submit))
 }
 
-/// The answer while at least one link was taken.
+/// The answer if every valid link was accepted.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct SubmitAnswer<'a> {
     /// `ok`, or `partial` if some links were rejected.
     res: &'static str,
     id: RequestId,
     accepted: usize,
     status_url: StatusUrl,
-    /// Of each link; left out if all were accepted.
+    /// One for each link; left out if all were accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    results: Vec<LinkResult<'a>>,
+    results: Vec<ResultEntry<'a>>,
 }
 
-async fn submit(State(app): State<AppState>, request: Request) -> Result<Response, ApiError> {
+async fn submit(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
+    let LinksRequest { links, force, idempotency_key, trace_parent, .. } = request;
     let checked = if app.takes_lists {
-        check(request.links, parse_target)?
+        check(links, parse_target)?
     } else {
-        check(request.links, |link| parse_link(link).map(LinkTarget::Video))?
+        check(links, |link| parse_link(link).map(LinkTarget::Video))?
     };
-    let terms = Terms {
-        force: request.force,
-        idempotency_key: request.idempotency_key,
-        trace_parent: request.trace_parent,
-    };
-    let (id, records) = records_of(&checked, &terms);
-    let accepted = app.accept.accept(records).await?;
+    let id = checked.request_id(idempotency_key.as_deref());
+    let submitted_at = Timestamp::now();
+    let records = checked.documents(id).map(|(index, _, valid)| LinkRecord {
+        target: valid.names.clone(),
+        link: valid.link.clone(),
+        force,
+        identity: LinkIdentity::OfRequest { request_id: id, index },
+        submitted_at,
+        trace_parent: trace_parent.clone(),
+    });
+    let accepted = app.accept.accept(records.collect()).await?;
     answer(id, &accepted, &checked)
 }
 
@@ -66,46 +75,41 @@ fn answer(
         return Err(ApiError::Unpublished(Box::new(Unpublished {
             id,
             accepted_count,
-            results: to_json(&results(fates(accepted), checked)),
+            results: to_json(&results(valid_results(accepted), checked)),
             error: *error,
         })));
     }
     let (status, res, results) = if rejected.is_empty() {
         (StatusCode::CREATED, "ok", Vec::new())
     } else {
-        (StatusCode::MULTI_STATUS, "partial", results(fates(accepted), checked))
+        (StatusCode::MULTI_STATUS, "partial", results(valid_results(accepted), checked))
     };
-    let body = Answer { res, id, accepted: accepted_count, status_url: StatusUrl(id), results };
+    let status_url = StatusUrl(id);
+    let body = SubmitAnswer { res, id, accepted: accepted_count, status_url, results };
     Ok((status, Json(body)).into_response())
 }
 
-fn fates(accepted: &Accepted) -> impl Iterator<Item = LinkFate<'_>> {
+fn valid_results(accepted: &Accepted) -> impl Iterator<Item = ValidResult<'_>> {
     let mut failures = accepted.failures.iter().peekable();
-    accepted.records.iter().enumerate().map(move |(place, record)| {
-        let failure = failures.next_if(|(failed, _)| *failed == place);
+    accepted.records.iter().enumerate().map(move |(index, record)| {
+        let failure = failures.next_if(|(failed, _)| *failed == index);
         let error = failure.map(|(_, error)| ResultError {
             code: error.code().into(),
             message: error.to_string(),
         });
-        LinkFate {
-            link: &record.link,
-            document_id: record.document_id(),
-            status: match error {
-                Some(_) => LinkResultStatus::Unavailable,
-                None => LinkResultStatus::Accepted,
-            },
-            error,
-        }
+        let outcome =
+            if error.is_some() { LinkOutcome::Unavailable } else { LinkOutcome::Accepted };
+        ValidResult { link: &record.link, document_id: record.document_id(), outcome, error }
     })
 }
 
-/// For an answer that outlives what it is about.
-fn to_json(results: &[LinkResult<'_>]) -> serde_json::Value {
-    // Numbers and text always serialize.
+/// Makes entries that do not borrow the links.
+fn to_json(results: &[ResultEntry<'_>]) -> serde_json::Value {
+    // Numbers and texts can always be serialized.
     serde_json::to_value(results).unwrap_or_default()
 }
 
-/// What is answered when no link names a video.
+/// Returns the error of a request in which no link names a video.
 pub(super) fn no_valid_links<T>(checked: &CheckedLinks<T>) -> ApiError {
     ApiError::NoValidLinks { results: to_json(&results([], checked)) }
 }

@@ -1,6 +1,8 @@
-//! `POST /links/send-message-axios`: the waiting path. Answered when the documents are there.
+//! `POST /links/send-message-axios`: the waiting path, which answers when the documents are stored.
 //!
-//! The answer is the extractor server's own, handed on as it is.
+//! The answer is that of the extractor server, unchanged.
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,29 +15,29 @@ use linkrelay_http::intake::read_links;
 
 use super::check;
 use crate::error::{ApiError, NotForwarded};
-use crate::forward::{Answer, Handed, fresh_key};
+use crate::forward::{ExtractorAnswer, ForwardRequest, new_key};
 use crate::state::AppState;
 
-pub(crate) fn router() -> Router<AppState> {
+pub(crate) fn router() -> Router<Arc<AppState>> {
     Router::new()
-        // As it was called before linkrelay, and by what it does.
+        // The name that clients knew before linkrelay, and a name for what it does.
         .route("/links/send-message-axios", post(wait))
         .route("/links/send-message-http", post(wait))
 }
 
-async fn wait(State(app): State<AppState>, request: Request) -> Result<Response, ApiError> {
+async fn wait(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
     let checked = check(request.links, parse_link)?;
-    let key = request.idempotency_key.unwrap_or_else(fresh_key);
+    let key = request.idempotency_key.unwrap_or_else(new_key);
     let id = checked.request_id(Some(&key));
-    let handed = Handed { body: request.body, key, trace_parent: request.trace_parent };
-    match app.extractor_server.hand_on(&handed).await {
+    let forwarded = ForwardRequest { body: request.body, key, trace_parent: request.trace_parent };
+    match app.extractor_server.forward(&forwarded).await {
         Ok(answer) => Ok(response(answer)),
         Err(error) => Err(ApiError::NotForwarded(Box::new(NotForwarded { id, error }))),
     }
 }
 
-fn response(answer: Answer) -> Response {
+fn response(answer: ExtractorAnswer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     for (name, value) in [(CONTENT_TYPE, answer.content_type), (RETRY_AFTER, answer.retry_after)] {

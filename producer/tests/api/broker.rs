@@ -12,7 +12,7 @@ use crate::helpers::{LINK, OTHER_LINK, TestApp, settings, until};
 use crate::submit::assert_snapshot;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_at_once_are_all_there_exactly_once() {
+async fn five_hundred_concurrent_requests_are_each_published_exactly_once() {
     let broker = Broker::with_topic();
     let app = TestApp::with_broker(&broker).await;
     let body = json!({"links": LINK});
@@ -33,7 +33,7 @@ async fn five_hundred_at_once_are_all_there_exactly_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_away_is_a_503_until_it_is_back() {
+async fn an_unreachable_broker_is_a_503_until_it_is_back() {
     let broker = Broker::with_topic();
     let app = TestApp::with_settings(settings(&broker.addresses())).await;
     app.until_ready().await;
@@ -48,7 +48,7 @@ async fn a_broker_that_is_away_is_a_503_until_it_is_back() {
 
     broker.up();
     app.until_ready().await;
-    until("links are taken again", async || {
+    until("links are accepted again", async || {
         app.submit(&json!({"links": OTHER_LINK})).await.status == 201
     })
     .await;
@@ -77,7 +77,7 @@ async fn a_missing_topic_is_named_and_found_once_it_is_made() {
 }
 
 #[tokio::test]
-async fn a_queue_that_fills_up_is_told_link_by_link() {
+async fn a_full_queue_is_reported_link_by_link() {
     let full = PublishError::QueueFull;
     let publish = FakePublish::new(move |n| if n < 2 { Do::Ack } else { Do::Refuse(full) });
     let app = TestApp::with_publish(publish.clone()).await;
@@ -86,7 +86,7 @@ async fn a_queue_that_fills_up_is_told_link_by_link() {
     assert_eq!(refused.retry_after.as_deref(), Some("1"));
     assert_eq!(refused.json["accepted"], 2);
     assert_snapshot!(refused);
-    assert_eq!(publish.sent().len(), 3, "nothing is tried once the queue is full");
+    assert_eq!(publish.sent().len(), 3, "no link is sent after the queue is full");
     app.stop().await;
 }
 

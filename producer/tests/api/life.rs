@@ -5,30 +5,40 @@ use std::time::Duration;
 use linkrelay_common::health::Health;
 use linkrelay_kafka::publish::{KafkaPublisher, Publish};
 use linkrelay_producer::{Producer, ProducerSettings, StartError, TopicAccept};
-use linkrelay_store::testing::MemoryStore;
+use linkrelay_store::testing::FaultyStore;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::helpers::fake_publish::{Do, FakePublish, Observed};
 use crate::helpers::kafka::Broker;
-use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
+use crate::helpers::{LINK, NO_BROKER, TestAnswer, TestApp, settings, until};
 
 fn observed(settings: &ProducerSettings) -> Arc<Observed> {
     let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout());
     Observed::new(publish.unwrap())
 }
 
-/// One that is not running yet.
+/// Submits a link, and stops the app once the link is sent. Returns the answer.
+async fn submit_and_stop(app: &TestApp, publish: &Observed) -> TestAnswer {
+    let body = json!({"links": LINK});
+    let stop = async {
+        until("the link is sent", async || publish.sent_count() == 1).await;
+        app.stop.cancel();
+    };
+    tokio::join!(app.submit(&body), stop).0
+}
+
+/// Builds a producer that does not run yet.
 async fn producer(settings: ProducerSettings, publish: Arc<dyn Publish>) -> Producer {
     let health = Health::default();
     let accept = TopicAccept::new(publish, settings.api.request_timeout, &health);
-    let store = Arc::new(MemoryStore::default());
+    let store = Arc::new(FaultyStore::default());
     Producer::build_with(settings, store, Box::new(accept), health).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_lets_what_is_under_way_arrive() {
+async fn a_stop_lets_records_in_flight_arrive() {
     let broker = Broker::with_topic();
     broker.answer_after(Duration::from_millis(500));
     let mut settings = settings(&broker.addresses());
@@ -36,12 +46,7 @@ async fn a_stop_lets_what_is_under_way_arrive() {
     settings.drain_timeout = Duration::from_secs(30);
     let publish = observed(&settings);
     let app = TestApp::start(settings, publish.clone()).await;
-    let body = json!({"links": LINK});
-    let stop = async {
-        until("the link is on its way", async || publish.sent_count() == 1).await;
-        app.stop.cancel();
-    };
-    let (taken, ()) = tokio::join!(app.submit(&body), stop);
+    let taken = submit_and_stop(&app, &publish).await;
     assert_eq!(taken.status, 201, "{taken:?}");
     let addr = app.addr;
     app.stop().await;
@@ -58,12 +63,7 @@ async fn a_stop_ends_even_if_the_broker_never_answers() {
     let app = TestApp::start(settings, publish.clone()).await;
     app.until_ready().await;
     broker.down();
-    let body = json!({"links": LINK});
-    let stop = async {
-        until("the link is on its way", async || publish.sent_count() == 1).await;
-        app.stop.cancel();
-    };
-    let (refused, ()) = tokio::join!(app.submit(&body), stop);
+    let refused = submit_and_stop(&app, &publish).await;
     refused.assert_problem(503, "delivery_timeout");
     app.stop().await;
 }
@@ -83,7 +83,7 @@ async fn while_it_stops_it_is_not_ready() {
         .json(&json!({"links": LINK}))
         .send();
     let look = async {
-        until("the request is under way", async || publish.sent().len() == 1).await;
+        until("the request is in flight", async || publish.sent().len() == 1).await;
         stop.cancel();
         until("it is not ready", async || !health.readiness().ready).await;
         publish.release();
@@ -95,11 +95,11 @@ async fn while_it_stops_it_is_not_ready() {
 
 #[tokio::test]
 async fn a_taken_port_is_an_error_that_names_the_setting() {
-    let app = TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await;
+    let app = TestApp::with_acks().await;
     let mut settings = settings(NO_BROKER);
     settings.api.http_addr = app.addr;
-    let error = Producer::build(settings, Arc::new(MemoryStore::default())).await.unwrap_err();
-    assert!(matches!(error, StartError::Settings(_)), "{error:?}");
+    let error = Producer::build(settings, Arc::new(FaultyStore::default())).await.unwrap_err();
+    assert!(matches!(error, StartError::Listen(_)), "{error:?}");
     let error = error.to_string();
     assert!(error.starts_with("HTTP_ADDR: cannot listen on 127.0.0.1:"), "{error}");
     assert!(error.ends_with("stop it, or set HTTP_ADDR to another address"), "{error}");
@@ -107,16 +107,16 @@ async fn a_taken_port_is_an_error_that_names_the_setting() {
 }
 
 #[tokio::test]
-async fn a_setting_that_only_librdkafka_can_judge_is_named() {
+async fn a_setting_that_only_librdkafka_can_check_is_named() {
     let mut settings = settings(NO_BROKER);
-    // Longer than the delivery time-out: legal alone, refused when the client is made.
+    // Longer than the delivery time-out: valid alone, and refused when the client is made.
     settings.kafka.kafka_config = "linger.ms=60000".parse().unwrap();
-    let error = Producer::build(settings, Arc::new(MemoryStore::default())).await.unwrap_err();
+    let error = Producer::build(settings, Arc::new(FaultyStore::default())).await.unwrap_err();
     assert!(error.to_string().starts_with("KAFKA_CONFIG: "), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_not_there_yet_is_no_reason_not_to_start() {
+async fn the_role_starts_without_a_broker() {
     let app = TestApp::with_settings(settings(NO_BROKER)).await;
     let readiness = app.get("/health/ready").await;
     assert_eq!(readiness.status, 503);
@@ -125,10 +125,10 @@ async fn a_broker_that_is_not_there_yet_is_no_reason_not_to_start() {
 }
 
 #[tokio::test]
-async fn a_part_that_dies_ends_the_role_with_its_name() {
+async fn a_part_that_panics_ends_the_role_and_is_named() {
     let publish = FakePublish::new(|_| Do::Ack);
     publish.check_panics.store(true, Ordering::Relaxed);
     let producer = producer(settings(NO_BROKER), publish).await;
     let died = producer.run_until_stopped(CancellationToken::new()).await.unwrap_err();
-    assert_eq!(died.to_string(), "the producer's broker watch ended by itself");
+    assert_eq!(died.to_string(), "the producer's broker watch ended unexpectedly");
 }

@@ -1,5 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_producer::ApiSettings;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -9,7 +11,15 @@ use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
 
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Sends `text`, never more, and reads until the server closes.
+/// Starts an app with these limits, which waits long enough for held acknowledgements.
+async fn app(publish: Arc<FakePublish>, limit: impl FnOnce(&mut ApiSettings)) -> TestApp {
+    let mut settings = settings(NO_BROKER);
+    settings.api.request_timeout = Duration::from_secs(15);
+    limit(&mut settings.api);
+    TestApp::start(settings, publish).await
+}
+
+/// Sends only `text`, and reads until the server closes the connection.
 async fn send_and_stop(app: &TestApp, text: &str) -> String {
     let mut stream = TcpStream::connect(app.addr).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -19,10 +29,9 @@ async fn send_and_stop(app: &TestApp, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_header_that_does_not_end_is_cut_off() {
-    let mut settings = settings(NO_BROKER);
-    settings.api.intake.header_read_timeout = SHORT;
-    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
+async fn a_header_that_does_not_end_closes_the_connection() {
+    let app =
+        app(FakePublish::new(|_| Do::Ack), |api| api.intake.header_read_timeout = SHORT).await;
     let answer =
         send_and_stop(&app, "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n").await;
     assert!(!answer.contains("201"), "{answer}");
@@ -32,9 +41,7 @@ async fn a_header_that_does_not_end_is_cut_off() {
 
 #[tokio::test]
 async fn a_body_that_does_not_end_is_408() {
-    let mut settings = settings(NO_BROKER);
-    settings.api.intake.body_read_timeout = SHORT;
-    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
+    let app = app(FakePublish::new(|_| Do::Ack), |api| api.intake.body_read_timeout = SHORT).await;
     let head = "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"links\":";
     let answer = send_and_stop(&app, head).await;
@@ -45,16 +52,13 @@ async fn a_body_that_does_not_end_is_408() {
 }
 
 #[tokio::test]
-async fn what_is_too_much_is_shed_while_health_answers() {
-    let mut settings = settings(NO_BROKER);
-    settings.api.intake.max_concurrent_requests = 2;
-    settings.api.request_timeout = Duration::from_secs(15);
+async fn excess_requests_are_shed_while_health_answers() {
     let publish = FakePublish::new(|_| Do::Hold);
-    let app = TestApp::start(settings, publish.clone()).await;
+    let app = app(publish.clone(), |api| api.intake.max_concurrent_requests = 2).await;
     let body = json!({"links": LINK});
     let held = async { tokio::join!(app.submit(&body), app.submit(&body)) };
     let overload = async {
-        until("both requests are under way", async || publish.sent().len() == 2).await;
+        until("both requests are in flight", async || publish.sent().len() == 2).await;
         let shed = app.submit(&body).await;
         shed.assert_problem(503, "overloaded");
         assert_eq!(shed.retry_after.as_deref(), Some("1"));
@@ -70,20 +74,14 @@ async fn what_is_too_much_is_shed_while_health_answers() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_gives_its_place_back() {
-    let mut settings = settings(NO_BROKER);
-    settings.api.intake.max_concurrent_requests = 1;
-    settings.api.request_timeout = Duration::from_secs(15);
+async fn a_client_that_disconnects_releases_its_slot() {
     let publish = FakePublish::new(|n| if n == 0 { Do::Hold } else { Do::Ack });
-    let app = TestApp::start(settings, publish.clone()).await;
+    let app = app(publish.clone(), |api| api.intake.max_concurrent_requests = 1).await;
     let body = json!({"links": LINK});
-    let gone = async {
-        until("the request is under way", async || publish.sent().len() == 1).await;
-    };
     tokio::select! {
         _ = app.submit(&body) => panic!("answered without an acknowledgement"),
-        () = gone => {}
+        () = until("the request is in flight", async || publish.sent().len() == 1) => {}
     }
-    until("its place is free", async || app.submit(&body).await.status == 201).await;
+    until("its slot is free", async || app.submit(&body).await.status == 201).await;
     app.stop().await;
 }

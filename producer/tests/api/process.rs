@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// The program with nothing of this process's environment, on a free port and its own directory.
+/// Returns the program without this process's environment, on a free port and with its own
+/// directory.
 fn program(dir: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_linkrelay-producer"));
     command
@@ -23,7 +24,13 @@ fn program(dir: &TempDir) -> Command {
     command
 }
 
-/// Reads log lines until the one that tells the address.
+/// Runs the program to its end. Returns its exit code and its standard error.
+async fn run(command: &mut Command) -> (Option<i32>, String) {
+    let output = timeout(LONG, command.output()).await.unwrap().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Reads log lines until the one with the address.
 async fn address(child: &mut Child) -> String {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = async {
@@ -35,7 +42,7 @@ async fn address(child: &mut Child) -> String {
         }
     };
     let address = timeout(LONG, address).await.unwrap();
-    // Goes on reading, so that the program never writes to a closed pipe.
+    // Reading continues, so that the program never writes to a closed pipe.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     address
 }
@@ -52,20 +59,15 @@ async fn a_wrong_setting_is_exit_code_2_and_one_line_that_names_it() {
         ("MONGODB_URI", "http://user:sesame@host"),
         ("RUST_LOG", "linkrelay=loudest"),
     ] {
-        let mut command = program(&dir);
-        let output = timeout(LONG, command.env(variable, value).output()).await.unwrap().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{variable}: {stderr}");
+        let (code, stderr) = run(program(&dir).env(variable, value)).await;
+        assert_eq!(code, Some(2), "{variable}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.starts_with(&format!("linkrelay-producer: {variable}: ")), "{stderr}");
         assert!(!stderr.contains("sesame"), "{stderr}");
     }
-    // What clap itself refuses.
-    let mut command = program(&dir);
-    let output = command.env("KAFKA_BROKERS", "no-port").output();
-    let output = timeout(LONG, output).await.unwrap().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    // A value that clap refuses.
+    let (code, stderr) = run(program(&dir).env("KAFKA_BROKERS", "no-port")).await;
+    assert_eq!(code, Some(2));
     assert!(stderr.contains("KAFKA_BROKERS") && stderr.contains("no-port"), "{stderr}");
 }
 
@@ -74,15 +76,13 @@ async fn a_taken_port_is_exit_code_1() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
-    let mut command = program(&dir);
-    let output = timeout(LONG, command.env("HTTP_ADDR", addr).output()).await.unwrap().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let (code, stderr) = run(program(&dir).env("HTTP_ADDR", addr)).await;
+    assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.starts_with("linkrelay-producer: HTTP_ADDR: cannot listen"), "{stderr}");
 }
 
 #[tokio::test]
-async fn it_serves_without_a_broker_and_ends_well_on_sigterm() {
+async fn it_serves_without_a_broker_and_exits_with_0_on_sigterm() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = program(&dir).spawn().unwrap();
     let address = address(&mut child).await;

@@ -1,60 +1,15 @@
-use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RequestId, Video};
+use linkrelay_common::RequestId;
+use linkrelay_store::LinkStore;
+use linkrelay_store::contract::sample::{expanded, failed, stored};
 use linkrelay_store::testing::Method;
-use linkrelay_store::{Expansion, LinkDocument, LinkState, LinkStore};
 use serde_json::json;
 
-use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{LINK, TestApp};
 use crate::submit::assert_snapshot;
 
-fn stored(request_id: RequestId, index: u32) -> LinkDocument {
-    LinkDocument {
-        id: DocumentId::of_request(request_id, index),
-        request_id: Some(request_id),
-        index,
-        link: LINK.to_owned(),
-        video_id: Some("5fR9AHlSDtc".to_owned()),
-        status: LinkState::Stored,
-        video: Some(Video::titled(format!("Video {index}"))),
-        expansion: None,
-        error: None,
-        source: None,
-        submitted_at: None,
-        extracted_at: None,
-        stored_at: Timestamp::UNIX_EPOCH,
-        kafka: None,
-    }
-}
-
-fn expanded(id: RequestId, index: u32, first_index: u32, videos_count: u32) -> LinkDocument {
-    LinkDocument {
-        link: "https://www.youtube.com/playlist?list=PL1".to_owned(),
-        video_id: None,
-        status: LinkState::Expanded,
-        video: None,
-        expansion: Some(Expansion { first_index, videos_count, video_ids: Vec::new() }),
-        ..stored(id, index)
-    }
-}
-
-fn failed(id: RequestId, index: u32) -> LinkDocument {
-    let error = LinkFailure {
-        class: ErrorClass::Permanent,
-        code: "private".to_owned(),
-        message: "the video is private".to_owned(),
-        attempts: 1,
-    };
-    LinkDocument { status: LinkState::Failed, video: None, error: Some(error), ..stored(id, index) }
-}
-
-async fn app() -> TestApp {
-    TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await
-}
-
 #[tokio::test]
-async fn a_request_shows_what_is_done_and_what_is_not() {
-    let app = app().await;
+async fn a_request_shows_complete_and_pending_links() {
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(4);
     let documents = [stored(id, 2), failed(id, 0), stored(RequestId::new(4), 1)];
     app.store.write_batch(&documents).await.unwrap();
@@ -67,7 +22,7 @@ async fn a_request_shows_what_is_done_and_what_is_not() {
 
 #[tokio::test]
 async fn pages_follow_each_other_to_the_end() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(250);
     for index in (0..250).filter(|index| index % 10 != 3) {
         let document = if index % 10 == 0 { failed(id, index) } else { stored(id, index) };
@@ -106,19 +61,19 @@ async fn pages_follow_each_other_to_the_end() {
 
 #[tokio::test]
 async fn the_videos_of_lists_are_a_part_of_their_request() {
-    let app = app().await;
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(3);
     let counts = |json: &serde_json::Value| {
         ["total", "stored", "failed", "expanded", "pending"].map(|name| json[name].as_u64())
     };
     let path = format!("/links/{id}");
     assert_eq!(counts(&app.get(&path).await.json), [3, 0, 0, 0, 3].map(Some));
-    let documents = [expanded(id, 0, 3, 120), stored(id, 1), stored(id, 3), failed(id, 122)];
+    let documents = [expanded(id, 0, 120), stored(id, 1), stored(id, 3), failed(id, 122)];
     app.store.write_batch(&documents).await.unwrap();
     let status = app.get(&format!("{path}?limit=4")).await;
     assert_eq!(counts(&status.json), [123, 2, 1, 1, 119].map(Some));
     assert_snapshot!(status);
-    let documents = [expanded(id, 2, 20_003, 2), stored(id, 20_004)];
+    let documents = [expanded(id, 2, 2), stored(id, 20_004)];
     app.store.write_batch(&documents).await.unwrap();
     let page = app.get(&format!("{path}?from=122&limit=1")).await;
     assert_eq!(counts(&page.json), [125, 3, 1, 2, 119].map(Some));
@@ -132,8 +87,8 @@ async fn the_videos_of_lists_are_a_part_of_their_request() {
 }
 
 #[tokio::test]
-async fn a_wrong_question_is_refused() {
-    let app = app().await;
+async fn a_wrong_query_is_refused() {
+    let app = TestApp::with_acks().await;
     let id = RequestId::new(3);
     for wrong in ["x", "4294967296", &format!("{id}0000000000"), &id.to_string().to_uppercase()] {
         if wrong != id.to_string() {
@@ -149,8 +104,8 @@ async fn a_wrong_question_is_refused() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_a_503_without_its_secrets() {
-    let app = app().await;
+async fn an_unreachable_store_is_a_503_without_its_secrets() {
+    let app = TestApp::with_acks().await;
     app.store.set_down(true);
     for count in [1, 5_000] {
         let refused = app.get(&format!("/links/{}", RequestId::new(count))).await;
@@ -161,14 +116,14 @@ async fn a_store_that_is_away_is_a_503_without_its_secrets() {
     assert_eq!(
         app.submit(&json!({"links": LINK})).await.status,
         201,
-        "links are taken all the same"
+        "links are accepted nevertheless"
     );
     app.stop().await;
 }
 
 #[tokio::test]
-async fn a_store_that_hangs_is_a_503_too() {
-    let app = app().await;
+async fn a_store_that_hangs_is_also_a_503() {
+    let app = TestApp::with_acks().await;
     app.store.hang(Method::RequestLinks);
     let refused = app.get(&format!("/links/{}", RequestId::new(1))).await;
     refused.assert_problem(503, "store_unavailable");

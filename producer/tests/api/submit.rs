@@ -7,10 +7,11 @@ use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::kafka::Broker;
 use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, answer, settings};
 
-/// Compares an answer's body with its snapshot, ids left out.
+/// Compares an answer's body with its snapshot, without the ids.
 macro_rules! assert_snapshot {
     ($answer:expr) => {
-        // Sorted, since another crate in the build decides whether serde_json keeps an order.
+        // Sorted, because another crate in the build decides whether serde_json preserves the
+        // order.
         insta::with_settings!({ sort_maps => true }, {
             insta::assert_json_snapshot!($answer.json, {
                 ".id" => "[id]",
@@ -24,10 +25,6 @@ macro_rules! assert_snapshot {
 pub(crate) use assert_snapshot;
 
 const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-async fn with_acks() -> TestApp {
-    TestApp::with_publish(FakePublish::new(|_| Do::Ack)).await
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_link_is_in_the_topic_when_201_is_answered() {
@@ -52,14 +49,14 @@ async fn one_link_is_in_the_topic_when_201_is_answered() {
 }
 
 #[tokio::test]
-async fn playlists_and_channels_are_taken_where_they_can_be_expanded() {
+async fn playlists_and_channels_are_accepted_if_they_can_be_expanded() {
     let playlist = "https://www.youtube.com/playlist?list=PL1";
     let links = json!({"links": [playlist, "youtube.com/@someone", LINK]});
     let (refusing, taking) = (FakePublish::new(|_| Do::Ack), FakePublish::new(|_| Do::Ack));
     let app = TestApp::with_publish(refusing.clone()).await;
     let partly = app.submit(&links).await;
     assert_eq!((partly.status, &partly.json["accepted"]), (207, &json!(1)));
-    let code = |place: usize| partly.json["results"][place]["error"]["code"].clone();
+    let code = |index: usize| partly.json["results"][index]["error"]["code"].clone();
     assert_eq!([code(0), code(1)], ["playlist", "channel"]);
     app.stop().await;
 
@@ -82,7 +79,7 @@ async fn playlists_and_channels_are_taken_where_they_can_be_expanded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_becomes_a_record_a_link() {
+async fn a_list_of_links_becomes_one_record_for_each_link() {
     let broker = Broker::with_topic();
     let app = TestApp::with_broker(&broker).await;
     let taken = app.submit(&json!({"links": [LINK, OTHER_LINK, LINK], "force": true})).await;
@@ -92,8 +89,8 @@ async fn a_list_becomes_a_record_a_link() {
     assert_eq!(id.links_count(), 3);
     let mut records = broker.records();
     records.sort_by_key(|record| record.headers.request.unwrap().1);
-    let places: Vec<_> = records.iter().map(|record| record.headers.request.unwrap()).collect();
-    assert_eq!(places, [(id, 0), (id, 1), (id, 2)]);
+    let indexes: Vec<_> = records.iter().map(|record| record.headers.request.unwrap()).collect();
+    assert_eq!(indexes, [(id, 0), (id, 1), (id, 2)]);
     let links: Vec<_> = records.iter().map(|record| record.message.links[0].as_str()).collect();
     assert_eq!(links, [LINK, OTHER_LINK, LINK]);
     assert!(records.iter().all(|record| record.message.force));
@@ -101,7 +98,7 @@ async fn a_list_becomes_a_record_a_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn some_links_wrong_is_207_and_the_others_are_published() {
+async fn some_wrong_links_are_a_207_and_the_others_are_published() {
     let broker = Broker::with_topic();
     let app = TestApp::with_broker(&broker).await;
     let taken =
@@ -110,7 +107,7 @@ async fn some_links_wrong_is_207_and_the_others_are_published() {
     assert_snapshot!(taken);
 
     let id: RequestId = taken.id().parse().unwrap();
-    assert_eq!(id.links_count(), 2, "the id counts what will have a document");
+    assert_eq!(id.links_count(), 2, "the id counts the links that will have a document");
     let published: HashSet<_> = broker
         .records()
         .iter()
@@ -119,7 +116,7 @@ async fn some_links_wrong_is_207_and_the_others_are_published() {
             (DocumentId::of_request(id, index).to_string(), record.message.links[0].clone())
         })
         .collect();
-    let said: HashSet<_> = taken.json["results"]
+    let reported: HashSet<_> = taken.json["results"]
         .as_array()
         .unwrap()
         .iter()
@@ -129,12 +126,12 @@ async fn some_links_wrong_is_207_and_the_others_are_published() {
             (text("document_id"), text("link"))
         })
         .collect();
-    assert_eq!(published, said);
+    assert_eq!(published, reported);
     app.stop().await;
 }
 
 #[tokio::test]
-async fn all_links_wrong_is_422_and_nothing_is_published() {
+async fn only_wrong_links_are_a_422_and_nothing_is_published() {
     let publish = FakePublish::new(|_| Do::Ack);
     let app = TestApp::with_publish(publish.clone()).await;
     let long = format!("https://youtu.be/5fR9AHlSDtc?{}", "x".repeat(2_048));
@@ -148,7 +145,7 @@ async fn all_links_wrong_is_422_and_nothing_is_published() {
 
 #[tokio::test]
 async fn a_retry_with_its_key_names_the_same_documents() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     let submit = async |key: &str, links: Value| {
         let request = app.submission(&json!({"links": links})).header("idempotency-key", key);
         answer(request).await
@@ -167,7 +164,7 @@ async fn a_retry_with_its_key_names_the_same_documents() {
 
 #[tokio::test]
 async fn a_wrong_body_is_refused_with_its_reason() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     for (body, status, code) in [
         ("", 400, "bad_body"),
         ("{", 400, "bad_body"),
@@ -190,8 +187,8 @@ async fn a_wrong_body_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_thousand_links_are_taken_and_one_more_is_not() {
-    let app = with_acks().await;
+async fn a_thousand_links_are_accepted_and_one_more_is_not() {
+    let app = TestApp::with_acks().await;
     let taken = app.submit(&json!({"links": vec![LINK; 1_000]})).await;
     assert_eq!((taken.status, &taken.json["accepted"]), (201, &json!(1_000)));
     let refused = app.submit(&json!({"links": vec![LINK; 1_001]})).await;
@@ -201,7 +198,7 @@ async fn a_thousand_links_are_taken_and_one_more_is_not() {
 
 #[tokio::test]
 async fn a_body_over_a_mebibyte_is_413() {
-    let app = with_acks().await;
+    let app = TestApp::with_acks().await;
     let padded = |bytes: usize| {
         let body = json!({"links": LINK, "padding": ""}).to_string();
         body.replace(
@@ -220,8 +217,8 @@ async fn a_body_over_a_mebibyte_is_413() {
 }
 
 #[tokio::test]
-async fn unknown_addresses_and_methods_are_problems_too() {
-    let app = with_acks().await;
+async fn unknown_addresses_and_methods_are_also_problems() {
+    let app = TestApp::with_acks().await;
     app.get("/nowhere").await.assert_problem(404, "not_found");
     let wrong = app.get("/links/send-message-kafka").await;
     wrong.assert_problem(405, "method_not_allowed");
@@ -231,10 +228,10 @@ async fn unknown_addresses_and_methods_are_problems_too() {
 }
 
 #[tokio::test]
-async fn a_trace_of_another_form_does_not_travel() {
+async fn a_malformed_trace_is_not_published() {
     let publish = FakePublish::new(|_| Do::Ack);
     let app = TestApp::with_publish(publish.clone()).await;
-    let request = app.submission(&json!({"links": LINK})).header("traceparent", "rubbish");
+    let request = app.submission(&json!({"links": LINK})).header("traceparent", "garbage");
     assert_eq!(answer(request).await.status, 201);
     assert_eq!(publish.sent()[0].trace_parent, None);
     app.stop().await;

@@ -7,6 +7,7 @@ use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::stub_extractor::{Reply, StubExtractor};
 use crate::helpers::{LINK, NO_BROKER, TestApp, answer, settings, until};
 
+const PATH: &str = "/links/send-message-http";
 const STORED: Reply = Reply::Answer(201, None, r#"{"res":"ok","stored":1}"#);
 
 async fn app(extractor_url: &str, timeout: Duration, max_waiting: usize) -> TestApp {
@@ -27,7 +28,7 @@ fn posting(app: &TestApp, path: &str) -> reqwest::RequestBuilder {
 }
 
 #[tokio::test]
-async fn the_extractor_server_s_answer_is_handed_on_as_it_is() {
+async fn the_extractor_server_s_answer_is_returned_unchanged() {
     for (reply, status, retry_after) in [
         (STORED, 201, None),
         (Reply::Answer(207, None, r#"{"res":"partial"}"#), 207, None),
@@ -49,15 +50,14 @@ async fn the_extractor_server_s_answer_is_handed_on_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_request_is_handed_on_with_its_key_or_a_fresh_one() {
+async fn a_request_is_forwarded_with_its_key_or_a_new_one() {
     let extractor = StubExtractor::start(STORED).await;
     let app = patient_app(&extractor).await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let path = "/links/send-message-http";
-    let request = posting(&app, path).header("idempotency-key", "k").header("traceparent", trace);
+    let request = posting(&app, PATH).header("idempotency-key", "k").header("traceparent", trace);
     assert_eq!(answer(request).await.status, 201);
-    assert_eq!(answer(posting(&app, path)).await.status, 201);
-    assert_eq!(answer(posting(&app, path)).await.status, 201);
+    assert_eq!(answer(posting(&app, PATH)).await.status, 201);
+    assert_eq!(answer(posting(&app, PATH)).await.status, 201);
     let seen = extractor.seen();
     let key = |number: usize| seen[number]["idempotency-key"].to_str().unwrap();
     assert_eq!((key(0), seen[0]["traceparent"].to_str().unwrap()), ("k", trace));
@@ -70,22 +70,21 @@ async fn a_request_is_handed_on_with_its_key_or_a_fresh_one() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_said_without_asking_anybody() {
+async fn a_wrong_request_is_refused_without_being_forwarded() {
     let extractor = StubExtractor::start(STORED).await;
     let app = patient_app(&extractor).await;
-    let path = "/links/send-message-http";
-    let post = |body| answer(app.request("POST", path).json(&body));
+    let post = |body| answer(app.request("POST", PATH).json(&body));
     post(json!({"links": []})).await.assert_problem(422, "no_links");
     post(json!({"links": ["hello"]})).await.assert_problem(422, "no_valid_links");
     post(json!({"links": 5})).await.assert_problem(400, "bad_body");
-    let text = app.request("POST", path).body("links");
+    let text = app.request("POST", PATH).body("links");
     answer(text).await.assert_problem(415, "unsupported_media_type");
     assert!(extractor.seen().is_empty());
     app.stop().await;
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_tried_once_more_with_the_same_key() {
+async fn a_request_is_forwarded_again_after_a_broken_connection() {
     let extractor = StubExtractor::start_after_broken_connections(1, STORED).await;
     let app = patient_app(&extractor).await;
     assert_eq!(answer(posting(&app, "/links/send-message-http")).await.status, 201);
@@ -100,7 +99,7 @@ async fn a_broken_connection_is_tried_once_more_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn an_extractor_server_that_is_away_is_503_and_its_address_stays_here() {
+async fn an_unreachable_extractor_server_is_503_and_its_address_is_not_shown() {
     let app = app("http://127.0.0.1:1", Duration::from_secs(30), 100).await;
     let refused = answer(posting(&app, "/links/send-message-axios")).await;
     refused.assert_problem(503, "extractor_unavailable");
@@ -111,7 +110,7 @@ async fn an_extractor_server_that_is_away_is_503_and_its_address_stays_here() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_gets_504_and_an_address_to_look_at() {
+async fn a_client_that_waits_too_long_gets_504_and_a_status_url() {
     let extractor = StubExtractor::start(Reply::Hang).await;
     let app = app(&extractor.url(), Duration::from_secs(1), 100).await;
     let key = ("idempotency-key", "k");
@@ -119,12 +118,12 @@ async fn who_waits_too_long_gets_504_and_an_address_to_look_at() {
     answered.assert_problem(504, "wait_timeout");
     let id = RequestId::from_idempotency_key("k", &[LINK]);
     assert_eq!(answered.id(), id.to_string());
-    until("the extractor server is left alone", async || extractor.in_flight() == 0).await;
+    until("no request is in flight", async || extractor.in_flight() == 0).await;
     app.stop().await;
 }
 
 #[tokio::test]
-async fn only_so_many_may_wait() {
+async fn the_number_of_waiting_requests_is_limited() {
     let extractor = StubExtractor::start(Reply::Hang).await;
     let app = app(&extractor.url(), Duration::from_secs(30), 1).await;
     let waiting = tokio::spawn(posting(&app, "/links/send-message-http").send());
@@ -133,14 +132,14 @@ async fn only_so_many_may_wait() {
     refused.assert_problem(503, "overloaded");
     assert_eq!(refused.retry_after.as_deref(), Some("1"));
     assert_eq!(app.get("/health/live").await.status, 200);
-    // The one who waits hangs up, and so do we.
+    // The waiting client disconnects, and so does the producer.
     waiting.abort();
-    until("the place is free again", async || extractor.in_flight() == 0).await;
+    until("the slot is free again", async || extractor.in_flight() == 0).await;
     app.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_no_extractor_server_is_502() {
+async fn a_server_that_is_not_an_extractor_server_is_502() {
     let extractor = StubExtractor::start(Reply::Answer(404, None, "<html>")).await;
     let app = patient_app(&extractor).await;
     let refused = answer(posting(&app, "/links/send-message-http")).await;

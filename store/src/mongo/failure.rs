@@ -60,23 +60,25 @@ fn without_labels(mut text: &str) -> String {
 }
 
 /// Maps the error of a call. No text contains the connection string.
-pub(super) fn store_error(error: &Error) -> StoreError {
-    let text = || explained(&error.kind.to_string());
-    match error.kind.as_ref() {
-        ErrorKind::Io(_)
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::ServerSelection { .. }
-        | ErrorKind::DnsResolve { .. }
-        | ErrorKind::Shutdown => StoreError::Unreachable(text()),
-        ErrorKind::BsonDeserialization(_) => StoreError::Unreadable(text()),
-        ErrorKind::Command(command) => {
-            StoreError::Refused(format!("{} (code {})", command.message, command.code))
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        let text = || explained(&error.kind.to_string());
+        match error.kind.as_ref() {
+            ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::Shutdown => Self::Unreachable(text()),
+            ErrorKind::BsonDeserialization(_) => Self::Unreadable(text()),
+            ErrorKind::Command(command) => {
+                Self::Refused(format!("{} (code {})", command.message, command.code))
+            }
+            ErrorKind::Write(WriteFailure::WriteError(error)) => {
+                Self::Refused(format!("{} (code {})", error.message, error.code))
+            }
+            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => not_acknowledged(error),
+            _ => Self::Refused(text()),
         }
-        ErrorKind::Write(WriteFailure::WriteError(error)) => {
-            StoreError::Refused(format!("{} (code {})", error.message, error.code))
-        }
-        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => not_acknowledged(error),
-        _ => StoreError::Refused(text()),
     }
 }
 

@@ -11,7 +11,7 @@ use mongodb::options::{FindOptions, ReadConcern, ReadPreference, SelectionCriter
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{codec, failure};
+use super::codec;
 use crate::error::StoreError;
 use crate::{ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, RequestCounts};
 
@@ -30,20 +30,13 @@ pub(super) struct LinkRow {
     status: LinkState,
     video: Option<TitleOnly>,
     error: Option<LinkFailure>,
-    expansion: Option<RangeRow>,
-}
-
-/// An expansion without its video ids.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct RangeRow {
-    first_index: u32,
-    videos_count: u32,
+    expansion: Option<ExpandedRange>,
 }
 
 /// The fields of an expanded link that are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExpandedRow {
-    expansion: RangeRow,
+    expansion: ExpandedRange,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,7 +52,6 @@ struct CountRow {
     count: u32,
 }
 
-/// See [`LinkStore::find`](crate::LinkStore::find).
 pub(super) async fn find(
     collection: &Collection<Document>,
     ids: &[DocumentId],
@@ -68,7 +60,6 @@ pub(super) async fn find(
     found.into_iter().map(codec::decode).collect()
 }
 
-/// See [`LinkStore::known`](crate::LinkStore::known).
 pub(super) async fn known(
     collection: &Collection<KnownDocument>,
     ids: &[DocumentId],
@@ -94,22 +85,19 @@ async fn find_by_id<T: DeserializeOwned + Send + Sync>(
             .read_concern(ReadConcern::majority())
             .build();
         let found = collection.find(doc! { "_id": { "$in": ids } }).with_options(options).await;
-        let found = found.map_err(|error| failure::store_error(&error))?;
-        let found: Vec<T> =
-            found.try_collect().await.map_err(|error| failure::store_error(&error))?;
+        let found: Vec<T> = found?.try_collect().await?;
         documents.extend(found);
     }
     Ok(documents)
 }
 
-/// See [`LinkStore::newest_of_video`](crate::LinkStore::newest_of_video).
 pub(super) async fn newest_of_video(
     collection: &Collection<Document>,
     video_id: VideoId,
 ) -> Result<Option<LinkDocument>, StoreError> {
     let of_video = doc! { "video_id": video_id.as_str(), "status": LinkState::Stored.as_str() };
     let found = collection.find_one(of_video).sort(doc! { "extracted_at": -1 }).await;
-    found.map_err(|error| failure::store_error(&error))?.map(codec::decode).transpose()
+    found?.map(codec::decode).transpose()
 }
 
 /// Lets the server count, from the index alone.
@@ -121,18 +109,12 @@ pub(super) async fn request_counts(
         doc! { "$match": { "request_id": request_id.to_string() } },
         doc! { "$group": { "_id": "$status", "count": { "$sum": 1 } } },
     ];
-    let rows = collection.aggregate(by_status).with_type::<CountRow>().await;
-    let rows = rows.map_err(|error| failure::store_error(&error))?;
-    rows.try_fold(RequestCounts::default(), async |mut counts, row| {
-        match row.status {
-            LinkState::Stored => counts.stored = row.count,
-            LinkState::Failed => counts.failed = row.count,
-            LinkState::Expanded => counts.expanded = row.count,
-        }
-        Ok(counts)
-    })
-    .await
-    .map_err(|error| failure::store_error(&error))
+    let mut rows = collection.aggregate(by_status).with_type::<CountRow>().await?;
+    let mut counts = RequestCounts::default();
+    while let Some(row) = rows.try_next().await? {
+        counts.add(row.status, row.count);
+    }
+    Ok(counts)
 }
 
 /// Reads one page of a request's links, in the order of the index.
@@ -156,12 +138,10 @@ pub(super) async fn request_links(
         .projection(fields)
         .sort(doc! { "index": 1 })
         .batch_size(ROWS_PER_ROUND_TRIP)
-        .await
-        .map_err(|error| failure::store_error(&error))?;
-    rows.map_ok(LinkStatus::from).try_collect().await.map_err(|error| failure::store_error(&error))
+        .await?;
+    Ok(rows.map_ok(LinkStatus::from).try_collect().await?)
 }
 
-/// See [`LinkStore::request_expansions`](crate::LinkStore::request_expansions).
 pub(super) async fn request_expansions(
     collection: &Collection<ExpandedRow>,
     request_id: RequestId,
@@ -173,18 +153,8 @@ pub(super) async fn request_expansions(
         .projection(doc! { "_id": 0, "expansion.first_index": 1, "expansion.videos_count": 1 })
         .sort(doc! { "index": 1 })
         .batch_size(ROWS_PER_ROUND_TRIP)
-        .await
-        .map_err(|error| failure::store_error(&error))?;
-    rows.map_ok(|row| ExpandedRange::from(row.expansion))
-        .try_collect()
-        .await
-        .map_err(|error| failure::store_error(&error))
-}
-
-impl From<RangeRow> for ExpandedRange {
-    fn from(row: RangeRow) -> Self {
-        Self { first_index: row.first_index, videos_count: row.videos_count }
-    }
+        .await?;
+    Ok(rows.map_ok(|row| row.expansion).try_collect().await?)
 }
 
 impl From<LinkRow> for LinkStatus {
@@ -196,7 +166,7 @@ impl From<LinkRow> for LinkStatus {
             state: row.status,
             title: row.video.and_then(|video| video.title),
             error: row.error,
-            expanded: row.expansion.map(ExpandedRange::from),
+            expanded: row.expansion,
         }
     }
 }

@@ -5,7 +5,6 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Collection, IndexModel};
 
-use super::failure;
 use crate::error::StoreError;
 
 /// The codes of an index that cannot be made: the user has no permission (MongoDB's code, then
@@ -38,7 +37,7 @@ pub(super) async fn ensure(
     let index = IndexModel::builder().keys(keys.clone()).build();
     let Err(error) = collection.create_index(index).await else { return Ok(None) };
     if !code(&error).is_some_and(|code| CANNOT_BE_MADE.contains(&code)) {
-        return Err(failure::store_error(&error));
+        return Err(error.into());
     }
     // If the user may not list the indexes either, they count as missing.
     let existing = list(collection).await.unwrap_or_default();
@@ -49,7 +48,7 @@ pub(super) async fn ensure(
     Ok(Some(format!(
         "{}: run db.getSiblingDB(\"{}\").getCollection(\"{}\").createIndex({keys}) in mongosh as \
          a user with that permission",
-        failure::store_error(&error),
+        StoreError::from(error),
         namespace.db,
         namespace.coll
     )))

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::uri::MongoUri;
-use super::{failure, names, read, schema, write};
+use super::{names, read, schema, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
@@ -69,10 +69,7 @@ impl MongoStore {
 
     async fn collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
         let connecting = self.connected.get_or_try_init(|| self.connect());
-        within(CALL_TIMEOUT, async {
-            connecting.await.map_err(|error| failure::store_error(&error))
-        })
-        .await
+        within(CALL_TIMEOUT, connecting).await
     }
 
     async fn connect(&self) -> Result<Collection<RawDocumentBuf>, Error> {
@@ -100,13 +97,17 @@ fn with_defaults(mut options: ClientOptions) -> ClientOptions {
     options
 }
 
-async fn within<T>(
+async fn within<T, E: Into<StoreError>>(
     deadline: Duration,
-    call: impl Future<Output = Result<T, StoreError>>,
+    call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(deadline, call).await.unwrap_or_else(|_| {
-        Err(StoreError::Unreachable(format!("MongoDB did not answer within {deadline:?}")))
-    })
+    match tokio::time::timeout(deadline, call).await {
+        Ok(answer) => answer.map_err(E::into),
+        Err(_) => {
+            let problem = format!("MongoDB did not answer within {deadline:?}");
+            Err(StoreError::Unreachable(problem))
+        }
+    }
 }
 
 #[async_trait]
@@ -189,10 +190,7 @@ impl LinkStore for MongoStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let database = self.collection().await?.client().database(&self.database);
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        within(CALL_TIMEOUT, async {
-            let answer = database.run_command(doc! { "ping": 1 }).selection_criteria(primary).await;
-            answer.map(drop).map_err(|error| failure::store_error(&error))
-        })
-        .await
+        let ping = database.run_command(doc! { "ping": 1 }).selection_criteria(primary);
+        within(CALL_TIMEOUT, ping.into_future()).await.map(drop)
     }
 }

@@ -157,23 +157,6 @@ mod tests {
     }
 
     #[test]
-    fn its_path_is_the_database_unless_it_is_the_server_s_own() {
-        for (text, database) in [
-            ("mongodb://a", None),
-            ("mongodb://a/", None),
-            ("mongodb://a/?authSource=users", None),
-            ("mongodb://a/mine", Some("mine")),
-            ("mongodb://u:p@a,b/mine?authSource=admin", Some("mine")),
-            ("mongodb+srv://u:p@cluster.example/mine?w=majority", Some("mine")),
-            ("mongodb://u:p@a/admin", None),
-            ("mongodb://u:p@a/local", None),
-            ("mongodb+srv://u:p@cluster.example/config", None),
-        ] {
-            assert_eq!(parse(text).unwrap().database(), database, "{text}");
-        }
-    }
-
-    #[test]
     fn what_may_lose_an_acknowledged_write_is_refused_by_name() {
         for (options, problem) in [
             ("w=0", "w must be majority"),

@@ -111,7 +111,7 @@ async fn insert_unordered(
             Some(error) => Err(failure::not_acknowledged(&error)),
             None => Ok(failed.write_errors.unwrap_or_default()),
         },
-        _ => Err(failure::store_error(&error)),
+        _ => Err(error.into()),
     }
 }
 
@@ -184,7 +184,7 @@ async fn replace(
             ErrorKind::Write(WriteFailure::WriteError(error)) => {
                 refused_or_failed(error.code, &error.message)
             }
-            _ => Err(failure::store_error(&error)),
+            _ => Err(error.into()),
         },
     }
 }

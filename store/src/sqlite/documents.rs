@@ -1,11 +1,12 @@
-//! The statements about documents.
+//! The statements about documents: for each query of [`LinkStore`](crate::LinkStore), a function of
+//! the same name.
 
 use std::collections::BTreeSet;
 
 use linkrelay_common::{DocumentId, VideoId};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, named_params, params};
 
-use crate::document::{KnownDocument, LinkDocument, LinkState};
+use crate::document::{KnownDocument, LinkDocument};
 use crate::{ExpandedRange, LinkStatus, RequestCounts, WriteOutcome};
 
 use super::codec::{self, DocumentRow};
@@ -52,45 +53,42 @@ pub(super) fn exists(connection: &Connection, id: &DocumentId) -> rusqlite::Resu
     connection.prepare_cached("SELECT 1 FROM document WHERE id = ?1")?.exists(params![id.as_str()])
 }
 
-/// See [`LinkStore::find`](crate::LinkStore::find).
 pub(super) fn find(
     connection: &Connection,
     ids: &[DocumentId],
 ) -> rusqlite::Result<Vec<LinkDocument>> {
-    let mut statement = connection.prepare_cached("SELECT document FROM document WHERE id = ?1")?;
-    let distinct: BTreeSet<&DocumentId> = ids.iter().collect();
-    let mut documents = Vec::with_capacity(distinct.len());
-    for id in distinct {
-        let found = statement
-            .query_row(params![id.as_str()], |row| codec::decode(0, row.get_ref(0)?.as_str()?))
-            .optional()?;
-        documents.extend(found);
-    }
-    Ok(documents)
+    let query = "SELECT document FROM document WHERE id = ?1";
+    by_id(connection, query, ids, |_, row| codec::decode(0, row.get_ref(0)?.as_str()?))
 }
 
-/// See [`LinkStore::known`](crate::LinkStore::known).
 pub(super) fn known(
     connection: &Connection,
     ids: &[DocumentId],
 ) -> rusqlite::Result<Vec<KnownDocument>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT status, json_extract(document, '$.kafka') FROM document WHERE id = ?1",
-    )?;
+    let query = "SELECT status, json_extract(document, '$.kafka') FROM document WHERE id = ?1";
+    by_id(connection, query, ids, |id, row| {
+        let kafka: Option<String> = row.get(1)?;
+        Ok(KnownDocument {
+            id: id.clone(),
+            status: codec::state(0, row.get_ref(0)?.as_str()?)?,
+            kafka: kafka.map(|origin| codec::decode(1, &origin)).transpose()?,
+        })
+    })
+}
+
+/// Queries each of these ids once, and reads the rows that exist.
+fn by_id<T>(
+    connection: &Connection,
+    query: &str,
+    ids: &[DocumentId],
+    read: impl Fn(&DocumentId, &Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(query)?;
     let distinct: BTreeSet<&DocumentId> = ids.iter().collect();
-    let mut documents = Vec::with_capacity(distinct.len());
-    for id in distinct {
-        let found = statement.query_row(params![id.as_str()], |row| {
-            let kafka: Option<String> = row.get(1)?;
-            Ok(KnownDocument {
-                id: id.clone(),
-                status: codec::state(0, row.get_ref(0)?.as_str()?)?,
-                kafka: kafka.map(|origin| codec::decode(1, &origin)).transpose()?,
-            })
-        });
-        documents.extend(found.optional()?);
-    }
-    Ok(documents)
+    let rows = distinct
+        .into_iter()
+        .map(|id| statement.query_row(params![id.as_str()], |row| read(id, row)).optional());
+    rows.filter_map(Result::transpose).collect()
 }
 
 /// The index by video, made only on request. The time of extraction is not a column, so the index
@@ -104,7 +102,6 @@ const NEWEST_OF_VIDEO: &str = "SELECT document FROM document
     WHERE video_id = ?1 AND status = 'stored'
     ORDER BY unixepoch(json_extract(document, '$.extracted_at'), 'subsec') DESC LIMIT 1";
 
-/// See [`LinkStore::newest_of_video`](crate::LinkStore::newest_of_video).
 pub(super) fn newest_of_video(
     connection: &Connection,
     video_id: VideoId,
@@ -115,7 +112,6 @@ pub(super) fn newest_of_video(
         .optional()
 }
 
-/// See [`LinkStore::request_counts`](crate::LinkStore::request_counts).
 pub(super) fn request_counts(
     connection: &Connection,
     request_id: &str,
@@ -125,16 +121,11 @@ pub(super) fn request_counts(
     let mut rows = statement.query(params![request_id])?;
     let mut counts = RequestCounts::default();
     while let Some(row) = rows.next()? {
-        match codec::state(0, row.get_ref(0)?.as_str()?)? {
-            LinkState::Stored => counts.stored = row.get(1)?,
-            LinkState::Failed => counts.failed = row.get(1)?,
-            LinkState::Expanded => counts.expanded = row.get(1)?,
-        }
+        counts.add(codec::state(0, row.get_ref(0)?.as_str()?)?, row.get(1)?);
     }
     Ok(counts)
 }
 
-/// See [`LinkStore::request_links`](crate::LinkStore::request_links).
 pub(super) fn request_links(
     connection: &Connection,
     request_id: &str,
@@ -167,7 +158,6 @@ fn link_status(row: &Row<'_>) -> rusqlite::Result<LinkStatus> {
     })
 }
 
-/// See [`LinkStore::request_expansions`](crate::LinkStore::request_expansions).
 pub(super) fn request_expansions(
     connection: &Connection,
     request_id: &str,

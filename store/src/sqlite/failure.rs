@@ -5,28 +5,30 @@ use rusqlite::{Error, ErrorCode};
 use crate::error::StoreError;
 
 /// Maps the error of a call.
-pub(super) fn store_error(error: &Error) -> StoreError {
-    match error {
-        Error::FromSqlConversionFailure(..)
-        | Error::InvalidColumnType(..)
-        | Error::IntegralValueOutOfRange(..)
-        | Error::Utf8Error(..) => StoreError::Unreadable(error.to_string()),
-        Error::SqliteFailure(failure, _) => match failure.code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-                StoreError::Unreachable(format!("another process holds the file: {error}"))
-            }
-            ErrorCode::DiskFull => {
-                StoreError::Refused(format!("there is no room for the SQLite file: {error}"))
-            }
-            // SQLite reports a quota or a limit of file sizes like a broken disk.
-            ErrorCode::SystemIoFailure => StoreError::Unreachable(format!(
-                "the SQLite file cannot be read or written (a disk that is full or broken, or a \
-                 quota): {error}"
-            )),
-            ErrorCode::CannotOpen => StoreError::Unreachable(error.to_string()),
-            _ => StoreError::Refused(error.to_string()),
-        },
-        _ => StoreError::Refused(error.to_string()),
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::FromSqlConversionFailure(..)
+            | Error::InvalidColumnType(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::Utf8Error(..) => Self::Unreadable(error.to_string()),
+            Error::SqliteFailure(failure, _) => match failure.code {
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+                    Self::Unreachable(format!("another process holds the file: {error}"))
+                }
+                ErrorCode::DiskFull => {
+                    Self::Refused(format!("there is no room for the SQLite file: {error}"))
+                }
+                // SQLite reports a quota or a limit of file sizes like a broken disk.
+                ErrorCode::SystemIoFailure => Self::Unreachable(format!(
+                    "the SQLite file cannot be read or written (a disk that is full or broken, or \
+                     a quota): {error}"
+                )),
+                ErrorCode::CannotOpen => Self::Unreachable(error.to_string()),
+                _ => Self::Refused(error.to_string()),
+            },
+            _ => Self::Refused(error.to_string()),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The journal of the embedded mode: links that were accepted and are not written yet.
 //!
-//! The broker inside the process forgets on exit. So the producer first journals a link, then
-//! publishes it; writing the link's document removes the entry in the same transaction; and the
-//! next start publishes what is left. An entry is therefore there exactly as long as the link is
+//! The broker inside the process loses its data on exit. So the producer first journals a link,
+//! then publishes it; writing the link's document removes the entry in the same transaction; and
+//! the next start publishes what is left. So an entry exists exactly as long as the link is
 //! accepted and has no document.
 
 pub(super) mod headers;
@@ -15,22 +15,22 @@ use crate::error::StoreError;
 use super::documents;
 use super::store::SqliteStore;
 
-/// A link on its way: the Kafka record, and the id of the document that it will become.
+/// An accepted link: its Kafka record, and the id of its document to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalEntry {
-    /// Of the document to come; there is one entry per id.
+    /// The id of the document to come; there is one entry per id.
     pub document_id: DocumentId,
     /// The record's key.
     pub key: Vec<u8>,
     /// The record's value.
     pub value: Vec<u8>,
-    /// The record's headers, in order; a name may stand twice.
+    /// The record's headers, in order; a name may occur twice.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// What counts for it besides itself: room for what it may be expanded into.
+    /// The room that is kept for what the link may be expanded into.
     pub kept_room: JournalSize,
 }
 
-/// Where an entry stands in the journal. Positions grow, and none is given twice.
+/// An entry's position in the journal. Positions grow, and none is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JournalPosition(i64);
 
@@ -39,10 +39,10 @@ impl JournalPosition {
     pub const START: Self = Self(0);
 }
 
-/// An entry that is still there.
+/// An entry that has not been removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingEntry {
-    /// Where to go on after it.
+    /// Its position: the next page begins after it.
     pub position: JournalPosition,
     /// The entry.
     pub entry: JournalEntry,
@@ -53,27 +53,27 @@ pub struct PendingEntry {
 pub struct JournalSize {
     /// The number of entries, kept room included.
     pub entries: u64,
-    /// Keys, values, headers and kept room together.
+    /// The bytes of keys, values, headers and kept room together.
     pub bytes: u64,
 }
 
 impl SqliteStore {
-    /// Journals links; all of them are durable when this answers, or, on an error, none.
+    /// Journals links; all of them are durable when this returns, or, on an error, none.
     ///
-    /// A link whose document is there is done and not journaled; one that is journaled already
-    /// stays as it is.
+    /// A link that has a document is complete and is not journaled; an entry that exists already is
+    /// not changed.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Fails if the file cannot be written.
     pub async fn journal_append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreError> {
         self.writer.run(move |connection| append(connection, &entries)).await
     }
 
-    /// Takes the entry of a list out and those of its videos in, in one transaction; for the rest
-    /// as [`SqliteStore::journal_append`].
+    /// Replaces the entry of a list by those of its videos, in one transaction; otherwise like
+    /// [`SqliteStore::journal_append`].
     ///
     /// # Errors
-    /// If the file cannot be written; nothing is changed then.
+    /// Fails if the file cannot be written; then nothing is changed.
     pub async fn journal_expand(
         &self,
         list: DocumentId,
@@ -86,10 +86,10 @@ impl SqliteStore {
         self.writer.run(expand).await
     }
 
-    /// Up to `limit` entries after a position, in the order in which they were appended.
+    /// Returns up to `limit` entries after a position, in the order in which they were appended.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// Fails if the file cannot be read.
     pub async fn journal_pending(
         &self,
         after: JournalPosition,
@@ -98,18 +98,19 @@ impl SqliteStore {
         self.readers.run(move |connection| pending(connection, after, limit)).await
     }
 
-    /// How much is in the journal; reads one row.
+    /// Returns how much is in the journal; reads one row.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// Fails if the file cannot be read.
     pub async fn journal_size(&self) -> Result<JournalSize, StoreError> {
         self.readers.run(size).await
     }
 
-    /// Removes entries that will have no document: refused by the broker, or dead-lettered.
+    /// Removes the entries of links that will have no document: the broker refused them, or they
+    /// became dead letters.
     ///
     /// # Errors
-    /// If the file cannot be written; none is removed then.
+    /// Fails if the file cannot be written; then none is removed.
     pub async fn journal_remove(&self, ids: Vec<DocumentId>) -> Result<(), StoreError> {
         self.writer.run(move |connection| remove(connection, &ids)).await
     }
@@ -146,7 +147,7 @@ fn append(connection: &Connection, entries: &[JournalEntry]) -> rusqlite::Result
         }
         let headers = headers::encode(&entry.headers);
         let own_bytes = entry.key.len() + entry.value.len() + headers.len();
-        // Both are counts of what is in memory, or a few times as much: they fit.
+        // Both count what is in memory, or a few times as much, so they fit.
         let bytes =
             i64::try_from(own_bytes).unwrap_or(i64::MAX) + entry.kept_room.bytes.cast_signed();
         let entries = 1 + entry.kept_room.entries.cast_signed();
@@ -176,12 +177,8 @@ fn pending(
 
 fn pending_entry(row: &Row<'_>) -> rusqlite::Result<PendingEntry> {
     let (key, value): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(3)?);
-    let encoded = row.get_ref(4)?.as_blob()?;
-    let headers = headers::decode(encoded).ok_or_else(|| {
-        let broken = "the headers are cut off".into();
-        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
-    })?;
-    let own_bytes = u64::try_from(key.len() + value.len() + encoded.len()).unwrap_or(u64::MAX);
+    let (headers, headers_len) = (headers::read(row, 4)?, row.get_ref(4)?.as_blob()?.len());
+    let own_bytes = u64::try_from(key.len() + value.len() + headers_len).unwrap_or(u64::MAX);
     let kept_room = JournalSize {
         entries: count(row, 5)?.saturating_sub(1),
         bytes: count(row, 6)?.saturating_sub(own_bytes),

@@ -1,8 +1,9 @@
-//! The dead letters of the embedded mode, whose broker forgets its topic of them on exit.
+//! The dead letters of the embedded mode, whose broker loses its dead-letter topic on exit.
 //!
-//! A letter waits; `linkrelay dlq replay`, which may be another process, marks it; `linkrelay up`
-//! publishes what is marked, at its next start again, until the link is decided. A newer letter of
-//! the same document decides the older ones in the same transaction.
+//! A dead letter waits; `linkrelay dlq replay`, which may be another process, marks it; `linkrelay
+//! up` publishes the marked ones, and does so again at its next start, until the link has an
+//! outcome. A newer dead letter of the same document ends the replay of the older ones in the same
+//! transaction.
 
 use linkrelay_common::DocumentId;
 use rusqlite::{Connection, Row, params};
@@ -12,16 +13,16 @@ use crate::error::StoreError;
 use super::journal::headers;
 use super::store::SqliteStore;
 
-/// A dead letter: the record as it was, with the headers that say why it was given up.
+/// A dead letter: the record, with the headers that say why it was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterEntry {
-    /// Of the link that it is about.
+    /// The id of the link's document.
     pub document_id: DocumentId,
     /// The record's key.
     pub key: Option<Vec<u8>>,
     /// The record's value.
     pub value: Vec<u8>,
-    /// All headers, in order; a name may stand twice.
+    /// All headers, in order; a name may occur twice.
     pub headers: Vec<(String, Vec<u8>)>,
     /// When it was written, in milliseconds since 1970.
     pub written_at_ms: i64,
@@ -30,28 +31,28 @@ pub struct LetterEntry {
 /// A dead letter in its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterRow {
-    /// Where it stands. Positions grow, and none is given twice.
+    /// Its position. Positions grow, and none is used twice.
     pub position: i64,
-    /// The letter.
+    /// The dead letter.
     pub entry: LetterEntry,
-    /// Whether it is to be published again, and nothing came of that yet.
+    /// Whether it is to be published again, and its link has no new outcome yet.
     pub is_marked: bool,
 }
 
 impl SqliteStore {
-    /// Writes a dead letter; it is durable when this answers. What was being replayed of its
-    /// document has failed again, and is done.
+    /// Writes a dead letter; it is durable when this returns. It ends the replay of older dead
+    /// letters of its document, because the link has failed again.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Fails if the file cannot be written.
     pub async fn letter_append(&self, letter: LetterEntry) -> Result<(), StoreError> {
         self.writer.run(move |connection| append(connection, &letter)).await
     }
 
-    /// Up to `limit` letters after a position, oldest first.
+    /// Returns up to `limit` dead letters after a position, the oldest first.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// Fails if the file cannot be read.
     pub async fn letters_after(
         &self,
         position: i64,
@@ -70,19 +71,19 @@ impl SqliteStore {
             .await
     }
 
-    /// The position of the newest letter; 0 if there is none.
+    /// Returns the position of the newest dead letter; 0 if there is none.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// Fails if the file cannot be read.
     pub async fn letters_end(&self) -> Result<i64, StoreError> {
         let end = "SELECT coalesce(max(position), 0) FROM dead_letter";
         self.readers.run(move |connection| connection.query_row(end, [], |row| row.get(0))).await
     }
 
-    /// The positions of all that are marked, oldest first.
+    /// Returns the positions of all marked dead letters, the oldest first.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// Fails if the file cannot be read.
     pub async fn letters_marked(&self) -> Result<Vec<i64>, StoreError> {
         let marked = "SELECT position FROM dead_letter WHERE state = 'marked' ORDER BY position";
         self.readers
@@ -92,18 +93,18 @@ impl SqliteStore {
             .await
     }
 
-    /// Marks letters for a replay. One that is marked already stays so.
+    /// Marks dead letters for a replay; one that is marked already stays marked.
     ///
     /// # Errors
-    /// If the file cannot be written; none is marked then.
+    /// Fails if the file cannot be written; then none is marked.
     pub async fn letters_mark(&self, positions: Vec<i64>) -> Result<(), StoreError> {
         self.set_state(positions, "marked").await
     }
 
-    /// The links of these letters are decided.
+    /// Ends the replay of these dead letters: their links have an outcome.
     ///
     /// # Errors
-    /// If the file cannot be written; nothing is changed then.
+    /// Fails if the file cannot be written; then nothing is changed.
     pub async fn letters_done(&self, positions: Vec<i64>) -> Result<(), StoreError> {
         self.set_state(positions, "done").await
     }
@@ -134,17 +135,13 @@ fn append(connection: &Connection, letter: &LetterEntry) -> rusqlite::Result<()>
 }
 
 fn letter_row(row: &Row<'_>) -> rusqlite::Result<LetterRow> {
-    let headers = headers::decode(row.get_ref(4)?.as_blob()?).ok_or_else(|| {
-        let broken = "the headers are cut off".into();
-        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, broken)
-    })?;
     Ok(LetterRow {
         position: row.get(0)?,
         entry: LetterEntry {
             document_id: DocumentId::from_stored(row.get(1)?),
             key: row.get(2)?,
             value: row.get(3)?,
-            headers,
+            headers: headers::read(row, 4)?,
             written_at_ms: row.get(5)?,
         },
         is_marked: row.get_ref(6)?.as_str()? == "marked",
@@ -170,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_letter_comes_out_as_it_went_in_and_a_newer_one_ends_a_replay() {
+    async fn a_dead_letter_is_read_as_it_was_written_and_a_newer_one_ends_its_replay() {
         let folder = tempfile::tempdir().unwrap();
         let file = open(&folder);
         for (id, at) in [("A", 1), ("B", 2)] {

@@ -1,5 +1,5 @@
-//! The documents of a SQLite file, as a [`LinkStore`]; what is written leaves the journal in the
-//! same transaction.
+//! The documents of a SQLite file, as a [`LinkStore`]; writing a document removes its link's
+//! journal entry in the same transaction.
 
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
@@ -16,7 +16,7 @@ use crate::{
 
 #[async_trait]
 impl LinkStore for SqliteStore {
-    /// The tables were made by [`SqliteStore::open`]; this asks whether they can be read.
+    /// [`SqliteStore::open`] has made the tables; this checks whether they can be read.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
         self.readers.run(|connection| documents::find(connection, &[]).map(drop)).await
     }
@@ -42,7 +42,7 @@ impl LinkStore for SqliteStore {
         self.readers.run(move |connection| documents::known(connection, &ids)).await
     }
 
-    /// An entry is still there if its document was written past this file.
+    /// Another program may have written a document without removing its entry.
     async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
@@ -84,16 +84,16 @@ impl LinkStore for SqliteStore {
         self.readers.run(move |connection| documents::newest_of_video(connection, video_id)).await
     }
 
-    /// Takes the lock for writing, so that it tells of a dead thread or a file that another
-    /// process holds.
+    /// Takes the lock for writing, so that it fails if the thread has ended, or if another process
+    /// holds the file.
     async fn ping(&self) -> Result<(), StoreError> {
         self.writer.run(|connection| documents::find(connection, &[]).map(drop)).await
     }
 }
 
-/// Writes what can be written, and removes its journal entries in the same transaction. A
-/// refused document leaves its entry: its link is not done. Nor is a list whose videos are not
-/// journaled yet; they will take its place.
+/// Writes what can be written, and removes the journal entries in the same transaction. The entry
+/// of a refused document stays, because its link is not complete; so does that of a list, until the
+/// entries of its videos replace it.
 fn write_rows(
     connection: &Connection,
     rows: &[Result<DocumentRow, String>],
@@ -113,7 +113,7 @@ fn write_rows(
     Ok(outcomes)
 }
 
-/// Removes the entries of those that have a document which is no list's.
+/// Removes the entries of the links that have a document, except lists.
 fn remove_done(connection: &Connection, ids: &[DocumentId]) -> rusqlite::Result<()> {
     let known = documents::known(connection, ids)?;
     let done = known.iter().filter(|document| document.status != LinkState::Expanded);

@@ -1,11 +1,11 @@
-//! The store of the embedded default: one SQLite file, which also has the journal of links that
-//! were accepted and are not written yet.
+//! The store of the embedded default: one SQLite file, which also has the journal of the links
+//! that were accepted and are not written yet.
 //!
 //! In reading order: [`store`] is the file, `link_store` its documents as a
-//! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] what else it has; `schema` makes
-//! the tables; `connection` opens the file; `writer` is the one thread that writes, with group
-//! commit; `readers` is the few connections that read; `documents` has the statements and `codec`
-//! the rows.
+//! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] the journal and the dead letters;
+//! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
+//! with group commit; `readers` are the few connections that read; `documents` has the statements
+//! and `codec` the rows.
 //!
 //! Several processes may have the same file open.
 

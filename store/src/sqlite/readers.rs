@@ -15,13 +15,13 @@ const READERS: usize = 4;
 
 /// Connections for reading, opened when needed and kept.
 #[derive(Debug)]
-pub(super) struct Readers {
+pub(super) struct ReaderPool {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
 
-impl Readers {
+impl ReaderPool {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -39,7 +39,7 @@ impl Readers {
         let permit =
             Arc::clone(&self.permits).acquire_owned().await.map_err(|_| failure::closed())?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = tokio::task::spawn_blocking(move || -> rusqlite::Result<T> {
             // Held until the read is done, even if the caller has been dropped.
             let _permit = permit;
             let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -49,6 +49,6 @@ impl Readers {
             Ok(result)
         });
         let result = reading.await.map_err(|error| StoreError::Unreachable(error.to_string()))?;
-        result.map_err(|error| failure::store_error(&error))
+        Ok(result?)
     }
 }

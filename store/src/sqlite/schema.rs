@@ -1,16 +1,14 @@
-//! The tables, and how an older file becomes a newer one. `PRAGMA user_version` says which it is.
+//! The tables, and the migrations of an older file; `PRAGMA user_version` is a file's version.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
 
-use super::failure;
-
-/// Each brings a file one version up. Never change one that was released: add another.
+/// Each brings a file to the next version. Never change one that was released: add another.
 const MIGRATIONS: [&str; 3] = [
-    // The columns are what is asked for; `document` is the whole, as JSON. The index by request
-    // answers a status without touching the table. `journal_total` is one row, kept by whoever
-    // changes the journal, so that its size is known at once in every process.
+    // The columns are what queries need; `document` is the complete document, as JSON. The index
+    // by request answers a status without reading the table. `journal_total` is one row, which
+    // every change of the journal updates, so that each process reads the size immediately.
     "CREATE TABLE document (
         id TEXT PRIMARY KEY NOT NULL,
         request_id TEXT,
@@ -40,7 +38,7 @@ const MIGRATIONS: [&str; 3] = [
         bytes INTEGER NOT NULL
     ) STRICT;
     INSERT INTO journal_total VALUES (1, 0, 0);",
-    // An entry counts for as many as it may be expanded into; `bytes` does already.
+    // An entry counts for as many entries as it may be expanded into; `bytes` already does.
     "ALTER TABLE journal ADD COLUMN entries INTEGER NOT NULL DEFAULT 1;",
     "CREATE TABLE dead_letter (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,24 +53,20 @@ const MIGRATIONS: [&str; 3] = [
     CREATE INDEX dead_letter_marked ON dead_letter (position) WHERE state = 'marked';",
 ];
 
-/// The version of a file that has them all.
+/// The version of a file with all migrations.
 const VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;
 
-/// Brings the file up to this program's version; does nothing if it is there already.
+/// Brings the file to this program's version; does nothing if it has it already.
 ///
 /// # Errors
-/// If a newer program made the file, or it is not one of ours.
+/// Fails if a newer program made the file, or the file is not one of linkrelay's.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let from = version(connection).map_err(|error| failure::store_error(&error))?;
-    if from == VERSION { Ok(()) } else { bring_up(connection) }
-}
-
-fn bring_up(connection: &mut Connection) -> Result<(), StoreError> {
-    let error_of = |error: rusqlite::Error| failure::store_error(&error);
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error_of)?;
-    // Asked again under the lock: another process may have been faster.
-    let from = version(&transaction).map_err(error_of)?;
+    if version(connection)? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again under the lock, because another process may have been faster.
+    let from = version(&transaction)?;
     let todo = usize::try_from(from).ok().and_then(|from| MIGRATIONS.get(from..));
     let Some(todo) = todo else {
         return Err(StoreError::Refused(format!(
@@ -81,10 +75,10 @@ fn bring_up(connection: &mut Connection) -> Result<(), StoreError> {
         )));
     };
     for migration in todo {
-        transaction.execute_batch(migration).map_err(error_of)?;
+        transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", VERSION).map_err(error_of)?;
-    transaction.commit().map_err(error_of)
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

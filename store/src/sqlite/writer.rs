@@ -25,12 +25,12 @@ pub(super) struct Writer {
 }
 
 enum Message {
-    Run(Box<dyn Job>),
+    Run(Box<dyn WriteJob>),
     Close(oneshot::Sender<()>),
 }
 
 /// One caller's share of a transaction.
-trait Job: Send {
+trait WriteJob: Send {
     /// Does the work, within a savepoint that is rolled back if this fails.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
     /// Sends the caller the outcome, after the transaction was committed or rolled back.
@@ -43,7 +43,7 @@ struct Task<W, T> {
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<W, T> Job for Task<W, T>
+impl<W, T> WriteJob for Task<W, T>
 where
     W: FnMut(&Connection) -> rusqlite::Result<T> + Send,
     T: Send,
@@ -129,11 +129,11 @@ fn write_until_closed(mut connection: Connection, mut queue: mpsc::Receiver<Mess
     }
 }
 
-/// The first message and what else is there already, up to a wish to close.
+/// Returns the jobs of the first message and of those queued behind it, up to a request to close.
 fn gather(
     first: Message,
     queue: &mut mpsc::Receiver<Message>,
-) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
+) -> (Vec<Box<dyn WriteJob>>, Option<oneshot::Sender<()>>) {
     let mut jobs = Vec::new();
     let mut next = Some(first);
     while let Some(message) = next {
@@ -147,7 +147,7 @@ fn gather(
 }
 
 /// Does the jobs in one transaction, and sends each its outcome.
-fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn Job>>) {
+fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn WriteJob>>) {
     if jobs.is_empty() {
         return;
     }
@@ -166,23 +166,21 @@ fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn Job>>) {
 /// The error that rolled back the complete transaction.
 fn try_commit(
     connection: &mut Connection,
-    jobs: &mut [Box<dyn Job>],
+    jobs: &mut [Box<dyn WriteJob>],
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    let error_of = |error: rusqlite::Error| failure::store_error(&error);
-    let mut transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error_of)?;
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut results = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let savepoint = transaction.savepoint().map_err(error_of)?;
-        let result = job.run(&savepoint).and_then(|()| savepoint.commit()).map_err(error_of);
+        let savepoint = transaction.savepoint()?;
+        let result = job.run(&savepoint).and_then(|()| savepoint.commit());
         // After an error like a full disk SQLite may have rolled back the complete transaction.
         if transaction.is_autocommit() {
             result?;
             return Err(StoreError::Refused("the transaction was rolled back".to_owned()));
         }
-        results.push(result);
+        results.push(result.map_err(StoreError::from));
     }
-    transaction.commit().map_err(error_of)?;
+    transaction.commit()?;
     Ok(results)
 }
 

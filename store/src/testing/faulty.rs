@@ -1,67 +1,32 @@
-//! A store that fails, hangs and counts as a test says.
+//! The store in memory.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::{Deref, Range};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
-use super::memory::MemoryStore;
+use super::plan::{Method, MethodCounts, Plan};
 use crate::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StoreError, WriteOutcome,
+    ExpandedRange, Expansion, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
+    MAX_DOCUMENT_BYTES, RequestCounts, StoreError, WriteOutcome,
 };
 
-/// What a [`FaultyStore`] says of itself where it cannot be reached; no answer may repeat it.
+/// The error text of a [`FaultyStore`] that cannot be reached; no answer may repeat it.
 const AWAY: &str = "no route to secret-host:27017";
 
-/// A method of [`LinkStore`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are those of the methods")]
-pub enum Method {
-    EnsureSchema,
-    WriteBatch,
-    Find,
-    Known,
-    Done,
-    RequestCounts,
-    RequestLinks,
-    RequestExpansions,
-    EnsureVideoIndex,
-    NewestOfVideo,
-    Ping,
-}
+type DocumentsById = BTreeMap<DocumentId, LinkDocument>;
 
-/// How often a method was called.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// All calls.
-    pub calls: usize,
-    /// Those that failed because the test said so.
-    pub failed: usize,
-    /// The documents and ids of all calls together.
-    pub items: usize,
-}
-
-/// A [`MemoryStore`] with faults.
+/// Keeps documents until it is dropped, and fails where a test wants it.
 #[derive(Debug, Default)]
 pub struct FaultyStore {
-    memory: MemoryStore,
+    documents: Mutex<DocumentsById>,
     plan: Mutex<Plan>,
 }
 
-#[derive(Debug, Default)]
-struct Plan {
-    is_down: bool,
-    failing: HashMap<Method, Range<usize>>,
-    hanging: HashSet<Method>,
-    refused_links: HashSet<String>,
-    counts: HashMap<Method, Counts>,
-}
-
 impl FaultyStore {
-    /// Says whether every call fails from now on, because the store cannot be reached.
+    /// Sets whether every call fails, because the store cannot be reached.
     pub fn set_down(&self, is_down: bool) {
         self.plan().is_down = is_down;
     }
@@ -76,100 +41,122 @@ impl FaultyStore {
         self.plan().hanging.insert(method);
     }
 
-    /// Refuses the documents of a link that say `stored`; those that say `failed` are written.
+    /// Refuses the `stored` documents of a link; its `failed` ones are written.
     pub fn refuse(&self, link: &str) {
         self.plan().refused_links.insert(link.to_owned());
     }
 
-    /// Refuses no link any more.
+    /// Refuses no link any longer.
     pub fn refuse_none(&self) {
         self.plan().refused_links.clear();
     }
 
-    /// How often a method was called.
-    pub fn counts(&self, method: Method) -> Counts {
+    /// Returns how often a method was called.
+    pub fn counts(&self, method: Method) -> MethodCounts {
         self.plan().counts.get(&method).copied().unwrap_or_default()
+    }
+
+    /// Returns all documents, by id.
+    pub fn documents(&self) -> Vec<LinkDocument> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Returns how many documents there are.
+    pub fn documents_count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Removes a document, as if it had never been written.
+    pub fn remove(&self, id: &DocumentId) {
+        self.lock().remove(id);
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call, and fails or hangs where it shall.
-    async fn call(&self, method: Method, items: usize) -> Result<&MemoryStore, StoreError> {
+    fn lock(&self) -> MutexGuard<'_, DocumentsById> {
+        // The map is consistent after every step, so a panic elsewhere does no harm.
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call, and fails or hangs if the test wants it.
+    async fn call(&self, method: Method, items: usize) -> Result<(), StoreError> {
         let (is_failing, is_hanging) = self.plan().enter(method, items);
         if is_hanging {
             std::future::pending::<()>().await;
         }
-        if is_failing {
-            return Err(StoreError::Unreachable(AWAY.to_owned()));
+        if is_failing { Err(StoreError::Unreachable(AWAY.to_owned())) } else { Ok(()) }
+    }
+
+    fn write(&self, document: &LinkDocument) -> WriteOutcome {
+        let size_bytes = serde_json::to_vec(document).map_or(usize::MAX, |json| json.len());
+        let is_stored = document.status == LinkState::Stored;
+        let is_refused = is_stored && self.plan().refused_links.contains(&document.link);
+        if is_refused || size_bytes > MAX_DOCUMENT_BYTES {
+            return WriteOutcome::Refused { reason: "too large".to_owned() };
         }
-        Ok(&self.memory)
+        let mut documents = self.lock();
+        let outcome = match documents.get(&document.id).map(KnownDocument::from) {
+            None => WriteOutcome::Inserted,
+            Some(known) if known.gives_way_to(document) => WriteOutcome::Replaced,
+            Some(_) => return WriteOutcome::AlreadyThere,
+        };
+        documents.insert(document.id.clone(), document.clone());
+        outcome
     }
 
-    fn is_refused(&self, document: &LinkDocument) -> bool {
-        document.status == LinkState::Stored && self.plan().refused_links.contains(&document.link)
+    fn found(&self, ids: &[DocumentId]) -> Vec<LinkDocument> {
+        let documents = self.lock();
+        let ids: BTreeSet<&DocumentId> = ids.iter().collect();
+        ids.into_iter().filter_map(|id| documents.get(id).cloned()).collect()
     }
-}
 
-impl Plan {
-    /// Whether this call fails, and whether it hangs.
-    fn enter(&mut self, method: Method, items: usize) -> (bool, bool) {
-        let counts = self.counts.entry(method).or_default();
-        let is_listed =
-            self.failing.get(&method).is_some_and(|calls| calls.contains(&counts.calls));
-        let is_failing = self.is_down || is_listed;
-        counts.calls += 1;
-        counts.items += items;
-        counts.failed += usize::from(is_failing);
-        (is_failing, self.hanging.contains(&method))
-    }
-}
-
-impl Deref for FaultyStore {
-    type Target = MemoryStore;
-
-    fn deref(&self) -> &MemoryStore {
-        &self.memory
+    /// Returns the documents of a request, by index.
+    fn of_request(&self, request_id: RequestId) -> Vec<LinkDocument> {
+        let mut found = self.documents();
+        found.retain(|document| document.request_id == Some(request_id));
+        found.sort_by_key(|document| document.index);
+        found
     }
 }
 
 #[async_trait]
 impl LinkStore for FaultyStore {
     async fn ensure_schema(&self) -> Result<(), StoreError> {
-        self.call(Method::EnsureSchema, 0).await?.ensure_schema().await
+        self.call(Method::EnsureSchema, 0).await
     }
 
     async fn write_batch(
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
-        let memory = self.call(Method::WriteBatch, documents.len()).await?;
-        let mut outcomes = Vec::with_capacity(documents.len());
-        for document in documents {
-            if self.is_refused(document) {
-                outcomes.push(WriteOutcome::Refused { reason: "too large".to_owned() });
-            } else {
-                outcomes.extend(memory.write_batch(std::slice::from_ref(document)).await?);
-            }
-        }
-        Ok(outcomes)
+        self.call(Method::WriteBatch, documents.len()).await?;
+        Ok(documents.iter().map(|document| self.write(document)).collect())
     }
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
-        self.call(Method::Find, ids.len()).await?.find(ids).await
+        self.call(Method::Find, ids.len()).await?;
+        Ok(self.found(ids))
     }
 
     async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
-        self.call(Method::Known, ids.len()).await?.known(ids).await
+        self.call(Method::Known, ids.len()).await?;
+        Ok(self.found(ids).iter().map(KnownDocument::from).collect())
     }
 
+    /// There is no journal.
     async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError> {
-        self.call(Method::Done, ids.len()).await?.done(ids).await
+        self.call(Method::Done, ids.len()).await
     }
 
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
-        self.call(Method::RequestCounts, 0).await?.request_counts(request_id).await
+        self.call(Method::RequestCounts, 0).await?;
+        let mut counts = RequestCounts::default();
+        for document in self.of_request(request_id) {
+            counts.add(document.status, 1);
+        }
+        Ok(counts)
     }
 
     async fn request_links(
@@ -178,26 +165,55 @@ impl LinkStore for FaultyStore {
         from_index: u32,
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError> {
-        let memory = self.call(Method::RequestLinks, 0).await?;
-        memory.request_links(request_id, from_index, limit).await
+        self.call(Method::RequestLinks, 0).await?;
+        let mut found = self.of_request(request_id);
+        let indexes = from_index..from_index.saturating_add(limit);
+        found.retain(|document| indexes.contains(&document.index));
+        Ok(found.into_iter().map(link_status).collect())
     }
 
     async fn request_expansions(
         &self,
         request_id: RequestId,
     ) -> Result<Vec<ExpandedRange>, StoreError> {
-        self.call(Method::RequestExpansions, 0).await?.request_expansions(request_id).await
+        self.call(Method::RequestExpansions, 0).await?;
+        let lists = self.of_request(request_id).into_iter();
+        Ok(lists.filter_map(|document| document.expansion.as_ref().map(range)).collect())
     }
 
+    /// Every search goes through all documents.
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        self.call(Method::EnsureVideoIndex, 0).await?.ensure_video_index().await
+        self.call(Method::EnsureVideoIndex, 0).await
     }
 
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        self.call(Method::NewestOfVideo, 0).await?.newest_of_video(video_id).await
+        self.call(Method::NewestOfVideo, 0).await?;
+        let video_id = video_id.to_string();
+        let mut found = self.documents();
+        found.retain(|document| {
+            document.status == LinkState::Stored && document.video_id.as_ref() == Some(&video_id)
+        });
+        Ok(found.into_iter().max_by_key(|document| document.extracted_at))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.call(Method::Ping, 0).await?.ping().await
+        self.call(Method::Ping, 0).await
     }
+}
+
+fn link_status(document: LinkDocument) -> LinkStatus {
+    LinkStatus {
+        index: document.index,
+        link: document.link,
+        video_id: document.video_id,
+        state: document.status,
+        title: document.video.map(|video| video.title),
+        error: document.error,
+        expanded: document.expansion.as_ref().map(range),
+    }
+}
+
+fn range(expansion: &Expansion) -> ExpandedRange {
+    let Expansion { first_index, videos_count, .. } = *expansion;
+    ExpandedRange { first_index, videos_count }
 }

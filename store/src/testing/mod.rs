@@ -1,10 +1,10 @@
-//! A store for the tests of other crates: [`MemoryStore`] does what every store must do, and
-//! [`FaultyStore`] around it fails, hangs and counts as a test says.
+//! A store for the tests of other crates: [`FaultyStore`] keeps documents in memory, does what
+//! every store must do, and fails, hangs and counts as a test says.
 //!
-//! It must not know: who is tested with it.
+//! It must not know: what is tested with it.
 
 mod faulty;
-mod memory;
+mod plan;
 
-pub use faulty::{Counts, FaultyStore, Method};
-pub use memory::MemoryStore;
+pub use faulty::FaultyStore;
+pub use plan::{Method, MethodCounts};

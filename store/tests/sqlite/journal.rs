@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_store::contract::sample;
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize};
-use linkrelay_store::{LinkStore, MAX_DOCUMENT_BYTES, SqliteStore, WriteOutcome};
+use linkrelay_store::{LinkDocument, LinkStore, MAX_DOCUMENT_BYTES, SqliteStore, WriteOutcome};
 use proptest::prelude::*;
 
 use crate::TestStore;
@@ -32,16 +32,6 @@ async fn pending(store: &SqliteStore) -> Vec<JournalEntry> {
         after = last.position;
         entries.extend(page.into_iter().map(|pending| pending.entry));
     }
-}
-
-#[tokio::test]
-async fn entries_are_complete_and_in_order_after_a_restart() {
-    let opened = TestStore::open();
-    let request_id = RequestId::new(LINKS);
-    let entries: Vec<_> = [3, 1, 2, 0, 4].map(|index| entry(request_id, index)).into();
-    opened.store.journal_append(entries.clone()).await.unwrap();
-    let reopened = opened.reopen();
-    assert_eq!(pending(&reopened.store).await, entries);
 }
 
 #[tokio::test]
@@ -138,7 +128,7 @@ async fn a_document_that_breaks_an_operator_s_constraint_is_refused_alone() {
     let request_id = RequestId::new(LINKS);
     let entries: Vec<_> = (0..4).map(|index| entry(request_id, index)).collect();
     store.journal_append(entries.clone()).await.unwrap();
-    let like = |index, other: u32| linkrelay_store::LinkDocument {
+    let like = |index, other: u32| LinkDocument {
         video_id: sample::stored(request_id, other).video_id,
         ..sample::failed(request_id, index)
     };
@@ -154,7 +144,7 @@ async fn a_document_that_breaks_an_operator_s_constraint_is_refused_alone() {
     assert!(reason.contains("document.video_id") && !reason.contains("video-0"), "{reason}");
     assert_eq!(pending(store).await, [entries[1].clone(), entries[3].clone()]);
     // A document that would replace a failure is also refused alone.
-    let replay = linkrelay_store::LinkDocument { kafka: None, ..like(0, 2) };
+    let replay = LinkDocument { kafka: None, ..like(0, 2) };
     let outcomes = store.write_batch(&[replay, like(3, 3)]).await.unwrap();
     assert!(matches!(outcomes[..], [WriteOutcome::Refused { .. }, WriteOutcome::Inserted]));
 }
@@ -248,11 +238,7 @@ async fn follow(steps: Vec<Step>) {
     }
 }
 
-fn documents(
-    request_id: RequestId,
-    links: &[u32],
-    fails: bool,
-) -> Vec<linkrelay_store::LinkDocument> {
+fn documents(request_id: RequestId, links: &[u32], fails: bool) -> Vec<LinkDocument> {
     let document = if fails { sample::failed } else { sample::stored };
     links.iter().map(|index| document(request_id, *index)).collect()
 }

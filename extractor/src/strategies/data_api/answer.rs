@@ -14,7 +14,7 @@ use crate::strategies::untitled;
 
 /// The meaning of an answer that is not a success.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum ApiProblem {
     /// The daily quota is used up.
     Quota,
     /// There were too many calls in a short time.
@@ -77,7 +77,7 @@ fn video(item: &Value) -> Result<Video, ExtractError> {
         category: json::text(snippet, "categoryId")
             .and_then(|id| categories::name(&id))
             .map(str::to_owned),
-        keywords: keywords(snippet),
+        keywords: json::texts(snippet, "tags"),
         thumbnails: thumbnails(snippet),
         availability: availability(details, is("upcoming") == Some(true)),
         is_live: is("live"),
@@ -104,26 +104,12 @@ fn length_seconds(details: &Value) -> Option<u64> {
     (seconds >= 1.0).then_some(seconds as u64)
 }
 
-fn keywords(snippet: &Value) -> Option<Vec<String>> {
-    let tags = snippet.get("tags")?.as_array()?;
-    Some(tags.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
 /// Returns the thumbnails, the smallest first, as in a page.
 fn thumbnails(snippet: &Value) -> Option<Vec<Thumbnail>> {
     let sizes = snippet.get("thumbnails")?.as_object()?;
-    let mut thumbnails: Vec<Thumbnail> = sizes.values().filter_map(thumbnail).collect();
+    let mut thumbnails: Vec<Thumbnail> = sizes.values().filter_map(json::thumbnail).collect();
     thumbnails.sort_by_key(|thumbnail| thumbnail.width);
     (!thumbnails.is_empty()).then_some(thumbnails)
-}
-
-fn thumbnail(value: &Value) -> Option<Thumbnail> {
-    let pixels = |key| json::count(value, key).and_then(|pixels| u32::try_from(pixels).ok());
-    Some(Thumbnail {
-        url: json::text(value, "url")?,
-        width: pixels("width"),
-        height: pixels("height"),
-    })
 }
 
 /// Reads what the API has about it; the API does not say whether a video can be played.
@@ -137,22 +123,22 @@ fn availability(details: &Value, is_upcoming: bool) -> Option<Availability> {
 }
 
 /// Reads what an error means from the API's stable reasons; its messages are for people to read.
-pub(super) fn problem(status: u16, body: &[u8]) -> Problem {
+pub(super) fn problem(status: u16, body: &[u8]) -> ApiProblem {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let reasons = reasons(&answer);
     let has = |known: &[&str]| reasons.iter().any(|reason| known.contains(reason));
     // The daily quota is checked first: newer errors call it a rate limit as well.
     if has(&["quotaExceeded", "dailyLimitExceeded"]) {
-        Problem::Quota
+        ApiProblem::Quota
     } else if status == 429
         || has(&["rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"])
     {
-        Problem::Rate
+        ApiProblem::Rate
     } else if has(&["keyInvalid", "keyExpired", "API_KEY_INVALID"]) || matches!(status, 401 | 403) {
         let reason = reasons.first().copied().unwrap_or("unknown");
-        Problem::Key(reason.chars().filter(char::is_ascii_graphic).take(60).collect())
+        ApiProblem::Key(reason.chars().filter(char::is_ascii_graphic).take(60).collect())
     } else {
-        Problem::Status
+        ApiProblem::Status
     }
 }
 
@@ -245,18 +231,18 @@ mod tests {
         let detailed = json!({"error": {
             "errors": [{"reason": "badRequest"}], "details": [{"reason": "API_KEY_INVALID"}],
         }});
-        let key = |reason: &str| Problem::Key(reason.to_owned());
+        let key = |reason: &str| ApiProblem::Key(reason.to_owned());
         for (status, body, expected) in [
-            (403, error("quotaExceeded"), Problem::Quota),
-            (429, error("quotaExceeded"), Problem::Quota),
-            (403, error("rateLimitExceeded"), Problem::Rate),
-            (429, String::new(), Problem::Rate),
+            (403, error("quotaExceeded"), ApiProblem::Quota),
+            (429, error("quotaExceeded"), ApiProblem::Quota),
+            (403, error("rateLimitExceeded"), ApiProblem::Rate),
+            (429, String::new(), ApiProblem::Rate),
             (400, error("keyInvalid"), key("keyInvalid")),
             (400, detailed.to_string(), key("API_KEY_INVALID")),
             (403, error("accessNotConfigured"), key("accessNotConfigured")),
             (403, "<html>".to_owned(), key("unknown")),
-            (400, error("badRequest"), Problem::Status),
-            (503, error("backendError"), Problem::Status),
+            (400, error("badRequest"), ApiProblem::Status),
+            (503, error("backendError"), ApiProblem::Status),
         ] {
             assert_eq!(problem(status, body.as_bytes()), expected, "{status} {body}");
         }

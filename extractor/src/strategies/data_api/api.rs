@@ -10,8 +10,8 @@ use linkrelay_common::VideoId;
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
-use super::answer::{self, Problem};
-use super::coalesce::Answers;
+use super::answer::{self, ApiProblem};
+use super::coalesce::VideoAnswers;
 use super::list_answer::{self, NoList};
 use super::stand_down::{self, StandDown};
 use crate::client::YouTubeClient;
@@ -28,7 +28,7 @@ const KEY_WAIT: Duration = Duration::from_secs(3_600);
 
 /// The Data API with one key.
 #[derive(Debug)]
-pub(crate) struct Api {
+pub(crate) struct DataApiClient {
     client: YouTubeClient,
     /// Marked as sensitive, so its Debug form does not show it.
     key: HeaderValue,
@@ -36,14 +36,14 @@ pub(crate) struct Api {
 }
 
 /// The API's reply to a request about a list.
-pub(super) enum Reply {
+pub(super) enum ListReply {
     /// An answer whose body has not been parsed.
     Body(Vec<u8>),
     /// The list is not available; other requests are not affected.
     NoList(NoList),
 }
 
-impl Api {
+impl DataApiClient {
     pub(crate) fn new(client: YouTubeClient, key: HeaderValue) -> Self {
         Self { client, key, stand_down: StandDown::default() }
     }
@@ -57,8 +57,11 @@ impl Api {
     }
 
     /// Asks for these videos and returns an answer for each.
-    pub(super) async fn videos(&self, video_ids: &[VideoId]) -> Result<Answers, ExtractError> {
-        let (status, body) = self.client.api_videos(self.key.clone(), PARTS, video_ids).await?;
+    pub(super) async fn videos(&self, video_ids: &[VideoId]) -> Result<VideoAnswers, ExtractError> {
+        let ids: Vec<&str> = video_ids.iter().map(VideoId::as_str).collect();
+        let ids = ids.join(",");
+        let query = [("part", PARTS), ("id", ids.as_str())];
+        let (status, body) = self.client.data_api(self.key.clone(), "videos", &query).await?;
         if status.is_success() {
             answer::videos(&body, video_ids)
         } else {
@@ -71,32 +74,37 @@ impl Api {
         &self,
         playlist_id: &str,
         page_token: Option<&str>,
-    ) -> Result<Reply, ExtractError> {
-        self.check()?;
-        let key = self.key.clone();
-        let call = self.client.api_playlist_items(key, playlist_id, PAGE_SIZE, page_token);
-        let (status, body) = call.await?;
-        self.reply(status, body)
+    ) -> Result<ListReply, ExtractError> {
+        let size = PAGE_SIZE.to_string();
+        let mut query = vec![("playlistId", playlist_id), ("maxResults", size.as_str())];
+        query.extend(page_token.map(|token| ("pageToken", token)));
+        self.list("playlistItems", query).await
     }
 
-    /// Asks for the channel of this name, by one of the API's filters.
+    /// Asks for the channel of this name, by one of the API's filters (`id`, `forHandle`,
+    /// `forUsername`).
     pub(super) async fn channels(
         &self,
         filter: &'static str,
         name: &str,
-    ) -> Result<Reply, ExtractError> {
-        self.check()?;
-        let (status, body) = self.client.api_channels(self.key.clone(), filter, name).await?;
-        self.reply(status, body)
+    ) -> Result<ListReply, ExtractError> {
+        self.list("channels", vec![(filter, name)]).await
     }
 
-    fn reply(&self, status: StatusCode, body: Vec<u8>) -> Result<Reply, ExtractError> {
+    async fn list(
+        &self,
+        resource: &str,
+        mut query: Vec<(&str, &str)>,
+    ) -> Result<ListReply, ExtractError> {
+        self.check()?;
+        query.push(("part", "contentDetails"));
+        let (status, body) = self.client.data_api(self.key.clone(), resource, &query).await?;
         if status.is_success() {
-            return Ok(Reply::Body(body));
+            return Ok(ListReply::Body(body));
         }
         // Checked first, because a private list is a 403, which otherwise means a refused key.
         match list_answer::no_list(&body) {
-            Some(no_list) => Ok(Reply::NoList(no_list)),
+            Some(no_list) => Ok(ListReply::NoList(no_list)),
             None => Err(self.refused(status, &body)),
         }
     }
@@ -106,16 +114,16 @@ impl Api {
     fn refused(&self, status: StatusCode, body: &[u8]) -> ExtractError {
         let now = Timestamp::now();
         match answer::problem(status.as_u16(), body) {
-            Problem::Quota => {
+            ApiProblem::Quota => {
                 let wait = stand_down::until_midnight_pacific(now);
                 self.stand_down.begin(now, wait, "quota_used_up")
             }
-            Problem::Rate => self.stand_down.begin(now, RATE_WAIT, "api_rate_limit"),
-            Problem::Key(reason) => {
+            ApiProblem::Rate => self.stand_down.begin(now, RATE_WAIT, "api_rate_limit"),
+            ApiProblem::Key(reason) => {
                 self.stand_down.log_refused_key_once(&reason);
                 self.stand_down.begin(now, KEY_WAIT, "api_key_refused")
             }
-            Problem::Status => ExtractError::Status(status.as_u16()),
+            ApiProblem::Status => ExtractError::Status(status.as_u16()),
         }
     }
 }

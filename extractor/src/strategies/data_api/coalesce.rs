@@ -25,18 +25,18 @@ const MAX_CALLS: usize = 4;
 /// How many requests may wait in the queue; the callers of more wait for room in it.
 const QUEUE_LEN: usize = 256;
 
-type Answer = Result<Video, ExtractError>;
+type VideoAnswer = Result<Video, ExtractError>;
 /// The result of a call: an answer for each id.
-pub(super) type Answers = HashMap<VideoId, Answer>;
+pub(super) type VideoAnswers = HashMap<VideoId, VideoAnswer>;
 
-struct Request {
+struct VideoRequest {
     video_id: VideoId,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<VideoAnswer>,
 }
 
 /// The handle of the task, which ends when the handle is dropped.
 pub(super) struct Coalescer {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<VideoRequest>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -45,7 +45,7 @@ impl Coalescer {
     /// them different.
     pub(super) fn start<C>(call: C) -> Self
     where
-        C: Fn(Vec<VideoId>) -> BoxFuture<'static, Answers> + Send + Sync + 'static,
+        C: Fn(Vec<VideoId>) -> BoxFuture<'static, VideoAnswers> + Send + Sync + 'static,
     {
         let (requests, queue) = mpsc::channel(QUEUE_LEN);
         let task = AbortOnDropHandle::new(tokio::spawn(run(queue, call)));
@@ -56,10 +56,10 @@ impl Coalescer {
     ///
     /// # Cancel safety
     /// A request whose caller is dropped before the call begins is left out of the call.
-    pub(super) async fn ask(&self, video_id: VideoId) -> Answer {
+    pub(super) async fn ask(&self, video_id: VideoId) -> VideoAnswer {
         let panicked = || ExtractError::Unreadable("the call to the Data API panicked".to_owned());
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request { video_id, reply }).await.map_err(|_| panicked())?;
+        self.requests.send(VideoRequest { video_id, reply }).await.map_err(|_| panicked())?;
         answer.await.map_err(|_| panicked())?
     }
 }
@@ -70,9 +70,9 @@ impl fmt::Debug for Coalescer {
     }
 }
 
-async fn run<C>(mut queue: mpsc::Receiver<Request>, call: C)
+async fn run<C>(mut queue: mpsc::Receiver<VideoRequest>, call: C)
 where
-    C: Fn(Vec<VideoId>) -> BoxFuture<'static, Answers>,
+    C: Fn(Vec<VideoId>) -> BoxFuture<'static, VideoAnswers>,
 {
     let mut calls = JoinSet::new();
     while let Some(first) = queue.recv().await {
@@ -90,7 +90,10 @@ where
     }
 }
 
-async fn gather(first: Request, queue: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+async fn gather(
+    first: VideoRequest,
+    queue: &mut mpsc::Receiver<VideoRequest>,
+) -> Vec<VideoRequest> {
     let mut batch = vec![first];
     let others = async {
         while batch.len() < MAX_IDS
@@ -105,7 +108,7 @@ async fn gather(first: Request, queue: &mut mpsc::Receiver<Request>) -> Vec<Requ
 }
 
 /// Returns each id once, in the order of the requests.
-fn ids(batch: &[Request]) -> Vec<VideoId> {
+fn ids(batch: &[VideoRequest]) -> Vec<VideoId> {
     let mut ids = Vec::with_capacity(batch.len());
     for request in batch {
         if !ids.contains(&request.video_id) {
@@ -115,8 +118,8 @@ fn ids(batch: &[Request]) -> Vec<VideoId> {
     ids
 }
 
-fn hand_out(batch: Vec<Request>, answers: &Answers) {
-    for Request { video_id, reply } in batch {
+fn hand_out(batch: Vec<VideoRequest>, answers: &VideoAnswers) {
+    for VideoRequest { video_id, reply } in batch {
         let missing = || Err(ExtractError::Unreadable("the call left out this video".to_owned()));
         let answer = answers.get(&video_id).cloned().unwrap_or_else(missing);
         let _caller_has_left = reply.send(answer).is_err();
@@ -136,7 +139,7 @@ mod tests {
         VideoId::parse(&format!("{n:011}")).unwrap()
     }
 
-    /// Answers with the id as the title.
+    /// VideoAnswers with the id as the title.
     fn coalescer(calls: &Calls) -> Coalescer {
         let calls = calls.clone();
         Coalescer::start(move |ids: Vec<VideoId>| {

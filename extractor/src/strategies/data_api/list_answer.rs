@@ -15,7 +15,7 @@ const MAX_TOKEN_BYTES: usize = 2_048;
 
 /// One page of a playlist.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct PlaylistPage {
     /// The videos, in the playlist's order.
     pub(super) video_ids: Vec<VideoId>,
     /// The token of the next page; `None` on the last one.
@@ -35,7 +35,7 @@ pub(super) enum NoList {
 ///
 /// # Errors
 /// Unreadable if the page is not complete; then no part of it is used.
-pub(super) fn page(body: &[u8]) -> Result<Page, ExtractError> {
+pub(super) fn page(body: &[u8]) -> Result<PlaylistPage, ExtractError> {
     let answer = answer_of(body, "youtube#playlistItemListResponse")?;
     let items = answer.get("items").and_then(Value::as_array);
     let items = items.ok_or_else(|| unreadable("a playlist without items"))?;
@@ -48,7 +48,7 @@ pub(super) fn page(body: &[u8]) -> Result<Page, ExtractError> {
         // There is a next page, but it cannot be asked for.
         Some(_) => return Err(unreadable("a page token that is not valid")),
     };
-    Ok(Page { video_ids, next_token })
+    Ok(PlaylistPage { video_ids, next_token })
 }
 
 /// Reads an answer of `channels.list`: returns the playlist of all videos of the channel, or
@@ -156,9 +156,9 @@ mod tests {
         assert_eq!(ids, lists::video_ids("PL-3", 3));
         assert_eq!(whole.next_token.as_deref(), Some("token"));
         let last = changed(&valid_page(), "/nextPageToken", &Value::Null);
-        assert_eq!(page(&last).unwrap(), Page { next_token: None, ..whole });
+        assert_eq!(page(&last).unwrap(), PlaylistPage { next_token: None, ..whole });
         let empty = bytes(&data_api::playlist_items(&[], 0, None));
-        assert_eq!(page(&empty).unwrap(), Page { video_ids: Vec::new(), next_token: None });
+        assert_eq!(page(&empty).unwrap(), PlaylistPage { video_ids: Vec::new(), next_token: None });
     }
 
     #[test]

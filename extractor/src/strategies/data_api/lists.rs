@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use linkrelay_common::{ListLink, VideoId};
 
-use super::api::{Api, PAGE_SIZE, Reply};
-use super::list_answer::{self, NoList, Page};
+use super::api::{DataApiClient, ListReply, PAGE_SIZE};
+use super::list_answer::{self, NoList, PlaylistPage};
 use crate::error::{ExtractError, Refusal};
 
 /// How many pages without any item may come before the last one; more mean a list without an end.
@@ -21,8 +21,8 @@ const SPARE_PAGES: usize = 8;
 
 /// Looks up lists with the Data API.
 #[derive(Debug)]
-pub(crate) struct Lists {
-    api: Arc<Api>,
+pub(crate) struct ListLookup {
+    api: Arc<DataApiClient>,
 }
 
 /// What has been found of one list so far.
@@ -36,8 +36,8 @@ struct Gathered {
     pages_left: usize,
 }
 
-impl Lists {
-    pub(crate) fn new(api: Arc<Api>) -> Self {
+impl ListLookup {
+    pub(crate) fn new(api: Arc<DataApiClient>) -> Self {
         Self { api }
     }
 
@@ -61,7 +61,7 @@ impl Lists {
         name: &str,
         limit: usize,
     ) -> Result<Vec<VideoId>, ExtractError> {
-        let Reply::Body(body) = self.api.channels(filter, name).await? else {
+        let ListReply::Body(body) = self.api.channels(filter, name).await? else {
             return Err(unavailable());
         };
         let channel_id = (filter == "id").then_some(name);
@@ -80,10 +80,10 @@ impl Lists {
         let mut token: Option<String> = None;
         loop {
             let page = match self.api.playlist_items(playlist_id, token.as_deref()).await? {
-                Reply::Body(body) => list_answer::page(&body)?,
+                ListReply::Body(body) => list_answer::page(&body)?,
                 // On a later page it means that the playlist was deleted while it was read.
-                Reply::NoList(NoList::NotFound) if token.is_none() => return Ok(None),
-                Reply::NoList(_) => return Err(unavailable()),
+                ListReply::NoList(NoList::NotFound) if token.is_none() => return Ok(None),
+                ListReply::NoList(_) => return Err(unavailable()),
             };
             token = gathered.add(page)?;
             if token.is_none() {
@@ -111,7 +111,7 @@ impl Gathered {
     ///
     /// # Errors
     /// Unreadable for a list without an end.
-    fn add(&mut self, page: Page) -> Result<Option<String>, ExtractError> {
+    fn add(&mut self, page: PlaylistPage) -> Result<Option<String>, ExtractError> {
         self.pages_left = self.pages_left.saturating_sub(1);
         self.empty_pages += usize::from(page.video_ids.is_empty());
         for video_id in page.video_ids {
@@ -144,9 +144,9 @@ mod tests {
         VideoId::parse(&format!("{number:011}")).unwrap()
     }
 
-    fn page(numbers: impl IntoIterator<Item = usize>, next: Option<&str>) -> Page {
+    fn page(numbers: impl IntoIterator<Item = usize>, next: Option<&str>) -> PlaylistPage {
         let video_ids = numbers.into_iter().map(id).collect();
-        Page { video_ids, next_token: next.map(str::to_owned) }
+        PlaylistPage { video_ids, next_token: next.map(str::to_owned) }
     }
 
     fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<VideoId> {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// Adds pages as long as they are asked for. Returns how many there were, and the error.
-    fn run(limit: usize, page: impl Fn(usize) -> Page) -> (usize, Option<ExtractError>) {
+    fn run(limit: usize, page: impl Fn(usize) -> PlaylistPage) -> (usize, Option<ExtractError>) {
         let mut gathered = Gathered::new(limit);
         for number in 0..10_000 {
             match gathered.add(page(number)) {

@@ -23,10 +23,10 @@ use async_trait::async_trait;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
-pub(crate) use api::Api;
-pub(crate) use lists::Lists;
+pub(crate) use api::DataApiClient;
+pub(crate) use lists::ListLookup;
 
-use self::coalesce::{Answers, Coalescer};
+use self::coalesce::{Coalescer, VideoAnswers};
 use super::StrategyName;
 use crate::Strategy;
 use crate::error::ExtractError;
@@ -34,13 +34,13 @@ use crate::error::ExtractError;
 /// The strategy `data_api`.
 #[derive(Debug)]
 pub(crate) struct DataApi {
-    api: Arc<Api>,
+    api: Arc<DataApiClient>,
     /// Started by the first request, because it needs a runtime.
     coalescer: OnceLock<Coalescer>,
 }
 
 impl DataApi {
-    pub(crate) fn new(api: Arc<Api>) -> Self {
+    pub(crate) fn new(api: Arc<DataApiClient>) -> Self {
         Self { api, coalescer: OnceLock::new() }
     }
 
@@ -68,7 +68,7 @@ impl Strategy for DataApi {
 }
 
 /// Makes one call and returns an answer for each of these ids.
-async fn call(api: &Api, video_ids: &[VideoId]) -> Answers {
+async fn call(api: &DataApiClient, video_ids: &[VideoId]) -> VideoAnswers {
     match api.videos(video_ids).await {
         Ok(answers) => answers,
         Err(error) => video_ids.iter().map(|id| (*id, Err(error.clone()))).collect(),

@@ -9,8 +9,6 @@
 //! In reading order: [`pool`] is the threads that the crate may keep busy; [`engine`] calls it;
 //! [`replay`] answers its requests; [`convert`] reads its answer strictly.
 
-#[cfg(test)]
-mod agreement;
 mod convert;
 mod engine;
 mod pool;
@@ -34,17 +32,16 @@ use crate::{Strategy, page};
 /// How many pages may wait for each thread; the callers of more wait for room in the queue.
 const QUEUE_PER_THREAD: usize = 4;
 
-type Answer = Result<Video, ExtractError>;
-
 /// The threads that read pages, shared by all exits. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Readers(Arc<CpuPool<(VideoId, Bytes), Answer>>);
+pub(crate) struct PageReaders(Arc<CpuPool<(VideoId, Bytes), Result<Video, ExtractError>>>);
 
-impl Readers {
-    /// Starts the threads; each opens its server for its first page.
-    pub(crate) fn start(threads: usize) -> Self {
-        let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, || {
-            let mut engine = Engine::default();
+impl PageReaders {
+    /// Starts the threads, which read each page for at most `limit`; each opens its server for its
+    /// first page.
+    pub(crate) fn start(threads: usize, limit: Duration) -> Self {
+        let pool = CpuPool::start("rusty_ytdl", threads, threads * QUEUE_PER_THREAD, move || {
+            let mut engine = Engine::new(limit);
             move |(video_id, page)| engine.read(video_id, page)
         });
         Self(Arc::new(pool))
@@ -55,14 +52,14 @@ impl Readers {
 #[derive(Debug)]
 pub(crate) struct RustyYtdl {
     client: YouTubeClient,
-    readers: Readers,
+    readers: PageReaders,
     /// How long it may take until a thread is free and has read the page.
     timeout: Duration,
 }
 
 impl RustyYtdl {
     /// Makes the strategy: it asks through this client, and these threads read the page.
-    pub(crate) fn new(client: YouTubeClient, readers: Readers, timeout: Duration) -> Self {
+    pub(crate) fn new(client: YouTubeClient, readers: PageReaders, timeout: Duration) -> Self {
         Self { client, readers, timeout }
     }
 }
@@ -75,9 +72,8 @@ impl Strategy for RustyYtdl {
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
         let body = self.client.watch_page(video_id).await?;
-        // The crate does not see that it is throttled; our own reader does.
-        let ours = page::read(&body, video_id);
-        if let Err(error) = ours
+        // The crate does not see that it is throttled; linkrelay's own reader does.
+        if let Err(error) = page::read(&body, video_id)
             && error.class() == ErrorClass::Throttled
         {
             return Err(error);

@@ -26,7 +26,7 @@ pub(super) enum PoolError {
     Closed,
 }
 
-struct Job<I, O> {
+struct PoolJob<I, O> {
     input: I,
     reply: oneshot::Sender<O>,
 }
@@ -35,7 +35,7 @@ struct Job<I, O> {
 ///
 /// Dropping it ends the threads; it waits for jobs in progress, but only for a limited time.
 pub(super) struct CpuPool<I, O> {
-    jobs: Option<mpsc::Sender<Job<I, O>>>,
+    jobs: Option<mpsc::Sender<PoolJob<I, O>>>,
     threads: Vec<JoinHandle<()>>,
     /// Disconnected when the last thread has ended.
     ended: Mutex<EndReceiver<Infallible>>,
@@ -80,14 +80,14 @@ impl<I: Send + 'static, O: Send + 'static> CpuPool<I, O> {
     pub(super) async fn run(&self, input: I) -> Result<O, PoolError> {
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(PoolError::Closed)?;
-        jobs.send(Job { input, reply }).await.map_err(|_| PoolError::Closed)?;
+        jobs.send(PoolJob { input, reply }).await.map_err(|_| PoolError::Closed)?;
         // Only a panic drops the reply of a job that was taken.
         answer.await.map_err(|_| PoolError::Panicked)
     }
 }
 
 fn work<I, O, W: FnMut(I) -> O>(
-    queue: &Mutex<mpsc::Receiver<Job<I, O>>>,
+    queue: &Mutex<mpsc::Receiver<PoolJob<I, O>>>,
     _end: EndSender<Infallible>,
     make: impl Fn() -> W,
 ) {
@@ -107,7 +107,7 @@ fn work<I, O, W: FnMut(I) -> O>(
 }
 
 /// Waits for the next job; returns `None` once the pool is dropped.
-fn next<I, O>(queue: &Mutex<mpsc::Receiver<Job<I, O>>>) -> Option<Job<I, O>> {
+fn next<I, O>(queue: &Mutex<mpsc::Receiver<PoolJob<I, O>>>) -> Option<PoolJob<I, O>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
 }
 

@@ -31,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the server does not open.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReplayError {
+pub(super) enum ReplayServerError {
     #[error("no certificate for the replay server: {0}")]
     Certificate(#[from] rcgen::Error),
     #[error("no TLS for the replay server: {0}")]
@@ -44,7 +44,7 @@ pub(super) enum ReplayError {
 
 /// The handle of the server.
 #[derive(Debug)]
-pub(super) struct Replay {
+pub(super) struct ReplayServer {
     address: SocketAddr,
     certificate: CertificateDer<'static>,
     page: Arc<Mutex<Bytes>>,
@@ -52,9 +52,9 @@ pub(super) struct Replay {
     _server: JoinSet<()>,
 }
 
-impl Replay {
+impl ReplayServer {
     /// Opens the server on a free port of 127.0.0.1; it answers while the runtime is driven.
-    pub(super) async fn open() -> Result<Self, ReplayError> {
+    pub(super) async fn open() -> Result<Self, ReplayServerError> {
         let own = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
         let certificate = own.cert.der().clone();
         let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
@@ -72,7 +72,7 @@ impl Replay {
     }
 
     /// Makes a client that uses this server as YouTube and can reach no other.
-    pub(super) fn client(&self) -> Result<reqwest::Client, ReplayError> {
+    pub(super) fn client(&self) -> Result<reqwest::Client, ReplayServerError> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .https_only(true)

@@ -1,5 +1,5 @@
 //! A publisher for what a broker cannot be made to do: fail at exactly the n-th record, hold an
-//! acknowledgement until told, panic.
+//! acknowledgement until a test releases it, panic.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ pub(crate) enum Do {
     Panic,
 }
 
-/// Does with the n-th record (from 0) what a script says.
+/// Follows a script that decides about the n-th record, from 0.
 pub(crate) struct FakePublish {
     script: Box<dyn Fn(usize) -> Do + Send + Sync>,
     sent: Mutex<Vec<LinkRecord>>,
@@ -41,12 +41,12 @@ impl FakePublish {
         })
     }
 
-    /// All records that were sent, whatever became of them.
+    /// Returns all records that were sent, no matter with which outcome.
     pub(crate) fn sent(&self) -> Vec<LinkRecord> {
         self.sent.lock().unwrap().clone()
     }
 
-    /// Acknowledges what is held.
+    /// Acknowledges the held records.
     pub(crate) fn release(&self) {
         for held in self.held.lock().unwrap().drain(..) {
             held.answer(Ok(()));
@@ -57,24 +57,24 @@ impl FakePublish {
 #[async_trait]
 impl Publish for FakePublish {
     fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError> {
-        let place = {
+        let index = {
             let mut sent = self.sent.lock().unwrap();
             sent.push(record.clone());
             sent.len() - 1
         };
         let (sender, future) = AckFuture::pair();
-        match (self.script)(place) {
+        match (self.script)(index) {
             Do::Ack => sender.answer(Ok(())),
             Do::Refuse(error) => return Err(error),
             Do::FailLater(error) => sender.answer(Err(error)),
             Do::Hold => self.held.lock().unwrap().push(sender),
-            Do::Panic => panic!("as the script says"),
+            Do::Panic => panic!("this panic is part of the test"),
         }
         Ok(future)
     }
 
     async fn check(&self) -> Result<(), TopicError> {
-        assert!(!self.check_panics.load(Ordering::Relaxed), "as the test wants");
+        assert!(!self.check_panics.load(Ordering::Relaxed), "this panic is part of the test");
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl fmt::Debug for FakePublish {
     }
 }
 
-/// The real publisher, and how many records it was given.
+/// The real publisher; counts the records that are sent.
 #[derive(Debug)]
 pub(crate) struct Observed {
     inner: KafkaPublisher,

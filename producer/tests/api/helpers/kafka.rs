@@ -1,4 +1,4 @@
-//! The mock cluster, and what is in it.
+//! The mock cluster, and the records in it.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::TOPIC;
 const PARTITIONS: i32 = 3;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A Kafka of one broker. Not `Send`: it stays in the test's own function.
+/// A cluster of one broker. It is not `Send`, so it stays in the test's function.
 pub(crate) struct Broker(MockCluster<'static, DefaultProducerContext>);
 
-/// A record as it lies in the topic.
+/// A record of the topic.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) key: String,
@@ -56,7 +56,7 @@ impl Broker {
         self.0.broker_round_trip_time(-1, delay).unwrap();
     }
 
-    /// All records of the topic, partition by partition.
+    /// Returns all records of the topic, partition by partition.
     pub(crate) fn records(&self) -> Vec<Published> {
         tokio::task::block_in_place(|| {
             let consumer: BaseConsumer = ClientConfig::new()

@@ -20,13 +20,14 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use fake_publish::{Do, FakePublish};
 use kafka::Broker;
 
 pub(crate) const TOPIC: &str = "LINKS-YOUTUBE";
 pub(crate) const LINK: &str = "https://www.youtube.com/watch?v=5fR9AHlSDtc";
 pub(crate) const OTHER_LINK: &str = "https://youtu.be/dQw4w9WgXcQ";
 
-/// A running producer. Stopped by [`TestApp::stop`], or else when the runtime ends.
+/// A running producer; [`TestApp::stop`] stops it, or the end of the runtime.
 pub(crate) struct TestApp {
     pub(crate) addr: SocketAddr,
     pub(crate) store: Arc<FaultyStore>,
@@ -35,9 +36,9 @@ pub(crate) struct TestApp {
     running: JoinHandle<Result<(), PartDied>>,
 }
 
-/// An answer, read to its end.
+/// A complete answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestAnswer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) retry_after: Option<String>,
@@ -45,7 +46,7 @@ pub(crate) struct Answer {
     pub(crate) json: Value,
 }
 
-/// Settings on a free port, with the shortest deadline there may be.
+/// Returns settings for a free port, with the shortest valid deadline.
 pub(crate) fn settings(brokers: &str) -> ProducerSettings {
     telemetry::start_for_test();
     let kafka = KafkaSettings {
@@ -55,7 +56,7 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
         kafka_config: PassThrough::default(),
         kafka_config_file: PassThrough::default(),
     };
-    // Of the process only: the app itself is given a store.
+    // Not used: the app is given a store.
     let store = StoreSettings {
         mongodb_uri: None,
         mongodb_database: None,
@@ -68,11 +69,11 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
     settings
 }
 
-/// For apps whose publisher is a fake: nothing is ever asked there.
+/// The address for apps whose publisher is a fake; no request is made to it.
 pub(crate) const NO_BROKER: &str = "127.0.0.1:1";
 
 impl TestApp {
-    /// With a broker; deadlines long enough for a busy machine.
+    /// Starts an app with this broker, and with deadlines that are long enough for a busy machine.
     pub(crate) async fn with_broker(broker: &Broker) -> Self {
         let mut settings = settings(&broker.addresses());
         settings.api.request_timeout = Duration::from_secs(30);
@@ -83,6 +84,11 @@ impl TestApp {
     pub(crate) async fn with_settings(settings: ProducerSettings) -> Self {
         let publish = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout()).unwrap();
         Self::start(settings, Arc::new(publish)).await
+    }
+
+    /// Starts an app whose publisher acknowledges everything.
+    pub(crate) async fn with_acks() -> Self {
+        Self::with_publish(FakePublish::new(|_| Do::Ack)).await
     }
 
     pub(crate) async fn with_publish(publish: Arc<dyn Publish>) -> Self {
@@ -109,7 +115,7 @@ impl TestApp {
         Self { addr, store, stop, client: reqwest::Client::new(), running }
     }
 
-    /// Stops it and waits for its end.
+    /// Stops the app and waits for its end.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
@@ -120,7 +126,7 @@ impl TestApp {
         self.client.request(method, format!("http://{}{path}", self.addr))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> TestAnswer {
         answer(self.request("GET", path)).await
     }
 
@@ -128,7 +134,7 @@ impl TestApp {
         self.request("POST", "/links/send-message-kafka").json(body)
     }
 
-    pub(crate) async fn submit(&self, body: &Value) -> Answer {
+    pub(crate) async fn submit(&self, body: &Value) -> TestAnswer {
         answer(self.submission(body)).await
     }
 
@@ -138,13 +144,13 @@ impl TestApp {
     }
 }
 
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: RequestBuilder) -> TestAnswer {
     let response = request.send().await.unwrap();
     let header = |name: &str| {
         let value = response.headers().get(name);
         value.map(|value| value.to_str().unwrap().to_owned())
     };
-    Answer {
+    TestAnswer {
         status: response.status().as_u16(),
         content_type: header("content-type").unwrap_or_default(),
         retry_after: header("retry-after"),
@@ -159,8 +165,8 @@ async fn json_of(response: Response) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}, and no JSON: {text}"))
 }
 
-impl Answer {
-    /// Checks that it is a problem of RFC 9457 with this status and code.
+impl TestAnswer {
+    /// Checks that the answer is a problem (RFC 9457) with this status and code.
     pub(crate) fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.json["code"].as_str()), (status, Some(code)), "{self:?}");
         assert_eq!(self.content_type, "application/problem+json");
@@ -173,11 +179,11 @@ impl Answer {
     }
 }
 
-/// Waits until something holds, looking often and for a long time.
+/// Waits for a condition, with short pauses and for a long time.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        assert!(started.elapsed() < Duration::from_secs(60), "waited too long until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! An extractor server that answers as a test says.
+//! An extractor server with a fixed answer.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(crate) enum Reply {
     Hang,
 }
 
-/// A server on a free port. Gone when dropped.
+/// A server on a free port; dropping it ends the server.
 #[derive(Debug)]
 pub(crate) struct StubExtractor {
     pub(crate) addr: SocketAddr,
@@ -39,7 +39,7 @@ struct Shared {
     in_flight: AtomicUsize,
 }
 
-/// Counts down when a request is answered, or its client hangs up.
+/// Counts down when a request is answered, or when its client disconnects.
 struct InFlight(Arc<Shared>);
 
 impl Drop for InFlight {

@@ -1,7 +1,10 @@
 //! Headers as bytes: for each its name, then its value, each after its length (u32, little
 //! endian).
 
-/// The bytes of these headers.
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+/// Encodes headers.
 pub(in crate::sqlite) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in headers {
@@ -15,8 +18,19 @@ pub(in crate::sqlite) fn encode(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// The headers again, or nothing if the bytes are not whole.
-pub(in crate::sqlite) fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+/// Reads a column with headers.
+pub(in crate::sqlite) fn read(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    decode(row.get_ref(column)?.as_blob()?).ok_or_else(|| {
+        let truncated = "the headers are truncated".into();
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, truncated)
+    })
+}
+
+/// Decodes headers; `None` if the bytes are not complete.
+fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let mut headers = Vec::new();
     while !bytes.is_empty() {
         let name = std::str::from_utf8(part(&mut bytes)?).ok()?.to_owned();
@@ -25,7 +39,7 @@ pub(in crate::sqlite) fn decode(mut bytes: &[u8]) -> Option<Vec<(String, Vec<u8>
     Some(headers)
 }
 
-/// Takes one part off the front.
+/// Removes one part from the front and returns it.
 fn part<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
@@ -42,19 +56,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn headers_survive_their_bytes(headers: Vec<(String, Vec<u8>)>) {
+        fn encoded_headers_are_decoded_unchanged(headers: Vec<(String, Vec<u8>)>) {
             prop_assert_eq!(decode(&encode(&headers)), Some(headers));
         }
 
         #[test]
-        fn rubbish_is_refused_or_read_but_never_panics(bytes: Vec<u8>) {
+        fn any_bytes_are_refused_or_read_and_never_a_panic(bytes: Vec<u8>) {
             if let Some(headers) = decode(&bytes) {
                 prop_assert_eq!(encode(&headers), bytes);
             }
         }
 
         #[test]
-        fn what_is_cut_off_is_refused(name: String, value: Vec<u8>, cut in 1_usize..) {
+        fn truncated_headers_are_refused(name: String, value: Vec<u8>, cut in 1_usize..) {
             let bytes = encode(&[(name, value)]);
             let kept = bytes.len() - 1 - cut % (bytes.len() - 1);
             prop_assert_eq!(decode(&bytes[..kept.max(1)]), None);
