@@ -152,29 +152,6 @@ async fn a_killed_broker_comes_back_with_its_records_and_is_gone_when_dropped() 
 }
 
 #[tokio::test]
-async fn a_broker_behind_a_proxy_can_be_cut_off() {
-    let (broker, proxy) = KafkaBroker::start_proxied().await.unwrap();
-    let topic = broker.fresh_topic("proxied", 1).await.unwrap();
-    let mut config = broker.client_config();
-    config.set("bootstrap.servers", proxy.addr().to_string());
-    publish(&config, &topic, &["before"]).await.unwrap();
-
-    proxy.cut().await.unwrap();
-    let mut impatient = config.clone();
-    impatient.set("message.timeout.ms", "1000");
-    let producer: FutureProducer = impatient.create().unwrap();
-    let record = FutureRecord::<str, str>::to(&topic).payload("lost");
-    assert!(producer.send(record, LONG).await.is_err());
-    tokio::task::spawn_blocking(move || drop(producer)).await.unwrap();
-
-    proxy.mend().await.unwrap();
-    publish(&config, &topic, &["after"]).await.unwrap();
-    let records = broker.topic_records(&topic).await.unwrap();
-    let values: Vec<_> = records.iter().filter_map(|record| record.value_text()).collect();
-    assert_eq!(values, ["before", "after"]);
-}
-
-#[tokio::test]
 async fn a_cluster_goes_on_without_its_controller() {
     let mut cluster = KafkaCluster::start().await.unwrap();
     let config = cluster.node(0).client_config();

@@ -9,7 +9,7 @@ mod node;
 mod properties;
 mod secured;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -22,11 +22,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
 
 use crate::process::Process;
-use crate::proxy::TcpProxy;
 use crate::tools::{free_port, fresh_name};
-use crate::wait::LONG;
 
-pub use cluster::{CLUSTER_SIZE, KafkaCluster};
+pub use cluster::{CLUSTER_SIZE, KafkaCluster, Part};
 pub use inspect::TopicRecord;
 use node::Node;
 pub use secured::{ODD_PASSWORD, ODD_USER, PASSWORD, SecuredBroker, USER};
@@ -46,8 +44,6 @@ pub struct KafkaBroker {
     node: Node,
     /// What clients connect to: itself, or every node of its cluster.
     bootstrap_servers: String,
-    /// Where it sends clients: its own port, or that of its proxy.
-    advertised_port: u16,
     /// How many copies a new topic has.
     replication: i32,
 }
@@ -66,32 +62,7 @@ impl KafkaBroker {
     /// # Errors
     /// As [`KafkaBroker::start`].
     pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_behind(None, settings).await
-    }
-
-    /// `proxy` is led to it before anybody looks for it: a client that has heard of the proxy
-    /// comes no other way.
-    async fn start_behind(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
-        let mut tries_left = START_TRIES;
-        loop {
-            match Self::try_start(proxy, settings).await {
-                Err(error) if tries_left > 1 && is_port_taken(&error) => tries_left -= 1,
-                started => return started,
-            }
-        }
-    }
-
-    /// Starts one whose clients can be cut off: wherever they begin, the broker sends them to
-    /// the proxy.
-    ///
-    /// # Errors
-    /// As [`KafkaBroker::start`].
-    pub async fn start_proxied() -> Result<(Self, TcpProxy)> {
-        let proxy = TcpProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let advertised = format!("PLAINTEXT://{}", proxy.addr());
-        let settings = [("advertised.listeners", advertised.as_str())];
-        let broker = Self::start_behind(Some(&proxy), &settings).await?;
-        Ok((broker, proxy))
+        with_free_ports(async || Self::try_start(settings).await).await
     }
 
     /// The broker of this test process, started by whoever asks first. It is gone with the
@@ -125,14 +96,6 @@ impl KafkaBroker {
     /// If the kernel refuses.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.process.kill()
-    }
-
-    /// SIGTERM: a controlled shutdown.
-    ///
-    /// # Errors
-    /// If it still runs after a minute.
-    pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        self.process.terminate(LONG).await
     }
 
     /// SIGSTOP: connections stay, nothing is answered.
@@ -231,17 +194,13 @@ impl KafkaBroker {
         Ok(self.client_config().create()?)
     }
 
-    async fn try_start(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
+    async fn try_start(settings: &[(&str, &str)]) -> Result<Self> {
         let (port, controller_port) = (free_port()?, free_port()?);
         let text = |folder: &Path| properties::text(folder, port, controller_port, settings);
         let node = Node::prepare("kafka", port, text, &["--standalone"]).await?;
         let bootstrap_servers = node.addr().to_string();
-        let advertised_port = proxy.map_or(port, |proxy| proxy.addr().port());
         let process = node.spawn()?;
-        let mut broker = Self { process, node, bootstrap_servers, advertised_port, replication: 1 };
-        if let Some(proxy) = proxy {
-            proxy.retarget(broker.addr());
-        }
+        let mut broker = Self { process, node, bootstrap_servers, replication: 1 };
         broker.until_ready().await?;
         Ok(broker)
     }
@@ -249,7 +208,7 @@ impl KafkaBroker {
     /// Ready is: takes a connection, and is named in the metadata.
     async fn until_ready(&mut self) -> Result<()> {
         self.process.until_accepts(self.addr(), START_LIMIT).await?;
-        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.advertised_port);
+        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.node.port);
         self.until_metadata("the broker's registration", None, is_registered).await
     }
 
@@ -263,6 +222,13 @@ fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(ANSWER_LIMIT)).request_timeout(Some(ANSWER_LIMIT))
 }
 
-fn is_port_taken(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains("Address already in use")
+/// Tries a start again while another process took a port that was free a moment ago.
+async fn with_free_ports<T>(mut start: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..START_TRIES {
+        match start().await {
+            Err(error) if format!("{error:#}").contains("Address already in use") => {}
+            started => return started,
+        }
+    }
+    start().await
 }
