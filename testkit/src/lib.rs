@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`wait`] waits for a condition, never for a time; [`process`] is a server
 //! under a test's control; [`kafka`] and [`mongo`] start real ones, which [`tools`] finds;
-//! three proxies pass on what
+//! [`site`] is one linkrelay on them, with its roles as processes. Three proxies pass on what
 //! clients send: [`tls_front`] adds TLS, [`mongo_front`] answers some commands itself, and
 //! [`forward`] is a proxy for `PROXY_URLS`; `listener` is what they share. [`chaos`] is the fault
 //! suite. What is started here is stopped when its handle drops, and also when the test process
@@ -18,6 +18,7 @@ mod listener;
 pub mod mongo;
 pub mod mongo_front;
 pub mod process;
+pub mod site;
 pub mod tls_front;
 pub mod tools;
 pub mod wait;

@@ -31,9 +31,9 @@ async fn nothing_is_lost_or_doubled_whatever_is_killed() {
     };
     let report = chaos::run(settings, &|line| eprintln!("{line}")).await.unwrap();
     println!("{}", report.figures);
-    if !report.is_well() {
-        let story = report.story();
-        panic!("{story}\nlogs of all processes: {}", report.keep().unwrap().display());
+    if !report.has_passed() {
+        let text = report.text();
+        panic!("{text}\nlogs of all processes: {}", report.keep().unwrap().display());
     }
     let figures = &report.figures;
     // Every failure recovers well before attempts run out.

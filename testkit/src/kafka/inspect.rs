@@ -34,8 +34,8 @@ pub struct TopicRecord {
 }
 
 impl TopicRecord {
-    /// What linkrelay calls its place, `topic:partition:offset:timestamp`.
-    pub fn place(&self, topic: &str) -> String {
+    /// Its origin, as linkrelay names it: `topic:partition:offset:timestamp`.
+    pub fn origin(&self, topic: &str) -> String {
         format!("{topic}:{}:{}:{}", self.partition, self.offset, self.timestamp)
     }
 
