@@ -90,7 +90,7 @@ async fn document_of(site: &Site, producer: &Role, case: &CorpusCase) -> Documen
     site.documents.find_one(id).await.unwrap().expect("a document")
 }
 
-/// A consent or captcha page costs no attempt: it is asked for again, and nothing is given up.
+/// A consent or captcha page costs no attempt: the consumer asks again, and gives up nothing.
 async fn expect_cool_down(site: &Site, producer: &Role, case: &CorpusCase) {
     let link = format!("https://www.youtube.com/watch?v={}", case.served_as);
     let id = producer.post_valid(&json!(link)).await;

@@ -164,7 +164,7 @@ async fn check_lists(site: &Site, request_id: &str) {
     assert_eq!(listed(&["--since", "1h"]).len(), 7);
     assert_eq!(listed(&["--until", "1h"]).len(), 0);
     let mut all = listed(&[]);
-    // Two that failed at once may lie in the topic in either order.
+    // Two that failed at the same time may be in the topic in either order.
     all.sort_by_key(|letter| text(letter, "failed_at").parse::<Timestamp>().unwrap());
     assert_eq!(listed(&["--since", &text(&all[5], "failed_at")]).len(), 2);
     assert_eq!(listed(&["--limit", "2"]), all[5..]);

@@ -72,8 +72,8 @@ async fn a_static_member_that_restarts_in_time_moves_no_partition() {
     stop([stays, restarted, producer]).await;
 }
 
-/// A broker of the new protocol gives a static member's name to no other before the session of the
-/// one that was killed has ended (UNRELEASED_INSTANCE_ID of KIP-848).
+/// With the new protocol a static member's name is taken until the session of the killed member has
+/// ended (UNRELEASED_INSTANCE_ID of KIP-848).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_member_of_the_new_protocol_waits_for_its_own_name_after_a_kill() {
     let site = Site::new().await;

@@ -8,7 +8,7 @@ use super::settings::{TRANSIENT_ATTEMPTS, rates};
 
 /// The status that a link's document must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Stored, with the metadata.
     Stored,
     /// Failed, because there is no metadata.
@@ -17,44 +17,41 @@ pub enum Outcome {
 
 /// A link and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedLink {
-    /// The link as it was sent.
-    pub link: String,
+pub(super) struct ExpectedLink {
+    pub(super) link: String,
     /// The video that it names; `None` if it names none.
-    pub video_id: Option<String>,
-    /// What its document must say.
-    pub outcome: Outcome,
+    pub(super) video_id: Option<String>,
+    pub(super) outcome: Outcome,
 }
 
 /// A request that was answered 201.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AcknowledgedRequest {
-    /// The id that the answer gave.
-    pub id: String,
+pub(super) struct AcknowledgedRequest {
+    pub(super) id: String,
     /// Its links, by index.
-    pub links: Vec<ExpectedLink>,
+    pub(super) links: Vec<ExpectedLink>,
 }
 
 /// A record that was published directly to the topic, as with the console producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordByHand {
+pub(super) struct RecordByHand {
     /// Its value; no other record has the same.
-    pub value: Vec<u8>,
+    pub(super) value: Vec<u8>,
     /// The links in it; none if it is malformed.
-    pub links: Vec<ExpectedLink>,
+    pub(super) links: Vec<ExpectedLink>,
 }
 
 /// Everything that was promised.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expected {
+pub(super) struct Expected {
     /// The topic's name, which is part of some ids.
-    pub topic: String,
+    pub(super) topic: String,
     /// The requests that the producer acknowledged.
-    pub requests: Vec<AcknowledgedRequest>,
+    pub(super) requests: Vec<AcknowledgedRequest>,
     /// The records by hand that the broker acknowledged.
-    pub by_hand: Vec<RecordByHand>,
+    pub(super) by_hand: Vec<RecordByHand>,
     /// The links of requests that were never answered 201: they may be there or not.
-    pub unresolved_links: BTreeSet<String>,
+    pub(super) unresolved_links: BTreeSet<String>,
 }
 
 /// How the fake YouTube will answer for each video; the same choice as its own.

@@ -13,56 +13,48 @@ use crate::site::Site;
 
 /// The fields of a document that are checked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FoundDocument {
-    /// Its id.
+pub(super) struct FoundDocument {
     #[serde(rename = "_id")]
-    pub id: String,
-    /// The link as it was sent.
-    pub link: String,
-    /// The video that it names.
-    pub video_id: Option<String>,
+    pub(super) id: String,
+    pub(super) link: String,
+    pub(super) video_id: Option<String>,
     /// `stored` or `failed`.
-    pub status: String,
-    /// The reason, if it failed.
-    pub error: Option<FoundError>,
-    /// The metadata, if it is stored.
-    pub video: Option<FoundVideo>,
+    pub(super) status: String,
+    pub(super) error: Option<FoundError>,
+    pub(super) video: Option<FoundVideo>,
 }
 
 impl FoundDocument {
     /// The class of its error.
-    pub fn class(&self) -> Option<&str> {
+    pub(super) fn class(&self) -> Option<&str> {
         self.error.as_ref().map(|error| error.class.as_str())
     }
 }
 
 /// The reason of a failed document.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FoundError {
+pub(super) struct FoundError {
     /// The class; `transient` if attempts ran out.
-    pub class: String,
+    pub(super) class: String,
 }
 
 /// The metadata of a stored document.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FoundVideo {
+pub(super) struct FoundVideo {
     /// The fake YouTube derives it from the video's id, so it proves which video this is.
-    pub title: String,
+    pub(super) title: String,
 }
 
 /// Everything that was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The records of the topic.
-    pub records: Vec<TopicRecord>,
-    /// The documents.
-    pub documents: Vec<FoundDocument>,
-    /// The records of the topic of dead letters.
-    pub dead_letters: Vec<TopicRecord>,
+pub(super) struct Found {
+    pub(super) records: Vec<TopicRecord>,
+    pub(super) documents: Vec<FoundDocument>,
+    pub(super) dead_letters: Vec<TopicRecord>,
     /// The group's offsets by partition.
-    pub committed: BTreeMap<i32, Option<i64>>,
+    pub(super) committed: BTreeMap<i32, Option<i64>>,
     /// The topic's end by partition.
-    pub ends: BTreeMap<i32, i64>,
+    pub(super) ends: BTreeMap<i32, i64>,
 }
 
 impl Found {

@@ -1,9 +1,9 @@
 //! The fault suite: linkrelay's own processes on real servers, a load, and a schedule of faults;
 //! at the end a check compares what was promised with what is there.
 //!
-//! In reading order: [`settings`](ChaosSettings) say how a run is done; [`schedule`] is what goes
-//! wrong and when, `load` what is sent, [`expected`] what is promised of it; `world` starts
-//! everything and breaks it, `send` sends; [`found`] is what is there at the end, and [`check`]
+//! In reading order: [`settings`](ChaosSettings) say how a run is done; `schedule` is what goes
+//! wrong and when, `load` what is sent, `expected` what is promised of it; `world` starts
+//! everything and breaks it, `send` sends; `found` is what is there at the end, and `check`
 //! compares; `log` keeps the timeline and the violations; `run` is the whole of it, and its result
 //! a [`Report`].
 //!
@@ -11,20 +11,21 @@
 //! on the machine. It must not know: how linkrelay works inside. It starts its programs, uses its
 //! HTTP API, and reads what the contract says is in the topics and in the collection.
 
-pub mod check;
-pub mod expected;
-pub mod found;
+mod check;
+mod expected;
+mod found;
 mod load;
 mod log;
 mod report;
 mod run;
-pub mod schedule;
+mod schedule;
 mod send;
 mod settings;
 mod world;
 
-pub use log::{Event, Kind, Violation};
+pub use check::Tally;
+pub use log::Event;
 pub use report::{Figures, Report};
 pub use run::run;
-pub use schedule::{Brokers, Schedule};
+pub use schedule::{Brokers, PlannedFault, Schedule};
 pub use settings::{ChaosSettings, Protocol};

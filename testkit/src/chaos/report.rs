@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use super::check::Tally;
-use super::log::{Event, Violation};
+use super::log::Event;
 use super::schedule::Brokers;
 use super::settings::Protocol;
 
@@ -58,7 +58,7 @@ pub struct Report {
     /// The figures.
     pub figures: Figures,
     /// What is wrong; nothing, if every promise was kept.
-    pub violations: Vec<Violation>,
+    pub violations: Vec<String>,
     /// What happened when.
     pub timeline: Vec<Event>,
     pub(super) folder: TempDir,

@@ -15,7 +15,7 @@ use super::check::{Tally, check, links_by_video};
 use super::expected::{AcknowledgedRequest, Expected, Outcomes};
 use super::found::Found;
 use super::load::Load;
-use super::log::{Kind, Log};
+use super::log::Log;
 use super::report::{Figures, Report};
 use super::schedule::Schedule;
 use super::send::{Sending, Sent};
@@ -92,9 +92,7 @@ async fn try_run(
 
     progress("checking");
     let checked = check(&expected, &found);
-    for violation in checked.violations {
-        run.log.violate(violation.kind, violation.text);
-    }
+    checked.violations.into_iter().for_each(|violation| run.log.violate(violation));
     let asked = world.site.fake.hits().by_video;
     let mut figures = run.figures(&sent, checked.tally, &asked);
     run.count_repeats(&mut figures, &asked, &links_by_video(&expected, &found));
@@ -152,7 +150,7 @@ impl Run<'_> {
             let request = &self.load.requests[delivered.index];
             let (key, ids) = (&request.key, Vec::from_iter(delivered.ids.iter().cloned()));
             if let Some(answer) = &delivered.refused {
-                self.log.violate(Kind::Refused, format!("request {key} was answered {answer}"));
+                self.log.violate(format!("request {key} was answered {answer}"));
             } else if let Some(id) = ids.first() {
                 unanswered.remove(&delivered.index);
                 let (id, links) = (id.clone(), request.links.clone());
@@ -160,12 +158,12 @@ impl Run<'_> {
             }
             if ids.len() > 1 {
                 let text = format!("request {key} has several ids: {}", ids.join(", "));
-                self.log.violate(Kind::SeveralIds, text);
+                self.log.violate(text);
             }
         }
         for request in unanswered.into_iter().map(|index| &self.load.requests[index]) {
             let text = format!("request {} was never answered 201", request.key);
-            self.log.violate(Kind::Unanswered, text);
+            self.log.violate(text);
             let links = request.links.iter().map(|link| link.link.clone());
             expected.unresolved_links.extend(links);
         }
@@ -190,7 +188,7 @@ impl Run<'_> {
             if last_progress.elapsed() > STALL_LIMIT {
                 let text = format!("the lag did not get to 0: {status} for {STALL_LIMIT:?}");
                 self.log.note(&*text);
-                self.log.violate(Kind::NotSettled, text);
+                self.log.violate(text);
                 return Ok(());
             }
             (self.progress)(&format!("waiting for the remaining work: {status}"));
@@ -211,7 +209,7 @@ impl Run<'_> {
                 Err(error) => error.to_string(),
             };
             let text = format!("the status of {id} is wrong: {answer}");
-            self.log.violate(Kind::WrongRequestStatus, text);
+            self.log.violate(text);
         }
     }
 
@@ -260,7 +258,7 @@ impl Run<'_> {
         figures.repeated_percent = percent;
         if let Some(limit) = self.settings.max_repeats_percent.filter(|limit| percent > *limit) {
             let text = format!("{percent:.1} % of the links were extracted again, above {limit} %");
-            self.log.violate(Kind::TooManyRepeats, text);
+            self.log.violate(text);
         }
     }
 }

@@ -31,7 +31,7 @@ pub use secured::{ODD_PASSWORD, ODD_USER, PASSWORD, SecuredBroker, USER};
 
 /// A cold start takes 4 s on an idle machine; the limit is for a busy one.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// How long one question to the broker may take.
+/// The limit of one request to the broker.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Another process may take a free port before the broker does.
 const START_TRIES: u32 = 3;
@@ -40,57 +40,56 @@ const START_TRIES: u32 = 3;
 #[derive(Debug)]
 pub struct KafkaBroker {
     process: Process,
-    /// After the process: the data goes when nobody writes it any more.
+    /// Dropped after the process, so that no process writes the data when it is removed.
     node: Node,
-    /// What clients connect to: itself, or every node of its cluster.
+    /// The addresses for clients: its own, or those of every node of its cluster.
     bootstrap_servers: String,
     /// How many copies a new topic has.
     replication: i32,
 }
 
 impl KafkaBroker {
-    /// Starts one.
+    /// Starts a broker.
     ///
     /// # Errors
-    /// If Kafka is not there (`make tools`), or does not start; then with the end of its log.
+    /// If Kafka is missing (`make tools`), or does not start; then with the end of its log.
     pub async fn start() -> Result<Self> {
         Self::start_with(&[]).await
     }
 
-    /// Starts one with settings of `server.properties` that win over those of the testkit.
+    /// Starts a broker with settings of `server.properties` that win over those of the testkit.
     ///
     /// # Errors
-    /// As [`KafkaBroker::start`].
+    /// Like [`KafkaBroker::start`].
     pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
         with_free_ports(async || Self::try_start(settings).await).await
     }
 
-    /// The broker of this test process, started by whoever asks first. It is gone with the
-    /// process.
+    /// The broker of this test process, started by its first caller and killed with the process.
     ///
     /// # Errors
-    /// As [`KafkaBroker::start`].
+    /// Like [`KafkaBroker::start`].
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<KafkaBroker> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await
     }
 
-    /// What a client connects to.
+    /// The value of `bootstrap.servers` for clients.
     pub fn bootstrap_servers(&self) -> String {
         self.bootstrap_servers.clone()
     }
 
-    /// Where this node listens, for a proxy.
+    /// The address that this node listens on.
     pub fn addr(&self) -> SocketAddr {
         self.node.addr()
     }
 
-    /// The `KAFKA_HOME` with the command line tools.
+    /// The `KAFKA_HOME`, which has the command line tools.
     pub fn home(&self) -> &Path {
         &self.node.home
     }
 
-    /// SIGKILL. What was acknowledged is still there after a [restart](Self::restart).
+    /// Kills it with SIGKILL. Acknowledged records are still there after a [restart](Self::restart).
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -98,7 +97,7 @@ impl KafkaBroker {
         self.process.kill()
     }
 
-    /// SIGSTOP: connections stay, nothing is answered.
+    /// Stops it with SIGSTOP: connections stay, and nothing is answered.
     ///
     /// # Errors
     /// If it does not run.
@@ -106,7 +105,7 @@ impl KafkaBroker {
         self.process.pause()
     }
 
-    /// SIGCONT.
+    /// Lets it continue with SIGCONT.
     ///
     /// # Errors
     /// If it does not run.
@@ -133,12 +132,12 @@ impl KafkaBroker {
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.bootstrap_servers());
-        // A broker that is killed on purpose is no news.
+        // Tests kill brokers on purpose, which needs no log.
         config.set_log_level(RDKafkaLogLevel::Emerg);
         config
     }
 
-    /// Makes a topic, and waits until every partition has a leader.
+    /// Creates a topic, and waits until every partition has a leader.
     ///
     /// # Errors
     /// If there is one of that name, or the broker does not answer.
@@ -152,7 +151,7 @@ impl KafkaBroker {
         self.until_led(name, wanted).await
     }
 
-    /// Makes a topic under a name that nobody else uses, which begins with `prefix`.
+    /// Creates a topic with a unique name that begins with `prefix`.
     ///
     /// # Errors
     /// If the broker does not answer.
@@ -162,7 +161,7 @@ impl KafkaBroker {
         Ok(name)
     }
 
-    /// Deletes a topic with its records, and waits until the broker knows it no more.
+    /// Deletes a topic with its records, and waits until the broker no longer lists it.
     ///
     /// # Errors
     /// If there is none, or the broker does not answer.
@@ -205,7 +204,7 @@ impl KafkaBroker {
         Ok(broker)
     }
 
-    /// Ready is: takes a connection, and is named in the metadata.
+    /// Waits until it accepts connections and is in the metadata.
     async fn until_ready(&mut self) -> Result<()> {
         self.process.until_accepts(self.addr(), START_LIMIT).await?;
         let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.node.port);

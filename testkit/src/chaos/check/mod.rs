@@ -6,7 +6,6 @@ use linkrelay_fake_youtube::pages;
 
 use super::expected::{Expected, ExpectedLink, Outcome, RecordByHand};
 use super::found::{Found, FoundDocument};
-use super::log::{Kind, Violation};
 use crate::kafka::TopicRecord;
 
 /// The figures of a check.
@@ -34,15 +33,15 @@ pub struct Tally {
 
 /// The result of a check.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Checked {
+pub(super) struct Checked {
     /// The figures.
-    pub tally: Tally,
+    pub(super) tally: Tally,
     /// What is wrong; nothing, if every promise was kept.
-    pub violations: Vec<Violation>,
+    pub(super) violations: Vec<String>,
 }
 
 /// Checks everything.
-pub fn check(expected: &Expected, found: &Found) -> Checked {
+pub(super) fn check(expected: &Expected, found: &Found) -> Checked {
     let mut checked = Checked::default();
     let wanted = Wanted::new(expected, found, &mut checked);
     let given_up = checked.documents(&wanted, expected, found);
@@ -102,13 +101,14 @@ impl<'a> Wanted<'a> {
                 None => {
                     let origin = record.origin(wanted.topic);
                     let text = format!("a record at {origin} that no client wrote");
-                    checked.violate(Kind::ForeignRecord, text);
+                    checked.violate(text);
                 }
             }
         }
         for (record, _) in by_hand.into_values().filter(|(_, is_there)| !is_there) {
             let value = String::from_utf8_lossy(&record.value);
-            checked.violate(Kind::Lost, format!("lost: record by hand {value:?}"));
+            checked.tally.lost += 1;
+            checked.violate(format!("lost: record by hand {value:?}"));
         }
         checked.tally.links = wanted.documents.len();
         wanted
@@ -126,13 +126,8 @@ impl<'a> Wanted<'a> {
 }
 
 impl Checked {
-    fn violate(&mut self, kind: Kind, text: String) {
-        match kind {
-            Kind::Lost => self.tally.lost += 1,
-            Kind::Doubled => self.tally.doubled += 1,
-            _ => {}
-        }
-        self.violations.push(Violation { kind, text });
+    fn violate(&mut self, text: String) {
+        self.violations.push(text);
     }
 
     /// Each promised link has exactly one document with the right content, and no client sent
@@ -170,7 +165,7 @@ impl Checked {
                 let text = format!(
                     "{id} should be the only document, and say that its record is malformed"
                 );
-                self.violate(Kind::NoMalformedDocument, text);
+                self.violate(text);
             }
         }
         let links = wanted.documents.values().map(|(link, _)| link.link.as_str());
@@ -184,7 +179,7 @@ impl Checked {
             } else {
                 let FoundDocument { id, link, .. } = document;
                 let text = format!("unexpected document: {id} ({link})");
-                self.violate(Kind::UnexpectedDocument, text);
+                self.violate(text);
             }
         }
         given_up
@@ -197,12 +192,14 @@ impl Checked {
             [] => "acknowledged and not in the topic".to_owned(),
             positions => format!("in the topic at {}", positions.join(", ")),
         };
-        self.violate(Kind::Lost, format!("lost: {id} ({}), {where_it_is}", link.link));
+        self.tally.lost += 1;
+        self.violate(format!("lost: {id} ({}), {where_it_is}", link.link));
     }
 
     fn doubled(&mut self, document: &FoundDocument) {
         let FoundDocument { id, link, .. } = document;
-        self.violate(Kind::Doubled, format!("doubled: {id} ({link})"));
+        self.tally.doubled += 1;
+        self.violate(format!("doubled: {id} ({link})"));
     }
 
     /// Checks the status; returns whether attempts ran out, so that there must be a dead letter.
@@ -219,7 +216,7 @@ impl Checked {
                 let wanted =
                     if outcome == Outcome::Stored { "stored" } else { "failed (permanent)" };
                 let text = format!("wrong status: {id} is {status} ({class}), not {wanted}");
-                self.violate(Kind::WrongStatus, text);
+                self.violate(text);
             }
         }
         false
@@ -237,7 +234,7 @@ impl Checked {
         } else {
             return;
         };
-        self.violate(Kind::WrongContent, format!("wrong content: {}: {problem}", document.id));
+        self.violate(format!("wrong content: {}: {problem}", document.id));
     }
 
     /// What was given up is in the topic of dead letters, and nothing else is.
@@ -255,7 +252,7 @@ impl Checked {
             let mut dead_letters = dead_letters.copied();
             if !dead_letters.any(|found| found.value == record.value && class(found) == "malformed")
             {
-                self.violate(Kind::NoDeadLetter, format!("no dead letter of {origin}"));
+                self.violate(format!("no dead letter of {origin}"));
             }
             justified.insert(origin);
         }
@@ -265,7 +262,7 @@ impl Checked {
                 records.iter().map(|record| record.origin(wanted.topic)).collect();
             let dead_letters = origins.iter().filter_map(|origin| by_origin.get(origin.as_str()));
             if !dead_letters.flatten().any(|dead_letter| is_of(dead_letter, id)) {
-                self.violate(Kind::NoDeadLetter, format!("no dead letter of {id}"));
+                self.violate(format!("no dead letter of {id}"));
             }
             justified.extend(origins);
         }
@@ -273,7 +270,7 @@ impl Checked {
             if !justified.contains(origin) {
                 let class = dead_letters.first().map_or("", |dead_letter| class(dead_letter));
                 let text = format!("a dead letter of {origin} ({class}), which was not given up");
-                self.violate(Kind::UnexpectedDeadLetter, text);
+                self.violate(text);
             }
         }
     }
@@ -285,7 +282,7 @@ impl Checked {
             if committed.unwrap_or(0) != *end {
                 let text =
                     format!("partition {partition} is committed up to {committed:?} of {end}");
-                self.violate(Kind::NotCommitted, text);
+                self.violate(text);
             }
         }
     }
