@@ -27,18 +27,10 @@ pub struct MongoServer {
 #[derive(Debug)]
 struct OwnServer {
     process: Process,
-    durability: Durability,
-    port: u16,
+    addr: SocketAddr,
     folder: TempDir,
-}
-
-/// When a write is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    /// A short time after its acknowledgement.
-    Later,
-    /// Before its acknowledgement.
-    OnCommit,
+    /// Whether a write is on disk before its acknowledgement, instead of a short time after it.
+    is_durable: bool,
 }
 
 impl MongoServer {
@@ -49,7 +41,7 @@ impl MongoServer {
     /// # Errors
     /// If SecantusDB is missing (`make tools`), or does not start; then with the end of its log.
     pub async fn start() -> Result<Self> {
-        Self::start_own(Durability::Later).await
+        Self::start_own(false).await
     }
 
     /// Like [`MongoServer::start`], but the server flushes its log on every commit, so that SIGKILL
@@ -58,19 +50,15 @@ impl MongoServer {
     /// # Errors
     /// Like [`MongoServer::start`].
     pub async fn start_durable() -> Result<Self> {
-        Self::start_own(Durability::OnCommit).await
+        Self::start_own(true).await
     }
 
-    async fn start_own(durability: Durability) -> Result<Self> {
+    async fn start_own(is_durable: bool) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("linkrelay-mongo-").tempdir()?;
-        let port = free_port()?;
-        let process = spawn(folder.path(), port, durability)?;
-        let mut own = OwnServer { process, durability, port, folder };
-        own.until_ready().await?;
-        Ok(Self {
-            uri: format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
-            own: Some(own),
-        })
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let process = spawn(folder.path(), addr, is_durable).await?;
+        let own = OwnServer { process, addr, folder, is_durable };
+        Ok(Self { uri: format!("mongodb://{addr}/?directConnection=true"), own: Some(own) })
     }
 
     /// The server of this test process, started by its first caller; or the server that
@@ -100,8 +88,7 @@ impl MongoServer {
     /// # Errors
     /// If the testkit did not start it.
     pub fn addr(&self) -> Result<SocketAddr> {
-        let own = self.own.as_ref().context(NOT_OWN)?;
-        Ok(own.addr())
+        Ok(self.own.as_ref().context(NOT_OWN)?.addr)
     }
 
     /// Kills it with SIGKILL. What is still there after a [restart](Self::restart) depends on how it
@@ -120,8 +107,8 @@ impl MongoServer {
     pub async fn restart(&mut self) -> Result<()> {
         let own = self.own()?;
         own.process.kill()?;
-        own.process = spawn(own.folder.path(), own.port, own.durability)?;
-        own.until_ready().await
+        own.process = spawn(own.folder.path(), own.addr, own.is_durable).await?;
+        Ok(())
     }
 
     /// Stops it with SIGSTOP: connections stay, and nothing is answered.
@@ -155,27 +142,18 @@ impl MongoServer {
 
 const NOT_OWN: &str = "the server that MONGODB_URI names is not for tests to stop";
 
-impl OwnServer {
-    fn addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
-    }
-
-    /// Waits until it accepts connections: it opens its port after its storage.
-    async fn until_ready(&mut self) -> Result<()> {
-        self.process.until_accepts(self.addr(), START_LIMIT).await
-    }
-}
-
-fn spawn(folder: &Path, port: u16, durability: Durability) -> Result<Process> {
-    let flush = (durability == Durability::OnCommit).then_some("--sync-on-commit");
-    ProcessBuilder::new("secantusd", secantusdb_home()?.join("bin/secantusd"))
-        .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+/// Starts the server, and waits until it accepts connections: it opens its port after its storage.
+async fn spawn(folder: &Path, addr: SocketAddr, is_durable: bool) -> Result<Process> {
+    let mut process = ProcessBuilder::new("secantusd", secantusdb_home()?.join("bin/secantusd"))
+        .args(["--host", "127.0.0.1", "--port", &addr.port().to_string()])
         .arg("--storage-path")
         .arg(folder.join("data"))
-        .args(flush)
+        .args(is_durable.then_some("--sync-on-commit"))
         // The server reads a settings file from its working directory.
         .current_dir(folder)
         .log_dir(folder)
         .remove_if_orphaned(folder)
-        .spawn()
+        .spawn()?;
+    process.until_accepts(addr, START_LIMIT).await?;
+    Ok(process)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::TryStreamExt as _;
 use linkrelay_testkit::chaos::{self, Brokers, ChaosSettings, Protocol};
 use linkrelay_testkit::mongo::MongoServer;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
 use mongodb::bson::{Document, doc};
 use mongodb::options::{CollectionOptions, WriteConcern};
 use mongodb::{Client, Collection};
@@ -89,7 +89,7 @@ async fn a_durable_store_keeps_every_acknowledged_document_when_it_is_killed() {
         let wanted = 400 + kill * 170;
         wait_for("acknowledged writes", LONG, SHORT, async || {
             let count = acknowledged.load(Ordering::Relaxed);
-            if count >= wanted { Ok(()) } else { Err(format!("{count} of {wanted}")) }
+            ok_if(count >= wanted, format!("{count} of {wanted}"))
         })
         .await
         .unwrap();

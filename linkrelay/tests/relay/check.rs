@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::process::Command;
 
 use linkrelay_fake_youtube::ApiFailure;
 use linkrelay_testkit::wait::ok_if;
 use serde_json::Value;
 
-use crate::site::{PARTITIONS, Site, nowhere, stop, until};
+use crate::site::{PARTITIONS, Site, binary, nowhere, run, stop, until};
 
 /// The result of `linkrelay check`: its exit code, and the parts that failed with their texts.
 struct Checked {
@@ -176,16 +177,21 @@ async fn what_up_starts_itself_needs_no_server_and_a_check_makes_nothing() {
     let site = Site::without_topics().await;
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().join("data");
-    let data_dir = folder.display().to_string();
-    let env = [("MONGODB_URI", ""), ("KAFKA_BROKERS", ""), ("DATA_DIR", &*data_dir)];
-    let said = site.linkrelay(&["check", "--demo"], &env);
+    let check = |arguments: &[&str]| {
+        let mut command = Command::new(binary("linkrelay"));
+        command.args(["check", "--demo"]).args(arguments).envs(site.env());
+        command.env("HTTP_ADDR", nowhere()).env("EXTRACTOR_ADDR", nowhere());
+        command.env_remove("KAFKA_BROKERS").env("MONGODB_URI", "");
+        run(command.env("EXTRACTORS", "watch_page,oembed").env("DATA_DIR", &folder))
+    };
+    let said = check(&[]);
     assert_eq!(said.code, Some(0), "{said:?}");
     for words in ["embedded", "will be made", "built-in fake"] {
         assert!(said.stdout.contains(words), "{said:?}");
     }
     assert_eq!(said.stdout.lines().count(), 5, "{said:?}");
     assert!(!folder.exists(), "a check makes nothing");
-    let wrong = site.linkrelay(&["check", "--demo", "--max-in-flight=0"], &env);
+    let wrong = check(&["--max-in-flight=0"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("MAX_IN_FLIGHT"));
 }

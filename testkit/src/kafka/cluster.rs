@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use futures::future::{try_join_all, try_join3};
+use futures::future::try_join_all;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use super::node::Node;
 use super::{ANSWER_LIMIT, KafkaBroker, properties, with_free_ports};
 use crate::process::Process;
 use crate::tools::free_port;
-use crate::wait::{SHORT, wait_for};
+use crate::wait::{SHORT, ok_if, wait_for};
 
 /// How many nodes there are.
 pub const CLUSTER_SIZE: usize = 3;
@@ -111,9 +111,7 @@ impl KafkaCluster {
             let (process, bootstrap_servers) = (node.spawn()?, bootstrap_servers.join(","));
             brokers.push(KafkaBroker { process, node, bootstrap_servers, replication: COPIES });
         }
-        if let [one, two, three] = brokers.as_mut_slice() {
-            try_join3(one.until_ready(), two.until_ready(), three.until_ready()).await?;
-        }
+        try_join_all(brokers.iter_mut().map(KafkaBroker::until_ready)).await?;
         Ok(Self { nodes: brokers, running: (0..CLUSTER_SIZE).collect() })
     }
 
@@ -249,7 +247,7 @@ impl KafkaCluster {
                 .filter(|(_, _, state)| state.leader.is_none() || state.in_sync < copies)
                 .map(|(topic, id, state)| format!("{topic}/{id}: {state:?}"))
                 .collect();
-            if behind.is_empty() { Ok(()) } else { Err(behind.join(", ")) }
+            ok_if(behind.is_empty(), behind.join(", "))
         })
         .await
     }

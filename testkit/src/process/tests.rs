@@ -1,7 +1,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::*;
-use crate::wait::LONG;
+use crate::wait::{LONG, ok_if};
 
 const ROLE: &str = "LINKRELAY_TEST_DYING_PROCESS";
 
@@ -31,7 +31,7 @@ async fn reaches_state(process: &Process, wanted: char) {
 async fn output_has(process: &Process, text: &str) {
     let checked = wait_for(text, LONG, SHORT, async || {
         let output = process.stdout().unwrap();
-        if output.contains(text) { Ok(()) } else { Err(output) }
+        ok_if(output.contains(text), output)
     });
     checked.await.unwrap();
 }
@@ -61,9 +61,8 @@ async fn a_dropped_process_is_gone_with_its_children() {
     assert!(is_there(pid) && is_there(child));
     drop(process);
     assert!(!is_there(pid));
-    let gone = wait_for("the child's end", LONG, SHORT, async || {
-        if is_there(child) { Err("it runs".to_owned()) } else { Ok(()) }
-    });
+    let gone =
+        wait_for("the child's end", LONG, SHORT, async || ok_if(!is_there(child), "it runs"));
     gone.await.unwrap();
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::kafka::Part;
 
 /// The most consumers that run; the schedule scales between 1 and this.
-pub const CONSUMERS: usize = 3;
+pub(super) const CONSUMERS: usize = 3;
 
 /// How many Kafka brokers there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
