@@ -68,7 +68,7 @@ while (($# > 0)); do
 done
 ((${#names[@]} > 0)) || names=(one three long)
 
-# Everything is built alike, so that the processes are those that people run.
+# One release build of everything: the processes are those that operators run.
 cargo build --release --locked -p linkrelay-testkit --bin chaos \
   -p linkrelay-producer --bin linkrelay-producer -p linkrelay-consumer --bin linkrelay-consumer
 mkdir -p "$logs"

@@ -87,7 +87,7 @@ fn every_service_waits_for_what_it_needs_to_be_healthy() {
     for healthy in ["kafka", "mongo", "producer", "consumer"] {
         at(&compose, &["services", healthy, "healthcheck", "test"]);
     }
-    // One that is restarted never counts as completed.
+    // A service that is restarted never counts as completed.
     assert_eq!(text(at(&compose, &["services", "topics", "restart"])), "no");
 }
 
@@ -147,7 +147,7 @@ fn the_servers_listen_where_others_reach_them() {
     let kafka = at(&compose, &["services", "kafka", "environment"]);
     let advertised = text(at(kafka, &["KAFKA_ADVERTISED_LISTENERS"]));
     assert!(advertised.contains("INTERNAL://kafka:19092"), "{advertised}");
-    // Nothing of it has a password, so nothing is offered beyond this machine.
+    // None of the servers has a password, so their ports are open on this machine only.
     for service in ["kafka", "mongo", "producer"] {
         for port in at(&compose, &["services", service, "ports"]).as_sequence().unwrap() {
             assert!(text(port).starts_with("127.0.0.1:"), "{service}: {port:?}");
@@ -161,7 +161,7 @@ fn consumers_can_be_many() {
     let consumer = at(&compose, &["services", "consumer"]);
     assert_eq!(at(consumer, &["deploy", "replicas"]).as_u64(), Some(2));
     for single in ["ports", "container_name", "hostname"] {
-        assert!(consumer.get(single).is_none(), "{single} can be had by one container only");
+        assert!(consumer.get(single).is_none(), "{single} can belong to one container only");
     }
     assert!(!environment("consumer").contains_key("KAFKA_GROUP_INSTANCE_ID"));
 }
@@ -195,7 +195,7 @@ fn data_lies_in_named_volumes_and_mounted_files_exist() {
 }
 
 #[test]
-fn the_image_runs_as_nobody_special_and_says_how_it_is() {
+fn the_image_runs_without_root_and_has_a_health_check() {
     let dockerfile = read("Dockerfile").replace("\\\n", " ");
     let stages: Vec<&str> = dockerfile.split("\nFROM ").skip(1).collect();
     assert_eq!(stages.len(), 2, "a stage that builds, and one that is kept");
@@ -237,14 +237,14 @@ fn members() -> Vec<String> {
 }
 
 #[test]
-fn the_health_check_tells_well_from_ill() {
+fn the_health_check_passes_only_for_a_healthy_role() {
     let cases = [
         (Some("HTTP/1.1 200 OK\r\n\r\n"), true),
         (Some("HTTP/1.1 503 Service Unavailable\r\n\r\n"), false),
         (Some(""), false),
         (None, false),
     ];
-    for (answer, is_well) in cases {
+    for (answer, is_healthy) in cases {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = format!("0.0.0.0:{}", listener.local_addr().unwrap().port());
         let server =
@@ -255,14 +255,14 @@ fn the_health_check_tells_well_from_ill() {
             .env("HTTP_ADDR", addr)
             .status()
             .unwrap();
-        assert_eq!(status.success(), is_well, "{answer:?}");
+        assert_eq!(status.success(), is_healthy, "{answer:?}");
         if let Some(server) = server {
             assert_eq!(server.join().unwrap(), "GET /health/ready HTTP/1.1\r\n");
         }
     }
 }
 
-/// Reads a request's header, answers, and gives its first line.
+/// Reads a request's header, answers, and returns its first line.
 fn answer_once(listener: &TcpListener, answer: &str) -> String {
     let (stream, _) = listener.accept().unwrap();
     let mut lines = BufReader::new(&stream);

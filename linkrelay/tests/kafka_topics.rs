@@ -16,7 +16,7 @@ struct Run {
     stderr: String,
 }
 
-/// The script with nothing set but what a test sets.
+/// The script, with no other settings than those of the test.
 struct Script(Command);
 
 impl Script {
@@ -92,7 +92,7 @@ async fn topics_are_created_once_grown_and_never_shrunk() {
 }
 
 #[tokio::test]
-async fn a_topic_that_was_there_keeps_its_settings_and_is_told_of() {
+async fn an_existing_topic_keeps_its_settings_and_is_reported() {
     let broker = KafkaBroker::shared().await.unwrap();
     let (topic, dlq) = (fresh_name("links"), broker.fresh_topic("dlq", 1).await.unwrap());
     let brokers = broker.bootstrap_servers();
@@ -137,7 +137,7 @@ async fn kafka_is_found_in_path_behind_the_script_itself() {
 }
 
 #[tokio::test]
-async fn describe_changes_nothing_and_misses_a_missing_topic() {
+async fn describe_changes_nothing_and_reports_a_missing_topic() {
     let broker = KafkaBroker::shared().await.unwrap();
     let (topic, dlq) = (broker.fresh_topic("links", 4).await.unwrap(), fresh_name("dlq"));
     let brokers = broker.bootstrap_servers();
@@ -150,7 +150,7 @@ async fn describe_changes_nothing_and_misses_a_missing_topic() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_told_without_asking_a_broker() {
+async fn wrong_usage_is_reported_without_a_request_to_a_broker() {
     let cases: [(&[&str], &str); 7] = [
         (&["--partitions", "0"], "--partitions must be a whole number"),
         (&["--partitions", "many"], "--partitions must be a whole number"),
@@ -171,15 +171,15 @@ async fn wrong_usage_is_told_without_asking_a_broker() {
 }
 
 #[tokio::test]
-async fn a_kafka_that_is_not_there_is_told() {
+async fn a_missing_kafka_is_reported() {
     let wrong = Script::new(&[]).env("KAFKA_HOME", "/nowhere").run().await;
     assert_eq!(wrong.code, 1, "{wrong:?}");
     assert!(wrong.stderr.contains("KAFKA_HOME is set, but /nowhere/bin"), "{wrong:?}");
-    // Only what the script itself runs, and no docker.
+    // Only the programs that the script itself runs, and no docker.
     let bare = tempfile::tempdir().unwrap();
     for tool in ["bash", "dirname", "cmp", "cat"] {
-        let place = PathBuf::from("/bin").join(tool);
-        std::os::unix::fs::symlink(place, bare.path().join(tool)).unwrap();
+        let program = PathBuf::from("/bin").join(tool);
+        std::os::unix::fs::symlink(program, bare.path().join(tool)).unwrap();
     }
     let none = Script::new(&[]).env("PATH", bare.path()).run().await;
     assert_eq!(none.code, 1, "{none:?}");

@@ -16,7 +16,7 @@ use crate::tools::{free_port, secantusdb_home};
 /// A start takes a second on an idle machine; the limit is for a busy one.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A server. If it is ours, dropping it kills it and removes its data.
+/// A server. Dropping one that the testkit started kills it and removes its data.
 #[derive(Debug)]
 pub struct MongoServer {
     uri: String,
@@ -27,58 +27,46 @@ pub struct MongoServer {
 #[derive(Debug)]
 struct OwnServer {
     process: Process,
-    durability: Durability,
-    port: u16,
+    addr: SocketAddr,
     folder: TempDir,
-}
-
-/// When a write is out of the server's own memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    /// A moment after its acknowledgement.
-    Later,
-    /// Before its acknowledgement.
-    OnCommit,
+    /// Whether a write is on disk before its acknowledgement, instead of a short time after it.
+    is_durable: bool,
 }
 
 impl MongoServer {
-    /// Starts one of our own, which a test may kill. SIGKILL may take the last writes with it,
-    /// acknowledged or not, unless they asked for the journal (`j: true`): a majority, which
-    /// implies it with MongoDB, does not here.
+    /// Starts a server that a test may kill. SIGKILL may lose the last writes, acknowledged or not,
+    /// unless they asked for the journal (`j: true`); a majority, which implies the journal with
+    /// MongoDB, does not here.
     ///
     /// # Errors
-    /// If SecantusDB is not there (`make tools`), or does not start; then with its log's end.
+    /// If SecantusDB is missing (`make tools`), or does not start; then with the end of its log.
     pub async fn start() -> Result<Self> {
-        Self::start_own(Durability::Later).await
+        Self::start_own(false).await
     }
 
-    /// The same, but it flushes its log on every commit, so that SIGKILL takes nothing that was
-    /// acknowledged. For tests that count what is left after a kill; it is slower.
+    /// Like [`MongoServer::start`], but the server flushes its log on every commit, so that SIGKILL
+    /// loses nothing that was acknowledged. It is slower.
     ///
     /// # Errors
-    /// As [`MongoServer::start`].
+    /// Like [`MongoServer::start`].
     pub async fn start_durable() -> Result<Self> {
-        Self::start_own(Durability::OnCommit).await
+        Self::start_own(true).await
     }
 
-    async fn start_own(durability: Durability) -> Result<Self> {
+    async fn start_own(is_durable: bool) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("linkrelay-mongo-").tempdir()?;
-        let port = free_port()?;
-        let process = spawn(folder.path(), port, durability)?;
-        let mut own = OwnServer { process, durability, port, folder };
-        own.until_ready().await?;
-        Ok(Self {
-            uri: format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
-            own: Some(own),
-        })
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let process = spawn(folder.path(), addr, is_durable).await?;
+        let own = OwnServer { process, addr, folder, is_durable };
+        Ok(Self { uri: format!("mongodb://{addr}/?directConnection=true"), own: Some(own) })
     }
 
-    /// The server of this test process, started by whoever asks first; or the one that
-    /// `MONGODB_URI` names. Use a database of your own there
+    /// The server of this test process, started by its first caller; or the server that
+    /// `MONGODB_URI` names. Each test needs its own database there
     /// ([`fresh_name`](crate::tools::fresh_name)).
     ///
     /// # Errors
-    /// As [`MongoServer::start`].
+    /// Like [`MongoServer::start`].
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
         let named = std::env::var("MONGODB_URI").ok().filter(|uri| !uri.is_empty());
@@ -90,7 +78,7 @@ impl MongoServer {
             .await
     }
 
-    /// What a client connects to.
+    /// The connection string for clients.
     pub fn uri(&self) -> &str {
         &self.uri
     }
@@ -98,17 +86,16 @@ impl MongoServer {
     /// Its address, for a proxy.
     ///
     /// # Errors
-    /// If it is not ours.
+    /// If the testkit did not start it.
     pub fn addr(&self) -> Result<SocketAddr> {
-        let own = self.own.as_ref().context(NOT_OURS)?;
-        Ok(own.addr())
+        Ok(self.own.as_ref().context(NOT_OWN)?.addr)
     }
 
-    /// SIGKILL. What is still there after a [restart](Self::restart) depends on how it was
-    /// started.
+    /// Kills it with SIGKILL. What is still there after a [restart](Self::restart) depends on how it
+    /// was started.
     ///
     /// # Errors
-    /// If it is not ours.
+    /// If the testkit did not start it.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.own()?.process.kill()
     }
@@ -116,26 +103,26 @@ impl MongoServer {
     /// Starts it again on the same port and data; kills it first if it runs.
     ///
     /// # Errors
-    /// If it is not ours, or does not start.
+    /// If the testkit did not start it, or does not start.
     pub async fn restart(&mut self) -> Result<()> {
         let own = self.own()?;
         own.process.kill()?;
-        own.process = spawn(own.folder.path(), own.port, own.durability)?;
-        own.until_ready().await
+        own.process = spawn(own.folder.path(), own.addr, own.is_durable).await?;
+        Ok(())
     }
 
-    /// SIGSTOP: connections stay, nothing is answered.
+    /// Stops it with SIGSTOP: connections stay, and nothing is answered.
     ///
     /// # Errors
-    /// If it is not ours, or does not run.
+    /// If the testkit did not start it, or does not run.
     pub fn pause(&mut self) -> Result<()> {
         self.own()?.process.pause()
     }
 
-    /// SIGCONT.
+    /// Lets it continue with SIGCONT.
     ///
     /// # Errors
-    /// If it is not ours, or does not run.
+    /// If the testkit did not start it, or does not run.
     pub fn resume(&mut self) -> Result<()> {
         self.own()?.process.resume()
     }
@@ -143,39 +130,30 @@ impl MongoServer {
     /// The process, for its pid and logs.
     ///
     /// # Errors
-    /// If it is not ours.
+    /// If the testkit did not start it.
     pub fn process(&self) -> Result<&Process> {
-        Ok(&self.own.as_ref().context(NOT_OURS)?.process)
+        Ok(&self.own.as_ref().context(NOT_OWN)?.process)
     }
 
     fn own(&mut self) -> Result<&mut OwnServer> {
-        self.own.as_mut().context(NOT_OURS)
+        self.own.as_mut().context(NOT_OWN)
     }
 }
 
-const NOT_OURS: &str = "the server that MONGODB_URI names is not for tests to stop";
+const NOT_OWN: &str = "the server that MONGODB_URI names is not for tests to stop";
 
-impl OwnServer {
-    fn addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
-    }
-
-    /// It opens its storage first, and its port when it can answer.
-    async fn until_ready(&mut self) -> Result<()> {
-        self.process.until_accepts(self.addr(), START_LIMIT).await
-    }
-}
-
-fn spawn(folder: &Path, port: u16, durability: Durability) -> Result<Process> {
-    let flush = (durability == Durability::OnCommit).then_some("--sync-on-commit");
-    ProcessBuilder::new("secantusd", secantusdb_home()?.join("bin/secantusd"))
-        .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+/// Starts the server, and waits until it accepts connections: it opens its port after its storage.
+async fn spawn(folder: &Path, addr: SocketAddr, is_durable: bool) -> Result<Process> {
+    let mut process = ProcessBuilder::new("secantusd", secantusdb_home()?.join("bin/secantusd"))
+        .args(["--host", "127.0.0.1", "--port", &addr.port().to_string()])
         .arg("--storage-path")
         .arg(folder.join("data"))
-        .args(flush)
-        // It looks for a settings file in its working directory.
+        .args(is_durable.then_some("--sync-on-commit"))
+        // The server reads a settings file from its working directory.
         .current_dir(folder)
         .log_dir(folder)
         .remove_if_orphaned(folder)
-        .spawn()
+        .spawn()?;
+    process.until_accepts(addr, START_LIMIT).await?;
+    Ok(process)
 }

@@ -1,33 +1,32 @@
-//! In front of a MongoDB: reads the commands that pass, and answers some of them itself, as a
-//! server does whose user has no right to them, or whose disk is full.
+//! A proxy between a client and a MongoDB that reads the client's commands and answers some of
+//! them itself, like a server whose user lacks a right, or whose disk is full.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use mongodb::bson::{Document, RawDocument};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_util::task::AbortOnDropHandle;
 
-/// A message's length, its number, the one it answers, and its kind.
+use crate::listener::Listener;
+
+/// Every message begins with its length, its number, the number that it answers, and its kind.
 const HEADER_BYTES: usize = 16;
-/// The one kind of message since MongoDB 3.6.
+/// The only kind of message since MongoDB 3.6.
 const OP_MSG: [u8; 4] = 2_013_i32.to_le_bytes();
 /// Far above what any test sends.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-const MESSAGES_UNDER_WAY: usize = 16;
+const MESSAGES_IN_FLIGHT: usize = 16;
 
-/// The handle. Dropping it ends every connection through it.
+/// A running proxy. Dropping it ends every connection through it.
 #[derive(Debug)]
 pub struct MongoFront {
-    addr: SocketAddr,
+    listener: Listener,
     watched: Arc<Mutex<Watched>>,
-    _task: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug, Default)]
@@ -38,35 +37,37 @@ struct Watched {
 }
 
 impl MongoFront {
-    /// Listens on a free port of 127.0.0.1, and passes everything on.
+    /// Listens on a free port of 127.0.0.1, and passes everything on to `target`.
     ///
     /// # Errors
     /// If no port can be bound.
     pub async fn start(target: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.context("binding the front's port")?;
-        let addr = listener.local_addr()?;
-        let watched = Arc::default();
-        let task = tokio::spawn(run(listener, target, Arc::clone(&watched)));
-        Ok(Self { addr, watched, _task: AbortOnDropHandle::new(task) })
+        let watched = Arc::<Mutex<Watched>>::default();
+        let shared = Arc::clone(&watched);
+        let serve = move |client| {
+            let watched = Arc::clone(&shared);
+            // Both client and server may hang up at any time.
+            async move { drop(pass_on(client, target, &watched).await) }
+        };
+        Ok(Self { listener: Listener::start(Ipv4Addr::LOCALHOST, serve).await?, watched })
     }
 
-    /// What a client connects to.
+    /// The connection string for a client.
     pub fn uri(&self) -> String {
-        format!("mongodb://{}/?directConnection=true", self.addr)
+        format!("mongodb://{}/?directConnection=true", self.listener.addr())
     }
 
-    /// From now on this command gets this answer, and does not reach the server.
+    /// Answers every further command of this name with `answer`; the server does not see them.
     pub fn answer(&self, command: &str, answer: Document) {
         self.with(|watched| watched.answers.insert(command.to_owned(), answer));
     }
 
-    /// The server answers this command again.
+    /// Lets the server answer this command again.
     pub fn pass(&self, command: &str) {
         self.with(|watched| watched.answers.remove(command));
     }
 
-    /// The commands of this name that came so far.
+    /// The commands of this name that clients have sent so far.
     pub fn seen(&self, command: &str) -> Vec<Document> {
         let is_wanted = |seen: &&Document| seen.keys().next().is_some_and(|name| name == command);
         self.with(|watched| watched.seen.iter().filter(is_wanted).cloned().collect())
@@ -77,30 +78,16 @@ impl MongoFront {
     }
 }
 
-async fn run(listener: TcpListener, target: SocketAddr, watched: Arc<Mutex<Watched>>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((client, _)) = listener.accept() => {
-                let watched = Arc::clone(&watched);
-                // Either side may hang up at any time.
-                connections.spawn(async move { drop(pass_on(client, target, &watched).await) });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 async fn pass_on(client: TcpStream, target: SocketAddr, watched: &Mutex<Watched>) -> Result<()> {
     let (mut from_client, to_client) = client.into_split();
     let (mut from_server, mut to_server) = TcpStream::connect(target).await?.into_split();
-    let (answers, answers_seen) = mpsc::channel(MESSAGES_UNDER_WAY);
-    let ours = answers.clone();
+    let (answers, answers_seen) = mpsc::channel(MESSAGES_IN_FLIGHT);
+    let own_answers = answers.clone();
     let commands = async move {
         loop {
             let message = read_message(&mut from_client).await?;
             match own_answer(&message, watched) {
-                Some(answer) => ours.send(answer).await?,
+                Some(answer) => own_answers.send(answer).await?,
                 None => to_server.write_all(&message).await?,
             }
         }
@@ -135,14 +122,14 @@ async fn read_message(from: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>> {
     Ok(message)
 }
 
-/// Notes the command, and gives the answer to it if it is not the server's to give.
+/// Records the command, and returns the answer to it if a test has set one.
 fn own_answer(message: &[u8], watched: &Mutex<Watched>) -> Option<Vec<u8>> {
     let command = command(message)?;
     let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
     let answer = watched.answers.get(command.keys().next()?).cloned();
     watched.seen.push(command);
     let body = mongodb::bson::to_vec(&answer?).ok()?;
-    // Flags of none, and one section: the answer's document.
+    // No flags, and one section: the document of the answer.
     let mut reply = vec![0; 4];
     reply.extend_from_slice(&message[4..8]);
     reply.extend_from_slice(&message[4..8]);
@@ -154,7 +141,7 @@ fn own_answer(message: &[u8], watched: &Mutex<Watched>) -> Option<Vec<u8>> {
     Some(reply)
 }
 
-/// The document of a command, which is its first section, without what is inserted.
+/// The document of a command, which is its first section; inserted documents are in later ones.
 fn command(message: &[u8]) -> Option<Document> {
     if message.get(12..HEADER_BYTES)? != OP_MSG || *message.get(HEADER_BYTES + 4)? != 0 {
         return None;

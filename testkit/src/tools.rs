@@ -1,4 +1,4 @@
-//! Where the test servers are that `make tools` fetched, and free ports for them.
+//! Finds the test servers that `make tools` fetched, and free ports and names for them.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,15 +9,15 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 use rand::RngExt;
 
-/// Below the range that Linux gives to outgoing connections (from 32,768), so that none of those
-/// takes the port of a server that is down for a moment.
+/// Below the range that Linux gives to outgoing connections (from 32,768): no such connection takes
+/// the port of a server that is down for a short time.
 const PORTS: Range<u16> = 15_000..32_000;
 const PORT_TRIES: u32 = 1_000;
 
 /// The Kafka home that `make tools` made.
 ///
 /// # Errors
-/// If it is not there, with the word that makes it.
+/// If it is missing, with the command that fetches it.
 pub fn kafka_home() -> Result<PathBuf> {
     tool("kafka-4.1.0", "bin/kafka-server-start.sh")
 }
@@ -25,7 +25,7 @@ pub fn kafka_home() -> Result<PathBuf> {
 /// The folder of SecantusDB, a server that speaks MongoDB's wire protocol.
 ///
 /// # Errors
-/// If it is not there, with the word that makes it.
+/// If it is missing, with the command that fetches it.
 pub fn secantusdb_home() -> Result<PathBuf> {
     tool("secantusdb", "bin/secantusd")
 }
@@ -39,7 +39,7 @@ pub fn free_port() -> Result<u16> {
     for _ in 0..PORT_TRIES {
         let port = rand::rng().random_range(PORTS);
         let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        // A set of numbers is whole after every step, whoever panicked.
+        // A set of numbers is consistent even after a panic.
         if is_free && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
             return Ok(port);
         }
@@ -47,7 +47,7 @@ pub fn free_port() -> Result<u16> {
     bail!("no free port in {PORTS:?} after {PORT_TRIES} tries")
 }
 
-/// A name that no other call gives, in this process or (but for chance) another.
+/// A name that no other call returns, in this process or (except by chance) in another.
 pub fn fresh_name(prefix: &str) -> String {
     format!("{prefix}-{:012x}", rand::rng().random::<u64>() >> 16)
 }

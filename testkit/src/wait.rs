@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// An interval that costs nothing and keeps a test quick.
+/// An interval that costs little and keeps a test quick.
 pub const SHORT: Duration = Duration::from_millis(20);
 /// A limit that only something broken reaches, on a machine that is busy with other things.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// Asks `check` every `interval` until it gives a value. `check` says as its error how things
-/// stand; the last such word is in ours.
+/// Runs `check` every `interval` until it returns a value. The error of a check is the current
+/// status; the last one is part of the error here.
 ///
 /// # Errors
 /// If there was no value within `limit`, also when a check hangs.
@@ -34,6 +34,14 @@ pub async fn wait_for<T>(
         }
         sleep(interval).await;
     }
+}
+
+/// The result of a check: the status is only needed if the condition is not met yet.
+///
+/// # Errors
+/// If `is_met` is false.
+pub fn ok_if(is_met: bool, status: impl ToString) -> Result<(), String> {
+    if is_met { Ok(()) } else { Err(status.to_string()) }
 }
 
 #[cfg(test)]

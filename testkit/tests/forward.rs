@@ -1,4 +1,4 @@
-//! The proxy that clients are told of, before a server that greets whoever comes.
+//! The forward proxy, in front of a server that greets every client.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ async fn greeter() -> (SocketAddr, AbortOnDropHandle<()>) {
     (addr, AbortOnDropHandle::new(task))
 }
 
-/// All that comes back until the end.
+/// Sends a request; returns everything that comes back.
 async fn ask(proxy: &ForwardProxy, question: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
     stream.write_all(question).await.unwrap();
@@ -43,7 +43,7 @@ fn socks(to: SocketAddr) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn it_leads_where_the_client_asks_for_in_either_language() {
+async fn a_tunnel_leads_to_the_requested_server_by_connect_and_by_socks() {
     let (server, _task) = greeter().await;
     let proxy = ForwardProxy::start(ForwardSettings::default()).await.unwrap();
     let answer = ask(&proxy, &connect(server, "")).await;
@@ -51,14 +51,14 @@ async fn it_leads_where_the_client_asks_for_in_either_language() {
     let answer = ask(&proxy, &socks(server)).await;
     assert!(answer.starts_with(&[5, 0, 5, 0]) && answer.ends_with(GREETING), "{answer:?}");
     assert_eq!((proxy.tunnels(), proxy.refused()), (2, 0));
-    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
-    assert!(ask(&proxy, &connect(nobody, "")).await.starts_with(b"HTTP/1.1 502 "));
-    assert_eq!(ask(&proxy, &socks(nobody)).await[2..4], [5, 4]);
+    let unused = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+    assert!(ask(&proxy, &connect(unused, "")).await.starts_with(b"HTTP/1.1 502 "));
+    assert_eq!(ask(&proxy, &socks(unused)).await[2..4], [5, 4]);
     assert_eq!((proxy.tunnels(), proxy.refused()), (2, 2));
 }
 
 #[tokio::test]
-async fn it_leads_to_one_server_and_lets_in_who_knows_the_password() {
+async fn a_set_server_gets_all_tunnels_and_a_password_is_checked() {
     let (server, _task) = greeter().await;
     let credentials = Some(("user".to_owned(), "sesame".to_owned()));
     let settings = ForwardSettings { to: Some(server), credentials };

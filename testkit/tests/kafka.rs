@@ -1,4 +1,4 @@
-//! A real broker: what is asked of it, and what it survives.
+//! A real broker: what tests read from it, and what it survives.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::time::Instant;
@@ -25,7 +25,7 @@ async fn publish(config: &ClientConfig, topic: &str, values: &[&str]) -> Result<
         let record = FutureRecord::to(topic).key("key").payload(*value).headers(headers);
         producer.send(record, LONG).await.map_err(|(error, _)| error)?;
     }
-    // Its drop waits for its thread.
+    // The producer waits for its thread when it is dropped.
     Ok(tokio::task::spawn_blocking(move || drop(producer)).await?)
 }
 
@@ -37,7 +37,7 @@ async fn consume_one(mut config: ClientConfig, topic: &str) -> Result<String> {
         let consumer: BaseConsumer = config.create()?;
         consumer.subscribe(&[&topic])?;
         let deadline = Instant::now() + LONG;
-        // A poll comes back without a record when it has served a rebalance.
+        // A poll returns without a record after it has served a rebalance.
         let message = loop {
             match consumer.poll(SHORT) {
                 Some(message) => break message?,
@@ -124,7 +124,7 @@ async fn a_missing_topic_stays_missing() {
 }
 
 #[tokio::test]
-async fn a_killed_broker_comes_back_with_its_records_and_is_gone_when_dropped() {
+async fn a_killed_broker_comes_back_with_its_records_and_a_dropped_one_does_not_run() {
     let mut broker = KafkaBroker::start().await.unwrap();
     let topic = broker.fresh_topic("kept", 1).await.unwrap();
     publish(&broker.client_config(), &topic, &["before"]).await.unwrap();
@@ -152,35 +152,12 @@ async fn a_killed_broker_comes_back_with_its_records_and_is_gone_when_dropped() 
 }
 
 #[tokio::test]
-async fn a_broker_behind_a_proxy_can_be_cut_off() {
-    let (broker, proxy) = KafkaBroker::start_proxied().await.unwrap();
-    let topic = broker.fresh_topic("proxied", 1).await.unwrap();
-    let mut config = broker.client_config();
-    config.set("bootstrap.servers", proxy.addr().to_string());
-    publish(&config, &topic, &["before"]).await.unwrap();
-
-    proxy.cut().await.unwrap();
-    let mut impatient = config.clone();
-    impatient.set("message.timeout.ms", "1000");
-    let producer: FutureProducer = impatient.create().unwrap();
-    let record = FutureRecord::<str, str>::to(&topic).payload("lost");
-    assert!(producer.send(record, LONG).await.is_err());
-    tokio::task::spawn_blocking(move || drop(producer)).await.unwrap();
-
-    proxy.mend().await.unwrap();
-    publish(&config, &topic, &["after"]).await.unwrap();
-    let records = broker.topic_records(&topic).await.unwrap();
-    let values: Vec<_> = records.iter().filter_map(|record| record.value_text()).collect();
-    assert_eq!(values, ["before", "after"]);
-}
-
-#[tokio::test]
-async fn a_cluster_goes_on_without_its_controller() {
+async fn a_cluster_works_without_its_controller() {
     let mut cluster = KafkaCluster::start().await.unwrap();
     let config = cluster.node(0).client_config();
     cluster.node(0).create_topic("kept", 3).await.unwrap();
     publish(&config, "kept", &["before"]).await.unwrap();
-    // The group's offsets have a home from now on.
+    // This creates the topic of the groups' offsets.
     let mut member = config.clone();
     member.set("group.id", "readers");
     assert_eq!(consume_one(member, "kept").await.unwrap(), "before");
@@ -192,7 +169,7 @@ async fn a_cluster_goes_on_without_its_controller() {
     cluster.thaw().await.unwrap();
     let controller = cluster.controller().unwrap();
     cluster.kill(controller).unwrap();
-    publish(&config, "kept", &["meanwhile"]).await.unwrap();
+    publish(&config, "kept", &["during"]).await.unwrap();
     let elected = wait_for("another controller", LONG, SHORT, async || {
         let found = cluster.controller().map_err(|error| error.to_string())?;
         if found == controller { Err("the one that was killed".to_owned()) } else { Ok(()) }

@@ -1,37 +1,29 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use linkrelay_fake_youtube::FakeYouTubeSettings;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use futures::future::join_all;
+use linkrelay_testkit::wait::ok_if;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 
-use crate::site::{Path, Role, Site, link};
+use crate::site::{Path, Role, Site, link, stop, until};
 
 const FLOOD_DURATION: Duration = Duration::from_secs(20);
 const IDLE_CONNECTIONS: usize = 1_000;
-/// What a flood may leave behind of buffers, stacks and an allocator's habits.
+/// What a flood may leave allocated: buffers, stacks, and what the allocator keeps.
 const FLAT_BYTES: u64 = 48 * 1_024 * 1_024;
 
-/// A site whose two doors are narrow: so that a test can be ten times too much.
+/// A site with low limits on both paths, so that a test can send ten times too much.
 async fn narrow_site() -> (Site, Role, Role) {
-    let latency = Duration::from_millis(200);
-    let site = Site::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() }).await;
-    let consumer = site.consumer(&[("POST_LINKS_IN_FLIGHT", "8"), ("POST_LINKS_WAITING", "16")]);
-    let producer = site.producer(&[
-        ("EXTRACTOR_URL", &consumer.url),
-        ("MAX_WAITING_REQUESTS", "40"),
-        ("MAX_CONCURRENT_REQUESTS", "60"),
-    ]);
-    producer.until_ready().await;
-    consumer.until_ready().await;
+    let site = Site::slow(Duration::from_millis(200)).await;
+    let producer = [("MAX_WAITING_REQUESTS", "40"), ("MAX_CONCURRENT_REQUESTS", "60")];
+    let consumer = [("POST_LINKS_IN_FLIGHT", "8"), ("POST_LINKS_WAITING", "16")];
+    let (producer, consumer) = site.roles_of_both_paths(&producer, &consumer).await;
     (site, producer, consumer)
 }
 
-/// What a flood was answered.
+/// How the posts of a flood were answered.
 #[derive(Debug, Default)]
 struct Answers {
     done: AtomicU64,
@@ -40,38 +32,40 @@ struct Answers {
     links: AtomicU64,
 }
 
-/// As many clients as say, each of which asks again as soon as it is answered.
-async fn flood(producer: &Arc<Role>, path: Path, clients: usize) -> Arc<Answers> {
-    let (answers, is_over) = (Arc::new(Answers::default()), Arc::new(AtomicBool::new(false)));
-    let mut flooding = JoinSet::new();
-    for _ in 0..clients {
-        let (producer, answers) = (Arc::clone(producer), Arc::clone(&answers));
-        let is_over = Arc::clone(&is_over);
-        flooding.spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
-                let number = answers.links.fetch_add(1, Ordering::Relaxed);
-                let number = usize::try_from(number).unwrap();
-                let (status, _) = producer.post_to(path, &json!(link(number))).await;
-                let counter = match status {
-                    201 => &answers.done,
-                    503 => &answers.refused,
-                    _ => &answers.other,
-                };
-                counter.fetch_add(1, Ordering::Relaxed);
-                if status == 503 {
-                    // Ten times as often as the answer asks for.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+/// Lets this number of clients post, each of them again as soon as it has an answer.
+async fn flood(producer: &Role, path: Path, clients: usize) -> Answers {
+    let (answers, end) = (Answers::default(), Instant::now() + FLOOD_DURATION);
+    let client = async |_| {
+        while Instant::now() < end {
+            let number = answers.links.fetch_add(1, Ordering::Relaxed);
+            let number = usize::try_from(number).unwrap();
+            let (status, _) = producer.post_to(path, &json!(link(number))).await;
+            let counter = match status {
+                201 => &answers.done,
+                503 => &answers.refused,
+                _ => &answers.other,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            if status == 503 {
+                // Ten times as often as the answer asks for.
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
-        });
-    }
-    tokio::time::sleep(FLOOD_DURATION).await;
-    is_over.store(true, Ordering::Relaxed);
-    flooding.join_all().await;
+        }
+    };
+    join_all((0..clients).map(client)).await;
     answers
 }
 
-/// Asks for health all the while; gives how often it was answered.
+/// The memory of a process.
+fn resident_bytes(role: &Role) -> u64 {
+    let pid = role.process().unwrap().pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kibibytes: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    kibibytes * 1_024
+}
+
+/// Asks for health until the flood is over; returns how often it was answered.
 async fn watch_health(role: &Role, is_over: &AtomicBool) -> u64 {
     let mut answered = 0;
     while !is_over.load(Ordering::Relaxed) {
@@ -85,14 +79,13 @@ async fn watch_health(role: &Role, is_over: &AtomicBool) -> u64 {
 
 async fn withstands(path: Path) {
     let (site, producer, consumer) = narrow_site().await;
-    let (producer, consumer) = (Arc::new(producer), Arc::new(consumer));
     // Warm, so that what grows afterwards grows with the load.
     let mut warm = 0;
     for number in 0..50 {
         assert_eq!(producer.post_to(path, &json!(link(1_000_000 + number))).await.0, 201);
         warm += 1;
     }
-    let before = [producer.resident_bytes(), consumer.resident_bytes()];
+    let before = [resident_bytes(&producer), resident_bytes(&consumer)];
     let is_over = AtomicBool::new(false);
     let (answers, producer_answered, consumer_answered) = tokio::join!(
         async {
@@ -103,7 +96,7 @@ async fn withstands(path: Path) {
         watch_health(&producer, &is_over),
         watch_health(&consumer, &is_over),
     );
-    let after = [producer.resident_bytes(), consumer.resident_bytes()];
+    let after = [resident_bytes(&producer), resident_bytes(&consumer)];
     assert!(producer_answered > 10 && consumer_answered > 10);
     let refused = answers.refused.load(Ordering::Relaxed);
     assert_eq!(answers.other.load(Ordering::Relaxed), 0, "{answers:?}");
@@ -112,15 +105,14 @@ async fn withstands(path: Path) {
         assert!(after < before + FLAT_BYTES, "{before} bytes became {after}");
     }
     let quiet = Instant::now();
-    wait_for("a request to be answered after the flood", LONG, SHORT, async || {
+    until("a request to be answered after the flood", async || {
         let (status, answer) = producer.post_to(path, &json!(link(2_000_000))).await;
-        if status == 201 { Ok(()) } else { Err(format!("{status}: {answer}")) }
+        ok_if(status == 201, format!("{status}: {answer}"))
     })
-    .await
-    .unwrap();
+    .await;
     let mebibytes = |bytes: [u64; 2]| bytes.map(|bytes| bytes / 1_024 / 1_024);
     println!(
-        "{path:?}: {answers:?}; well again after {:?}; resident MiB of producer and consumer {:?}, then {:?}",
+        "{path:?}: {answers:?}; answered again after {:?}; resident MiB of producer and consumer {:?}, then {:?}",
         quiet.elapsed(),
         mebibytes(before),
         mebibytes(after)
@@ -128,11 +120,10 @@ async fn withstands(path: Path) {
     if path == Path::Kafka {
         site.until_lag_is_zero().await;
     }
-    // Every 201 has its document, and nothing else has one.
+    // Every 201 has its document, and no other link has one.
     let done = warm + answers.done.load(Ordering::Relaxed) + 1;
     assert_eq!(site.documents_count().await, done, "{answers:?}");
-    Arc::into_inner(producer).unwrap().stop().await;
-    Arc::into_inner(consumer).unwrap().stop().await;
+    stop([producer, consumer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +137,7 @@ async fn the_kafka_path_withstands_ten_times_its_capacity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_idle_connections_keep_nobody_out() {
+async fn a_thousand_idle_connections_block_no_client() {
     let (_site, producer, consumer) = narrow_site().await;
     let mut idle = Vec::new();
     for _ in 0..IDLE_CONNECTIONS {
@@ -157,12 +148,11 @@ async fn a_thousand_idle_connections_keep_nobody_out() {
     }
     assert_eq!(producer.get("/health/live").await.0, 200);
     drop(idle);
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_may_be_slow_as_long_as_it_goes_on() {
+async fn a_client_may_send_slowly_if_it_never_stops() {
     let (_site, producer, consumer) = narrow_site().await;
     let body = json!({ "links": link(1) }).to_string();
     for route in ["send-message-kafka", "send-message-http"] {
@@ -181,12 +171,11 @@ async fn a_client_may_be_slow_as_long_as_it_goes_on() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     }
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_bodies_are_refused_with_a_reason_and_harm_nobody() {
+async fn odd_bodies_are_refused_with_a_reason_and_stored_by_no_path() {
     let (site, producer, consumer) = narrow_site().await;
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     let huge = format!(r#"{{"links":"{}"}}"#, "x".repeat(2_000_000));
@@ -200,14 +189,16 @@ async fn odd_bodies_are_refused_with_a_reason_and_harm_nobody() {
         (br#"{"links":1e400}"#.to_vec(), 400, "bad_body"),
         (br#"{"links":"\ud800"}"#.to_vec(), 400, "bad_body"),
         (format!(r#"{{"links":{deep}}}"#).into_bytes(), 400, "bad_body"),
-        // A field that the API does not know is skipped, however deep it goes.
+        // A field that the API does not know is skipped, no matter how deep it is.
         (format!(r#"{{"x":{deep},"links":"a"}}"#).into_bytes(), 422, "no_valid_links"),
         (br#"{"links":"\u0000"}"#.to_vec(), 422, "no_valid_links"),
         (br#"{"links":["",""]}"#.to_vec(), 422, "no_valid_links"),
         (huge.into_bytes(), 413, "body_too_large"),
     ];
     for route in ["send-message-kafka", "send-message-http"] {
-        for url in [format!("{}/links/{route}", producer.url), format!("{}/links", consumer.url)] {
+        for url in
+            [format!("{}/links/{route}", producer.url()), format!("{}/links", consumer.url())]
+        {
             for (body, status, code) in &bodies {
                 let request = reqwest::Client::new()
                     .post(&url)
@@ -222,8 +213,7 @@ async fn odd_bodies_are_refused_with_a_reason_and_harm_nobody() {
         }
     }
     assert_eq!(site.documents_count().await, 0);
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,6 +229,5 @@ async fn a_link_that_comes_twice_in_a_request_has_two_documents_and_is_asked_for
         assert_eq!(site.fake.hits().total, hits + 1);
     }
     assert_eq!(site.documents_count().await, 4);
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }

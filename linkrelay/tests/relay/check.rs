@@ -2,22 +2,20 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::Command;
 
-use linkrelay_fake_youtube::{ApiFailure, FakeYouTubeSettings};
-use linkrelay_testkit::process::workspace_binary;
-use linkrelay_testkit::tools::free_port;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_fake_youtube::ApiFailure;
+use linkrelay_testkit::wait::ok_if;
 use serde_json::Value;
 
-use crate::site::{PARTITIONS, Role, Site};
+use crate::site::{PARTITIONS, Site, binary, nowhere, run, stop, until};
 
-/// What `linkrelay check` said: its exit code, and the parts that failed with their words.
+/// The result of `linkrelay check`: its exit code, and the parts that failed with their texts.
 struct Checked {
     code: Option<i32>,
     said: String,
     failed: BTreeMap<String, String>,
 }
 
-/// The parts of a site that is whole, in the order of their lines; no consumer runs.
+/// The parts of a complete site, in the order of their lines; no consumer runs.
 fn parts(site: &Site) -> Vec<String> {
     let (topic, dlq) = (format!("topic {}", site.topic), format!("topic {}", site.dlq));
     let group = format!("group {}", site.group());
@@ -26,25 +24,12 @@ fn parts(site: &Site) -> Vec<String> {
         .to_vec()
 }
 
-fn command(site: &Site, arguments: &[&str], more: &[(&str, &str)]) -> Command {
-    let address = || format!("127.0.0.1:{}", free_port().unwrap());
-    let mut command = Command::new(workspace_binary("linkrelay").unwrap());
-    command.arg("check").args(arguments).envs(site.env()).env("EXTRACTORS", "watch_page,oembed");
-    command.env("HTTP_ADDR", address()).env("EXTRACTOR_ADDR", address());
-    command.envs(more.iter().copied());
-    command
-}
-
-/// Lines and JSON say the same; so both are asked for.
+/// Lines and JSON must agree, so the test asks for both.
 fn check(site: &Site, more: &[(&str, &str)]) -> Checked {
-    let run = |arguments: &[&str]| {
-        let mut command = command(site, arguments, more);
-        let output = tokio::task::block_in_place(|| command.output().unwrap());
-        let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        (output, String::from_utf8(said).unwrap())
-    };
-    let (output, said) = run(&["--json"]);
-    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let env = [&[("EXTRACTORS", "watch_page,oembed")], more].concat();
+    let as_json = site.linkrelay(&["check", "--json"], &env);
+    let said = as_json.all();
+    let json: Value = serde_json::from_str(&as_json.stdout).unwrap_or_else(|_| panic!("{said}"));
     let parts = json["parts"].as_array().unwrap();
     let failed = parts.iter().filter(|part| part["ok"] == false).map(|part| {
         let text = |key: &str| part[key].as_str().unwrap().to_owned();
@@ -52,20 +37,19 @@ fn check(site: &Site, more: &[(&str, &str)]) -> Checked {
     });
     let failed: BTreeMap<_, _> = failed.collect();
     assert_eq!(json["ok"], failed.is_empty());
-    let (lines, also_said) = run(&[]);
-    assert_eq!(lines.status.code(), output.status.code());
-    let lines = String::from_utf8(lines.stdout).unwrap();
-    assert_eq!(lines.lines().count(), parts.len(), "{lines}");
-    for (line, part) in lines.lines().zip(parts) {
+    let as_lines = site.linkrelay(&["check"], &env);
+    assert_eq!(as_lines.code, as_json.code);
+    assert_eq!(as_lines.stdout.lines().count(), parts.len(), "{as_lines:?}");
+    for (line, part) in as_lines.stdout.lines().zip(parts) {
         let is = |key: &str| part[key] == true;
         let word = if is("warn") { "warn" } else { ["FAILED", "ok"][usize::from(is("ok"))] };
         let rest = line.strip_prefix(word).unwrap_or_else(|| panic!("{line}")).trim_start();
         assert!(rest.starts_with(part["part"].as_str().unwrap()), "{line}");
     }
-    Checked { code: output.status.code(), said: said + &also_said, failed }
+    Checked { code: as_json.code, said: said + &as_lines.all(), failed }
 }
 
-/// These parts fail, say so in these words, and no other part does.
+/// Exactly these parts fail, with these words.
 fn assert_failed(checked: &Checked, expected: &[(&str, &str)]) {
     assert_eq!(checked.code, Some(1), "{}", checked.said);
     let names: Vec<&str> = checked.failed.keys().map(String::as_str).collect();
@@ -78,13 +62,9 @@ fn assert_failed(checked: &Checked, expected: &[(&str, &str)]) {
     assert!(!checked.said.contains("hunter2"), "a password: {}", checked.said);
 }
 
-fn nowhere() -> String {
-    format!("127.0.0.1:{}", free_port().unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_can_be_reached_is_a_line_each_running_or_not() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+async fn every_reachable_part_is_a_line_with_and_without_roles() {
+    let site = Site::new().await;
     let checked = check(&site, &[]);
     assert_eq!((checked.code, checked.failed.len()), (Some(0), 0), "{}", checked.said);
     for part in parts(&site) {
@@ -93,34 +73,26 @@ async fn all_that_can_be_reached_is_a_line_each_running_or_not() {
     assert!(checked.said.contains(&format!("{PARTITIONS} partitions, 1 replicas")));
     assert!(!checked.said.contains("breakers"), "no role runs: {}", checked.said);
 
-    let (producer, consumer) = (site.producer(&[]), site.consumer(&[]));
-    producer.until_ready().await;
-    consumer.until_ready().await;
-    wait_for("the consumer to say how its strategies are", LONG, SHORT, async || {
+    let (producer, consumer) = site.roles(&[], &[]).await;
+    until("the metrics of the strategies", async || {
         let text = consumer.metrics().await;
-        let is_said = text.contains("linkrelay_strategy_breaker_state{");
-        if is_said { Ok(()) } else { Err(text) }
+        let is_there = text.contains("linkrelay_strategy_breaker_state{");
+        ok_if(is_there, text)
     })
-    .await
-    .unwrap();
-    let (api, extractor) = (address(&producer), address(&consumer));
+    .await;
+    let (api, extractor) = (producer.addr().to_string(), consumer.addr().to_string());
     let settings =
-        [("HTTP_ADDR", &*api), ("EXTRACTOR_ADDR", &extractor), ("EXTRACTOR_URL", &consumer.url)];
+        [("HTTP_ADDR", &*api), ("EXTRACTOR_ADDR", &extractor), ("EXTRACTOR_URL", &consumer.url())];
     let checked = check(&site, &settings);
     assert_eq!((checked.code, checked.failed.len()), (Some(0), 0), "{}", checked.said);
     assert!(checked.said.contains(&format!("linkrelay answers at {api}, ready")));
     assert!(checked.said.contains("all 4 strategies of the running consumer"), "{}", checked.said);
-    consumer.stop().await;
-    producer.stop().await;
-}
-
-fn address(role: &Role) -> String {
-    role.url.strip_prefix("http://").unwrap().to_owned()
+    stop([consumer, producer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_asked_for_a_list() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let site = Site::new().await;
     let key = [("YOUTUBE_API_KEY", "a-key")];
     let checked = check(&site, &key);
     assert_eq!((checked.code, checked.failed.len()), (Some(0), 0), "{}", checked.said);
@@ -130,8 +102,8 @@ async fn a_key_is_asked_for_a_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_away_and_topics_that_are_missing_are_named() {
-    let site = Site::without_topics(FakeYouTubeSettings::default()).await;
+async fn an_unreachable_broker_and_missing_topics_are_named() {
+    let site = Site::without_topics().await;
     let (topic, dlq) = (format!("topic {}", site.topic), format!("topic {}", site.dlq));
     let missing = "does not exist; create it with ./kafka-topics.sh";
     assert_failed(&check(&site, &[]), &[(&topic, missing), (&dlq, missing)]);
@@ -139,23 +111,28 @@ async fn a_broker_that_is_away_and_topics_that_are_missing_are_named() {
     let (brokers, group) = (nowhere(), format!("group {}", site.group()));
     let config = "sasl.username=me,sasl.password=hunter2";
     let checked = check(&site, &[("KAFKA_BROKERS", &brokers), ("KAFKA_CONFIG", config)]);
-    let away = format!("no answer from {brokers}");
+    let no_answer = format!("no answer from {brokers}");
     assert_failed(
         &checked,
-        &[("kafka", "KAFKA_BROKERS"), (&topic, &away), (&dlq, &away), (&group, &away)],
+        &[
+            ("kafka", "KAFKA_BROKERS"),
+            (&topic, &no_answer),
+            (&dlq, &no_answer),
+            (&group, &no_answer),
+        ],
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_other_part_that_is_away_fails_alone_and_says_what_to_do() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+async fn each_other_unreachable_part_fails_alone_and_says_what_to_do() {
+    let site = Site::new().await;
     let mongo = format!("mongodb://user:hunter2@{}", nowhere());
     assert_failed(&check(&site, &[("MONGODB_URI", &mongo)]), &[("mongodb", "MONGODB_URI")]);
 
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     let answering = std::thread::spawn(move || {
-        // Takes every connection and says nothing that linkrelay would.
+        // Accepts connections and does not answer like linkrelay.
         other.incoming().take(2).for_each(drop);
     });
     assert_failed(&check(&site, &[("HTTP_ADDR", &taken)]), &[("api", "set HTTP_ADDR")]);
@@ -186,31 +163,35 @@ async fn each_other_part_that_is_away_fails_alone_and_says_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_is_not_ready_is_quoted() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let site = Site::new().await;
     let mongo = format!("mongodb://{}", nowhere());
     let producer = site.producer(&[("MONGODB_URI", &mongo)]);
     producer.until_not_ready("cannot be reached").await;
-    let checked = check(&site, &[("HTTP_ADDR", &address(&producer))]);
+    let checked = check(&site, &[("HTTP_ADDR", &producer.addr().to_string())]);
     assert_failed(&checked, &[("api", "not ready: store: ")]);
     producer.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_up_brings_along_needs_nobody_and_nothing_is_made() {
-    let site = Site::without_topics(FakeYouTubeSettings::default()).await;
+async fn what_up_starts_itself_needs_no_server_and_a_check_makes_nothing() {
+    let site = Site::without_topics().await;
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().join("data");
-    let mut command = command(&site, &["--demo"], &[("MONGODB_URI", "")]);
-    command.env_remove("KAFKA_BROKERS").env("DATA_DIR", &folder);
-    let output = tokio::task::block_in_place(|| command.output().unwrap());
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let check = |arguments: &[&str]| {
+        let mut command = Command::new(binary("linkrelay"));
+        command.args(["check", "--demo"]).args(arguments).envs(site.env());
+        command.env("HTTP_ADDR", nowhere()).env("EXTRACTOR_ADDR", nowhere());
+        command.env_remove("KAFKA_BROKERS").env("MONGODB_URI", "");
+        run(command.env("EXTRACTORS", "watch_page,oembed").env("DATA_DIR", &folder))
+    };
+    let said = check(&[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
     for words in ["embedded", "will be made", "built-in fake"] {
-        assert!(said.contains(words), "{said}");
+        assert!(said.stdout.contains(words), "{said:?}");
     }
-    assert_eq!(said.lines().count(), 5, "{said}");
+    assert_eq!(said.stdout.lines().count(), 5, "{said:?}");
     assert!(!folder.exists(), "a check makes nothing");
-    let wrong = tokio::task::block_in_place(|| command.arg("--max-in-flight=0").output().unwrap());
-    assert_eq!(wrong.status.code(), Some(2));
-    assert!(String::from_utf8(wrong.stderr).unwrap().contains("MAX_IN_FLIGHT"));
+    let wrong = check(&["--max-in-flight=0"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("MAX_IN_FLIGHT"));
 }

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use linkrelay_fake_youtube::{CorpusCase, FakeYouTubeSettings};
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
-use mongodb::bson::{Bson, Document};
+use linkrelay_testkit::wait::ok_if;
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::site::{Role, Site, corpus_folder};
+use crate::site::{Role, Site, until};
 
 /// Answers to other endpoints, which the extractor's own test of the captures reads.
 const NOT_ASKED: [(&str, &str); 2] =
@@ -20,22 +21,20 @@ const MEANT: [(&str, &str, &str); 3] = [
 
 /// The main job on real input: HTTP, Kafka, extraction, the MongoDB wire, every captured page.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_captured_page_becomes_the_document_that_it_should() {
-    let Some(folder) = corpus_folder() else {
+async fn every_captured_page_becomes_the_expected_document() {
+    let corpus = std::env::var_os("LINKRELAY_CORPUS").map(PathBuf::from);
+    let Some(corpus) = corpus.filter(|folder| folder.is_dir()) else {
         println!("skipped: LINKRELAY_CORPUS names no folder");
         return;
     };
-    let site =
-        Site::start(FakeYouTubeSettings { corpus: Some(folder), ..FakeYouTubeSettings::default() })
-            .await;
-    let producer = site.producer(&[]);
-    // The readers of watch pages alone: the fake makes up what the other endpoints would answer
-    // for these videos. And no memory: two captures are of one video.
+    let youtube = FakeYouTubeSettings { corpus: Some(corpus), ..FakeYouTubeSettings::default() };
+    let site = Site::start(youtube).await;
+    // The readers of watch pages alone: the fake generates what the other endpoints answer for
+    // these videos. And no cache: two captures are of one video.
     let readers = if cfg!(feature = "rusty-ytdl") { "watch_page,rusty_ytdl" } else { "watch_page" };
     let readers = ("EXTRACTORS", readers);
-    let consumer = site.consumer(&[("MAX_ATTEMPTS", "2"), readers, ("CACHE_ENTRIES", "0")]);
-    producer.until_ready().await;
-    consumer.until_ready().await;
+    let settings = [("MAX_ATTEMPTS", "2"), readers, ("CACHE_ENTRIES", "0")];
+    let (producer, _consumer) = site.roles(&[], &settings).await;
     let (mut throttling, mut wrong) = (Vec::new(), Vec::new());
     println!("{:45} {:>6} {:>6}", "case", "right", "wrong");
     for case in site.fake.corpus_cases() {
@@ -85,22 +84,22 @@ async fn document_of(site: &Site, producer: &Role, case: &CorpusCase) -> Documen
         None => case.served_as.clone(),
     };
     let link = format!("https://www.youtube.com/watch?v={video_id}");
-    let id = producer.post_good(&json!(link)).await;
+    let id = producer.post_valid(&json!(link)).await;
     producer.until_nothing_is_pending(&id).await;
-    site.document(&format!("{id}:0")).await.expect("a document")
+    let id = doc! { "_id": format!("{id}:0") };
+    site.documents.find_one(id).await.unwrap().expect("a document")
 }
 
-/// A consent or captcha page costs no attempt: it is asked for again, and nothing is given up.
+/// A consent or captcha page costs no attempt: the consumer asks again, and gives up nothing.
 async fn expect_cool_down(site: &Site, producer: &Role, case: &CorpusCase) {
     let link = format!("https://www.youtube.com/watch?v={}", case.served_as);
-    let id = producer.post_good(&json!(link)).await;
+    let id = producer.post_valid(&json!(link)).await;
     let before = site.fake.hits().video(&case.served_as);
-    wait_for("the page to be asked for", LONG, SHORT, async || {
+    until("the page to be asked for", async || {
         let asked = site.fake.hits().video(&case.served_as) - before;
-        if asked >= 1 { Ok(()) } else { Err(format!("asked {asked} times")) }
+        ok_if(asked >= 1, format!("asked {asked} times"))
     })
-    .await
-    .unwrap();
+    .await;
     assert_eq!(producer.status(&id).await["pending"], 1, "{}", case.name);
 }
 
@@ -108,13 +107,13 @@ type Verdicts = BTreeMap<String, Result<(), String>>;
 
 fn compare(case: &CorpusCase, document: &Document) -> Verdicts {
     let mut verdicts = Verdicts::new();
-    let mut check = |field: &str, ours: Value, expected: &Value| {
+    let mut check = |field: &str, found: Value, expected: &Value| {
         let is_meant = MEANT.iter().any(|(name, meant, _)| *name == case.name && *meant == field);
-        let is_right = if is_meant { ours.is_null() } else { ours == *expected };
+        let is_right = if is_meant { found.is_null() } else { found == *expected };
         let verdict = if is_right {
             Ok(())
         } else {
-            Err(format!("{} {field}: {ours} for {expected}", case.name))
+            Err(format!("{} {field}: {found} for {expected}", case.name))
         };
         verdicts.insert(field.to_owned(), verdict);
     };
@@ -128,7 +127,7 @@ fn compare(case: &CorpusCase, document: &Document) -> Verdicts {
     check("status", json!(document.get_str("status").unwrap()), &json!("stored"));
     check("availability", json(document, "video.availability"), &json!(status_of(case)));
     check("video_id", json(document, "video_id"), &case.expected["video_id"]);
-    for (ours, expected) in [
+    for (found, expected) in [
         ("title", "title"),
         ("author.name", "author"),
         ("author.channel_id", "channel_id"),
@@ -142,7 +141,7 @@ fn compare(case: &CorpusCase, document: &Document) -> Verdicts {
         ("is_upcoming", "is_upcoming"),
         ("family_safe", "family_safe"),
     ] {
-        check(expected, json(document, &format!("video.{ours}")), &case.expected[expected]);
+        check(expected, json(document, &format!("video.{found}")), &case.expected[expected]);
     }
     let description = json(document, "video.description");
     check(
@@ -153,7 +152,7 @@ fn compare(case: &CorpusCase, document: &Document) -> Verdicts {
     let thumbnails = json(document, "video.thumbnails");
     let thumbnails = thumbnails.as_array().cloned().unwrap_or_default();
     check("thumbnails", json!(thumbnails.len()), &case.expected["thumbnail_count"]);
-    let largest = thumbnails.into_iter().max_by_key(|picture| picture["width"].as_i64());
+    let largest = thumbnails.into_iter().max_by_key(|thumbnail| thumbnail["width"].as_i64());
     check("largest thumbnail", largest.unwrap_or_default(), &case.expected["thumbnail_largest"]);
     let (date, expected) = publish_date(case, document);
     check("publish_date", date, &expected);

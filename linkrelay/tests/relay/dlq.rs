@@ -1,63 +1,35 @@
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
-use linkrelay_testkit::process::{ProcessBuilder, workspace_binary};
-use linkrelay_testkit::tools::free_port;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_fake_youtube::Failure;
+use linkrelay_testkit::kafka::TopicRecord;
+use linkrelay_testkit::process::ProcessBuilder;
+use linkrelay_testkit::wait::{LONG, ok_if, wait_for};
 use mongodb::bson::{DateTime, doc};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 
-use crate::site::{Site, link};
-
-/// What a command said.
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Said {
-    fn lines(&self) -> Vec<&str> {
-        self.stdout.lines().collect()
-    }
-
-    fn last_line(&self) -> &str {
-        self.stdout.lines().last().unwrap_or_default()
-    }
-}
+use crate::site::{Said, Site, binary, link, links, nowhere, until, video_id};
 
 fn dlq(site: &Site, arguments: &[&str]) -> Said {
     dlq_with(site, arguments, &[])
 }
 
 fn dlq_with(site: &Site, arguments: &[&str], env: &[(&str, &str)]) -> Said {
-    let mut command = Command::new(workspace_binary("linkrelay").unwrap());
-    command.arg("dlq").args(arguments).envs(site.env()).envs(env.iter().copied());
-    let output = tokio::task::block_in_place(|| command.output().unwrap());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
-/// A record as another program writes it.
-async fn publish(site: &Site, topic: &str, value: &[u8], headers: OwnedHeaders) {
-    let producer: FutureProducer = site.broker.client_config().create().unwrap();
-    let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).headers(headers);
-    producer.send(record, LONG).await.unwrap();
+    site.linkrelay(&[&["dlq"], arguments].concat(), env)
 }
 
 /// A record's value for the links of these numbers.
-fn links_value(numbers: std::ops::Range<usize>) -> Vec<u8> {
-    json!({ "links": numbers.map(link).collect::<Vec<_>>() }).to_string().into_bytes()
+fn links_value(numbers: Range<usize>) -> Vec<u8> {
+    json!({ "links": links(numbers) }).to_string().into_bytes()
 }
 
 fn fail(site: &Site, numbers: &[usize], failure: Option<Failure>) {
     for number in numbers {
-        site.fake.set_failure(&format!("t{number:010}"), failure);
+        site.fake.set_failure(&video_id(*number), failure);
     }
 }
 
@@ -80,35 +52,33 @@ async fn topic_count(site: &Site, topic: &str) -> i64 {
 const FAILING: [usize; 6] = [3, 11, 19, 27, 35, 51];
 
 /// Fifty links of a request and three of a record without one, six of which fail, and a record
-/// that cannot be read. Gives the request's id.
+/// that cannot be read. Returns the request's id.
 async fn give_up_six(site: &Site) -> String {
     fail(site, &FAILING, Some(Failure::ServerError));
-    let producer = site.producer(&[]);
-    producer.until_ready().await;
-    let id = producer.post_good(&json!((0..50).map(link).collect::<Vec<_>>())).await;
-    publish(site, &site.topic, &links_value(50..53), OwnedHeaders::new()).await;
-    publish(site, &site.topic, b"rubbish \xff", OwnedHeaders::new()).await;
+    let producer = site.ready_producer(&[]).await;
+    let id = producer.post_valid(&json!(links(0..50))).await;
+    site.publish(&site.topic, &links_value(50..53), OwnedHeaders::new()).await;
+    site.publish(&site.topic, b"rubbish \xff", OwnedHeaders::new()).await;
     site.until_lag_is_zero().await;
     producer.stop().await;
     id
 }
 
-/// Good links, so that those that fail are not most of the recent ones.
-async fn add_good_links(site: &Site, numbers: std::ops::Range<usize>) {
-    publish(site, &site.topic, &links_value(numbers), OwnedHeaders::new()).await;
+/// Adds links that succeed, so that not most of the recent links fail.
+async fn add_links(site: &Site, numbers: Range<usize>) {
+    site.publish(&site.topic, &links_value(numbers), OwnedHeaders::new()).await;
     site.until_lag_is_zero().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_given_up_are_listed_and_replayed_into_their_own_documents() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let consumer = site.consumer(&[("MAX_ATTEMPTS", "2")]);
-    consumer.until_ready().await;
+    let site = Site::new().await;
+    let consumer = site.ready_consumer(&[("MAX_ATTEMPTS", "2")]).await;
     let request_id = give_up_six(&site).await;
     check_lists(&site, &request_id).await;
     check_dry_run(&site).await;
 
-    add_good_links(&site, 100..160).await;
+    add_links(&site, 100..160).await;
     let before = states(&site).await;
     // The record that cannot be read also has a document.
     assert_eq!((before.len(), failed_count(&before)), (53 + 1 + 60, 6 + 1));
@@ -153,18 +123,18 @@ async fn links_given_up_are_listed_and_replayed_into_their_own_documents() {
 async fn check_lists(site: &Site, request_id: &str) {
     let plain = dlq(site, &["list"]);
     assert_eq!(plain.code, Some(0), "{}", plain.stderr);
-    assert_eq!(plain.lines().len(), 7, "{}", plain.stdout);
+    assert_eq!(plain.stdout.lines().count(), 7, "{}", plain.stdout);
     assert!(plain.stderr.contains("7 of 7"), "{}", plain.stderr);
     let fields: Vec<Vec<&str>> =
-        plain.lines().iter().map(|line| line.split('\t').collect()).collect();
+        plain.stdout.lines().map(|line| line.split('\t').collect()).collect();
     assert!(fields.iter().all(|fields| fields.len() == 6), "{}", plain.stdout);
-    let rubbish = fields.iter().find(|fields| fields[1] == "malformed").unwrap();
-    assert_eq!((rubbish[2], rubbish[4]), ("0", "rubbish \\xff"));
+    let malformed = fields.iter().find(|fields| fields[1] == "malformed").unwrap();
+    assert_eq!((malformed[2], malformed[4]), ("0", "rubbish \\xff"));
 
     let listed = |arguments: &[&str]| -> Vec<Value> {
         let said = dlq(site, &[&["list", "--json"], arguments].concat());
         assert_eq!(said.code, Some(0), "{}", said.stderr);
-        said.lines().into_iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        said.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let transient = listed(&["--class", "transient"]);
     let documents = site.documents().await;
@@ -194,7 +164,7 @@ async fn check_lists(site: &Site, request_id: &str) {
     assert_eq!(listed(&["--since", "1h"]).len(), 7);
     assert_eq!(listed(&["--until", "1h"]).len(), 0);
     let mut all = listed(&[]);
-    // Two that failed at once may lie in the topic in either order.
+    // Two that failed at the same time may be in the topic in either order.
     all.sort_by_key(|letter| text(letter, "failed_at").parse::<Timestamp>().unwrap());
     assert_eq!(listed(&["--since", &text(&all[5], "failed_at")]).len(), 2);
     assert_eq!(listed(&["--limit", "2"]), all[5..]);
@@ -205,21 +175,21 @@ async fn check_dry_run(site: &Site) {
     let before = topic_count(site, &site.topic).await;
     let dry = dlq(site, &["replay", "--all", "--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.stderr);
-    assert_eq!(dry.lines().len(), 7, "{}", dry.stdout);
+    assert_eq!(dry.stdout.lines().count(), 7, "{}", dry.stdout);
     assert!(
-        dry.last_line().starts_with("would replay 6, skipped 1: 1 malformed"),
+        dry.stdout.lines().last().unwrap().starts_with("would replay 6, skipped 1: 1 malformed"),
         "{}",
         dry.stdout
     );
     assert_eq!(topic_count(site, &site.topic).await, before);
 }
 
-/// The dead letters of links that were replayed in vain: nothing in them is said twice, and they
-/// still say where the record first was.
+/// The dead letters of links that failed again after a replay: each header is there once, and the
+/// origin is still that of the first record.
 async fn check_failed_again(site: &Site) {
     let letters = site.dead_letters().await;
     assert_eq!(letters.len(), 13);
-    let origins = |letters: &[linkrelay_testkit::kafka::TopicRecord]| -> BTreeSet<String> {
+    let origins = |letters: &[TopicRecord]| -> BTreeSet<String> {
         let transient = letters
             .iter()
             .filter(|letter| letter.header("linkrelay-error-class") == Some("transient"));
@@ -260,13 +230,13 @@ async fn prepare_dead_letters(site: &Site) {
             FutureRecord::<[u8], [u8]>::to(&site.dlq).payload(link.as_bytes()).headers(headers);
         sent.push(producer.send_result(record).map_err(|(error, _)| error).unwrap());
     }
-    site.insert(documents).await;
+    site.documents.insert_many(documents).await.unwrap();
     for delivery in sent {
         delivery.await.unwrap().unwrap();
     }
 }
 
-/// What a consumer says of a record that it gave up.
+/// The headers that a consumer adds to a record that it gave up.
 fn dead_letter_headers(origin: &str) -> OwnedHeaders {
     let headers = [
         ("linkrelay-error-class", "transient"),
@@ -284,11 +254,11 @@ fn with_header(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_is_interrupted_says_what_it_did_and_the_next_does_the_rest() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+async fn an_interrupted_replay_reports_its_count_and_the_next_one_completes_it() {
+    let site = Site::new().await;
     prepare_dead_letters(&site).await;
     let before = states(&site).await;
-    let mut builder = ProcessBuilder::new("replay", workspace_binary("linkrelay").unwrap())
+    let mut builder = ProcessBuilder::new("replay", binary("linkrelay"))
         .args(["dlq", "replay", "--all", "--batch", "1"]);
     for (name, value) in site.env() {
         builder = builder.env(name, value);
@@ -296,10 +266,8 @@ async fn a_replay_that_is_interrupted_says_what_it_did_and_the_next_does_the_res
     let mut replay = builder.spawn().unwrap();
     wait_for("a few to be replayed", LONG, Duration::from_millis(1), async || {
         replay.ensure_running().map_err(|error| error.to_string())?;
-        match topic_count(&site, &site.topic).await {
-            count if count > 5 => Ok(()),
-            count => Err(format!("{count} are")),
-        }
+        let count = topic_count(&site, &site.topic).await;
+        ok_if(count > 5, format!("{count} are"))
     })
     .await
     .unwrap();
@@ -309,7 +277,7 @@ async fn a_replay_that_is_interrupted_says_what_it_did_and_the_next_does_the_res
     assert_eq!(ended.code(), Some(1), "{stdout}{stderr}");
     let replayed = topic_count(&site, &site.topic).await;
     let left = PREPARED - replayed;
-    assert!(left > 0, "it was not interrupted half-way\n{stdout}{stderr}");
+    assert!(left > 0, "it was not interrupted midway\n{stdout}{stderr}");
     assert_eq!(stdout, format!("replayed {replayed}, skipped 0\n"), "{stderr}");
     assert!(stderr.contains(&format!("interrupted; run it again for the {left}")), "{stderr}");
 
@@ -329,19 +297,19 @@ async fn a_replay_that_is_interrupted_says_what_it_did_and_the_next_does_the_res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_hinders_is_said_before_anything_is_published() {
-    let site = Site::without_topics(FakeYouTubeSettings::default()).await;
+async fn an_obstacle_is_named_before_anything_is_published() {
+    let site = Site::without_topics().await;
     for arguments in [&["list"][..], &["replay", "--all"]] {
         let missing = dlq(&site, arguments);
         assert_eq!(missing.code, Some(1));
         assert!(missing.stderr.contains("linkrelay topics create"), "{}", missing.stderr);
     }
-    site.create_topics().await;
+    site.create_topics(1).await.unwrap();
     let empty = dlq(&site, &["list"]);
     assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), ""), "{}", empty.stderr);
     assert_eq!(dlq(&site, &["replay", "--all"]).stdout, "replayed 0, skipped 0\n");
 
-    let nowhere = format!("127.0.0.1:{}", free_port().unwrap());
+    let nowhere = nowhere();
     let brokerless = dlq_with(&site, &["list"], &[("KAFKA_BROKERS", &nowhere)]);
     assert_eq!(brokerless.code, Some(1));
     assert!(
@@ -372,11 +340,11 @@ async fn what_hinders_is_said_before_anything_is_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+async fn a_dead_letter_without_a_document_is_only_replayed_on_request() {
+    let site = Site::new().await;
     let origin = format!("{}:0:7:9", site.topic);
-    publish(&site, &site.dlq, link(0).as_bytes(), dead_letter_headers(&origin)).await;
-    publish(&site, &site.dlq, link(1).as_bytes(), OwnedHeaders::new()).await;
+    site.publish(&site.dlq, link(0).as_bytes(), dead_letter_headers(&origin)).await;
+    site.publish(&site.dlq, link(1).as_bytes(), OwnedHeaders::new()).await;
     let checked = dlq(&site, &["replay", "--all"]);
     assert!(
         checked.stdout.starts_with("replayed 0, skipped 2: 1 without a document"),
@@ -386,10 +354,10 @@ async fn a_document_that_is_not_in_the_store_is_left_alone_unless_wished() {
     assert!(checked.stdout.contains("1 without linkrelay's headers"), "{}", checked.stdout);
     let unchecked = dlq(&site, &["replay", "--all", "--no-store-check"]);
     assert!(unchecked.stdout.starts_with("replayed 1, skipped 1"), "{}", unchecked.stdout);
-    let published = wait_for("the record", LONG, SHORT, async || {
+    let published = until("the record", async || {
         site.broker.topic_records(&site.topic).await.map_err(|error| error.to_string())
-    });
-    let published = published.await.unwrap();
+    })
+    .await;
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].header("linkrelay-origin"), Some(&*origin));
     assert_eq!(published[0].header("linkrelay-replays"), Some("1"));

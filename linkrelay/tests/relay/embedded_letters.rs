@@ -1,40 +1,30 @@
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use linkrelay_fake_youtube::{Failure, FakeYouTube, FakeYouTubeSettings};
-use linkrelay_testkit::process::workspace_binary;
-use linkrelay_testkit::tools::free_port;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_fake_youtube::{Failure, FakeYouTube};
+use linkrelay_testkit::wait::{LONG, ok_if, wait_for};
 use serde_json::{Value, json};
 
-use crate::site::{Role, link, video_id};
+use crate::site::{Role, binary, count, link, links, run, until, up, video_id, youtube};
 
 /// A folder for the embedded mode, and a YouTube that outlives it.
 struct Embedded {
     data: tempfile::TempDir,
     fake: FakeYouTube,
+    env: Vec<(&'static str, String)>,
 }
 
 impl Embedded {
     async fn new() -> Self {
-        let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
-        Self { data: tempfile::tempdir().unwrap(), fake }
+        let (fake, youtube) = youtube(Duration::ZERO).await;
+        let mut env = youtube[..2].to_vec();
+        env.push(("MAX_ATTEMPTS", "1".to_owned()));
+        env.push(("EXTRACTORS", "watch_page".to_owned()));
+        Self { data: tempfile::tempdir().unwrap(), fake, env }
     }
 
     async fn up(&self) -> Role {
-        let extractor_addr = format!("127.0.0.1:{}", free_port().unwrap());
-        let env = [
-            ("DATA_DIR", self.data.path().display().to_string()),
-            ("EXTRACTOR_ADDR", extractor_addr),
-            ("YOUTUBE_BASE_URL", self.fake.base_url()),
-            ("YOUTUBE_CA_CERT", self.fake.ca_cert_path().display().to_string()),
-            ("MAX_ATTEMPTS", "1".to_owned()),
-            ("EXTRACTORS", "watch_page".to_owned()),
-        ];
-        let relay = Role::spawn("linkrelay", &["up"], "HTTP_ADDR", env);
-        relay.until_ready().await;
-        relay
+        up(self.data.path(), &[], &self.env).ready().await
     }
 
     fn fail(&self, numbers: std::ops::Range<usize>, failure: Option<Failure>) {
@@ -43,74 +33,50 @@ impl Embedded {
         }
     }
 
-    /// What `dlq` said on standard output; it must have gone well.
+    /// The standard output of `dlq`, which must succeed.
     fn dlq(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(workspace_binary("linkrelay").unwrap());
+        let mut command = Command::new(binary("linkrelay"));
         command.arg("dlq").args(arguments).env("DATA_DIR", self.data.path());
-        command.env_remove("KAFKA_BROKERS").env_remove("MONGODB_URI");
-        let output = tokio::task::block_in_place(|| command.output().unwrap());
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        text(&output.stdout)
+        let said = run(command.env_remove("KAFKA_BROKERS").env_remove("MONGODB_URI"));
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.stdout
     }
 
-    fn letters(&self) -> Vec<Value> {
+    fn dead_letters(&self) -> Vec<Value> {
         let said = self.dlq(&["list", "--json"]);
         said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// How often YouTube was asked.
-    fn asked(&self) -> u64 {
-        self.fake.hits().total
+    /// Forty links, the first of which fail; returns the request's id.
+    async fn give_up(&self, relay: &Role, failing: std::ops::Range<usize>) -> String {
+        self.fail(failing, Some(Failure::ServerError));
+        let id = relay.post_valid(&json!(links(0..40))).await;
+        relay.until_nothing_is_pending(&id).await;
+        id
     }
-}
-
-/// Rows of a table of the file.
-fn count(data: &Path, table: &str) -> i64 {
-    let file = rusqlite::Connection::open(data.join("linkrelay.sqlite")).unwrap();
-    file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-}
-
-/// Links of which these few fail, among enough good ones.
-async fn give_up(embedded: &Embedded, relay: &Role, failing: std::ops::Range<usize>) -> String {
-    embedded.fail(failing, Some(Failure::ServerError));
-    let links: Vec<String> = (0..40).map(link).collect();
-    let id = relay.post_good(&json!(links)).await;
-    relay.until_nothing_is_pending(&id).await;
-    id
-}
-
-async fn until_stored(relay: &Role, id: &str, wanted: u64) {
-    let stored = wait_for("the replayed links to be stored", LONG, SHORT, async || {
-        let status = relay.status(id).await;
-        if status["stored"] == wanted { Ok(()) } else { Err(status.to_string()) }
-    });
-    let stored = stored.await;
-    assert!(stored.is_ok(), "{stored:?}\n{}", relay.process.log_tail());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embedded_dead_letters_outlive_a_kill_and_are_replayed_while_up_runs() {
     let embedded = Embedded::new().await;
-    let mut relay = embedded.up().await;
-    let id = give_up(&embedded, &relay, 0..3).await;
-    assert_eq!(embedded.letters().len(), 3);
-    relay.process.kill().unwrap();
+    let relay = embedded.up().await;
+    let id = embedded.give_up(&relay, 0..3).await;
+    assert_eq!(embedded.dead_letters().len(), 3);
+    // Its drop kills the process.
     drop(relay);
-    let letters = embedded.letters();
+    let letters = embedded.dead_letters();
     assert_eq!(letters.len(), 3);
     assert!(letters.iter().all(|letter| letter["request_id"] == *id), "{letters:?}");
 
     let relay = embedded.up().await;
     embedded.fail(0..3, None);
     assert_eq!(embedded.dlq(&["replay", "--all"]), "replayed 3, skipped 0\n");
-    until_stored(&relay, &id, 40).await;
-    wait_for("the marks to be gone", LONG, SHORT, async || {
-        let said = tokio::task::block_in_place(|| embedded.dlq(&["replay", "--all"]));
-        if said == "replayed 0, skipped 3: 3 stored already\n" { Ok(()) } else { Err(said) }
+    relay.until_stored(&id, 40).await;
+    until("the marks of the replays to be removed", async || {
+        let said = embedded.dlq(&["replay", "--all"]);
+        ok_if(said == "replayed 0, skipped 3: 3 stored already\n", said)
     })
-    .await
-    .unwrap();
+    .await;
     assert_eq!(count(embedded.data.path(), "document"), 40);
     relay.stop().await;
 }
@@ -119,29 +85,27 @@ async fn embedded_dead_letters_outlive_a_kill_and_are_replayed_while_up_runs() {
 async fn a_marked_replay_is_taken_at_the_next_start_and_again_after_a_kill() {
     let embedded = Embedded::new().await;
     let relay = embedded.up().await;
-    let id = give_up(&embedded, &relay, 0..3).await;
+    let id = embedded.give_up(&relay, 0..3).await;
     relay.stop().await;
     assert_eq!(embedded.dlq(&["replay", "--all"]), "replayed 3, skipped 0\n");
     let again = "replayed 0, skipped 3: 3 still under way\n";
     assert_eq!(embedded.dlq(&["replay", "--all"]), again);
 
-    // Under way, and asked for, when it is killed.
+    // YouTube has been asked for them, and has not answered, when the process is killed.
     embedded.fail(0..3, Some(Failure::Hang));
-    let before = embedded.asked();
-    let mut relay = embedded.up().await;
-    wait_for("the replays to be asked for", LONG, SHORT, async || match embedded.asked() {
-        asked if asked >= before + 3 => Ok(()),
-        asked => Err(format!("{asked} after {before}")),
+    let before = embedded.fake.hits().total;
+    let relay = embedded.up().await;
+    until("the replays to be asked for", async || {
+        let asked = embedded.fake.hits().total;
+        ok_if(asked >= before + 3, format!("{asked} after {before}"))
     })
-    .await
-    .unwrap();
-    relay.process.kill().unwrap();
+    .await;
     drop(relay);
     assert_eq!(embedded.dlq(&["replay", "--all"]), again);
 
     embedded.fail(0..3, None);
     let relay = embedded.up().await;
-    until_stored(&relay, &id, 40).await;
+    relay.until_stored(&id, 40).await;
     assert_eq!(count(embedded.data.path(), "document"), 40);
     assert_eq!(count(embedded.data.path(), "journal"), 0);
     relay.stop().await;
@@ -151,17 +115,16 @@ async fn a_marked_replay_is_taken_at_the_next_start_and_again_after_a_kill() {
 async fn a_replay_that_fails_again_is_a_new_letter_that_counts_and_ends_at_the_limit() {
     let embedded = Embedded::new().await;
     let relay = embedded.up().await;
-    give_up(&embedded, &relay, 0..1).await;
+    embedded.give_up(&relay, 0..1).await;
     for replays in 1..=2 {
-        let good: Vec<String> = (0..20).map(|number| link(1_000 * replays + number)).collect();
-        let id = relay.post_good(&json!(good)).await;
+        let valid: Vec<String> = (0..20).map(|number| link(1_000 * replays + number)).collect();
+        let id = relay.post_valid(&json!(valid)).await;
         relay.until_nothing_is_pending(&id).await;
         let said = embedded.dlq(&["replay", "--all", "--max-replays", "2"]);
         assert!(said.starts_with("replayed 1, "), "{said}");
         wait_for("it to fail again", LONG, Duration::from_millis(200), async || {
-            let letters = tokio::task::block_in_place(|| embedded.letters());
-            let newest = letters.last().unwrap()["replays"].clone();
-            if newest == replays { Ok(()) } else { Err(format!("{letters:?}")) }
+            let letters = embedded.dead_letters();
+            ok_if(letters.last().unwrap()["replays"] == replays, format!("{letters:?}"))
         })
         .await
         .unwrap();

@@ -1,11 +1,8 @@
-use std::path::Path;
-
-use linkrelay_testkit::process::{ProcessBuilder, workspace_binary};
-use linkrelay_testkit::tools::free_port;
+use linkrelay_testkit::site;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use serde_json::{Value, json};
 
-use crate::site::{Role, link};
+use crate::site::{Role, binary, count, links, start_up};
 
 /// No file of the process may grow beyond it: less than the documents of two requests need.
 const ROOM_BYTES: u64 = 400_000;
@@ -14,29 +11,20 @@ const LINKS_PER_REQUEST: usize = 100;
 /// Without the signal a write beyond the limit is an error, as on a full disk.
 const WITHOUT_SIGXFSZ: &str = r#"trap '' XFSZ; exec "$@""#;
 
-fn up(data: &Path) -> Role {
-    let builder = ProcessBuilder::new("linkrelay", "/bin/sh")
-        .args(["-c", WITHOUT_SIGXFSZ, "sh"])
-        .arg(workspace_binary("linkrelay").unwrap())
-        .args(["up", "--demo"]);
-    let env = [
-        ("DATA_DIR", data.display().to_string()),
-        ("EXTRACTOR_ADDR", format!("127.0.0.1:{}", free_port().unwrap())),
-    ];
-    Role::start(builder, "HTTP_ADDR", env)
-}
-
 async fn post(relay: &Role, request: usize) -> (u16, Value) {
     let numbers = request * LINKS_PER_REQUEST..(request + 1) * LINKS_PER_REQUEST;
-    relay.post(&json!(numbers.map(link).collect::<Vec<_>>())).await
+    relay.post(&json!(links(numbers))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_told_at_the_door_and_loses_nothing() {
+async fn a_full_disk_is_an_answer_to_the_client_and_loses_nothing() {
     let data = tempfile::tempdir().unwrap();
-    let relay = up(data.path());
-    relay.until_ready().await;
-    relay.process.limit_file_sizes(Some(ROOM_BYTES)).unwrap();
+    let program = binary("linkrelay").into_os_string();
+    let arguments = ["-c", WITHOUT_SIGXFSZ, "sh"].map(Into::into).into_iter().chain([program]);
+    let role = site::Role::new("linkrelay", "/bin/sh")
+        .map(|role| role.args(arguments).args(["up", "--demo"]));
+    let relay = start_up(role, data.path(), &[]).ready().await;
+    relay.process().unwrap().limit_file_sizes(Some(ROOM_BYTES)).unwrap();
     let mut accepted = Vec::new();
     let mut requests = 0..;
     let refused = wait_for("the disk to be full", LONG, SHORT, async || {
@@ -52,8 +40,8 @@ async fn a_full_disk_is_told_at_the_door_and_loses_nothing() {
     assert!(answer["detail"].as_str().unwrap().contains("none was taken"), "{answer}");
     relay.until_not_ready("disk").await;
 
-    relay.process.limit_file_sizes(None).unwrap();
-    // A role that is not ready gets no requests: it has to find out by itself.
+    relay.process().unwrap().limit_file_sizes(None).unwrap();
+    // A role that is not ready gets no requests: it has to find out on its own.
     relay.until_ready().await;
     let (status, answer) = post(&relay, requests.next().unwrap()).await;
     assert_eq!(status, 201, "{answer}");
@@ -63,9 +51,6 @@ async fn a_full_disk_is_told_at_the_door_and_loses_nothing() {
         let done = status["stored"].as_u64().unwrap() + status["failed"].as_u64().unwrap();
         assert_eq!(done, LINKS_PER_REQUEST as u64, "{status}");
     }
-    let file = rusqlite::Connection::open(data.path().join("linkrelay.sqlite")).unwrap();
-    let documents: i64 =
-        file.query_row("SELECT count(*) FROM document", [], |row| row.get(0)).unwrap();
-    assert_eq!(documents, (accepted.len() * LINKS_PER_REQUEST) as i64);
+    assert_eq!(count(data.path(), "document"), (accepted.len() * LINKS_PER_REQUEST) as i64);
     relay.stop().await;
 }

@@ -1,11 +1,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use linkrelay_fake_youtube::FakeYouTubeSettings;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::wait::ok_if;
 use serde_json::json;
 
-use crate::site::{Role, Site, link};
+use crate::site::{Role, Site, links, stop, until};
 
 /// KIP-848 leaves the session to the broker, whose settings the testkit has made short.
 const NEW_PROTOCOL: [(&str, &str); 2] =
@@ -21,14 +20,10 @@ async fn consumers_come_and_go_with_the_new_protocol() {
     come_and_go(&NEW_PROTOCOL).await;
 }
 
-/// 1 -> 3 -> 2 -> 1 consumers while links flow, the last leaving by a kill.
+/// 1 -> 3 -> 2 -> 1 consumers while links flow; the last change is a kill.
 async fn come_and_go(settings: &[(&str, &str)]) {
-    let latency = Duration::from_millis(20);
-    let site = Site::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() }).await;
-    let producer = site.producer(&[]);
-    let first = site.consumer(settings);
-    producer.until_ready().await;
-    first.until_ready().await;
+    let site = Site::slow(Duration::from_millis(20)).await;
+    let (producer, first) = site.roles(&[], settings).await;
     let mut ids = vec![post(&producer, 0).await];
     let (second, mut third) = (site.consumer(settings), site.consumer(settings));
     ids.push(post(&producer, 1).await);
@@ -38,7 +33,7 @@ async fn come_and_go(settings: &[(&str, &str)]) {
     ids.push(post(&producer, 2).await);
     first.stop().await;
     ids.push(post(&producer, 3).await);
-    third.process.kill().unwrap();
+    third.kill().unwrap();
     ids.push(post(&producer, 4).await);
     for id in &ids {
         assert_eq!(producer.until_nothing_is_pending(id).await["stored"], 400, "{id}");
@@ -46,73 +41,58 @@ async fn come_and_go(settings: &[(&str, &str)]) {
     site.until_lag_is_zero().await;
     assert_eq!(site.documents().await.len(), 2_000);
     assert!(site.dead_letters().await.is_empty());
-    second.stop().await;
-    producer.stop().await;
+    stop([second, producer]).await;
 }
 
 async fn post(producer: &Role, request: usize) -> String {
-    let links: Vec<String> = (request * 400..(request + 1) * 400).map(link).collect();
-    producer.post_good(&json!(links)).await
+    producer.post_valid(&json!(links(request * 400..(request + 1) * 400))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_member_that_restarts_in_time_moves_no_partition() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let producer = site.producer(&[]);
+    let site = Site::new().await;
     let config = ("KAFKA_CONFIG", "session.timeout.ms=30000");
     let named = |name| [config, ("KAFKA_GROUP_INSTANCE_ID", name)];
-    let (stays, mut restarts) = (site.consumer(&named("a")), site.consumer(&named("b")));
-    producer.until_ready().await;
-    stays.until_ready().await;
-    restarts.until_ready().await;
+    let (producer, stays) = site.roles(&[], &named("a")).await;
+    let mut restarts = site.ready_consumer(&named("b")).await;
     // Both have a share: only then is there something to move.
-    wait_for("the partitions to be shared", LONG, SHORT, async || {
-        match (assignments(&stays), assignments(&restarts)) {
-            (mine, other) if mine > 0 && other > 0 => Ok(()),
-            counts => Err(format!("{counts:?}")),
-        }
+    until("the partitions to be shared", async || {
+        let counts = [&stays, &restarts].map(assignments);
+        ok_if(!counts.contains(&0), format!("{counts:?}"))
     })
-    .await
-    .unwrap();
+    .await;
     let id = post(&producer, 0).await;
     producer.until_nothing_is_pending(&id).await;
     let rebalances_before = rebalances(&stays).await;
-    restarts.process.kill().unwrap();
-    let restarted = site.consumer(&named("b"));
-    restarted.until_ready().await;
+    restarts.kill().unwrap();
+    let restarted = site.ready_consumer(&named("b")).await;
     let id = post(&producer, 1).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 400);
     assert_eq!(rebalances(&stays).await, rebalances_before);
-    for role in [stays, restarted, producer] {
-        role.stop().await;
-    }
+    stop([stays, restarted, producer]).await;
 }
 
-/// A broker of the new protocol gives a static member's name to no other before the session of the
-/// one that was killed has ended (UNRELEASED_INSTANCE_ID of KIP-848).
+/// With the new protocol a static member's name is taken until the session of the killed member has
+/// ended (UNRELEASED_INSTANCE_ID of KIP-848).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_member_of_the_new_protocol_waits_for_its_own_name_after_a_kill() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let producer = site.producer(&[]);
+    let site = Site::new().await;
     let settings = [&NEW_PROTOCOL[..], &[("KAFKA_GROUP_INSTANCE_ID", "a")]].concat();
-    let mut first = site.consumer(&settings);
-    producer.until_ready().await;
-    first.until_ready().await;
-    first.process.kill().unwrap();
+    let (producer, mut first) = site.roles(&[], &settings).await;
+    first.kill().unwrap();
     let second = site.consumer(&settings);
     second.until_not_ready("KAFKA_GROUP_INSTANCE_ID is still in use").await;
     second.until_ready().await;
     let id = post(&producer, 0).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 400);
-    second.stop().await;
-    producer.stop().await;
+    stop([second, producer]).await;
 }
 
 fn assignments(role: &Role) -> usize {
     role.log().lines().filter(|line| line.contains("assigned")).count()
 }
 
-/// What the group decided so far, as /metrics counts it, in whatever order.
+/// The decisions of the group so far, as counted in /metrics.
 async fn rebalances(role: &Role) -> BTreeSet<String> {
     role.metrics()
         .await

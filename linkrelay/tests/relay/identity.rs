@@ -1,34 +1,26 @@
-use linkrelay_fake_youtube::FakeYouTubeSettings;
-
-use crate::site::{Site, link};
+use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_typed_into_a_topic_that_was_created_again_has_a_document_of_its_own() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    site.broker.delete_topic(&site.topic).await.unwrap();
-    // One partition, so that both records have the same place but for their time.
-    site.broker.create_topic(&site.topic, 1).await.unwrap();
-    let consumer = site.consumer(&[]);
-    consumer.until_ready().await;
-    site.type_in(format!("{}\n", link(0)).as_bytes());
+async fn a_link_typed_into_a_topic_that_was_created_again_has_its_own_document() {
+    // One partition, so that the origins of both records differ only in their time.
+    let site = Site::with_one_partition().await;
+    let consumer = site.ready_consumer(&[]).await;
+    site.type_links(0..1);
     site.until_lag_is_zero().await;
     consumer.stop().await;
 
     site.broker.delete_topic(&site.topic).await.unwrap();
     site.broker.create_topic(&site.topic, 1).await.unwrap();
-    let consumer = site.consumer(&[]);
-    consumer.until_ready().await;
-    site.type_in(format!("{}\n", link(1)).as_bytes());
+    let consumer = site.ready_consumer(&[]).await;
+    site.type_links(1..2);
     site.until_lag_is_zero().await;
     let documents = site.documents().await;
-    let links: Vec<&str> =
-        documents.iter().map(|document| document.get_str("link").unwrap()).collect();
-    assert_eq!(links.len(), 2, "the second link has no document: {links:?}");
+    assert_eq!(documents.len(), 2, "the second link has no document: {documents:?}");
     for document in &documents {
         let kafka = document.get_document("kafka").unwrap();
         let (offset, timestamp) = (kafka.get_i64("offset"), kafka.get_i64("timestamp"));
-        let place = format!("{}:0:{}:{}", site.topic, offset.unwrap(), timestamp.unwrap());
-        assert_eq!(document.get_str("_id").unwrap(), format!("{place}:0"));
+        let origin = format!("{}:0:{}:{}", site.topic, offset.unwrap(), timestamp.unwrap());
+        assert_eq!(document.get_str("_id").unwrap(), format!("{origin}:0"));
     }
     consumer.stop().await;
 }

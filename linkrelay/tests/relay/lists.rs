@@ -1,13 +1,12 @@
 use std::collections::BTreeSet;
 
+use linkrelay_fake_youtube::ApiFailure;
 use linkrelay_fake_youtube::pages::lists;
-use linkrelay_fake_youtube::{ApiFailure, FakeYouTubeSettings};
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::wait::{SHORT, ok_if, wait_for};
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 
-use crate::site::{Role, Site, VERY_LONG, link};
-use crate::tools::{linkrelay, stderr};
+use crate::site::{Site, VERY_LONG, link, stop, until, until_is};
 
 const KEY: (&str, &str) = ("YOUTUBE_API_KEY", "a-key");
 const EXPAND: (&str, &str) = ("EXPAND_LISTS", "true");
@@ -35,38 +34,27 @@ fn video_ids(documents: &[Document], id: &str) -> Vec<(i64, String)> {
     videos
 }
 
-async fn until_expanded(producer: &Role, id: &str) -> Value {
-    wait_for("the list to be expanded", LONG, SHORT, async || {
-        let status = producer.status(id).await;
-        if status["expanded"] == 1 { Ok(status) } else { Err(status.to_string()) }
-    })
-    .await
-    .unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn playlists_and_channels_become_a_document_a_video() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let producer = site.producer(&[EXPAND]);
-    let consumer = site.consumer(&[KEY, ("EXPAND_LIMIT", "60")]);
-    producer.until_ready().await;
-    consumer.until_ready().await;
+    let site = Site::new().await;
+    let (producer, consumer) = site.roles(&[EXPAND], &[KEY, ("EXPAND_LIMIT", "60")]).await;
     let links = [
         playlist("PLmade-up_55"),
         link(0),
         "https://www.youtube.com/@many-120".to_owned(),
         playlist("PLgone-for-good"),
     ];
-    let id = producer.post_good(&json!(links)).await;
+    let id = producer.post_valid(&json!(links)).await;
     let status = producer.until_nothing_is_pending(&id).await;
-    let shown = linkrelay(&site, &["status", &id], &producer.url);
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let url = producer.url();
+    let linkrelay = |arguments: &[&str]| site.linkrelay(arguments, &[("LINKRELAY_URL", &url)]);
+    let shown = linkrelay(&["status", &id]).stdout;
     assert!(
         shown.starts_with(&format!("{id}: 119 links, 116 stored, 1 failed, 2 expanded, 0 pending")),
         "{shown}"
     );
     assert_eq!(shown.lines().count(), 120, "{shown}");
-    // A list counts for itself and its videos for themselves; 120 are cut to EXPAND_LIMIT.
+    // A list and each of its videos count as one; of 120 videos EXPAND_LIMIT are left.
     assert_eq!(counts(&status), [4 + 55 + 60, 1 + 55 + 60, 1, 2, 0]);
     assert_eq!(status["links"][0]["videos"], 55);
     assert_eq!(status["links"][3]["error"]["code"], "list_unavailable");
@@ -82,40 +70,33 @@ async fn playlists_and_channels_become_a_document_a_video() {
     assert_eq!(found[1..], expected, "behind the one video that was submitted");
     site.until_lag_is_zero().await;
     assert!(site.dead_letters().await.is_empty());
-    let submitted = linkrelay(&site, &["submit", "--wait", &playlist("PLagain-9")], &producer.url);
-    let said = stderr(&submitted);
-    assert!(
-        submitted.status.success() && said.contains("stored 9, failed 0, expanded 1"),
-        "{said}"
-    );
+    let said = linkrelay(&["submit", "--wait", &playlist("PLagain-9")]).done();
+    assert!(said.contains("stored 9, failed 0, expanded 1"), "{said}");
     assert!(said.contains("done: 10 of 10"), "{said}");
-    consumer.stop().await;
-    producer.stop().await;
+    stop([consumer, producer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_is_killed_in_an_expansion_loses_and_doubles_nothing() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let producer = site.producer(&[EXPAND]);
-    producer.until_ready().await;
+    let site = Site::new().await;
+    let producer = site.ready_producer(&[EXPAND]).await;
     let consumers = || [0, 1].map(|_| site.consumer(&[KEY, ("MAX_IN_FLIGHT", "8")]));
     let mut killed = consumers();
     let lists: Vec<String> = (0..10).map(|number| format!("PLlist{number}_200")).collect();
     let links: Vec<String> = lists.iter().map(|list| playlist(list)).collect();
-    let id = producer.post_good(&json!(links)).await;
-    wait_for("expansions to be under way", LONG, SHORT, async || {
+    let id = producer.post_valid(&json!(links)).await;
+    until("expansions in flight", async || {
         let [total, stored, ..] = counts(&producer.status(&id).await);
-        if total > 10 && stored > 0 { Ok(()) } else { Err(format!("{total} {stored}")) }
+        ok_if(total > 10 && stored > 0, format!("{total} {stored}"))
     })
-    .await
-    .unwrap();
+    .await;
     for consumer in &mut killed {
-        consumer.process.kill().unwrap();
+        consumer.kill().unwrap();
     }
     let running = consumers();
     wait_for("everything to be stored", VERY_LONG, SHORT * 10, async || {
         let found = counts(&producer.status(&id).await);
-        if found == [2_010, 2_000, 0, 10, 0] { Ok(()) } else { Err(format!("{found:?}")) }
+        ok_if(found == [2_010, 2_000, 0, 10, 0], format!("{found:?}"))
     })
     .await
     .unwrap();
@@ -127,52 +108,42 @@ async fn a_consumer_that_is_killed_in_an_expansion_loses_and_doubles_nothing() {
     let expected: BTreeSet<String> =
         lists.iter().flat_map(|list| lists::video_ids(list, 200)).collect();
     assert_eq!(found, expected);
-    for consumer in running {
-        consumer.stop().await;
-    }
+    stop(running).await;
     producer.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_key_a_list_is_refused_at_the_door_or_by_its_document() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let (careful, careless) = (site.producer(&[]), site.producer(&[EXPAND]));
-    let consumer = site.consumer(&[]);
-    for role in [&careful, &careless, &consumer] {
-        role.until_ready().await;
-    }
+async fn without_a_key_a_list_is_refused_by_the_producer_or_by_its_document() {
+    let site = Site::new().await;
+    let (careful, consumer) = site.roles(&[], &[]).await;
+    let careless = site.ready_producer(&[EXPAND]).await;
     let (status, answer) = careful.post(&json!(playlist("PLmade-up_55"))).await;
     assert_eq!((status, &answer["results"][0]["error"]["code"]), (422, &json!("playlist")));
-    let id = careless.post_good(&json!(playlist("PLmade-up_55"))).await;
+    let id = careless.post_valid(&json!(playlist("PLmade-up_55"))).await;
     let status = careless.until_nothing_is_pending(&id).await;
     assert_eq!(status["links"][0]["error"]["code"], "no_expansion");
-    for role in [consumer, careless, careful] {
-        role.stop().await;
-    }
+    stop([consumer, careless, careful]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_quota_gives_a_list_up_and_a_replay_brings_it_back() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let producer = site.producer(&[EXPAND]);
-    let consumer = site.consumer(&[KEY]);
-    producer.until_ready().await;
-    consumer.until_ready().await;
+    let site = Site::new().await;
+    let (producer, consumer) = site.roles(&[EXPAND], &[KEY]).await;
     site.fake.set_api_failure(Some(ApiFailure::QuotaExceeded));
-    let id = producer.post_good(&json!(playlist("PLmade-up_5"))).await;
+    let id = producer.post_valid(&json!(playlist("PLmade-up_5"))).await;
     let status = producer.until_nothing_is_pending(&id).await;
     let error = &status["links"][0]["error"];
     assert_eq!((&error["class"], &error["code"]), (&json!("transient"), &json!("stood_down")));
     consumer.stop().await;
 
     site.fake.set_api_failure(None);
-    let consumer = site.consumer(&[KEY]);
-    consumer.until_ready().await;
-    let replay = linkrelay(&site, &["dlq", "replay", "--all"], &producer.url);
-    assert!(replay.status.success(), "{}", stderr(&replay));
-    until_expanded(&producer, &id).await;
+    let consumer = site.ready_consumer(&[KEY]).await;
+    site.linkrelay(&["dlq", "replay", "--all"], &[]).done();
+    until_is("the number of expanded lists", json!(1), async || {
+        producer.status(&id).await["expanded"].clone()
+    })
+    .await;
     let status = producer.until_nothing_is_pending(&id).await;
     assert_eq!(counts(&status), [6, 5, 0, 1, 0]);
-    consumer.stop().await;
-    producer.stop().await;
+    stop([consumer, producer]).await;
 }

@@ -1,31 +1,31 @@
-//! linkrelay's own processes, together, on real servers: a Kafka broker, a MongoDB-wire server
-//! and the fake YouTube.
+//! linkrelay's own processes on real servers: a Kafka broker, a MongoDB-wire server and the fake
+//! YouTube.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 /// The servers and processes of one test.
 mod site;
 
-/// Too many, too slow, too odd.
+/// Clients that send too much, too slowly, or odd requests.
 mod abuse;
-/// Whether everything can be reached.
+/// `linkrelay check`.
 mod check;
-/// Three brokers, some of which fail.
+/// A cluster of three brokers, some of which fail.
 mod cluster;
-/// Links typed by hand.
+/// Links typed into the console producer.
 mod console;
 /// Captured pages through the whole pipeline.
 mod corpus;
-/// Links that were given up, and another chance for them.
+/// Dead letters and their replay.
 mod dlq;
 /// Everything in one process.
 mod embedded;
-/// Links that were given up in one process, which outlive it.
+/// Dead letters of the embedded mode, which outlive its process.
 mod embedded_letters;
-/// Kills, missing topics, servers that are away.
+/// Kills, missing topics, unreachable servers.
 mod faults;
-/// A disk without room.
+/// A full disk.
 mod full_disk;
-/// Consumers that come and go, with every group protocol.
+/// Consumers that join and leave, with every group protocol.
 mod group;
 /// Which document belongs to which record.
 mod identity;
@@ -37,27 +37,27 @@ mod large;
 mod lists;
 /// The load that linkrelay is chosen for.
 mod main_job;
-/// MongoDB as others run it: users with few rights, TLS, connection strings with opinions.
+/// MongoDB as operators run it: users with few rights, TLS, connection strings with options.
 mod mongodb;
-/// Logs that begin later, or again.
+/// Topics whose first records were deleted, or that were created again.
 mod offsets;
 /// Links as people paste them.
 mod pasted;
-/// What is delivered again although it was done.
+/// Records that are delivered again although they were complete.
 mod redelivered;
 /// Documents that the store refuses.
 mod refused;
-/// What a kill makes to be done again.
+/// The work that is repeated after a kill.
 mod repeats;
-/// Metadata that the store has already.
+/// Metadata that is already in the store.
 mod reuse;
 /// Kafka behind TLS and SASL.
 mod secured;
-/// Wrong settings end at start.
+/// Wrong settings, which end a process at its start.
 mod settings;
 /// The commands around the pipeline.
 mod tools;
-/// How the topics are made, and how they should be.
+/// The settings of topics.
 mod topics;
-/// Those who wait for their documents.
+/// The waiting path.
 mod waiting;

@@ -2,34 +2,28 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use linkrelay_fake_youtube::FakeYouTubeSettings;
 use serde_json::json;
 
-use crate::site::{Site, link};
+use crate::site::{Site, link, stop};
 
 const REQUESTS: usize = 500;
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// 50 requests a second for 10 s, against a YouTube that takes 1.2 s a link. The way that
+/// 50 requests a second for 10 s, against a YouTube that takes 1.2 s a link. The program that
 /// linkrelay replaces lost 53 of these 500 links, or took ten minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_links_in_ten_seconds_are_all_answered_and_all_stored() {
-    let latency = Duration::from_millis(1_200);
-    let site = Site::start(FakeYouTubeSettings { latency, ..FakeYouTubeSettings::default() }).await;
-    let producer = site.producer(&[]);
-    let consumers = [site.consumer(&[]), site.consumer(&[])];
-    producer.until_ready().await;
-    for consumer in &consumers {
-        consumer.until_ready().await;
-    }
+    let site = Site::slow(Duration::from_millis(1_200)).await;
+    let (producer, consumer) = site.roles(&[], &[]).await;
+    let other = site.ready_consumer(&[]).await;
     let begin = Instant::now();
-    // An open loop: each request begins at its own time, however long the others take.
+    // An open loop: each request begins at its own time, no matter how long the others take.
     let requests = (0..REQUESTS).map(|number| {
         let producer = &producer;
         async move {
             let due = begin + INTERVAL * u32::try_from(number).unwrap();
             tokio::time::sleep_until(due.into()).await;
-            let id = producer.post_good(&json!(link(number))).await;
+            let id = producer.post_valid(&json!(link(number))).await;
             (id, due.elapsed())
         }
     });
@@ -52,8 +46,5 @@ async fn five_hundred_links_in_ten_seconds_are_all_answered_and_all_stored() {
         times[REQUESTS / 2],
         times[REQUESTS * 99 / 100]
     );
-    producer.stop().await;
-    for consumer in consumers {
-        consumer.stop().await;
-    }
+    stop([producer, consumer, other]).await;
 }

@@ -1,35 +1,29 @@
 use std::net::Ipv4Addr;
-use std::process::Command;
 
-use linkrelay_fake_youtube::FakeYouTubeSettings;
 use linkrelay_testkit::mongo_front::MongoFront;
-use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::tls_front::TlsFront;
 use linkrelay_testkit::tools::fresh_name;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::wait::ok_if;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 
-use crate::site::{Site, link};
+use crate::site::{Site, link, stop, until};
 
-async fn collection(site: &Site, database: &str) -> mongodb::Collection<Document> {
-    let client = Client::with_uri_str(site.mongo.uri()).await.unwrap();
-    client.database(database).collection("youtube")
+async fn database(site: &Site, name: &str) -> mongodb::Database {
+    Client::with_uri_str(site.mongo.uri()).await.unwrap().database(name)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_without_the_right_to_indexes_does_without_and_is_told_once() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+async fn a_user_without_the_right_to_indexes_is_warned_once_and_works_without() {
+    let site = Site::new().await;
     let front = MongoFront::start(site.mongo.addr().unwrap()).await.unwrap();
     let not_authorized = "not authorized on linkrelay to execute command";
     front.answer("createIndexes", doc! { "ok": 0.0, "code": 13, "errmsg": not_authorized });
     let uri = front.uri();
     let settings = [("MONGODB_URI", &*uri)];
-    let (producer, consumer) = (site.producer(&settings), site.consumer(&settings));
-    producer.until_ready().await;
-    consumer.until_ready().await;
-    let id = producer.post_good(&json!([link(1), link(2)])).await;
+    let (producer, consumer) = site.roles(&settings, &settings).await;
+    let id = producer.post_valid(&json!([link(1), link(2)])).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 2);
     assert_eq!(consumer.log().matches("createIndex({").count(), 1, "{}", consumer.log());
     consumer.stop().await;
@@ -39,36 +33,30 @@ async fn a_user_without_the_right_to_indexes_does_without_and_is_told_once() {
         "createIndexes": "youtube",
         "indexes": [{ "key": { "request_id": 1, "index": 1, "status": 1 }, "name": "mine" }],
     };
-    let database = Client::with_uri_str(site.mongo.uri()).await.unwrap().database(&site.database);
-    database.run_command(index).await.unwrap();
-    let consumer = site.consumer(&settings);
-    consumer.until_ready().await;
+    database(&site, &site.database).await.run_command(index).await.unwrap();
+    let consumer = site.ready_consumer(&settings).await;
     assert!(!consumer.log().contains("createIndex"), "{}", consumer.log());
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_path_of_the_connection_string_is_the_database_if_nothing_else_names_one() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let database = fresh_name("linkrelay-path");
-    let uri = site.mongo.uri().replace("/?", &format!("/{database}?"));
+    let site = Site::new().await;
+    let name = fresh_name("linkrelay-path");
+    let uri = site.mongo.uri().replace("/?", &format!("/{name}?"));
     let settings = [("MONGODB_URI", &*uri), ("MONGODB_DATABASE", "")];
-    let (producer, consumer) = (site.producer(&settings), site.consumer(&settings));
-    producer.until_ready().await;
-    consumer.until_ready().await;
-    let id = producer.post_good(&json!(link(1))).await;
+    let (producer, consumer) = site.roles(&settings, &settings).await;
+    let id = producer.post_valid(&json!(link(1))).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 1);
     assert_eq!(site.documents_count().await, 0);
-    let found = collection(&site, &database).await.count_documents(doc! {}).await.unwrap();
-    assert_eq!(found, 1);
-    producer.stop().await;
-    consumer.stop().await;
+    let documents = database(&site, &name).await.collection::<Document>("youtube");
+    assert_eq!(documents.count_documents(doc! {}).await.unwrap(), 1);
+    stop([producer, consumer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_pass_through_tls_with_an_authority_of_ones_own() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+async fn documents_pass_through_tls_with_a_private_authority() {
+    let site = Site::new().await;
     let server = site.mongo.addr().unwrap();
     let front = TlsFront::start(Ipv4Addr::LOCALHOST, server).await.unwrap();
     let elsewhere = TlsFront::start(Ipv4Addr::new(127, 0, 0, 2), server).await.unwrap();
@@ -81,13 +69,10 @@ async fn documents_pass_through_tls_with_an_authority_of_ones_own() {
     };
     let right = uri(&front, &front);
     let settings = [("MONGODB_URI", &*right)];
-    let (producer, consumer) = (site.producer(&settings), site.consumer(&settings));
-    producer.until_ready().await;
-    consumer.until_ready().await;
-    let id = producer.post_good(&json!(link(1))).await;
+    let (producer, consumer) = site.roles(&settings, &settings).await;
+    let id = producer.post_valid(&json!(link(1))).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 1);
-    consumer.stop().await;
-    producer.stop().await;
+    stop([consumer, producer]).await;
 
     for (wrong, words) in [
         (uri(&front, &elsewhere), "MongoDB's certificate is of an authority that is not trusted"),
@@ -95,49 +80,36 @@ async fn documents_pass_through_tls_with_an_authority_of_ones_own() {
     ] {
         let producer = site.producer(&[("MONGODB_URI", &wrong)]);
         producer.until_not_ready(words).await;
-        let said = check(&site, &wrong);
-        assert!(said.contains(words), "{said}");
+        let said = site.linkrelay(&["check"], &[("MONGODB_URI", &wrong)]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.all().contains(words), "{said:?}");
         producer.stop().await;
     }
 }
 
-/// What `linkrelay check` says.
-fn check(site: &Site, uri: &str) -> String {
-    let mut command = Command::new(workspace_binary("linkrelay").unwrap());
-    command.arg("check").envs(site.env()).env("MONGODB_URI", uri);
-    command.env("HTTP_ADDR", "127.0.0.1:0").env("EXTRACTOR_ADDR", "127.0.0.1:0");
-    let output = tokio::task::block_in_place(|| command.output().unwrap());
-    assert_eq!(output.status.code(), Some(1));
-    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_without_room_is_not_ready_and_is_written_to_once_there_is() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
+    let site = Site::new().await;
     let front = MongoFront::start(site.mongo.addr().unwrap()).await.unwrap();
     let uri = front.uri();
     let settings = [("MONGODB_URI", &*uri)];
-    let (producer, consumer) = (site.producer(&settings), site.consumer(&settings));
-    producer.until_ready().await;
-    consumer.until_ready().await;
+    let (producer, consumer) = site.roles(&settings, &settings).await;
     let no_room = doc! { "index": 0, "code": 14_031, "errmsg": "available disk space is low" };
     front.answer("insert", doc! { "ok": 1.0, "n": 0, "writeErrors": [no_room] });
-    let id = producer.post_good(&json!(link(1))).await;
+    let id = producer.post_valid(&json!(link(1))).await;
     consumer.until_not_ready("available disk space is low").await;
     // Its pings are answered, and prove nothing.
     let pings = front.seen("ping").len();
-    wait_for("more pings", LONG, SHORT, async || {
+    until("more pings", async || {
         let readiness = consumer.readiness().await;
         assert!(readiness.is_err(), "{readiness:?}");
         let count = front.seen("ping").len();
-        if count > pings + 4 { Ok(()) } else { Err(count.to_string()) }
+        ok_if(count > pings + 4, count)
     })
-    .await
-    .unwrap();
+    .await;
     assert_eq!(site.dead_letters().await.len(), 0);
     front.pass("insert");
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 1);
     consumer.until_ready().await;
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }

@@ -1,20 +1,13 @@
+use std::ops::Range;
 use std::time::Duration;
 
-use linkrelay_fake_youtube::FakeYouTubeSettings;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::site::{Role, Site, link};
 
-async fn one_partition() -> Site {
-    let site = Site::without_topics(FakeYouTubeSettings::default()).await;
-    site.broker.create_topic(&site.topic, 1).await.unwrap();
-    site.broker.create_topic(&site.dlq, 1).await.unwrap();
-    site
-}
-
-/// Faster than a person's hands: within the moment in which a client looks at its topic again.
-async fn publish_links(site: &Site, numbers: std::ops::Range<usize>) {
+/// Publishes links faster than a user could: before a client refreshes its metadata of the topic.
+async fn publish_links(site: &Site, numbers: Range<usize>) {
     let producer: FutureProducer = site.broker.client_config().create().unwrap();
     for number in numbers {
         let link = link(number);
@@ -23,59 +16,44 @@ async fn publish_links(site: &Site, numbers: std::ops::Range<usize>) {
     }
 }
 
-fn type_links(site: &Site, numbers: std::ops::Range<usize>) {
-    let lines: String = numbers.map(|number| format!("{}\n", link(number))).collect();
-    site.type_in(lines.as_bytes());
-}
-
-/// Until each of these links has its document, and no other link has one.
+/// Waits until each of these links has its document, and no other link has one.
 async fn until_links(site: &Site, consumer: &Role, expected: &[usize]) {
     let mut expected: Vec<String> = expected.iter().copied().map(link).collect();
     expected.sort();
     let stored = wait_for("the documents", LONG, SHORT * 5, async || {
-        let links = stored_links(site).await;
-        if links == expected { Ok(()) } else { Err(format!("{links:?}")) }
+        let links = site.texts("link").await;
+        ok_if(links == expected, format!("{links:?}"))
     });
     let stored = stored.await;
     assert!(stored.is_ok(), "{stored:?}\n{}", consumer.log());
 }
 
-async fn stored_links(site: &Site) -> Vec<String> {
-    let documents = site.documents().await;
-    let links = documents.iter().map(|document| document.get_str("link").unwrap().to_owned());
-    let mut links: Vec<String> = links.collect();
-    links.sort();
-    links
-}
-
-/// Until the broker has all of the topic's records, which are these links in their order, as
-/// committed. On the way no commit is ever beyond a record without its document: a kill at any
-/// moment loses nothing.
-async fn until_committed(site: &Site, consumer: &Role, numbers: std::ops::Range<usize>) {
+/// Waits until all of the topic's records, which are these links in their order, are committed.
+/// No commit may ever be beyond a record without its document: a kill at any time loses nothing.
+async fn until_committed(site: &Site, consumer: &Role, numbers: Range<usize>) {
     let committed = wait_for("the commit", LONG, Duration::ZERO, async || {
         let committed = site.broker.committed(site.group(), &site.topic).await;
         let committed = committed.ok().and_then(|partitions| *partitions.get(&0)?).unwrap_or(0);
         let count = usize::try_from(committed).unwrap();
-        let stored = stored_links(site).await;
+        let stored = site.texts("link").await;
         let missing = numbers.clone().take(count).map(link).find(|link| !stored.contains(link));
         assert_eq!(missing, None, "{committed} committed\n{}", consumer.log());
-        if count == numbers.len() { Ok(()) } else { Err(format!("{committed} committed")) }
+        ok_if(count == numbers.len(), format!("{committed} committed"))
     });
     let committed = committed.await;
     assert!(committed.is_ok(), "{committed:?}\n{}", consumer.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_were_deleted_before_they_were_read_are_counted_and_warned_of() {
-    let site = one_partition().await;
+async fn records_that_were_deleted_before_they_were_read_are_counted_with_a_warning() {
+    let site = Site::with_one_partition().await;
     let consumer = site.consumer(&[]);
-    type_links(&site, 0..4);
+    site.type_links(0..4);
     site.until_lag_is_zero().await;
     consumer.stop().await;
-    type_links(&site, 4..10);
+    site.type_links(4..10);
     site.broker.delete_records_before(&site.topic, &[(0, 7)]).await.unwrap();
-    let consumer = site.consumer(&[]);
-    consumer.until_ready().await;
+    let consumer = site.ready_consumer(&[]).await;
     until_links(&site, &consumer, &[0, 1, 2, 3, 7, 8, 9]).await;
     let metrics = consumer.metrics().await;
     let missed = format!("linkrelay_records_missed_total{{topic=\"{}\"}} 3", site.topic);
@@ -89,10 +67,9 @@ async fn records_that_were_deleted_before_they_were_read_are_counted_and_warned_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_created_again_under_a_running_group_loses_no_link() {
-    let site = one_partition().await;
-    let consumer = site.consumer(&[]);
-    consumer.until_ready().await;
-    type_links(&site, 0..3);
+    let site = Site::with_one_partition().await;
+    let consumer = site.ready_consumer(&[]).await;
+    site.type_links(0..3);
     site.until_lag_is_zero().await;
     // Fewer than before, as many, and more: the consumer's position is beyond the new log's end,
     // at it, or within it.

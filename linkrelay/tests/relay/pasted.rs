@@ -1,31 +1,15 @@
-use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use linkrelay_fake_youtube::FakeYouTubeSettings;
 use serde_json::{Value, json};
 
-use crate::site::{Role, Site, link, video_id};
-use crate::tools::{linkrelay, stderr};
-
-async fn stored_videos(site: &Site) -> BTreeSet<String> {
-    let documents = site.documents().await;
-    assert!(documents.iter().all(|document| document.get_str("status") == Ok("stored")));
-    documents.iter().map(|document| document.get_str("video_id").unwrap().to_owned()).collect()
-}
-
-fn videos(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
-    numbers.into_iter().map(video_id).collect()
-}
+use crate::site::{Role, Site, link, stop, video_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_link_of_a_text_is_stored_by_every_way_in() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let consumer = site.consumer(&[]);
-    consumer.until_ready().await;
-    let producer = site.producer(&[("EXTRACTOR_URL", &consumer.url)]);
-    producer.until_ready().await;
+    let site = Site::new().await;
+    let (producer, consumer) = site.roles(&[], &[]).await;
     // HTTP.
     let text = format!("{}\n{} and {},", link(0), link(1), link(2));
     let (status, answer) = producer.post(&json!([text, "youtu.be/t0000000003"])).await;
@@ -48,20 +32,19 @@ async fn every_link_of_a_text_is_stored_by_every_way_in() {
         link(10),
         link(11)
     );
-    site.type_in(lines.as_bytes());
+    site.type_in(lines);
     // A file.
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let lines = format!("\u{feff}{},{}\r\n", link(12), link(13));
     file.write_all(&lines.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
     let path = file.path().display().to_string();
-    let submitted = linkrelay(&site, &["submit", "--wait", "--file", &path], &producer.url);
-    let said = stderr(&submitted);
-    assert!(submitted.status.success(), "{said}");
+    let arguments = ["submit", "--wait", "--file", path.as_str()];
+    let said = site.linkrelay(&arguments, &[("LINKRELAY_URL", &producer.url())]).done();
     assert!(said.contains("stored 2, failed 0") && said.contains("is UTF-16"), "{said}");
     site.until_lag_is_zero().await;
-    assert_eq!(stored_videos(&site).await, videos((0..5).chain(6..14)));
-    producer.stop().await;
-    consumer.stop().await;
+    let videos: Vec<String> = (0..5).chain(6..14).map(video_id).collect();
+    assert_eq!(site.texts("video_id").await, videos);
+    stop([producer, consumer]).await;
 }
 
 fn index_source(result: &Value) -> (u64, u64, &str) {
@@ -71,11 +54,8 @@ fn index_source(result: &Value) -> (u64, u64, &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compressed_body_is_read_on_both_paths() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let consumer = site.consumer(&[]);
-    consumer.until_ready().await;
-    let producer = site.producer(&[("EXTRACTOR_URL", &consumer.url), ("MAX_BODY_BYTES", "4096")]);
-    producer.until_ready().await;
+    let site = Site::new().await;
+    let (producer, consumer) = site.roles_of_both_paths(&[("MAX_BODY_BYTES", "4096")], &[]).await;
     for (number, route) in ["send-message-kafka", "send-message-axios"].into_iter().enumerate() {
         let body = json!({ "links": format!("{} {}", link(2 * number), link(2 * number + 1)) });
         let (status, answer) = post_gzip(&producer, route, body.to_string().as_bytes()).await;
@@ -85,16 +65,15 @@ async fn a_compressed_body_is_read_on_both_paths() {
     let (status, answer) = post_gzip(&producer, "send-message-kafka", &[b' '; 5_000]).await;
     assert_eq!((status, answer["code"].as_str()), (413, Some("body_too_large")));
     site.until_lag_is_zero().await;
-    assert_eq!(stored_videos(&site).await, videos(0..4));
-    producer.stop().await;
-    consumer.stop().await;
+    assert_eq!(site.texts("video_id").await, (0..4).map(video_id).collect::<Vec<_>>());
+    stop([producer, consumer]).await;
 }
 
 async fn post_gzip(producer: &Role, route: &str, body: &[u8]) -> (u16, Value) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).unwrap();
     let request = reqwest::Client::new()
-        .post(format!("{}/links/{route}", producer.url))
+        .post(format!("{}/links/{route}", producer.url()))
         .header("content-type", "application/json")
         .header("content-encoding", "gzip")
         .body(encoder.finish().unwrap());

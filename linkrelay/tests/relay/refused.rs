@@ -1,38 +1,29 @@
-use linkrelay_fake_youtube::FakeYouTubeSettings;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
+use mongodb::IndexModel;
+use mongodb::bson::doc;
+use mongodb::options::IndexOptions;
 use serde_json::{Value, json};
 
-use crate::site::{Path, Role, Site, link, video_id};
+use crate::site::{Path, Role, Site, link, stop, until_is, video_id};
 
-/// Waits until the first link of a request is done.
+/// The first link of a request when no link of it is pending.
 async fn first_link(producer: &Role, id: &str) -> Value {
-    let done = wait_for("the link to be done", LONG, SHORT, async || {
-        let status = producer.status(id).await;
-        if status["pending"] == 0 {
-            Ok(status["links"][0].clone())
-        } else {
-            Err(status.to_string())
-        }
-    });
-    let done = done.await;
-    assert!(done.is_ok(), "{done:?}\n{}", producer.log());
-    done.unwrap()
+    producer.until_nothing_is_pending(id).await["links"][0].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_a_unique_index_refuses_is_told_on_both_ways() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    site.make_unique("video_id").await;
-    let consumer = site.consumer(&[]);
-    let producer = site.producer(&[("EXTRACTOR_URL", &consumer.url)]);
-    producer.until_ready().await;
-    consumer.until_ready().await;
+async fn a_link_that_a_unique_index_refuses_is_reported_on_both_paths() {
+    let site = Site::new().await;
+    // An index that an operator has made: no two documents may have the same value there.
+    let unique = IndexOptions::builder().unique(true).build();
+    let index = IndexModel::builder().keys(doc! { "video_id": 1 }).options(unique).build();
+    site.documents.create_index(index).await.unwrap();
+    let (producer, consumer) = site.roles_of_both_paths(&[], &[]).await;
 
-    let id = producer.post_good(&json!(link(1))).await;
+    let id = producer.post_valid(&json!(link(1))).await;
     assert_eq!(first_link(&producer, &id).await["status"], "stored");
 
-    // Refused, but not the document that says so, which names no video.
-    let id = producer.post_good(&json!(link(1))).await;
+    // Refused, unlike the document that reports it, which names no video.
+    let id = producer.post_valid(&json!(link(1))).await;
     let refused = first_link(&producer, &id).await;
     assert_eq!(refused["status"], "failed", "{refused}");
     assert_eq!(refused["error"]["code"], "refused_by_store", "{refused}");
@@ -55,17 +46,11 @@ async fn a_link_that_a_unique_index_refuses_is_told_on_both_ways() {
     let counted = consumer.metrics().await;
     assert!(counted.lines().any(|line| line == "linkrelay_documents_refused_total 1"), "{counted}");
 
-    // The other way it is a dead letter, and pending as the status says.
-    let id = producer.post_good(&json!(link(1))).await;
-    wait_for("another dead letter", LONG, SHORT, async || {
-        let count = site.dead_letters().await.len();
-        if count == 2 { Ok(()) } else { Err(count.to_string()) }
-    })
-    .await
-    .unwrap();
+    // On the Kafka path it is a dead letter, and pending as the status says.
+    let id = producer.post_valid(&json!(link(1))).await;
+    until_is("the number of dead letters", 2, async || site.dead_letters().await.len()).await;
     site.until_lag_is_zero().await;
     assert_eq!(producer.status(&id).await["pending"], 1);
     assert_eq!(site.documents_count().await, 2);
-    producer.stop().await;
-    consumer.stop().await;
+    stop([producer, consumer]).await;
 }

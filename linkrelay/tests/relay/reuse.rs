@@ -1,14 +1,12 @@
-use linkrelay_fake_youtube::FakeYouTubeSettings;
-use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use mongodb::bson::Document;
 use serde_json::json;
 
-use crate::site::{Role, Site, link, video_id};
+use crate::site::{Role, Site, link, stop, until, video_id};
 
 const VIDEO_INDEX: &str = "video_id_1_status_1_extracted_at_-1";
 
 async fn stored(producer: &Role) -> String {
-    let id = producer.post_good(&json!(link(0))).await;
+    let id = producer.post_valid(&json!(link(0))).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 1);
     id
 }
@@ -18,17 +16,15 @@ fn of_request<'a>(documents: &'a [Document], id: &str) -> &'a Document {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn young_metadata_is_taken_from_the_store_unless_forced() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let producer = site.producer(&[]);
-    producer.until_ready().await;
-    // Its own memory shall not be what answers.
-    let consumer = site.consumer(&[("REUSE_WITHIN", "1h"), ("CACHE_ENTRIES", "0")]);
-    consumer.until_ready().await;
+async fn recent_metadata_is_taken_from_the_store_unless_forced() {
+    let site = Site::new().await;
+    let producer = site.ready_producer(&[]).await;
+    // The consumer's cache must not answer.
+    let consumer = site.ready_consumer(&[("REUSE_WITHIN", "1h"), ("CACHE_ENTRIES", "0")]).await;
     let mut first = stored(&producer).await;
     let asked = || site.fake.hits().video(&video_id(0));
     // Until the index is there, YouTube is asked.
-    let second = wait_for("metadata to be reused", LONG, SHORT, async || {
+    let second = until("metadata to be reused", async || {
         let before = asked();
         let id = stored(&producer).await;
         let metrics = consumer.metrics().await;
@@ -40,8 +36,7 @@ async fn young_metadata_is_taken_from_the_store_unless_forced() {
         first = id;
         Err(metrics)
     })
-    .await
-    .unwrap();
+    .await;
     assert!(site.index_names().await.iter().any(|name| name == VIDEO_INDEX));
 
     let before = asked();
@@ -56,20 +51,16 @@ async fn young_metadata_is_taken_from_the_store_unless_forced() {
         assert_eq!(first.get(field), second.get(field), "{field}");
     }
     assert_ne!(first.get("extracted_at"), of_request(&documents, &id).get("extracted_at"));
-    consumer.stop().await;
-    producer.stop().await;
+    stop([consumer, producer]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_setting_youtube_is_asked_and_no_index_is_made() {
-    let site = Site::start(FakeYouTubeSettings::default()).await;
-    let (producer, consumer) = (site.producer(&[]), site.consumer(&[("CACHE_ENTRIES", "0")]));
-    producer.until_ready().await;
-    consumer.until_ready().await;
+    let site = Site::new().await;
+    let (producer, consumer) = site.roles(&[], &[("CACHE_ENTRIES", "0")]).await;
     stored(&producer).await;
     stored(&producer).await;
     assert_eq!(site.fake.hits().video(&video_id(0)), 2);
     assert!(!site.index_names().await.iter().any(|name| name == VIDEO_INDEX));
-    consumer.stop().await;
-    producer.stop().await;
+    stop([consumer, producer]).await;
 }

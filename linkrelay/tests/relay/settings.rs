@@ -1,25 +1,21 @@
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 
-/// Runs a binary that must end by itself, at once.
-async fn run(binary: &str, arguments: &[&str], env: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(workspace_binary(binary).unwrap());
+use crate::site::{Said, binary, said};
+
+/// Runs a binary that must exit on its own.
+async fn run(name: &str, arguments: &[&str], env: &[(&str, &str)]) -> Said {
+    let mut command = Command::new(binary(name));
     command.args(arguments).env("HTTP_ADDR", "127.0.0.1:0").envs(env.iter().copied());
-    let mut child = command
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let ended = wait_for("a wrong setting to end the process", LONG, SHORT, async || {
         child.try_wait().unwrap().ok_or_else(|| "it runs".to_owned())
     });
     if ended.await.is_err() {
         child.kill().unwrap();
     }
-    child.wait_with_output().unwrap()
+    said(&child.wait_with_output().unwrap())
 }
 
 #[tokio::test]
@@ -64,13 +60,8 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
 }
 
 async fn check(binary: &str, arguments: &[&str], setting: &str, env: &[(&str, &str)]) {
-    let output = run(binary, arguments, env).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        matches!(output.status.code(), Some(1 | 2)),
-        "{binary} {env:?}: {}\n{said}",
-        output.status
-    );
+    let Said { code, stderr: said, .. } = run(binary, arguments, env).await;
+    assert!(matches!(code, Some(1 | 2)), "{binary} {env:?}: {code:?}\n{said}");
     assert!(!said.contains("hunter2"), "{binary} {env:?} shows a password:\n{said}");
     assert!(!said.contains("panicked"), "{binary} {env:?}:\n{said}");
     // clap names the argument, which is the variable's name in another spelling, on its first line.
@@ -87,11 +78,9 @@ async fn help_names_every_shared_setting() {
         ("linkrelay-consumer", &["--help"]),
         ("linkrelay", &["up", "--help"]),
     ] {
-        let output = tokio::time::timeout(Duration::from_secs(60), run(binary, arguments, &[]))
-            .await
-            .unwrap();
-        assert!(output.status.success());
-        help.push_str(&String::from_utf8_lossy(&output.stdout));
+        let said = run(binary, arguments, &[]).await;
+        assert_eq!(said.code, Some(0), "{said:?}");
+        help.push_str(&said.stdout);
     }
     for setting in [
         "KAFKA_BROKERS",

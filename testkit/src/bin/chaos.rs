@@ -1,47 +1,26 @@
 //! The fault suite as a program: linkrelay under a load and a seeded schedule of faults.
 //!
 //! Figures go to stdout, a table and then one JSON line; everything else to stderr. Exit code 0:
-//! all is well; 1: something was lost, doubled or otherwise wrong, or the run could not be done;
-//! 130: stopped by a signal.
+//! every promise was kept; 1: something was lost, doubled or otherwise wrong, or the run could not
+//! be done; 130: stopped by a signal.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use linkrelay_testkit::chaos::{self, Brokers, ChaosSettings, Protocol, Report};
+use linkrelay_testkit::chaos::{self, ChaosSettings, Report};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Breaks everything that linkrelay stands on, and linkrelay itself, and counts what is left.
+/// Breaks everything that linkrelay depends on, and linkrelay itself, and counts what is left.
 ///
-/// A broker or three, a store, a producer, up to three consumers and a YouTube that fails now and then
-/// are started for this run alone. `cargo build --workspace --bins` and `make tools` come first;
-/// the binaries are those beside this one.
+/// A broker or three, a store, a producer, up to three consumers and a YouTube that fails now and
+/// then are started for this run alone. `cargo build --workspace --bins` and `make tools` come
+/// first; the binaries are those in the folder of this one.
 #[derive(Debug, Parser)]
 #[command(name = "chaos", version)]
 struct Arguments {
-    /// How many links are posted
-    #[arg(long, default_value_t = 5_000)]
-    links: usize,
-    /// Decides about links, failures and faults; without it, one is made up and told
-    #[arg(long)]
-    seed: Option<u64>,
-    /// How long faults go on; the links are spread over it
-    #[arg(long, default_value_t = 1.25)]
-    minutes: f64,
-    /// How the group shares its partitions
-    #[arg(long, value_enum, default_value_t)]
-    group_protocol: Protocol,
-    /// Gives consumers fixed names in the group (static membership)
-    #[arg(long)]
-    static_members: bool,
-    /// One Kafka broker, or three with three copies of everything, which fail in parts; a
-    /// schedule takes at least 45 s with one, and 180 s with three
-    #[arg(long, value_enum, default_value_t)]
-    brokers: Brokers,
-    /// Fails if more of a hundred links are extracted once more than they need
-    #[arg(long, value_name = "PERCENT")]
-    max_repeats: Option<f64>,
+    #[command(flatten)]
+    settings: ChaosSettings,
     /// Keeps the logs of all processes even if nothing is wrong
     #[arg(long)]
     keep_logs: bool,
@@ -58,59 +37,45 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let settings = arguments.settings()?;
-    let schedule = chaos::schedule(&settings);
-    eprintln!("seed {}: {} links, {} faults", settings.seed, settings.links, schedule.faults.len());
-    schedule.faults.iter().for_each(|planned| eprintln!("{planned}"));
-    let mut terminate = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
+async fn run(Arguments { settings, keep_logs }: Arguments) -> Result<ExitCode> {
+    let faults = settings.schedule().faults;
+    eprintln!("seed {}: {} links, {} faults", settings.seed, settings.links, faults.len());
+    faults.iter().for_each(|planned| eprintln!("{planned}"));
+    let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     tokio::select! {
-        report = chaos::run(settings, &|line| eprintln!("{line}")) => tell(report?, arguments.keep_logs),
+        report = chaos::run(settings, &|line| eprintln!("{line}")) => print(report?, keep_logs),
         interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("cannot hear Ctrl-C")?;
+            interrupted.context("cannot handle Ctrl-C")?;
             Ok(interrupted_code())
         }
         _ = terminate.recv() => Ok(interrupted_code()),
     }
 }
 
-/// What was started is stopped by now: the run was dropped.
+/// Every process has been stopped by now, because the run was dropped.
 fn interrupted_code() -> ExitCode {
     eprintln!("chaos: interrupted");
     ExitCode::from(130)
 }
 
-fn tell(report: Report, keeps_logs: bool) -> Result<ExitCode> {
-    let is_well = report.is_well();
+fn print(report: Report, keep_logs: bool) -> Result<ExitCode> {
+    let has_passed = report.has_passed();
     let figures = report.figures.clone();
-    if !is_well {
-        eprintln!("{}", report.story());
+    if !has_passed {
+        eprintln!("{}", report.text());
     }
-    if keeps_logs || !is_well {
+    if keep_logs || !has_passed {
         eprintln!("the logs of all processes are in {}", report.keep()?.display());
     }
     print!("{figures}");
     println!("{}", serde_json::to_string(&figures)?);
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-impl Arguments {
-    fn settings(&self) -> Result<ChaosSettings> {
-        let span = Duration::try_from_secs_f64(self.minutes * 60.0).context("--minutes")?;
-        Ok(ChaosSettings {
-            seed: self.seed.unwrap_or_else(rand::random),
-            links: self.links,
-            span,
-            protocol: self.group_protocol,
-            has_static_members: self.static_members,
-            brokers: self.brokers,
-            max_repeats_percent: self.max_repeats,
-        })
-    }
+    Ok(if has_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -123,10 +88,9 @@ mod tests {
     #[test]
     fn a_run_of_the_issue_s_size_can_be_asked_for() {
         let line = ["chaos", "--links", "100000", "--seed", "7", "--minutes", "10"];
-        let settings = Arguments::parse_from(line).settings().unwrap();
+        let settings = Arguments::parse_from(line).settings;
         assert_eq!((settings.links, settings.seed), (100_000, 7));
         assert_eq!(settings.span, Duration::from_secs(600));
-        let backwards = Arguments::parse_from(["chaos", "--minutes=-1"]);
-        assert!(backwards.settings().is_err());
+        assert!(Arguments::try_parse_from(["chaos", "--minutes=-1"]).is_err());
     }
 }

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use super::expected::{ExpectedLink, Fate, Fates, RecordByHand};
 use linkrelay_fake_youtube::pages::Draws;
 
-/// Links in one request, at most.
+use super::expected::{ExpectedLink, Outcome, Outcomes, RecordByHand};
+
+/// The most links in one request.
 const MAX_BATCH: u64 = 16;
-/// One in so many links is to a video that was sent before.
+/// One link in 40 is to a video that was sent before.
 const ONE_REPEATED_IN: u64 = 40;
-/// One in so many requests is sent again after its 201, as by a client that lost the answer.
+/// One request in 25 is sent again after its 201, as by a client that lost the answer.
 const ONE_SENT_AGAIN_IN: u64 = 25;
-/// One record by hand for so many links.
+/// There is one record by hand for each 60 links.
 const LINKS_PER_RECORD_BY_HAND: usize = 60;
 const MIN_RECORDS_BY_HAND: usize = 24;
-/// The load ends a little before the schedule, so that the last faults meet only what is left.
+/// The load ends a little before the schedule, so that the last faults hit only what is left.
 const LOAD_PART: f64 = 0.95;
-/// A burst of requests comes up to so long before each fault, which then hits a queue of work.
+/// A burst of requests comes up to this long before each fault, which then hits a queue of work.
 const BURST_LEAD: Duration = Duration::from_millis(1_500);
 
 /// One request of the load.
@@ -30,7 +31,7 @@ pub(super) struct PlannedRequest {
     pub(super) is_sent_again: bool,
 }
 
-/// One record that is put straight into the topic.
+/// One record that is published directly to the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlannedRecord {
     pub(super) at: Duration,
@@ -48,23 +49,23 @@ impl Load {
     /// The load of this seed over `span`: `links` links in requests, half of them evenly and half
     /// in bursts before the `faults`; and some more by hand.
     pub(super) fn plan(seed: u64, links: usize, span: Duration, faults: &[Duration]) -> Self {
-        let fates = Fates::new(seed);
+        let outcomes = Outcomes::new(seed);
         let span = span.mul_f64(LOAD_PART);
         let batches = batches(seed, links);
         let moments = moments(seed, batches.len(), span, faults);
         let mut draws = Draws::new(seed, &["chaos", "load"]);
         let mut sent_before = 0;
-        let requests = batches.into_iter().zip(moments).enumerate().map(|(place, (size, at))| {
+        let requests = batches.into_iter().zip(moments).enumerate().map(|(index, (size, at))| {
             let numbers = sent_before..sent_before + size;
             sent_before += size;
             PlannedRequest {
                 at,
-                key: format!("chaos-{seed}-{place}"),
-                links: numbers.map(|number| link(seed, number, &mut draws, &fates)).collect(),
+                key: format!("chaos-{seed}-{index}"),
+                links: numbers.map(|number| link(seed, number, &mut draws, &outcomes)).collect(),
                 is_sent_again: draws.one_in(ONE_SENT_AGAIN_IN),
             }
         });
-        Self { requests: requests.collect(), by_hand: by_hand(seed, links, span, &fates) }
+        Self { requests: requests.collect(), by_hand: by_hand(seed, links, span, &outcomes) }
     }
 }
 
@@ -73,11 +74,11 @@ fn moments(seed: u64, count: usize, span: Duration, faults: &[Duration]) -> Vec<
     let mut draws = Draws::new(seed, &["chaos", "moments"]);
     let pace = span.div_f64(count.max(1) as f64);
     let mut moments: Vec<Duration> = (0..count)
-        .map(|place| match faults.get(place / 2 % faults.len().max(1)) {
-            Some(fault) if place % 2 == 1 => {
+        .map(|index| match faults.get(index / 2 % faults.len().max(1)) {
+            Some(fault) if index % 2 == 1 => {
                 fault.saturating_sub(BURST_LEAD.mul_f64(draws.fraction())).min(span)
             }
-            _ => pace.mul_f64(place as f64),
+            _ => pace.mul_f64(index as f64),
         })
         .collect();
     moments.sort_unstable();
@@ -97,7 +98,7 @@ fn batches(seed: u64, links: usize) -> Vec<usize> {
     batches
 }
 
-fn link(seed: u64, number: usize, draws: &mut Draws, fates: &Fates) -> ExpectedLink {
+fn link(seed: u64, number: usize, draws: &mut Draws, outcomes: &Outcomes) -> ExpectedLink {
     let is_repeated = number > 0 && draws.one_in(ONE_REPEATED_IN);
     let named = if is_repeated { draws.below(number as u64) as usize } else { number };
     let video_id = Draws::new(seed, &["chaos", "video", &named.to_string()]).id_text(11);
@@ -106,67 +107,62 @@ fn link(seed: u64, number: usize, draws: &mut Draws, fates: &Fates) -> ExpectedL
         1 => format!("https://www.youtube.com/watch?v={video_id}&t={number}s"),
         _ => format!("https://www.youtube.com/watch?v={video_id}"),
     };
-    fates.link(link, video_id)
+    outcomes.link(link, video_id)
 }
 
-/// What a person at a console may type, each value once: links in every form that is taken, and
-/// rubbish.
-fn by_hand(seed: u64, links: usize, span: Duration, fates: &Fates) -> Vec<PlannedRecord> {
+/// Records like those of a user at a console, each value once: links in every form that linkrelay
+/// reads, and malformed records.
+fn by_hand(seed: u64, links: usize, span: Duration, outcomes: &Outcomes) -> Vec<PlannedRecord> {
     let count = (links / LINKS_PER_RECORD_BY_HAND).max(MIN_RECORDS_BY_HAND);
     let pace = span.div_f64(count as f64);
     let record = |number: usize| {
-        let mut letter = 'a';
-        let mut link = || {
+        let link = |letter: char| {
             let name = format!("{number}{letter}");
-            letter = 'b';
             let video_id = Draws::new(seed, &["chaos", "by hand", &name]).id_text(11);
-            fates.link(format!("https://www.youtube.com/watch?v={video_id}"), video_id)
+            outcomes.link(format!("https://www.youtube.com/watch?v={video_id}"), video_id)
         };
-        let (value, links) = match number % 6 {
-            0 => (format!("this is rubbish {number}").into_bytes(), Vec::new()),
-            1 => (
-                vec![
-                    0xff,
-                    0xfe,
-                    b'0' + (number % 10) as u8,
-                    (number / 10 % 200) as u8,
-                    (number / 2_000) as u8,
-                ],
-                Vec::new(),
-            ),
-            2 => {
-                let one = link();
-                (format!(r#"{{"links":"{}","note":"by hand"}}"#, one.link).into_bytes(), vec![one])
-            }
-            3 => {
-                let (one, other) = (link(), link());
-                (
-                    format!(r#"{{"links":["{}","{}"]}}"#, one.link, other.link).into_bytes(),
-                    vec![one, other],
-                )
-            }
-            4 => {
-                let one = link();
-                (format!("{}\r", one.link).into_bytes(), vec![one])
-            }
-            _ => {
-                let one = link();
-                let none = format!("https://example.com/{seed}/{number}");
-                let value = format!(r#"{{"links":["{}","{none}"]}}"#, one.link).into_bytes();
-                (value, vec![one, ExpectedLink { link: none, video_id: None, fate: Fate::Failed }])
-            }
-        };
+        let (value, links) = by_hand_value(seed, number, link);
         PlannedRecord { at: pace.mul_f64(number as f64), record: RecordByHand { value, links } }
     };
     (0..count).map(record).collect()
+}
+
+fn by_hand_value(
+    seed: u64,
+    number: usize,
+    link: impl Fn(char) -> ExpectedLink,
+) -> (Vec<u8>, Vec<ExpectedLink>) {
+    let (one, other) = (link('a'), link('b'));
+    let text = match number % 6 {
+        0 => return (format!("this is rubbish {number}").into_bytes(), Vec::new()),
+        1 => {
+            // Not UTF-8, and a number in bytes that are none of JSON's.
+            let digits = [b'0' + (number % 10) as u8, (number / 10 % 200) as u8];
+            return ([&[0xff, 0xfe], &digits[..], &[(number / 2_000) as u8]].concat(), Vec::new());
+        }
+        2 => format!(r#"{{"links":"{}","note":"by hand"}}"#, one.link),
+        3 => {
+            let text = format!(r#"{{"links":["{}","{}"]}}"#, one.link, other.link);
+            return (text.into_bytes(), vec![one, other]);
+        }
+        4 => format!("{}\r", one.link),
+        _ => {
+            let link = format!("https://example.com/{seed}/{number}");
+            let text = format!(r#"{{"links":["{}","{link}"]}}"#, one.link);
+            let no_video = ExpectedLink { link, video_id: None, outcome: Outcome::Failed };
+            return (text.into_bytes(), vec![one, no_video]);
+        }
+    };
+    (text.into_bytes(), vec![one])
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
     use linkrelay_fake_youtube::pages::is_video_id;
+
+    use super::*;
 
     const SPAN: Duration = Duration::from_secs(60);
     const FAULT: Duration = Duration::from_secs(20);
@@ -176,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_its_load_for_ever_and_all_links_of_it() {
+    fn a_seed_always_gives_the_same_load_with_all_its_links() {
         let load = plan(3, 5_000);
         assert_eq!(load, plan(3, 5_000));
         assert_ne!(load.requests, plan(4, 5_000).requests);

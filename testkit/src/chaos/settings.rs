@@ -1,18 +1,22 @@
-//! How a run is done, and how linkrelay's processes are set up for it.
+//! How a run is done, and how linkrelay's processes are set for it.
 
 use std::time::Duration;
 
-use super::schedule::Brokers;
 use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 
-/// After so long the group takes a silent member's partitions away.
+use super::schedule::{Brokers, Schedule};
+
+/// The time after which the group takes a silent member's partitions away.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// The topic's partitions at the beginning.
 pub(super) const PARTITIONS: i32 = 3;
-/// A transient failure goes away after so many requests: well below [`MAX_ATTEMPTS`], since a
-/// consumer that was frozen finds that its requests have timed out meanwhile.
+/// The requests after which a transient failure ends: well below [`MAX_ATTEMPTS`], because the
+/// requests of a consumer that was frozen have timed out in the meantime.
 pub(super) const TRANSIENT_ATTEMPTS: u32 = 2;
 const MAX_ATTEMPTS: &str = "10";
+/// What is logged: every retry and every late completion, but not every link.
+const LOG_FILTER: &str =
+    "info,linkrelay_consumer=debug,librdkafka=info,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
 
 /// How the group shares its partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
@@ -26,7 +30,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    fn as_str(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
             Self::Consumer => "consumer",
@@ -34,27 +38,44 @@ impl Protocol {
     }
 }
 
-/// What to do.
-#[derive(Debug, Clone, Copy)]
+/// The options of a run.
+#[derive(Debug, Clone, Copy, clap::Args)]
 pub struct ChaosSettings {
-    /// Decides about links, failures and faults.
-    pub seed: u64,
-    /// How many links are posted.
+    /// How many links are posted
+    #[arg(long, default_value_t = 5_000)]
     pub links: usize,
-    /// How long faults go on; the links are spread over it.
+    /// Decides about links, failures and faults; without it, the program draws one and prints it
+    #[arg(long, default_value_t = rand::random::<u64>(), hide_default_value = true)]
+    pub seed: u64,
+    /// How many minutes faults go on; the links are spread over them
+    #[arg(long = "minutes", value_name = "MINUTES", default_value = "1.25", value_parser = minutes)]
     pub span: Duration,
-    /// How the group shares its partitions.
+    /// How the group shares its partitions
+    #[arg(long = "group-protocol", value_enum, default_value_t)]
     pub protocol: Protocol,
-    /// Whether consumers have fixed names in the group (static membership).
+    /// Gives consumers fixed names in the group (static membership)
+    #[arg(long = "static-members")]
     pub has_static_members: bool,
-    /// One Kafka broker, or a cluster of three.
+    /// One Kafka broker, or three with three copies of everything, which fail in parts; a
+    /// schedule takes at least 45 s with one, and 180 s with three
+    #[arg(long, value_enum, default_value_t)]
     pub brokers: Brokers,
-    /// So many of a hundred links may be extracted once more than their record needs.
+    /// Fails if more than PERCENT of the links are extracted more often than they need
+    #[arg(long = "max-repeats", value_name = "PERCENT")]
     pub max_repeats_percent: Option<f64>,
 }
 
+fn minutes(text: &str) -> anyhow::Result<Duration> {
+    Ok(Duration::try_from_secs_f64(text.parse::<f64>()? * 60.0)?)
+}
+
 impl ChaosSettings {
-    /// The fake YouTube: slow, and a few percent of each failure.
+    /// The schedule of a run with these settings.
+    pub fn schedule(&self) -> Schedule {
+        Schedule::draw(self.seed, self.span, self.brokers)
+    }
+
+    /// The fake YouTube: slow, with a few percent of each failure.
     pub(super) fn youtube(&self) -> FakeYouTubeSettings {
         FakeYouTubeSettings {
             latency: Duration::from_millis(20),
@@ -66,22 +87,24 @@ impl ChaosSettings {
         }
     }
 
-    /// What only consumers are told: short waits, so that much happens in little time.
+    /// The settings of the consumers: short waits, so that much happens in little time.
     pub(super) fn consumer_env(&self, number: usize) -> Vec<(&'static str, String)> {
-        let mut env = vec![
-            ("KAFKA_GROUP_PROTOCOL", self.protocol.as_str().to_owned()),
-            // One request an attempt, so that the fake's count tells how often a link was tried.
-            ("EXTRACTORS", "watch_page".to_owned()),
-            ("EXTRACTOR_TIMEOUT", "2s".to_owned()),
-            ("EXTRACTOR_CONNECT_TIMEOUT", "2s".to_owned()),
+        let fixed = [
+            ("RUST_LOG", LOG_FILTER),
+            ("KAFKA_GROUP_PROTOCOL", self.protocol.name()),
+            // One request an attempt, so that the fake's count shows how often a link was tried.
+            ("EXTRACTORS", "watch_page"),
+            ("EXTRACTOR_TIMEOUT", "2s"),
+            ("EXTRACTOR_CONNECT_TIMEOUT", "2s"),
             // So few that a burst makes a queue, which a fault then hits.
-            ("MAX_IN_FLIGHT", "32".to_owned()),
-            ("MAX_ATTEMPTS", MAX_ATTEMPTS.to_owned()),
-            ("RETRY_BACKOFF_MIN", "50ms".to_owned()),
-            ("RETRY_BACKOFF_MAX", "1s".to_owned()),
-            ("DRAIN_TIMEOUT", "4s".to_owned()),
+            ("MAX_IN_FLIGHT", "32"),
+            ("MAX_ATTEMPTS", MAX_ATTEMPTS),
+            ("RETRY_BACKOFF_MIN", "50ms"),
+            ("RETRY_BACKOFF_MAX", "1s"),
+            ("DRAIN_TIMEOUT", "4s"),
         ];
-        // With the new protocol the broker decides, and its session is as short.
+        let mut env: Vec<_> = fixed.map(|(name, value)| (name, value.to_owned())).into();
+        // With the new protocol the broker decides, whose session is as short.
         if self.protocol == Protocol::Classic {
             let session_ms = SESSION_TIMEOUT.as_millis();
             let config = format!("session.timeout.ms={session_ms},heartbeat.interval.ms=1500");
@@ -92,14 +115,13 @@ impl ChaosSettings {
         }
         env
     }
-
-    /// What only the producer is told: it gives up well before a broker is back.
-    pub(super) fn producer_env() -> Vec<(&'static str, String)> {
-        vec![("REQUEST_TIMEOUT", "4s".to_owned()), ("DRAIN_TIMEOUT", "6s".to_owned())]
-    }
 }
 
-/// Which part of all videos fails how.
+/// The settings of the producer, which answers 503 well before a broker is back.
+pub(super) const PRODUCER_ENV: [(&str, &str); 3] =
+    [("RUST_LOG", LOG_FILTER), ("REQUEST_TIMEOUT", "4s"), ("DRAIN_TIMEOUT", "6s")];
+
+/// The part of all videos that has each failure.
 pub(super) fn rates() -> Vec<(Failure, f64)> {
     let throttled = Failure::Throttled { retry_after: Some(Duration::from_secs(1)) };
     vec![

@@ -1,131 +1,234 @@
-//! Servers, processes and a YouTube for one run, all of them its own.
+//! What a run breaks: the servers and linkrelay's processes on them, each of which follows its part
+//! of the schedule.
 
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow, bail};
+use futures::future::try_join_all;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
+use tokio::time::{Instant, sleep_until};
 
-use super::cluster::Cluster;
-use super::evidence::Places;
-use super::role::Role;
-use super::schedule::{Brokers, CONSUMERS, Target};
-use super::server::Server;
-use super::settings::{ChaosSettings, PARTITIONS};
-use crate::kafka::{KafkaBroker, KafkaCluster};
+use super::log::Log;
+use super::schedule::{Act, Brokers, CONSUMERS, Schedule, Step, Target};
+use super::settings::{ChaosSettings, PARTITIONS, PRODUCER_ENV};
+use crate::kafka::{KafkaCluster, Part};
 use crate::mongo::MongoServer;
-use linkrelay_fake_youtube::FakeYouTube;
+use crate::site::{Role, Site};
+use crate::wait::{SHORT, wait_for};
 
-const TOPIC: &str = "LINKS-YOUTUBE";
-const DLQ_TOPIC: &str = "LINKS-YOUTUBE.dlq";
-const GROUP: &str = "linkrelay";
-const DATABASE: &str = "linkrelay";
-const COLLECTION: &str = "youtube";
-/// What the log tells of: every retry and every late completion, but not every link.
-const LOG_FILTER: &str =
-    "info,linkrelay_consumer=debug,librdkafka=info,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
-
-/// Where things are, while servers come and go.
-#[derive(Debug, Clone)]
-pub(super) struct Addresses {
-    pub(super) kafka: ClientConfig,
-    pub(super) mongodb_uri: String,
-    pub(super) producer_url: String,
-}
+/// How soon a process that exited unexpectedly is noticed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// An election of the cluster may be in progress.
+const FIND_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// The broker may be down when the topic is to grow.
+const GROWTH_LIMIT: Duration = Duration::from_secs(180);
 
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) fake: FakeYouTube,
-    pub(super) addresses: Addresses,
-    pub(super) servers: Vec<(Target, Server)>,
+    pub(super) site: Site<KafkaCluster, MongoServer>,
+    pub(super) producer: Role,
+    pub(super) consumers: Vec<Role>,
 }
 
 impl World {
     /// Starts the servers, the producer and one consumer.
+    pub(super) async fn start(settings: &ChaosSettings, log_dir: &Path) -> Result<Self> {
+        let kafka = async {
+            match settings.brokers {
+                Brokers::One => KafkaCluster::start_single().await,
+                Brokers::Three => KafkaCluster::start().await,
+            }
+        };
+        // A store that may lose what it acknowledged would be counted as linkrelay's loss.
+        let (kafka, store) = tokio::try_join!(kafka, MongoServer::start_durable())?;
+        let site = Site::start(kafka, store, settings.youtube()).await?;
+        site.create_topics(PARTITIONS).await?;
+        let producer = site.role("producer", "linkrelay-producer")?;
+        let producer = producer.envs(PRODUCER_ENV).log_dir(log_dir);
+        let consumer = |number| {
+            let role = site.role(&format!("consumer-{number}"), "linkrelay-consumer")?;
+            anyhow::Ok(role.envs(settings.consumer_env(number)).log_dir(log_dir))
+        };
+        let consumers = (0..CONSUMERS).map(consumer).collect::<Result<_>>()?;
+        let mut world = Self { site, producer, consumers };
+        world.producer.start()?;
+        world.consumers[0].start()?;
+        Ok(world)
+    }
+
+    /// Takes everything through the schedule; ends when no fault is left.
     ///
     /// # Errors
-    /// If a tool or binary is missing, or a server does not start.
-    pub(super) async fn start(settings: &ChaosSettings, log_dir: &Path) -> Result<Self> {
-        let fake = FakeYouTube::start(settings.youtube()).await?;
-        // One that may forget what it acknowledged would be counted as linkrelay's loss.
-        let (kafka, store) =
-            tokio::try_join!(start_kafka(settings.brokers), MongoServer::start_durable())?;
-        let broker = kafka.broker()?;
-        broker.create_topic(TOPIC, PARTITIONS).await?;
-        broker.create_topic(DLQ_TOPIC, 1).await?;
-        let shared = shared_env(broker, &store, &fake);
-        let mut producer = {
-            let env = shared.iter().cloned().chain(ChaosSettings::producer_env()).collect();
-            Role::new("producer", "linkrelay-producer", env, log_dir)?
-        };
-        producer.start()?;
-        let addresses = Addresses {
-            kafka: broker.client_config(),
-            mongodb_uri: store.uri().to_owned(),
-            producer_url: producer.url(),
-        };
+    /// If a step could not be done, which is a failure of the suite or of a test server.
+    pub(super) async fn follow(&mut self, schedule: &Schedule, log: &Log) -> Result<()> {
+        let Self { site, producer, consumers } = self;
+        let kafka = site.broker.node(0).client_config();
+        let growth = grow(kafka, &site.topic, schedule.growths(), log);
         let mut servers = vec![
-            (Target::Broker, kafka),
-            (Target::Store, Server::Store(Box::new(store))),
-            (Target::Producer, Server::Role(Box::new(producer))),
+            (Target::Kafka(Part::All), Server::Kafka(&mut site.broker, &site.topic)),
+            (Target::Store, Server::Store(&mut site.mongo)),
+            (Target::Producer, Server::Role(producer)),
         ];
-        for number in 0..CONSUMERS {
-            let env = shared.iter().cloned().chain(settings.consumer_env(number)).collect();
-            let name = format!("consumer-{number}");
-            let mut consumer = Role::new(&name, "linkrelay-consumer", env, log_dir)?;
-            if number == 0 {
-                consumer.start()?;
+        let consumers = consumers.iter_mut().enumerate();
+        servers
+            .extend(consumers.map(|(number, role)| (Target::Consumer(number), Server::Role(role))));
+        let following = servers.into_iter().map(|(target, server)| {
+            let steps = schedule.steps(target);
+            async move { server.follow(steps, log).await }
+        });
+        tokio::try_join!(growth, try_join_all(following)).map(drop)
+    }
+
+    /// Starts every role again that has exited unexpectedly.
+    pub(super) fn revive(&mut self, log: &Log) -> Result<()> {
+        self.roles().try_for_each(|role| revive(role, log))
+    }
+
+    /// Stops linkrelay, the producer first.
+    pub(super) async fn stop(&mut self, log: &Log) {
+        for role in self.roles() {
+            stop(role, log).await;
+        }
+    }
+
+    /// Copies the logs of the servers, whose own folders are removed with them; the roles log
+    /// there already.
+    pub(super) fn keep_logs(&self, folder: &Path) -> Result<()> {
+        let mut processes = self.site.broker.processes();
+        processes.push(self.site.mongo.process()?);
+        for log in processes.iter().flat_map(|ran| [ran.stdout_path(), ran.stderr_path()]) {
+            let name = log.file_name().context("a log without a name")?;
+            std::fs::copy(log, folder.join(name))
+                .with_context(|| format!("keeping {}", log.display()))?;
+        }
+        Ok(())
+    }
+
+    fn roles(&mut self) -> impl Iterator<Item = &mut Role> {
+        std::iter::once(&mut self.producer).chain(&mut self.consumers)
+    }
+}
+
+fn revive(role: &mut Role, log: &Log) -> Result<()> {
+    role.revive()?.into_iter().for_each(|report| log.misbehaved(report));
+    Ok(())
+}
+
+async fn stop(role: &mut Role, log: &Log) {
+    if let Err(error) = role.stop().await {
+        log.misbehaved(format!("{error:#}"));
+    }
+}
+
+/// Something that can be broken. Kafka comes with the topic whose leaders are meant.
+#[derive(Debug)]
+enum Server<'a> {
+    Kafka(&'a mut KafkaCluster, &'a str),
+    Store(&'a mut MongoServer),
+    Role(&'a mut Role),
+}
+
+impl Server<'_> {
+    /// Takes each step at its time, or as soon as the step before is done.
+    async fn follow(mut self, steps: Vec<Step>, log: &Log) -> Result<()> {
+        for Step { at, act, target } in steps {
+            let due = log.begin + at;
+            while Instant::now() < due {
+                if let Self::Role(role) = &mut self {
+                    revive(role, log)?;
+                }
+                sleep_until(due.min(Instant::now() + LOOK_INTERVAL)).await;
             }
-            servers.push((Target::Consumer(number), Server::Role(Box::new(consumer))));
+            log.note(format!("{act} {target}"));
+            let began = Instant::now();
+            let done = self.perform(act, target, log).await;
+            done.with_context(|| format!("{act} {target}, planned for {at:?}"))?;
+            if began.elapsed() > LOOK_INTERVAL {
+                log.note(format!("{act} {target}: done"));
+            }
         }
-        Ok(Self { fake, addresses, servers })
+        Ok(())
+    }
+
+    async fn perform(&mut self, act: Act, target: Target, log: &Log) -> Result<()> {
+        match (self, act, target) {
+            (Self::Kafka(kafka, topic), Act::Kill, Target::Kafka(part)) => {
+                let nodes = find(kafka, part, topic).await?;
+                nodes.into_iter().try_for_each(|node| kafka.kill(node))
+            }
+            (Self::Kafka(kafka, topic), Act::Freeze, Target::Kafka(part)) => {
+                let nodes = find(kafka, part, topic).await?;
+                nodes.into_iter().try_for_each(|node| kafka.freeze(node))
+            }
+            (Self::Kafka(kafka, _), Act::Start, _) => kafka.restart().await,
+            (Self::Kafka(kafka, _), Act::Thaw, _) => kafka.thaw().await,
+            (Self::Store(store), Act::Kill, _) => store.kill().map(drop),
+            (Self::Store(store), Act::Start, _) => store.restart().await,
+            (Self::Store(store), Act::Freeze, _) => store.pause(),
+            (Self::Store(store), Act::Thaw, _) => store.resume(),
+            (Self::Role(role), Act::Kill, _) => role.kill(),
+            (Self::Role(role), Act::Start, _) => role.start(),
+            (Self::Role(role), Act::Freeze, _) => role.process_mut()?.pause(),
+            (Self::Role(role), Act::Thaw, _) => role.process_mut()?.resume(),
+            (Self::Role(role), Act::Stop, _) => {
+                stop(role, log).await;
+                Ok(())
+            }
+            (_, act, target) => bail!("no schedule has {act} for {target}"),
+        }
     }
 }
 
-impl Addresses {
-    pub(super) fn topic(&self) -> &'static str {
-        TOPIC
-    }
-
-    pub(super) fn places(&self) -> Places<'_> {
-        Places {
-            topic: TOPIC,
-            dlq_topic: DLQ_TOPIC,
-            group: GROUP,
-            mongodb_uri: &self.mongodb_uri,
-            database: DATABASE,
-            collection: COLLECTION,
-        }
-    }
-}
-
-async fn start_kafka(brokers: Brokers) -> Result<Server> {
-    Ok(match brokers {
-        Brokers::One => Server::Broker(Box::new(KafkaBroker::start().await?)),
-        Brokers::Three => {
-            let cluster = KafkaCluster::start().await?;
-            Server::Cluster(Cluster::new(cluster, TOPIC, GROUP))
-        }
+/// The nodes that are now this part of the cluster. The group has the topic's name.
+async fn find(kafka: &KafkaCluster, part: Part, topic: &str) -> Result<Vec<usize>> {
+    wait_for("a part of the cluster", FIND_LIMIT, SHORT * 10, async || {
+        let found = kafka.find(part, topic, topic).await;
+        found.map_err(|error| format!("{part:?}: {error:#}"))
     })
+    .await
 }
 
-fn shared_env(
-    broker: &KafkaBroker,
-    store: &MongoServer,
-    fake: &FakeYouTube,
-) -> Vec<(&'static str, String)> {
-    vec![
-        ("KAFKA_BROKERS", broker.bootstrap_servers()),
-        ("KAFKA_TOPIC", TOPIC.to_owned()),
-        ("KAFKA_DLQ_TOPIC", DLQ_TOPIC.to_owned()),
-        ("KAFKA_GROUP_ID", GROUP.to_owned()),
-        ("MONGODB_URI", store.uri().to_owned()),
-        ("MONGODB_DATABASE", DATABASE.to_owned()),
-        ("MONGODB_COLLECTION", COLLECTION.to_owned()),
-        ("YOUTUBE_BASE_URL", fake.base_url()),
-        ("YOUTUBE_CA_CERT", fake.ca_cert_path().display().to_string()),
-        ("RUST_LOG", LOG_FILTER.to_owned()),
-        // Its log goes to a file, where somebody may have to search it.
-        ("NO_COLOR", "1".to_owned()),
-    ]
+/// Lets the topic grow at each time, or as soon as the broker does it.
+async fn grow(
+    config: ClientConfig,
+    topic: &str,
+    growths: Vec<(Duration, i32)>,
+    log: &Log,
+) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    for (at, count) in growths {
+        sleep_until(log.begin + at).await;
+        let wanted = usize::try_from(count)?;
+        let grown = wait_for("the topic's growth", GROWTH_LIMIT, SHORT * 10, async || {
+            grow_once(&admin, topic, wanted).await.map_err(|error| format!("{error:#}"))
+        });
+        grown.await?;
+        log.note(format!("the topic has {count} partitions"));
+    }
+    // The client waits for its thread when it is dropped.
+    Ok(tokio::task::spawn_blocking(move || drop(admin)).await?)
+}
+
+async fn grow_once(
+    admin: &AdminClient<DefaultClientContext>,
+    topic: &str,
+    count: usize,
+) -> Result<()> {
+    let options = AdminOptions::new()
+        .operation_timeout(Some(ANSWER_LIMIT))
+        .request_timeout(Some(ANSWER_LIMIT));
+    for grown in admin.create_partitions(&[NewPartitions::new(topic, count)], &options).await? {
+        match grown {
+            // The broker did it before, and its answer was lost.
+            Ok(_) | Err((_, RDKafkaErrorCode::InvalidPartitions)) => {}
+            Err((_, code)) => return Err(anyhow!("{code}")),
+        }
+    }
+    Ok(())
 }

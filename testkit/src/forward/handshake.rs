@@ -1,5 +1,5 @@
-//! What client and proxy say to each other before a tunnel: as little of RFC 9110 (`CONNECT`) and
-//! RFC 1928 (SOCKS 5) as clients need.
+//! The handshake of client and proxy before a tunnel: as little of RFC 9110 (`CONNECT`) and RFC 1928
+//! (SOCKS 5) as clients need.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 
 use self::Outcome::{Opened, Refused};
 use super::ForwardSettings;
@@ -20,16 +20,16 @@ const SOCKS_CONNECT: u8 = 1;
 const SOCKS_DONE: [u8; 10] = [SOCKS_5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 const SOCKS_FAILED: [u8; 10] = [SOCKS_5, 4, 0, 1, 0, 0, 0, 0, 0, 0];
 
-/// What came of it. The caller says it to the client, once it has counted: whoever hears it may
-/// look at the counts at once.
+/// The result of a handshake. The caller counts it before it sends the answer to the client: a test
+/// may read the counts as soon as the client has the answer.
 pub(super) enum Outcome {
-    /// The connection, and what to say before it is the client's.
+    /// The connection to the server, and the answer that precedes its bytes.
     Opened(TcpStream, &'static [u8]),
-    /// What to say.
+    /// The answer.
     Refused(&'static [u8]),
 }
 
-/// Reads what the client wants, and connects to it.
+/// Reads which server the client asks for, and connects to it.
 pub(super) async fn open(
     client: &mut TcpStream,
     settings: &ForwardSettings,
@@ -49,14 +49,10 @@ async fn by_connect(client: &mut TcpStream, settings: &ForwardSettings) -> io::R
     let Some(target) = target else {
         return Ok(Refused(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n"));
     };
-    if !is_welcome(settings, lines) {
+    if !is_allowed(settings, lines) {
         return Ok(Refused(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"));
     }
-    let connected = match settings.to {
-        Some(to) => TcpStream::connect(to).await,
-        None => TcpStream::connect(target).await,
-    };
-    Ok(match connected {
+    Ok(match connect(settings, target).await {
         Ok(server) => Opened(server, b"HTTP/1.1 200 OK\r\n\r\n"),
         Err(_) => Refused(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
     })
@@ -82,14 +78,17 @@ async fn by_socks(client: &mut TcpStream, settings: &ForwardSettings) -> io::Res
         _ => return Ok(Refused(&SOCKS_FAILED)),
     };
     let port = client.read_u16().await?;
-    let connected = match settings.to {
-        Some(to) => TcpStream::connect(to).await,
-        None => TcpStream::connect((host, port)).await,
-    };
-    Ok(match connected {
+    Ok(match connect(settings, (host, port)).await {
         Ok(server) => Opened(server, &SOCKS_DONE),
         Err(_) => Refused(&SOCKS_FAILED),
     })
+}
+
+async fn connect(settings: &ForwardSettings, target: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    match settings.to {
+        Some(to) => TcpStream::connect(to).await,
+        None => TcpStream::connect(target).await,
+    }
 }
 
 /// A request's head, without its first letter.
@@ -99,13 +98,13 @@ async fn head(client: &mut TcpStream) -> io::Result<String> {
         if head.len() >= MAX_HEAD_BYTES {
             return Err(io::Error::other("the request has no end"));
         }
-        // One by one: what follows belongs to the tunnel.
+        // Byte by byte: what follows belongs to the tunnel.
         head.push(client.read_u8().await?);
     }
     String::from_utf8(head).map_err(io::Error::other)
 }
 
-fn is_welcome<'a>(settings: &ForwardSettings, mut headers: impl Iterator<Item = &'a str>) -> bool {
+fn is_allowed<'a>(settings: &ForwardSettings, mut headers: impl Iterator<Item = &'a str>) -> bool {
     let Some((user, password)) = &settings.credentials else { return true };
     let wanted = STANDARD.encode(format!("{user}:{password}"));
     headers.any(|header| {

@@ -1,33 +1,35 @@
-//! Three Kafka nodes that are brokers and controllers at once, with three copies of everything.
-//! A write needs two of them. Each can be killed, paused and started again by itself.
+//! Three Kafka nodes that are both brokers and controllers, with three copies of everything, of
+//! which a write needs two; or a single node. Each node can be killed, paused and started again.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use futures::future::{try_join_all, try_join3};
+use futures::future::try_join_all;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde::Deserialize;
 
 use super::inspect::ask;
 use super::node::Node;
-use super::{ANSWER_LIMIT, KafkaBroker, START_TRIES, is_port_taken, properties};
+use super::{ANSWER_LIMIT, KafkaBroker, properties, with_free_ports};
+use crate::process::Process;
 use crate::tools::free_port;
-use crate::wait::{SHORT, wait_for};
+use crate::wait::{SHORT, ok_if, wait_for};
 
 /// How many nodes there are.
 pub const CLUSTER_SIZE: usize = 3;
 const COPIES: i32 = 3;
 const NAMES: [&str; CLUSTER_SIZE] = ["kafka-0", "kafka-1", "kafka-2"];
-/// Any 16 bytes in base64, which the nodes know each other's storage by.
+/// Any 16 bytes in base64, by which the nodes know each other's storage.
 const DIRECTORY_IDS: [&str; CLUSTER_SIZE] =
     ["linkrelay-testkit-0-dA", "linkrelay-testkit-1-dA", "linkrelay-testkit-2-dA"];
 /// For three nodes that share a busy machine with everything else.
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
-/// What a node of three has beside, or instead of, a single one's.
+/// The settings of a node of three, in addition to or instead of those of a single node.
 const SETTINGS: &[(&str, &str)] = &[
     ("default.replication.factor", "3"),
     ("min.insync.replicas", "2"),
@@ -36,42 +38,61 @@ const SETTINGS: &[(&str, &str)] = &[
     ("transaction.state.log.min.isr", "2"),
     ("share.coordinator.state.topic.replication.factor", "3"),
     ("share.coordinator.state.topic.min.isr", "2"),
-    // Leaders that a kill has moved go home soon after the node is back.
+    // Leaders that a kill has moved return soon after the node is back.
     ("leader.imbalance.check.interval.seconds", "5"),
     ("replica.lag.time.max.ms", "5000"),
-    // A node that only waits for its turn on the CPU is not dead.
+    // A node that only waits for the CPU is not dead.
     ("broker.session.timeout.ms", "6000"),
     ("controller.quorum.fetch.timeout.ms", "4000"),
     ("controller.quorum.election.timeout.ms", "2000"),
 ];
 
-/// Three nodes under a test's control, from 0. Dropping it kills them and removes their data.
+/// Nodes under a test's control, numbered from 0. Dropping them kills them and removes their data.
 #[derive(Debug)]
 pub struct KafkaCluster {
     nodes: Vec<KafkaBroker>,
     running: BTreeSet<usize>,
 }
 
-/// Where partitions of a topic are.
+/// A part of a cluster, named by its job at the time when it is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Every node; in a schedule, the only one.
+    All,
+    /// The node that leads the most partitions of the topic.
+    Leader,
+    /// The node that leads the fewest.
+    Follower,
+    /// The node that leads the controllers.
+    Controller,
+    /// The node that coordinates the group.
+    Coordinator,
+    /// A leader and another node: one copy is left, which is too few to acknowledge a write.
+    TwoOfThree,
+}
+
+/// The state of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Placed {
+struct PartitionState {
     leader: Option<usize>,
     in_sync: usize,
 }
 
 impl KafkaCluster {
-    /// Starts the nodes.
+    /// Starts three nodes.
     ///
     /// # Errors
-    /// If Kafka is not there (`make tools`), or a node does not start; then with its log's end.
+    /// If Kafka is missing (`make tools`), or a node does not start; then with the end of its log.
     pub async fn start() -> Result<Self> {
-        let mut tries_left = START_TRIES;
-        loop {
-            match Self::try_start().await {
-                Err(error) if tries_left > 1 && is_port_taken(&error) => tries_left -= 1,
-                started => return started,
-            }
-        }
+        with_free_ports(Self::try_start).await
+    }
+
+    /// Starts a single node, which has the only copy of everything.
+    ///
+    /// # Errors
+    /// Like [`KafkaCluster::start`].
+    pub async fn start_single() -> Result<Self> {
+        Ok(Self { nodes: vec![KafkaBroker::start().await?], running: BTreeSet::from([0]) })
     }
 
     async fn try_start() -> Result<Self> {
@@ -88,27 +109,23 @@ impl KafkaCluster {
         let mut brokers = Vec::new();
         for node in nodes {
             let (process, bootstrap_servers) = (node.spawn()?, bootstrap_servers.join(","));
-            brokers.push(KafkaBroker {
-                process,
-                advertised_port: node.port,
-                node,
-                bootstrap_servers,
-                replication: COPIES,
-            });
+            brokers.push(KafkaBroker { process, node, bootstrap_servers, replication: COPIES });
         }
-        if let [one, two, three] = brokers.as_mut_slice() {
-            try_join3(one.until_ready(), two.until_ready(), three.until_ready()).await?;
-        }
+        try_join_all(brokers.iter_mut().map(KafkaBroker::until_ready)).await?;
         Ok(Self { nodes: brokers, running: (0..CLUSTER_SIZE).collect() })
     }
 
-    /// A node, which also speaks for all of them: its clients know every node, and what they
-    /// are told about topics and groups is the cluster's.
+    /// A node. Its clients know the addresses of all nodes, so it also answers for the cluster.
     pub fn node(&self, number: usize) -> &KafkaBroker {
         &self.nodes[number]
     }
 
-    /// SIGKILL.
+    /// The process of each node, for its logs.
+    pub fn processes(&self) -> Vec<&Process> {
+        self.nodes.iter().map(KafkaBroker::process).collect()
+    }
+
+    /// Kills a node with SIGKILL.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -117,7 +134,7 @@ impl KafkaCluster {
         self.nodes[number].kill().map(drop)
     }
 
-    /// SIGSTOP, until [`KafkaCluster::thaw`].
+    /// Stops a node with SIGSTOP, until [`KafkaCluster::thaw`].
     ///
     /// # Errors
     /// If it does not run.
@@ -125,10 +142,10 @@ impl KafkaCluster {
         self.nodes[number].pause()
     }
 
-    /// SIGCONT to every node that runs; then waits until all copies are in sync again.
+    /// Sends SIGCONT to every node that runs; then waits until all copies are in sync again.
     ///
     /// # Errors
-    /// If they do not get there.
+    /// If the copies do not get in sync.
     pub async fn thaw(&mut self) -> Result<()> {
         for number in &self.running {
             self.nodes[*number].resume()?;
@@ -137,12 +154,12 @@ impl KafkaCluster {
     }
 
     /// Starts every node that was killed, one after the other, and waits until all copies are in
-    /// sync again: only then does a further kill take away no more than it says.
+    /// sync again: only then does a further kill leave the other copies complete.
     ///
     /// # Errors
-    /// If a node does not start, with the end of its log, or the copies do not get there.
+    /// If a node does not start, with the end of its log, or the copies do not get in sync.
     pub async fn restart(&mut self) -> Result<()> {
-        for number in 0..CLUSTER_SIZE {
+        for number in 0..self.nodes.len() {
             if !self.running.contains(&number) {
                 self.nodes[number].restart().await?;
                 self.running.insert(number);
@@ -151,20 +168,38 @@ impl KafkaCluster {
         self.until_in_sync().await
     }
 
-    /// Which node leads each partition of a topic; those without a leader are left out.
+    /// The node that leads each partition of a topic; partitions without a leader are left out.
     ///
     /// # Errors
     /// If no node answers, or there is no such topic.
     pub async fn leaders(&self, topic: &str) -> Result<BTreeMap<i32, usize>> {
-        let placed = self.placed().await?;
-        let partitions = placed.get(topic).context("there is no such topic")?.iter();
-        Ok(partitions.filter_map(|(id, placed)| placed.leader.map(|node| (*id, node))).collect())
+        let topics = self.topics().await?;
+        let partitions = topics.get(topic).context("there is no such topic")?.iter();
+        Ok(partitions.filter_map(|(id, state)| state.leader.map(|node| (*id, node))).collect())
+    }
+
+    /// The numbers of the nodes that are now this part of the cluster, for a topic and a group.
+    ///
+    /// # Errors
+    /// If no node answers, or an election is in progress.
+    pub async fn find(&self, part: Part, topic: &str, group: &str) -> Result<Vec<usize>> {
+        Ok(match part {
+            Part::All => (0..self.nodes.len()).collect(),
+            Part::Leader => vec![self.leader_and_follower(topic).await?.0],
+            Part::Follower => vec![self.leader_and_follower(topic).await?.1],
+            Part::Controller => vec![self.controller()?],
+            Part::Coordinator => vec![self.coordinator(group).await?],
+            Part::TwoOfThree => {
+                let (_, follower) = self.leader_and_follower(topic).await?;
+                (0..self.nodes.len()).filter(|node| *node != follower).collect()
+            }
+        })
     }
 
     /// The node that leads the most partitions of a topic, and the one that leads the fewest.
     ///
     /// # Errors
-    /// As [`KafkaCluster::leaders`].
+    /// Like [`KafkaCluster::leaders`].
     pub async fn leader_and_follower(&self, topic: &str) -> Result<(usize, usize)> {
         let leaders = self.leaders(topic).await?;
         let led = |node: &usize| leaders.values().filter(|leader| *leader == node).count();
@@ -176,59 +211,60 @@ impl KafkaCluster {
     /// The node that coordinates a group: it leads the group's partition of the offsets topic.
     ///
     /// # Errors
-    /// As [`KafkaCluster::leaders`]; there is no offsets topic before the first group.
+    /// Like [`KafkaCluster::leaders`]; there is no offsets topic before the first group.
     pub async fn coordinator(&self, group: &str) -> Result<usize> {
-        let placed = self.placed().await?;
-        let count = placed.get(OFFSETS_TOPIC).map_or(0, BTreeMap::len);
+        let count = self.topics().await?.get(OFFSETS_TOPIC).map_or(0, BTreeMap::len);
         let leaders = self.leaders(OFFSETS_TOPIC).await?;
         let partition = java_hash(group) & i32::MAX;
         let partition = partition.checked_rem(i32::try_from(count)?).context("no partitions")?;
         leaders.get(&partition).copied().context("the group has no coordinator now")
     }
 
-    /// The node that leads the controllers: what the newest of the nodes' notes says, since
-    /// clients are told of any node instead.
+    /// The node that leads the controllers, by the newest state that the nodes have on disk: the
+    /// metadata for clients names any node instead.
     ///
     /// # Errors
-    /// If no node has noted one.
+    /// If no node knows one.
     pub fn controller(&self) -> Result<usize> {
-        let notes = self.running.iter().filter_map(|number| {
-            let note = self.nodes[*number].node.folder.path().join(QUORUM_NOTE);
-            serde_json::from_slice::<QuorumNote>(&std::fs::read(note).ok()?).ok()
+        let states = self.running.iter().filter_map(|number| {
+            let file = self.nodes[*number].node.folder.path().join(QUORUM_STATE);
+            serde_json::from_slice::<QuorumState>(&std::fs::read(file).ok()?).ok()
         });
-        let newest = notes.filter(|note| note.leader_id >= 0).max_by_key(|note| note.leader_epoch);
+        let newest =
+            states.filter(|state| state.leader_id >= 0).max_by_key(|state| state.leader_epoch);
         let leader = newest.context("no node knows the controller")?.leader_id;
         usize::try_from(leader).context("a node's number")
     }
 
     async fn until_in_sync(&self) -> Result<()> {
         wait_for("all copies to be in sync", SETTLE_LIMIT, SHORT * 10, async || {
-            let placed = self.placed().await.map_err(|error| format!("{error:#}"))?;
-            let partitions = placed.iter().flat_map(|(topic, partitions)| {
-                partitions.iter().map(move |(id, placed)| (topic, id, placed))
+            let topics = self.topics().await.map_err(|error| format!("{error:#}"))?;
+            let partitions = topics.iter().flat_map(|(topic, partitions)| {
+                partitions.iter().map(move |(id, state)| (topic, id, state))
             });
+            let copies = self.nodes.len();
             let behind: Vec<String> = partitions
-                .filter(|(_, _, placed)| placed.leader.is_none() || placed.in_sync < CLUSTER_SIZE)
-                .map(|(topic, id, placed)| format!("{topic}/{id}: {placed:?}"))
+                .filter(|(_, _, state)| state.leader.is_none() || state.in_sync < copies)
+                .map(|(topic, id, state)| format!("{topic}/{id}: {state:?}"))
                 .collect();
-            if behind.is_empty() { Ok(()) } else { Err(behind.join(", ")) }
+            ok_if(behind.is_empty(), behind.join(", "))
         })
         .await
     }
 
     /// Every topic's partitions.
-    async fn placed(&self) -> Result<BTreeMap<String, BTreeMap<i32, Placed>>> {
-        ask(self.nodes[0].client_config(), "all of them", |consumer, _| placed(consumer)).await
+    async fn topics(&self) -> Result<BTreeMap<String, BTreeMap<i32, PartitionState>>> {
+        ask(self.nodes[0].client_config(), "(all)", |consumer, _| topics(consumer)).await
     }
 }
 
 /// Relative to a node's folder.
-const QUORUM_NOTE: &str = "data/__cluster_metadata-0/quorum-state";
+const QUORUM_STATE: &str = "data/__cluster_metadata-0/quorum-state";
 
-/// What a node notes about the controllers' election.
+/// A node's file about the election of the controllers.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct QuorumNote {
+struct QuorumState {
     leader_id: i32,
     leader_epoch: i64,
 }
@@ -246,12 +282,18 @@ async fn prepare(number: usize, port: u16, controllers: &[u16]) -> Result<Node> 
     Node::prepare(NAMES[number], port, text, &["--initial-controllers", &voters.join(",")]).await
 }
 
-fn placed(consumer: &BaseConsumer) -> Result<BTreeMap<String, BTreeMap<i32, Placed>>> {
+impl Borrow<KafkaBroker> for KafkaCluster {
+    fn borrow(&self) -> &KafkaBroker {
+        self.node(0)
+    }
+}
+
+fn topics(consumer: &BaseConsumer) -> Result<BTreeMap<String, BTreeMap<i32, PartitionState>>> {
     let metadata = consumer.fetch_metadata(None, ANSWER_LIMIT)?;
     let of_topic = |topic: &rdkafka::metadata::MetadataTopic| {
         let partitions = topic.partitions().iter().map(|partition| {
             let leader = usize::try_from(partition.leader()).ok();
-            (partition.id(), Placed { leader, in_sync: partition.isr().len() })
+            (partition.id(), PartitionState { leader, in_sync: partition.isr().len() })
         });
         (topic.name().to_owned(), partitions.collect())
     };

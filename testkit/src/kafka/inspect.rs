@@ -1,6 +1,6 @@
-//! What is in the broker, asked with clients of our own.
+//! Reads what is in the broker with the testkit's own clients.
 //!
-//! librdkafka's questions block, so each runs on a blocking thread.
+//! librdkafka's requests block, so each runs on a blocking thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -19,9 +19,9 @@ use crate::wait::{LONG, SHORT, wait_for};
 /// A record as the broker has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicRecord {
-    /// Where it lies.
+    /// Its partition.
     pub partition: i32,
-    /// Its place there.
+    /// Its offset there.
     pub offset: i64,
     /// Its timestamp in milliseconds; 0 if it has none.
     pub timestamp: i64,
@@ -34,8 +34,8 @@ pub struct TopicRecord {
 }
 
 impl TopicRecord {
-    /// What linkrelay calls its place, `topic:partition:offset:timestamp`.
-    pub fn place(&self, topic: &str) -> String {
+    /// Its origin, as linkrelay names it: `topic:partition:offset:timestamp`.
+    pub fn origin(&self, topic: &str) -> String {
         format!("{topic}:{}:{}:{}", self.partition, self.offset, self.timestamp)
     }
 
@@ -79,7 +79,7 @@ impl KafkaBroker {
     /// If there is no such topic, or the broker does not answer.
     pub async fn topic_records(&self, topic: &str) -> Result<Vec<TopicRecord>> {
         let mut config = self.client_config();
-        // The group is only a name here: partitions are assigned by hand, nothing is committed.
+        // The group is only a name here: the reader assigns itself, and commits nothing.
         config.set("group.id", "testkit-reader").set("enable.auto.commit", "false");
         config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
         ask(config, topic, read_all).await
@@ -142,8 +142,8 @@ impl KafkaBroker {
         .await
     }
 
-    /// Waits until the metadata (the ports of the brokers, and for each topic asked for the number
-    /// of partitions with a leader) is as wanted.
+    /// Waits for metadata that `is_wanted` accepts: the ports of the brokers, and the number of
+    /// partitions with a leader of each requested topic.
     pub(super) async fn until_metadata(
         &self,
         what: &str,
@@ -165,22 +165,22 @@ impl KafkaBroker {
             }
         });
         let awaited = awaited.await;
-        // Its drop waits for its threads.
+        // The client waits for its threads when it is dropped.
         tokio::task::spawn_blocking(move || drop(consumer)).await?;
         awaited
     }
 }
 
-/// Runs `question` with a consumer on a blocking thread, which also drops it.
+/// Runs `request` with a consumer on a blocking thread, which also drops the consumer.
 pub(super) async fn ask<T: Send + 'static>(
     config: ClientConfig,
     topic: &str,
-    question: impl FnOnce(&BaseConsumer, &str) -> Result<T> + Send + 'static,
+    request: impl FnOnce(&BaseConsumer, &str) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let topic = topic.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer = config.create()?;
-        question(&consumer, &topic).with_context(|| format!("asking about topic {topic}"))
+        request(&consumer, &topic).with_context(|| format!("asking about topic {topic}"))
     });
     asked.await?
 }
@@ -190,7 +190,7 @@ fn led(consumer: &BaseConsumer, topic: Option<&str>) -> Result<(Vec<u16>, Vec<us
     let of_topic = |topic: &rdkafka::metadata::MetadataTopic| {
         topic.partitions().iter().filter(|partition| partition.leader() >= 0).count()
     };
-    // Without a topic in question only the brokers matter.
+    // Without a topic only the brokers matter.
     let topics = if topic.is_some() { metadata.topics() } else { &[] };
     let ports = metadata.brokers().iter().filter_map(|broker| u16::try_from(broker.port()).ok());
     Ok((ports.collect(), topics.iter().map(of_topic).collect()))

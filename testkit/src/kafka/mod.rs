@@ -9,7 +9,7 @@ mod node;
 mod properties;
 mod secured;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -22,18 +22,16 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
 
 use crate::process::Process;
-use crate::proxy::TcpProxy;
 use crate::tools::{free_port, fresh_name};
-use crate::wait::LONG;
 
-pub use cluster::{CLUSTER_SIZE, KafkaCluster};
+pub use cluster::{CLUSTER_SIZE, KafkaCluster, Part};
 pub use inspect::TopicRecord;
 use node::Node;
 pub use secured::{ODD_PASSWORD, ODD_USER, PASSWORD, SecuredBroker, USER};
 
 /// A cold start takes 4 s on an idle machine; the limit is for a busy one.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// How long one question to the broker may take.
+/// The limit of one request to the broker.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Another process may take a free port before the broker does.
 const START_TRIES: u32 = 3;
@@ -42,84 +40,56 @@ const START_TRIES: u32 = 3;
 #[derive(Debug)]
 pub struct KafkaBroker {
     process: Process,
-    /// After the process: the data goes when nobody writes it any more.
+    /// Dropped after the process, so that no process writes the data when it is removed.
     node: Node,
-    /// What clients connect to: itself, or every node of its cluster.
+    /// The addresses for clients: its own, or those of every node of its cluster.
     bootstrap_servers: String,
-    /// Where it sends clients: its own port, or that of its proxy.
-    advertised_port: u16,
     /// How many copies a new topic has.
     replication: i32,
 }
 
 impl KafkaBroker {
-    /// Starts one.
+    /// Starts a broker.
     ///
     /// # Errors
-    /// If Kafka is not there (`make tools`), or does not start; then with the end of its log.
+    /// If Kafka is missing (`make tools`), or does not start; then with the end of its log.
     pub async fn start() -> Result<Self> {
         Self::start_with(&[]).await
     }
 
-    /// Starts one with settings of `server.properties` that win over those of the testkit.
+    /// Starts a broker with settings of `server.properties` that win over those of the testkit.
     ///
     /// # Errors
-    /// As [`KafkaBroker::start`].
+    /// Like [`KafkaBroker::start`].
     pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_behind(None, settings).await
+        with_free_ports(async || Self::try_start(settings).await).await
     }
 
-    /// `proxy` is led to it before anybody looks for it: a client that has heard of the proxy
-    /// comes no other way.
-    async fn start_behind(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
-        let mut tries_left = START_TRIES;
-        loop {
-            match Self::try_start(proxy, settings).await {
-                Err(error) if tries_left > 1 && is_port_taken(&error) => tries_left -= 1,
-                started => return started,
-            }
-        }
-    }
-
-    /// Starts one whose clients can be cut off: wherever they begin, the broker sends them to
-    /// the proxy.
+    /// The broker of this test process, started by its first caller and killed with the process.
     ///
     /// # Errors
-    /// As [`KafkaBroker::start`].
-    pub async fn start_proxied() -> Result<(Self, TcpProxy)> {
-        let proxy = TcpProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let advertised = format!("PLAINTEXT://{}", proxy.addr());
-        let settings = [("advertised.listeners", advertised.as_str())];
-        let broker = Self::start_behind(Some(&proxy), &settings).await?;
-        Ok((broker, proxy))
-    }
-
-    /// The broker of this test process, started by whoever asks first. It is gone with the
-    /// process.
-    ///
-    /// # Errors
-    /// As [`KafkaBroker::start`].
+    /// Like [`KafkaBroker::start`].
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<KafkaBroker> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await
     }
 
-    /// What a client connects to.
+    /// The value of `bootstrap.servers` for clients.
     pub fn bootstrap_servers(&self) -> String {
         self.bootstrap_servers.clone()
     }
 
-    /// Where this node listens, for a proxy.
+    /// The address that this node listens on.
     pub fn addr(&self) -> SocketAddr {
         self.node.addr()
     }
 
-    /// The `KAFKA_HOME` with the command line tools.
+    /// The `KAFKA_HOME`, which has the command line tools.
     pub fn home(&self) -> &Path {
         &self.node.home
     }
 
-    /// SIGKILL. What was acknowledged is still there after a [restart](Self::restart).
+    /// Kills it with SIGKILL. Acknowledged records are still there after a [restart](Self::restart).
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -127,15 +97,7 @@ impl KafkaBroker {
         self.process.kill()
     }
 
-    /// SIGTERM: a controlled shutdown.
-    ///
-    /// # Errors
-    /// If it still runs after a minute.
-    pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        self.process.terminate(LONG).await
-    }
-
-    /// SIGSTOP: connections stay, nothing is answered.
+    /// Stops it with SIGSTOP: connections stay, and nothing is answered.
     ///
     /// # Errors
     /// If it does not run.
@@ -143,7 +105,7 @@ impl KafkaBroker {
         self.process.pause()
     }
 
-    /// SIGCONT.
+    /// Lets it continue with SIGCONT.
     ///
     /// # Errors
     /// If it does not run.
@@ -170,12 +132,12 @@ impl KafkaBroker {
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.bootstrap_servers());
-        // A broker that is killed on purpose is no news.
+        // Tests kill brokers on purpose, which needs no log.
         config.set_log_level(RDKafkaLogLevel::Emerg);
         config
     }
 
-    /// Makes a topic, and waits until every partition has a leader.
+    /// Creates a topic, and waits until every partition has a leader.
     ///
     /// # Errors
     /// If there is one of that name, or the broker does not answer.
@@ -189,7 +151,7 @@ impl KafkaBroker {
         self.until_led(name, wanted).await
     }
 
-    /// Makes a topic under a name that nobody else uses, which begins with `prefix`.
+    /// Creates a topic with a unique name that begins with `prefix`.
     ///
     /// # Errors
     /// If the broker does not answer.
@@ -199,7 +161,7 @@ impl KafkaBroker {
         Ok(name)
     }
 
-    /// Deletes a topic with its records, and waits until the broker knows it no more.
+    /// Deletes a topic with its records, and waits until the broker no longer lists it.
     ///
     /// # Errors
     /// If there is none, or the broker does not answer.
@@ -231,25 +193,21 @@ impl KafkaBroker {
         Ok(self.client_config().create()?)
     }
 
-    async fn try_start(proxy: Option<&TcpProxy>, settings: &[(&str, &str)]) -> Result<Self> {
+    async fn try_start(settings: &[(&str, &str)]) -> Result<Self> {
         let (port, controller_port) = (free_port()?, free_port()?);
         let text = |folder: &Path| properties::text(folder, port, controller_port, settings);
         let node = Node::prepare("kafka", port, text, &["--standalone"]).await?;
         let bootstrap_servers = node.addr().to_string();
-        let advertised_port = proxy.map_or(port, |proxy| proxy.addr().port());
         let process = node.spawn()?;
-        let mut broker = Self { process, node, bootstrap_servers, advertised_port, replication: 1 };
-        if let Some(proxy) = proxy {
-            proxy.retarget(broker.addr());
-        }
+        let mut broker = Self { process, node, bootstrap_servers, replication: 1 };
         broker.until_ready().await?;
         Ok(broker)
     }
 
-    /// Ready is: takes a connection, and is named in the metadata.
+    /// Waits until it accepts connections and is in the metadata.
     async fn until_ready(&mut self) -> Result<()> {
         self.process.until_accepts(self.addr(), START_LIMIT).await?;
-        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.advertised_port);
+        let is_registered = |ports: &[u16], _: &[usize]| ports.contains(&self.node.port);
         self.until_metadata("the broker's registration", None, is_registered).await
     }
 
@@ -263,6 +221,13 @@ fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(ANSWER_LIMIT)).request_timeout(Some(ANSWER_LIMIT))
 }
 
-fn is_port_taken(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains("Address already in use")
+/// Tries a start again while another process took a port that was free a moment ago.
+async fn with_free_ports<T>(mut start: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..START_TRIES {
+        match start().await {
+            Err(error) if format!("{error:#}").contains("Address already in use") => {}
+            started => return started,
+        }
+    }
+    start().await
 }

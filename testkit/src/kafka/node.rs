@@ -10,7 +10,7 @@ use super::START_LIMIT;
 use crate::process::{Process, ProcessBuilder};
 use crate::tools::kafka_home;
 
-/// Everything of a node that outlives its process.
+/// The parts of a node that outlive its process.
 #[derive(Debug)]
 pub(super) struct Node {
     name: &'static str,
@@ -49,7 +49,7 @@ impl Node {
     }
 
     async fn format_storage(&self, arguments: &[&str]) -> Result<()> {
-        // Any 16 bytes in base64 are a cluster id; this one says where it comes from.
+        // Any 16 bytes in base64 are a cluster id.
         let mut format = ProcessBuilder::new("format", self.home.join("bin/kafka-storage.sh"))
             .args(["format", "--cluster-id", "linkrelay-testkit-node"])
             .args(arguments)

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What a single node needs, and what makes tests quick: no wait for more members of a group,
-/// sessions as short as a client wants, few internal partitions, little memory.
+/// The settings of a single node, which keep tests quick: no wait for more members of a group,
+/// sessions as short as a client asks for, few internal partitions, little memory.
 const SETTINGS: &[(&str, &str)] = &[
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
     ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
-    // A topic is made on purpose: a test of a missing one must find it missing.
+    // Tests create their topics: a test of a missing topic must find it missing.
     ("auto.create.topics.enable", "false"),
     ("offsets.topic.replication.factor", "1"),
     ("offsets.topic.num.partitions", "4"),
@@ -23,7 +23,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("share.coordinator.state.topic.num.partitions", "1"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "500"),
-    // Of the `consumer` protocol (KIP-848), where the broker decides: the members cannot.
+    // For the `consumer` protocol (KIP-848), where the broker decides instead of the members.
     ("group.consumer.min.session.timeout.ms", "500"),
     ("group.consumer.session.timeout.ms", "6000"),
     ("group.consumer.min.heartbeat.interval.ms", "100"),
@@ -36,8 +36,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("num.io.threads", "4"),
 ];
 
-/// The file's text for a broker with its data in `folder`. `over` wins; `{}` in it is what would
-/// be set without it.
+/// The file's text for a broker with its data in `folder`. The settings in `over` win; `{}` in them
+/// is replaced by the value that they override.
 pub(super) fn text(
     folder: &Path,
     port: u16,
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_test_sets_wins_and_stands_once() {
+    fn the_settings_of_a_test_win_and_occur_once() {
         let over = [
             ("node.id", "1"),
             ("message.max.bytes", "1000"),

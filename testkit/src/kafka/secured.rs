@@ -1,7 +1,7 @@
-//! A broker behind TLS: one port for SASL, one for client certificates, and one whose certificate
-//! is for another host; all signed by a CA that nobody else knows.
+//! A broker with TLS: one port for SASL, one for client certificates, and one whose certificate is
+//! for another host; all signed by a private CA.
 //!
-//! The testkit itself comes in by the plain port that every broker has.
+//! The testkit itself uses the plain port that every broker has.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,16 +16,16 @@ use super::{ANSWER_LIMIT, KafkaBroker};
 use crate::process::ProcessBuilder;
 use crate::tools::free_port;
 
-/// Who may come in by SASL, with every mechanism.
+/// The user with every SASL mechanism.
 pub const USER: &str = "linkrelay";
 /// The password of [`USER`].
 pub const PASSWORD: &str = "correct-horse";
-/// Who may come in by PLAIN alone.
+/// The user with PLAIN alone.
 pub const ODD_USER: &str = "odd";
-/// The password of [`ODD_USER`]: what settings have to escape.
+/// The password of [`ODD_USER`], with characters that settings have to escape.
 pub const ODD_PASSWORD: &str = r"half,and\half";
 
-/// Both, as JAAS wants them: it doubles a backslash, and so does the properties file around it.
+/// Both users in JAAS, where a backslash is doubled, as it is in the properties file around it.
 const PLAIN_USERS: &str = r#"user_linkrelay="correct-horse" user_odd="half,and\\\\half""#;
 const LOGIN_MODULE: &str = "org.apache.kafka.common.security";
 
@@ -40,10 +40,10 @@ pub struct SecuredBroker {
 }
 
 impl SecuredBroker {
-    /// The one of this test process, started by whoever asks first.
+    /// The broker of this test process, started by its first caller.
     ///
     /// # Errors
-    /// As [`KafkaBroker::start`].
+    /// Like [`KafkaBroker::start`].
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<SecuredBroker> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await
@@ -87,22 +87,22 @@ impl SecuredBroker {
         Ok(Self { broker, sasl_port, certificate_port, misnamed_port, files })
     }
 
-    /// The broker itself, to be asked without TLS.
+    /// The broker itself, for clients without TLS.
     pub fn broker(&self) -> &KafkaBroker {
         &self.broker
     }
 
-    /// Where SASL is wanted (SASL_SSL).
+    /// The address that requires SASL (SASL_SSL).
     pub fn sasl_servers(&self) -> String {
         address(self.sasl_port)
     }
 
-    /// Where a client certificate is wanted (SSL).
+    /// The address that requires a client certificate (SSL).
     pub fn certificate_servers(&self) -> String {
         address(self.certificate_port)
     }
 
-    /// Where the certificate is for another host (SSL).
+    /// The address whose certificate is for another host (SSL).
     pub fn misnamed_servers(&self) -> String {
         address(self.misnamed_port)
     }
@@ -112,7 +112,7 @@ impl SecuredBroker {
         self.files.path().join("ca.pem")
     }
 
-    /// The certificate of a CA that has nothing to do with the broker.
+    /// The certificate of another CA, which has not signed the broker's.
     pub fn other_ca(&self) -> PathBuf {
         self.files.path().join("other-ca.pem")
     }
@@ -143,7 +143,7 @@ fn write_files(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a certificate for a name or an address says.
+/// The contents of a certificate for a name or an address.
 fn params(host: &str) -> Result<CertificateParams> {
     let mut params = CertificateParams::new([host.to_owned()])?;
     params.distinguished_name.push(DnType::CommonName, host);

@@ -1,4 +1,4 @@
-//! What to start, and how.
+//! How to start a process.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -24,7 +24,7 @@ impl ProcessBuilder {
     /// `name` appears in errors and in the names of the log files.
     pub fn new(name: &str, program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
-        // A group of its own: Ctrl-C in a terminal is for the tests, and a kill reaches children.
+        // In its own process group: Ctrl-C does not reach it, and a kill reaches its children.
         command.process_group(0).stdin(Stdio::null());
         Self { name: name.to_owned(), command, log_dir: None, orphaned_folders: Vec::new() }
     }
@@ -50,29 +50,29 @@ impl ProcessBuilder {
         self
     }
 
-    /// Takes a variable of the test's own environment away.
+    /// Removes a variable of the test's own environment.
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// Its working directory.
+    /// Sets its working directory.
     #[must_use]
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
         self
     }
 
-    /// Where its output goes, added to what is there: for a server that is started again.
-    /// Without it, a temporary folder that goes with the handle.
+    /// Appends its output to files in `folder`, for a server that is started again. Without it, the
+    /// files are in a temporary folder that is removed with the handle.
     #[must_use]
     pub fn log_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.log_dir = Some(folder.into());
         self
     }
 
-    /// A folder to remove if the test process dies before its handle drops.
+    /// Removes `folder` if the test process dies before its handle drops.
     #[must_use]
     pub fn remove_if_orphaned(mut self, folder: impl Into<PathBuf>) -> Self {
         self.orphaned_folders.push(folder.into());

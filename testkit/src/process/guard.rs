@@ -1,8 +1,8 @@
-//! Ends a server whose test process is gone.
+//! Kills a server whose test process has died.
 //!
-//! Nothing in the test process can do that: a static is never dropped, and SIGKILL asks nobody.
-//! So a small shell waits on a pipe of which the test process holds the only other end. The
-//! kernel closes that end whatever the process died of, and the shell then kills the server.
+//! Nothing in the test process can do that: a static is never dropped, and SIGKILL cannot be
+//! handled. So a small shell waits on a pipe whose only other end is in the test process. The kernel
+//! closes that end when the process dies for any reason, and the shell then kills the server.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -28,13 +28,13 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts a guard for a server that is about to start. `folders` go when it has to act.
+    /// Starts a guard for a server that is about to start. It removes `folders` if it has to act.
     pub(super) fn start(folders: &[PathBuf]) -> Result<Self> {
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "guard"])
             .args(folders)
             .stdin(Stdio::piped())
-            // Or whoever reads our output would wait for the guard.
+            // Otherwise a program that reads the test's output would wait for the guard.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
@@ -44,16 +44,16 @@ impl Guard {
         Ok(Self { shell, pipe })
     }
 
-    /// Tells the process group to be killed.
+    /// Sets the process group that is to be killed.
     pub(super) fn watch(&mut self, group: u32) -> Result<()> {
         let pipe = self.pipe.as_mut().context("the guard was dismissed")?;
-        writeln!(pipe, "{group}").context("telling the guard whom to watch")
+        writeln!(pipe, "{group}").context("writing to the guard")
     }
 
-    /// The server is gone: its number may belong to another process soon.
+    /// Ends the guard after the server, whose process id may soon belong to another process.
     pub(super) fn dismiss(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
-            // A guard that cannot be written to is gone itself.
+            // A guard that cannot be written to has already ended.
             drop(writeln!(pipe, "\ndismissed"));
             drop(pipe);
             drop(self.shell.wait());

@@ -1,5 +1,5 @@
-//! A server process under a test's control: started with its output in files, killed, stopped
-//! and paused at will, and gone when its handle drops or the test process dies.
+//! A server process under a test's control: started with its output in files, killed, stopped and
+//! paused by the test, and killed when its handle drops or the test process dies.
 //!
 //! Not bound to a tokio runtime: a server may be shared by tests that each have their own.
 
@@ -31,14 +31,14 @@ pub struct Process {
     guard: Guard,
     stdout_path: PathBuf,
     stderr_path: PathBuf,
-    /// Holds the log files if nobody said where to put them.
+    /// Holds the log files if the test set no folder for them.
     _own_log_dir: Option<TempDir>,
 }
 
-/// Finds a binary of this workspace beside the running test: `target/debug/NAME`.
+/// Finds a binary of this workspace next to the running test: `target/debug/NAME`.
 ///
 /// # Errors
-/// If it was not built, with the word that builds it.
+/// If it has not been built, with the command that builds it.
 pub fn workspace_binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe().context("finding the running test")?;
     // A test is in target/debug/deps, a binary in target/debug.
@@ -58,7 +58,7 @@ impl Process {
     /// Its exit status if it has ended.
     ///
     /// # Errors
-    /// If the kernel does not say.
+    /// If the kernel refuses.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         let status = self.child.try_wait().with_context(|| format!("asking for {}", self.name))?;
         if status.is_some() {
@@ -67,7 +67,7 @@ impl Process {
         Ok(status)
     }
 
-    /// For the loop that waits until a server is ready: one that has ended never will be.
+    /// Checks that it runs, for a loop that waits until a server is ready.
     ///
     /// # Errors
     /// If it has ended, with its status and the end of its log.
@@ -78,7 +78,7 @@ impl Process {
         }
     }
 
-    /// SIGKILL, to its children too, and waits for its end. Nothing happens if it has ended.
+    /// Kills it and its children with SIGKILL, and waits for its end. Does nothing if it has ended.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -88,13 +88,13 @@ impl Process {
         }
         kill_process_group(Pid::from_child(&self.child), Signal::KILL)
             .with_context(|| format!("killing {}", self.name))?;
-        // Ends at once: SIGKILL cannot be caught, nor held off by a pause.
+        // It ends immediately: SIGKILL can neither be caught nor delayed by a pause.
         let status = self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
         self.guard.dismiss();
         Ok(status)
     }
 
-    /// SIGTERM, and waits for its end. Nothing happens if it has ended.
+    /// Sends SIGTERM, and waits for its end. Does nothing if it has ended.
     ///
     /// # Errors
     /// If it still runs after `limit`, with the end of its log.
@@ -123,7 +123,7 @@ impl Process {
         }
     }
 
-    /// Waits until it takes connections at `addr`.
+    /// Waits until it accepts connections at `addr`.
     ///
     /// # Errors
     /// If it ends instead, or does not within `limit`; both with the end of its log.
@@ -144,7 +144,7 @@ impl Process {
         }
     }
 
-    /// SIGSTOP: it keeps its connections and answers nothing.
+    /// Stops it with SIGSTOP: it keeps its connections and answers nothing.
     ///
     /// # Errors
     /// If it has ended.
@@ -152,7 +152,7 @@ impl Process {
         self.signal(Signal::STOP)
     }
 
-    /// SIGCONT, after a pause.
+    /// Lets it continue with SIGCONT after a pause.
     ///
     /// # Errors
     /// If it has ended.
@@ -160,8 +160,8 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
-    /// From now on none of its files grows beyond so many bytes, or each may again. A write beyond
-    /// fails only if SIGXFSZ is ignored, else it ends the process.
+    /// Limits each of its files to this size, or removes the limit. A write beyond it fails if the
+    /// process ignores SIGXFSZ, and ends the process otherwise.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -172,7 +172,7 @@ impl Process {
         Ok(())
     }
 
-    /// SIGINT, as Ctrl-C sends it.
+    /// Sends SIGINT, like Ctrl-C.
     ///
     /// # Errors
     /// If it has ended.
@@ -193,7 +193,7 @@ impl Process {
     /// Its standard output so far.
     ///
     /// # Errors
-    /// If the file is gone.
+    /// If the file cannot be read.
     pub fn stdout(&self) -> Result<String> {
         read_lossy(&self.stdout_path)
     }
@@ -201,7 +201,7 @@ impl Process {
     /// Its standard error so far.
     ///
     /// # Errors
-    /// If the file is gone.
+    /// If the file cannot be read.
     pub fn stderr(&self) -> Result<String> {
         read_lossy(&self.stderr_path)
     }
@@ -226,7 +226,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The guard goes after the process, so that an error here still leaves it one killer.
+        // The guard is dropped after the process, and kills it if this fails.
         drop(self.kill());
     }
 }

@@ -1,7 +1,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::*;
-use crate::wait::LONG;
+use crate::wait::{LONG, ok_if};
 
 const ROLE: &str = "LINKRELAY_TEST_DYING_PROCESS";
 
@@ -15,7 +15,7 @@ fn state(pid: u32) -> Option<char> {
     stat.rsplit(") ").next()?.chars().next()
 }
 
-/// A zombie that nobody reaps is not there any more.
+/// A zombie that no process reaps does not count.
 fn is_there(pid: u32) -> bool {
     state(pid).is_some_and(|state| state != 'Z')
 }
@@ -31,7 +31,7 @@ async fn reaches_state(process: &Process, wanted: char) {
 async fn output_has(process: &Process, text: &str) {
     let checked = wait_for(text, LONG, SHORT, async || {
         let output = process.stdout().unwrap();
-        if output.contains(text) { Ok(()) } else { Err(output) }
+        ok_if(output.contains(text), output)
     });
     checked.await.unwrap();
 }
@@ -39,7 +39,7 @@ async fn output_has(process: &Process, text: &str) {
 #[tokio::test]
 async fn output_and_exit_code_are_kept() {
     let mut process = ProcessBuilder::new("greeter", "sh")
-        .args(["-c", "echo $GREETING; pwd; echo trouble >&2; exit 3"])
+        .args(["-c", "echo $GREETING; pwd; echo failure >&2; exit 3"])
         .env("GREETING", "hello")
         .current_dir("/")
         .spawn()
@@ -47,9 +47,9 @@ async fn output_and_exit_code_are_kept() {
     let status = process.wait(LONG).await.unwrap();
     assert_eq!(status.code(), Some(3));
     assert_eq!(process.stdout().unwrap(), "hello\n/\n");
-    assert_eq!(process.stderr().unwrap(), "trouble\n");
+    assert_eq!(process.stderr().unwrap(), "failure\n");
     let error = process.ensure_running().unwrap_err().to_string();
-    assert!(error.contains("exit status: 3") && error.contains("trouble"), "{error}");
+    assert!(error.contains("exit status: 3") && error.contains("failure"), "{error}");
 }
 
 #[tokio::test]
@@ -61,19 +61,18 @@ async fn a_dropped_process_is_gone_with_its_children() {
     assert!(is_there(pid) && is_there(child));
     drop(process);
     assert!(!is_there(pid));
-    let gone = wait_for("the child's end", LONG, SHORT, async || {
-        if is_there(child) { Err("it runs".to_owned()) } else { Ok(()) }
-    });
+    let gone =
+        wait_for("the child's end", LONG, SHORT, async || ok_if(!is_there(child), "it runs"));
     gone.await.unwrap();
 }
 
 #[tokio::test]
 async fn a_process_can_handle_sigterm_but_not_sigkill() {
-    let script = "trap 'echo heard; exit 7' TERM; echo up; while :; do sleep 0.05; done";
-    let mut polite = shell(script);
-    output_has(&polite, "up").await;
-    assert_eq!(polite.terminate(LONG).await.unwrap().code(), Some(7));
-    output_has(&polite, "heard").await;
+    let script = "trap 'echo stopping; exit 7' TERM; echo up; while :; do sleep 0.05; done";
+    let mut stopped = shell(script);
+    output_has(&stopped, "up").await;
+    assert_eq!(stopped.terminate(LONG).await.unwrap().code(), Some(7));
+    output_has(&stopped, "stopping").await;
     let mut killed = shell(script);
     output_has(&killed, "up").await;
     assert_eq!(killed.kill().unwrap().signal(), Some(9));
@@ -94,15 +93,15 @@ async fn a_paused_process_does_nothing_and_can_still_be_killed() {
 }
 
 #[tokio::test]
-async fn one_that_will_not_stop_is_reported_with_its_log() {
+async fn a_process_that_does_not_stop_is_reported_with_its_log() {
     let mut stubborn = shell("trap '' TERM; echo never; while :; do sleep 0.05; done");
     output_has(&stubborn, "never").await;
     let error = stubborn.terminate(Duration::from_millis(50)).await.unwrap_err().to_string();
     assert!(error.contains("the end of shell") && error.contains("never"), "{error}");
 }
 
-/// The test runs itself once more as the process that dies: it starts a server with a folder,
-/// says its number and aborts, so that no handle drops.
+/// The test runs itself again as the process that dies: it starts a server with a folder, prints
+/// its process id and aborts, so that no handle drops.
 #[tokio::test]
 async fn a_server_and_its_folder_go_when_the_test_process_dies() {
     if std::env::var_os(ROLE).is_some() {

@@ -1,16 +1,15 @@
-//! Doctored worlds: each has one thing wrong, and the checker must say exactly that.
+//! Each test makes one thing wrong in a run that kept every promise; the check must find exactly
+//! that.
 
 use super::*;
-use crate::chaos::evidence::{FoundDocument, FoundError, FoundVideo};
-use crate::chaos::expected::{AcknowledgedRequest, ExpectedLink, Fate, RecordByHand};
-use crate::kafka::TopicRecord;
-use linkrelay_fake_youtube::pages;
+use crate::chaos::expected::AcknowledgedRequest;
+use crate::chaos::found::{FoundError, FoundVideo};
 
-const RUBBISH: &[u8] = b"rubbish \xff";
+const MALFORMED: &[u8] = b"rubbish \xff";
 
-fn link(name: &str, fate: Fate) -> ExpectedLink {
+fn link(name: &str, outcome: Outcome) -> ExpectedLink {
     let video_id = pages::id_from_name(name);
-    ExpectedLink { link: format!("https://youtu.be/{video_id}"), video_id: Some(video_id), fate }
+    ExpectedLink { link: format!("https://youtu.be/{video_id}"), video_id: Some(video_id), outcome }
 }
 
 fn record(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> TopicRecord {
@@ -27,7 +26,7 @@ fn record(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> TopicRecord {
 }
 
 fn document(id: &str, link: &ExpectedLink) -> FoundDocument {
-    let is_stored = link.fate == Fate::Stored;
+    let is_stored = link.outcome == Outcome::Stored;
     let title = || pages::expected(link.video_id.as_deref().unwrap()).title;
     FoundDocument {
         id: id.to_owned(),
@@ -54,20 +53,20 @@ fn dead_letter(origin: &str, class: &str, value: &[u8]) -> TopicRecord {
     record(0, value, &[("linkrelay-origin", origin), ("linkrelay-error-class", class)])
 }
 
-/// Two requests (a good link and a private one; a good one), a record by hand, and rubbish; all
-/// as it should be.
-fn world() -> (Expected, Found) {
-    let (good, private) = (link("good", Fate::Stored), link("private", Fate::Failed));
-    let (other, by_hand) = (link("other", Fate::Stored), link("by hand", Fate::Stored));
-    let place = |id, index| [("linkrelay-request-id", id), ("linkrelay-index", index)];
+/// Two requests (a valid link and a private one; a valid one), a record by hand, and a malformed
+/// one, with everything that they promise.
+fn kept_promises() -> (Expected, Found) {
+    let (good, private) = (link("good", Outcome::Stored), link("private", Outcome::Failed));
+    let (other, by_hand) = (link("other", Outcome::Stored), link("by hand", Outcome::Stored));
+    let identity = |id, index| [("linkrelay-request-id", id), ("linkrelay-index", index)];
     let found = Found {
         records: vec![
-            record(0, b"", &place("one", "0")),
-            record(1, b"", &place("one", "1")),
+            record(0, b"", &identity("one", "0")),
+            record(1, b"", &identity("one", "1")),
             record(2, b"by hand", &[]),
-            record(3, RUBBISH, &[]),
-            record(4, b"", &place("two", "0")),
-            record(5, b"", &place("two", "0")),
+            record(3, MALFORMED, &[]),
+            record(4, b"", &identity("two", "0")),
+            record(5, b"", &identity("two", "0")),
         ],
         documents: vec![
             document("one:0", &good),
@@ -76,7 +75,7 @@ fn world() -> (Expected, Found) {
             document("T:0:2:7:0", &by_hand),
             malformed("T:0:3:7:0"),
         ],
-        dead_letters: vec![dead_letter("T:0:3:7", "malformed", RUBBISH)],
+        dead_letters: vec![dead_letter("T:0:3:7", "malformed", MALFORMED)],
         committed: BTreeMap::from([(0, Some(6)), (1, None)]),
         ends: BTreeMap::from([(0, 6), (1, 0)]),
     };
@@ -88,24 +87,30 @@ fn world() -> (Expected, Found) {
         ],
         by_hand: vec![
             RecordByHand { value: b"by hand".to_vec(), links: vec![by_hand] },
-            RecordByHand { value: RUBBISH.to_vec(), links: Vec::new() },
+            RecordByHand { value: MALFORMED.to_vec(), links: Vec::new() },
         ],
         ..Expected::default()
     };
     (expected, found)
 }
 
-/// Changes a world that is well, and gives what the checker says then.
-fn judged(doctor: impl FnOnce(&mut Expected, &mut Found)) -> Checked {
-    let (mut expected, mut found) = world();
-    doctor(&mut expected, &mut found);
+/// Changes a run that kept every promise, and checks it.
+fn checked(change: impl FnOnce(&mut Expected, &mut Found)) -> Checked {
+    let (mut expected, mut found) = kept_promises();
+    change(&mut expected, &mut found);
     check(&expected, &found)
 }
 
+/// The check found this violation, and no other.
+#[track_caller]
+fn assert_only(checked: &Checked, text: &str) {
+    assert_eq!(checked.violations, [text]);
+}
+
 #[test]
-fn a_world_that_is_well_has_no_violation() {
-    let checked = judged(|_, _| {});
-    assert_eq!(checked.violations, []);
+fn a_run_that_kept_every_promise_has_no_violation() {
+    let checked = checked(|_, _| {});
+    assert!(checked.violations.is_empty(), "{:?}", checked.violations);
     let tally = Tally {
         links: 4,
         stored: 3,
@@ -119,167 +124,163 @@ fn a_world_that_is_well_has_no_violation() {
 
 #[test]
 fn a_lost_link_is_named_with_its_records() {
-    let checked = judged(|_, found| drop(found.documents.remove(2)));
-    let [Violation::Lost { id, records, .. }] = checked.violations.as_slice() else {
-        panic!("{:?}", checked.violations)
-    };
-    assert_eq!(
-        (id.as_str(), records.as_slice()),
-        ("two:0", ["0:4".to_owned(), "0:5".to_owned()].as_slice())
-    );
-    assert_eq!(checked.tally.lost, 1);
-    let never_published = judged(|_, found| {
+    let other = link("other", Outcome::Stored).link;
+    let unstored = checked(|_, found| drop(found.documents.remove(2)));
+    let text = format!("lost: two:0 ({other}), in the topic at 0:4, 0:5");
+    assert_only(&unstored, &text);
+    assert_eq!(unstored.tally.lost, 1);
+    let never_published = checked(|_, found| {
         found.documents.remove(0);
         found.records.remove(0);
     });
-    assert!(never_published.violations[0].to_string().contains("not in the topic"));
+    let text = format!(
+        "lost: one:0 ({}), acknowledged and not in the topic",
+        link("good", Outcome::Stored).link
+    );
+    assert_only(&never_published, &text);
 }
 
 #[test]
 fn a_record_by_hand_that_the_broker_lost_is_lost() {
-    let checked = judged(|_, found| {
+    let checked = checked(|_, found| {
         found.records.remove(2);
         found.documents.remove(3);
     });
-    let value = "by hand".to_owned();
-    assert_eq!(checked.violations, [Violation::LostByTheBroker { value }]);
+    assert_only(&checked, r#"lost: record by hand "by hand""#);
     assert_eq!(checked.tally.lost, 1);
 }
 
 #[test]
 fn a_doubled_document_is_found_under_the_same_id_and_under_another() {
     for id in ["one:0", "another:0"] {
-        let checked = judged(|_, found| {
+        let checked = checked(|_, found| {
             let double = FoundDocument { id: id.to_owned(), ..found.documents[0].clone() };
             found.documents.push(double);
         });
-        let [Violation::Doubled { id: found, .. }] = checked.violations.as_slice() else {
-            panic!("{:?}", checked.violations)
-        };
-        assert_eq!((found.as_str(), checked.tally.doubled), (id, 1));
+        let link = link("good", Outcome::Stored).link;
+        assert_only(&checked, &format!("doubled: {id} ({link})"));
+        assert_eq!(checked.tally.doubled, 1);
     }
 }
 
 #[test]
-fn a_document_that_nobody_asked_for_is_unexpected_unless_its_request_is_unresolved() {
-    let stranger = link("stranger", Fate::Stored);
-    let add = |found: &mut Found| found.documents.push(document("x:0", &stranger));
-    let checked = judged(|_, found| add(found));
-    assert!(matches!(checked.violations.as_slice(), [Violation::Unexpected { .. }]));
-    let checked = judged(|expected, found| {
+fn a_document_that_no_client_asked_for_is_unexpected_unless_its_request_is_unresolved() {
+    let foreign = link("foreign", Outcome::Stored);
+    let add = |found: &mut Found| found.documents.push(document("x:0", &foreign));
+    let unexpected = checked(|_, found| add(found));
+    let text = format!("unexpected document: x:0 ({})", foreign.link);
+    assert_only(&unexpected, &text);
+    let unresolved = checked(|expected, found| {
         add(found);
-        expected.unresolved_links.insert(stranger.link.clone());
+        expected.unresolved_links.insert(foreign.link.clone());
     });
-    assert_eq!((checked.violations.len(), checked.tally.unresolved), (0, 1));
+    assert_eq!((unresolved.violations.len(), unresolved.tally.unresolved), (0, 1));
 }
 
 #[test]
-fn a_wrong_status_is_found_both_ways() {
-    for (place, status, class) in
+fn a_stored_document_that_should_have_failed_is_found_and_a_failed_one_that_should_not() {
+    for (index, status, class) in
         [(1, "stored", None), (0, "failed", Some("permanent")), (1, "failed", Some("transient"))]
     {
-        let checked = judged(|_, found| {
-            let document = &mut found.documents[place];
+        let checked = checked(|_, found| {
+            let document = &mut found.documents[index];
             document.status = status.to_owned();
             document.error = class.map(|class: &str| FoundError { class: class.to_owned() });
             let title = pages::expected(document.video_id.as_deref().unwrap()).title;
             document.video = Some(FoundVideo { title });
         });
-        assert!(
-            matches!(checked.violations.as_slice(), [Violation::WrongStatus { .. }]),
-            "{status} {:?}",
-            checked.violations
-        );
+        let wanted = ["stored", "failed (permanent)"][index];
+        let class = class.unwrap_or("no error");
+        let text = format!("wrong status: one:{index} is {status} ({class}), not {wanted}");
+        assert_only(&checked, &text);
     }
 }
+
+type Change = fn(&mut FoundDocument);
 
 #[test]
 fn another_video_s_metadata_is_wrong_content() {
-    let doctors: [fn(&mut FoundDocument); 4] = [
-        |document| document.video = None,
-        |document| document.video = Some(FoundVideo { title: "x".to_owned() }),
-        |document| document.video_id = None,
-        |document| document.link.push('x'),
+    let changes: [(Change, &str); 4] = [
+        (|document| document.video = None, "its title is None, not"),
+        (|document| document.video = Some(FoundVideo { title: "x".to_owned() }), "its title is"),
+        (|document| document.video_id = None, "its video is None, not"),
+        (|document| document.link.push('x'), "its link is"),
     ];
-    for doctor in doctors {
-        let checked = judged(|_, found| doctor(&mut found.documents[0]));
-        assert!(
-            matches!(checked.violations.as_slice(), [Violation::WrongContent { .. }]),
-            "{:?}",
-            checked.violations
-        );
+    for (change, problem) in changes {
+        let checked = checked(|_, found| change(&mut found.documents[0]));
+        assert_eq!(checked.violations.len(), 1, "{:?}", checked.violations);
+        let text = format!("wrong content: one:0: {problem}");
+        assert!(checked.violations[0].starts_with(&text), "{:?}", checked.violations);
     }
 }
 
 #[test]
-fn rubbish_without_its_raw_bytes_among_the_dead_letters_is_missed() {
-    let checked = judged(|_, found| found.dead_letters.clear());
-    assert_eq!(checked.violations, [Violation::NoDeadLetter { of: "T:0:3:7".to_owned() }]);
-    let mended = judged(|_, found| found.dead_letters[0].value = Some(b"rubbish ?".to_vec()));
-    assert_eq!(mended.violations, checked.violations);
-    let twice = judged(|_, found| found.dead_letters.push(found.dead_letters[0].clone()));
-    assert_eq!(twice.violations, [], "at least once");
+fn a_malformed_record_without_its_raw_bytes_among_the_dead_letters_is_found() {
+    let text = "no dead letter of T:0:3:7";
+    let missing = checked(|_, found| found.dead_letters.clear());
+    assert_only(&missing, text);
+    let repaired = checked(|_, found| found.dead_letters[0].value = Some(b"rubbish ?".to_vec()));
+    assert_only(&repaired, text);
+    let twice = checked(|_, found| found.dead_letters.push(found.dead_letters[0].clone()));
+    assert!(twice.violations.is_empty(), "at least once: {:?}", twice.violations);
 }
 
 #[test]
-fn rubbish_without_a_document_or_with_two_is_found() {
-    let expected = [Violation::NoDocumentOfRubbish { id: "T:0:3:7:0".to_owned() }];
-    let gone = judged(|_, found| found.documents.retain(|document| document.link != "rubbish"));
-    assert_eq!(gone.violations, expected);
-    let twice = judged(|_, found| found.documents.push(malformed("T:0:3:7:0")));
-    assert_eq!(twice.violations, expected);
+fn a_malformed_record_without_a_document_or_with_two_is_found() {
+    let text = "T:0:3:7:0 should be the only document, and say that its record is malformed";
+    let missing = checked(|_, found| found.documents.retain(|document| document.link != "rubbish"));
+    assert_only(&missing, text);
+    let twice = checked(|_, found| found.documents.push(malformed("T:0:3:7:0")));
+    assert_only(&twice, text);
 }
 
 #[test]
-fn a_link_that_was_given_up_needs_a_dead_letter_of_its_own() {
-    let give_up = |found: &mut Found, place: usize| {
-        let document = &mut found.documents[place];
+fn a_link_that_was_given_up_needs_its_own_dead_letter() {
+    let give_up = |found: &mut Found, index: usize| {
+        let document = &mut found.documents[index];
         document.status = "failed".to_owned();
         document.error = Some(FoundError { class: "transient".to_owned() });
     };
-    for (place, id, origin) in [(0, "one:0", "T:0:0:7"), (3, "T:0:2:7:0", "T:0:2:7")] {
-        let checked = judged(|_, found| give_up(found, place));
-        assert_eq!(checked.violations, [Violation::NoDeadLetter { of: id.to_owned() }]);
-        let checked = judged(|_, found| {
-            give_up(found, place);
+    for (index, id, origin) in [(0, "one:0", "T:0:0:7"), (3, "T:0:2:7:0", "T:0:2:7")] {
+        let missing = checked(|_, found| give_up(found, index));
+        assert_only(&missing, &format!("no dead letter of {id}"));
+        let there = checked(|_, found| {
+            give_up(found, index);
             let mut letter = dead_letter(origin, "transient", b"");
-            letter.headers.extend(found.records[if place == 0 { 0 } else { 2 }].headers.clone());
+            letter.headers.extend(found.records[if index == 0 { 0 } else { 2 }].headers.clone());
             found.dead_letters.push(letter);
         });
-        assert_eq!((checked.violations.len(), checked.tally.given_up), (0, 1));
+        assert_eq!((there.violations.len(), there.tally.given_up), (0, 1));
     }
 }
 
 #[test]
 fn a_dead_letter_of_what_was_not_given_up_is_unexpected() {
     let checked =
-        judged(|_, found| found.dead_letters.push(dead_letter("T:0:0:7", "transient", b"")));
-    let expected = Violation::UnexpectedDeadLetter {
-        origin: "T:0:0:7".to_owned(),
-        class: "transient".to_owned(),
-    };
-    assert_eq!(checked.violations, [expected]);
+        checked(|_, found| found.dead_letters.push(dead_letter("T:0:0:7", "transient", b"")));
+    let text = "a dead letter of T:0:0:7 (transient), which was not given up";
+    assert_only(&checked, text);
 }
 
 #[test]
 fn an_offset_below_or_above_the_end_is_found() {
     for committed in [None, Some(5), Some(7)] {
-        let checked = judged(|_, found| found.committed.extend([(0, committed)]));
-        let expected = Violation::NotCommitted { partition: 0, committed, end: 6 };
-        assert_eq!(checked.violations, [expected]);
+        let checked = checked(|_, found| found.committed.extend([(0, committed)]));
+        let text = format!("partition 0 is committed up to {committed:?} of 6");
+        assert_only(&checked, &text);
     }
 }
 
 #[test]
-fn a_record_that_nobody_wrote_is_found() {
-    let checked = judged(|_, found| found.records[2].value = Some(b"else".to_vec()));
-    let place = "T:0:2:7".to_owned();
-    assert!(checked.violations.contains(&Violation::ForeignRecord { place }));
+fn a_record_that_no_client_wrote_is_found() {
+    let checked = checked(|_, found| found.records[2].value = Some(b"else".to_vec()));
+    let text = "a record at T:0:2:7 that no client wrote".to_owned();
+    assert!(checked.violations.contains(&text));
 }
 
 #[test]
-fn every_record_of_a_link_counts_as_work_that_is_due() {
-    let (expected, found) = world();
+fn every_record_of_a_link_counts_as_an_extraction_that_is_due() {
+    let (expected, found) = kept_promises();
     let counts = links_by_video(&expected, &found);
     assert_eq!(counts[&pages::id_from_name("other")], 2);
     assert_eq!(counts[&pages::id_from_name("good")], 1);

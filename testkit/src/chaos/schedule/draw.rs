@@ -1,82 +1,90 @@
-//! Makes a schedule up from a seed.
+//! Draws a schedule from a seed.
 //!
-//! Time is cut into rounds of about a minute (of more with a cluster, whose nodes take their time
-//! to come back), and every round has each kind of fault at least
-//! once, so that a short run is a whole one. Faults of different targets overlap freely; those of
-//! one target never do.
+//! The time is divided into rounds of about a minute (three with a cluster, whose nodes take longer
+//! to come back). Every round has each kind of fault at least once, so a short run has them all.
+//! Faults of different servers overlap freely; those of one server never do.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Brokers, CONSUMERS, Fault, Part, PlannedFault, Schedule, Target};
 use linkrelay_fake_youtube::pages::Draws;
+
+use super::{Act, Brokers, CONSUMERS, Fault, PlannedFault, Schedule, Target};
+use crate::chaos::settings::{PARTITIONS, SESSION_TIMEOUT};
+use crate::kafka::Part;
 
 /// At the end of a round nothing begins, so that its last faults have the time to end.
 const TAIL: Duration = Duration::from_secs(9);
-/// Between two faults of one target: time to come up, and to do some work.
+/// The time between two faults of one server: to come up, and to do some work.
 const REST: Duration = Duration::from_millis(2_500);
-/// A part of a cluster is away no longer.
+/// The same for the nodes of a cluster, which also fetch what they have missed.
+const CLUSTER_REST: Duration = Duration::from_secs(10);
+/// No part of a cluster is down for longer.
 const LONGEST_PART: Duration = Duration::from_secs(14);
 const SHORTEST: Duration = Duration::from_millis(100);
 const MAX_PARTITIONS: i32 = 24;
-
-/// What a schedule has to go by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScheduleLimits {
-    /// How long it may take; at least [`Brokers::min_span`].
-    pub span: Duration,
-    /// After so long the group takes a silent consumer's partitions away.
-    pub session_timeout: Duration,
-    /// How many partitions the topic has at the beginning.
-    pub partitions: i32,
-    /// What may happen to Kafka.
-    pub brokers: Brokers,
-}
+/// The parts of a cluster that are killed in each round.
+const PARTS: [Part; 5] =
+    [Part::Leader, Part::Follower, Part::Controller, Part::Coordinator, Part::TwoOfThree];
 
 impl Schedule {
-    /// The schedule of this seed: the same on every machine and in every release (splitmix64).
-    pub fn draw(seed: u64, limits: ScheduleLimits) -> Self {
+    /// The schedule of this seed over at least [`Brokers::min_span`]: the same on every machine
+    /// and in every release (splitmix64).
+    pub fn draw(seed: u64, span: Duration, brokers: Brokers) -> Self {
         let mut drawing = Drawing {
             draws: Draws::new(seed, &["chaos", "schedule"]),
-            limits,
+            span,
+            brokers,
             free_at: BTreeMap::new(),
             running: vec![0],
-            partitions: limits.partitions,
+            partitions: PARTITIONS,
             faults: Vec::new(),
         };
-        let rounds = (limits.span.as_secs() / limits.brokers.round().as_secs()).max(1);
-        let round = limits.span.div_f64(rounds as f64);
+        let round_seconds = if brokers == Brokers::Three { 180 } else { 60 };
+        let rounds = (span.as_secs() / round_seconds).max(1);
+        let round = span.div_f64(rounds as f64);
         for number in 0..rounds {
             drawing.round(round.mul_f64(number as f64), round);
         }
         let mut faults = drawing.faults;
         faults.sort_by_key(|planned| planned.at);
-        Self { seed, span: limits.span, faults }
+        Self { span, faults }
     }
 }
 
-/// A kind of fault, before it has a target and a time.
+/// A kind of fault, with the least and the most milliseconds that it takes.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Kill(Target),
-    Stop(Target),
-    Freeze(Target),
-    KillPart(Part),
-    FreezePart(Part),
-    KillConsumer,
-    StopConsumer,
+    Break(Act, Target, [u64; 2]),
+    BreakConsumer(Act, [u64; 2]),
+    /// For longer than the session.
     FreezeConsumer,
     ScaleTo(usize),
     AddPartitions,
 }
 
+/// In every round, in any order between the scaling.
+const EVERY_ROUND: [Kind; 10] = [
+    Kind::Break(Act::Kill, Target::Producer, [500, 4_000]),
+    Kind::Break(Act::Stop, Target::Producer, [300, 2_500]),
+    Kind::Break(Act::Kill, Target::Kafka(Part::All), [500, 4_000]),
+    Kind::Break(Act::Kill, Target::Store, [500, 4_000]),
+    Kind::Break(Act::Freeze, Target::Store, [2_000, 8_000]),
+    Kind::Break(Act::Freeze, Target::Kafka(Part::All), [2_000, 8_000]),
+    Kind::BreakConsumer(Act::Kill, [100, 4_000]),
+    Kind::BreakConsumer(Act::Kill, [100, 4_000]),
+    Kind::BreakConsumer(Act::Stop, [100, 2_500]),
+    Kind::AddPartitions,
+];
+
 /// A schedule that is being drawn.
 struct Drawing {
     draws: Draws,
-    limits: ScheduleLimits,
-    /// From when on a target may be hit (again).
+    span: Duration,
+    brokers: Brokers,
+    /// When the next fault of a server may begin.
     free_at: BTreeMap<Target, Duration>,
-    /// Which consumers run, but for faults.
+    /// The consumers that run while they have no fault.
     running: Vec<usize>,
     partitions: i32,
     faults: Vec<PlannedFault>,
@@ -86,24 +94,29 @@ impl Drawing {
     fn round(&mut self, begin: Duration, length: Duration) {
         let kinds = self.kinds();
         let slot = (length - TAIL).div_f64(kinds.len() as f64);
-        for (place, kind) in kinds.into_iter().enumerate() {
-            let at = begin + slot.mul_f64(place as f64 + self.draws.fraction());
+        for (index, kind) in kinds.into_iter().enumerate() {
+            let at = begin + slot.mul_f64(index as f64 + self.draws.fraction());
             self.add(kind, at);
         }
-        if self.limits.brokers == Brokers::Three {
+        if self.brokers == Brokers::Three {
             self.hit_parts(begin, length);
         }
     }
 
-    /// Every part of the cluster once, in any order, each when the one before has had its rest.
+    /// Every part of the cluster once, in any order, each after a rest of all nodes.
     fn hit_parts(&mut self, begin: Duration, length: Duration) {
-        let mut kinds: Vec<Kind> = Part::ALL.map(Kind::KillPart).into();
-        kinds.push(Kind::FreezePart(Part::Leader));
+        let kill = |part| {
+            // Two nodes are down for longer than the producer waits, so that it has to refuse.
+            let length_ms = if part == Part::TwoOfThree { [9_000, 14_000] } else { [1_000, 6_000] };
+            Kind::Break(Act::Kill, Target::Kafka(part), length_ms)
+        };
+        let mut kinds = PARTS.map(kill).to_vec();
+        kinds.push(Kind::Break(Act::Freeze, Target::Kafka(Part::Leader), [2_000, 8_000]));
         self.shuffle(&mut kinds);
         let slot = (length - TAIL).div_f64(kinds.len() as f64);
-        let spare = slot.saturating_sub(LONGEST_PART + self.limits.brokers.rest());
-        for (place, kind) in kinds.into_iter().enumerate() {
-            let at = begin + slot.mul_f64(place as f64) + spare.mul_f64(self.draws.fraction());
+        let spare = slot.saturating_sub(LONGEST_PART + CLUSTER_REST);
+        for (index, kind) in kinds.into_iter().enumerate() {
+            let at = begin + slot.mul_f64(index as f64) + spare.mul_f64(self.draws.fraction());
             self.add(kind, at);
         }
     }
@@ -115,31 +128,18 @@ impl Drawing {
         }
     }
 
-    /// 1, then 3, and 2 in the second half, with all the rest between in any order.
+    /// Scales to 1, then to 3, and to 2 in the second half; the other kinds come between.
     fn kinds(&mut self) -> Vec<Kind> {
-        let mut between = vec![
-            Kind::Kill(Target::Producer),
-            Kind::Stop(Target::Producer),
-            Kind::Kill(Target::Broker),
-            Kind::Kill(Target::Store),
-            Kind::Freeze(Target::Store),
-            Kind::Freeze(Target::Broker),
-            Kind::KillConsumer,
-            Kind::KillConsumer,
-            Kind::StopConsumer,
-            Kind::AddPartitions,
-        ];
-        if self.limits.brokers == Brokers::Three {
-            // Its parts have times of their own.
-            between.retain(|kind| {
-                !matches!(kind, Kind::Kill(Target::Broker) | Kind::Freeze(Target::Broker))
-            });
+        let mut between = EVERY_ROUND.to_vec();
+        if self.brokers == Brokers::Three {
+            // The parts of the cluster have their own times.
+            between.retain(|kind| !matches!(kind, Kind::Break(_, Target::Kafka(_), _)));
         }
         self.shuffle(&mut between);
         let half = between.len() / 2;
         let in_second_half = half + self.below(between.len() - half + 1);
         between.insert(in_second_half, Kind::ScaleTo(2));
-        // Early, because it takes long and must not be cut short.
+        // Early, because it takes long and must not end with the schedule.
         let in_first_half = self.below(half + 1);
         between.insert(in_first_half, Kind::FreezeConsumer);
         let mut kinds = if self.running.len() > 1 { vec![Kind::ScaleTo(1)] } else { Vec::new() };
@@ -150,90 +150,57 @@ impl Drawing {
 
     fn add(&mut self, kind: Kind, at: Duration) {
         match kind {
-            Kind::Kill(target) => {
-                let down = self.between(500, 4_000);
-                self.hit(target, at, down, Fault::Kill(target));
+            Kind::Break(act, target, length_ms) => {
+                let length = self.between(length_ms);
+                self.hit(act, target, at, length);
             }
-            Kind::KillPart(part) => {
-                let down = self.down(part);
-                self.hit(Target::Broker, at, down, Fault::KillPart(part));
-            }
-            Kind::FreezePart(part) => {
-                let frozen = self.between(2_000, 8_000);
-                self.hit(Target::Broker, at, frozen, Fault::FreezePart(part));
-            }
-            Kind::Stop(target) => {
-                let down = self.between(300, 2_500);
-                self.hit(target, at, down, Fault::Stop(target));
-            }
-            Kind::Freeze(target) => {
-                let frozen = self.between(2_000, 8_000);
-                self.hit(target, at, frozen, Fault::Freeze(target));
-            }
-            Kind::KillConsumer => {
-                let (target, down) = (self.any_consumer(at), self.between(100, 4_000));
-                self.hit(target, at, down, Fault::Kill(target));
-            }
-            Kind::StopConsumer => {
-                let (target, down) = (self.any_consumer(at), self.between(100, 2_500));
-                self.hit(target, at, down, Fault::Stop(target));
+            Kind::BreakConsumer(act, length_ms) => {
+                let (target, length) = (self.any_consumer(at), self.between(length_ms));
+                self.hit(act, target, at, length);
             }
             Kind::FreezeConsumer => {
-                let frozen = self.limits.session_timeout + self.between(1_500, 4_500);
+                let length = SESSION_TIMEOUT + self.between([1_500, 4_500]);
                 let target = self.any_consumer(at);
-                self.hit(target, at, frozen, Fault::Freeze(target));
+                self.hit(Act::Freeze, target, at, length);
             }
             Kind::ScaleTo(count) => self.scale(count, at),
             Kind::AddPartitions => self.grow(at),
         }
     }
 
-    /// Two nodes are away for longer than the producer waits, so that it has to refuse.
-    fn down(&mut self, part: Part) -> Duration {
-        match part {
-            Part::TwoOfThree => self.between(9_000, 14_000),
-            _ => self.between(1_000, 6_000),
-        }
-    }
-
-    fn hit(&mut self, target: Target, wanted_at: Duration, length: Duration, fault: Fault) {
-        let at = wanted_at.max(self.free_at(target));
-        let until = (at + length).min(self.limits.span);
+    fn hit(&mut self, act: Act, target: Target, wanted_at: Duration, length: Duration) {
+        let server = target.server();
+        let at = wanted_at.max(self.free_at(server));
+        let until = (at + length).min(self.span);
         // Does not happen with the kinds and lengths above, as the tests show.
         if until < at + SHORTEST {
             return;
         }
-        let rest = if target == Target::Broker { self.limits.brokers.rest() } else { REST };
-        self.free_at.insert(target, until + rest);
-        self.faults.push(PlannedFault { at, until, fault });
+        let is_cluster = self.brokers == Brokers::Three && server == Target::Kafka(Part::All);
+        self.free_at.insert(server, until + if is_cluster { CLUSTER_REST } else { REST });
+        self.faults.push(PlannedFault { at, until, fault: Fault::Break(act, target) });
     }
 
     fn scale(&mut self, count: usize, wanted_at: Duration) {
+        let consumers: Vec<usize>;
+        let fault: fn(Vec<usize>) -> Fault;
         if count > self.running.len() {
-            let mut stopped: Vec<usize> =
-                (0..CONSUMERS).filter(|number| !self.running.contains(number)).collect();
-            stopped.truncate(count - self.running.len());
-            self.running.extend(&stopped);
-            self.change_scale(stopped, wanted_at, Fault::ScaleUp);
+            let stopped = (0..CONSUMERS).filter(|number| !self.running.contains(number));
+            consumers = stopped.take(count - self.running.len()).collect();
+            self.running.extend(&consumers);
+            fault = Fault::ScaleUp;
         } else {
             // Those that are free first, so that the order of events stays as it was drawn.
-            let mut retired = self.running.clone();
-            retired.sort_by_key(|number| (self.free_at(Target::Consumer(*number)), *number));
-            retired.truncate(self.running.len() - count);
-            self.running.retain(|number| !retired.contains(number));
-            self.change_scale(retired, wanted_at, Fault::ScaleDown);
+            let mut running = self.running.clone();
+            running.sort_by_key(|number| (self.free_at(Target::Consumer(*number)), *number));
+            running.truncate(self.running.len() - count);
+            consumers = running;
+            self.running.retain(|number| !consumers.contains(number));
+            fault = Fault::ScaleDown;
         }
-    }
-
-    fn change_scale(
-        &mut self,
-        consumers: Vec<usize>,
-        wanted_at: Duration,
-        fault: fn(Vec<usize>) -> Fault,
-    ) {
         let free_at = consumers.iter().map(|number| self.free_at(Target::Consumer(*number))).max();
         let Some(free_at) = free_at else { return };
-        let at = wanted_at.max(free_at).min(self.limits.span);
+        let at = wanted_at.max(free_at).min(self.span);
         for number in &consumers {
             self.free_at.insert(Target::Consumer(*number), at + REST);
         }
@@ -241,8 +208,7 @@ impl Drawing {
     }
 
     fn grow(&mut self, at: Duration) {
-        let first_growth = self.partitions == self.limits.partitions;
-        let more = if first_growth { self.partitions } else { 2 };
+        let more = if self.partitions == PARTITIONS { PARTITIONS } else { 2 };
         if self.partitions + more <= MAX_PARTITIONS {
             self.partitions += more;
             let fault = Fault::AddPartitions(self.partitions);
@@ -250,7 +216,7 @@ impl Drawing {
         }
     }
 
-    /// A consumer that runs and is free by then; if there is none, the one that is free first.
+    /// A consumer that runs and is free by then; if there is none, the first that becomes free.
     fn any_consumer(&mut self, at: Duration) -> Target {
         let mut running: Vec<Target> =
             self.running.iter().map(|number| Target::Consumer(*number)).collect();
@@ -259,15 +225,15 @@ impl Drawing {
         running[self.below(free.max(1))]
     }
 
-    fn free_at(&self, target: Target) -> Duration {
-        self.free_at.get(&target).copied().unwrap_or_default()
+    fn free_at(&self, server: Target) -> Duration {
+        self.free_at.get(&server).copied().unwrap_or_default()
     }
 
     fn below(&mut self, bound: usize) -> usize {
         self.draws.below(bound as u64) as usize
     }
 
-    fn between(&mut self, least_ms: u64, most_ms: u64) -> Duration {
+    fn between(&mut self, [least_ms, most_ms]: [u64; 2]) -> Duration {
         Duration::from_millis(least_ms + self.draws.below(most_ms - least_ms))
     }
 }

@@ -1,52 +1,73 @@
-//! What goes wrong, when, and when it is mended: all of it follows from the seed.
+//! Which faults happen in a run, when each begins and when it ends.
 //!
-//! Pure: it knows no process and no clock. `draw` makes a schedule up; [`Schedule::steps`] is
-//! what one target has to go through.
+//! Pure: it knows no process and no clock. `draw` makes a schedule from a seed.
 
-mod brokers;
 mod draw;
 
 use std::fmt;
 use std::time::Duration;
 
-pub use brokers::Brokers;
-pub use draw::ScheduleLimits;
+use crate::kafka::Part;
 
-/// How many consumers there are at most; the schedule scales between 1 and this.
-pub const CONSUMERS: usize = 3;
+/// The most consumers that run; the schedule scales between 1 and this.
+pub(super) const CONSUMERS: usize = 3;
 
-/// Something that can fail.
+/// How many Kafka brokers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+pub enum Brokers {
+    /// One, which is killed and frozen as a whole.
+    #[default]
+    #[value(name = "1")]
+    #[serde(rename = "1")]
+    One,
+    /// A cluster with three copies, two of which acknowledge.
+    #[value(name = "3")]
+    #[serde(rename = "3")]
+    Three,
+}
+
+impl Brokers {
+    /// The shortest schedule that has one fault of each kind.
+    pub fn min_span(self) -> Duration {
+        match self {
+            Self::One => Duration::from_secs(45),
+            Self::Three => Duration::from_secs(180),
+        }
+    }
+}
+
+/// A server, or a part of the Kafka cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
-    /// linkrelay's HTTP side.
+    /// linkrelay's producer.
     Producer,
     /// One of the consumers, from 0.
     Consumer(usize),
-    /// Kafka.
-    Broker,
+    /// Kafka, as a whole or in part.
+    Kafka(Part),
     /// The MongoDB-wire server.
     Store,
 }
 
 impl Target {
-    /// Every target, once.
-    pub const ALL: [Self; 3 + CONSUMERS] = [
-        Self::Producer,
-        Self::Consumer(0),
-        Self::Consumer(1),
-        Self::Consumer(2),
-        Self::Broker,
-        Self::Store,
-    ];
-
     /// Its kind, without a number.
-    pub fn kind(self) -> &'static str {
+    fn kind(self) -> &'static str {
         match self {
             Self::Producer => "producer",
             Self::Consumer(_) => "consumer",
-            Self::Broker => "broker",
+            Self::Kafka(Part::All) => "broker",
+            Self::Kafka(Part::Leader) => "leader",
+            Self::Kafka(Part::Follower) => "follower",
+            Self::Kafka(Part::Controller) => "controller",
+            Self::Kafka(Part::Coordinator) => "coordinator",
+            Self::Kafka(Part::TwoOfThree) => "two of three brokers",
             Self::Store => "store",
         }
+    }
+
+    /// The server that it is, or is a part of: its faults never overlap.
+    pub(super) fn server(self) -> Self {
+        if let Self::Kafka(_) = self { Self::Kafka(Part::All) } else { self }
     }
 }
 
@@ -59,78 +80,52 @@ impl fmt::Display for Target {
     }
 }
 
-/// A part of a Kafka cluster, by what it is when its moment comes.
+/// What is done to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The node that leads the most partitions of the topic.
-    Leader,
-    /// The one that leads the fewest.
-    Follower,
-    /// The one that leads the controllers.
-    Controller,
-    /// The one that coordinates linkrelay's group.
-    Coordinator,
-    /// A leader and another: one copy is left, which is too few to acknowledge a write.
-    TwoOfThree,
+pub enum Act {
+    /// Kill it with SIGKILL.
+    Kill,
+    /// Stop it with SIGTERM, like a deployment, and wait for its end.
+    Stop,
+    /// Stop it with SIGSTOP. A consumer is frozen for longer than its session: when it continues,
+    /// other consumers have its partitions.
+    Freeze,
+    /// Start it, or start it again.
+    Start,
+    /// Let it continue with SIGCONT.
+    Thaw,
 }
 
-impl Part {
-    /// Every part, once.
-    pub const ALL: [Self; 5] =
-        [Self::Leader, Self::Follower, Self::Controller, Self::Coordinator, Self::TwoOfThree];
-
-    /// Its name.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Controller => "controller",
-            Self::Coordinator => "coordinator",
-            Self::TwoOfThree => "two of three brokers",
-        }
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kill => "kill",
+            Self::Stop => "stop",
+            Self::Freeze => "freeze",
+            Self::Start => "start",
+            Self::Thaw => "thaw",
+        })
     }
 }
 
-/// What goes wrong, or changes.
+/// A fault, or a change of what runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// SIGKILL; started again at the fault's end.
-    Kill(Target),
-    /// SIGTERM, as a deployment does it; started again at the fault's end.
-    Stop(Target),
-    /// SIGSTOP; SIGCONT at the fault's end. For a consumer that is longer than its session: it
-    /// wakes when others have its partitions.
-    Freeze(Target),
-    /// SIGKILL to a part of the cluster; started again at the fault's end.
-    KillPart(Part),
-    /// SIGSTOP to a part of the cluster; SIGCONT at the fault's end.
-    FreezePart(Part),
-    /// These consumers are started; nothing has to be mended.
+    /// A server is killed, stopped or frozen; at the fault's end it runs again.
+    Break(Act, Target),
+    /// These consumers are started.
     ScaleUp(Vec<usize>),
-    /// These consumers are stopped for good (SIGTERM).
+    /// These consumers are stopped and not started again.
     ScaleDown(Vec<usize>),
-    /// The topic has so many partitions from now on.
+    /// The topic grows to this many partitions.
     AddPartitions(i32),
 }
 
 impl Fault {
-    /// What it breaks, if it breaks something.
-    pub fn target(&self) -> Option<Target> {
-        match self {
-            Self::Kill(target) | Self::Stop(target) | Self::Freeze(target) => Some(*target),
-            Self::KillPart(_) | Self::FreezePart(_) => Some(Target::Broker),
-            Self::ScaleUp(_) | Self::ScaleDown(_) | Self::AddPartitions(_) => None,
-        }
-    }
-
     /// The name under which it is counted.
     pub fn label(&self) -> String {
         match self {
-            Self::Kill(target) => format!("kill {}", target.kind()),
-            Self::Stop(target) => format!("stop {}", target.kind()),
-            Self::Freeze(target) => format!("freeze {}", target.kind()),
-            Self::KillPart(part) => format!("kill {}", part.label()),
-            Self::FreezePart(part) => format!("freeze {}", part.label()),
+            Self::Break(act, target) => format!("{act} {}", target.kind()),
             Self::ScaleUp(_) => "scale up".to_owned(),
             Self::ScaleDown(_) => "scale down".to_owned(),
             Self::AddPartitions(_) => "add partitions".to_owned(),
@@ -141,11 +136,11 @@ impl Fault {
 /// A fault with its times, from the beginning of the schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFault {
-    /// When it happens.
+    /// When it begins.
     pub at: Duration,
-    /// When it is mended; the same as `at` where nothing has to be.
+    /// When a broken server runs again; the same as `at` for other faults.
     pub until: Duration,
-    /// What it is.
+    /// What happens.
     pub fault: Fault,
 }
 
@@ -153,12 +148,7 @@ impl fmt::Display for PlannedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, until) = (self.at.as_secs_f64(), self.until.as_secs_f64());
         match &self.fault {
-            Fault::Kill(target) => write!(f, "{at:6.1} s  kill {target} until {until:.1} s"),
-            Fault::Stop(target) => write!(f, "{at:6.1} s  stop {target} until {until:.1} s"),
-            Fault::Freeze(target) => write!(f, "{at:6.1} s  freeze {target} until {until:.1} s"),
-            Fault::KillPart(_) | Fault::FreezePart(_) => {
-                write!(f, "{at:6.1} s  {} until {until:.1} s", self.fault.label())
-            }
+            Fault::Break(act, target) => write!(f, "{at:6.1} s  {act} {target} until {until:.1} s"),
             Fault::ScaleUp(consumers) => write!(f, "{at:6.1} s  start consumers {consumers:?}"),
             Fault::ScaleDown(consumers) => write!(f, "{at:6.1} s  retire consumers {consumers:?}"),
             Fault::AddPartitions(count) => write!(f, "{at:6.1} s  grow to {count} partitions"),
@@ -166,57 +156,47 @@ impl fmt::Display for PlannedFault {
     }
 }
 
-/// What a target is made to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// SIGKILL.
-    Kill,
-    /// SIGKILL to a part of the cluster.
-    KillPart(Part),
-    /// SIGSTOP to a part of the cluster.
-    FreezePart(Part),
-    /// SIGTERM, and wait for its end.
-    Terminate,
-    /// Start it (again).
-    Start,
-    /// SIGSTOP.
-    Freeze,
-    /// SIGCONT.
-    Thaw,
-}
-
-/// One step of one target.
+/// One step of one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// From the beginning of the schedule.
+    /// When, from the beginning of the schedule.
     pub at: Duration,
-    /// What to do.
+    /// What is done.
     pub act: Act,
+    /// The server, or the part of it.
+    pub target: Target,
 }
 
 /// All faults of a run, by their time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// What it follows from.
-    pub seed: u64,
-    /// No fault begins or is mended later.
+    /// How long it takes: every fault has ended by then.
     pub span: Duration,
     /// The faults; consumer 0 alone runs at the beginning.
     pub faults: Vec<PlannedFault>,
 }
 
 impl Schedule {
-    /// What this target goes through, in order.
-    pub fn steps(&self, target: Target) -> Vec<Step> {
-        let mut steps: Vec<Step> =
-            self.faults.iter().flat_map(|planned| steps_of(planned, target)).collect();
+    /// The steps of one server, in order.
+    pub fn steps(&self, server: Target) -> Vec<Step> {
+        let includes = |consumers: &[usize]| {
+            consumers.iter().any(|number| Target::Consumer(*number) == server)
+        };
+        let mut steps = Vec::new();
+        for PlannedFault { at, until, fault } in &self.faults {
+            let mut add = |at: &Duration, act, target| steps.push(Step { at: *at, act, target });
+            match fault {
+                Fault::Break(act, target) if target.server() == server => {
+                    add(at, *act, *target);
+                    add(until, if *act == Act::Freeze { Act::Thaw } else { Act::Start }, *target);
+                }
+                Fault::ScaleUp(consumers) if includes(consumers) => add(at, Act::Start, server),
+                Fault::ScaleDown(consumers) if includes(consumers) => add(at, Act::Stop, server),
+                _ => {}
+            }
+        }
         steps.sort_by_key(|step| step.at);
         steps
-    }
-
-    /// When something goes wrong, in order.
-    pub fn moments(&self) -> Vec<Duration> {
-        self.faults.iter().map(|planned| planned.at).collect()
     }
 
     /// When the topic grows, and to how many partitions.
@@ -227,22 +207,4 @@ impl Schedule {
         };
         self.faults.iter().filter_map(growth).collect()
     }
-}
-
-fn steps_of(planned: &PlannedFault, target: Target) -> Vec<Step> {
-    let concerns =
-        |consumers: &[usize]| consumers.iter().any(|number| Target::Consumer(*number) == target);
-    let acts = match &planned.fault {
-        Fault::Kill(of) if *of == target => vec![Act::Kill, Act::Start],
-        Fault::Stop(of) if *of == target => vec![Act::Terminate, Act::Start],
-        Fault::Freeze(of) if *of == target => vec![Act::Freeze, Act::Thaw],
-        Fault::KillPart(part) if target == Target::Broker => vec![Act::KillPart(*part), Act::Start],
-        Fault::FreezePart(part) if target == Target::Broker => {
-            vec![Act::FreezePart(*part), Act::Thaw]
-        }
-        Fault::ScaleUp(consumers) if concerns(consumers) => vec![Act::Start],
-        Fault::ScaleDown(consumers) if concerns(consumers) => vec![Act::Terminate],
-        _ => Vec::new(),
-    };
-    acts.into_iter().zip([planned.at, planned.until]).map(|(act, at)| Step { at, act }).collect()
 }
