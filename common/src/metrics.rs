@@ -87,7 +87,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
     (RECORDS_MISSED, "Records that were deleted before they were read, at most."),
-    (LINKS, "Links done for good."),
+    (LINKS, "Links that are complete."),
     (LINKS_SKIPPED, "Links that were delivered again and were done already."),
     (RETRIES, "Attempts that failed and are repeated."),
     (DEAD_LETTERS, "Dead letters that the broker has."),
@@ -95,13 +95,13 @@ const COUNTERS: &[(&str, &str)] = &[
     (REBALANCES, "What the consumer group decided."),
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
     (DOCUMENTS_REFUSED, "Links left without a document, because the store refuses it."),
-    (EXTRACTOR_ANSWERS, "Answers of the extractor: from memory, with others, or by asking."),
-    (REUSE_LOOKUPS, "Looks for young metadata in the store before YouTube is asked."),
+    (EXTRACTOR_ANSWERS, "Answers of the extractor: from the cache, with others, or by a request."),
+    (REUSE_LOOKUPS, "Lookups of recent metadata in the store before YouTube is asked."),
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
-    (LINKS_IN_FLIGHT, Unit::Count, "Links being asked for at this moment."),
+    (LINKS_IN_FLIGHT, Unit::Count, "Links in flight."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
     (PARTITION_PREFIX_GAP, Unit::Count, "Records between the prefix and the newest taken."),
@@ -110,10 +110,10 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     (COOLING_DOWN, Unit::Count, "1 while the process cools down after throttling."),
     (BREAKER_OPEN, Unit::Count, "1 while the breaker holds the pipeline."),
     (STRATEGY_BREAKER, Unit::Count, "A strategy's breaker: 0 closed, 1 half open, 2 open."),
-    (FETCH_LIMIT, Unit::Count, "Requests to YouTube that may be under way at this moment."),
-    (FETCHES_IN_FLIGHT, Unit::Count, "Requests to YouTube under way."),
+    (FETCH_LIMIT, Unit::Count, "Requests to YouTube that may be in flight now."),
+    (FETCHES_IN_FLIGHT, Unit::Count, "Requests to YouTube in flight."),
     (FETCH_COOL_DOWN, Unit::Seconds, "Time until YouTube may be asked again."),
-    (PROXIES_RESTING, Unit::Count, "Proxies that rest after throttling, or lead nowhere."),
+    (PROXIES_RESTING, Unit::Count, "Proxies that cool down after throttling, or are unreachable."),
 ];
 const HISTOGRAMS: &[(&str, Unit, &str)] = &[
     (HTTP_REQUEST_DURATION, Unit::Seconds, "Time from a request's header to its answer."),
@@ -192,7 +192,7 @@ mod tests {
         metrics::counter!(LINKS, "outcome" => "stored", "class" => "none").increment(2);
         metrics::histogram!(BATCH_DOCUMENTS).record(7.0);
         let text = render().unwrap();
-        assert!(text.contains("# HELP linkrelay_links_total Links done for good."), "{text}");
+        assert!(text.contains("# HELP linkrelay_links_total Links that are complete."), "{text}");
         assert!(
             text.contains(r#"linkrelay_links_total{outcome="stored",class="none"} 2"#),
             "{text}"

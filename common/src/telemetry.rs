@@ -14,7 +14,7 @@ const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyp
 /// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
-    /// One line of text, for a person to read.
+    /// One line of text, for people to read.
     #[default]
     Text,
     /// One JSON object on each line, for log collectors.

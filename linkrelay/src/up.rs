@@ -76,7 +76,7 @@ struct Ground {
 }
 
 pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
-    let stop = shutdown::on_signal().context("signals cannot be heard")?;
+    let stop = shutdown::on_signal().context("signals cannot be received")?;
     metrics::start().context("nothing can be counted")?;
     let ground = prepare(&settings).await?;
     let consumers = build_consumers(&settings, &ground).await?;
@@ -190,7 +190,7 @@ fn print_first_steps(addr: SocketAddr) -> io::Result<()> {
         "linkrelay is up on {url}. Submit a link:\n\
          \n  curl -sS {url}/links/send-message-kafka -H 'content-type: application/json' \\\n    \
          -d '{{\"links\":\"https://youtu.be/5fR9AHlSDtc\"}}'\n\
-         \nThe answer has an id. See what became of the link:\n\
+         \nThe answer has an id. See its status:\n\
          \n  curl -sS {url}/links/<id>\n\
          \nCtrl-C finishes what is in flight, and ends.\n"
     )

@@ -1,7 +1,7 @@
 //! The forms of YouTube's own addresses: watch pages, short addresses, thumbnails, playlists,
 //! channels.
 //!
-//! It must not know: what stood around an address.
+//! It must not know: the text around an address.
 
 use std::borrow::Cow;
 
@@ -197,8 +197,8 @@ fn id_of_old_fragment(url: &Url) -> Option<VideoId> {
     VideoId::parse(id).ok()
 }
 
-/// A parameter of a query, also of one that was percent-encoded as a whole, and where `?` stands
-/// for `&` (`v=ID?t=10`).
+/// A parameter of a query, also of one that was percent-encoded as a whole, and one with
+/// `?` instead of `&` (`v=ID?t=10`).
 fn parameter(query: &str, wanted: &str) -> Option<String> {
     let query = query.trim_start_matches(['&', ';']).replace('?', "&");
     let find = |query: &str| {
@@ -214,7 +214,7 @@ fn segments(url: &Url) -> impl Iterator<Item = Cow<'_, str>> {
     url.path().split('/').filter(|segment| !segment.is_empty()).map(decoded)
 }
 
-/// A part of an address as it was meant; what is no UTF-8 is no name, and is refused as one.
+/// A part of an address as it was meant; bytes that are not UTF-8 are not a name, and are refused.
 fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }

@@ -1,5 +1,5 @@
-//! Undoes what other programs do to a text on its way to us: invisible characters, HTML entities,
-//! backslashes of a shell or of JSON.
+//! Undoes what other programs did to a text: invisible characters, HTML entities, backslashes of a
+//! shell or of JSON.
 //!
 //! It must not know: what a link is.
 
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// Texts that were escaped more often than this are left alone.
 const MAX_ROUNDS: usize = 5;
 
-/// Returns the text as a person would read it. Cleaning the result again changes nothing. `None` if
+/// Returns the text as it was before it was escaped. Cleaning the result again changes nothing. `None` if
 /// it has been escaped more than five times over.
 pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
     let mut text = Cow::Borrowed(text);
@@ -58,7 +58,8 @@ fn without_backslashes(text: &str) -> String {
     cleaned
 }
 
-/// The character that a backslash before this text stands for, and how much of the text it takes.
+/// Returns the character that a backslash before this text means, and how many bytes of the text it
+/// takes.
 fn escaped(after: &str) -> (char, usize) {
     match after.as_bytes() {
         [b'n' | b'r' | b't', ..] => ('\n', 1),

@@ -3,7 +3,7 @@
 use super::MAX_LINK_BYTES;
 use crate::list::BadListName;
 
-/// Why a link is refused; the text tells the person who sent it what to send instead.
+/// Why a link is refused; the text tells the client what to send instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum LinkError {
     /// Not an http(s) URL at all.

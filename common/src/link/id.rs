@@ -34,7 +34,7 @@ impl VideoId {
         Self::parse(&text[..end])
     }
 
-    /// Reads an id that a person sent alone, without an address.
+    /// Reads an id that a client sent alone, without an address.
     ///
     /// Many words have eleven letters, so it must also have a digit, a `_`, or an upper-case letter
     /// after its first character.
@@ -46,13 +46,13 @@ impl VideoId {
         id.0.iter().enumerate().any(is_sign).then_some(id)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
-        // `parse`, the only constructor, lets nothing but ASCII in.
+        // `parse`, the only constructor, accepts only ASCII.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The plainest link to this video.
+    /// Returns the plainest link to this video.
     pub fn watch_url(&self) -> String {
         format!("https://www.youtube.com/watch?v={self}")
     }

@@ -1,11 +1,11 @@
-//! From what a person pasted to a video id, or to the name of a list of videos; the only reader of
-//! YouTube addresses in linkrelay.
+//! From the text that a client submitted to a video id, or to the name of a list of videos. No
+//! other module reads YouTube addresses.
 //!
 //! In reading order: [`split()`] finds the links in a text, which `clean` has freed of what other
 //! programs did to it; `redirect` takes the address out of one that only leads to it; `address`
 //! knows the forms of YouTube's own addresses. The table of the tests is docs/LINKS.md.
 //!
-//! Only the [`VideoId`] or [`ListLink`] goes further: no host that a user named is ever asked.
+//! Only the [`VideoId`] or [`ListLink`] goes further: no host that a client named is ever asked.
 
 mod address;
 mod clean;
@@ -26,7 +26,7 @@ pub use split::split;
 
 use crate::list::ListLink;
 
-/// The longest link that is looked at, in bytes.
+/// The longest link that is accepted, in bytes.
 pub const MAX_LINK_BYTES: usize = 2_048;
 
 /// How many addresses may lead to one another.
@@ -54,7 +54,7 @@ impl LinkTarget {
 /// Finds the video that a link names. The link may have words, quotes or Markdown around it.
 ///
 /// # Errors
-/// A [`LinkError`] whose text can be shown to the person who sent the link.
+/// A [`LinkError`] whose text can be shown to the client.
 pub fn parse_link(link: &str) -> Result<VideoId, LinkError> {
     match parse_target(link)? {
         LinkTarget::Video(video_id) => Ok(video_id),
@@ -81,7 +81,7 @@ pub fn parse_target(link: &str) -> Result<LinkTarget, LinkError> {
     }
 }
 
-/// What one piece of a text names.
+/// Returns what one piece of a text names.
 fn target_of(piece: &str) -> Result<LinkTarget, LinkError> {
     if piece.len() > MAX_LINK_BYTES {
         return Err(LinkError::TooLong);
@@ -117,7 +117,7 @@ fn is_http(scheme: &str) -> bool {
     ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// The host's name without a last dot; `None` for an IP address.
+/// Returns the host's name without a last dot; `None` for an IP address.
 fn host_of(url: &Url) -> Option<&str> {
     match url.host() {
         Some(Host::Domain(host)) => Some(host.strip_suffix('.').unwrap_or(host)),

@@ -1,5 +1,5 @@
-//! Addresses that only lead to another one, which they carry: YouTube's own, and those of large
-//! sites that put themselves before every link.
+//! Addresses that only redirect to another one, which is in them: YouTube's own, and those that
+//! large sites put before every link.
 //!
 //! Only what is listed here is opened: an address of any other site is never searched for a video.
 

@@ -23,8 +23,8 @@ const MAX_INNER_STARTS: usize = 8;
 /// Finds the links in a text, in their order. Each is a piece by itself: splitting a piece gives
 /// that piece. A text without a link is one piece, as it is.
 ///
-/// Words between links are left out; an address of another site is a piece, so that the client is
-/// told that it is refused. An address that plays several videos is a piece for each.
+/// Words between links are left out; an address of another site is a piece, so that the answer
+/// says that it is refused. An address that plays several videos is a piece for each.
 pub fn split(text: &str) -> Vec<String> {
     let text = text.trim();
     if is_one_plain_link(text) {
@@ -231,7 +231,7 @@ fn without_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
-/// `ftp://…`: an address, of whatever kind.
+/// `ftp://…`: an address of any kind.
 fn has_any_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.starts_with(|char: char| char.is_ascii_alphabetic())

@@ -294,7 +294,7 @@ fn a_link_that_is_too_long_and_several_links_are_refused() {
     assert_eq!(parse_link(several), Err(LinkError::SeveralLinks));
 }
 
-/// Writes the page anew if UPDATE_DOCS is set.
+/// Writes the page if UPDATE_DOCS is set.
 #[test]
 fn docs_links_md_is_this_table() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/LINKS.md");

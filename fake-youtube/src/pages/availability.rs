@@ -26,7 +26,7 @@ pub enum Playability {
     Private,
     /// There is no such video, or no longer; has no metadata.
     Deleted,
-    /// The client is taken for a robot, whatever the video is.
+    /// The client is taken for a robot, no matter what the video is.
     BotCheck,
 }
 

@@ -126,7 +126,7 @@ impl TopicSettings {
                     self.max_message_bytes.zip(needed).filter(|(bytes, needed)| bytes < needed)
                 {
                     let wanted = letter_bytes(largest_link_bytes).to_string();
-                    let why = "the dead letter of a large record is cut";
+                    let why = "the dead letter of a large record is truncated";
                     differs(MAX_MESSAGE_BYTES, bytes.to_string(), wanted, why);
                 }
             }

@@ -36,7 +36,7 @@ use crate::exit::Outcome;
 pub(crate) enum DlqCommand {
     /// Show the links that were given up, and why
     List(Box<list::ListArguments>),
-    /// Publish links that were given up once more; safe to interrupt and to run twice
+    /// Publish links that were given up again; safe to interrupt and to run twice
     Replay(Box<replay::ReplayArguments>),
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct ReplayArguments {
 
 pub(super) async fn run(arguments: ReplayArguments) -> anyhow::Result<Outcome> {
     arguments.validate()?;
-    let stop = shutdown::on_signal().context("signals cannot be heard")?;
+    let stop = shutdown::on_signal().context("signals cannot be received")?;
     let store = arguments.open_store().await?;
     let page_length = usize::from(arguments.batch);
     let is_embedded = arguments.kafka.kafka_brokers.is_none();

@@ -20,8 +20,8 @@ async fn every_link_of_a_text_is_stored_by_every_way_in() {
     let (status, answer) =
         producer.post(&json!(["hello", format!("{} {}x", link(4), link(5))])).await;
     assert_eq!(status, 207, "{answer}");
-    let told: Vec<_> = answer["results"].as_array().unwrap().iter().map(index_source).collect();
-    assert_eq!(told, [(0, 0, "rejected"), (1, 1, "accepted"), (2, 1, "rejected")]);
+    let shown: Vec<_> = answer["results"].as_array().unwrap().iter().map(index_source).collect();
+    assert_eq!(shown, [(0, 0, "rejected"), (1, 1, "accepted"), (2, 1, "rejected")]);
     // Lines of a console.
     let lines = format!(
         "{} {}\n[\"{}\", \"{}\"]\n\"{}\"\nsee {}\n",

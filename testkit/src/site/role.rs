@@ -81,7 +81,7 @@ impl Role {
         self.kill()?;
         let builder = ProcessBuilder::new(&self.name, &self.program)
             .args(&self.arguments)
-            // Its log goes to a file, which a person may have to search.
+            // Its log goes to a file, which a developer may have to search.
             .env("NO_COLOR", "1")
             .env("HTTP_ADDR", self.addr.to_string());
         let builder =
