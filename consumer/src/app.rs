@@ -198,6 +198,7 @@ impl Around {
             );
             let timeouts = ServeSettings {
                 header_read_timeout: settings.intake.header_read_timeout,
+                keep_alive_timeout: settings.intake.keep_alive_timeout,
                 drain_timeout: LAST_ANSWERS_TIMEOUT,
             };
             let stop = stop.clone();

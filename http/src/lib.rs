@@ -9,6 +9,7 @@
 
 mod health;
 pub mod intake;
+mod keep_alive;
 pub mod layers;
 mod problem;
 mod serve;

@@ -6,15 +6,20 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::keep_alive::{HeaderDeadline, Requests};
 
 /// The pause after the process has run out of a resource, most likely file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -53,9 +58,10 @@ pub async fn listen(setting: &'static str, addr: SocketAddr) -> Result<TcpListen
 /// The time-outs of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeSettings {
-    /// How long a request's header may take to arrive; an idle connection is closed after the same
-    /// time.
+    /// How long a request's header may take to arrive.
     pub header_read_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub keep_alive_timeout: Duration,
     /// How long requests in flight may take after `stop` was cancelled.
     pub drain_timeout: Duration,
 }
@@ -77,9 +83,13 @@ pub async fn serve(
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
+                // An answer is written at once; waiting for more bytes would only delay it.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(error = %error, "cannot set TCP_NODELAY");
+                }
                 let connection = ServedConnection {
                     router: router.clone(),
-                    header_read_timeout: settings.header_read_timeout,
+                    settings,
                     stop: stop.clone(),
                     abort: abort.clone(),
                 };
@@ -116,21 +126,31 @@ async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
 
 struct ServedConnection {
     router: Router,
-    header_read_timeout: Duration,
+    settings: ServeSettings,
     stop: CancellationToken,
     abort: CancellationToken,
 }
 
 impl ServedConnection {
-    async fn run(self, stream: TcpStream) {
-        // An answer is written at once; waiting for more bytes would only delay it.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = %error, "cannot set TCP_NODELAY");
-        }
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S) {
+        let requests = Arc::new(Requests::default());
+        let timeout = self.settings.header_read_timeout;
+        let stream = HeaderDeadline::new(stream, Arc::clone(&requests), timeout);
+        let router = TowerToHyperService::new(self.router);
+        let service = service_fn(|request| {
+            requests.begin();
+            let (answer, requests) = (router.call(request), Arc::clone(&requests));
+            async move {
+                let answer = answer.await;
+                requests.end();
+                answer
+            }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.header_read_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            // hyper begins to count when it waits for a request, so a header gets the rest of it.
+            .header_read_timeout(self.settings.keep_alive_timeout.max(timeout))
+            .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
         if ended.is_none() {
@@ -145,10 +165,9 @@ impl ServedConnection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::net::TcpStream;
     use tokio::sync::Notify;
     use tokio::task::JoinHandle;
 
@@ -165,6 +184,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let settings = ServeSettings {
             header_read_timeout: Duration::from_millis(header_read_timeout_ms),
+            keep_alive_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_millis(drain_timeout_ms),
         };
         let stop = CancellationToken::new();
@@ -236,5 +256,62 @@ mod tests {
         read_to_end(stream).await;
         running.stop.cancel();
         assert_eq!(running.serving.await.unwrap(), 0);
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A connection with 10 s for a header and 75 s between requests, on a paused clock.
+    fn connect() -> DuplexStream {
+        let (client, server) = tokio::io::duplex(1_024);
+        let connection = ServedConnection {
+            router: Router::new().route("/", get(async || "done")),
+            settings: ServeSettings {
+                header_read_timeout: 10 * SECOND,
+                keep_alive_timeout: 75 * SECOND,
+                drain_timeout: SECOND,
+            },
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        };
+        tokio::spawn(connection.run(server));
+        client
+    }
+
+    async fn exchange(client: &mut DuplexStream) {
+        client.write_all(REQUEST.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("done") {
+            let byte = client.read_u8().await.unwrap();
+            answer.push(char::from(byte));
+        }
+    }
+
+    /// The seconds until the server closes the connection.
+    async fn seconds_until_closed(mut client: DuplexStream) -> u64 {
+        let begin = tokio::time::Instant::now();
+        let _ended = client.read_to_end(&mut Vec::new()).await;
+        begin.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_kept_for_longer_than_a_header_may_take() {
+        let mut client = connect();
+        for pause in [0, 20, 74] {
+            tokio::time::sleep(pause * SECOND).await;
+            exchange(&mut client).await;
+        }
+        assert_eq!(seconds_until_closed(client).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_header_of_a_connection_has_its_own_time() {
+        assert_eq!(seconds_until_closed(connect()).await, 10, "without a byte");
+        let mut client = connect();
+        exchange(&mut client).await;
+        tokio::time::sleep(30 * SECOND).await;
+        client.write_all(b"GET / HT").await.unwrap();
+        tokio::time::sleep(9 * SECOND).await;
+        client.write_all(b"TP/1.1").await.unwrap();
+        assert_eq!(seconds_until_closed(client).await, 1);
     }
 }

@@ -149,6 +149,7 @@ impl Producer {
         let router = router(api, state, &health);
         let serve_settings = ServeSettings {
             header_read_timeout: api.intake.header_read_timeout,
+            keep_alive_timeout: api.intake.keep_alive_timeout,
             drain_timeout: settings.drain_timeout,
         };
         tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);

@@ -11,10 +11,14 @@ const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// Limits on what clients send.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct IntakeSettings {
-    /// How long a request's header may take to arrive; an idle connection is closed after the same
-    /// time
+    /// How long a request's header may take to arrive
     #[arg(long, env = "HEADER_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub header_read_timeout: Duration,
+
+    /// How long a connection may wait for its next request; longer than a load balancer before it
+    /// waits, which is 60s for most
+    #[arg(long, env = "KEEP_ALIVE_TIMEOUT", default_value = "75s", value_parser = humantime::parse_duration)]
+    pub keep_alive_timeout: Duration,
 
     /// How long a request's body may take to arrive
     #[arg(long, env = "BODY_READ_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
@@ -37,6 +41,7 @@ impl Default for IntakeSettings {
     fn default() -> Self {
         Self {
             header_read_timeout: TEN_SECONDS,
+            keep_alive_timeout: Duration::from_secs(75),
             body_read_timeout: TEN_SECONDS,
             max_body_bytes: 1_048_576,
             max_links_per_request: 1_000,
@@ -53,6 +58,7 @@ impl IntakeSettings {
     pub fn validate(&self) -> Result<(), SettingsError> {
         for (setting, is_zero) in [
             ("HEADER_READ_TIMEOUT", self.header_read_timeout.is_zero()),
+            ("KEEP_ALIVE_TIMEOUT", self.keep_alive_timeout.is_zero()),
             ("BODY_READ_TIMEOUT", self.body_read_timeout.is_zero()),
             ("MAX_BODY_BYTES", self.max_body_bytes == 0),
             ("MAX_LINKS_PER_REQUEST", self.max_links_per_request == 0),
