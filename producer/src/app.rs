@@ -145,6 +145,8 @@ impl Producer {
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,
+            max_wait: api.wait_timeout,
+            stopping: stop_accepting.clone(),
         };
         let router = router(api, state, &health);
         let serve_settings = ServeSettings {
@@ -185,7 +187,8 @@ impl RunningProducer {
 fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
     let accept = Arc::clone(&state.accept);
     let health = health_routes(health.clone(), move || accept.fatal_error().is_none());
-    let longest_wait = api.request_timeout.max(api.wait_timeout);
+    // A client may wait for documents after the broker has acknowledged its links.
+    let longest_wait = api.request_timeout + api.wait_timeout;
     let limits = layers::Limits {
         max_concurrent_requests: api.intake.max_concurrent_requests,
         request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,

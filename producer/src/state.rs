@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_store::LinkStore;
+use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
 use crate::forward::ExtractorServer;
@@ -22,4 +23,8 @@ pub(crate) struct AppState {
     pub(crate) takes_lists: bool,
     /// How long the queries of one request to the store may take.
     pub(crate) store_timeout: Duration,
+    /// The longest `?wait=`.
+    pub(crate) max_wait: Duration,
+    /// Cancelled when the role stops: no answer waits any longer.
+    pub(crate) stopping: CancellationToken,
 }

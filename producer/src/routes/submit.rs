@@ -1,8 +1,10 @@
 //! `POST /links/send-message-kafka`: accepts links, and answers 201 when all of them are safe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -14,13 +16,18 @@ use linkrelay_http::intake::{
     results,
 };
 use linkrelay_kafka::LinkRecord;
-use serde::Serialize;
+use linkrelay_store::{LinkState, LinkStatus};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::check;
 use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
 use crate::state::AppState;
+
+/// Between two queries of a client that waits.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) fn router() -> Router<Arc<AppState>> {
     Router::new().route("/links/send-message-kafka", post(submit))
@@ -34,12 +41,24 @@ struct SubmitAnswer<'a> {
     id: RequestId,
     accepted: usize,
     status_url: StatusUrl,
-    /// One for each link; left out if all were accepted.
+    /// One for each link; left out if all were accepted and the client did not wait.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     results: Vec<ResultEntry<'a>>,
 }
 
-async fn submit(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
+/// `?wait=5s`: how long the answer may wait for documents.
+#[derive(Debug, Deserialize)]
+struct WaitQuery {
+    wait: Option<String>,
+}
+
+async fn submit(
+    State(app): State<Arc<AppState>>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
+    let wait = query.wait.map(|text| duration(&text, app.max_wait)).transpose()?;
     let request = read_links(request, &app.intake).await?;
     let LinksRequest { links, force, idempotency_key, trace_parent, .. } = request;
     let checked = if app.takes_lists {
@@ -58,13 +77,45 @@ async fn submit(State(app): State<Arc<AppState>>, request: Request) -> Result<Re
         trace_parent: trace_parent.clone(),
     });
     let accepted = app.accept.accept(records.collect()).await?;
-    answer(id, &accepted, &checked)
+    let done = match wait {
+        Some(wait) if accepted.failures.is_empty() => Some(documents_within(&app, id, wait).await),
+        _ => None,
+    };
+    answer(id, &accepted, &checked, done.as_deref())
 }
 
+fn duration(text: &str, max: Duration) -> Result<Duration, ApiError> {
+    match humantime::parse_duration(text) {
+        Ok(wait) if wait <= max => Ok(wait),
+        Ok(_) => Err(ApiError::BadQuery(format!("wait must be at most {max:?} (WAIT_TIMEOUT)"))),
+        Err(error) => Err(ApiError::BadQuery(format!("wait must be a time such as 5s: {error}"))),
+    }
+}
+
+/// Returns the links of a request that have documents, as soon as all have, or after this time, or
+/// when the role stops. The links are safe already, so a store that fails only leaves them out.
+async fn documents_within(app: &AppState, id: RequestId, wait: Duration) -> Vec<LinkStatus> {
+    let deadline = Instant::now() + wait;
+    let mut done = Vec::new();
+    loop {
+        let links = app.store.request_links(id, 0, id.links_count());
+        if let Ok(Ok(links)) = timeout_at(deadline, links).await {
+            done = links;
+        }
+        let is_over = done.len() >= id.links_count() as usize || Instant::now() >= deadline;
+        let pause = sleep_until(deadline.min(Instant::now() + POLL_INTERVAL));
+        if is_over || app.stopping.run_until_cancelled(pause).await.is_none() {
+            return done;
+        }
+    }
+}
+
+/// `done` are the links with documents, if the client waited for them.
 fn answer(
     id: RequestId,
     accepted: &Accepted,
     checked: &CheckedLinks<LinkTarget>,
+    done: Option<&[LinkStatus]>,
 ) -> Result<Response, ApiError> {
     let (failures, rejected) = (&accepted.failures, &checked.rejected);
     let accepted_count = accepted.records.len() - failures.len();
@@ -79,10 +130,15 @@ fn answer(
             error: *error,
         })));
     }
-    let (status, res, results) = if rejected.is_empty() {
-        (StatusCode::CREATED, "ok", Vec::new())
+    let (status, res) = if rejected.is_empty() {
+        (StatusCode::CREATED, "ok")
     } else {
-        (StatusCode::MULTI_STATUS, "partial", results(valid_results(accepted), checked))
+        (StatusCode::MULTI_STATUS, "partial")
+    };
+    let results = match done {
+        Some(done) => results(with_documents(valid_results(accepted), done), checked),
+        None if rejected.is_empty() => Vec::new(),
+        None => results(valid_results(accepted), checked),
     };
     let status_url = StatusUrl(id);
     let body = SubmitAnswer { res, id, accepted: accepted_count, status_url, results };
@@ -100,6 +156,29 @@ fn valid_results(accepted: &Accepted) -> impl Iterator<Item = ValidResult<'_>> {
         let outcome =
             if error.is_some() { LinkOutcome::Unavailable } else { LinkOutcome::Accepted };
         ValidResult { link: &record.link, document_id: record.document_id(), outcome, error }
+    })
+}
+
+/// Sets the outcome of the links that have documents; `done` is sorted by index.
+fn with_documents<'a>(
+    valid: impl Iterator<Item = ValidResult<'a>>,
+    done: &[LinkStatus],
+) -> impl Iterator<Item = ValidResult<'a>> {
+    let mut done = done.iter().peekable();
+    (0_u32..).zip(valid).map(move |(index, mut result)| {
+        if let Some(link) = done.next_if(|link| link.index == index) {
+            result.outcome = match link.state {
+                LinkState::Stored => LinkOutcome::Stored,
+                LinkState::Failed => LinkOutcome::Failed,
+                // Its videos are links of their own, which have hardly begun.
+                LinkState::Expanded => LinkOutcome::Accepted,
+            };
+            result.error = link.error.as_ref().map(|error| ResultError {
+                code: error.code.clone().into(),
+                message: error.message.clone(),
+            });
+        }
+        result
     })
 }
 

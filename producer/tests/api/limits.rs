@@ -40,6 +40,23 @@ async fn a_header_that_does_not_end_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn the_http_library_answers_what_is_not_http_and_a_header_that_is_too_large() {
+    let app = app(FakePublish::new(|_| Do::Ack), |_| {}).await;
+    let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(1_000_000));
+    for (text, status) in [("garbage\r\n\r\n", "400"), (large.as_str(), "431")] {
+        let mut stream = TcpStream::connect(app.addr).await.unwrap();
+        // The server may close before it has read all.
+        let _sent = stream.write_all(text.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ended = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "a body: {answer}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_end_is_408() {
     let app = app(FakePublish::new(|_| Do::Ack), |api| api.intake.body_read_timeout = SHORT).await;
     let head = "POST /links/send-message-kafka HTTP/1.1\r\nhost: x\r\n\

@@ -1,11 +1,14 @@
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_store::LinkStore;
+use linkrelay_store::contract::sample::{failed, stored};
 use serde_json::{Value, json};
 
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::kafka::Broker;
-use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestApp, answer, settings};
+use crate::helpers::{LINK, NO_BROKER, OTHER_LINK, TestAnswer, TestApp, answer, settings};
 
 /// Compares an answer's body with its snapshot, without the ids.
 macro_rules! assert_snapshot {
@@ -242,5 +245,45 @@ async fn a_panic_in_a_handler_is_a_500() {
     let app = TestApp::with_publish(FakePublish::new(|_| Do::Panic)).await;
     app.submit(&json!({"links": LINK})).await.assert_problem(500, "internal_error");
     assert_eq!(app.get("/health/live").await.status, 200);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_can_wait_for_documents_and_gets_those_that_are_there() {
+    let app = TestApp::with_acks().await;
+    let body = json!({"links": ["youtu.be/5fR9AHlSDtc", "hello", "youtu.be/dQw4w9WgXcQ"]});
+    let key = "wait-for-documents";
+    let post = |wait: &'static str| {
+        let request = app.submission(&body).query(&[("wait", wait)]);
+        answer(request.header("idempotency-key", key))
+    };
+    let statuses = |taken: &TestAnswer| {
+        let results = taken.json["results"].as_array().unwrap().clone();
+        results
+            .iter()
+            .map(|result| result["status"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let taken = post("0s").await;
+    assert_eq!(
+        (taken.status, statuses(&taken)),
+        (207, vec!["accepted".into(), "rejected".into(), "accepted".into()])
+    );
+    let id: RequestId = taken.id().parse().unwrap();
+    app.store.write_batch(&[failed(id, 1)]).await.unwrap();
+    let taken = post("150ms").await;
+    assert_eq!(statuses(&taken), ["accepted", "rejected", "failed"]);
+    assert!(taken.json["results"][2]["error"]["code"].is_string(), "{taken:?}");
+    // With both documents there is nothing to wait for.
+    app.store.write_batch(&[stored(id, 0)]).await.unwrap();
+    let begin = Instant::now();
+    assert_eq!(statuses(&post("9s").await), ["stored", "rejected", "failed"]);
+    assert!(begin.elapsed() < Duration::from_secs(8));
+    // The links are safe, so a store that fails is not an error.
+    app.store.set_down(true);
+    assert_eq!(statuses(&post("50ms").await), ["accepted", "rejected", "accepted"]);
+    for wrong in ["11s", "soon", "-1s"] {
+        post(wrong).await.assert_problem(400, "bad_query");
+    }
     app.stop().await;
 }
