@@ -9,7 +9,7 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 # The one crate with code for builds without rusty_ytdl.
 cargo clippy --package linkrelay-extractor --no-default-features --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
-shellcheck kafka-topics.sh .ci/run scripts/*.sh
+shellcheck kafka-topics.sh .ci/run scripts/*.sh docs/examples/*.sh
 scripts/tools.sh cargo-deny
 "${LINKRELAY_TOOLS:-target/tools}/cargo-deny/bin/cargo-deny" --locked check --deny unmatched-skip \
   bans licenses sources

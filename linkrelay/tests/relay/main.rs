@@ -21,6 +21,8 @@ mod dlq;
 mod embedded;
 /// Dead letters of the embedded mode, which outlive its process.
 mod embedded_letters;
+/// The clients in docs/examples.
+mod examples;
 /// Kills, missing topics, unreachable servers.
 mod faults;
 /// A full disk.
