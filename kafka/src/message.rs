@@ -76,7 +76,10 @@ impl LinkMessage {
             return Self::of_texts(links, false);
         }
         let links = split(text);
-        let is_link = |link: &String| parse_target(link) != Err(LinkError::NotAUrl);
+        // A text without a link stays as it is, and may be long, with spaces; no link has a space.
+        let is_link = |link: &String| {
+            !link.contains(char::is_whitespace) && parse_target(link) != Err(LinkError::NotAUrl)
+        };
         // A link that is too long or names no video is still a link, and gets a failed document.
         if links.iter().any(is_link) {
             Ok(Self { links, force: false })
@@ -189,6 +192,8 @@ mod tests {
         ] {
             assert!(LinkMessage::decode(value.as_bytes()).is_err(), "{value}");
         }
+        let long = "hello ".repeat(1_000);
+        assert!(matches!(LinkMessage::decode(long.as_bytes()), Err(DecodeError::NotALink)));
         assert!(matches!(LinkMessage::decode(&[0xff, 0xfe]), Err(DecodeError::NotText(_))));
     }
 
