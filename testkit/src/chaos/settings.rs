@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 
-use super::schedule::{Brokers, Schedule};
+use super::schedule::Brokers;
 
 /// The time after which the group takes a silent member's partitions away.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
@@ -70,17 +70,12 @@ fn minutes(text: &str) -> anyhow::Result<Duration> {
 }
 
 impl ChaosSettings {
-    /// The schedule of a run with these settings.
-    pub fn schedule(&self) -> Schedule {
-        Schedule::draw(self.seed, self.span, self.brokers)
-    }
-
     /// The fake YouTube: slow, with a few percent of each failure.
     pub(super) fn youtube(&self) -> FakeYouTubeSettings {
         FakeYouTubeSettings {
             latency: Duration::from_millis(20),
             latency_jitter: Duration::from_millis(180),
-            rates: rates(),
+            rates: RATES.to_vec(),
             seed: self.seed,
             transient_attempts: Some(TRANSIENT_ATTEMPTS),
             ..FakeYouTubeSettings::default()
@@ -122,18 +117,15 @@ pub(super) const PRODUCER_ENV: [(&str, &str); 3] =
     [("RUST_LOG", LOG_FILTER), ("REQUEST_TIMEOUT", "4s"), ("DRAIN_TIMEOUT", "6s")];
 
 /// The part of all videos that has each failure.
-pub(super) fn rates() -> Vec<(Failure, f64)> {
-    let throttled = Failure::Throttled { retry_after: Some(Duration::from_secs(1)) };
-    vec![
-        (Failure::Private, 0.015),
-        (Failure::Deleted, 0.015),
-        (Failure::ServerError, 0.015),
-        (Failure::Reset, 0.01),
-        (Failure::CutOffBody, 0.01),
-        (Failure::Garbage, 0.005),
-        (Failure::EmptyAnswer, 0.005),
-        (Failure::Hang, 0.003),
-        // Each one stops a whole consumer for a second.
-        (throttled, 0.0005),
-    ]
-}
+pub(super) const RATES: [(Failure, f64); 9] = [
+    (Failure::Private, 0.015),
+    (Failure::Deleted, 0.015),
+    (Failure::ServerError, 0.015),
+    (Failure::Reset, 0.01),
+    (Failure::CutOffBody, 0.01),
+    (Failure::Garbage, 0.005),
+    (Failure::EmptyAnswer, 0.005),
+    (Failure::Hang, 0.003),
+    // Each one stops a whole consumer for a second.
+    (Failure::Throttled { retry_after: Some(Duration::from_secs(1)) }, 0.0005),
+];
