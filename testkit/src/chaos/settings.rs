@@ -10,10 +10,9 @@ use super::schedule::Brokers;
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// The topic's partitions at the beginning.
 pub(super) const PARTITIONS: i32 = 3;
-/// The requests after which a transient failure ends: well below [`MAX_ATTEMPTS`], because the
-/// requests of a consumer that was frozen have timed out in the meantime.
+/// The requests after which a transient failure ends: well below MAX_ATTEMPTS, because the requests
+/// of a consumer that was frozen have timed out in the meantime.
 pub(super) const TRANSIENT_ATTEMPTS: u32 = 2;
-const MAX_ATTEMPTS: &str = "10";
 /// What is logged: every retry and every late completion, but not every link.
 const LOG_FILTER: &str =
     "info,linkrelay_consumer=debug,librdkafka=info,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
@@ -82,23 +81,9 @@ impl ChaosSettings {
         }
     }
 
-    /// The settings of the consumers: short waits, so that much happens in little time.
-    pub(super) fn consumer_env(&self, number: usize) -> Vec<(&'static str, String)> {
-        let fixed = [
-            ("RUST_LOG", LOG_FILTER),
-            ("KAFKA_GROUP_PROTOCOL", self.protocol.name()),
-            // One request an attempt, so that the fake's count shows how often a link was tried.
-            ("EXTRACTORS", "watch_page"),
-            ("EXTRACTOR_TIMEOUT", "2s"),
-            ("EXTRACTOR_CONNECT_TIMEOUT", "2s"),
-            // So few that a burst makes a queue, which a fault then hits.
-            ("MAX_IN_FLIGHT", "32"),
-            ("MAX_ATTEMPTS", MAX_ATTEMPTS),
-            ("RETRY_BACKOFF_MIN", "50ms"),
-            ("RETRY_BACKOFF_MAX", "1s"),
-            ("DRAIN_TIMEOUT", "4s"),
-        ];
-        let mut env: Vec<_> = fixed.map(|(name, value)| (name, value.to_owned())).into();
+    /// The settings of one consumer as a member of the group.
+    pub(super) fn member_env(&self, number: usize) -> Vec<(&'static str, String)> {
+        let mut env = vec![("KAFKA_GROUP_PROTOCOL", self.protocol.name().to_owned())];
         // With the new protocol the broker decides, whose session is as short.
         if self.protocol == Protocol::Classic {
             let session_ms = SESSION_TIMEOUT.as_millis();
@@ -111,6 +96,21 @@ impl ChaosSettings {
         env
     }
 }
+
+/// The settings of every consumer: short waits, so that much happens in little time.
+pub(super) const CONSUMER_ENV: [(&str, &str); 9] = [
+    ("RUST_LOG", LOG_FILTER),
+    // One request an attempt, so that the fake's count shows how often a link was tried.
+    ("EXTRACTORS", "watch_page"),
+    ("EXTRACTOR_TIMEOUT", "2s"),
+    ("EXTRACTOR_CONNECT_TIMEOUT", "2s"),
+    // So few that a burst makes a queue, which a fault then hits.
+    ("MAX_IN_FLIGHT", "32"),
+    ("MAX_ATTEMPTS", "10"),
+    ("RETRY_BACKOFF_MIN", "50ms"),
+    ("RETRY_BACKOFF_MAX", "1s"),
+    ("DRAIN_TIMEOUT", "4s"),
+];
 
 /// The settings of the producer, which answers 503 well before a broker is back.
 pub(super) const PRODUCER_ENV: [(&str, &str); 3] =

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::check::{Found, FoundDocument};
 use super::report::Log;
 use super::schedule::{Act, Brokers, CONSUMERS, Schedule, Target};
-use super::settings::{ChaosSettings, PARTITIONS, PRODUCER_ENV};
+use super::settings::{CONSUMER_ENV, ChaosSettings, PARTITIONS, PRODUCER_ENV};
 use crate::kafka::{KafkaCluster, Part};
 use crate::mongo::MongoServer;
 use crate::site::{Role, Site};
@@ -55,7 +55,8 @@ impl World {
         let producer = producer.envs(PRODUCER_ENV).log_dir(log_dir);
         let consumer = |number| {
             let role = site.role(&format!("consumer-{number}"), "linkrelay-consumer")?;
-            anyhow::Ok(role.envs(settings.consumer_env(number)).log_dir(log_dir))
+            let role = role.envs(CONSUMER_ENV).envs(settings.member_env(number));
+            anyhow::Ok(role.log_dir(log_dir))
         };
         let consumers = (0..CONSUMERS).map(consumer).collect::<Result<_>>()?;
         let mut world = Self { site, producer, consumers };
