@@ -23,5 +23,4 @@ mod world;
 pub use check::Tally;
 pub use report::{Figures, Report};
 pub use run::run;
-pub use schedule::Brokers;
-pub use settings::{ChaosSettings, Protocol};
+pub use settings::{Brokers, ChaosSettings, Protocol};

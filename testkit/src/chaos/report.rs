@@ -11,8 +11,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::check::Tally;
-use super::schedule::Brokers;
-use super::settings::Protocol;
+use super::settings::{Brokers, Protocol};
 
 /// What happened when, and the violations, which are broken promises.
 #[derive(Debug, Default)]

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 
-use super::schedule::Brokers;
-
 /// The time after which the group takes a silent member's partitions away.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// The topic's partitions at the beginning.
@@ -34,6 +32,27 @@ impl Protocol {
             Self::Classic => "classic",
             Self::Consumer => "consumer",
         }
+    }
+}
+
+/// How many Kafka brokers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+pub enum Brokers {
+    /// One, which is killed and frozen as a whole.
+    #[default]
+    #[value(name = "1")]
+    #[serde(rename = "1")]
+    One,
+    /// A cluster with three copies, two of which acknowledge.
+    #[value(name = "3")]
+    #[serde(rename = "3")]
+    Three,
+}
+
+impl Brokers {
+    /// The shortest schedule that has one fault of each kind.
+    pub(super) fn min_span(self) -> Duration {
+        Duration::from_secs(if self == Self::Three { 180 } else { 45 })
     }
 }
 

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::check::{Found, FoundDocument};
 use super::report::Log;
-use super::schedule::{Act, Brokers, CONSUMERS, Schedule, Target};
-use super::settings::{CONSUMER_ENV, ChaosSettings, PARTITIONS, PRODUCER_ENV};
+use super::schedule::{Act, CONSUMERS, Schedule, Target};
+use super::settings::{Brokers, CONSUMER_ENV, ChaosSettings, PARTITIONS, PRODUCER_ENV};
 use crate::kafka::{KafkaCluster, Part};
 use crate::mongo::MongoServer;
 use crate::site::{Role, Site};

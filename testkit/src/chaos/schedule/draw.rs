@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::pages::Draws;
 
-use super::{Act, Brokers, CONSUMERS, Fault, Schedule, Target};
-use crate::chaos::settings::{PARTITIONS, SESSION_TIMEOUT};
+use super::{Act, CONSUMERS, Fault, Schedule, Target};
+use crate::chaos::settings::{Brokers, PARTITIONS, SESSION_TIMEOUT};
 use crate::kafka::Part;
 
 /// At the end of a round nothing begins, so that its last faults have the time to end.

@@ -12,27 +12,6 @@ use crate::kafka::Part;
 /// The most consumers that run; the schedule scales between 1 and this.
 pub(super) const CONSUMERS: usize = 3;
 
-/// How many Kafka brokers there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
-pub enum Brokers {
-    /// One, which is killed and frozen as a whole.
-    #[default]
-    #[value(name = "1")]
-    #[serde(rename = "1")]
-    One,
-    /// A cluster with three copies, two of which acknowledge.
-    #[value(name = "3")]
-    #[serde(rename = "3")]
-    Three,
-}
-
-impl Brokers {
-    /// The shortest schedule that has one fault of each kind.
-    pub(super) fn min_span(self) -> Duration {
-        Duration::from_secs(if self == Self::Three { 180 } else { 45 })
-    }
-}
-
 /// What a fault is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
