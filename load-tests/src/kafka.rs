@@ -60,14 +60,27 @@ pub(crate) async fn fresh_topic(broker: &KafkaBroker) -> Result<String> {
 /// Makes a new topic with this number of links, one a record, keyed by video.
 pub(crate) async fn preloaded_topic(broker: &KafkaBroker, links_count: usize) -> Result<String> {
     let topic = fresh_topic(broker).await?;
+    write_links(broker, &topic, links_count).await?;
+    Ok(topic)
+}
+
+/// Writes this number of links to an empty topic, one a record, keyed by video.
+///
+/// # Errors
+/// If the topic has another number of links afterwards.
+pub(crate) async fn write_links(
+    broker: &KafkaBroker,
+    topic: &str,
+    links_count: usize,
+) -> Result<()> {
     eprintln!("writing {links_count} links to {topic}");
     // Large batches, so that filling takes seconds.
     let config = "linger.ms=20,queue.buffering.max.messages=500000";
-    let settings = RelaySettings::new(broker, &topic, &["--kafka-config", config])?;
+    let settings = RelaySettings::new(broker, topic, &["--kafka-config", config])?;
     tokio::task::spawn_blocking(move || fill(&settings.kafka, links_count)).await??;
-    let ends = broker.end_offsets(&topic).await?;
+    let ends = broker.end_offsets(topic).await?;
     ensure!(ends.values().sum::<i64>() == i64::try_from(links_count)?, "not all arrived: {ends:?}");
-    Ok(topic)
+    Ok(())
 }
 
 /// Returns a record as the producer writes it for a request of one link.

@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result, ensure};
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::mongo::MongoServer;
-use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
+use linkrelay_testkit::site::{Role, Site};
 use linkrelay_testkit::wait::{SHORT, wait_for};
 use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
-use crate::kafka::{dlq, preloaded_topic};
+use crate::kafka::{PARTITIONS, write_links};
 use crate::machine::{LoadMeter, resident_bytes};
 use crate::measurement::{Measurement, Round, Target};
 use crate::stats::median;
@@ -39,11 +39,8 @@ const CASES: [MemoryCase; 3] = [
 ];
 
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
-    let broker = KafkaBroker::start().await?;
-    let topic = preloaded_topic(&broker, settings.scaled(LAG)).await?;
-    for (case, number) in CASES.iter().zip(0..).filter(|(case, _)| settings.includes(case.name)) {
-        let group = format!("bench-memory-{number}");
-        let round = round(&broker, &topic, &group, *case, settings).await?;
+    for case in CASES.iter().filter(|case| settings.includes(case.name)) {
+        let round = round(*case, settings).await?;
         settings.report(&Measurement {
             benchmark: "memory",
             case: format!("lag of {}, {}", settings.scaled(LAG), case.name),
@@ -56,34 +53,32 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     Ok(())
 }
 
-async fn round(
-    broker: &KafkaBroker,
-    topic: &str,
-    group: &str,
-    case: MemoryCase,
-    settings: &BenchSettings,
-) -> Result<Round> {
-    let youtube = FakeYouTube::start(FakeYouTubeSettings {
+async fn round(case: MemoryCase, settings: &BenchSettings) -> Result<Round> {
+    let youtube = FakeYouTubeSettings {
         latency: LATENCY,
         page_bytes: case.page_bytes,
         ..FakeYouTubeSettings::default()
-    })
-    .await?;
-    // Not the shared server, because it is paused.
-    let mut mongo = MongoServer::start().await?;
-    let mut consumer = start_consumer(broker, topic, group, &youtube, &mongo)?;
-    until_working(&youtube, &mut consumer).await?;
+    };
+    // Not the shared store, because it is paused.
+    let (broker, mongo) = tokio::try_join!(KafkaBroker::start(), MongoServer::start())?;
+    let mut site = Site::start(broker, mongo, youtube).await?;
+    site.create_topics(PARTITIONS).await?;
+    write_links(&site.broker, &site.topic, settings.scaled(LAG)).await?;
+    let consumer = site.role("consumer", "linkrelay-consumer")?;
+    let mut consumer = consumer.envs([("EXTRACTORS", "watch_page")]);
+    consumer.start()?;
+    until_working(&site.fake, &mut consumer).await?;
     if case.is_store_hanging {
-        mongo.pause()?;
+        site.mongo.pause()?;
     }
-    let hits_before = youtube.hits().total;
+    let hits_before = site.fake.hits().total;
     let (meter, watched_for) =
         (LoadMeter::start()?, Duration::from_secs(settings.scaled(90) as u64));
     let resident_mib = watch(&mut consumer, watched_for).await?;
-    let (load, lag) = (meter.load()?, broker.lag(group, topic).await?);
-    let asked = youtube.hits().total - hits_before;
+    let (load, lag) = (meter.load()?, site.lag().await?);
+    let asked = site.fake.hits().total - hits_before;
     drop(consumer);
-    youtube.stop().await;
+    site.fake.stop().await;
     ensure!(lag > 0, "the topic was drained: nothing was measured");
     // The first third is the start.
     let third = resident_mib.len() / 3;
@@ -104,29 +99,9 @@ async fn round(
     })
 }
 
-fn start_consumer(
-    broker: &KafkaBroker,
-    topic: &str,
-    group: &str,
-    youtube: &FakeYouTube,
-    mongo: &MongoServer,
-) -> Result<Process> {
-    ProcessBuilder::new("consumer", workspace_binary("linkrelay-consumer")?)
-        .env("KAFKA_BROKERS", broker.bootstrap_servers())
-        .env("KAFKA_TOPIC", topic)
-        .env("KAFKA_DLQ_TOPIC", dlq(topic))
-        .env("KAFKA_GROUP_ID", group)
-        .env("MONGODB_URI", mongo.uri())
-        .env("YOUTUBE_BASE_URL", youtube.base_url())
-        .env("YOUTUBE_CA_CERT", youtube.ca_cert_path())
-        .env("EXTRACTORS", "watch_page")
-        .env("HTTP_ADDR", "127.0.0.1:0")
-        .spawn()
-}
-
-async fn until_working(youtube: &FakeYouTube, consumer: &mut Process) -> Result<()> {
+async fn until_working(youtube: &FakeYouTube, consumer: &mut Role) -> Result<()> {
     wait_for("the first thousand links", LIMIT, SHORT, async || {
-        if let Err(ended) = consumer.ensure_running() {
+        if let Err(ended) = ensure_running(consumer) {
             return Ok(Err(ended));
         }
         let hits = youtube.hits().total;
@@ -135,14 +110,18 @@ async fn until_working(youtube: &FakeYouTube, consumer: &mut Process) -> Result<
     .await?
 }
 
-async fn watch(consumer: &mut Process, watched_for: Duration) -> Result<Vec<f64>> {
+fn ensure_running(consumer: &mut Role) -> Result<()> {
+    consumer.process_mut()?.ensure_running().context("the consumer ended")
+}
+
+async fn watch(consumer: &mut Role, watched_for: Duration) -> Result<Vec<f64>> {
     let ends = Instant::now() + watched_for;
     let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
     let mut resident_mib = Vec::new();
     while Instant::now() < ends {
         interval.tick().await;
-        consumer.ensure_running().context("the consumer ended")?;
-        resident_mib.push(resident_bytes(consumer.pid())? as f64 / (1_024.0 * 1_024.0));
+        ensure_running(consumer)?;
+        resident_mib.push(resident_bytes(consumer.process()?.pid())? as f64 / (1_024.0 * 1_024.0));
     }
     Ok(resident_mib)
 }

@@ -2,7 +2,7 @@
 //! path, on real servers, with the outcome of every link.
 //!
 //! In reading order: `link_path` and `scenario` say what is compared, `links` what is sent;
-//! `request`s have their `answer`s; `site` starts what they go through; `documents` reads what is
+//! `request`s have their `answer`s; `relay` starts what they go through; `documents` reads what is
 //! stored, and `agreement` compares it with the answers; `report` shows the result.
 //!
 //! It must not know: how linkrelay does anything. It uses its HTTP paths and its documents.
@@ -12,17 +12,18 @@ mod answer;
 mod documents;
 mod link_path;
 mod links;
+mod relay;
 mod report;
 mod request;
 mod scenario;
 mod settings;
-mod site;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
+use linkrelay_testkit::kafka::KafkaBroker;
 use tokio::time::Instant;
 
 use crate::load::open_loop::{Ended, OpenLoop};
@@ -33,9 +34,9 @@ use answer::Answer;
 use documents::StoredDocument;
 use link_path::LinkPath;
 use links::links;
+use relay::{CONSUMERS, Relay};
 use report::{LoadDescription, PathResult};
 use request::{CLIENT_TIMEOUT, Request, SentLoad};
-use site::{CONSUMERS, Servers};
 
 pub use report::Comparison;
 pub use settings::ComparisonSettings;
@@ -48,11 +49,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// If a process cannot be started, or ends unexpectedly; a lost link is not an error.
 pub async fn run(settings: &ComparisonSettings) -> Result<Comparison> {
-    eprintln!("starting Kafka, the store and a YouTube that takes {:?} a link", settings.latency);
-    let servers = Servers::start(settings.latency).await?;
+    eprintln!("starting Kafka");
+    let broker = KafkaBroker::start().await?;
     let mut paths = Vec::new();
     for path in settings.paths() {
-        paths.push(run_path(path, &servers, settings).await?);
+        paths.push(run_path(path, &broker, settings).await?);
     }
     Ok(Comparison {
         at: Timestamp::now(),
@@ -72,25 +73,25 @@ pub async fn run(settings: &ComparisonSettings) -> Result<Comparison> {
 
 async fn run_path(
     path: LinkPath,
-    servers: &Servers,
+    broker: &KafkaBroker,
     settings: &ComparisonSettings,
 ) -> Result<PathResult> {
-    eprintln!("{path}: starting linkrelay");
-    let relay = servers.relay().await?;
+    eprintln!("{path}: starting linkrelay, and a YouTube that takes {:?} a link", settings.latency);
+    let mut relay = Relay::start(broker, settings.latency).await?;
     let plan = settings.plan();
     let moments = plan.moments();
     let links = links(&plan, moments.len(), settings.link.as_deref());
     eprintln!("{path}: sending {} requests", moments.len());
     let meter = LoadMeter::start()?;
-    let sent = send(path, relay.addr, moments, links).await?;
+    let sent = send(path, relay.addr(), moments, links).await?;
     let machine_load = meter.load()?;
     let promised = promised(&sent.requests);
     eprintln!("{path}: waiting for {} documents", promised.len());
-    relay.documents.until_there(&promised, PATIENCE).await?;
+    relay.documents().until_there(&promised, PATIENCE).await?;
     // Afterwards nothing is in flight that could still write a document.
-    let documents = relay.stop().await.with_context(|| format!("{path}: stopping linkrelay"))?;
-    let stored = documents.all().await?;
-    documents.drop().await?;
+    relay.stop().await.with_context(|| format!("{path}: stopping linkrelay"))?;
+    let stored = relay.documents().all().await?;
+    relay.remove().await?;
     Ok(result(path, &sent, &stored, machine_load))
 }
 

@@ -38,9 +38,6 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Arguments { settings, keep_logs }: Arguments) -> Result<ExitCode> {
-    let faults = settings.schedule().faults;
-    eprintln!("seed {}: {} links, {} faults", settings.seed, settings.links, faults.len());
-    faults.iter().for_each(|planned| eprintln!("{planned}"));
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     tokio::select! {
         report = chaos::run(settings, &|line| eprintln!("{line}")) => print(report?, keep_logs),

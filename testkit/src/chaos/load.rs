@@ -1,10 +1,12 @@
-//! Which links are sent, in which requests and when: all of it follows from the seed.
+//! Which links are sent, in which requests and when, and what each must become: all of it follows
+//! from the seed.
 
 use std::time::Duration;
 
 use linkrelay_fake_youtube::pages::Draws;
+use linkrelay_fake_youtube::{Failure, chosen_by_rate};
 
-use super::expected::{ExpectedLink, Outcome, Outcomes, RecordByHand};
+use super::settings::{RATES, TRANSIENT_ATTEMPTS};
 
 /// The most links in one request.
 const MAX_BATCH: u64 = 16;
@@ -20,22 +22,34 @@ const LOAD_PART: f64 = 0.95;
 /// A burst of requests comes up to this long before each fault, which then hits a queue of work.
 const BURST_LEAD: Duration = Duration::from_millis(1_500);
 
-/// One request of the load.
+/// A link, and what its document must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) link: String,
+    /// The video that it names; `None` if it names none.
+    pub(super) video_id: Option<String>,
+    /// Whether there is metadata; otherwise the document is a failed one.
+    pub(super) is_stored: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlannedRequest {
     /// When it is sent first.
     pub(super) at: Duration,
     /// Its Idempotency-Key.
     pub(super) key: String,
-    pub(super) links: Vec<ExpectedLink>,
+    pub(super) links: Vec<Link>,
     pub(super) is_sent_again: bool,
 }
 
-/// One record that is published directly to the topic.
+/// A record that is published directly to the topic, as with the console producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlannedRecord {
     pub(super) at: Duration,
-    pub(super) record: RecordByHand,
+    /// No other record has the same.
+    pub(super) value: Vec<u8>,
+    /// None if the value is malformed.
+    pub(super) links: Vec<Link>,
 }
 
 /// Everything that is sent.
@@ -49,7 +63,6 @@ impl Load {
     /// The load of this seed over `span`: `links` links in requests, half of them evenly and half
     /// in bursts before the `faults`; and some more by hand.
     pub(super) fn plan(seed: u64, links: usize, span: Duration, faults: &[Duration]) -> Self {
-        let outcomes = Outcomes::new(seed);
         let span = span.mul_f64(LOAD_PART);
         let batches = batches(seed, links);
         let moments = moments(seed, batches.len(), span, faults);
@@ -61,11 +74,11 @@ impl Load {
             PlannedRequest {
                 at,
                 key: format!("chaos-{seed}-{index}"),
-                links: numbers.map(|number| link(seed, number, &mut draws, &outcomes)).collect(),
+                links: numbers.map(|number| link(seed, number, &mut draws)).collect(),
                 is_sent_again: draws.one_in(ONE_SENT_AGAIN_IN),
             }
         });
-        Self { requests: requests.collect(), by_hand: by_hand(seed, links, span, &outcomes) }
+        Self { requests: requests.collect(), by_hand: by_hand(seed, links, span) }
     }
 }
 
@@ -98,7 +111,7 @@ fn batches(seed: u64, links: usize) -> Vec<usize> {
     batches
 }
 
-fn link(seed: u64, number: usize, draws: &mut Draws, outcomes: &Outcomes) -> ExpectedLink {
+fn link(seed: u64, number: usize, draws: &mut Draws) -> Link {
     let is_repeated = number > 0 && draws.one_in(ONE_REPEATED_IN);
     let named = if is_repeated { draws.below(number as u64) as usize } else { number };
     let video_id = Draws::new(seed, &["chaos", "video", &named.to_string()]).id_text(11);
@@ -107,60 +120,68 @@ fn link(seed: u64, number: usize, draws: &mut Draws, outcomes: &Outcomes) -> Exp
         1 => format!("https://www.youtube.com/watch?v={video_id}&t={number}s"),
         _ => format!("https://www.youtube.com/watch?v={video_id}"),
     };
-    outcomes.link(link, video_id)
+    to_video(seed, link, video_id)
+}
+
+fn to_video(seed: u64, link: String, video_id: String) -> Link {
+    let is_stored = failure(seed, &video_id).is_none_or(Failure::is_transient);
+    Link { link, video_id: Some(video_id), is_stored }
+}
+
+/// How the fake YouTube will fail for this video; the same choice as its own.
+fn failure(seed: u64, video_id: &str) -> Option<Failure> {
+    chosen_by_rate(seed, &RATES, video_id)
+}
+
+/// How many requests for this video fail before it recovers.
+pub(super) fn failing_requests(seed: u64, video_id: &str) -> u64 {
+    let is_transient = failure(seed, video_id).is_some_and(Failure::is_transient);
+    if is_transient { u64::from(TRANSIENT_ATTEMPTS) } else { 0 }
 }
 
 /// Records like those of a user at a console, each value once: links in every form that linkrelay
 /// reads, and malformed records.
-fn by_hand(seed: u64, links: usize, span: Duration, outcomes: &Outcomes) -> Vec<PlannedRecord> {
+fn by_hand(seed: u64, links: usize, span: Duration) -> Vec<PlannedRecord> {
     let count = (links / LINKS_PER_RECORD_BY_HAND).max(MIN_RECORDS_BY_HAND);
     let pace = span.div_f64(count as f64);
     let record = |number: usize| {
-        let link = |letter: char| {
-            let name = format!("{number}{letter}");
-            let video_id = Draws::new(seed, &["chaos", "by hand", &name]).id_text(11);
-            outcomes.link(format!("https://www.youtube.com/watch?v={video_id}"), video_id)
-        };
-        let (value, links) = by_hand_value(seed, number, link);
-        PlannedRecord { at: pace.mul_f64(number as f64), record: RecordByHand { value, links } }
+        let (value, links) = by_hand_value(seed, number);
+        PlannedRecord { at: pace.mul_f64(number as f64), value, links }
     };
     (0..count).map(record).collect()
 }
 
-fn by_hand_value(
-    seed: u64,
-    number: usize,
-    link: impl Fn(char) -> ExpectedLink,
-) -> (Vec<u8>, Vec<ExpectedLink>) {
+fn by_hand_value(seed: u64, number: usize) -> (Vec<u8>, Vec<Link>) {
+    let link = |letter: char| {
+        let name = format!("{number}{letter}");
+        let video_id = Draws::new(seed, &["chaos", "by hand", &name]).id_text(11);
+        to_video(seed, format!("https://www.youtube.com/watch?v={video_id}"), video_id)
+    };
     let (one, other) = (link('a'), link('b'));
-    let text = match number % 6 {
-        0 => return (format!("this is rubbish {number}").into_bytes(), Vec::new()),
+    let (text, links) = match number % 6 {
+        0 => (format!("this is rubbish {number}"), Vec::new()),
         1 => {
             // Not UTF-8, and a number in bytes that are none of JSON's.
             let digits = [b'0' + (number % 10) as u8, (number / 10 % 200) as u8];
             return ([&[0xff, 0xfe], &digits[..], &[(number / 2_000) as u8]].concat(), Vec::new());
         }
-        2 => format!(r#"{{"links":"{}","note":"by hand"}}"#, one.link),
-        3 => {
-            let text = format!(r#"{{"links":["{}","{}"]}}"#, one.link, other.link);
-            return (text.into_bytes(), vec![one, other]);
-        }
-        4 => format!("{}\r", one.link),
+        2 => (format!(r#"{{"links":"{}","note":"by hand"}}"#, one.link), vec![one]),
+        3 => (format!(r#"{{"links":["{}","{}"]}}"#, one.link, other.link), vec![one, other]),
+        4 => (format!("{}\r", one.link), vec![one]),
         _ => {
             let link = format!("https://example.com/{seed}/{number}");
             let text = format!(r#"{{"links":["{}","{link}"]}}"#, one.link);
-            let no_video = ExpectedLink { link, video_id: None, outcome: Outcome::Failed };
-            return (text.into_bytes(), vec![one, no_video]);
+            (text, vec![one, Link { link, video_id: None, is_stored: false }])
         }
     };
-    (text.into_bytes(), vec![one])
+    (text.into_bytes(), links)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use linkrelay_fake_youtube::pages::is_video_id;
+    use linkrelay_fake_youtube::pages::{id_from_name, is_video_id};
 
     use super::*;
 
@@ -176,13 +197,26 @@ mod tests {
         let load = plan(3, 5_000);
         assert_eq!(load, plan(3, 5_000));
         assert_ne!(load.requests, plan(4, 5_000).requests);
-        let links: Vec<&ExpectedLink> =
-            load.requests.iter().flat_map(|request| &request.links).collect();
+        let links: Vec<&Link> = load.requests.iter().flat_map(|request| &request.links).collect();
         assert_eq!(links.len(), 5_000);
         let videos: BTreeSet<&str> =
             links.iter().filter_map(|link| link.video_id.as_deref()).collect();
         assert!((4_700..4_980).contains(&videos.len()), "{}", videos.len());
         assert!(videos.iter().all(|id| is_video_id(id)));
+    }
+
+    #[test]
+    fn a_few_percent_of_all_links_are_expected_to_fail() {
+        let links: Vec<Link> = (0..10_000)
+            .map(|number| to_video(5, String::new(), id_from_name(&number.to_string())))
+            .collect();
+        let failed: Vec<&Link> = links.iter().filter(|link| !link.is_stored).collect();
+        assert!((200..400).contains(&failed.len()), "{}", failed.len());
+        let retried = links.iter().filter_map(|link| link.video_id.as_deref());
+        let retried = retried.filter(|id| failing_requests(5, id) > 0).count();
+        assert!((350..650).contains(&retried), "{retried}");
+        let a_failed_one = failed[0].video_id.as_deref().unwrap();
+        assert_eq!(failing_requests(5, a_failed_one), 0, "it never recovers");
     }
 
     #[test]
@@ -207,9 +241,9 @@ mod tests {
         for links in [100, 5_000, 200_000] {
             let records = plan(3, links).by_hand;
             let values: BTreeSet<&[u8]> =
-                records.iter().map(|planned| planned.record.value.as_slice()).collect();
+                records.iter().map(|planned| planned.value.as_slice()).collect();
             assert_eq!(values.len(), records.len());
-            assert!(records.iter().filter(|planned| planned.record.links.is_empty()).count() >= 8);
+            assert!(records.iter().filter(|planned| planned.links.is_empty()).count() >= 8);
         }
     }
 }

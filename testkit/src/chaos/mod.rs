@@ -2,20 +2,17 @@
 //! at the end a check compares what was promised with what is there.
 //!
 //! In reading order: [`settings`](ChaosSettings) say how a run is done; `schedule` is what goes
-//! wrong and when, `load` what is sent, `expected` what is promised of it; `world` starts
-//! everything and breaks it, `send` sends; `found` is what is there at the end, and `check`
-//! compares; `log` keeps the timeline and the violations; `run` is the whole of it, and its result
-//! a [`Report`].
+//! wrong and when, `load` what is sent and what it must become; `world` starts everything and
+//! breaks it, `send` sends; `check` compares what was promised with what is there; `report` has the
+//! timeline, the violations and the figures; `run` is the whole of it, and its result a
+//! [`Report`].
 //!
 //! Links, failures and faults follow from the seed; their exact timing does not, because it depends
 //! on the machine. It must not know: how linkrelay works inside. It starts its programs, uses its
 //! HTTP API, and reads what the contract says is in the topics and in the collection.
 
 mod check;
-mod expected;
-mod found;
 mod load;
-mod log;
 mod report;
 mod run;
 mod schedule;
@@ -24,8 +21,6 @@ mod settings;
 mod world;
 
 pub use check::Tally;
-pub use log::Event;
 pub use report::{Figures, Report};
 pub use run::run;
-pub use schedule::{Brokers, PlannedFault, Schedule};
-pub use settings::{ChaosSettings, Protocol};
+pub use settings::{Brokers, ChaosSettings, Protocol};

@@ -1,55 +1,95 @@
-//! The result of a run: figures, violations and the timeline.
+//! The result of a run: its timeline, violations and figures.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::check::Tally;
-use super::log::Event;
-use super::schedule::Brokers;
-use super::settings::Protocol;
+use super::settings::{Brokers, Protocol};
+
+/// What happened when, and the violations, which are broken promises.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    pub(super) timeline: Vec<String>,
+    pub(super) violations: Vec<String>,
+}
+
+/// The story so far; shared by everything that takes part in a run.
+#[derive(Debug)]
+pub(super) struct Log {
+    /// All times of a schedule count from here.
+    pub(super) begin: Instant,
+    story: Mutex<Story>,
+}
+
+impl Log {
+    pub(super) fn new() -> Self {
+        Self { begin: Instant::now(), story: Mutex::default() }
+    }
+
+    /// Adds an event with the wall time, as in the log lines of the processes.
+    pub(super) fn note(&self, what: &str) {
+        let (wall, at) = (Timestamp::now(), self.begin.elapsed().as_secs_f64());
+        self.story().timeline.push(format!("{wall:.3} {at:7.2} s  {what}"));
+    }
+
+    /// Adds a violation: what is wrong, with the ids to search for in the logs.
+    pub(super) fn violate(&self, text: String) {
+        self.story().violations.push(text);
+    }
+
+    /// Notes a failure of a process, whose first line goes into the timeline.
+    pub(super) fn misbehaved(&self, text: String) {
+        self.note(text.lines().next().unwrap_or_default());
+        self.violate(text);
+    }
+
+    pub(super) fn take(&self) -> Story {
+        std::mem::take(&mut *self.story())
+    }
+
+    fn story(&self) -> MutexGuard<'_, Story> {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The figures of a run; its JSON form is one line.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Figures {
-    /// The seed of links, failures and faults.
-    pub seed: u64,
-    /// One broker or three.
-    pub brokers: Brokers,
-    /// How the group shared its partitions.
-    pub protocol: Protocol,
-    /// Whether members had fixed names.
-    pub static_members: bool,
-    /// Faults by kind.
-    pub faults: BTreeMap<String, usize>,
-    /// Requests of the load.
-    pub requests: usize,
-    /// Posts, including those that were sent again.
-    pub posts: u64,
+    pub(super) seed: u64,
+    pub(super) brokers: Brokers,
+    pub(super) protocol: Protocol,
+    pub(super) static_members: bool,
+    /// By kind.
+    pub(super) faults: BTreeMap<String, usize>,
+    pub(super) requests: usize,
+    /// With those that were sent again.
+    pub(super) posts: u64,
     /// Posts that were not answered 201.
     pub failed_posts: u64,
-    /// Records that were published directly to the topic.
-    pub records_by_hand: usize,
+    pub(super) records_by_hand: usize,
     /// The figures of the check.
     #[serde(flatten)]
     pub tally: Tally,
-    /// The number of violations.
-    pub violations: usize,
+    pub(super) violations: usize,
     /// Requests to the fake YouTube.
-    pub extractions: u64,
+    pub(super) extractions: u64,
     /// Those beyond what each record needs once, with its planned failures.
-    pub repeated_extractions: u64,
+    pub(super) repeated_extractions: u64,
     /// The same as a percentage of the promised links.
-    pub repeated_percent: f64,
+    pub(super) repeated_percent: f64,
     /// How long faults went on.
-    pub schedule_seconds: f64,
+    pub(super) schedule_seconds: f64,
     /// How long linkrelay needed after that for the remaining work.
-    pub settle_seconds: f64,
+    pub(super) settle_seconds: f64,
     /// The whole run, with starts and the check.
-    pub total_seconds: f64,
+    pub(super) total_seconds: f64,
 }
 
 /// A finished run.
@@ -57,31 +97,24 @@ pub struct Figures {
 pub struct Report {
     /// The figures.
     pub figures: Figures,
-    /// What is wrong; nothing, if every promise was kept.
-    pub violations: Vec<String>,
-    /// What happened when.
-    pub timeline: Vec<Event>,
+    pub(super) story: Story,
     pub(super) folder: TempDir,
 }
 
 impl Report {
     /// Whether every promise was kept.
     pub fn has_passed(&self) -> bool {
-        self.violations.is_empty()
+        self.story.violations.is_empty()
     }
 
     /// The timeline and the violations as text.
     pub fn text(&self) -> String {
-        let mut text = format!("seed {}\n\ntimeline\n", self.figures.seed);
-        for event in &self.timeline {
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, "{event}");
-        }
-        let _ = writeln!(text, "\n{} violations", self.violations.len());
-        for violation in &self.violations {
-            let _ = writeln!(text, "- {violation}");
-        }
-        text
+        let Story { timeline, violations } = &self.story;
+        let mut lines = vec![format!("seed {}\n\ntimeline", self.figures.seed)];
+        lines.extend_from_slice(timeline);
+        lines.push(format!("\n{} violations", violations.len()));
+        lines.extend(violations.iter().map(|violation| format!("- {violation}")));
+        lines.join("\n") + "\n"
     }
 
     /// Keeps the logs of all processes and the text; otherwise they are removed with the report.

@@ -2,7 +2,7 @@
 //! request and again with the same key until the answer is 201; and records by hand, without key
 //! and headers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,12 +14,13 @@ use rdkafka::util::Timeout;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::expected::RecordByHand;
+use super::check::Expected;
 use super::load::{Load, PlannedRecord, PlannedRequest};
-use super::log::Log;
+use super::report::Log;
+use super::world::World;
 
 /// Above the API's own deadline, so that its answer arrives.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -35,30 +36,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Sending {
     client: Arc<Client>,
-    requests: JoinSet<Delivered>,
-    by_hand: AbortOnDropHandle<Result<Vec<RecordByHand>>>,
-}
-
-/// The end of one request.
-#[derive(Debug)]
-pub(super) struct Delivered {
-    /// The index of the request in the load.
-    pub(super) index: usize,
-    /// The ids that its answers named: there must be one.
-    pub(super) ids: BTreeSet<String>,
-    /// The answer that ended it; `None` if that was 201.
-    pub(super) refused: Option<String>,
-}
-
-/// What was sent.
-#[derive(Debug)]
-pub(super) struct Sent {
-    /// The requests that came to an end.
-    pub(super) delivered: Vec<Delivered>,
-    /// The records that the broker acknowledged.
-    pub(super) by_hand: Vec<RecordByHand>,
-    pub(super) posts_total: u64,
-    pub(super) failed_posts_total: u64,
+    /// Each ends with the id that its answers named, if it was acknowledged.
+    requests: JoinSet<Option<(PlannedRequest, String)>>,
+    by_hand: AbortOnDropHandle<Result<()>>,
 }
 
 impl Sending {
@@ -66,16 +46,10 @@ impl Sending {
     ///
     /// # Errors
     /// If a client cannot be built.
-    pub(super) fn start(
-        load: &Load,
-        producer_url: &str,
-        kafka: ClientConfig,
-        topic: &str,
-        log: &Arc<Log>,
-    ) -> Result<Self> {
+    pub(super) fn start(load: &Load, world: &World, log: &Arc<Log>) -> Result<Self> {
         let client = Arc::new(Client {
             http: reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?,
-            url: format!("{producer_url}/links/send-message-kafka"),
+            url: world.producer.url() + "/links/send-message-kafka",
             permits: Semaphore::new(MAX_IN_FLIGHT),
             links: load.requests.iter().map(|request| request.links.len()).sum(),
             acknowledged_links: AtomicUsize::default(),
@@ -83,14 +57,16 @@ impl Sending {
             failed_posts_total: AtomicU64::default(),
         });
         let mut requests = JoinSet::new();
-        for (index, request) in load.requests.iter().cloned().enumerate() {
-            let (client, begin) = (Arc::clone(&client), log.begin);
+        for request in load.requests.iter().cloned() {
+            let (client, log) = (Arc::clone(&client), Arc::clone(log));
             requests.spawn(async move {
-                sleep_until(begin + request.at).await;
-                client.deliver(index, &request).await
+                sleep_until(log.begin + request.at).await;
+                client.deliver(request, &log).await
             });
         }
-        let by_hand = publish(kafka, topic.to_owned(), load.by_hand.clone(), Arc::clone(log));
+        let kafka = world.site.broker.node(0).client_config();
+        let topic = world.site.topic.clone();
+        let by_hand = publish(kafka, topic, load.by_hand.clone(), Arc::clone(log));
         Ok(Self { client, requests, by_hand: AbortOnDropHandle::new(tokio::spawn(by_hand)) })
     }
 
@@ -102,21 +78,37 @@ impl Sending {
         format!("{acknowledged} of {links} links acknowledged, {failed} posts failed so far")
     }
 
+    /// Posts so far, and those of them that were not answered 201.
+    pub(super) fn posts(&self) -> (u64, u64) {
+        let Client { posts_total, failed_posts_total, .. } = &*self.client;
+        (posts_total.load(Ordering::Relaxed), failed_posts_total.load(Ordering::Relaxed))
+    }
+
     /// Waits until everything is sent, or no request ends any longer; for the time after all
-    /// faults.
+    /// faults. Returns what the answers promised.
     ///
     /// # Errors
     /// If the records by hand could not be published.
-    pub(super) async fn finish(mut self, progress: &(dyn Fn(&str) + Sync)) -> Result<Sent> {
-        let mut delivered = Vec::new();
+    pub(super) async fn finish(
+        &mut self,
+        load: &Load,
+        log: &Log,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<Expected> {
+        let mut expected = Expected::default();
+        let mut unanswered: BTreeMap<&str, &PlannedRequest> =
+            load.requests.iter().map(|request| (request.key.as_str(), request)).collect();
         let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
-        let mut stalled_at = tokio::time::Instant::now() + STALL_LIMIT;
+        let mut stalled_at = Instant::now() + STALL_LIMIT;
         loop {
             tokio::select! {
                 ended = self.requests.join_next() => match ended {
                     Some(ended) => {
-                        delivered.push(ended.context("a task that sends a request")?);
-                        stalled_at = tokio::time::Instant::now() + STALL_LIMIT;
+                        if let Some((request, id)) = ended.context("a task that sends a request")? {
+                            unanswered.remove(request.key.as_str());
+                            expected.requests.push((id, request.links));
+                        }
+                        stalled_at = Instant::now() + STALL_LIMIT;
                     }
                     None => break,
                 },
@@ -126,14 +118,17 @@ impl Sending {
                 () = sleep_until(stalled_at) => break,
             }
         }
-        let by_hand = timeout(STALL_LIMIT, self.by_hand).await;
+        let by_hand = timeout(STALL_LIMIT, &mut self.by_hand).await;
         let by_hand = by_hand.context("records by hand could not be published")?;
-        Ok(Sent {
-            delivered,
-            by_hand: by_hand.context("the task that publishes records by hand")??,
-            posts_total: self.client.posts_total.load(Ordering::Relaxed),
-            failed_posts_total: self.client.failed_posts_total.load(Ordering::Relaxed),
-        })
+        by_hand.context("the task that publishes records by hand")??;
+        let by_hand = load.by_hand.iter().cloned();
+        expected.by_hand = by_hand.map(|record| (record.value, record.links)).collect();
+        for (key, request) in unanswered {
+            log.violate(format!("request {key} was never answered 201"));
+            let links = request.links.iter().map(|link| link.link.clone());
+            expected.unresolved_links.extend(links);
+        }
+        Ok(expected)
     }
 }
 
@@ -150,18 +145,28 @@ struct Client {
 }
 
 impl Client {
-    async fn deliver(&self, index: usize, request: &PlannedRequest) -> Delivered {
+    /// Posts a request until it is acknowledged; wrong answers are violations.
+    async fn deliver(
+        &self,
+        request: PlannedRequest,
+        log: &Log,
+    ) -> Option<(PlannedRequest, String)> {
         // The semaphore is never closed, so this always waits for a permit.
         let _permit = self.permits.acquire().await;
-        let mut ids = BTreeSet::new();
-        let mut result = self.until_acknowledged(request, &mut ids).await;
-        if result.is_ok() {
-            self.acknowledged_links.fetch_add(request.links.len(), Ordering::Relaxed);
-            if request.is_sent_again {
-                result = self.until_acknowledged(request, &mut ids).await;
-            }
+        let (key, mut ids) = (&request.key, BTreeSet::new());
+        let mut result = self.until_acknowledged(&request, &mut ids).await;
+        if result.is_ok() && request.is_sent_again {
+            result = self.until_acknowledged(&request, &mut ids).await;
         }
-        Delivered { index, ids, refused: result.err() }
+        if ids.len() > 1 {
+            log.violate(format!("request {key} has several ids: {ids:?}"));
+        }
+        if let Err(answer) = result {
+            log.violate(format!("request {key} was answered {answer}"));
+            return None;
+        }
+        self.acknowledged_links.fetch_add(request.links.len(), Ordering::Relaxed);
+        Some((request, ids.pop_first()?))
     }
 
     /// Posts a request until the answer is 201; the error is an answer that ends it otherwise.
@@ -204,28 +209,25 @@ impl Client {
     }
 }
 
-/// Publishes each record at its time, again and again until the broker has it; returns all of
-/// them. A record may then be in the topic twice, which the check sees there.
+/// Publishes each record at its time, again and again until the broker has it. A record may then
+/// be in the topic twice, which the check sees there.
 async fn publish(
     mut config: ClientConfig,
     topic: String,
     records: Vec<PlannedRecord>,
     log: Arc<Log>,
-) -> Result<Vec<RecordByHand>> {
+) -> Result<()> {
     config.set("acks", "all").set("enable.idempotence", "true");
     config.set("message.timeout.ms", "30000").set("topic.metadata.refresh.interval.ms", "2000");
     let producer: FutureProducer = config.create()?;
-    let mut published = Vec::with_capacity(records.len());
-    for PlannedRecord { at, record } in records {
+    for PlannedRecord { at, value, .. } in records {
         sleep_until(log.begin + at).await;
-        let attempt = || FutureRecord::<(), [u8]>::to(&topic).payload(&record.value);
+        let attempt = || FutureRecord::<(), [u8]>::to(&topic).payload(&value);
         while let Err((error, _)) = producer.send(attempt(), Timeout::Never).await {
-            log.note(format!("the broker did not take a record by hand: {error}"));
+            log.note(&format!("the broker did not take a record by hand: {error}"));
             sleep(RETRY_WAIT * 2).await;
         }
-        published.push(record);
     }
     // The producer waits for its thread when it is dropped.
-    tokio::task::spawn_blocking(move || drop(producer)).await?;
-    Ok(published)
+    Ok(tokio::task::spawn_blocking(move || drop(producer)).await?)
 }

@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 
-use super::schedule::{Brokers, Schedule};
-
 /// The time after which the group takes a silent member's partitions away.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// The topic's partitions at the beginning.
 pub(super) const PARTITIONS: i32 = 3;
-/// The requests after which a transient failure ends: well below [`MAX_ATTEMPTS`], because the
-/// requests of a consumer that was frozen have timed out in the meantime.
+/// The requests after which a transient failure ends: well below MAX_ATTEMPTS, because the requests
+/// of a consumer that was frozen have timed out in the meantime.
 pub(super) const TRANSIENT_ATTEMPTS: u32 = 2;
-const MAX_ATTEMPTS: &str = "10";
 /// What is logged: every retry and every late completion, but not every link.
 const LOG_FILTER: &str =
     "info,linkrelay_consumer=debug,librdkafka=info,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
@@ -35,6 +32,27 @@ impl Protocol {
             Self::Classic => "classic",
             Self::Consumer => "consumer",
         }
+    }
+}
+
+/// How many Kafka brokers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+pub enum Brokers {
+    /// One, which is killed and frozen as a whole.
+    #[default]
+    #[value(name = "1")]
+    #[serde(rename = "1")]
+    One,
+    /// A cluster with three copies, two of which acknowledge.
+    #[value(name = "3")]
+    #[serde(rename = "3")]
+    Three,
+}
+
+impl Brokers {
+    /// The shortest schedule that has one fault of each kind.
+    pub(super) fn min_span(self) -> Duration {
+        Duration::from_secs(if self == Self::Three { 180 } else { 45 })
     }
 }
 
@@ -70,40 +88,21 @@ fn minutes(text: &str) -> anyhow::Result<Duration> {
 }
 
 impl ChaosSettings {
-    /// The schedule of a run with these settings.
-    pub fn schedule(&self) -> Schedule {
-        Schedule::draw(self.seed, self.span, self.brokers)
-    }
-
     /// The fake YouTube: slow, with a few percent of each failure.
     pub(super) fn youtube(&self) -> FakeYouTubeSettings {
         FakeYouTubeSettings {
             latency: Duration::from_millis(20),
             latency_jitter: Duration::from_millis(180),
-            rates: rates(),
+            rates: RATES.to_vec(),
             seed: self.seed,
             transient_attempts: Some(TRANSIENT_ATTEMPTS),
             ..FakeYouTubeSettings::default()
         }
     }
 
-    /// The settings of the consumers: short waits, so that much happens in little time.
-    pub(super) fn consumer_env(&self, number: usize) -> Vec<(&'static str, String)> {
-        let fixed = [
-            ("RUST_LOG", LOG_FILTER),
-            ("KAFKA_GROUP_PROTOCOL", self.protocol.name()),
-            // One request an attempt, so that the fake's count shows how often a link was tried.
-            ("EXTRACTORS", "watch_page"),
-            ("EXTRACTOR_TIMEOUT", "2s"),
-            ("EXTRACTOR_CONNECT_TIMEOUT", "2s"),
-            // So few that a burst makes a queue, which a fault then hits.
-            ("MAX_IN_FLIGHT", "32"),
-            ("MAX_ATTEMPTS", MAX_ATTEMPTS),
-            ("RETRY_BACKOFF_MIN", "50ms"),
-            ("RETRY_BACKOFF_MAX", "1s"),
-            ("DRAIN_TIMEOUT", "4s"),
-        ];
-        let mut env: Vec<_> = fixed.map(|(name, value)| (name, value.to_owned())).into();
+    /// The settings of one consumer as a member of the group.
+    pub(super) fn member_env(&self, number: usize) -> Vec<(&'static str, String)> {
+        let mut env = vec![("KAFKA_GROUP_PROTOCOL", self.protocol.name().to_owned())];
         // With the new protocol the broker decides, whose session is as short.
         if self.protocol == Protocol::Classic {
             let session_ms = SESSION_TIMEOUT.as_millis();
@@ -117,23 +116,35 @@ impl ChaosSettings {
     }
 }
 
+/// The settings of every consumer: short waits, so that much happens in little time.
+pub(super) const CONSUMER_ENV: [(&str, &str); 9] = [
+    ("RUST_LOG", LOG_FILTER),
+    // One request an attempt, so that the fake's count shows how often a link was tried.
+    ("EXTRACTORS", "watch_page"),
+    ("EXTRACTOR_TIMEOUT", "2s"),
+    ("EXTRACTOR_CONNECT_TIMEOUT", "2s"),
+    // So few that a burst makes a queue, which a fault then hits.
+    ("MAX_IN_FLIGHT", "32"),
+    ("MAX_ATTEMPTS", "10"),
+    ("RETRY_BACKOFF_MIN", "50ms"),
+    ("RETRY_BACKOFF_MAX", "1s"),
+    ("DRAIN_TIMEOUT", "4s"),
+];
+
 /// The settings of the producer, which answers 503 well before a broker is back.
 pub(super) const PRODUCER_ENV: [(&str, &str); 3] =
     [("RUST_LOG", LOG_FILTER), ("REQUEST_TIMEOUT", "4s"), ("DRAIN_TIMEOUT", "6s")];
 
 /// The part of all videos that has each failure.
-pub(super) fn rates() -> Vec<(Failure, f64)> {
-    let throttled = Failure::Throttled { retry_after: Some(Duration::from_secs(1)) };
-    vec![
-        (Failure::Private, 0.015),
-        (Failure::Deleted, 0.015),
-        (Failure::ServerError, 0.015),
-        (Failure::Reset, 0.01),
-        (Failure::CutOffBody, 0.01),
-        (Failure::Garbage, 0.005),
-        (Failure::EmptyAnswer, 0.005),
-        (Failure::Hang, 0.003),
-        // Each one stops a whole consumer for a second.
-        (throttled, 0.0005),
-    ]
-}
+pub(super) const RATES: [(Failure, f64); 9] = [
+    (Failure::Private, 0.015),
+    (Failure::Deleted, 0.015),
+    (Failure::ServerError, 0.015),
+    (Failure::Reset, 0.01),
+    (Failure::CutOffBody, 0.01),
+    (Failure::Garbage, 0.005),
+    (Failure::EmptyAnswer, 0.005),
+    (Failure::Hang, 0.003),
+    // Each one stops a whole consumer for a second.
+    (Failure::Throttled { retry_after: Some(Duration::from_secs(1)) }, 0.0005),
+];

@@ -4,17 +4,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
+use futures::TryStreamExt as _;
 use futures::future::try_join_all;
+use mongodb::bson::doc;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::time::{Instant, sleep_until};
 
-use super::log::Log;
-use super::schedule::{Act, Brokers, CONSUMERS, Schedule, Step, Target};
-use super::settings::{ChaosSettings, PARTITIONS, PRODUCER_ENV};
+use super::check::{Found, FoundDocument};
+use super::report::Log;
+use super::schedule::{Act, CONSUMERS, Schedule, Target};
+use super::settings::{Brokers, CONSUMER_ENV, ChaosSettings, PARTITIONS, PRODUCER_ENV};
 use crate::kafka::{KafkaCluster, Part};
 use crate::mongo::MongoServer;
 use crate::site::{Role, Site};
@@ -53,7 +55,8 @@ impl World {
         let producer = producer.envs(PRODUCER_ENV).log_dir(log_dir);
         let consumer = |number| {
             let role = site.role(&format!("consumer-{number}"), "linkrelay-consumer")?;
-            anyhow::Ok(role.envs(settings.consumer_env(number)).log_dir(log_dir))
+            let role = role.envs(CONSUMER_ENV).envs(settings.member_env(number));
+            anyhow::Ok(role.log_dir(log_dir))
         };
         let consumers = (0..CONSUMERS).map(consumer).collect::<Result<_>>()?;
         let mut world = Self { site, producer, consumers };
@@ -69,8 +72,8 @@ impl World {
     pub(super) async fn follow(&mut self, schedule: &Schedule, log: &Log) -> Result<()> {
         let Self { site, producer, consumers } = self;
         let kafka = site.broker.node(0).client_config();
-        let growth = grow(kafka, &site.topic, schedule.growths(), log);
         let mut servers = vec![
+            (Target::Topic, Server::Topic(kafka.create()?, &site.topic)),
             (Target::Kafka(Part::All), Server::Kafka(&mut site.broker, &site.topic)),
             (Target::Store, Server::Store(&mut site.mongo)),
             (Target::Producer, Server::Role(producer)),
@@ -82,7 +85,7 @@ impl World {
             let steps = schedule.steps(target);
             async move { server.follow(steps, log).await }
         });
-        tokio::try_join!(growth, try_join_all(following)).map(drop)
+        try_join_all(following).await.map(drop)
     }
 
     /// Starts every role again that has exited unexpectedly.
@@ -95,6 +98,23 @@ impl World {
         for role in self.roles() {
             stop(role, log).await;
         }
+    }
+
+    /// Gathers what is there; linkrelay must have stopped.
+    pub(super) async fn found(&self) -> Result<Found> {
+        let (site, broker) = (&self.site, self.site.broker.node(0));
+        let fields =
+            doc! { "link": 1, "video_id": 1, "status": 1, "error.class": 1, "video.title": 1 };
+        let documents = site.documents.clone_with_type::<FoundDocument>();
+        let documents = documents.find(doc! {}).projection(fields).await;
+        let documents = documents.context("reading the documents")?.try_collect().await;
+        Ok(Found {
+            records: broker.topic_records(&site.topic).await?,
+            documents: documents.context("reading the documents")?,
+            dead_letters: site.dead_letters().await?,
+            committed: broker.committed(site.group(), &site.topic).await?,
+            ends: broker.end_offsets(&site.topic).await?,
+        })
     }
 
     /// Copies the logs of the servers, whose own folders are removed with them; the roles log
@@ -127,8 +147,8 @@ async fn stop(role: &mut Role, log: &Log) {
 }
 
 /// Something that can be broken. Kafka comes with the topic whose leaders are meant.
-#[derive(Debug)]
 enum Server<'a> {
+    Topic(AdminClient<DefaultClientContext>, &'a str),
     Kafka(&'a mut KafkaCluster, &'a str),
     Store(&'a mut MongoServer),
     Role(&'a mut Role),
@@ -136,8 +156,8 @@ enum Server<'a> {
 
 impl Server<'_> {
     /// Takes each step at its time, or as soon as the step before is done.
-    async fn follow(mut self, steps: Vec<Step>, log: &Log) -> Result<()> {
-        for Step { at, act, target } in steps {
+    async fn follow(mut self, steps: Vec<(Duration, Act, Target)>, log: &Log) -> Result<()> {
+        for (at, act, target) in steps {
             let due = log.begin + at;
             while Instant::now() < due {
                 if let Self::Role(role) = &mut self {
@@ -145,26 +165,29 @@ impl Server<'_> {
                 }
                 sleep_until(due.min(Instant::now() + LOOK_INTERVAL)).await;
             }
-            log.note(format!("{act} {target}"));
+            log.note(&format!("{act} {target}"));
             let began = Instant::now();
             let done = self.perform(act, target, log).await;
             done.with_context(|| format!("{act} {target}, planned for {at:?}"))?;
             if began.elapsed() > LOOK_INTERVAL {
-                log.note(format!("{act} {target}: done"));
+                log.note(&format!("{act} {target}: done"));
             }
         }
-        Ok(())
+        // A Kafka client waits for its threads when it is dropped.
+        match self {
+            Self::Topic(admin, _) => Ok(tokio::task::spawn_blocking(move || drop(admin)).await?),
+            _ => Ok(()),
+        }
     }
 
     async fn perform(&mut self, act: Act, target: Target, log: &Log) -> Result<()> {
         match (self, act, target) {
-            (Self::Kafka(kafka, topic), Act::Kill, Target::Kafka(part)) => {
-                let nodes = find(kafka, part, topic).await?;
-                nodes.into_iter().try_for_each(|node| kafka.kill(node))
-            }
-            (Self::Kafka(kafka, topic), Act::Freeze, Target::Kafka(part)) => {
-                let nodes = find(kafka, part, topic).await?;
-                nodes.into_iter().try_for_each(|node| kafka.freeze(node))
+            (Self::Topic(admin, topic), Act::Grow(count), _) => grow(admin, topic, count).await,
+            (Self::Kafka(kafka, topic), Act::Kill | Act::Freeze, Target::Kafka(part)) => {
+                let is_kill = act == Act::Kill;
+                find(kafka, part, topic).await?.into_iter().try_for_each(|node| {
+                    if is_kill { kafka.kill(node) } else { kafka.freeze(node) }
+                })
             }
             (Self::Kafka(kafka, _), Act::Start, _) => kafka.restart().await,
             (Self::Kafka(kafka, _), Act::Thaw, _) => kafka.thaw().await,
@@ -194,41 +217,20 @@ async fn find(kafka: &KafkaCluster, part: Part, topic: &str) -> Result<Vec<usize
     .await
 }
 
-/// Lets the topic grow at each time, or as soon as the broker does it.
-async fn grow(
-    config: ClientConfig,
-    topic: &str,
-    growths: Vec<(Duration, i32)>,
-    log: &Log,
-) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
-    for (at, count) in growths {
-        sleep_until(log.begin + at).await;
-        let wanted = usize::try_from(count)?;
-        let grown = wait_for("the topic's growth", GROWTH_LIMIT, SHORT * 10, async || {
-            grow_once(&admin, topic, wanted).await.map_err(|error| format!("{error:#}"))
-        });
-        grown.await?;
-        log.note(format!("the topic has {count} partitions"));
-    }
-    // The client waits for its thread when it is dropped.
-    Ok(tokio::task::spawn_blocking(move || drop(admin)).await?)
-}
-
-async fn grow_once(
-    admin: &AdminClient<DefaultClientContext>,
-    topic: &str,
-    count: usize,
-) -> Result<()> {
+/// Lets a topic grow as soon as the broker does it.
+async fn grow(admin: &AdminClient<DefaultClientContext>, topic: &str, count: i32) -> Result<()> {
     let options = AdminOptions::new()
         .operation_timeout(Some(ANSWER_LIMIT))
         .request_timeout(Some(ANSWER_LIMIT));
-    for grown in admin.create_partitions(&[NewPartitions::new(topic, count)], &options).await? {
-        match grown {
+    let wanted = [NewPartitions::new(topic, usize::try_from(count)?)];
+    wait_for("the topic's growth", GROWTH_LIMIT, SHORT * 10, async || {
+        let grown = admin.create_partitions(&wanted, &options).await;
+        let grown = grown.map_err(|error| error.to_string())?;
+        grown.into_iter().try_for_each(|grown| match grown {
             // The broker did it before, and its answer was lost.
-            Ok(_) | Err((_, RDKafkaErrorCode::InvalidPartitions)) => {}
-            Err((_, code)) => return Err(anyhow!("{code}")),
-        }
-    }
-    Ok(())
+            Ok(_) | Err((_, RDKafkaErrorCode::InvalidPartitions)) => Ok(()),
+            Err((_, code)) => Err(code.to_string()),
+        })
+    })
+    .await
 }

@@ -2,14 +2,12 @@
 //! that.
 
 use super::*;
-use crate::chaos::expected::AcknowledgedRequest;
-use crate::chaos::found::{FoundError, FoundVideo};
 
 const MALFORMED: &[u8] = b"rubbish \xff";
 
-fn link(name: &str, outcome: Outcome) -> ExpectedLink {
+fn link(name: &str, is_stored: bool) -> Link {
     let video_id = pages::id_from_name(name);
-    ExpectedLink { link: format!("https://youtu.be/{video_id}"), video_id: Some(video_id), outcome }
+    Link { link: format!("https://youtu.be/{video_id}"), video_id: Some(video_id), is_stored }
 }
 
 fn record(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> TopicRecord {
@@ -25,8 +23,8 @@ fn record(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> TopicRecord {
     }
 }
 
-fn document(id: &str, link: &ExpectedLink) -> FoundDocument {
-    let is_stored = link.outcome == Outcome::Stored;
+fn document(id: &str, link: &Link) -> FoundDocument {
+    let is_stored = link.is_stored;
     let title = || pages::expected(link.video_id.as_deref().unwrap()).title;
     FoundDocument {
         id: id.to_owned(),
@@ -56,8 +54,8 @@ fn dead_letter(origin: &str, class: &str, value: &[u8]) -> TopicRecord {
 /// Two requests (a valid link and a private one; a valid one), a record by hand, and a malformed
 /// one, with everything that they promise.
 fn kept_promises() -> (Expected, Found) {
-    let (good, private) = (link("good", Outcome::Stored), link("private", Outcome::Failed));
-    let (other, by_hand) = (link("other", Outcome::Stored), link("by hand", Outcome::Stored));
+    let (good, private) = (link("good", true), link("private", false));
+    let (other, by_hand) = (link("other", true), link("by hand", true));
     let identity = |id, index| [("linkrelay-request-id", id), ("linkrelay-index", index)];
     let found = Found {
         records: vec![
@@ -81,14 +79,11 @@ fn kept_promises() -> (Expected, Found) {
     };
     let expected = Expected {
         topic: "T".to_owned(),
-        requests: vec![
-            AcknowledgedRequest { id: "one".to_owned(), links: vec![good, private] },
-            AcknowledgedRequest { id: "two".to_owned(), links: vec![other] },
-        ],
-        by_hand: vec![
-            RecordByHand { value: b"by hand".to_vec(), links: vec![by_hand] },
-            RecordByHand { value: MALFORMED.to_vec(), links: Vec::new() },
-        ],
+        requests: vec![("one".to_owned(), vec![good, private]), ("two".to_owned(), vec![other])],
+        by_hand: BTreeMap::from([
+            (b"by hand".to_vec(), vec![by_hand]),
+            (MALFORMED.to_vec(), Vec::new()),
+        ]),
         ..Expected::default()
     };
     (expected, found)
@@ -124,7 +119,7 @@ fn a_run_that_kept_every_promise_has_no_violation() {
 
 #[test]
 fn a_lost_link_is_named_with_its_records() {
-    let other = link("other", Outcome::Stored).link;
+    let other = link("other", true).link;
     let unstored = checked(|_, found| drop(found.documents.remove(2)));
     let text = format!("lost: two:0 ({other}), in the topic at 0:4, 0:5");
     assert_only(&unstored, &text);
@@ -133,10 +128,8 @@ fn a_lost_link_is_named_with_its_records() {
         found.documents.remove(0);
         found.records.remove(0);
     });
-    let text = format!(
-        "lost: one:0 ({}), acknowledged and not in the topic",
-        link("good", Outcome::Stored).link
-    );
+    let text =
+        format!("lost: one:0 ({}), acknowledged and not in the topic", link("good", true).link);
     assert_only(&never_published, &text);
 }
 
@@ -157,7 +150,7 @@ fn a_doubled_document_is_found_under_the_same_id_and_under_another() {
             let double = FoundDocument { id: id.to_owned(), ..found.documents[0].clone() };
             found.documents.push(double);
         });
-        let link = link("good", Outcome::Stored).link;
+        let link = link("good", true).link;
         assert_only(&checked, &format!("doubled: {id} ({link})"));
         assert_eq!(checked.tally.doubled, 1);
     }
@@ -165,7 +158,7 @@ fn a_doubled_document_is_found_under_the_same_id_and_under_another() {
 
 #[test]
 fn a_document_that_no_client_asked_for_is_unexpected_unless_its_request_is_unresolved() {
-    let foreign = link("foreign", Outcome::Stored);
+    let foreign = link("foreign", true);
     let add = |found: &mut Found| found.documents.push(document("x:0", &foreign));
     let unexpected = checked(|_, found| add(found));
     let text = format!("unexpected document: x:0 ({})", foreign.link);
@@ -280,8 +273,7 @@ fn a_record_that_no_client_wrote_is_found() {
 
 #[test]
 fn every_record_of_a_link_counts_as_an_extraction_that_is_due() {
-    let (expected, found) = kept_promises();
-    let counts = links_by_video(&expected, &found);
+    let counts = checked(|_, _| {}).due;
     assert_eq!(counts[&pages::id_from_name("other")], 2);
     assert_eq!(counts[&pages::id_from_name("good")], 1);
 }

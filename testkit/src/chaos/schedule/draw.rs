@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::pages::Draws;
 
-use super::{Act, Brokers, CONSUMERS, Fault, PlannedFault, Schedule, Target};
-use crate::chaos::settings::{PARTITIONS, SESSION_TIMEOUT};
+use super::{Act, CONSUMERS, Fault, Schedule, Target};
+use crate::chaos::settings::{Brokers, PARTITIONS, SESSION_TIMEOUT};
 use crate::kafka::Part;
 
 /// At the end of a round nothing begins, so that its last faults have the time to end.
@@ -30,13 +30,13 @@ const PARTS: [Part; 5] =
 impl Schedule {
     /// The schedule of this seed over at least [`Brokers::min_span`]: the same on every machine
     /// and in every release (splitmix64).
-    pub fn draw(seed: u64, span: Duration, brokers: Brokers) -> Self {
+    pub(in crate::chaos) fn draw(seed: u64, span: Duration, brokers: Brokers) -> Self {
         let mut drawing = Drawing {
             draws: Draws::new(seed, &["chaos", "schedule"]),
             span,
             brokers,
             free_at: BTreeMap::new(),
-            running: vec![0],
+            running: vec![Target::Consumer(0)],
             partitions: PARTITIONS,
             faults: Vec::new(),
         };
@@ -47,7 +47,7 @@ impl Schedule {
             drawing.round(round.mul_f64(number as f64), round);
         }
         let mut faults = drawing.faults;
-        faults.sort_by_key(|planned| planned.at);
+        faults.sort_by_key(|fault| fault.at);
         Self { span, faults }
     }
 }
@@ -85,9 +85,9 @@ struct Drawing {
     /// When the next fault of a server may begin.
     free_at: BTreeMap<Target, Duration>,
     /// The consumers that run while they have no fault.
-    running: Vec<usize>,
+    running: Vec<Target>,
     partitions: i32,
-    faults: Vec<PlannedFault>,
+    faults: Vec<Fault>,
 }
 
 impl Drawing {
@@ -178,51 +178,51 @@ impl Drawing {
         }
         let is_cluster = self.brokers == Brokers::Three && server == Target::Kafka(Part::All);
         self.free_at.insert(server, until + if is_cluster { CLUSTER_REST } else { REST });
-        self.faults.push(PlannedFault { at, until, fault: Fault::Break(act, target) });
+        self.faults.push(Fault { at, until: Some(until), act, targets: vec![target] });
     }
 
     fn scale(&mut self, count: usize, wanted_at: Duration) {
-        let consumers: Vec<usize>;
-        let fault: fn(Vec<usize>) -> Fault;
-        if count > self.running.len() {
-            let stopped = (0..CONSUMERS).filter(|number| !self.running.contains(number));
-            consumers = stopped.take(count - self.running.len()).collect();
-            self.running.extend(&consumers);
-            fault = Fault::ScaleUp;
+        let running = self.running.len();
+        let (act, targets): (Act, Vec<Target>) = if count > running {
+            let stopped =
+                (0..CONSUMERS).map(Target::Consumer).filter(|one| !self.running.contains(one));
+            (Act::Start, stopped.take(count - running).collect())
         } else {
             // Those that are free first, so that the order of events stays as it was drawn.
-            let mut running = self.running.clone();
-            running.sort_by_key(|number| (self.free_at(Target::Consumer(*number)), *number));
-            running.truncate(self.running.len() - count);
-            consumers = running;
-            self.running.retain(|number| !consumers.contains(number));
-            fault = Fault::ScaleDown;
-        }
-        let free_at = consumers.iter().map(|number| self.free_at(Target::Consumer(*number))).max();
+            (Act::Stop, self.running_by_time().into_iter().take(running - count).collect())
+        };
+        let free_at = targets.iter().map(|target| self.free_at(*target)).max();
         let Some(free_at) = free_at else { return };
         let at = wanted_at.max(free_at).min(self.span);
-        for number in &consumers {
-            self.free_at.insert(Target::Consumer(*number), at + REST);
+        self.free_at.extend(targets.iter().map(|target| (*target, at + REST)));
+        self.running.retain(|target| !targets.contains(target));
+        if act == Act::Start {
+            self.running.extend(&targets);
         }
-        self.faults.push(PlannedFault { at, until: at, fault: fault(consumers) });
+        self.faults.push(Fault { at, until: None, act, targets });
     }
 
     fn grow(&mut self, at: Duration) {
         let more = if self.partitions == PARTITIONS { PARTITIONS } else { 2 };
         if self.partitions + more <= MAX_PARTITIONS {
             self.partitions += more;
-            let fault = Fault::AddPartitions(self.partitions);
-            self.faults.push(PlannedFault { at, until: at, fault });
+            let act = Act::Grow(self.partitions);
+            self.faults.push(Fault { at, until: None, act, targets: vec![Target::Topic] });
         }
     }
 
     /// A consumer that runs and is free by then; if there is none, the first that becomes free.
     fn any_consumer(&mut self, at: Duration) -> Target {
-        let mut running: Vec<Target> =
-            self.running.iter().map(|number| Target::Consumer(*number)).collect();
-        running.sort_by_key(|target| (self.free_at(*target), *target));
+        let running = self.running_by_time();
         let free = running.iter().filter(|target| self.free_at(**target) <= at).count();
         running[self.below(free.max(1))]
+    }
+
+    /// The consumers that run, by the time when they are free.
+    fn running_by_time(&self) -> Vec<Target> {
+        let mut running = self.running.clone();
+        running.sort_by_key(|target| (self.free_at(*target), *target));
+        running
     }
 
     fn free_at(&self, server: Target) -> Duration {

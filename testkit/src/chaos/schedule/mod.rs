@@ -12,41 +12,16 @@ use crate::kafka::Part;
 /// The most consumers that run; the schedule scales between 1 and this.
 pub(super) const CONSUMERS: usize = 3;
 
-/// How many Kafka brokers there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
-pub enum Brokers {
-    /// One, which is killed and frozen as a whole.
-    #[default]
-    #[value(name = "1")]
-    #[serde(rename = "1")]
-    One,
-    /// A cluster with three copies, two of which acknowledge.
-    #[value(name = "3")]
-    #[serde(rename = "3")]
-    Three,
-}
-
-impl Brokers {
-    /// The shortest schedule that has one fault of each kind.
-    pub fn min_span(self) -> Duration {
-        match self {
-            Self::One => Duration::from_secs(45),
-            Self::Three => Duration::from_secs(180),
-        }
-    }
-}
-
-/// A server, or a part of the Kafka cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Target {
-    /// linkrelay's producer.
+/// What a fault is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
     Producer,
     /// One of the consumers, from 0.
     Consumer(usize),
     /// Kafka, as a whole or in part.
     Kafka(Part),
-    /// The MongoDB-wire server.
     Store,
+    Topic,
 }
 
 impl Target {
@@ -62,6 +37,7 @@ impl Target {
             Self::Kafka(Part::Coordinator) => "coordinator",
             Self::Kafka(Part::TwoOfThree) => "two of three brokers",
             Self::Store => "store",
+            Self::Topic => "the topic",
         }
     }
 
@@ -80,131 +56,112 @@ impl fmt::Display for Target {
     }
 }
 
-/// What is done to a server.
+/// What is done to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// Kill it with SIGKILL.
+pub(super) enum Act {
+    /// With SIGKILL.
     Kill,
-    /// Stop it with SIGTERM, like a deployment, and wait for its end.
+    /// With SIGTERM, like a deployment, and wait for its end.
     Stop,
-    /// Stop it with SIGSTOP. A consumer is frozen for longer than its session: when it continues,
-    /// other consumers have its partitions.
+    /// With SIGSTOP. A consumer is frozen for longer than its session: when it continues, other
+    /// consumers have its partitions.
     Freeze,
-    /// Start it, or start it again.
     Start,
-    /// Let it continue with SIGCONT.
+    /// With SIGCONT.
     Thaw,
+    /// To this many partitions.
+    Grow(i32),
+}
+
+impl Act {
+    /// What makes the target run again.
+    fn undone(self) -> Self {
+        if self == Self::Freeze { Self::Thaw } else { Self::Start }
+    }
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kill => "kill",
-            Self::Stop => "stop",
-            Self::Freeze => "freeze",
-            Self::Start => "start",
-            Self::Thaw => "thaw",
-        })
+        match self {
+            Self::Kill => f.write_str("kill"),
+            Self::Stop => f.write_str("stop"),
+            Self::Freeze => f.write_str("freeze"),
+            Self::Start => f.write_str("start"),
+            Self::Thaw => f.write_str("thaw"),
+            Self::Grow(count) => write!(f, "add partitions up to {count} in"),
+        }
     }
 }
 
-/// A fault, or a change of what runs.
+/// A fault, or a change of what runs. All times count from the beginning of the schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// A server is killed, stopped or frozen; at the fault's end it runs again.
-    Break(Act, Target),
-    /// These consumers are started.
-    ScaleUp(Vec<usize>),
-    /// These consumers are stopped and not started again.
-    ScaleDown(Vec<usize>),
-    /// The topic grows to this many partitions.
-    AddPartitions(i32),
+pub(super) struct Fault {
+    pub(super) at: Duration,
+    /// When the target runs again; `None` if it stays as it is: scaled or grown.
+    pub(super) until: Option<Duration>,
+    pub(super) act: Act,
+    /// One target, or all consumers that are started or stopped together.
+    pub(super) targets: Vec<Target>,
 }
 
 impl Fault {
     /// The name under which it is counted.
-    pub fn label(&self) -> String {
-        match self {
-            Self::Break(act, target) => format!("{act} {}", target.kind()),
-            Self::ScaleUp(_) => "scale up".to_owned(),
-            Self::ScaleDown(_) => "scale down".to_owned(),
-            Self::AddPartitions(_) => "add partitions".to_owned(),
+    pub(super) fn label(&self) -> String {
+        match (self.act, self.until) {
+            (Act::Start, _) => "scale up".to_owned(),
+            (Act::Stop, None) => "scale down".to_owned(),
+            (Act::Grow(_), _) => "add partitions".to_owned(),
+            (act, _) => format!("{act} {}", self.targets[0].kind()),
         }
+    }
+
+    pub(super) fn is_active(&self, now: Duration) -> bool {
+        self.at <= now && self.until.is_some_and(|until| now < until)
     }
 }
 
-/// A fault with its times, from the beginning of the schedule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedFault {
-    /// When it begins.
-    pub at: Duration,
-    /// When a broken server runs again; the same as `at` for other faults.
-    pub until: Duration,
-    /// What happens.
-    pub fault: Fault,
-}
-
-impl fmt::Display for PlannedFault {
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (at, until) = (self.at.as_secs_f64(), self.until.as_secs_f64());
-        match &self.fault {
-            Fault::Break(act, target) => write!(f, "{at:6.1} s  {act} {target} until {until:.1} s"),
-            Fault::ScaleUp(consumers) => write!(f, "{at:6.1} s  start consumers {consumers:?}"),
-            Fault::ScaleDown(consumers) => write!(f, "{at:6.1} s  retire consumers {consumers:?}"),
-            Fault::AddPartitions(count) => write!(f, "{at:6.1} s  grow to {count} partitions"),
+        let Self { at, until, act, targets } = self;
+        write!(f, "{:6.1} s  ", at.as_secs_f64())?;
+        match (act, until) {
+            (Act::Grow(count), _) => write!(f, "grow to {count} partitions"),
+            (act, Some(until)) => {
+                write!(f, "{act} {} until {:.1} s", targets[0], until.as_secs_f64())
+            }
+            (act, None) => {
+                let verb = if *act == Act::Start { "start" } else { "retire" };
+                let number = |target: &Target| match target {
+                    Target::Consumer(number) => Some(*number),
+                    _ => None,
+                };
+                let numbers: Vec<usize> = targets.iter().filter_map(number).collect();
+                write!(f, "{verb} consumers {numbers:?}")
+            }
         }
     }
-}
-
-/// One step of one server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// When, from the beginning of the schedule.
-    pub at: Duration,
-    /// What is done.
-    pub act: Act,
-    /// The server, or the part of it.
-    pub target: Target,
 }
 
 /// All faults of a run, by their time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    /// How long it takes: every fault has ended by then.
-    pub span: Duration,
-    /// The faults; consumer 0 alone runs at the beginning.
-    pub faults: Vec<PlannedFault>,
+pub(super) struct Schedule {
+    /// Every fault has ended by then.
+    pub(super) span: Duration,
+    /// Consumer 0 alone runs at the beginning.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Schedule {
-    /// The steps of one server, in order.
-    pub fn steps(&self, server: Target) -> Vec<Step> {
-        let includes = |consumers: &[usize]| {
-            consumers.iter().any(|number| Target::Consumer(*number) == server)
-        };
+    /// What is done to one server or the topic, in order.
+    pub(super) fn steps(&self, server: Target) -> Vec<(Duration, Act, Target)> {
         let mut steps = Vec::new();
-        for PlannedFault { at, until, fault } in &self.faults {
-            let mut add = |at: &Duration, act, target| steps.push(Step { at: *at, act, target });
-            match fault {
-                Fault::Break(act, target) if target.server() == server => {
-                    add(at, *act, *target);
-                    add(until, if *act == Act::Freeze { Act::Thaw } else { Act::Start }, *target);
-                }
-                Fault::ScaleUp(consumers) if includes(consumers) => add(at, Act::Start, server),
-                Fault::ScaleDown(consumers) if includes(consumers) => add(at, Act::Stop, server),
-                _ => {}
+        for Fault { at, until, act, targets } in &self.faults {
+            for target in targets.iter().filter(|target| target.server() == server) {
+                steps.push((*at, *act, *target));
+                steps.extend(until.map(|until| (until, act.undone(), *target)));
             }
         }
-        steps.sort_by_key(|step| step.at);
+        steps.sort_by_key(|(at, ..)| *at);
         steps
-    }
-
-    /// When the topic grows, and to how many partitions.
-    pub fn growths(&self) -> Vec<(Duration, i32)> {
-        let growth = |planned: &PlannedFault| match planned.fault {
-            Fault::AddPartitions(count) => Some((planned.at, count)),
-            _ => None,
-        };
-        self.faults.iter().filter_map(growth).collect()
     }
 }

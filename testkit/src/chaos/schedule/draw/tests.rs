@@ -32,16 +32,16 @@ fn walk(schedule: &Schedule, server: Target) -> Result<bool, String> {
     let is_late_consumer = matches!(server, Target::Consumer(number) if number > 0);
     let mut state = if is_late_consumer { State::IsDown } else { State::Runs };
     let mut last = Duration::ZERO;
-    for step in schedule.steps(server) {
-        if step.at < last {
-            return Err(format!("{server} goes back in time: {step:?}"));
+    for (at, act, _) in schedule.steps(server) {
+        if at < last {
+            return Err(format!("{server} goes back in time: {act} at {at:?}"));
         }
-        last = step.at;
-        state = match (&state, step.act) {
+        last = at;
+        state = match (&state, act) {
             (State::Runs, Act::Kill | Act::Stop) => State::IsDown,
             (State::Runs, Act::Freeze) => State::IsFrozen,
             (State::IsDown, Act::Start) | (State::IsFrozen, Act::Thaw) => State::Runs,
-            _ => return Err(format!("{server} {state:?} cannot {step:?}")),
+            _ => return Err(format!("{server} {state:?} cannot {act} at {at:?}")),
         };
     }
     if state == State::IsFrozen {
@@ -50,12 +50,12 @@ fn walk(schedule: &Schedule, server: Target) -> Result<bool, String> {
     Ok(state == State::Runs)
 }
 
-fn retired_at_the_end(schedule: &Schedule) -> BTreeSet<usize> {
-    let mut retired: BTreeSet<usize> = (1..CONSUMERS).collect();
-    for planned in &schedule.faults {
-        match &planned.fault {
-            Fault::ScaleUp(consumers) => retired.retain(|number| !consumers.contains(number)),
-            Fault::ScaleDown(consumers) => retired.extend(consumers),
+fn retired_at_the_end(schedule: &Schedule) -> BTreeSet<Target> {
+    let mut retired: BTreeSet<Target> = (1..CONSUMERS).map(Target::Consumer).collect();
+    for Fault { act, targets, .. } in schedule.faults.iter().filter(|fault| fault.until.is_none()) {
+        match act {
+            Act::Start => retired.retain(|target| !targets.contains(target)),
+            Act::Stop => retired.extend(targets),
             _ => {}
         }
     }
@@ -71,21 +71,21 @@ proptest! {
         prop_assert_eq!(retired.len(), 1, "it ends with two consumers");
         for server in SERVERS {
             let runs = walk(&schedule, server).map_err(TestCaseError::fail)?;
-            let is_retired = matches!(server, Target::Consumer(number) if retired.contains(&number));
-            prop_assert_eq!(runs, !is_retired, "{}", server);
+            prop_assert_eq!(runs, !retired.contains(&server), "{}", server);
         }
-        for planned in &schedule.faults {
-            prop_assert!(planned.at <= planned.until && planned.until <= schedule.span, "{}", planned);
-            let is_too_short = planned.until < planned.at + SHORTEST;
-            prop_assert!(!is_too_short || !matches!(planned.fault, Fault::Break(..)), "{}", planned);
+        for fault in &schedule.faults {
+            prop_assert!(fault.at <= schedule.span, "{}", fault);
+            if let Some(until) = fault.until {
+                prop_assert!(fault.at + SHORTEST <= until && until <= schedule.span, "{}", fault);
+            }
         }
     }
 
     #[test]
     fn a_consumer_is_frozen_for_longer_than_its_session(seed: u64, span in 45_u64..700) {
-        for planned in draw(seed, span).faults {
-            if let Fault::Break(Act::Freeze, Target::Consumer(_)) = planned.fault {
-                prop_assert!(planned.until - planned.at > SESSION_TIMEOUT);
+        for fault in draw(seed, span).faults {
+            if fault.label() == "freeze consumer" {
+                prop_assert!(fault.until.unwrap() - fault.at > SESSION_TIMEOUT);
             }
         }
     }
@@ -97,7 +97,7 @@ proptest! {
             "kill producer", "stop producer", "kill broker", "freeze broker", "kill store", "freeze store", "kill consumer",
             "stop consumer", "freeze consumer", "scale up", "scale down", "add partitions",
         ] {
-            let count = schedule.faults.iter().filter(|planned| planned.fault.label() == label).count();
+            let count = schedule.faults.iter().filter(|fault| fault.label() == label).count();
             prop_assert!(count >= rounds, "{} {} times: {:#?}", label, count, schedule.faults);
         }
     }
@@ -105,22 +105,26 @@ proptest! {
     #[test]
     fn every_part_of_a_cluster_is_hit_in_every_round_and_no_two_at_once(seed: u64, rounds in 1_usize..4) {
         let schedule = draw_for_a_cluster(seed, 180 * rounds as u64);
-        let hits: Vec<&PlannedFault> = schedule
-            .faults
-            .iter()
-            .filter(|planned| matches!(planned.fault, Fault::Break(_, Target::Kafka(_))))
-            .collect();
+        let is_hit = |fault: &&Fault| matches!(fault.targets[0], Target::Kafka(_));
+        let hits: Vec<&Fault> = schedule.faults.iter().filter(is_hit).collect();
         for part in PARTS {
-            let killed = Fault::Break(Act::Kill, Target::Kafka(part));
-            let count = hits.iter().filter(|planned| planned.fault == killed).count();
+            let is_kill = |fault: &&&Fault| {
+                fault.act == Act::Kill && fault.targets == [Target::Kafka(part)]
+            };
+            let count = hits.iter().filter(is_kill).count();
             prop_assert!(count >= rounds, "{:?} {} times: {:#?}", part, count, hits);
         }
-        prop_assert!(hits.is_sorted_by(|one, next| one.until < next.at), "{:#?}", hits);
+        prop_assert!(hits.is_sorted_by(|one, next| one.until.unwrap() < next.at), "{:#?}", hits);
     }
 
     #[test]
     fn a_topic_only_grows(seed: u64, span in 45_u64..3_600) {
-        let growths = draw(seed, span).growths();
+        let count = |(at, act, _): (Duration, Act, Target)| match act {
+            Act::Grow(count) => Some((at, count)),
+            _ => None,
+        };
+        let growths = draw(seed, span).steps(Target::Topic).into_iter().map(count);
+        let growths: Vec<(Duration, i32)> = growths.collect::<Option<_>>().unwrap();
         prop_assert!(growths.iter().all(|(_, count)| (4..=MAX_PARTITIONS).contains(count)));
         prop_assert!(growths.is_sorted_by(|(at, count), (later, more)| at <= later && count < more));
     }
