@@ -47,7 +47,7 @@ pub(crate) struct HeaderDeadline<S> {
 }
 
 impl<S> HeaderDeadline<S> {
-    /// The first header has this time from now on.
+    /// Begins the time of the first header.
     pub(crate) fn new(stream: S, requests: Arc<Requests>, timeout: Duration) -> Self {
         let deadline = Some(Box::pin(sleep(timeout)));
         Self { stream, requests, timeout, begun: 0, deadline }
