@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::site::{Path, Role, Site, link, stop, until};
+use crate::helpers::{link, until};
+use crate::role::{Path, Role, stop};
+use crate::site::Site;
 
 const FLOOD_DURATION: Duration = Duration::from_secs(20);
 const IDLE_CONNECTIONS: usize = 1_000;

@@ -6,7 +6,9 @@ use linkrelay_fake_youtube::ApiFailure;
 use linkrelay_testkit::wait::ok_if;
 use serde_json::Value;
 
-use crate::site::{PARTITIONS, Site, binary, nowhere, run, stop, until};
+use crate::helpers::{binary, nowhere, run, until};
+use crate::role::stop;
+use crate::site::{PARTITIONS, Site};
 
 /// The result of `linkrelay check`: its exit code, and the parts that failed with their texts.
 struct Checked {

@@ -1,7 +1,9 @@
 use linkrelay_testkit::kafka::{CLUSTER_SIZE, KafkaCluster};
 use serde_json::json;
 
-use crate::site::{Site, links, stop};
+use crate::helpers::links;
+use crate::role::stop;
+use crate::site::Site;
 
 /// Longer runs with every kind of fault: `make fault`.
 #[tokio::test(flavor = "multi_thread")]

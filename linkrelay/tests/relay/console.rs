@@ -1,4 +1,5 @@
-use crate::site::{Site, link, links};
+use crate::helpers::{link, links};
+use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_a_console_become_documents_and_a_malformed_one_a_dead_letter() {

@@ -7,7 +7,9 @@ use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::site::{Role, Site, until};
+use crate::helpers::until;
+use crate::role::Role;
+use crate::site::Site;
 
 /// Answers to other endpoints, which the extractor's own test of the captures reads.
 const NOT_ASKED: [(&str, &str); 2] =

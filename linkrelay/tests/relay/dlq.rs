@@ -12,7 +12,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 
-use crate::site::{Said, Site, binary, link, links, nowhere, until, video_id};
+use crate::helpers::{Said, binary, link, links, nowhere, until, video_id};
+use crate::site::Site;
 
 fn dlq(site: &Site, arguments: &[&str]) -> Said {
     dlq_with(site, arguments, &[])

@@ -4,7 +4,9 @@ use std::time::Duration;
 use linkrelay_testkit::wait::ok_if;
 use serde_json::json;
 
-use crate::site::{binary, count, links, nowhere, run, until, up, youtube};
+use crate::helpers::{binary, links, nowhere, run, until};
+use crate::role::up;
+use crate::site::{count, youtube};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_reads_where_it_listens_and_what_to_try() {

@@ -5,7 +5,9 @@ use linkrelay_fake_youtube::{Failure, FakeYouTube};
 use linkrelay_testkit::wait::{LONG, ok_if, wait_for};
 use serde_json::{Value, json};
 
-use crate::site::{Role, binary, count, link, links, run, until, up, video_id, youtube};
+use crate::helpers::{binary, link, links, run, until, video_id};
+use crate::role::{Role, up};
+use crate::site::{count, youtube};
 
 /// A folder for the embedded mode, and a YouTube that outlives it.
 struct Embedded {

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::site::{Site, link, run, stop, video_id};
+use crate::helpers::{link, run, video_id};
+use crate::role::stop;
+use crate::site::Site;
 
 /// The clients in docs/examples, as the command that runs each; without JavaScript where this
 /// machine has no Node.

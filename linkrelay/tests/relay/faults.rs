@@ -4,7 +4,9 @@ use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::wait::ok_if;
 use serde_json::json;
 
-use crate::site::{Site, link, links, stop, until};
+use crate::helpers::{link, links, until};
+use crate::role::stop;
+use crate::site::Site;
 
 /// A broker that a test may kill, with the topics of a site.
 async fn own_broker(site: &Site) -> KafkaBroker {

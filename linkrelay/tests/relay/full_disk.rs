@@ -2,7 +2,9 @@ use linkrelay_testkit::site;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 use serde_json::{Value, json};
 
-use crate::site::{Role, binary, count, links, start_up};
+use crate::helpers::{binary, links};
+use crate::role::{Role, start_up};
+use crate::site::count;
 
 /// No file of the process may grow beyond it: less than the documents of two requests need.
 const ROOM_BYTES: u64 = 400_000;

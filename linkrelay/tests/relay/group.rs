@@ -4,7 +4,9 @@ use std::time::Duration;
 use linkrelay_testkit::wait::ok_if;
 use serde_json::json;
 
-use crate::site::{Role, Site, links, stop, until};
+use crate::helpers::{links, until};
+use crate::role::{Role, stop};
+use crate::site::Site;
 
 /// KIP-848 leaves the session to the broker, whose settings the testkit has made short.
 const NEW_PROTOCOL: [(&str, &str); 2] =

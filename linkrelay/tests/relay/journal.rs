@@ -5,7 +5,9 @@ use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::tools::fresh_name;
 use serde_json::json;
 
-use crate::site::{count, links, until_is, up, youtube};
+use crate::helpers::{links, until_is};
+use crate::role::up;
+use crate::site::{count, youtube};
 
 fn change(data: &Path, statements: &str) {
     let file = rusqlite::Connection::open(data.join("linkrelay.sqlite")).unwrap();

@@ -6,7 +6,9 @@ use linkrelay_testkit::wait::LONG;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::site::{Role, Site, binary, link, nowhere, publish, run};
+use crate::helpers::{binary, link, nowhere, run};
+use crate::role::Role;
+use crate::site::{Site, publish};
 
 /// A little less than what a broker takes as one record by default, its own frame included.
 const ALMOST_ALL: usize = 1_048_300;

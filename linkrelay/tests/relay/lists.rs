@@ -6,7 +6,9 @@ use linkrelay_testkit::wait::{SHORT, ok_if, wait_for};
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 
-use crate::site::{Site, VERY_LONG, link, stop, until, until_is};
+use crate::helpers::{VERY_LONG, link, until, until_is};
+use crate::role::stop;
+use crate::site::Site;
 
 const KEY: (&str, &str) = ("YOUTUBE_API_KEY", "a-key");
 const EXPAND: (&str, &str) = ("EXPAND_LISTS", "true");

@@ -2,7 +2,11 @@
 //! YouTube.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-/// The servers and processes of one test.
+/// Commands, waits, and links.
+mod helpers;
+/// The processes of one test.
+mod role;
+/// The servers of one test.
 mod site;
 
 /// Clients that send too much, too slowly, or odd requests.

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::site::{Site, link, stop};
+use crate::helpers::link;
+use crate::role::stop;
+use crate::site::Site;
 
 const REQUESTS: usize = 500;
 const INTERVAL: Duration = Duration::from_millis(20);

@@ -8,7 +8,9 @@ use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 
-use crate::site::{Site, link, stop, until};
+use crate::helpers::{link, until};
+use crate::role::stop;
+use crate::site::Site;
 
 async fn database(site: &Site, name: &str) -> mongodb::Database {
     Client::with_uri_str(site.mongo.uri()).await.unwrap().database(name)

@@ -4,7 +4,9 @@ use std::time::Duration;
 use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::site::{Role, Site, link};
+use crate::helpers::link;
+use crate::role::Role;
+use crate::site::Site;
 
 /// Publishes links faster than a user could: before a client refreshes its metadata of the topic.
 async fn publish_links(site: &Site, numbers: Range<usize>) {

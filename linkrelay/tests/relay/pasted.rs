@@ -4,7 +4,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::site::{Role, Site, link, stop, video_id};
+use crate::helpers::{link, video_id};
+use crate::role::{Role, stop};
+use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_link_of_a_text_is_stored_by_every_way_in() {

@@ -5,7 +5,8 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::json;
 
-use crate::site::{Site, link, links, run, video_id};
+use crate::helpers::{link, links, run, video_id};
+use crate::site::Site;
 
 const LINKS: usize = 60;
 

@@ -3,7 +3,9 @@ use mongodb::bson::doc;
 use mongodb::options::IndexOptions;
 use serde_json::{Value, json};
 
-use crate::site::{Path, Role, Site, link, stop, until_is, video_id};
+use crate::helpers::{link, until_is, video_id};
+use crate::role::{Path, Role, stop};
+use crate::site::Site;
 
 /// The first link of a request when no link of it is pending.
 async fn first_link(producer: &Role, id: &str) -> Value {

@@ -4,7 +4,9 @@ use linkrelay_fake_youtube::Failure;
 use linkrelay_testkit::wait::{SHORT, ok_if, wait_for};
 use serde_json::json;
 
-use crate::site::{Site, VERY_LONG, links, stop, video_id};
+use crate::helpers::{VERY_LONG, links, video_id};
+use crate::role::stop;
+use crate::site::Site;
 
 const HANGING: usize = 64;
 const FINISHED: usize = 10_000;

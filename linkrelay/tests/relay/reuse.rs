@@ -1,7 +1,9 @@
 use mongodb::bson::Document;
 use serde_json::json;
 
-use crate::site::{Role, Site, link, stop, until, video_id};
+use crate::helpers::{link, until, video_id};
+use crate::role::{Role, stop};
+use crate::site::Site;
 
 const VIDEO_INDEX: &str = "video_id_1_status_1_extracted_at_-1";
 

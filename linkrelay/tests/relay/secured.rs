@@ -5,7 +5,9 @@ use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
 use linkrelay_testkit::kafka::{ODD_PASSWORD, ODD_USER, PASSWORD, SecuredBroker, USER};
 use serde_json::json;
 
-use crate::site::{PARTITIONS, Said, Site, link, links, stop, video_id};
+use crate::helpers::{Said, link, links, video_id};
+use crate::role::stop;
+use crate::site::{PARTITIONS, Site};
 
 /// How a client connects: the environment of every role and command.
 #[derive(Clone)]

@@ -2,7 +2,7 @@ use std::process::{Command, Stdio};
 
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
 
-use crate::site::{Said, binary, said};
+use crate::helpers::{Said, binary, said};
 
 /// Runs a binary that must exit on its own.
 async fn run(name: &str, arguments: &[&str], env: &[(&str, &str)]) -> Said {

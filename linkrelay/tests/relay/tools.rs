@@ -3,7 +3,9 @@ use std::io::Write;
 use linkrelay_fake_youtube::Failure;
 use serde_json::Value;
 
-use crate::site::{PARTITIONS, Site, link, stop, video_id};
+use crate::helpers::{link, video_id};
+use crate::role::stop;
+use crate::site::{PARTITIONS, Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn submit_waits_and_says_what_failed_and_status_shows_it() {

@@ -4,7 +4,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::site::{Path, Site, link, stop};
+use crate::helpers::link;
+use crate::role::{Path, stop};
+use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_of_the_waiting_path_and_documents_agree() {
