@@ -352,6 +352,11 @@ proptest! {
         let parsed = parse_link(&format!("https://www.youtube.com/watch?v={id}"))?;
         prop_assert_eq!(parsed.as_str(), id.as_str());
         prop_assert_eq!(parse_link(&parsed.watch_url())?, parsed);
+        // The short way of the plainest addresses agrees with the long one.
+        for link in [parsed.watch_url(), format!("https://youtu.be/{id}")] {
+            prop_assert_eq!(plainest_video(&link), Some(parsed));
+            prop_assert_eq!(target_of(&link)?, LinkTarget::Video(parsed));
+        }
     }
 
     #[test]
