@@ -32,7 +32,7 @@ pub(crate) struct Reuse {
     inner: Arc<dyn Extract>,
     store: Arc<dyn LinkStore>,
     within: Duration,
-    /// Without the index, each lookup would read the whole collection, so there is none.
+    /// The store is asked only once it has the index, without which it would read all documents.
     is_indexed: Arc<AtomicBool>,
     paused_until: Mutex<Option<Instant>>,
     _indexing: AbortOnDropHandle<()>,

@@ -1,6 +1,6 @@
 //! Finds the metadata of a YouTube video, and the videos of a playlist or a channel.
 //!
-//! In reading order: `extraction` is the result; `error` is why there is none; `Strategy` is one
+//! In reading order: `extraction` is the result; `error` is why it is missing; `Strategy` is one
 //! method to find metadata, and `strategies` has a file for each; `chain` tries them in order, with
 //! a `breaker` for each; `cache` makes one request of many for the same video; `gate` limits the
 //! requests of the process to YouTube, with a `cool_down` for each exit; [`config`] makes an

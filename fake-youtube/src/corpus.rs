@@ -59,7 +59,7 @@ impl Corpus {
     /// Reads and unpacks all cases of a folder. Blocks.
     ///
     /// # Errors
-    /// If the folder or a case in it cannot be read, or there is none.
+    /// If the folder or a case in it cannot be read, or the folder has no case.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let entries = std::fs::read_dir(folder)
             .with_context(|| format!("cannot read {}", folder.display()))?;

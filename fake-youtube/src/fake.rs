@@ -97,7 +97,7 @@ impl FakeYouTube {
         self.shared.hits.reset();
     }
 
-    /// Returns all captured answers by name; there are none without a corpus.
+    /// Returns all captured answers by name; without a corpus the list is empty.
     pub fn corpus_cases(&self) -> Vec<CorpusCase> {
         self.shared.corpus.as_ref().map(Corpus::cases).unwrap_or_default()
     }

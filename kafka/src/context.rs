@@ -13,7 +13,7 @@ use super::KafkaSettings;
 use super::certificate::Trust;
 use super::reason::{Cause, Reason};
 
-/// How long a poll waits for another error of librdkafka before there is none left.
+/// How long a poll waits for another error of librdkafka; after that, all errors were received.
 const SILENCE: Duration = Duration::from_millis(50);
 /// More errors than that are never waiting.
 const MAX_WAITING: usize = 1_000;

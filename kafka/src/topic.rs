@@ -108,8 +108,8 @@ pub fn describe<C: ClientContext>(
     })
 }
 
-/// Returns the answer to a client with this context. If there is none, its error gets the reason
-/// that the context has. Blocks as [`RelayContext::last_reason`] does.
+/// Returns the answer to a client with this context. An error without an answer gets the
+/// reason that the context has. Blocks as [`RelayContext::last_reason`] does.
 ///
 /// # Errors
 /// That of `answer`, with [`TopicError::Unreachable`] instead of [`TopicError::Kafka`] if the

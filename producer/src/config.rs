@@ -61,7 +61,8 @@ pub struct ApiSettings {
     #[arg(long, env = "EXTRACTOR_URL")]
     pub extractor_url: Option<Url>,
 
-    /// How long a request of the waiting path waits for its documents before 504 is answered
+    /// How long a request of the waiting path waits for its documents before 504 is answered; also
+    /// the longest `?wait=` of the Kafka path
     #[arg(long, env = "WAIT_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration)]
     pub wait_timeout: Duration,
 

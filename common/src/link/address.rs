@@ -57,7 +57,7 @@ const QUERY_PAGES: [&str; 9] = [
 /// The tabs of a channel behind which all of its videos are.
 const WHOLE_CHANNEL: [&str; 4] = ["videos", "featured", "about", "home"];
 
-/// What an address names.
+/// Returns what an address names.
 ///
 /// # Errors
 /// Why it names neither a video nor a list.
@@ -77,7 +77,8 @@ pub(super) fn target_of(url: &Url) -> Result<LinkTarget, LinkError> {
     }
 }
 
-/// The videos of an address that plays several (`watch_videos?video_ids=A,B`); none of another.
+/// Returns the videos of an address that plays several (`watch_videos?video_ids=A,B`); none of
+/// another.
 pub(super) fn played_together(url: &Url) -> Vec<VideoId> {
     let is_watch_host = host_of(url)
         .is_some_and(|host| WATCH_DOMAINS.iter().any(|domain| is_of_domain(host, domain)));
@@ -197,7 +198,7 @@ fn id_of_old_fragment(url: &Url) -> Option<VideoId> {
     VideoId::parse(id).ok()
 }
 
-/// A parameter of a query, also of one that was percent-encoded as a whole, and one with
+/// Returns a parameter of a query, also of one that was percent-encoded as a whole, and one with
 /// `?` instead of `&` (`v=ID?t=10`).
 fn parameter(query: &str, wanted: &str) -> Option<String> {
     let query = query.trim_start_matches(['&', ';']).replace('?', "&");

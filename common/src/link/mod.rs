@@ -75,9 +75,6 @@ pub fn parse_target(link: &str) -> Result<LinkTarget, LinkError> {
     if let Some(video_id) = plainest_video(link) {
         return Ok(LinkTarget::Video(video_id));
     }
-    if split::is_one_plain_link(link) {
-        return target_of(link);
-    }
     match split(link).as_slice() {
         [piece] => target_of(piece),
         _ => Err(LinkError::SeveralLinks),

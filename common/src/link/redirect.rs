@@ -59,10 +59,10 @@ const REDIRECTORS: [Redirector; 42] = [
     ("deref-mail.com", "/", &["redirectUrl"]),
     ("deref-gmx.net", "/", &["redirectUrl"]),
 ];
-/// Stands for `google.` with any country behind it.
+/// Means `google.` with any country behind it.
 const GOOGLE: &str = "google.*";
 
-/// The address that this one leads to, if it is one of those that carry another.
+/// Returns the address that this one leads to, if it is one of those that carry another.
 pub(super) fn inner(url: &Url) -> Option<Url> {
     let host = host_of(url)?;
     carried(url, host).and_then(|text| absolute(&text, host))
@@ -115,7 +115,7 @@ fn is_google(host: &str) -> bool {
         if matches!(rest.len(), 1 | 2) && rest.iter().all(|label| label.len() <= 3))
 }
 
-/// What a carried text leads to; YouTube's own pages name theirs without a host.
+/// Returns the address in a carried text; YouTube's own pages leave the host out of theirs.
 fn absolute(text: &str, host: &str) -> Option<Url> {
     let mut text = text.trim().to_owned();
     while text.get(..10).is_some_and(|start| start.to_ascii_lowercase().contains("%3a%2f")) {

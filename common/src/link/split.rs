@@ -39,7 +39,7 @@ pub fn split(text: &str) -> Vec<String> {
 
 /// Whether a text is so plainly one link that nothing needs to be looked for in it. Nearly every
 /// link is.
-pub(super) fn is_one_plain_link(text: &str) -> bool {
+fn is_one_plain_link(text: &str) -> bool {
     let is_plain = |byte: u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'=' | b'&' | b'_')
     };
@@ -82,15 +82,28 @@ fn find_links_of_line(line: &str, decodings: usize, pieces: &mut Vec<String>) ->
         if label.is(begin, &links) {
             continue;
         }
-        if before.trim_end_matches(['"', '\'']).to_ascii_lowercase().ends_with("href=") {
-            let end = after.to_ascii_lowercase().find("</a").unwrap_or_default();
-            label.of_address(Some(first), begin + token.len() + end);
+        if is_attribute(before) {
+            label.of_address(Some(first), begin + token.len() + length_of_element(after));
         }
         for link in links {
             add(trimmed(link), decodings, pieces)?;
         }
     }
     Some(())
+}
+
+/// Whether a text ends with `href=`, and maybe a quote.
+fn is_attribute(before: &str) -> bool {
+    let before = before.trim_end_matches(['"', '\'']);
+    let name = before.len().checked_sub("href=".len()).and_then(|begin| before.get(begin..));
+    name.is_some_and(|name| name.eq_ignore_ascii_case("href="))
+}
+
+/// How much of a text belongs to the element that it begins in. Only as much is searched as a link
+/// may have, so that a text of many links is still read in one pass.
+fn length_of_element(text: &str) -> usize {
+    let searched = &text.as_bytes()[..text.len().min(MAX_LINK_BYTES)];
+    searched.windows(2).position(|bytes| bytes == b"</").unwrap_or_default()
 }
 
 /// A link whose text is a link as well: `[https://…](https://…)`, `<a href="https://…">https://…`.
@@ -266,14 +279,19 @@ fn trimmed(link: &str) -> &str {
 
 /// Adds a link; an encoded one is decoded and looked at again, since it may be several.
 fn add(link: &str, decodings: usize, pieces: &mut Vec<String>) -> Option<()> {
+    if link.len() > MAX_LINK_BYTES {
+        // It is refused for its length, however many are in it.
+        pieces.push(link.to_owned());
+        return Some(());
+    }
     let is_encoded = without_prefix(link, "https").or_else(|| without_prefix(link, "http"));
     if is_encoded.is_some_and(is_encoded_colon) {
         let decoded = percent_decode_str(link).decode_utf8_lossy();
         return find_links(&decoded, decodings.checked_sub(1)?, pieces);
     }
     let together = match parse_url(link) {
-        Ok(url) if link.len() <= MAX_LINK_BYTES => address::played_together(&url),
-        _ => Vec::new(),
+        Ok(url) => address::played_together(&url),
+        Err(_) => Vec::new(),
     };
     if together.is_empty() {
         pieces.push(link.to_owned());

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use linkrelay_common::health::Health;
@@ -12,6 +11,7 @@ use linkrelay_kafka::publish::{Publish, PublishError};
 use linkrelay_store::SqliteStore;
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use crate::fake_journal::FakeJournal;
 use crate::helpers::fake_publish::{Do, FakePublish};
@@ -131,8 +131,10 @@ async fn a_stop_waits_for_a_link_whose_client_has_disconnected() {
     let (publish, journal) = (FakePublish::new(|_| Do::Ack), Arc::new(FakeJournal::default()));
     let app = app(publish.clone(), &journal).await;
     disconnect_while_journaling(&app, &journal).await;
+    let addr = app.addr;
     let go = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // The listener is closed first of all.
+        until("the role stops", async || TcpStream::connect(addr).await.is_err()).await;
         journal.go.notify_one();
     };
     tokio::join!(app.stop(), go);

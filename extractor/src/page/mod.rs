@@ -1,4 +1,4 @@
-//! Reads a [`Video`], or the reason why there is none, from the body of a watch page, of
+//! Reads a [`Video`], or the reason why YouTube does not show it, from the body of a watch page, of
 //! `watch?pbj=1` or of a player answer. Pure: no network, no clock.
 //!
 //! In reading order: `locate` finds the player response in all its forms; `playability` reads

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use linkrelay_testkit::wait::ok_if;
+use linkrelay_testkit::wait::{LONG, ok_if};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -181,6 +181,8 @@ async fn odd_bodies_are_refused_with_a_reason_and_stored_by_no_path() {
     let (site, producer, consumer) = narrow_site().await;
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     let huge = format!(r#"{{"links":"{}"}}"#, "x".repeat(2_000_000));
+    // As many links as fit into a body, in one line.
+    let many = format!(r#"{{"links":"{}"}}"#, "<a href='http:/ ".repeat(60_000));
     let bodies: Vec<(Vec<u8>, u16, &str)> = vec![
         (b"".to_vec(), 400, "bad_body"),
         (b"null".to_vec(), 400, "bad_body"),
@@ -196,6 +198,7 @@ async fn odd_bodies_are_refused_with_a_reason_and_stored_by_no_path() {
         (br#"{"links":"\u0000"}"#.to_vec(), 422, "no_valid_links"),
         (br#"{"links":["",""]}"#.to_vec(), 422, "no_valid_links"),
         (huge.into_bytes(), 413, "body_too_large"),
+        (many.into_bytes(), 422, "too_many_links"),
     ];
     for route in ["send-message-kafka", "send-message-http"] {
         for url in
@@ -205,6 +208,7 @@ async fn odd_bodies_are_refused_with_a_reason_and_stored_by_no_path() {
                 let request = reqwest::Client::new()
                     .post(&url)
                     .header("content-type", "application/json")
+                    .timeout(LONG)
                     .body(body.clone());
                 let response = request.send().await.unwrap();
                 let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();

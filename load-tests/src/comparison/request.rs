@@ -18,7 +18,7 @@ pub(crate) struct Request {
     pub(crate) links: Vec<String>,
     /// From the moment at which it was to be sent until its end.
     pub(crate) took: Duration,
-    /// The answer, or why there is none: then documents may exist that the client does not know.
+    /// The answer, or the error without one: then documents may exist that the client does not know.
     pub(crate) answer: Result<Answer, NoAnswer>,
 }
 

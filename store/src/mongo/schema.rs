@@ -29,7 +29,7 @@ pub(super) fn video_index() -> Document {
 
 /// Makes an index of these keys, unless an existing one serves as well.
 ///
-/// Returns a text that says what to do if there is none and it cannot be made.
+/// Returns a text that says what to do if none serves and the index cannot be made.
 pub(super) async fn ensure(
     collection: &Collection<RawDocumentBuf>,
     keys: Document,

@@ -71,7 +71,7 @@ impl SqliteStore {
             .await
     }
 
-    /// Returns the position of the newest dead letter; 0 if there is none.
+    /// Returns the position of the newest dead letter; 0 if the table is empty.
     ///
     /// # Errors
     /// Fails if the file cannot be read.

@@ -164,7 +164,7 @@ impl KafkaBroker {
     /// Deletes a topic with its records, and waits until the broker no longer lists it.
     ///
     /// # Errors
-    /// If there is none, or the broker does not answer.
+    /// If the topic does not exist, or the broker does not answer.
     pub async fn delete_topic(&self, name: &str) -> Result<()> {
         for deleted in self.admin()?.delete_topics(&[name], &admin_options()).await? {
             deleted.map_err(|(topic, code)| anyhow::anyhow!("deleting topic {topic}: {code}"))?;

@@ -211,7 +211,7 @@ impl Drawing {
         }
     }
 
-    /// A consumer that runs and is free by then; if there is none, the first that becomes free.
+    /// A consumer that runs and is free by then, otherwise the first that becomes free.
     fn any_consumer(&mut self, at: Duration) -> Target {
         let running = self.running_by_time();
         let free = running.iter().filter(|target| self.free_at(**target) <= at).count();
