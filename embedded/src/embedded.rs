@@ -10,7 +10,7 @@ use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 use linkrelay_store::sqlite::SqliteStore;
-use linkrelay_store::{LinkStore, StoreSettings};
+use linkrelay_store::{Store, StoreSettings};
 
 use crate::accept::JournaledAccept;
 use crate::append::JournaledAppend;
@@ -32,7 +32,7 @@ pub struct Embedded {
     /// The file with the journal and the dead letters, also if the documents are in MongoDB.
     file: Arc<SqliteStore>,
     journal: Arc<dyn Journal>,
-    store: Arc<dyn LinkStore>,
+    store: Arc<dyn Store>,
     _broker: EmbeddedBroker,
 }
 
@@ -57,7 +57,7 @@ impl Embedded {
         let kafka = broker.settings(kafka.clone())?;
         let file = store.open_sqlite()?;
         let journal = Arc::new(SqliteJournal::new(Arc::clone(&file), expand_limit));
-        let store: Arc<dyn LinkStore> = if store.is_mongo() {
+        let store: Arc<dyn Store> = if store.is_mongo() {
             Arc::new(JournaledStore { documents: store.open()?, file: Arc::clone(&file) })
         } else {
             Arc::clone(&file) as _
@@ -72,7 +72,7 @@ impl Embedded {
 
     /// Returns the store of documents; it removes a link from the journal when it writes the link's
     /// document.
-    pub fn store(&self) -> Arc<dyn LinkStore> {
+    pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
 

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
+use linkrelay_store::videos::{
+    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow,
+};
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StoreError, WriteOutcome,
+    Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
 #[derive(Debug)]
 pub(crate) struct JournaledStore {
-    pub(crate) documents: Arc<dyn LinkStore>,
+    pub(crate) documents: Arc<dyn Store>,
     pub(crate) file: Arc<SqliteStore>,
 }
 
@@ -91,6 +94,35 @@ impl LinkStore for JournaledStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.documents.ping().await
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
+#[async_trait]
+impl VideoStore for JournaledStore {
+    async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
+        self.documents.video(video_id).await
+    }
+
+    async fn links_of_video(
+        &self,
+        video_id: VideoId,
+        after: Option<LinkCursor>,
+        limit: u32,
+    ) -> Result<Vec<VideoLink>, StoreError> {
+        self.documents.links_of_video(video_id, after, limit).await
+    }
+
+    async fn count_links_of_video(&self, video_id: VideoId) -> Result<u64, StoreError> {
+        self.documents.count_links_of_video(video_id).await
+    }
+
+    async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
+        self.documents.videos(query).await
+    }
+
+    async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
+        self.documents.count_videos(filter).await
     }
 }
 

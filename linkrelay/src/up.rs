@@ -20,7 +20,7 @@ use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
-use linkrelay_store::LinkStore;
+use linkrelay_store::Store;
 use linkrelay_store::settings::StoreSettings;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +68,7 @@ pub(crate) struct UpSettings {
 /// What the roles use, and what is dropped after them.
 struct Ground {
     kafka: KafkaSettings,
-    store: Arc<dyn LinkStore>,
+    store: Arc<dyn Store>,
     /// The embedded mode, if KAFKA_BROKERS is not set.
     embedded: Option<Embedded>,
     extractor: ExtractorSettings,
@@ -132,7 +132,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             // The process has one address, so one health check reports all of its consumers.
             server: (number == 0).then(|| server.clone()),
             extractor: Arc::clone(&extractor),
-            store: Arc::clone(&ground.store),
+            store: Arc::<dyn Store>::clone(&ground.store),
             max_links_per_record: settings.api.intake.max_links_per_request,
             publishing: publishing.clone(),
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use linkrelay_store::LinkStore;
+use linkrelay_store::MongoStore;
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::mongo::MongoServer;
 use serde_json::json;
@@ -62,9 +62,9 @@ async fn round(broker: &KafkaBroker, mongo_uri: &str, requests_count: usize) -> 
     let topic = fresh_topic(broker).await?;
     let relay = RelaySettings::new(broker, &topic, &[])?;
     let side = MongoSide::fresh(mongo_uri).await?;
-    let inner = Arc::clone(&side.store) as Arc<dyn LinkStore>;
+    let inner = Arc::clone(&side.store);
     let expected = u64::try_from(requests_count)?;
-    let store = Arc::new(CountingStore::with_moments(Arc::clone(&inner), expected));
+    let store = Arc::new(CountingStore::with_moments(Arc::<MongoStore>::clone(&inner), expected));
     let extractor = Arc::new(SleepingExtractor::new(Timer::Tokio(EXTRACTION), video()));
     let (health, consumer) =
         start_consumer(&relay, Arc::clone(&extractor) as _, Arc::clone(&store) as _).await?;

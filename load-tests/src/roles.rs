@@ -10,7 +10,7 @@ use linkrelay_common::health::Health;
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerParts};
 use linkrelay_extractor::Extract;
 use linkrelay_producer::{PartDied, Producer, ProducerSettings};
-use linkrelay_store::LinkStore;
+use linkrelay_store::{LinkStore, Store};
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::wait::{SHORT, wait_for};
 use tokio::task::JoinHandle;
@@ -74,7 +74,7 @@ pub(crate) async fn start_consumer(
 pub(crate) async fn start_producer(
     broker: &KafkaBroker,
     topic: &str,
-    store: Arc<dyn LinkStore>,
+    store: Arc<dyn Store>,
 ) -> Result<(SocketAddr, Running<PartDied>)> {
     let brokers = broker.bootstrap_servers();
     let settings = ProducerSettings::try_parse_from([

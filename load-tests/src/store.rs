@@ -135,7 +135,12 @@ impl MongoSide {
     /// Makes the collection.
     pub(crate) async fn fresh(uri: &str) -> Result<Self> {
         let name = fresh_name("documents");
-        let store = MongoStore::new(&SecretString::from(uri.to_owned()), DATABASE, &name)?;
+        let store = MongoStore::new(
+            &SecretString::from(uri.to_owned()),
+            DATABASE,
+            &name,
+            &format!("{name}_videos"),
+        )?;
         store.ensure_schema().await?;
         let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
         let options = CollectionOptions::builder().write_concern(durable).build();

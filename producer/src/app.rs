@@ -9,7 +9,7 @@ use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::{ListenError, ServeSettings, health_routes, layers, listen, serve};
 use linkrelay_kafka::publish::KafkaPublisher;
-use linkrelay_store::{LinkStore, supervise};
+use linkrelay_store::{Store, supervise};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ pub struct Producer {
     listener: TcpListener,
     addr: SocketAddr,
     settings: ProducerSettings,
-    store: Arc<dyn LinkStore>,
+    store: Arc<dyn Store>,
     store_part: Part,
     accept: Box<dyn Accept>,
     extractor_server: ExtractorServer,
@@ -68,7 +68,7 @@ impl Producer {
     /// [`StartError`] if a setting is wrong or the address cannot be used; it names the setting.
     pub async fn build(
         settings: ProducerSettings,
-        store: Arc<dyn LinkStore>,
+        store: Arc<dyn Store>,
     ) -> Result<Self, StartError> {
         settings.validate()?;
         let publisher = KafkaPublisher::new(&settings.kafka, settings.delivery_timeout())?;
@@ -84,7 +84,7 @@ impl Producer {
     /// As for [`Producer::build`].
     pub async fn build_with(
         settings: ProducerSettings,
-        store: Arc<dyn LinkStore>,
+        store: Arc<dyn Store>,
         accept: Box<dyn Accept>,
         health: Health,
     ) -> Result<Self, StartError> {
@@ -135,7 +135,10 @@ impl Producer {
         let mut background = Background::default();
         accept.start(&mut background);
         let stop = background.stop_token();
-        background.spawn("store watch", supervise(Arc::clone(&store), self.store_part, stop));
+        background.spawn(
+            "store watch",
+            supervise(Arc::<dyn Store>::clone(&store), self.store_part, stop),
+        );
         let accept: Arc<dyn Accept> = Arc::from(accept);
         let api = &settings.api;
         let state = AppState {

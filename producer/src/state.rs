@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_http::intake::IntakeSettings;
-use linkrelay_store::LinkStore;
+use linkrelay_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
@@ -16,7 +16,7 @@ pub(crate) struct AppState {
     pub(crate) accept: Arc<dyn Accept>,
     /// The server to which requests of the waiting path are forwarded.
     pub(crate) extractor_server: ExtractorServer,
-    pub(crate) store: Arc<dyn LinkStore>,
+    pub(crate) store: Arc<dyn Store>,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.

@@ -1,7 +1,7 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
-//! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do;
-//! [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
+//! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
+//! [`videos`] is what a store tells of each video over all of its documents; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -17,6 +17,7 @@ pub mod sqlite;
 pub mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod videos;
 
 use std::fmt::Debug;
 
@@ -30,6 +31,7 @@ pub use mongo::MongoStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
 pub use supervise::supervise;
+pub use videos::VideoStore;
 
 /// The outcome of one document of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,3 +173,8 @@ pub trait LinkStore: Debug + Send + Sync {
     /// Succeeds if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;
 }
+
+/// A complete store.
+pub trait Store: LinkStore + VideoStore {}
+
+impl<T: LinkStore + VideoStore> Store for T {}

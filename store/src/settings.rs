@@ -6,7 +6,7 @@ use std::sync::Arc;
 use linkrelay_common::SettingsError;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::LinkStore;
+use crate::Store;
 use crate::mongo::{MongoStore, MongoUri};
 use crate::sqlite::SqliteStore;
 
@@ -33,6 +33,11 @@ pub struct StoreSettings {
     #[arg(long, env = "MONGODB_COLLECTION", default_value = "youtube", value_name = "NAME")]
     pub mongodb_collection: String,
 
+    /// Collection in that database with a row for each video. Deployments that share a database
+    /// need one each.
+    #[arg(long, env = "MONGODB_VIDEOS_COLLECTION", default_value = "videos", value_name = "NAME")]
+    pub mongodb_videos_collection: String,
+
     /// Directory of the SQLite file; it is made if it does not exist.
     #[arg(long, env = "DATA_DIR", default_value = "./linkrelay-data", value_name = "DIR")]
     pub data_dir: PathBuf,
@@ -50,11 +55,13 @@ impl StoreSettings {
     ///
     /// # Errors
     /// Fails if a setting can never work, and names it.
-    pub fn open(&self) -> Result<Arc<dyn LinkStore>, SettingsError> {
+    pub fn open(&self) -> Result<Arc<dyn Store>, SettingsError> {
         match self.uri() {
             Some(uri) => {
                 let database = self.database(uri)?;
-                Ok(Arc::new(MongoStore::new(uri, &database, &self.mongodb_collection)?))
+                let (documents, videos) =
+                    (&self.mongodb_collection, &self.mongodb_videos_collection);
+                Ok(Arc::new(MongoStore::new(uri, &database, documents, videos)?))
             }
             None => Ok(self.open_sqlite()?),
         }

@@ -1,12 +1,12 @@
 //! The store in memory that other crates are tested with: the contract of every store.
 
-use linkrelay_store::LinkStore;
+use linkrelay_store::Store;
 use linkrelay_store::testing::FaultyStore;
 
 struct TestStore(FaultyStore);
 
 impl TestStore {
-    fn store(&self) -> &dyn LinkStore {
+    fn store(&self) -> &dyn Store {
         &self.0
     }
 }

@@ -12,7 +12,7 @@ mod refusals;
 #[path = "mongo/rights.rs"]
 mod rights;
 
-use linkrelay_store::{LinkStore, MongoStore};
+use linkrelay_store::{LinkStore, MongoStore, Store};
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::tools::fresh_name;
 use mongodb::bson::Document;
@@ -36,7 +36,7 @@ impl TestStore {
         Self { store, uri, database }
     }
 
-    fn store(&self) -> &dyn LinkStore {
+    fn store(&self) -> &dyn Store {
         &self.store
     }
 
@@ -48,7 +48,7 @@ impl TestStore {
 }
 
 fn mongo_store(uri: &str, database: &str) -> MongoStore {
-    MongoStore::new(&SecretString::from(uri), database, COLLECTION).unwrap()
+    MongoStore::new(&SecretString::from(uri), database, COLLECTION, "videos").unwrap()
 }
 
 async fn open() -> TestStore {

@@ -9,7 +9,7 @@ mod journal;
 
 use std::path::PathBuf;
 
-use linkrelay_store::{LinkStore, SqliteStore};
+use linkrelay_store::{LinkStore, SqliteStore, Store};
 use tempfile::TempDir;
 
 /// A store in its own directory, which is deleted when this is dropped.
@@ -25,7 +25,7 @@ impl TestStore {
         Self { store, directory }
     }
 
-    fn store(&self) -> &dyn LinkStore {
+    fn store(&self) -> &dyn Store {
         &self.store
     }
 

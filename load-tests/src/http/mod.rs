@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use linkrelay_store::testing::FaultyStore;
 use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
-use crate::doubles::CountingStore;
 use crate::kafka::fresh_topic;
 use crate::load::closed_loop::{ClosedLoop, Posted};
 use crate::machine::{Load, LoadMeter};
@@ -78,7 +78,7 @@ pub(crate) async fn post_to_producer(
     closed_loop: ClosedLoop,
 ) -> Result<(Posted, Load)> {
     let topic = fresh_topic(broker).await?;
-    let store = Arc::new(CountingStore::at_once(u64::MAX));
+    let store = Arc::new(FaultyStore::default());
     let (addr, producer) = start_producer(broker, &topic, store).await?;
     let meter = LoadMeter::start()?;
     let posted = closed_loop.run(addr).await?;

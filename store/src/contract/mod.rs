@@ -7,13 +7,15 @@
 //! linkrelay_store::contract_tests!(open);
 //! ```
 //!
-//! where `async fn open()` returns a value whose `store()` is a `&dyn LinkStore`.
+//! where `async fn open()` returns a value whose `store()` is a `&dyn Store`.
 
 mod read;
 pub mod sample;
+mod videos;
 mod write;
 
 pub use read::*;
+pub use videos::*;
 pub use write::*;
 
 /// Makes a `#[tokio::test]` of every function of [`contract`](crate::contract).
@@ -40,6 +42,11 @@ macro_rules! contract_tests {
             a_request_s_lists_are_found
             the_newest_of_a_video_is_found
             the_schema_can_be_made_again
+            a_video_has_one_row_over_its_documents
+            the_order_of_writes_does_not_matter_to_a_row
+            videos_come_page_by_page_while_others_are_written
+            a_filter_selects_by_each_of_its_fields
+            the_links_of_a_video_come_newest_first
         }
     };
     (@each $open:path: $($case:ident)+) => {

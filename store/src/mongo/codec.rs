@@ -4,6 +4,7 @@
 //! BSON dates have milliseconds; finer parts of a time are dropped.
 
 use jiff::Timestamp;
+use linkrelay_common::Video;
 use mongodb::bson::{self, Bson, DateTime, Document, RawDocumentBuf};
 
 use crate::document::{LinkDocument, MAX_DOCUMENT_BYTES};
@@ -44,17 +45,35 @@ fn to_fields(document: &LinkDocument) -> bson::ser::Result<Document> {
     for (field, time) in times {
         fields.insert(field, time.map(date));
     }
-    if let (Some(video), Ok(inner)) = (&document.video, fields.get_document_mut("video")) {
-        inner.insert("publish_date", video.publish_date.map(date));
+    if let Some(found) = &document.video {
+        fields.insert("video", video(found)?);
     }
     Ok(fields)
 }
 
-fn date(time: Timestamp) -> Bson {
+/// Returns metadata as it is in a document.
+pub(super) fn video(video: &Video) -> bson::ser::Result<Document> {
+    let mut fields = bson::to_document(video)?;
+    fields.insert("publish_date", video.publish_date.map(date));
+    Ok(fields)
+}
+
+pub(super) fn date(time: Timestamp) -> Bson {
     Bson::DateTime(DateTime::from_millis(time.as_millisecond()))
 }
 
-fn date_to_text(fields: &mut Document, field: &str) -> Result<(), StoreError> {
+/// Reads metadata of a document or of a video's row.
+pub(super) fn decode_video(mut fields: Document) -> Result<Video, StoreError> {
+    date_to_text(&mut fields, "publish_date")?;
+    bson::from_document(fields).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+pub(super) fn time(date: DateTime) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(date.timestamp_millis())
+        .map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+pub(super) fn date_to_text(fields: &mut Document, field: &str) -> Result<(), StoreError> {
     let Some(Bson::DateTime(date)) = fields.get(field) else { return Ok(()) };
     let time = Timestamp::from_millisecond(date.timestamp_millis())
         .map_err(|error| StoreError::Unreadable(format!("{field}: {error}")))?;

@@ -2,7 +2,8 @@
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
 //! the first call; `schema` makes the indexes; `write` and `read` are the two halves of
-//! [`LinkStore`](crate::LinkStore); `codec` is a document's BSON form; `failure` maps the driver's
+//! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_store` and
+//! `video_pages` read them; `codec` is a document's BSON form; `failure` maps the driver's
 //! errors to [`StoreError`](crate::StoreError).
 
 mod codec;
@@ -12,6 +13,9 @@ mod read;
 mod schema;
 mod store;
 mod uri;
+mod video_pages;
+mod video_store;
+mod videos;
 mod write;
 
 pub use store::MongoStore;

@@ -8,12 +8,18 @@ const MAX_DATABASE_BYTES: usize = 63;
 /// MongoDB's own limit for `database.collection`.
 const MAX_NAMESPACE_BYTES: usize = 255;
 
-/// Checks `MONGODB_DATABASE` and `MONGODB_COLLECTION`.
-pub(super) fn check(database: &str, collection: &str) -> Result<(), SettingsError> {
-    database_problem(database)
-        .map_or(Ok(()), |problem| Err(SettingsError::new("MONGODB_DATABASE", problem)))?;
-    collection_problem(database, collection)
-        .map_or(Ok(()), |problem| Err(SettingsError::new("MONGODB_COLLECTION", problem)))
+/// Checks `MONGODB_DATABASE`, `MONGODB_COLLECTION` and `MONGODB_VIDEOS_COLLECTION`.
+pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(), SettingsError> {
+    let same = || "must not be that of MONGODB_COLLECTION".to_owned();
+    for (setting, problem) in [
+        ("MONGODB_DATABASE", database_problem(database)),
+        ("MONGODB_COLLECTION", collection_problem(database, documents)),
+        ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, videos)),
+        ("MONGODB_VIDEOS_COLLECTION", (videos == documents).then(same)),
+    ] {
+        problem.map_or(Ok(()), |problem| Err(SettingsError::new(setting, problem)))?;
+    }
+    Ok(())
 }
 
 fn database_problem(name: &str) -> Option<String> {
@@ -48,20 +54,25 @@ mod tests {
     fn the_error_names_the_setting() {
         let long = "x".repeat(64);
         for name in ["", "a b", "a.b", "a$", "a/b", long.as_str()] {
-            assert_eq!(check(name, "youtube").unwrap_err().setting, "MONGODB_DATABASE", "{name}");
+            let error = check(name, "youtube", "videos").unwrap_err();
+            assert_eq!(error.setting, "MONGODB_DATABASE", "{name}");
         }
         let long = "x".repeat(255);
         for name in ["", "a$b", "system.users", ".a", "a.", long.as_str()] {
-            let error = check("linkrelay", name).unwrap_err();
+            let error = check("linkrelay", name, "videos").unwrap_err();
             assert_eq!(error.setting, "MONGODB_COLLECTION", "{name}");
+            let error = check("linkrelay", "youtube", name).unwrap_err();
+            assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION", "{name}");
         }
+        let error = check("linkrelay", "youtube", "youtube").unwrap_err();
+        assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION");
     }
 
     #[test]
     fn usual_names_are_accepted() {
         for (database, collection) in [("linkrelay", "youtube"), ("link-relay_2", "links.youtube")]
         {
-            assert_eq!(check(database, collection), Ok(()));
+            assert_eq!(check(database, collection, "videos"), Ok(()));
         }
     }
 }

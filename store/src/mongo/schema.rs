@@ -14,11 +14,13 @@ const CANNOT_BE_MADE: [i32; 4] = [13, 8_000, 85, 86];
 /// The collection does not exist yet, so it has no index.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// The index for the status of a request, whose counts come from the index alone.
-///
-/// It is the only one in the schema: on SecantusDB three further ones, by video, channel and time,
-/// made every insert four times as expensive. A new read that needs an index makes it.
-pub(super) fn request_index() -> Document {
+/// The indexes of the documents: for the status of a request, whose counts come from the index
+/// alone, and for the links of a video. Each further one makes every insert more expensive.
+pub(super) fn documents() -> [Document; 2] {
+    [request_index(), doc! { "video_id": 1, "stored_at": 1 }]
+}
+
+fn request_index() -> Document {
     doc! { "request_id": 1, "index": 1, "status": 1 }
 }
 

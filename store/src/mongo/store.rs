@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::uri::MongoUri;
-use super::{names, read, schema, write};
+use super::{names, read, schema, video_pages, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
@@ -31,7 +31,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// unless the connection string sets another time.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The deadline of one call; the driver itself would wait forever on a silent connection.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline for making indexes, which may have to read the complete collection.
 const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -41,9 +41,17 @@ pub struct MongoStore {
     uri: MongoUri,
     database: String,
     collection: String,
-    connected: OnceCell<Collection<RawDocumentBuf>>,
-    /// Whether it has been logged that the index is missing.
+    videos: String,
+    connected: OnceCell<Connected>,
+    /// Whether it has been logged that an index is missing.
     has_logged_index: AtomicBool,
+}
+
+/// The two collections.
+#[derive(Debug)]
+struct Connected {
+    documents: Collection<RawDocumentBuf>,
+    videos: Collection<RawDocumentBuf>,
 }
 
 impl MongoStore {
@@ -56,23 +64,37 @@ impl MongoStore {
         uri: &SecretString,
         database: &str,
         collection: &str,
+        videos: &str,
     ) -> Result<Self, SettingsError> {
-        names::check(database, collection)?;
+        names::check(database, collection, videos)?;
         Ok(Self {
             uri: MongoUri::parse(uri)?,
             database: database.to_owned(),
             collection: collection.to_owned(),
+            videos: videos.to_owned(),
             connected: OnceCell::new(),
             has_logged_index: AtomicBool::new(false),
         })
     }
 
-    async fn collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+    /// Returns the collection of documents.
+    pub(super) async fn collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.documents)
+    }
+
+    /// Returns the collection of the videos' rows.
+    pub(super) async fn videos_collection(
+        &self,
+    ) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.videos)
+    }
+
+    async fn connected(&self) -> Result<&Connected, StoreError> {
         let connecting = self.connected.get_or_try_init(|| self.connect());
         within(CALL_TIMEOUT, connecting).await
     }
 
-    async fn connect(&self) -> Result<Collection<RawDocumentBuf>, Error> {
+    async fn connect(&self) -> Result<Connected, Error> {
         let options = with_defaults(self.uri.client_options().await?);
         let set = options.write_concern.as_ref().and_then(|concern| concern.w_timeout);
         // On most servers a majority implies `journal`, but not on all: without it, some
@@ -83,9 +105,10 @@ impl MongoStore {
             .w_timeout(set.unwrap_or(MAJORITY_TIMEOUT))
             .build();
         let options_of_collection = CollectionOptions::builder().write_concern(durable).build();
-        Ok(Client::with_options(options)?
-            .database(&self.database)
-            .collection_with_options(&self.collection, options_of_collection))
+        let database = Client::with_options(options)?.database(&self.database);
+        let collection =
+            |name| database.collection_with_options(name, options_of_collection.clone());
+        Ok(Connected { documents: collection(&self.collection), videos: collection(&self.videos) })
     }
 }
 
@@ -97,7 +120,7 @@ fn with_defaults(mut options: ClientOptions) -> ClientOptions {
     options
 }
 
-async fn within<T, E: Into<StoreError>>(
+pub(super) async fn within<T, E: Into<StoreError>>(
     deadline: Duration,
     call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, StoreError> {
@@ -112,19 +135,22 @@ async fn within<T, E: Into<StoreError>>(
 
 #[async_trait]
 impl LinkStore for MongoStore {
-    /// A missing index is only logged: without it, a status is read from the complete collection,
+    /// A missing index is only logged: without it, an answer is read from the complete collection,
     /// which is slow but correct.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
-        let collection = self.collection().await?;
-        let problem =
-            within(SCHEMA_TIMEOUT, schema::ensure(collection, schema::request_index())).await?;
-        if let Some(problem) = problem
-            && !self.has_logged_index.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(
-                "the index for the status of requests is missing and cannot be made, so each \
-                 status reads the complete collection: {problem}"
-            );
+        let Connected { documents, videos } = self.connected().await?;
+        let of_documents = schema::documents().map(|keys| (documents, keys));
+        let of_videos = video_pages::indexes().map(|keys| (videos, keys));
+        for (collection, keys) in of_documents.into_iter().chain(of_videos) {
+            let problem = within(SCHEMA_TIMEOUT, schema::ensure(collection, keys)).await?;
+            if let Some(problem) = problem
+                && !self.has_logged_index.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    "an index is missing and cannot be made, so each answer that needs it reads \
+                     the complete collection: {problem}"
+                );
+            }
         }
         Ok(())
     }
@@ -133,8 +159,8 @@ impl LinkStore for MongoStore {
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
-        let collection = self.collection().await?;
-        within(CALL_TIMEOUT, write::write_batch(collection, documents)).await
+        let Connected { documents: collection, videos } = self.connected().await?;
+        within(CALL_TIMEOUT, write::write_batch(collection, videos, documents)).await
     }
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {

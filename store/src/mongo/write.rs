@@ -1,5 +1,5 @@
-//! Writes a batch: inserts new documents, skips existing ones, and replaces failed ones by better
-//! ones.
+//! Writes a batch: first the rows of its videos, then the documents. It inserts new documents,
+//! skips existing ones, and replaces failed ones by better ones.
 //!
 //! Insert and skip is one round trip for the usual batch; an upsert would rewrite every
 //! redelivered document (docs/decisions/0026-insert-and-skip-duplicates.md has the figures).
@@ -11,7 +11,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, IndexedWriteError, WriteFailure};
 
-use super::{codec, failure, read};
+use super::{codec, failure, read, videos};
 use crate::document::KnownDocument;
 use crate::error::StoreError;
 use crate::{LinkDocument, LinkState, WriteOutcome};
@@ -31,10 +31,12 @@ struct Encoded {
 /// See [`LinkStore::write_batch`](crate::LinkStore::write_batch).
 pub(super) async fn write_batch(
     collection: &Collection<RawDocumentBuf>,
+    of_videos: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
 ) -> Result<Vec<WriteOutcome>, StoreError> {
     let mut outcomes = vec![WriteOutcome::Inserted; documents.len()];
     let encoded = encode(documents, &mut outcomes);
+    videos::write(of_videos, encoded.iter().map(|encoded| &documents[encoded.index])).await?;
     let mut to_insert: Vec<&Encoded> = encoded.iter().collect();
     for _ in 0..INSERT_ATTEMPTS {
         let duplicates = insert(collection, &to_insert, &mut outcomes).await?;

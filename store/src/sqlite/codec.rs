@@ -1,9 +1,12 @@
 //! A document as a row: the fields that queries need are columns, and the complete document is
 //! JSON.
 
+use jiff::Timestamp;
 use linkrelay_common::DocumentId;
+use rusqlite::Row;
 use rusqlite::types::Type;
 
+use super::videos::VideoRowChange;
 use crate::document::{LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 
 /// A document, ready for the writer's thread.
@@ -20,6 +23,7 @@ pub(super) struct DocumentRow {
     pub(super) error: Option<String>,
     pub(super) stored_at_millis: i64,
     pub(super) document: String,
+    pub(super) video: Option<VideoRowChange>,
 }
 
 /// Returns the document's row, or why the store can never accept the document.
@@ -45,6 +49,7 @@ pub(super) fn encode(document: &LinkDocument) -> Result<DocumentRow, String> {
         error: document.error.as_ref().map(serde_json::to_string).transpose().map_err(json)?,
         stored_at_millis: document.stored_at.as_millisecond(),
         document: text,
+        video: VideoRowChange::of(document).map_err(json)?,
     })
 }
 
@@ -53,15 +58,31 @@ pub(super) fn decode<T: serde::de::DeserializeOwned>(
     column: usize,
     json: &str,
 ) -> rusqlite::Result<T> {
-    serde_json::from_str(json).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
-    })
+    serde_json::from_str(json).map_err(|error| unreadable(column, error))
+}
+
+/// Reads a column of milliseconds since 1970.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_millisecond(row.get(column)?).map_err(|error| unreadable(column, error))
+}
+
+/// Reads the result of `count(*)`, which is never negative.
+pub(super) fn count(row: &Row<'_>) -> rusqlite::Result<u64> {
+    row.get(0).map(i64::cast_unsigned)
+}
+
+/// Returns the error of a column whose value no program of ours has written.
+pub(super) fn unreadable(
+    column: usize,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
 
 /// Reads a status column.
 pub(super) fn state(column: usize, text: &str) -> rusqlite::Result<LinkState> {
-    LinkState::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
-        let unknown = format!("{text:?} is not a status of a link").into();
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unknown)
-    })
+    LinkState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| unreadable(column, format!("{text:?} is not a status of a link")))
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
 use super::store::SqliteStore;
-use super::{documents, journal};
+use super::{documents, journal, videos};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
@@ -105,6 +105,14 @@ fn write_rows(
             Err(reason) => Ok(WriteOutcome::Refused { reason: reason.clone() }),
         })
         .collect::<rusqlite::Result<Vec<_>>>()?;
+    for (row, outcome) in rows.iter().zip(&outcomes) {
+        let is_new = matches!(outcome, WriteOutcome::Inserted | WriteOutcome::Replaced);
+        if let Ok(DocumentRow { video: Some(video), .. }) = row
+            && is_new
+        {
+            videos::write(connection, video)?;
+        }
+    }
     let done = rows.iter().zip(&outcomes).filter_map(|(row, outcome)| {
         let row = row.as_ref().ok()?;
         (row.status != LinkState::Expanded && !outcome.is_refused()).then_some(&row.id)

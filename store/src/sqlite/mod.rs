@@ -5,7 +5,8 @@
 //! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] the journal and the dead letters;
 //! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
 //! with group commit; `readers` are the few connections that read; `documents` has the statements
-//! and `codec` the rows.
+//! and `codec` the rows; `video_store` answers about videos, with the statements of `videos` and
+//! `video_pages`.
 //!
 //! Several processes may have the same file open.
 
@@ -19,6 +20,9 @@ mod link_store;
 mod readers;
 mod schema;
 pub mod store;
+mod video_pages;
+mod video_store;
+mod videos;
 mod writer;
 
 pub use journal::{JournalEntry, JournalPosition, JournalSize, PendingEntry};

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -51,6 +51,26 @@ const MIGRATIONS: [&str; 3] = [
     ) STRICT;
     CREATE INDEX dead_letter_by_id ON dead_letter (id);
     CREATE INDEX dead_letter_marked ON dead_letter (position) WHERE state = 'marked';",
+    // The metadata itself is in the document `newest_id`; the columns are what queries need.
+    "CREATE TABLE video (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        video_id TEXT NOT NULL UNIQUE,
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL,
+        newest_at INTEGER,
+        newest_id TEXT,
+        title TEXT,
+        channel_id TEXT,
+        category TEXT,
+        availability TEXT,
+        published INTEGER,
+        length_seconds INTEGER,
+        failed_at INTEGER,
+        failure TEXT
+    ) STRICT;
+    CREATE INDEX video_by_channel ON video (channel_id) WHERE channel_id IS NOT NULL;
+    CREATE INDEX video_by_published ON video (published) WHERE published IS NOT NULL;
+    CREATE INDEX document_of_video ON document (video_id, stored_at) WHERE video_id IS NOT NULL;",
 ];
 
 /// The version of a file with all migrations.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
+use crate::videos::VideoChange;
 use crate::{
     ExpandedRange, Expansion, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
     MAX_DOCUMENT_BYTES, RequestCounts, StoreError, WriteOutcome,
@@ -22,6 +23,8 @@ type DocumentsById = BTreeMap<DocumentId, LinkDocument>;
 #[derive(Debug, Default)]
 pub struct FaultyStore {
     documents: Mutex<DocumentsById>,
+    /// The numbers of the videos, in the order in which they were first seen.
+    sequences: Mutex<BTreeMap<VideoId, i64>>,
     plan: Mutex<Plan>,
 }
 
@@ -80,6 +83,17 @@ impl FaultyStore {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the number of each video.
+    pub(super) fn sequences(&self) -> BTreeMap<VideoId, i64> {
+        self.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fails if the store cannot be reached.
+    pub(super) fn reachable(&self) -> Result<(), StoreError> {
+        let is_down = self.plan().is_down;
+        if is_down { Err(StoreError::Unreachable(AWAY.to_owned())) } else { Ok(()) }
+    }
+
     /// Counts a call, and fails or hangs if the test wants it.
     async fn call(&self, method: Method, items: usize) -> Result<(), StoreError> {
         let (is_failing, is_hanging) = self.plan().enter(method, items);
@@ -102,6 +116,11 @@ impl FaultyStore {
             Some(known) if known.gives_way_to(document) => WriteOutcome::Replaced,
             Some(_) => return WriteOutcome::AlreadyThere,
         };
+        if let Some(change) = VideoChange::of(document) {
+            let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = sequences.len() as i64 + 1;
+            sequences.entry(change.video_id).or_insert(next);
+        }
         documents.insert(document.id.clone(), document.clone());
         outcome
     }

@@ -5,6 +5,7 @@
 
 mod faulty;
 mod plan;
+mod videos;
 
 pub use faulty::FaultyStore;
 pub use plan::{Method, MethodCounts};

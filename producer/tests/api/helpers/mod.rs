@@ -61,6 +61,7 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
         mongodb_uri: None,
         mongodb_database: None,
         mongodb_collection: "unused".to_owned(),
+        mongodb_videos_collection: "unused".to_owned(),
         data_dir: "unused".into(),
     };
     let mut settings = ProducerSettings::new(kafka, store);

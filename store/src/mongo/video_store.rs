@@ -1,0 +1,183 @@
+//! The rows of videos in a collection of MongoDB, as a [`VideoStore`].
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use linkrelay_common::{DocumentId, LinkFailure, VideoId};
+use mongodb::Collection;
+use mongodb::bson::{self, DateTime, Document, doc};
+use serde::Deserialize;
+
+use super::store::{CALL_TIMEOUT, MongoStore, within};
+use super::{codec, video_pages};
+use crate::error::StoreError;
+use crate::videos::{
+    LinkCursor, Seen, VideoFailure, VideoFilter, VideoLink, VideoMetadata, VideoPage, VideoQuery,
+    VideoRow, VideoStore,
+};
+
+/// A row as it is in the collection.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredRow {
+    #[serde(rename = "_id")]
+    video_id: VideoId,
+    pub(super) sequence: i64,
+    first_seen: DateTime,
+    last_seen: DateTime,
+    newest: Option<StoredMetadata>,
+    failure: Option<StoredFailure>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredMetadata {
+    document_id: DocumentId,
+    extracted_at: Option<DateTime>,
+    source: Option<String>,
+    video: Document,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredFailure {
+    document_id: DocumentId,
+    failed_at: DateTime,
+    error: LinkFailure,
+}
+
+impl TryFrom<StoredRow> for VideoRow {
+    type Error = StoreError;
+
+    fn try_from(row: StoredRow) -> Result<Self, StoreError> {
+        let metadata = |newest: StoredMetadata| -> Result<VideoMetadata, StoreError> {
+            Ok(VideoMetadata {
+                document_id: newest.document_id,
+                extracted_at: newest.extracted_at.map(codec::time).transpose()?,
+                source: newest.source,
+                video: codec::decode_video(newest.video)?,
+            })
+        };
+        let failure = |failure: StoredFailure| -> Result<VideoFailure, StoreError> {
+            let StoredFailure { document_id, failed_at, error } = failure;
+            Ok(VideoFailure { document_id, failed_at: codec::time(failed_at)?, error })
+        };
+        Ok(Self {
+            video_id: row.video_id,
+            sequence: row.sequence,
+            seen: Seen {
+                first_at: codec::time(row.first_seen)?,
+                last_at: codec::time(row.last_seen)?,
+            },
+            metadata: row.newest.map(metadata).transpose()?,
+            last_failure: row.failure.map(failure).transpose()?,
+        })
+    }
+}
+
+#[async_trait]
+impl VideoStore for MongoStore {
+    async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
+        let videos = self.videos_collection().await?.clone_with_type::<StoredRow>();
+        let found = videos.find_one(doc! { "_id": video_id.as_str() });
+        let row: Option<StoredRow> = within(CALL_TIMEOUT, found.into_future()).await?;
+        row.map(VideoRow::try_from).transpose()
+    }
+
+    async fn links_of_video(
+        &self,
+        video_id: VideoId,
+        after: Option<LinkCursor>,
+        limit: u32,
+    ) -> Result<Vec<VideoLink>, StoreError> {
+        let documents = self.collection().await?.clone_with_type::<Document>();
+        within(CALL_TIMEOUT, links(&documents, video_id, after, limit)).await
+    }
+
+    async fn count_links_of_video(&self, video_id: VideoId) -> Result<u64, StoreError> {
+        let documents = self.collection().await?;
+        let count = documents.count_documents(doc! { "video_id": video_id.as_str() });
+        within(CALL_TIMEOUT, count.into_future()).await
+    }
+
+    async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
+        let videos = self.videos_collection().await?.clone_with_type::<StoredRow>();
+        within(CALL_TIMEOUT, video_pages::videos(&videos, query)).await
+    }
+
+    async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
+        let videos = self.videos_collection().await?;
+        let count = videos.count_documents(video_pages::filter(filter));
+        within(CALL_TIMEOUT, count.into_future()).await
+    }
+}
+
+async fn links(
+    documents: &Collection<Document>,
+    video_id: VideoId,
+    after: Option<LinkCursor>,
+    limit: u32,
+) -> Result<Vec<VideoLink>, StoreError> {
+    let mut filter = doc! { "video_id": video_id.as_str() };
+    if let Some(LinkCursor { stored_ms, document_id }) = after {
+        let stored_at = DateTime::from_millis(stored_ms);
+        filter.insert("stored_at", doc! { "$lte": stored_at });
+        let earlier = doc! { "stored_at": { "$lt": stored_at } };
+        filter.insert("$or", vec![earlier, doc! { "_id": { "$lt": document_id.as_str() } }]);
+    }
+    // The metadata may be large, and only two numbers of it are read.
+    let fields = doc! {
+        "request_id": 1, "index": 1, "link": 1, "status": 1, "submitted_at": 1, "extracted_at": 1,
+        "stored_at": 1, "video.view_count": 1, "video.like_count": 1, "error.code": 1,
+    };
+    let found = documents
+        .find(filter)
+        .projection(fields)
+        .sort(doc! { "stored_at": -1, "_id": -1 })
+        .limit(i64::from(limit))
+        .await?;
+    let found: Vec<Document> = found.try_collect().await?;
+    found.into_iter().map(link).collect()
+}
+
+/// A document of a video with the fields that [`links`] reads.
+#[derive(Debug, Deserialize)]
+struct StoredLink {
+    #[serde(rename = "_id")]
+    document_id: DocumentId,
+    request_id: Option<linkrelay_common::RequestId>,
+    index: u32,
+    link: String,
+    status: crate::LinkState,
+    submitted_at: Option<DateTime>,
+    extracted_at: Option<DateTime>,
+    stored_at: DateTime,
+    video: Option<Counted>,
+    error: Option<Coded>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Counted {
+    view_count: Option<u64>,
+    like_count: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Coded {
+    code: String,
+}
+
+fn link(fields: Document) -> Result<VideoLink, StoreError> {
+    let stored: StoredLink =
+        bson::from_document(fields).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    let video = stored.video.as_ref();
+    Ok(VideoLink {
+        document_id: stored.document_id,
+        request_id: stored.request_id,
+        index: stored.index,
+        link: stored.link,
+        state: stored.status,
+        submitted_at: stored.submitted_at.map(codec::time).transpose()?,
+        extracted_at: stored.extracted_at.map(codec::time).transpose()?,
+        stored_at: codec::time(stored.stored_at)?,
+        view_count: video.and_then(|video| video.view_count),
+        like_count: video.and_then(|video| video.like_count),
+        error_code: stored.error.map(|error| error.code),
+    })
+}

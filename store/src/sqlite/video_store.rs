@@ -1,0 +1,44 @@
+//! The rows of videos in a SQLite file, as a [`VideoStore`].
+
+use async_trait::async_trait;
+use linkrelay_common::VideoId;
+
+use super::store::SqliteStore;
+use super::{video_pages, videos};
+use crate::error::StoreError;
+use crate::videos::{
+    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow, VideoStore,
+};
+
+#[async_trait]
+impl VideoStore for SqliteStore {
+    async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
+        self.readers.run(move |connection| videos::video(connection, video_id)).await
+    }
+
+    async fn links_of_video(
+        &self,
+        video_id: VideoId,
+        after: Option<LinkCursor>,
+        limit: u32,
+    ) -> Result<Vec<VideoLink>, StoreError> {
+        let read = move |connection: &_| {
+            videos::links_of_video(connection, video_id, after.as_ref(), limit)
+        };
+        self.readers.run(read).await
+    }
+
+    async fn count_links_of_video(&self, video_id: VideoId) -> Result<u64, StoreError> {
+        self.readers.run(move |connection| videos::count_links_of_video(connection, video_id)).await
+    }
+
+    async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
+        let query = query.clone();
+        self.readers.run(move |connection| video_pages::videos(connection, &query)).await
+    }
+
+    async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
+        let filter = filter.clone();
+        self.readers.run(move |connection| video_pages::count(connection, &filter)).await
+    }
+}

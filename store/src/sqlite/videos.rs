@@ -1,0 +1,205 @@
+//! The statements about the rows of videos.
+
+use linkrelay_common::VideoId;
+use linkrelay_common::video::Availability;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::codec;
+use crate::document::LinkDocument;
+use crate::videos::{LinkCursor, Newest, Seen, VideoChange, VideoLink, VideoMetadata, VideoRow};
+
+const INSERT_SEEN: &str = "INSERT INTO video (video_id, first_seen, last_seen)
+    VALUES (:video_id, :first_seen, :last_seen)
+    ON CONFLICT (video_id) DO UPDATE SET
+        first_seen = min(first_seen, excluded.first_seen),
+        last_seen = max(last_seen, excluded.last_seen)";
+
+const INSERT_NEWEST: &str =
+    "INSERT INTO video (video_id, first_seen, last_seen, newest_at, newest_id,
+        title, channel_id, category, availability, published, length_seconds)
+    VALUES (:video_id, :first_seen, :last_seen, :newest_at, :newest_id,
+        :title, :channel_id, :category, :availability, :published, :length_seconds)
+    ON CONFLICT (video_id) DO NOTHING";
+
+const UPDATE_NEWEST: &str = "UPDATE video SET
+        first_seen = min(first_seen, :first_seen), last_seen = max(last_seen, :last_seen),
+        newest_at = :newest_at, newest_id = :newest_id, title = :title, channel_id = :channel_id,
+        category = :category, availability = :availability, published = :published,
+        length_seconds = :length_seconds
+    WHERE video_id = :video_id
+        AND (newest_id IS NULL OR (newest_at, newest_id) < (:newest_at, :newest_id))";
+
+const UPDATE_FAILURE: &str = "UPDATE video SET failed_at = :failed_at, failure = :failure
+    WHERE video_id = :video_id AND (failed_at IS NULL
+        OR (failed_at, failure ->> '$.document_id') < (:failed_at, :document_id))";
+
+/// A document that does not say when YouTube answered is older than all others.
+const NEVER: i64 = i64::MIN;
+
+/// What a document changes in the row of its video, ready for the writer's thread.
+#[derive(Debug)]
+pub(super) struct VideoRowChange {
+    change: VideoChange,
+    failure: Option<String>,
+    columns: Columns,
+}
+
+/// The columns that the newest metadata sets.
+#[derive(Debug, Default)]
+struct Columns {
+    title: Option<String>,
+    channel_id: Option<String>,
+    category: Option<String>,
+    availability: Option<String>,
+    published_ms: Option<i64>,
+    length_seconds: Option<i64>,
+}
+
+impl VideoRowChange {
+    /// Returns what a document changes; `None` if it is about no video.
+    pub(super) fn of(document: &LinkDocument) -> serde_json::Result<Option<Self>> {
+        let Some(change) = VideoChange::of(document) else { return Ok(None) };
+        let failure = change.failure.as_ref().map(|failure| serde_json::to_string(&failure.0));
+        let video = document.video.as_ref();
+        let columns = video.map(|video| Columns {
+            title: Some(video.title.clone()),
+            channel_id: video.author.channel_id.clone(),
+            category: video.category.clone(),
+            availability: video.availability.map(availability),
+            published_ms: video.publish_date.map(|date| date.as_millisecond()),
+            // No video is longer than 64 bits of seconds.
+            length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
+        });
+        Ok(Some(Self {
+            failure: failure.transpose()?,
+            columns: columns.unwrap_or_default(),
+            change,
+        }))
+    }
+}
+
+/// Returns an availability as it is in its column, which is how the document writes it.
+pub(super) fn availability(availability: Availability) -> String {
+    let value = serde_json::to_value(availability).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Writes what a document changes. Writing it again changes nothing.
+pub(super) fn write(connection: &Connection, row: &VideoRowChange) -> rusqlite::Result<()> {
+    let is_written = match &row.change.newest {
+        Some(newest) => {
+            // Most documents are of a new video, and then the first statement is the only one.
+            write_newest(connection, INSERT_NEWEST, row, newest)?
+                || write_newest(connection, UPDATE_NEWEST, row, newest)?
+        }
+        None => false,
+    };
+    let VideoRowChange { change, failure, .. } = row;
+    if !is_written {
+        connection.prepare_cached(INSERT_SEEN)?.execute(named_params! {
+            ":video_id": change.video_id.as_str(),
+            ":first_seen": change.seen.first_at.as_millisecond(),
+            ":last_seen": change.seen.last_at.as_millisecond(),
+        })?;
+    }
+    if let Some(failed) = &change.failure {
+        connection.prepare_cached(UPDATE_FAILURE)?.execute(named_params! {
+            ":video_id": change.video_id.as_str(),
+            ":failed_at": failed.0.failed_at.as_millisecond(),
+            ":document_id": failed.0.document_id.as_str(),
+            ":failure": failure,
+        })?;
+    }
+    Ok(())
+}
+
+/// Returns whether the statement has written the row.
+fn write_newest(
+    connection: &Connection,
+    statement: &str,
+    row: &VideoRowChange,
+    newest: &Newest,
+) -> rusqlite::Result<bool> {
+    let VideoRowChange { change, columns, .. } = row;
+    let count = connection.prepare_cached(statement)?.execute(named_params! {
+        ":video_id": change.video_id.as_str(),
+        ":first_seen": change.seen.first_at.as_millisecond(),
+        ":last_seen": change.seen.last_at.as_millisecond(),
+        ":newest_at": newest.extracted_at.map_or(NEVER, |time| time.as_millisecond()),
+        ":newest_id": newest.document_id.as_str(),
+        ":title": columns.title,
+        ":channel_id": columns.channel_id,
+        ":category": columns.category,
+        ":availability": columns.availability,
+        ":published": columns.published_ms,
+        ":length_seconds": columns.length_seconds,
+    })?;
+    Ok(count > 0)
+}
+
+/// The columns that [`video_row`] reads, of the row `v` and the document `d` of its metadata.
+pub(super) const COLUMNS: &str =
+    "v.sequence, v.video_id, v.first_seen, v.last_seen, v.failure, d.document, v.published";
+
+pub(super) fn video(
+    connection: &Connection,
+    video_id: VideoId,
+) -> rusqlite::Result<Option<VideoRow>> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM video v LEFT JOIN document d ON d.id = v.newest_id
+         WHERE v.video_id = ?1"
+    );
+    connection.prepare_cached(&query)?.query_row(params![video_id.as_str()], video_row).optional()
+}
+
+/// Reads a row with [`COLUMNS`].
+pub(super) fn video_row(row: &Row<'_>) -> rusqlite::Result<VideoRow> {
+    let video_id = row.get_ref(1)?.as_str()?;
+    let failure: Option<&str> = row.get_ref(4)?.as_str_or_null()?;
+    let document: Option<&str> = row.get_ref(5)?.as_str_or_null()?;
+    let document: Option<LinkDocument> =
+        document.map(|document| codec::decode(5, document)).transpose()?;
+    Ok(VideoRow {
+        video_id: VideoId::parse(video_id).map_err(|error| codec::unreadable(1, error))?,
+        sequence: row.get(0)?,
+        seen: Seen { first_at: codec::time(row, 2)?, last_at: codec::time(row, 3)? },
+        metadata: document.and_then(metadata),
+        last_failure: failure.map(|failure| codec::decode(4, failure)).transpose()?,
+    })
+}
+
+fn metadata(document: LinkDocument) -> Option<VideoMetadata> {
+    let LinkDocument { id, extracted_at, source, video, .. } = document;
+    Some(VideoMetadata { document_id: id, extracted_at, source, video: video? })
+}
+
+const LINKS: &str = "SELECT document FROM document
+    WHERE video_id = :video_id AND (stored_at, id) < (:stored_at, :id)
+    ORDER BY stored_at DESC, id DESC LIMIT :limit";
+
+pub(super) fn links_of_video(
+    connection: &Connection,
+    video_id: VideoId,
+    after: Option<&LinkCursor>,
+    limit: u32,
+) -> rusqlite::Result<Vec<VideoLink>> {
+    let (stored_ms, id) =
+        after.map_or((i64::MAX, ""), |after| (after.stored_ms, after.document_id.as_str()));
+    let bound = named_params! {
+        ":video_id": video_id.as_str(), ":stored_at": stored_ms, ":id": id, ":limit": limit,
+    };
+    let mut statement = connection.prepare_cached(LINKS)?;
+    let read = |row: &Row<'_>| {
+        let document: LinkDocument = codec::decode(0, row.get_ref(0)?.as_str()?)?;
+        Ok(VideoLink::from(&document))
+    };
+    statement.query_map(bound, read)?.collect()
+}
+
+pub(super) fn count_links_of_video(
+    connection: &Connection,
+    video_id: VideoId,
+) -> rusqlite::Result<u64> {
+    let query = "SELECT count(*) FROM document WHERE video_id = ?1";
+    connection.prepare_cached(query)?.query_row(params![video_id.as_str()], codec::count)
+}
