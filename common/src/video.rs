@@ -67,6 +67,32 @@ pub enum Availability {
     Unavailable,
 }
 
+impl Availability {
+    /// All values.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::AgeRestricted,
+        Self::GeoBlocked,
+        Self::MembersOnly,
+        Self::PaymentRequired,
+        Self::Upcoming,
+        Self::Unavailable,
+    ];
+
+    /// Returns the value as documents and answers write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::AgeRestricted => "age_restricted",
+            Self::GeoBlocked => "geo_blocked",
+            Self::MembersOnly => "members_only",
+            Self::PaymentRequired => "payment_required",
+            Self::Upcoming => "upcoming",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The channel that published a video.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
@@ -96,4 +122,17 @@ pub struct Chapter {
     pub title: String,
     /// From the video's beginning.
     pub start_seconds: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_availability_is_written_as_it_is_named() {
+        for availability in Availability::ALL {
+            let written = serde_json::to_value(availability).unwrap();
+            assert_eq!(written, availability.as_str());
+        }
+    }
 }

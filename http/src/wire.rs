@@ -1,9 +1,10 @@
-//! Answers of one part of linkrelay that another part reads: the status of a request, which the
-//! producer returns and the command line prints.
+//! Answers of one part of linkrelay that another part reads: the status of a request and the
+//! videos, which the producer returns and the command line prints.
 
 use std::borrow::Cow;
 
-use linkrelay_common::{LinkFailure, RequestId};
+use jiff::Timestamp;
+use linkrelay_common::{DocumentId, LinkFailure, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
 /// The status of a request: the answer of `GET /links/{id}`.
@@ -54,4 +55,83 @@ pub struct LinkEntry {
     /// Why the link failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<LinkFailure>,
+}
+
+/// A page of videos: the answer of `GET /videos`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VideoList {
+    /// How many videos the query selects, if it asks for the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The videos. There may be fewer than asked for, or none, although there is a next page.
+    pub videos: Vec<VideoEntry>,
+    /// The path of the next page, if there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One video, over all links that named it. What is not known is null.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VideoEntry {
+    /// The video's id.
+    pub video_id: VideoId,
+    /// `stored` if there is metadata, else `failed`.
+    pub status: Cow<'static, str>,
+    /// When the first link that named it was submitted.
+    pub first_seen_at: Timestamp,
+    /// When the last link that named it was submitted.
+    pub last_seen_at: Timestamp,
+    /// When YouTube gave the metadata.
+    pub extracted_at: Option<Timestamp>,
+    /// The extractor's strategy that found it.
+    pub source: Option<String>,
+    /// The newest metadata.
+    pub video: Option<Video>,
+    /// When a link last failed.
+    pub failed_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<LinkFailure>,
+}
+
+/// One video and the links that named it: the answer of `GET /videos/{video_id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VideoDetail {
+    /// The video.
+    #[serde(flatten)]
+    pub video: VideoEntry,
+    /// How many links named it.
+    pub links_count: u64,
+    /// A page of these links, the last stored first; their numbers are the history of views and
+    /// likes.
+    pub links: Vec<VideoLinkEntry>,
+    /// The path of the next page, if there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One link that named a video.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VideoLinkEntry {
+    /// The id of the link's document.
+    pub id: DocumentId,
+    /// The request; null for a record without one.
+    pub request_id: Option<RequestId>,
+    /// Its index in the request or record.
+    pub index: u32,
+    /// The link as it was submitted.
+    pub link: String,
+    /// `stored` or `failed`.
+    pub status: Cow<'static, str>,
+    /// When it was submitted, if known.
+    pub submitted_at: Option<Timestamp>,
+    /// When YouTube gave the metadata.
+    pub extracted_at: Option<Timestamp>,
+    /// When its document was written.
+    pub stored_at: Timestamp,
+    /// The views at that time.
+    pub view_count: Option<u64>,
+    /// The likes at that time.
+    pub like_count: Option<u64>,
+    /// The code of the error, if it failed.
+    pub error: Option<String>,
 }

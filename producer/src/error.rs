@@ -26,6 +26,10 @@ pub(crate) enum ApiError {
     BadRequestId(#[from] linkrelay_common::ids::RequestIdError),
     #[error("{0}")]
     BadQuery(String),
+    #[error("a video's id has 11 letters, digits, - or _")]
+    BadVideoId,
+    #[error("no link has named this video")]
+    UnknownVideo,
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -65,6 +69,8 @@ impl ApiError {
             Self::NoValidLinks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", None),
             Self::BadRequestId(_) => (StatusCode::BAD_REQUEST, "bad_request_id", None),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),
+            Self::BadVideoId => (StatusCode::BAD_REQUEST, "bad_video_id", None),
+            Self::UnknownVideo => (StatusCode::NOT_FOUND, "unknown_video", None),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))

@@ -1,8 +1,10 @@
 //! The routes, one file for each resource: each reads the request, calls a module that does not
 //! know HTTP, and makes the answer.
 
+mod parameters;
 mod status;
 mod submit;
+mod videos;
 mod wait;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(submit::router())
         .merge(wait::router())
         .merge(status::router())
+        .merge(videos::router())
         .with_state(state)
 }
 

@@ -18,5 +18,7 @@ mod process;
 mod status;
 /// `POST /links/send-message-kafka`.
 mod submit;
+/// `GET /videos` and `GET /videos/{video_id}`.
+mod videos;
 /// `POST /links/send-message-http`, the waiting path.
 mod wait;

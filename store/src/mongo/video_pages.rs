@@ -150,8 +150,7 @@ pub(super) fn filter(filter: &VideoFilter) -> Document {
         conditions.push(doc! { "newest.video.category": category });
     }
     if let Some(availability) = availability {
-        let name = serde_json::to_value(availability).unwrap_or_default();
-        conditions.push(doc! { "newest.video.availability": name.as_str() });
+        conditions.push(doc! { "newest.video.availability": availability.as_str() });
     }
     if let Some(status) = status {
         let has_metadata = *status == VideoStatus::Stored;

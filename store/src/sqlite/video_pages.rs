@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::codec;
-use super::videos::{self, COLUMNS, availability};
+use super::videos::{self, COLUMNS};
 use crate::videos::{
     Between, Direction, MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoOrder, VideoPage,
     VideoQuery, VideoRow, VideoStatus,
@@ -151,7 +151,10 @@ fn filter(filter: &VideoFilter, order: VideoOrder) -> Conditions {
         add_published(&mut conditions, filter);
     }
     conditions.add_some("v.category = ?", category.clone());
-    conditions.add_some("v.availability = ?", filter.availability.map(availability));
+    conditions.add_some(
+        "v.availability = ?",
+        filter.availability.map(|availability| availability.as_str().to_owned()),
+    );
     match status {
         Some(VideoStatus::Stored) => conditions.add("v.newest_id IS NOT NULL", []),
         Some(VideoStatus::Failed) => conditions.add("v.newest_id IS NULL", []),

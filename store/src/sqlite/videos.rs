@@ -50,7 +50,7 @@ struct Columns {
     title: Option<String>,
     channel_id: Option<String>,
     category: Option<String>,
-    availability: Option<String>,
+    availability: Option<&'static str>,
     published_ms: Option<i64>,
     length_seconds: Option<i64>,
 }
@@ -65,7 +65,7 @@ impl VideoRowChange {
             title: Some(video.title.clone()),
             channel_id: video.author.channel_id.clone(),
             category: video.category.clone(),
-            availability: video.availability.map(availability),
+            availability: video.availability.map(Availability::as_str),
             published_ms: video.publish_date.map(|date| date.as_millisecond()),
             // No video is longer than 64 bits of seconds.
             length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
@@ -76,12 +76,6 @@ impl VideoRowChange {
             change,
         }))
     }
-}
-
-/// Returns an availability as it is in its column, which is how the document writes it.
-pub(super) fn availability(availability: Availability) -> String {
-    let value = serde_json::to_value(availability).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Writes what a document changes. Writing it again changes nothing.
