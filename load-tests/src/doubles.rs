@@ -218,6 +218,10 @@ impl LinkStore for CountingStore {
         Err(only_counts())
     }
 
+    async fn delete_request(&self, _id: RequestId, _at: Timestamp) -> Result<u64, StoreError> {
+        Err(only_counts())
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         Err(only_counts())
     }

@@ -26,6 +26,14 @@ pub(crate) enum ApiError {
     BadRequestId(#[from] linkrelay_common::ids::RequestIdError),
     #[error("{0}")]
     BadQuery(String),
+    #[error("this request was deleted")]
+    Deleted,
+    #[error(
+        "{0} links of this request have no document: they are pending, and their documents would \
+         be written afterwards; or their documents are no longer kept (KEEP_DOCUMENTS_FOR). \
+         Nothing was deleted."
+    )]
+    Pending(u32),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -65,6 +73,8 @@ impl ApiError {
             Self::NoValidLinks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", None),
             Self::BadRequestId(_) => (StatusCode::BAD_REQUEST, "bad_request_id", None),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),
+            Self::Deleted => (StatusCode::GONE, "request_deleted", None),
+            Self::Pending(_) => (StatusCode::CONFLICT, "request_pending", None),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))

@@ -21,6 +21,7 @@ pub mod testing;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
 use serde::Deserialize;
 
@@ -64,7 +65,7 @@ pub struct LinkStatus {
     pub link: String,
     /// The video's id, if the link names one.
     pub video_id: Option<String>,
-    /// Stored, failed or expanded.
+    /// Stored, failed, expanded or deleted.
     pub state: LinkState,
     /// The video's title, if stored.
     pub title: Option<String>,
@@ -92,6 +93,8 @@ pub struct RequestCounts {
     pub failed: u32,
     /// Lists, whose videos have their own documents and are counted separately.
     pub expanded: u32,
+    /// Links whose documents were deleted with the request.
+    pub deleted: u32,
 }
 
 impl RequestCounts {
@@ -101,6 +104,7 @@ impl RequestCounts {
             LinkState::Stored => self.stored += count,
             LinkState::Failed => self.failed += count,
             LinkState::Expanded => self.expanded += count,
+            LinkState::Deleted => self.deleted += count,
         }
     }
 }
@@ -159,6 +163,18 @@ pub trait LinkStore: Debug + Send + Sync {
         &self,
         request_id: RequestId,
     ) -> Result<Vec<ExpandedRange>, StoreError>;
+
+    /// Deletes the documents of a request, and what else the store has of it: of each document only
+    /// what [`LinkDocument::deleted`] says is kept, and no dead letter or journal entry. Returns how
+    /// many documents were not deleted before.
+    ///
+    /// A link that has no document yet is not affected, so the caller first makes sure that there
+    /// is none. If this fails, some of the documents may be deleted; it can be called again.
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
     /// It is not part of the schema, because it makes every write slower: only callers of that

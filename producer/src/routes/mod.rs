@@ -1,6 +1,7 @@
 //! The routes, one file for each resource: each reads the request, calls a module that does not
 //! know HTTP, and makes the answer.
 
+mod delete;
 mod status;
 mod submit;
 mod wait;
@@ -21,6 +22,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(submit::router())
         .merge(wait::router())
         .merge(status::router())
+        .merge(delete::router())
         .with_state(state)
 }
 

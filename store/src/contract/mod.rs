@@ -10,10 +10,12 @@
 //! where `async fn open()` returns a value whose `store()` is a `&dyn LinkStore`.
 
 mod read;
+mod removal;
 pub mod sample;
 mod write;
 
 pub use read::*;
+pub use removal::*;
 pub use write::*;
 
 /// Makes a `#[tokio::test]` of every function of [`contract`](crate::contract).
@@ -39,6 +41,8 @@ macro_rules! contract_tests {
             a_link_s_status_shows_title_and_error
             a_request_s_lists_are_found
             the_newest_of_a_video_is_found
+            a_deleted_request_keeps_only_its_ids
+            a_deleted_document_is_not_written_again
             the_schema_can_be_made_again
         }
     };

@@ -50,7 +50,7 @@ fn to_fields(document: &LinkDocument) -> bson::ser::Result<Document> {
     Ok(fields)
 }
 
-fn date(time: Timestamp) -> Bson {
+pub(super) fn date(time: Timestamp) -> Bson {
     Bson::DateTime(DateTime::from_millis(time.as_millisecond()))
 }
 

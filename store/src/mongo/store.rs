@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, SettingsError, VideoId};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
@@ -18,7 +19,7 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::uri::MongoUri;
-use super::{names, read, schema, write};
+use super::{names, read, removal, schema, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
@@ -173,6 +174,15 @@ impl LinkStore for MongoStore {
     ) -> Result<Vec<ExpandedRange>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<read::ExpandedRow>();
         within(CALL_TIMEOUT, read::request_expansions(&collection, request_id)).await
+    }
+
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let collection = self.collection().await?;
+        within(CALL_TIMEOUT, removal::delete_request(collection, request_id, deleted_at)).await
     }
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {

@@ -2,12 +2,13 @@
 //! journal entry in the same transaction.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
 use super::store::SqliteStore;
-use super::{documents, journal};
+use super::{documents, journal, removal};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
@@ -74,6 +75,18 @@ impl LinkStore for SqliteStore {
     ) -> Result<Vec<ExpandedRange>, StoreError> {
         let id = request_id.to_string();
         self.readers.run(move |connection| documents::request_expansions(connection, &id)).await
+    }
+
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let delete = move |connection: &Connection| {
+            removal::forget_request(connection, request_id)?;
+            removal::delete_documents(connection, request_id, deleted_at)
+        };
+        self.writer.run(delete).await
     }
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {

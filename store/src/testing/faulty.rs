@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
@@ -179,6 +180,21 @@ impl LinkStore for FaultyStore {
         self.call(Method::RequestExpansions, 0).await?;
         let lists = self.of_request(request_id).into_iter();
         Ok(lists.filter_map(|document| document.expansion.as_ref().map(range)).collect())
+    }
+
+    /// There are no dead letters, and there is no journal.
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.call(Method::DeleteRequest, 0).await?;
+        let mut documents = self.lock();
+        let of_request = documents.values_mut().filter(|document| {
+            document.request_id == Some(request_id) && document.status != LinkState::Deleted
+        });
+        Ok(of_request.map(|document| *document = document.clone().deleted(deleted_at)).count()
+            as u64)
     }
 
     /// Every search goes through all documents.

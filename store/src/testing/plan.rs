@@ -15,6 +15,7 @@ pub enum Method {
     RequestCounts,
     RequestLinks,
     RequestExpansions,
+    DeleteRequest,
     EnsureVideoIndex,
     NewestOfVideo,
     Ping,

@@ -1,0 +1,75 @@
+//! What a store must remove.
+
+use jiff::Timestamp;
+use linkrelay_common::{RequestId, VideoId};
+
+use super::sample;
+use crate::{
+    KnownDocument, LinkDocument, LinkState, LinkStore, RequestCounts, StoreError, WriteOutcome,
+};
+
+/// Nothing of its links is left, other requests are not affected, and it can be repeated.
+pub async fn a_deleted_request_keeps_only_its_ids(store: &dyn LinkStore) -> Result<(), StoreError> {
+    let (request_id, other) = (RequestId::new(3), RequestId::new(3));
+    let documents = [
+        sample::stored(request_id, 0),
+        sample::failed(request_id, 1),
+        sample::expanded(request_id, 2, 1),
+        // A video of the list.
+        sample::stored(request_id, 20_003),
+    ];
+    let kept = [sample::stored(other, 1), sample::of_nulls(1)];
+    store.write_batch(&documents).await?;
+    store.write_batch(&kept).await?;
+    let deleted_at = time(1_767_000_000_123)?;
+    assert_eq!(store.delete_request(request_id, deleted_at).await?, 4);
+    assert_eq!(store.delete_request(request_id, time(1_768_000_000_000)?).await?, 0);
+    for document in documents {
+        let found = store.find(std::slice::from_ref(&document.id)).await?;
+        assert_eq!(found, [document.deleted(deleted_at)]);
+    }
+    for document in &kept {
+        let found = store.find(std::slice::from_ref(&document.id)).await?;
+        assert_eq!(found, std::slice::from_ref(document));
+    }
+    let counts = store.request_counts(request_id).await?;
+    assert_eq!(counts, RequestCounts { deleted: 4, ..RequestCounts::default() });
+    let links = store.request_links(request_id, 0, 3).await?;
+    assert_eq!(links.len(), 3);
+    for link in links {
+        let code = link.error.map(|error| error.code);
+        assert_eq!((link.state, code.as_deref()), (LinkState::Deleted, Some("deleted")));
+        assert_eq!((link.link.as_str(), link.video_id, link.title), ("", None, None));
+    }
+    assert_eq!(store.request_expansions(request_id).await?, []);
+    let video_id = VideoId::parse("video-20003");
+    let video_id = video_id.map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    assert_eq!(store.newest_of_video(video_id).await?, None);
+    assert_eq!(store.delete_request(RequestId::new(1), deleted_at).await?, 0);
+    Ok(())
+}
+
+/// A link that is delivered again, or replayed, is known to be complete.
+pub async fn a_deleted_document_is_not_written_again(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
+    let request_id = RequestId::new(2);
+    let documents = [sample::failed(request_id, 0), sample::stored(request_id, 1)];
+    store.write_batch(&documents).await?;
+    store.delete_request(request_id, time(1_767_000_000_000)?).await?;
+    let again = [sample::stored(request_id, 0), sample::failed(request_id, 1)]
+        .map(|document| LinkDocument { kafka: Some(sample::origin(77)), ..document });
+    let outcomes = store.write_batch(&again).await?;
+    assert_eq!(outcomes, [WriteOutcome::AlreadyThere, WriteOutcome::AlreadyThere]);
+    let ids = again.map(|document| document.id);
+    let mut known = store.known(&ids).await?;
+    known.sort_by(|a, b| a.id.cmp(&b.id));
+    let expected = ids.map(|id| KnownDocument { id, status: LinkState::Deleted, kafka: None });
+    assert_eq!(known, expected);
+    Ok(())
+}
+
+fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    let time = Timestamp::from_millisecond(millis);
+    time.map_err(|error| StoreError::Unreadable(error.to_string()))
+}
