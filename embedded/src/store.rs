@@ -12,7 +12,7 @@ use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StoreError, WriteOutcome,
+    StaleVideo, StaleVideos, StoreError, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -99,6 +99,18 @@ impl LinkStore for JournaledStore {
 
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         self.documents.newest_of_video(video_id).await
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        self.documents.stale_videos(stale, limit).await
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        self.documents.count_stale_videos(stale).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ pub mod error;
 pub mod mongo;
 pub mod settings;
 pub mod sqlite;
+pub mod stale;
 pub mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -30,6 +31,7 @@ pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
+pub use stale::{StaleVideo, StaleVideos};
 pub use supervise::supervise;
 
 /// The outcome of one document of a batch.
@@ -183,6 +185,19 @@ pub trait LinkStore: Debug + Send + Sync {
 
     /// Returns the document with metadata of this video that was extracted last.
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError>;
+
+    /// Returns up to `limit` of these videos, in their order, each once.
+    ///
+    /// It reads all documents, and no index makes it faster: it is for a command that then works
+    /// for a long time on what it gets.
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError>;
+
+    /// Counts these videos; otherwise like [`stale_videos`](Self::stale_videos).
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError>;
 
     /// Succeeds if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;

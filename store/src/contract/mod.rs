@@ -12,10 +12,12 @@
 mod read;
 mod removal;
 pub mod sample;
+mod stale;
 mod write;
 
 pub use read::*;
 pub use removal::*;
+pub use stale::*;
 pub use write::*;
 
 /// Makes a `#[tokio::test]` of every function of [`contract`](crate::contract).
@@ -41,6 +43,8 @@ macro_rules! contract_tests {
             a_link_s_status_shows_title_and_error
             a_request_s_lists_are_found
             the_newest_of_a_video_is_found
+            stale_videos_come_oldest_first_and_each_once
+            a_refused_video_is_stale_only_on_request
             a_deleted_request_keeps_only_its_ids
             a_deleted_document_is_not_written_again
             the_schema_can_be_made_again

@@ -1,7 +1,7 @@
 //! The store of a deployment with servers: MongoDB, through the official driver.
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
-//! the first call; `schema` makes the indexes; `write`, `read` and `removal` are the two halves of
+//! the first call; `schema` makes the indexes; `write`, `read`, `stale` and `removal` are the two halves of
 //! [`LinkStore`](crate::LinkStore); `codec` is a document's BSON form; `failure` maps the driver's
 //! errors to [`StoreError`](crate::StoreError).
 
@@ -11,6 +11,7 @@ mod names;
 mod read;
 mod removal;
 mod schema;
+mod stale;
 mod store;
 mod uri;
 mod write;

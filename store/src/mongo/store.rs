@@ -19,10 +19,11 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::uri::MongoUri;
-use super::{names, read, removal, schema, write};
+use super::{names, read, removal, schema, stale, write};
 use crate::error::StoreError;
 use crate::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StaleVideo,
+    StaleVideos, WriteOutcome,
 };
 
 /// How long to search for a usable server, and to connect to it, unless the connection string sets
@@ -35,6 +36,9 @@ const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline for making indexes, which may have to read the complete collection.
 const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The deadline for a query that reads the complete collection.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The store in a collection of MongoDB.
 #[derive(Debug)]
@@ -195,6 +199,20 @@ impl LinkStore for MongoStore {
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<Document>();
         within(CALL_TIMEOUT, read::newest_of_video(&collection, video_id)).await
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(SCAN_TIMEOUT, stale::stale_videos(&collection, stale, limit)).await
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(SCAN_TIMEOUT, stale::count_stale_videos(&collection, stale)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

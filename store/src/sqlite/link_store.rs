@@ -8,11 +8,11 @@ use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
 use super::store::SqliteStore;
-use super::{documents, journal, removal};
+use super::{documents, journal, removal, stale};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    WriteOutcome,
+    StaleVideo, StaleVideos, WriteOutcome,
 };
 
 #[async_trait]
@@ -95,6 +95,20 @@ impl LinkStore for SqliteStore {
 
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         self.readers.run(move |connection| documents::newest_of_video(connection, video_id)).await
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        let wanted = stale.clone();
+        self.readers.run(move |connection| stale::stale_videos(connection, &wanted, limit)).await
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        let wanted = stale.clone();
+        self.readers.run(move |connection| stale::count_stale_videos(connection, &wanted)).await
     }
 
     /// Takes the lock for writing, so that it fails if the thread has ended, or if another process

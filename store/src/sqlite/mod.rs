@@ -4,7 +4,7 @@
 //! In reading order: [`store`] is the file, `link_store` its documents as a
 //! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] the journal and the dead letters;
 //! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
-//! with group commit, and `removal` what it deletes; `readers` are the few connections that read; `documents` has the statements
+//! with group commit, and `removal` what it deletes; `readers` are the few connections that read; `documents` and `stale` have the statements
 //! and `codec` the rows.
 //!
 //! Several processes may have the same file open.
@@ -19,6 +19,7 @@ mod link_store;
 mod readers;
 mod removal;
 mod schema;
+mod stale;
 pub mod store;
 mod writer;
 

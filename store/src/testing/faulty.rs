@@ -6,12 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
 use crate::{
     ExpandedRange, Expansion, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
-    MAX_DOCUMENT_BYTES, RequestCounts, StoreError, WriteOutcome,
+    MAX_DOCUMENT_BYTES, RequestCounts, StaleVideo, StaleVideos, StoreError, WriteOutcome,
 };
 
 /// The error text of a [`FaultyStore`] that cannot be reached; no answer may repeat it.
@@ -113,6 +113,37 @@ impl FaultyStore {
         ids.into_iter().filter_map(|id| documents.get(id).cloned()).collect()
     }
 
+    /// Returns all of these videos, in their order.
+    fn stale(&self, stale: &StaleVideos) -> Vec<StaleVideo> {
+        let mut times: BTreeMap<String, (Option<i64>, Option<i64>)> = BTreeMap::new();
+        for document in self.documents() {
+            let Some(video_id) = document.video_id else { continue };
+            let (extracted, refused) = times.entry(video_id).or_default();
+            let class = document.error.map(|error| error.class);
+            match (document.status, class) {
+                (LinkState::Stored, _) => {
+                    let at = document.extracted_at.map(Timestamp::as_millisecond);
+                    *extracted = (*extracted).max(at);
+                }
+                (LinkState::Failed, Some(ErrorClass::Permanent)) => {
+                    *refused = (*refused).max(Some(document.stored_at.as_millisecond()));
+                }
+                _ => {}
+            }
+        }
+        let before = stale.extracted_before.as_millisecond();
+        let found = times.into_iter().filter_map(|(video_id, (extracted, refused))| {
+            let extracted = extracted.filter(|extracted| *extracted < before)?;
+            let end = if stale.with_failed { before } else { extracted + 1 };
+            let extracted_at = Timestamp::from_millisecond(extracted).ok()?;
+            refused.is_none_or(|at| at < end).then_some(StaleVideo { extracted_at, video_id })
+        });
+        let mut found: Vec<StaleVideo> =
+            found.filter(|video| stale.after.as_ref().is_none_or(|after| video > after)).collect();
+        found.sort();
+        found
+    }
+
     /// Returns the documents of a request, by index.
     fn of_request(&self, request_id: RequestId) -> Vec<LinkDocument> {
         let mut found = self.documents();
@@ -210,6 +241,22 @@ impl LinkStore for FaultyStore {
             document.status == LinkState::Stored && document.video_id.as_ref() == Some(&video_id)
         });
         Ok(found.into_iter().max_by_key(|document| document.extracted_at))
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        self.call(Method::StaleVideos, 0).await?;
+        let mut found = self.stale(stale);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        self.call(Method::CountStaleVideos, 0).await?;
+        Ok(self.stale(stale).len() as u64)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

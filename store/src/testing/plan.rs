@@ -18,6 +18,8 @@ pub enum Method {
     DeleteRequest,
     EnsureVideoIndex,
     NewestOfVideo,
+    StaleVideos,
+    CountStaleVideos,
     Ping,
 }
 
