@@ -5,6 +5,7 @@
 //! the writing of its document for a moment; if it is published again, the document is found.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -91,6 +92,19 @@ impl LinkStore for JournaledStore {
         let deleted = self.documents.delete_request(request_id, deleted_at).await?;
         self.file.forget_request(request_id).await?;
         Ok(deleted)
+    }
+
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
+        self.documents.set_retention(keep_for).await
+    }
+
+    async fn remove_expired(
+        &self,
+        stored_before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        self.file.remove_old_letters(stored_before, limit).await?;
+        self.documents.remove_expired(stored_before, limit).await
     }
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {

@@ -23,8 +23,8 @@ use crate::data_dir;
 use crate::exit::Outcome;
 use crate::progress::Progress;
 
-/// How many videos one reading of the store returns. It reads all documents, which is nothing
-/// beside the time that so many submissions take.
+/// How many videos one reading of the store returns. It reads all documents, which takes
+/// little time compared with so many submissions.
 const PAGE_VIDEOS: u64 = 10_000;
 
 /// Which videos to submit, and how fast.
@@ -165,10 +165,8 @@ impl Refresh {
         }
         let mut out = std::io::stdout();
         match target {
-            Target::Stdout => writeln!(out, "would submit {submitted} videos")?,
-            Target::Server(_) => {
-                writeln!(out, "submitted {submitted} videos, rejected {rejected}")?
-            }
+            Target::Stdout => writeln!(out, "would submit {submitted}")?,
+            Target::Server(_) => writeln!(out, "submitted {submitted}, rejected {rejected}")?,
         }
         if stop.is_cancelled() {
             eprintln!("interrupted; run it again for the {left} that are left");

@@ -222,6 +222,15 @@ impl LinkStore for CountingStore {
         Err(only_counts())
     }
 
+    /// A benchmark keeps all documents.
+    async fn set_retention(&self, _: Option<Duration>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove_expired(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
+        Err(only_counts())
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         Err(only_counts())
     }

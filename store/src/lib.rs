@@ -20,6 +20,7 @@ pub mod supervise;
 pub mod testing;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -177,6 +178,18 @@ pub trait LinkStore: Debug + Send + Sync {
         request_id: RequestId,
         deleted_at: Timestamp,
     ) -> Result<u64, StoreError>;
+
+    /// Sets how long documents are kept after they were stored; `None` keeps all. It replaces what
+    /// any process has set before, and makes or drops the index that the removal needs. MongoDB
+    /// then removes documents by itself; of other stores, the caller removes them with
+    /// [`remove_expired`](Self::remove_expired).
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError>;
+
+    /// Removes up to `limit` of the documents, and of the dead letters in the file of the embedded
+    /// mode, that were stored before this time. Returns how many documents it removed; always 0
+    /// where the store removes them by itself.
+    async fn remove_expired(&self, stored_before: Timestamp, limit: u32)
+    -> Result<u32, StoreError>;
 
     /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
     /// It is not part of the schema, because it makes every write slower: only callers of that

@@ -1,5 +1,7 @@
 //! What a store must remove.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use linkrelay_common::{RequestId, VideoId};
 
@@ -66,6 +68,41 @@ pub async fn a_deleted_document_is_not_written_again(
     known.sort_by(|a, b| a.id.cmp(&b.id));
     let expected = ids.map(|id| KnownDocument { id, status: LinkState::Deleted, kafka: None });
     assert_eq!(known, expected);
+    Ok(())
+}
+
+/// Documents expire by the time at which they were stored, the oldest first. For stores that leave
+/// the removal to their caller.
+pub async fn old_documents_are_removed_oldest_first(
+    store: &dyn LinkStore,
+) -> Result<(), StoreError> {
+    let request_id = RequestId::new(5);
+    let at = |index, millis| -> Result<LinkDocument, StoreError> {
+        Ok(LinkDocument { stored_at: time(millis)?, ..sample::stored(request_id, index) })
+    };
+    let documents = [at(0, 300)?, at(1, 100)?, at(2, 400)?, at(3, 200)?, at(4, 199)?];
+    store.write_batch(&documents).await?;
+    store.set_retention(Some(Duration::from_secs(3_600))).await?;
+    store.set_retention(Some(Duration::from_secs(7_200))).await?;
+    let left = async || -> Result<Vec<u32>, StoreError> {
+        let links = store.request_links(request_id, 0, 5).await?;
+        Ok(links.into_iter().map(|link| link.index).collect())
+    };
+    for (before, limit, removed, expected) in [
+        (100, 9, 0, &[0, 1, 2, 3, 4][..]),
+        (400, 2, 2, &[0, 2, 3]),
+        (300, 9, 1, &[0, 2]),
+        (400, 1, 1, &[2]),
+        (400, 1, 0, &[2]),
+    ] {
+        assert_eq!(store.remove_expired(time(before)?, limit).await?, removed, "{before}");
+        assert_eq!(left().await?, expected, "{before}");
+    }
+    // Without a limit of time, nothing is prepared, and everything else works.
+    store.set_retention(None).await?;
+    store.set_retention(None).await?;
+    store.write_batch(&documents[..1]).await?;
+    assert_eq!(left().await?, [0, 2]);
     Ok(())
 }
 

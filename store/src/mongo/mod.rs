@@ -1,7 +1,7 @@
 //! The store of a deployment with servers: MongoDB, through the official driver.
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
-//! the first call; `schema` makes the indexes; `write`, `read`, `stale` and `removal` are the two halves of
+//! the first call; `schema` makes the indexes, and `retention` the one by which documents expire; `write`, `read`, `stale` and `removal` are the two halves of
 //! [`LinkStore`](crate::LinkStore); `codec` is a document's BSON form; `failure` maps the driver's
 //! errors to [`StoreError`](crate::StoreError).
 
@@ -10,6 +10,7 @@ mod failure;
 mod names;
 mod read;
 mod removal;
+mod retention;
 mod schema;
 mod stale;
 mod store;

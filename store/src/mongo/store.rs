@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::uri::MongoUri;
-use super::{names, read, removal, schema, stale, write};
+use super::{names, read, removal, retention, schema, stale, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StaleVideo,
@@ -187,6 +187,24 @@ impl LinkStore for MongoStore {
     ) -> Result<u64, StoreError> {
         let collection = self.collection().await?;
         within(CALL_TIMEOUT, removal::delete_request(collection, request_id, deleted_at)).await
+    }
+
+    /// A missing index is only logged: without it, documents are kept, and everything else works.
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
+        let collection = self.collection().await?;
+        let problem = within(SCHEMA_TIMEOUT, retention::set(collection, keep_for)).await?;
+        if let Some(problem) = problem {
+            tracing::warn!(
+                "documents are not removed as KEEP_DOCUMENTS_FOR says, because the index for that \
+                 cannot be changed: {problem}"
+            );
+        }
+        Ok(())
+    }
+
+    /// The server removes them by itself.
+    async fn remove_expired(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
+        Ok(0)
     }
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {

@@ -1,6 +1,8 @@
 //! The documents of a SQLite file, as a [`LinkStore`]; writing a document removes its link's
 //! journal entry in the same transaction.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
@@ -87,6 +89,23 @@ impl LinkStore for SqliteStore {
             removal::delete_documents(connection, request_id, deleted_at)
         };
         self.writer.run(delete).await
+    }
+
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
+        let is_limited = keep_for.is_some();
+        self.writer.run(move |connection| removal::set_retention(connection, is_limited)).await
+    }
+
+    async fn remove_expired(
+        &self,
+        stored_before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        let remove = move |connection: &Connection| {
+            removal::remove_letters(connection, stored_before, limit)?;
+            removal::remove_documents(connection, stored_before, limit)
+        };
+        self.writer.run(remove).await
     }
 
     async fn ensure_video_index(&self) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The statements that delete: all that belongs to a request.
+//! The statements that delete: all that belongs to a request, and what is too old to be kept.
 
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId};
@@ -20,6 +20,19 @@ const DELETE_DOCUMENTS: &str = "UPDATE document
             'stored_at', :deleted_at, 'kafka', NULL)
     WHERE request_id = :request_id AND status <> 'deleted'";
 
+/// Made only where documents are not kept forever, because it makes every write slower.
+const STORED_AT_INDEX: &str =
+    "CREATE INDEX IF NOT EXISTS document_by_stored_at ON document (stored_at)";
+const NO_STORED_AT_INDEX: &str = "DROP INDEX IF EXISTS document_by_stored_at";
+
+/// Served by [`STORED_AT_INDEX`].
+const REMOVE_DOCUMENTS: &str = "DELETE FROM document WHERE rowid IN (
+    SELECT rowid FROM document WHERE stored_at < ?1 ORDER BY stored_at LIMIT ?2)";
+/// A marked one is being replayed.
+const REMOVE_LETTERS: &str = "DELETE FROM dead_letter WHERE position IN (
+    SELECT position FROM dead_letter WHERE written_at < ?1 AND state <> 'marked'
+    ORDER BY written_at LIMIT ?2)";
+
 impl SqliteStore {
     /// Removes the dead letters and journal entries of a request whose documents are in another
     /// store.
@@ -29,6 +42,46 @@ impl SqliteStore {
     pub async fn forget_request(&self, request_id: RequestId) -> Result<(), StoreError> {
         self.writer.run(move |connection| forget_request(connection, request_id)).await
     }
+
+    /// Removes up to `limit` dead letters that were written before this time, the oldest first,
+    /// except those that are being replayed.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written; then none is removed.
+    pub async fn remove_old_letters(
+        &self,
+        written_before: Timestamp,
+        limit: u32,
+    ) -> Result<(), StoreError> {
+        self.writer.run(move |connection| remove_letters(connection, written_before, limit)).await
+    }
+}
+
+/// Makes or drops the index by which old documents are found.
+pub(super) fn set_retention(connection: &Connection, is_limited: bool) -> rusqlite::Result<()> {
+    connection.execute_batch(if is_limited { STORED_AT_INDEX } else { NO_STORED_AT_INDEX })
+}
+
+/// Removes up to `limit` documents that were stored before this time, the oldest first.
+pub(super) fn remove_documents(
+    connection: &Connection,
+    stored_before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<u32> {
+    let before_ms = stored_before.as_millisecond();
+    let removed =
+        connection.prepare_cached(REMOVE_DOCUMENTS)?.execute(params![before_ms, limit])?;
+    Ok(u32::try_from(removed).unwrap_or(u32::MAX))
+}
+
+/// Removes up to `limit` dead letters that were written before this time, the oldest first.
+pub(super) fn remove_letters(
+    connection: &Connection,
+    written_before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<()> {
+    let before_ms = written_before.as_millisecond();
+    connection.prepare_cached(REMOVE_LETTERS)?.execute(params![before_ms, limit]).map(drop)
 }
 
 /// Empties the documents of a request, except their ids, and returns how many there were.
@@ -64,4 +117,28 @@ pub(super) fn forget_request(
         .query_map(params![first, end], |row| Ok(DocumentId::from_stored(row.get(0)?)))?
         .collect::<rusqlite::Result<_>>()?;
     journal::remove(connection, &journaled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema;
+
+    #[test]
+    fn old_documents_and_dead_letters_are_found_in_indexes() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        set_retention(&connection, true).unwrap();
+        for (statement, index) in
+            [(REMOVE_DOCUMENTS, "document_by_stored_at"), (REMOVE_LETTERS, "dead_letter_by_time")]
+        {
+            let explain = format!("EXPLAIN QUERY PLAN {statement}");
+            let mut statement = connection.prepare(&explain).unwrap();
+            let plan = statement.query_map(params![1, 1], |row| row.get::<_, String>("detail"));
+            let plan: Vec<String> = plan.unwrap().collect::<Result<_, _>>().unwrap();
+            assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
+            let is_slow = |step: &&String| step.contains("SCAN") || step.contains("B-TREE");
+            assert_eq!(plan.iter().find(is_slow), None, "{plan:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -51,6 +51,7 @@ const MIGRATIONS: [&str; 3] = [
     ) STRICT;
     CREATE INDEX dead_letter_by_id ON dead_letter (id);
     CREATE INDEX dead_letter_marked ON dead_letter (position) WHERE state = 'marked';",
+    "CREATE INDEX dead_letter_by_time ON dead_letter (written_at);",
 ];
 
 /// The version of a file with all migrations.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -226,6 +227,28 @@ impl LinkStore for FaultyStore {
         });
         Ok(of_request.map(|document| *document = document.clone().deleted(deleted_at)).count()
             as u64)
+    }
+
+    async fn set_retention(&self, _: Option<Duration>) -> Result<(), StoreError> {
+        self.call(Method::SetRetention, 0).await
+    }
+
+    async fn remove_expired(
+        &self,
+        stored_before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        self.call(Method::RemoveExpired, 0).await?;
+        let mut documents = self.lock();
+        let mut old: Vec<(Timestamp, DocumentId)> = documents
+            .values()
+            .map(|document| (document.stored_at, document.id.clone()))
+            .filter(|(stored_at, _)| *stored_at < stored_before)
+            .collect();
+        old.sort();
+        old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        old.iter().for_each(|(_, id)| drop(documents.remove(id)));
+        Ok(u32::try_from(old.len()).unwrap_or(u32::MAX))
     }
 
     /// Every search goes through all documents.

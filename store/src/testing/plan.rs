@@ -16,6 +16,8 @@ pub enum Method {
     RequestLinks,
     RequestExpansions,
     DeleteRequest,
+    SetRetention,
+    RemoveExpired,
     EnsureVideoIndex,
     NewestOfVideo,
     StaleVideos,

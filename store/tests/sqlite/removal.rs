@@ -1,8 +1,8 @@
-//! With its documents, a request's dead letters and journal entries leave the file.
+//! What a request has in the file is removed with it, and what is too old is removed.
 
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId};
-use linkrelay_store::contract::sample;
+use linkrelay_store::contract::{self, sample};
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, LetterEntry};
 use linkrelay_store::{LinkStore, SqliteStore};
 
@@ -64,4 +64,27 @@ async fn the_dead_letters_and_journal_entries_of_a_deleted_request_are_removed()
     let pending: Vec<_> = pending.into_iter().map(|pending| pending.entry.document_id).collect();
     assert_eq!(pending, ids[1..]);
     assert_eq!(store.journal_size().await.unwrap().entries, 2);
+}
+
+#[tokio::test]
+async fn old_documents_are_removed_oldest_first() {
+    let opened = TestStore::open();
+    contract::old_documents_are_removed_oldest_first(opened.store()).await.unwrap();
+}
+
+#[tokio::test]
+async fn old_dead_letters_are_removed_unless_they_are_being_replayed() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let request_id = RequestId::new(5);
+    let ids: Vec<_> = (0..5).map(|index| DocumentId::of_request(request_id, index)).collect();
+    for (id, written_at_ms) in ids.iter().zip([5, 1, 9, 2, 3]) {
+        store.letter_append(letter(id, NOW_MS + written_at_ms)).await.unwrap();
+    }
+    store.letters_mark(vec![4]).await.unwrap();
+    let before = Timestamp::from_millisecond(NOW_MS + 9).unwrap();
+    assert_eq!(store.remove_expired(before, 2).await.unwrap(), 0, "there is no document");
+    assert_eq!(letters(store).await, [0, 2, 3].map(|index| ids[index].clone()));
+    store.remove_expired(before, 2).await.unwrap();
+    assert_eq!(letters(store).await, [2, 3].map(|index| ids[index].clone()));
 }
