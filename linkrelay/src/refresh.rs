@@ -2,8 +2,7 @@
 //!
 //! It reads the store and submits to a running linkrelay. The key of each submission follows from
 //! the video and the time of its newest metadata, so a refresh that is run again before its links
-//! are complete, or twice at the same time, makes no second document and no second request to
-//! YouTube.
+//! are complete, or twice at the same time, makes no second document.
 
 use std::io::Write;
 use std::sync::Arc;
