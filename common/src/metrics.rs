@@ -41,6 +41,9 @@ pub const STORE_ERRORS: &str = "linkrelay_store_errors_total";
 /// Links left without a document, because the store refused it, and also the small one that
 /// replaces it.
 pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
+/// Documents that linkrelay removed, by `reason`: request (DELETE /links/{id}), retention
+/// (KEEP_DOCUMENTS_FOR, where the store does not remove them itself).
+pub const DOCUMENTS_REMOVED: &str = "linkrelay_documents_removed_total";
 /// Links for which YouTube is asked now.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
@@ -95,6 +98,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (REBALANCES, "What the consumer group decided."),
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
     (DOCUMENTS_REFUSED, "Links left without a document, because the store refuses it."),
+    (DOCUMENTS_REMOVED, "Documents removed by request, or because of their age."),
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from the cache, with others, or by a request."),
     (REUSE_LOOKUPS, "Lookups of recent metadata in the store before YouTube is asked."),
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),

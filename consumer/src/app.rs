@@ -19,6 +19,7 @@ use crate::liveness::Liveness;
 use crate::parts::ConsumerParts;
 use crate::pipeline::{Pipeline, Reports};
 use crate::publishing::Publishing;
+use crate::retention;
 use crate::reuse::Reuse;
 use crate::server::{self, PostedLinks, ServerSettings};
 
@@ -176,6 +177,11 @@ impl Around {
         tasks.spawn(linkrelay_store::supervise(
             Arc::clone(&parts.store),
             store.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(retention::run(
+            Arc::clone(&parts.store),
+            parts.pipeline.retention(),
             stop.clone(),
         ));
         let watching =

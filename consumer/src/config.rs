@@ -1,6 +1,7 @@
 //! Every setting of the consumer: a command line argument with an environment name.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::{Args, Parser};
@@ -20,6 +21,10 @@ use crate::lane::LaneLimits;
 use crate::retry::RetryPolicy;
 use crate::server::PostLinksSettings;
 use crate::worker::WorkerLimits;
+
+/// Less would remove documents that a client still waits for; MongoDB takes no more seconds.
+const KEEP_DOCUMENTS: RangeInclusive<Duration> =
+    Duration::from_secs(3_600)..=Duration::from_secs(i32::MAX as u64);
 
 /// Takes links from Kafka, finds their metadata, and writes a document for each.
 #[derive(Debug, Clone, Parser)]
@@ -89,6 +94,10 @@ pub struct PipelineSettings {
     /// unless the link is submitted with `force`; 0s asks each time
     #[arg(long, env = "REUSE_WITHIN", default_value = "0s", value_parser = parse_duration)]
     pub reuse_within: Duration,
+
+    /// How long a document is kept after it was stored (90d); at least 1h, or 0s for forever
+    #[arg(long, env = "KEEP_DOCUMENTS_FOR", default_value = "0s", value_parser = parse_duration)]
+    pub keep_documents_for: Duration,
 
     /// The most videos that a link to a playlist or channel is expanded into, from its first on; only with YOUTUBE_API_KEY
     #[arg(long, env = "EXPAND_LIMIT", default_value_t = 500)]
@@ -172,6 +181,11 @@ impl PipelineSettings {
             let problem = format!("must be from 1 to {MAX_EXPANDED_VIDEOS}");
             return Err(SettingsError::new("EXPAND_LIMIT", problem));
         }
+        let keep_for = self.keep_documents_for;
+        if !keep_for.is_zero() && !KEEP_DOCUMENTS.contains(&keep_for) {
+            let problem = "must be from 1h to 68y, or 0s to keep documents forever";
+            return Err(SettingsError::new("KEEP_DOCUMENTS_FOR", problem));
+        }
         let (ratio, max_permits) = (self.breaker_failure_ratio, Semaphore::MAX_PERMITS);
         let is_window = self.breaker_window_links >= self.breaker_min_links;
         let is_backoff = self.retry_backoff_min <= self.retry_backoff_max;
@@ -187,6 +201,11 @@ impl PipelineSettings {
             }
         }
         group.validate_drain(kafka, self.drain_timeout)
+    }
+
+    /// Returns how long documents are kept; `None` if forever.
+    pub(crate) fn retention(&self) -> Option<Duration> {
+        Some(self.keep_documents_for).filter(|keep_for| !keep_for.is_zero())
     }
 
     pub(crate) fn retry_policy(&self) -> RetryPolicy {

@@ -140,8 +140,8 @@ enum Known {
     No,
     /// The document of the list, with its videos.
     Expanded(Expansion),
-    /// A document that is not of a list, because the same identity was used for a video: as always,
-    /// a link with a document is complete.
+    /// A document without videos, because the same identity was used for a video, or the request
+    /// was deleted: as always, a link with a document is complete.
     Done,
 }
 

@@ -51,7 +51,7 @@ impl Job {
     /// its expansion ensures.
     pub(crate) fn is_completed_by(&self, known: &KnownDocument) -> bool {
         match known.status {
-            LinkState::Stored => true,
+            LinkState::Stored | LinkState::Deleted => true,
             LinkState::Expanded => false,
             LinkState::Failed => known.kafka.as_ref() == Some(&self.ticket().record.position()),
         }

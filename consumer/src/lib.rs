@@ -11,8 +11,8 @@
 //! `retry`. The `batcher` writes documents and reports completions to the poll thread, which moves
 //! the `tracker`; its `committer` makes a `commit` if the `topic_id` is still the same. What the
 //! consumer itself publishes, dead letters and the videos of lists, goes through `publishing`.
-//! `liveness`, `gauges` and `missed` report the state; `pipeline` wires everything from `parts`,
-//! `app` runs it, and `config` has the settings.
+//! `liveness`, `gauges` and `missed` report the state; `retention` removes documents that are too
+//! old; `pipeline` wires everything from `parts`, `app` runs it, and `config` has the settings.
 //!
 //! `server` is the waiting path: links over HTTP, for clients that wait for their documents. `ask`
 //! and `document` are shared by both paths.
@@ -49,6 +49,7 @@ mod process;
 mod publishing;
 mod queues;
 mod record;
+mod retention;
 mod retry;
 mod reuse;
 pub mod server;

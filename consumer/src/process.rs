@@ -61,7 +61,7 @@ impl Processor {
         // A forced link that has its document comes from the same Idempotency-Key, sent again: the
         // answer of YouTube would be discarded.
         if job.force {
-            match drain.run_until_cancelled(self.is_stored(&job)).await {
+            match drain.run_until_cancelled(self.is_complete(&job)).await {
                 None => return,
                 Some(false) => {}
                 Some(true) => {
@@ -75,9 +75,11 @@ impl Processor {
         }
     }
 
-    async fn is_stored(&self, job: &LinkJob) -> bool {
+    async fn is_complete(&self, job: &LinkJob) -> bool {
         let known = self.documents.known(std::slice::from_ref(&job.id)).await;
-        known.get(&job.id).is_some_and(|known| known.status == LinkState::Stored)
+        known
+            .get(&job.id)
+            .is_some_and(|known| matches!(known.status, LinkState::Stored | LinkState::Deleted))
     }
 
     /// Completes a job without writing another document.

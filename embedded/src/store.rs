@@ -5,8 +5,10 @@
 //! the writing of its document for a moment; if it is published again, the document is found.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::videos::{
@@ -14,7 +16,7 @@ use linkrelay_store::videos::{
 };
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    Store, StoreError, VideoStore, WriteOutcome,
+    StaleVideo, StaleVideos, Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -84,12 +86,48 @@ impl LinkStore for JournaledStore {
         self.documents.request_expansions(request_id).await
     }
 
+    /// The documents are deleted first: they show whether this was done.
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let deleted = self.documents.delete_request(request_id, deleted_at).await?;
+        self.file.forget_request(request_id).await?;
+        Ok(deleted)
+    }
+
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
+        self.documents.set_retention(keep_for).await
+    }
+
+    async fn remove_expired(
+        &self,
+        stored_before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        self.file.remove_old_letters(stored_before, limit).await?;
+        self.documents.remove_expired(stored_before, limit).await
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         self.documents.ensure_video_index().await
     }
 
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         self.documents.newest_of_video(video_id).await
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        self.documents.stale_videos(stale, limit).await
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        self.documents.count_stale_videos(stale).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -128,9 +166,8 @@ impl VideoStore for JournaledStore {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use linkrelay_store::contract::sample;
-    use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize};
+    use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, LetterEntry};
 
     use super::*;
 
@@ -154,6 +191,30 @@ mod tests {
         documents.write_batch(std::slice::from_ref(&known)).await.unwrap();
         store.ensure_video_index().await.unwrap();
         assert_eq!(store.newest_of_video(video_id).await.unwrap(), Some(known));
+    }
+
+    #[tokio::test]
+    async fn a_request_is_deleted_from_both_stores() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
+        let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
+        let request_id = RequestId::new(1);
+        let letter = LetterEntry {
+            document_id: DocumentId::of_request(request_id, 0),
+            key: None,
+            value: vec![],
+            headers: vec![],
+            written_at_ms: 0,
+        };
+        file.letter_append(letter).await.unwrap();
+        let store = JournaledStore { documents, file: Arc::clone(&file) };
+        store.write_batch(&[sample::failed(request_id, 0)]).await.unwrap();
+        for deleted in [1, 0] {
+            let done = store.delete_request(request_id, Timestamp::UNIX_EPOCH).await;
+            assert_eq!(done, Ok(deleted));
+        }
+        assert_eq!(store.request_counts(request_id).await.unwrap().deleted, 1);
+        assert_eq!(file.letters_after(0, 10).await.unwrap(), []);
     }
 
     #[tokio::test]

@@ -62,6 +62,18 @@ pub(crate) struct Rejection {
 }
 
 impl Reply {
+    /// Names the rejected links on stderr, and returns how many there are.
+    pub(crate) fn name_rejected(&self) -> u64 {
+        let mut rejected = 0;
+        for LinkAnswer { link, error } in &self.results {
+            if let Some(Rejection { code, message }) = error {
+                rejected += 1;
+                eprintln!("rejected: {link}: {message} ({code})");
+            }
+        }
+        rejected
+    }
+
     /// Returns why the request was refused.
     pub(crate) fn refusal(self) -> String {
         self.detail.unwrap_or_else(|| "the server refuses".to_owned())
@@ -79,15 +91,20 @@ impl ServerArguments {
 }
 
 impl Api {
-    /// Submits links. As `key` makes a repetition harmless, the submission is tried again if the
+    /// Submits links, with `force` if YouTube is to be asked again. As `key` makes a repetition harmless, the submission is tried again if the
     /// server is unavailable or the connection fails.
-    pub(crate) async fn submit(&self, links: &[String], key: &str) -> anyhow::Result<Reply> {
+    pub(crate) async fn submit(
+        &self,
+        links: &[String],
+        force: bool,
+        key: &str,
+    ) -> anyhow::Result<Reply> {
         let request = || {
             let url = format!("{}/links/send-message-kafka", self.server);
             self.http
                 .post(url)
                 .header("Idempotency-Key", key)
-                .json(&serde_json::json!({ "links": links }))
+                .json(&serde_json::json!({ "links": links, "force": force }))
         };
         let mut attempts = 1;
         loop {

@@ -54,13 +54,8 @@ async fn submit_all(api: &Api, links: &[String]) -> anyhow::Result<Submission> {
     for (number, batch) in links.chunks(LINKS_PER_REQUEST).enumerate() {
         // A name that was never used before; each attempt of this request has it.
         let key = format!("submit-{}", RequestId::new(1));
-        let submitted = api.submit(batch, &key).await?;
-        for result in &submitted.results {
-            if let Some(error) = &result.error {
-                submission.rejected += 1;
-                eprintln!("rejected: {}: {} ({})", result.link, error.message, error.code);
-            }
-        }
+        let submitted = api.submit(batch, false, &key).await?;
+        submission.rejected += submitted.name_rejected();
         if submitted.id.is_none() && submitted.results.is_empty() {
             anyhow::bail!(submitted.refusal());
         }

@@ -30,6 +30,14 @@ pub(crate) enum ApiError {
     BadVideoId,
     #[error("no link has named this video")]
     UnknownVideo,
+    #[error("this request was deleted")]
+    Deleted,
+    #[error(
+        "{0} links of this request have no document: they are pending, and their documents would \
+         be written afterwards; or their documents are no longer kept (KEEP_DOCUMENTS_FOR). \
+         Nothing was deleted."
+    )]
+    Pending(u32),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -71,6 +79,8 @@ impl ApiError {
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),
             Self::BadVideoId => (StatusCode::BAD_REQUEST, "bad_video_id", None),
             Self::UnknownVideo => (StatusCode::NOT_FOUND, "unknown_video", None),
+            Self::Deleted => (StatusCode::GONE, "request_deleted", None),
+            Self::Pending(_) => (StatusCode::CONFLICT, "request_pending", None),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))

@@ -90,8 +90,8 @@ impl RequestProgress {
 
     /// Returns how many links have no document yet.
     pub(crate) fn pending(&self) -> u32 {
-        let RequestCounts { stored, failed, expanded } = self.counts;
-        self.total.saturating_sub(stored).saturating_sub(failed).saturating_sub(expanded)
+        let RequestCounts { stored, failed, expanded, deleted } = self.counts;
+        [stored, failed, expanded, deleted].into_iter().fold(self.total, u32::saturating_sub)
     }
 }
 

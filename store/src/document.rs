@@ -1,7 +1,9 @@
 //! The document that is stored for each submitted link.
 
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, LinkFailure, RecordOrigin, RequestId, Video, VideoId};
+use linkrelay_common::{
+    DocumentId, ErrorClass, LinkFailure, RecordOrigin, RequestId, Video, VideoId,
+};
 use serde::{Deserialize, Serialize};
 
 /// The largest document that a store accepts, in bytes of its stored form. This is BSON's limit;
@@ -41,6 +43,41 @@ pub struct LinkDocument {
     pub stored_at: Timestamp,
     /// The origin of the link's record; null on the waiting path, which has no record.
     pub kafka: Option<RecordOrigin>,
+}
+
+impl LinkDocument {
+    /// Returns what a store keeps of a document whose request is deleted: its id, so that no
+    /// later delivery of the link writes the document again, and nothing of the link.
+    #[must_use]
+    pub fn deleted(self, deleted_at: Timestamp) -> Self {
+        Self {
+            id: self.id,
+            request_id: self.request_id,
+            index: self.index,
+            link: String::new(),
+            video_id: None,
+            status: LinkState::Deleted,
+            video: None,
+            expansion: None,
+            error: Some(deletion()),
+            source: None,
+            submitted_at: None,
+            extracted_at: None,
+            stored_at: deleted_at,
+            kafka: None,
+        }
+    }
+}
+
+/// Returns the error of a deleted document, which a client sees that submits the link again under
+/// the same id.
+pub(crate) fn deletion() -> LinkFailure {
+    LinkFailure {
+        class: ErrorClass::Permanent,
+        code: "deleted".to_owned(),
+        message: "the request was deleted".to_owned(),
+        attempts: 0,
+    }
 }
 
 /// The videos of a playlist or channel when it was expanded. It is written before linkrelay asks
@@ -93,11 +130,13 @@ pub enum LinkState {
     Failed,
     /// The link named a list, whose videos have their own documents.
     Expanded,
+    /// The request was deleted, and only the document's id is kept.
+    Deleted,
 }
 
 impl LinkState {
     /// All outcomes.
-    pub const ALL: [Self; 3] = [Self::Stored, Self::Failed, Self::Expanded];
+    pub const ALL: [Self; 4] = [Self::Stored, Self::Failed, Self::Expanded, Self::Deleted];
 
     /// The outcome as it is written in the document.
     pub fn as_str(self) -> &'static str {
@@ -105,6 +144,7 @@ impl LinkState {
             Self::Stored => "stored",
             Self::Failed => "failed",
             Self::Expanded => "expanded",
+            Self::Deleted => "deleted",
         }
     }
 }

@@ -14,14 +14,17 @@ pub mod error;
 pub mod mongo;
 pub mod settings;
 pub mod sqlite;
+pub mod stale;
 pub mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod videos;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
 use serde::Deserialize;
 
@@ -30,6 +33,7 @@ pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
+pub use stale::{StaleVideo, StaleVideos};
 pub use supervise::supervise;
 pub use videos::VideoStore;
 
@@ -66,7 +70,7 @@ pub struct LinkStatus {
     pub link: String,
     /// The video's id, if the link names one.
     pub video_id: Option<String>,
-    /// Stored, failed or expanded.
+    /// Stored, failed, expanded or deleted.
     pub state: LinkState,
     /// The video's title, if stored.
     pub title: Option<String>,
@@ -94,6 +98,8 @@ pub struct RequestCounts {
     pub failed: u32,
     /// Lists, whose videos have their own documents and are counted separately.
     pub expanded: u32,
+    /// Links whose documents were deleted with the request.
+    pub deleted: u32,
 }
 
 impl RequestCounts {
@@ -103,6 +109,7 @@ impl RequestCounts {
             LinkState::Stored => self.stored += count,
             LinkState::Failed => self.failed += count,
             LinkState::Expanded => self.expanded += count,
+            LinkState::Deleted => self.deleted += count,
         }
     }
 }
@@ -162,6 +169,30 @@ pub trait LinkStore: Debug + Send + Sync {
         request_id: RequestId,
     ) -> Result<Vec<ExpandedRange>, StoreError>;
 
+    /// Deletes the documents of a request, and what else the store has of it: of each document only
+    /// what [`LinkDocument::deleted`] says is kept, and no dead letter or journal entry. Returns how
+    /// many documents were not deleted before.
+    ///
+    /// A link that has no document yet is not affected, so the caller first makes sure that there
+    /// is none. If this fails, some of the documents may be deleted; it can be called again.
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Sets how long documents are kept after they were stored; `None` keeps all. It replaces what
+    /// any process has set before, and makes or drops the index that the removal needs. MongoDB
+    /// then removes documents by itself; of other stores, the caller removes them with
+    /// [`remove_expired`](Self::remove_expired).
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError>;
+
+    /// Removes up to `limit` of the documents, and of the dead letters in the file of the embedded
+    /// mode, that were stored before this time. Returns how many documents it removed; always 0
+    /// where the store removes them by itself.
+    async fn remove_expired(&self, stored_before: Timestamp, limit: u32)
+    -> Result<u32, StoreError>;
+
     /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
     /// It is not part of the schema, because it makes every write slower: only callers of that
     /// method need it.
@@ -169,6 +200,19 @@ pub trait LinkStore: Debug + Send + Sync {
 
     /// Returns the document with metadata of this video that was extracted last.
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError>;
+
+    /// Returns up to `limit` of these videos, in their order, each once.
+    ///
+    /// It reads all documents, and no index makes it faster: it is for a command that then works
+    /// for a long time on what it gets.
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError>;
+
+    /// Counts these videos; otherwise like [`stale_videos`](Self::stale_videos).
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError>;
 
     /// Succeeds if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -16,3 +16,11 @@ async fn open() -> TestStore {
 }
 
 linkrelay_store::contract_tests!(open);
+
+#[tokio::test]
+async fn old_documents_are_removed_oldest_first() {
+    let opened = open().await;
+    linkrelay_store::contract::old_documents_are_removed_oldest_first(opened.store())
+        .await
+        .unwrap();
+}

@@ -9,6 +9,8 @@ mod bson;
 mod outage;
 #[path = "mongo/refusals.rs"]
 mod refusals;
+#[path = "mongo/retention.rs"]
+mod retention;
 #[path = "mongo/rights.rs"]
 mod rights;
 

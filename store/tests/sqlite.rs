@@ -6,6 +6,8 @@
 mod durability;
 #[path = "sqlite/journal.rs"]
 mod journal;
+#[path = "sqlite/removal.rs"]
+mod removal;
 
 use std::path::PathBuf;
 

@@ -63,6 +63,25 @@ async fn a_list_has_a_document_and_so_has_each_of_its_videos() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_a_deleted_request_is_not_expanded_again() {
+    let relay = Relay::start();
+    relay.extractor.list([Ok(videos(0..3))]);
+    let running = relay.consume("").await;
+    let request_id = RequestId::new(1);
+    publish(&relay, request_id, 0).await;
+    until_done(&relay, 4).await;
+    assert_eq!(relay.store.delete_request(request_id, Timestamp::now()).await, Ok(4));
+    let (calls, lists) = (relay.extractor.calls_count(), relay.extractor.list_limits().len());
+    publish(&relay, request_id, 0).await;
+    until_done(&relay, 4).await;
+    let asked = (relay.extractor.calls_count(), relay.extractor.list_limits().len());
+    assert_eq!(asked, (calls, lists));
+    let statuses = relay.store.documents().into_iter().map(|document| document.status);
+    assert!(statuses.eq([LinkState::Deleted; 4]));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_from_the_console_is_named_by_its_record() {
     let relay = Relay::start();
     relay.extractor.list([Ok(videos(0..3)), Ok(Vec::new())]);

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
 use linkrelay_extractor::{ExtractError, Refusal};
-use linkrelay_store::LinkState;
 use linkrelay_store::testing::Method;
+use linkrelay_store::{LinkState, LinkStore};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -69,6 +70,24 @@ async fn links_are_answered_when_their_documents_are_there() {
         assert_eq!(document.kafka, None);
         assert!(document.submitted_at.is_some());
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_deleted_request_stores_nothing_and_says_so() {
+    let relay = Relay::start();
+    let running = relay.consume("").await;
+    let key = [("idempotency-key", "mine")];
+    let body = json!({"links": link(1)});
+    let first = post_with(&running, &key, &body).await;
+    assert_eq!(first.statuses(), ["stored"]);
+    let id = first.json["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(relay.store.delete_request(id, Timestamp::now()).await, Ok(1));
+    let again = post_with(&running, &key, &body).await;
+    assert_eq!(again.statuses(), ["failed"], "{again:?}");
+    assert_eq!(again.json["results"][0]["error"]["code"], "deleted");
+    let [document] = relay.store.documents().try_into().unwrap();
+    assert_eq!((document.status, document.video), (LinkState::Deleted, None));
     running.stop().await;
 }
 

@@ -15,7 +15,7 @@ use super::letter::DeadLetter;
 pub(super) enum Verdict {
     /// Replay it.
     Replay,
-    /// Its document is stored.
+    /// Its document is stored, or was deleted with its request.
     Stored,
     /// Its document does not exist: an operator deleted it, or this is another store.
     Missing,
@@ -74,9 +74,10 @@ struct Known {
 impl Rules {
     fn verdict(&self, letter: &DeadLetter, known: Option<&Known>) -> Verdict {
         let failed_at = match known {
-            Some(Known { status: LinkState::Stored | LinkState::Expanded, .. }) => {
-                return Verdict::Stored;
-            }
+            Some(Known {
+                status: LinkState::Stored | LinkState::Expanded | LinkState::Deleted,
+                ..
+            }) => return Verdict::Stored,
             Some(Known { status: LinkState::Failed, origin }) => origin.as_ref(),
             None => None,
         };
@@ -116,8 +117,9 @@ mod tests {
         ] {
             let known = |status| Known { status, origin: None };
             let verdict = |known: Option<&Known>| rules.verdict(letter, known);
-            assert_eq!(verdict(Some(&known(LinkState::Stored))), Verdict::Stored);
-            assert_eq!(verdict(Some(&known(LinkState::Expanded))), Verdict::Stored);
+            for complete in [LinkState::Stored, LinkState::Expanded, LinkState::Deleted] {
+                assert_eq!(verdict(Some(&known(complete))), Verdict::Stored);
+            }
             assert_eq!(verdict(Some(&known(LinkState::Failed))), failed);
             assert_eq!(verdict(None), failed);
         }

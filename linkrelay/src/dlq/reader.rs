@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anyhow::Context;
-use linkrelay_common::SettingsError;
 use linkrelay_kafka::KafkaSettings;
 use linkrelay_store::StoreSettings;
 use linkrelay_store::sqlite::SqliteStore;
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::letter::RawLetter;
 use super::topic_reader::TopicReader;
+use crate::data_dir;
 
 /// Rows read at a time; one may be as large as a record.
 const PAGE_ROWS: u32 = 50;
@@ -74,14 +74,6 @@ impl LetterReader {
 
 /// Opens the file that `up` without KAFKA_BROKERS has in DATA_DIR; does not make it.
 pub(super) fn embedded_file(store: &StoreSettings) -> anyhow::Result<Arc<SqliteStore>> {
-    let path = store.sqlite_path();
-    if !path.is_file() {
-        let problem = format!(
-            "there is no {}: set it to the folder of `linkrelay up`, or KAFKA_BROKERS for the \
-             dead letters of a broker",
-            path.display()
-        );
-        return Err(SettingsError::new("DATA_DIR", problem).into());
-    }
+    data_dir::check(store, "or KAFKA_BROKERS for the dead letters of a broker")?;
     Ok(store.open_sqlite()?)
 }

@@ -51,8 +51,12 @@ mod offsets;
 mod pasted;
 /// Records that are delivered again although they were complete.
 mod redelivered;
+/// `linkrelay refresh`.
+mod refresh;
 /// Documents that the store refuses.
 mod refused;
+/// Requests that are deleted, and documents that are too old to be kept.
+mod removal;
 /// The work that is repeated after a kill.
 mod repeats;
 /// Metadata that is already in the store.

@@ -10,7 +10,7 @@ use crate::site::Site;
 
 const LINKS: usize = 60;
 
-fn reset_to_earliest(site: &Site) {
+pub(crate) fn reset_to_earliest(site: &Site) {
     let mut command = Command::new(site.broker.home().join("bin/kafka-consumer-groups.sh"));
     command.args(["--bootstrap-server", &site.broker.bootstrap_servers()]);
     command.args(["--group", site.group(), "--topic", &site.topic]);

@@ -49,6 +49,9 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
     for (setting, value) in [
         ("EXTRACTORS", "watch_page,telepathy"),
         ("DRAIN_TIMEOUT", "1h"),
+        ("KEEP_DOCUMENTS_FOR", "59m"),
+        ("KEEP_DOCUMENTS_FOR", "100years"),
+        ("KEEP_DOCUMENTS_FOR", "long"),
         ("MAX_IN_FLIGHT", "0"),
         ("PROXY_URLS", "http://proxy:3128,ftp://user:hunter2@proxy:1"),
     ] {

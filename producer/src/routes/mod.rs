@@ -1,6 +1,7 @@
 //! The routes, one file for each resource: each reads the request, calls a module that does not
 //! know HTTP, and makes the answer.
 
+mod delete;
 mod parameters;
 mod status;
 mod submit;
@@ -24,6 +25,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(wait::router())
         .merge(status::router())
         .merge(videos::router())
+        .merge(delete::router())
         .with_state(state)
 }
 

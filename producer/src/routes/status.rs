@@ -44,8 +44,7 @@ async fn status(
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<RequestStatus>, ApiError> {
-    // What is no UTF-8 is no id.
-    let id: RequestId = id.map(|Path(id)| id).unwrap_or_default().parse()?;
+    let id = request_id(id)?;
     let Query(page) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
     if !(1..=MAX_LIMIT).contains(&page.limit) {
         return Err(ApiError::BadQuery(format!("limit must be between 1 and {MAX_LIMIT}")));
@@ -54,12 +53,20 @@ async fn status(
     let ask = RequestProgress::ask(app.store.as_ref(), id, LinksPage { from, limit });
     let asked = tokio::time::timeout(app.store_timeout, ask);
     let status = asked.await.map_err(|_| ApiError::StoreTimeout)??;
+    if status.counts.deleted > 0 {
+        return Err(ApiError::Deleted);
+    }
     Ok(Json(body(id, limit, status)))
+}
+
+/// Returns the id in the path; what is not UTF-8 is not an id.
+pub(super) fn request_id(id: Result<Path<String>, PathRejection>) -> Result<RequestId, ApiError> {
+    Ok(id.map(|Path(id)| id).unwrap_or_default().parse()?)
 }
 
 fn body(id: RequestId, limit: u32, status: RequestProgress) -> RequestStatus {
     let pending = status.pending();
-    let RequestCounts { stored, failed, expanded } = status.counts;
+    let RequestCounts { stored, failed, expanded, .. } = status.counts;
     RequestStatus {
         id,
         total: status.total,

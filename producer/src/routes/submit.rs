@@ -169,7 +169,7 @@ fn with_documents<'a>(
         if let Some(link) = done.next_if(|link| link.index == index) {
             result.outcome = match link.state {
                 LinkState::Stored => LinkOutcome::Stored,
-                LinkState::Failed => LinkOutcome::Failed,
+                LinkState::Failed | LinkState::Deleted => LinkOutcome::Failed,
                 // Its videos are links of their own, which have hardly begun.
                 LinkState::Expanded => LinkOutcome::Accepted,
             };

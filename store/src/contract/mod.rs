@@ -10,11 +10,15 @@
 //! where `async fn open()` returns a value whose `store()` is a `&dyn Store`.
 
 mod read;
+mod removal;
 pub mod sample;
+mod stale;
 mod videos;
 mod write;
 
 pub use read::*;
+pub use removal::*;
+pub use stale::*;
 pub use videos::*;
 pub use write::*;
 
@@ -41,6 +45,11 @@ macro_rules! contract_tests {
             a_link_s_status_shows_title_and_error
             a_request_s_lists_are_found
             the_newest_of_a_video_is_found
+            stale_videos_come_oldest_first_and_each_once
+            a_refused_video_is_stale_only_on_request
+            a_deleted_request_keeps_only_its_ids
+            a_deleted_document_is_not_written_again
+            a_deleted_request_leaves_the_rows_of_its_videos
             the_schema_can_be_made_again
             a_video_has_one_row_over_its_documents
             the_order_of_writes_does_not_matter_to_a_row

@@ -67,11 +67,11 @@ pub async fn counts_are_of_one_request(store: &dyn LinkStore) -> Result<(), Stor
     store.write_batch(&[sample::stored(other, 0), sample::of_nulls(1)]).await?;
     assert_eq!(
         store.request_counts(one).await?,
-        RequestCounts { stored: 2, failed: 1, expanded: 0 }
+        RequestCounts { stored: 2, failed: 1, ..RequestCounts::default() }
     );
     assert_eq!(
         store.request_counts(other).await?,
-        RequestCounts { stored: 1, failed: 0, expanded: 0 }
+        RequestCounts { stored: 1, ..RequestCounts::default() }
     );
     Ok(())
 }
@@ -130,7 +130,7 @@ pub async fn a_request_s_lists_are_found(store: &dyn LinkStore) -> Result<(), St
         .map(|(first_index, videos_count)| ExpandedRange { first_index, videos_count });
     assert_eq!(store.request_expansions(one).await?, ranges);
     let counts = store.request_counts(one).await?;
-    assert_eq!(counts, RequestCounts { stored: 2, failed: 0, expanded: 2 });
+    assert_eq!(counts, RequestCounts { stored: 2, expanded: 2, ..RequestCounts::default() });
     let links = store.request_links(one, 0, 4).await?;
     let shown: Vec<_> = links.iter().map(|link| (link.state, link.expanded)).collect();
     let video = (LinkState::Stored, None);

@@ -226,7 +226,8 @@ async fn found(
 }
 
 async fn counts(store: &dyn LinkStore, request_id: RequestId) -> Result<(u32, u32), StoreError> {
-    let RequestCounts { stored, failed, expanded } = store.request_counts(request_id).await?;
-    assert_eq!(expanded, 0);
+    let RequestCounts { stored, failed, expanded, deleted } =
+        store.request_counts(request_id).await?;
+    assert_eq!((expanded, deleted), (0, 0));
     Ok((stored, failed))
 }

@@ -1,8 +1,9 @@
 //! The store of a deployment with servers: MongoDB, through the official driver.
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
-//! the first call; `schema` makes the indexes; `write` and `read` are the two halves of
-//! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_store` and
+//! the first call; `schema` makes the indexes, and `retention` those by which documents expire;
+//! `write`, `removal`, `read` and `stale` are the two halves of [`LinkStore`](crate::LinkStore);
+//! `videos` writes the rows of videos, `video_removal` takes back what it wrote, `video_store` and
 //! `video_pages` read them; `codec` is a document's BSON form; `failure` maps the driver's
 //! errors to [`StoreError`](crate::StoreError).
 
@@ -10,10 +11,14 @@ mod codec;
 mod failure;
 mod names;
 mod read;
+mod removal;
+mod retention;
 mod schema;
+mod stale;
 mod store;
 mod uri;
 mod video_pages;
+mod video_removal;
 mod video_store;
 mod videos;
 mod write;

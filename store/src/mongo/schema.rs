@@ -38,7 +38,7 @@ pub(super) async fn ensure(
 ) -> Result<Option<String>, StoreError> {
     let index = IndexModel::builder().keys(keys.clone()).build();
     let Err(error) = collection.create_index(index).await else { return Ok(None) };
-    if !code(&error).is_some_and(|code| CANNOT_BE_MADE.contains(&code)) {
+    if !is_left_to_the_operator(&error) {
         return Err(error.into());
     }
     // If the user may not list the indexes either, they count as missing.
@@ -46,17 +46,30 @@ pub(super) async fn ensure(
     if existing.iter().any(|index| serves(index, &keys)) {
         return Ok(None);
     }
+    Ok(Some(advice(collection, error, &format!("createIndex({keys})"))))
+}
+
+/// Whether only an operator can do what was refused.
+pub(super) fn is_left_to_the_operator(error: &Error) -> bool {
+    code(error).is_some_and(|code| CANNOT_BE_MADE.contains(&code))
+}
+
+/// Returns a text that says why something was refused, and which call on the collection does it.
+pub(super) fn advice(collection: &Collection<RawDocumentBuf>, error: Error, call: &str) -> String {
     let namespace = collection.namespace();
-    Ok(Some(format!(
-        "{}: run db.getSiblingDB(\"{}\").getCollection(\"{}\").createIndex({keys}) in mongosh as \
-         a user with that permission",
+    format!(
+        "{}: run db.getSiblingDB(\"{}\").getCollection(\"{}\").{call} in mongosh as a user with \
+         that permission",
         StoreError::from(error),
         namespace.db,
         namespace.coll
-    )))
+    )
 }
 
-async fn list(collection: &Collection<RawDocumentBuf>) -> Result<Vec<IndexModel>, Error> {
+/// Returns the indexes of the collection; none if it does not exist yet.
+pub(super) async fn list(
+    collection: &Collection<RawDocumentBuf>,
+) -> Result<Vec<IndexModel>, Error> {
     match collection.list_indexes().await {
         Ok(indexes) => indexes.try_collect().await,
         Err(error) if code(&error) == Some(NAMESPACE_NOT_FOUND) => Ok(Vec::new()),
@@ -89,7 +102,8 @@ fn is_ascending(value: &Bson) -> Option<bool> {
     }
 }
 
-fn code(error: &Error) -> Option<i32> {
+/// Returns the code of the server's answer to a command.
+pub(super) fn code(error: &Error) -> Option<i32> {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => Some(command.code),
         _ => None,

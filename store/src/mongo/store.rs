@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, SettingsError, VideoId};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
@@ -18,10 +19,11 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::uri::MongoUri;
-use super::{names, read, schema, video_pages, write};
+use super::{names, read, removal, retention, schema, stale, video_pages, write};
 use crate::error::StoreError;
 use crate::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StaleVideo,
+    StaleVideos, WriteOutcome,
 };
 
 /// How long to search for a usable server, and to connect to it, unless the connection string sets
@@ -34,6 +36,9 @@ const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline for making indexes, which may have to read the complete collection.
 const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The deadline for a query that reads the complete collection.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The store in a collection of MongoDB.
 #[derive(Debug)]
@@ -201,6 +206,36 @@ impl LinkStore for MongoStore {
         within(CALL_TIMEOUT, read::request_expansions(&collection, request_id)).await
     }
 
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let Connected { documents: collection, videos } = self.connected().await?;
+        within(CALL_TIMEOUT, removal::delete_request(collection, videos, request_id, deleted_at))
+            .await
+    }
+
+    /// A missing index is only logged: without it, documents are kept, and everything else works.
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
+        let Connected { documents, videos } = self.connected().await?;
+        for collection in [documents, videos] {
+            let problem = within(SCHEMA_TIMEOUT, retention::set(collection, keep_for)).await?;
+            if let Some(problem) = problem {
+                tracing::warn!(
+                    "documents and videos are not removed as KEEP_DOCUMENTS_FOR says, because the \
+                     index for that cannot be changed: {problem}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The server removes them by itself.
+    async fn remove_expired(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
+        Ok(0)
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         let collection = self.collection().await?;
         let ensured = schema::ensure(collection, schema::video_index());
@@ -211,6 +246,20 @@ impl LinkStore for MongoStore {
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<Document>();
         within(CALL_TIMEOUT, read::newest_of_video(&collection, video_id)).await
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(SCAN_TIMEOUT, stale::stale_videos(&collection, stale, limit)).await
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        let collection = self.collection().await?.clone_with_type::<Document>();
+        within(SCAN_TIMEOUT, stale::count_stale_videos(&collection, stale)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -89,13 +89,12 @@ fn statements(
     let mut updates = Vec::new();
     if let Some(newest) = &change.newest {
         let document = by_id.get(newest.document_id.as_str());
-        let set = document.map(|document| newest_fields(newest, document)).transpose()?;
-        let rank = rank(newest.extracted_at, newest.document_id.as_str());
-        updates.push(update(change, "rank", rank, set.unwrap_or_default(), may_insert)?);
+        if let Some(document) = document {
+            updates.push(update(change, "rank", newest_fields(newest, document)?, may_insert)?);
+        }
     }
     if let Some(failed) = &change.failure {
-        let rank = rank(Some(failed.0.failed_at), failed.0.document_id.as_str());
-        updates.push(update(change, "failure_rank", rank, failure_fields(failed)?, may_insert)?);
+        updates.push(update(change, "failure_rank", failure_fields(failed)?, may_insert)?);
     }
     if updates.is_empty() && may_insert {
         updates.push(insert_only(change)?);
@@ -103,9 +102,14 @@ fn statements(
     Ok(updates)
 }
 
-fn newest_fields(newest: &Newest, document: &LinkDocument) -> Result<Document, StoreError> {
+/// Returns the fields of a row that keep this metadata.
+pub(super) fn newest_fields(
+    newest: &Newest,
+    document: &LinkDocument,
+) -> Result<Document, StoreError> {
     let video = document.video.as_ref().map(codec::video).transpose().map_err(not_encoded)?;
-    Ok(doc! { "newest": {
+    let rank = rank(newest.extracted_at, newest.document_id.as_str());
+    Ok(doc! { "rank": rank, "newest": {
         "document_id": newest.document_id.as_str(),
         "extracted_at": newest.extracted_at.map(codec::date),
         "source": &document.source,
@@ -113,22 +117,23 @@ fn newest_fields(newest: &Newest, document: &LinkDocument) -> Result<Document, S
     } })
 }
 
-fn failure_fields(failed: &Failure) -> Result<Document, StoreError> {
+/// Returns the fields of a row that keep this failure.
+pub(super) fn failure_fields(failed: &Failure) -> Result<Document, StoreError> {
+    let rank = rank(Some(failed.0.failed_at), failed.0.document_id.as_str());
     let mut fields = bson::to_document(&failed.0).map_err(not_encoded)?;
     fields.insert("failed_at", codec::date(failed.0.failed_at));
-    Ok(doc! { "failure": fields })
+    Ok(doc! { "failure_rank": rank, "failure": fields })
 }
 
 /// Returns the statement that sets a register, unless the row has a greater or equal rank in it.
 fn update(
     change: &VideoChange,
-    register: &str,
-    rank: String,
-    mut set: Document,
+    rank: &str,
+    set: Document,
     may_insert: bool,
 ) -> Result<Update, StoreError> {
-    let filter = doc! { "_id": change.video_id.as_str(), register: { "$not": { "$gte": &rank } } };
-    set.insert(register, rank);
+    let not_newer = doc! { "$not": { "$gte": set.get(rank) } };
+    let filter = doc! { "_id": change.video_id.as_str(), rank: not_newer };
     statement(change, filter, Some(set), may_insert)
 }
 
@@ -150,7 +155,10 @@ fn statement(
 ) -> Result<Update, StoreError> {
     let mut update = doc! {
         "$min": { "first_seen": codec::date(change.seen.first_at) },
-        "$max": { "last_seen": codec::date(change.seen.last_at) },
+        "$max": {
+            "last_seen": codec::date(change.seen.last_at),
+            "stored_at": codec::date(change.stored_at),
+        },
     };
     if let Some(set) = set {
         update.insert("$set", set);

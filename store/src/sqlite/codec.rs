@@ -79,6 +79,11 @@ pub(super) fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
 
+/// Returns the error of a value that cannot be made JSON.
+pub(super) fn not_written(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
 /// Reads a status column.
 pub(super) fn state(column: usize, text: &str) -> rusqlite::Result<LinkState> {
     LinkState::ALL

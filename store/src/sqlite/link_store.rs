@@ -1,17 +1,20 @@
 //! The documents of a SQLite file, as a [`LinkStore`]; writing a document removes its link's
 //! journal entry in the same transaction.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
 use super::store::SqliteStore;
-use super::{documents, journal, videos};
+use super::{documents, journal, removal, stale, videos};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    WriteOutcome,
+    StaleVideo, StaleVideos, WriteOutcome,
 };
 
 #[async_trait]
@@ -76,12 +79,55 @@ impl LinkStore for SqliteStore {
         self.readers.run(move |connection| documents::request_expansions(connection, &id)).await
     }
 
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let delete = move |connection: &Connection| {
+            removal::forget_request(connection, request_id)?;
+            removal::delete_documents(connection, request_id, deleted_at)
+        };
+        self.writer.run(delete).await
+    }
+
+    async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
+        let is_limited = keep_for.is_some();
+        self.writer.run(move |connection| removal::set_retention(connection, is_limited)).await
+    }
+
+    async fn remove_expired(
+        &self,
+        stored_before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        let remove = move |connection: &Connection| {
+            removal::remove_letters(connection, stored_before, limit)?;
+            removal::remove_documents(connection, stored_before, limit)
+        };
+        self.writer.run(remove).await
+    }
+
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         self.writer.run(|connection| connection.execute_batch(documents::VIDEO_INDEX)).await
     }
 
     async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         self.readers.run(move |connection| documents::newest_of_video(connection, video_id)).await
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        let wanted = stale.clone();
+        self.readers.run(move |connection| stale::stale_videos(connection, &wanted, limit)).await
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        let wanted = stale.clone();
+        self.readers.run(move |connection| stale::count_stale_videos(connection, &wanted)).await
     }
 
     /// Takes the lock for writing, so that it fails if the thread has ended, or if another process

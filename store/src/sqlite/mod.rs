@@ -4,9 +4,9 @@
 //! In reading order: [`store`] is the file, `link_store` its documents as a
 //! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] the journal and the dead letters;
 //! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
-//! with group commit; `readers` are the few connections that read; `documents` has the statements
-//! and `codec` the rows; `video_store` answers about videos, with the statements of `videos` and
-//! `video_pages`.
+//! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
+//! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
+//! videos, with the statements of `videos` and `video_pages`.
 //!
 //! Several processes may have the same file open.
 
@@ -18,7 +18,9 @@ pub mod journal;
 pub mod letters;
 mod link_store;
 mod readers;
+mod removal;
 mod schema;
+mod stale;
 pub mod store;
 mod video_pages;
 mod video_store;

@@ -1,12 +1,16 @@
 //! The statements about the rows of videos.
 
+use std::collections::BTreeSet;
+
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Availability;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::codec;
 use crate::document::LinkDocument;
-use crate::videos::{LinkCursor, Newest, Seen, VideoChange, VideoLink, VideoMetadata, VideoRow};
+use crate::videos::{
+    LinkCursor, Newest, Seen, VideoChange, VideoLink, VideoMetadata, VideoRow, changes,
+};
 
 const INSERT_SEEN: &str = "INSERT INTO video (video_id, first_seen, last_seen)
     VALUES (:video_id, :first_seen, :last_seen)
@@ -129,6 +133,39 @@ fn write_newest(
         ":length_seconds": columns.length_seconds,
     })?;
     Ok(count > 0)
+}
+
+const RESET: &str = "UPDATE video SET first_seen = :first_seen, last_seen = :last_seen,
+        newest_at = NULL, newest_id = NULL, title = NULL, channel_id = NULL, category = NULL,
+        availability = NULL, published = NULL, length_seconds = NULL,
+        failed_at = NULL, failure = NULL
+    WHERE video_id = :video_id";
+
+/// Makes the rows of these videos again from the documents that are left, or removes them, after
+/// documents were removed.
+pub(super) fn forget(connection: &Connection, video_ids: BTreeSet<String>) -> rusqlite::Result<()> {
+    for video_id in video_ids {
+        let left: Vec<LinkDocument> = connection
+            .prepare_cached("SELECT document FROM document WHERE video_id = ?1")?
+            .query_map(params![video_id], |row| codec::decode(0, row.get_ref(0)?.as_str()?))?
+            .collect::<rusqlite::Result<_>>()?;
+        let Some(change) = changes(&left).pop() else {
+            let remove = "DELETE FROM video WHERE video_id = ?1";
+            connection.prepare_cached(remove)?.execute(params![video_id])?;
+            continue;
+        };
+        connection.prepare_cached(RESET)?.execute(named_params! {
+            ":video_id": video_id,
+            ":first_seen": change.seen.first_at.as_millisecond(),
+            ":last_seen": change.seen.last_at.as_millisecond(),
+        })?;
+        for document in &left {
+            if let Some(row) = VideoRowChange::of(document).map_err(codec::not_written)? {
+                write(connection, &row)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The columns that [`video_row`] reads, of the row `v` and the document `d` of its metadata.

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use linkrelay_common::{DocumentId, RequestId, VideoId};
+use jiff::Timestamp;
+use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
 use crate::videos::VideoChange;
 use crate::{
     ExpandedRange, Expansion, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
-    MAX_DOCUMENT_BYTES, RequestCounts, StoreError, WriteOutcome,
+    MAX_DOCUMENT_BYTES, RequestCounts, StaleVideo, StaleVideos, StoreError, WriteOutcome,
 };
 
 /// The error text of a [`FaultyStore`] that cannot be reached; no answer may repeat it.
@@ -131,6 +133,37 @@ impl FaultyStore {
         ids.into_iter().filter_map(|id| documents.get(id).cloned()).collect()
     }
 
+    /// Returns all of these videos, in their order.
+    fn stale(&self, stale: &StaleVideos) -> Vec<StaleVideo> {
+        let mut times: BTreeMap<String, (Option<i64>, Option<i64>)> = BTreeMap::new();
+        for document in self.documents() {
+            let Some(video_id) = document.video_id else { continue };
+            let (extracted, refused) = times.entry(video_id).or_default();
+            let class = document.error.map(|error| error.class);
+            match (document.status, class) {
+                (LinkState::Stored, _) => {
+                    let at = document.extracted_at.map(Timestamp::as_millisecond);
+                    *extracted = (*extracted).max(at);
+                }
+                (LinkState::Failed, Some(ErrorClass::Permanent)) => {
+                    *refused = (*refused).max(Some(document.stored_at.as_millisecond()));
+                }
+                _ => {}
+            }
+        }
+        let before = stale.extracted_before.as_millisecond();
+        let found = times.into_iter().filter_map(|(video_id, (extracted, refused))| {
+            let extracted = extracted.filter(|extracted| *extracted < before)?;
+            let end = if stale.with_failed { before } else { extracted + 1 };
+            let extracted_at = Timestamp::from_millisecond(extracted).ok()?;
+            refused.is_none_or(|at| at < end).then_some(StaleVideo { extracted_at, video_id })
+        });
+        let mut found: Vec<StaleVideo> =
+            found.filter(|video| stale.after.as_ref().is_none_or(|after| video > after)).collect();
+        found.sort();
+        found
+    }
+
     /// Returns the documents of a request, by index.
     fn of_request(&self, request_id: RequestId) -> Vec<LinkDocument> {
         let mut found = self.documents();
@@ -200,6 +233,43 @@ impl LinkStore for FaultyStore {
         Ok(lists.filter_map(|document| document.expansion.as_ref().map(range)).collect())
     }
 
+    /// There are no dead letters, and there is no journal.
+    async fn delete_request(
+        &self,
+        request_id: RequestId,
+        deleted_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.call(Method::DeleteRequest, 0).await?;
+        let mut documents = self.lock();
+        let of_request = documents.values_mut().filter(|document| {
+            document.request_id == Some(request_id) && document.status != LinkState::Deleted
+        });
+        Ok(of_request.map(|document| *document = document.clone().deleted(deleted_at)).count()
+            as u64)
+    }
+
+    async fn set_retention(&self, _: Option<Duration>) -> Result<(), StoreError> {
+        self.call(Method::SetRetention, 0).await
+    }
+
+    async fn remove_expired(
+        &self,
+        stored_before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        self.call(Method::RemoveExpired, 0).await?;
+        let mut documents = self.lock();
+        let mut old: Vec<(Timestamp, DocumentId)> = documents
+            .values()
+            .map(|document| (document.stored_at, document.id.clone()))
+            .filter(|(stored_at, _)| *stored_at < stored_before)
+            .collect();
+        old.sort();
+        old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        old.iter().for_each(|(_, id)| drop(documents.remove(id)));
+        Ok(u32::try_from(old.len()).unwrap_or(u32::MAX))
+    }
+
     /// Every search goes through all documents.
     async fn ensure_video_index(&self) -> Result<(), StoreError> {
         self.call(Method::EnsureVideoIndex, 0).await
@@ -213,6 +283,22 @@ impl LinkStore for FaultyStore {
             document.status == LinkState::Stored && document.video_id.as_ref() == Some(&video_id)
         });
         Ok(found.into_iter().max_by_key(|document| document.extracted_at))
+    }
+
+    async fn stale_videos(
+        &self,
+        stale: &StaleVideos,
+        limit: u32,
+    ) -> Result<Vec<StaleVideo>, StoreError> {
+        self.call(Method::StaleVideos, 0).await?;
+        let mut found = self.stale(stale);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
+        self.call(Method::CountStaleVideos, 0).await?;
+        Ok(self.stale(stale).len() as u64)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -15,8 +15,13 @@ pub enum Method {
     RequestCounts,
     RequestLinks,
     RequestExpansions,
+    DeleteRequest,
+    SetRetention,
+    RemoveExpired,
     EnsureVideoIndex,
     NewestOfVideo,
+    StaleVideos,
+    CountStaleVideos,
     Ping,
 }
 

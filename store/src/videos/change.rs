@@ -49,6 +49,8 @@ pub struct VideoChange {
     pub video_id: VideoId,
     /// When its links were submitted.
     pub seen: Seen,
+    /// When the last of the documents was written.
+    pub stored_at: Timestamp,
     /// Its newest metadata, if there is any.
     pub newest: Option<Newest>,
     /// Its last failure, if there is one.
@@ -65,6 +67,7 @@ impl VideoChange {
         Some(Self {
             video_id,
             seen: Seen { first_at: seen_at, last_at: seen_at },
+            stored_at: document.stored_at,
             newest: document.video.as_ref().map(|_| Newest {
                 extracted_at: document.extracted_at,
                 document_id: document_id.clone(),
@@ -87,6 +90,7 @@ impl VideoChange {
                 first_at: self.seen.first_at.min(other.seen.first_at),
                 last_at: self.seen.last_at.max(other.seen.last_at),
             },
+            stored_at: self.stored_at.max(other.stored_at),
             newest: self.newest.max(other.newest),
             failure,
         }
