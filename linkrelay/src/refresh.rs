@@ -23,7 +23,7 @@ use crate::exit::Outcome;
 use crate::progress::Progress;
 
 /// How many videos one reading of the store returns. It reads all documents, which takes
-/// little time compared with so many submissions.
+/// little time compared with that number of submissions.
 const PAGE_VIDEOS: u64 = 10_000;
 
 /// Which videos to submit, and how fast.

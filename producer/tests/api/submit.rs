@@ -226,7 +226,7 @@ async fn unknown_addresses_and_methods_are_also_problems() {
     let wrong = app.get("/links/send-message-kafka").await;
     wrong.assert_problem(405, "method_not_allowed");
     assert_eq!(wrong.allow.as_deref(), Some("POST"));
-    answer(app.request("DELETE", "/links/x")).await.assert_problem(405, "method_not_allowed");
+    answer(app.request("PATCH", "/links/x")).await.assert_problem(405, "method_not_allowed");
     app.stop().await;
 }
 
