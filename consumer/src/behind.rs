@@ -48,7 +48,7 @@ impl Behinds {
             .collect()
     }
 
-    /// Forgets partitions that are assigned anew.
+    /// Forgets partitions that are assigned again.
     pub(crate) fn forget(&mut self, partitions: &[Partition]) {
         self.0.retain(|partition, _| !partitions.contains(partition));
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_is_assigned_anew_begins_again() {
+    fn a_partition_that_is_assigned_again_begins_again() {
         let (mut behinds, begin) = (Behinds::default(), Instant::now());
         let seen = Seen { position: Offset(0), end: Offset(1) };
         let both = [(Partition(0), seen), (Partition(1), seen)];

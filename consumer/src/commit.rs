@@ -1,7 +1,7 @@
 //! Commits as the broker keeps them, and where a partition is read from: its commit, unless its log
 //! no longer has that offset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -82,8 +82,8 @@ pub(crate) fn look_up(
     });
     let committed = committed.collect::<Result<_, KafkaError>>()?;
     // After the commits: a commit beyond the end of its log then means that the log was cut.
-    let logs =
-        logs(consumer, &partitions).unwrap_or_else(|| logs_one_by_one(consumer, &partitions));
+    let led = with_leaders(consumer, partitions);
+    let logs = logs(consumer, &led).unwrap_or_else(|| logs_one_by_one(consumer, &led));
     Ok(Found { committed, logs })
 }
 
@@ -123,6 +123,28 @@ fn known_offset(element: &TopicPartitionListElem<'_>) -> Option<Offset> {
         rdkafka::Offset::Offset(offset) => Some(Offset(offset)),
         _ => None,
     }
+}
+
+/// Leaves out the partitions without a leader, for which librdkafka would only wait.
+fn with_leaders(
+    consumer: &BaseConsumer<GroupContext>,
+    partitions: TopicPartitionList,
+) -> TopicPartitionList {
+    let topic = partitions.elements().first().map(|element| element.topic().to_owned());
+    let Some(topic) = topic else { return partitions };
+    let Ok(metadata) = consumer.fetch_metadata(Some(&topic), READ_TIMEOUT) else {
+        return partitions;
+    };
+    let described = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    let led = described.filter(|described| described.leader() >= 0);
+    let led: BTreeSet<i32> = led.map(|described| described.id()).collect();
+    let mut list = TopicPartitionList::with_capacity(led.len());
+    for element in partitions.elements() {
+        if led.contains(&element.partition()) {
+            list.add_partition(&topic, element.partition());
+        }
+    }
+    list
 }
 
 /// Returns the bounds of the logs with two requests to each leader; `None` if one of the leaders

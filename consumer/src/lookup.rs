@@ -39,8 +39,8 @@ impl Lookup {
     }
 }
 
-/// The threads of lookups. Each holds the client, which must not be dropped there: whoever owns
-/// the client drops this first.
+/// The threads of lookups. Each holds the client, which must not be dropped there: the owner of the
+/// client drops this first.
 #[derive(Debug, Default)]
 pub(crate) struct Lookups(Vec<JoinHandle<()>>);
 
@@ -56,7 +56,7 @@ impl Lookups {
         self.0.retain(|thread| !thread.is_finished());
         let (sender, answer): (SyncSender<Answer>, _) = sync_channel(1);
         let look_up = move || {
-            // The receiver is dropped when nobody needs the answer any longer.
+            // The receiver is dropped when the answer is no longer needed.
             drop(sender.send(commit::look_up(&consumer, partitions).map_err(LookupError::from)));
             wake();
         };

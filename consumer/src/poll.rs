@@ -258,7 +258,7 @@ impl PollLoop {
             self.missed.report(position.partition, position.missed);
         }
         self.progress.begin(found);
-        // The gauges of the partitions exist from now on.
+        // The gauges of the partitions begin here.
         self.next_report = Instant::now();
         self.parts.group_part.ok();
         Ok(())
@@ -290,7 +290,9 @@ impl PollLoop {
         self.missed.evaluate(&logs);
         let watchdog = &self.parts.watchdog;
         let is_held = watchdog.is_held();
-        let is_unread = self.progress.check(&mut self.queues, assignment, &logs, is_held);
+        // A lookup that begins now would only delay the end of a consumer that stops.
+        let is_unread =
+            !self.is_stopping && self.progress.check(&mut self.queues, assignment, &logs, is_held);
         self.parts.gauges.publish(assignment, self.progress.logs(), self.parts.without_commit);
         let busy = assignment.lanes().filter(|(_, lane)| lane.tracker().in_flight_count() > 0);
         let busy = busy.map(|(partition, lane)| (partition, lane.activity()));

@@ -92,7 +92,7 @@ impl Progress {
 
     /// Asks the broker when that is due, and judges by what it said last. While `is_held`, work
     /// waits for something that is reported elsewhere, and nothing is judged. Returns whether a
-    /// partition of this consumer has been unread for so long that only a restart helps.
+    /// partition of this consumer has been unread for more than the limit, so that only a restart helps.
     pub(crate) fn check(
         &mut self,
         queues: &mut Queues,

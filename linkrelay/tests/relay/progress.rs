@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use linkrelay_testkit::site;
 use linkrelay_testkit::wait::{LONG, ok_if};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -74,12 +75,17 @@ impl Mocked {
 
     async fn until_lags(&self, consumer: &Role, expected: [Option<f64>; PARTITIONS as usize]) {
         until("the lag of each partition", async || {
-            let metrics = consumer.metrics().await;
+            let (_, metrics) = get(consumer, "/metrics").await;
             let lags = [0, 1, 2].map(|partition| self.lag(&metrics, partition));
             ok_if(lags == expected, format!("{lags:?}"))
         })
         .await;
     }
+}
+
+/// An answer; an empty one while the consumer does not listen yet.
+async fn get(consumer: &Role, path: &str) -> (u16, String) {
+    site::Role::get(consumer, path).await.unwrap_or_default()
 }
 
 /// The text of a warning beside a positive readiness.
@@ -177,7 +183,7 @@ async fn commits_that_are_read_slowly_leave_the_member_in_its_group() {
     mocked.cluster.broker_round_trip_time(1, Duration::from_secs(4)).unwrap();
     let consumer = mocked.consumer(&[]);
     until("partitions", async || {
-        let (_, readiness) = consumer.get("/health/ready").await;
+        let (_, readiness) = get(&consumer, "/health/ready").await;
         ok_if(readiness.contains(r#""group":"ok""#), readiness)
     })
     .await;
