@@ -47,9 +47,10 @@ pub struct Part {
     health: Health,
 }
 
-/// One use of a part that is retried until it succeeds: a write to a store, for example. From its
-/// first failure until it succeeds or is dropped, no check can report that the part works: a store
-/// whose disk is full answers a ping.
+/// One use of a part that is retried until it succeeds: a write to a store, for example.
+///
+/// From its first failure until it succeeds or is dropped, no check can report that the part works:
+/// a store whose disk is full answers a ping.
 #[derive(Debug)]
 pub struct RetriedUse<'a> {
     part: &'a Part,

@@ -12,7 +12,7 @@ use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
 
-use crate::helpers::{link, until};
+use crate::helpers::{link, nowhere, until};
 use crate::role::Role;
 use crate::site::Site;
 
@@ -27,17 +27,17 @@ struct Mocked {
 }
 
 impl Mocked {
-    /// The first broker leads all partitions, and the second coordinates the group.
+    /// The first broker leads all partitions, and the third coordinates the group.
     async fn start() -> Self {
         let site = Site::without_topics().await;
-        let cluster = MockCluster::new(2).unwrap();
+        let cluster = MockCluster::new(3).unwrap();
         for (topic, partitions) in [(site.topic.clone(), PARTITIONS), (site.dlq.clone(), 1)] {
             cluster.create_topic(&topic, partitions, 1).unwrap();
             for partition in 0..partitions {
                 cluster.partition_leader(&topic, partition, Some(1)).unwrap();
             }
         }
-        cluster.coordinator(MockCoordinator::Group(site.group().to_owned()), 2).unwrap();
+        cluster.coordinator(MockCoordinator::Group(site.group().to_owned()), 3).unwrap();
         Self { site, cluster }
     }
 
@@ -54,6 +54,12 @@ impl Mocked {
         config
     }
 
+    /// Makes the brokers refuse to give records, and nothing else.
+    fn refuse_fetches(&self) {
+        let refusals = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR; 10_000];
+        self.cluster.request_errors(RDKafkaApiKey::Fetch, &refusals);
+    }
+
     /// Publishes a link into each partition for each number.
     async fn publish(&self, numbers: Range<usize>) {
         let producer: FutureProducer = self.client().create().unwrap();
@@ -64,6 +70,36 @@ impl Mocked {
                 producer.send(record.partition(partition), LONG).await.unwrap();
             }
         }
+    }
+
+    /// Starts a consumer that shares the group with a member that does nothing; returns both, and a
+    /// partition that the other member has had all the time.
+    async fn with_idle_member(&self, more: &[(&str, &str)]) -> (Role, BaseConsumer, i32) {
+        let mut config = self.client();
+        config.set("group.id", self.site.group()).set("enable.auto.commit", "false");
+        config.set("partition.assignment.strategy", "cooperative-sticky");
+        config.set("session.timeout.ms", "4000").set("heartbeat.interval.ms", "300");
+        let idle: BaseConsumer = config.create().unwrap();
+        idle.subscribe(&[&self.site.topic]).unwrap();
+        let partitions = || {
+            drop(idle.poll(Duration::from_millis(10)));
+            let assigned = idle.assignment().unwrap();
+            assigned.elements().iter().map(|element| element.partition()).collect::<Vec<_>>()
+        };
+        let all = usize::try_from(PARTITIONS).unwrap();
+        until("the first member", async || ok_if(partitions().len() == all, "none")).await;
+        let consumer = self.consumer(more);
+        let partition = until("the second member", async || {
+            let partitions = partitions();
+            consumer.readiness().await?;
+            partitions
+                .first()
+                .copied()
+                .filter(|_| partitions.len() < all)
+                .ok_or_else(|| "all".to_owned())
+        });
+        let partition = partition.await;
+        (consumer, idle, partition)
     }
 
     fn lag(&self, metrics: &str, partition: i32) -> Option<f64> {
@@ -110,8 +146,7 @@ async fn records_that_are_not_fetched_are_a_warning_and_then_a_standstill() {
     let consumer = mocked.consumer(&limits).ready().await;
     mocked.publish(0..1).await;
     mocked.until_lags(&consumer, [Some(0.0); 3]).await;
-    let refusals = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR; 10_000];
-    mocked.cluster.request_errors(RDKafkaApiKey::Fetch, &refusals);
+    mocked.refuse_fetches();
     mocked.publish(1..3).await;
     let warned = until("a warning", async || warning(&consumer, "partitions_unread").await).await;
     assert!(warned.contains("partition 1 from offset 1 to 3"), "{warned}");
@@ -132,39 +167,33 @@ async fn records_that_are_not_fetched_are_a_warning_and_then_a_standstill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_no_standstill_while_the_store_takes_nothing() {
+async fn records_are_no_standstill_while_the_store_is_unreachable() {
     let mocked = Mocked::start().await;
+    mocked.refuse_fetches();
+    let store = format!("mongodb://{}/?serverSelectionTimeoutMS=100", nowhere());
     let limits = [("UNREAD_WARN_AFTER", "100ms"), ("UNREAD_FAIL_AFTER", "100ms")];
-    let nowhere = format!("mongodb://{}/?serverSelectionTimeoutMS=100", crate::helpers::nowhere());
-    let full = [("MONGODB_URI", nowhere.as_str()), ("LANE_QUEUE", "1"), ("MAX_PREFIX_GAP", "1")];
-    let consumer = mocked.consumer(&[&limits[..], &full].concat());
+    let consumer = mocked.consumer(&[&limits[..], &[("MONGODB_URI", &store)]].concat());
     mocked.publish(0..4).await;
     mocked.until_lags(&consumer, [Some(4.0); 3]).await;
-    for _ in 0..20 {
+    until("some seconds without a commit", async || {
         assert_eq!(consumer.get("/health/live").await.0, 200);
         let readiness = consumer.readiness().await.unwrap_err();
         assert!(!readiness.contains("partitions_unread"), "{readiness}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        let metrics = consumer.metrics().await;
+        let ages = metrics.lines().filter_map(|line| {
+            line.strip_prefix("linkrelay_commit_age_seconds ")?.parse::<f64>().ok()
+        });
+        ok_if(ages.into_iter().any(|age| age > 6.0), metrics.clone())
+    })
+    .await;
 }
 
-/// The seed of a fault run: the group waits for a member that never gives a partition back.
+/// As in a group that waits for a member which never gives a partition back.
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_another_member_does_not_commit_are_a_warning_only() {
     let mocked = Mocked::start().await;
     let limits = [("UNREAD_WARN_AFTER", "500ms"), ("UNREAD_FAIL_AFTER", "2s")];
-    let consumer = mocked.consumer(&limits).ready().await;
-    let mut config = mocked.client();
-    config.set("group.id", mocked.site.group()).set("enable.auto.commit", "false");
-    config.set("partition.assignment.strategy", "cooperative-sticky");
-    config.set("session.timeout.ms", "4000").set("heartbeat.interval.ms", "300");
-    let idle: BaseConsumer = config.create().unwrap();
-    idle.subscribe(&[&mocked.site.topic]).unwrap();
-    until("the other member to have a partition", async || {
-        drop(idle.poll(Duration::from_millis(10)));
-        ok_if(idle.assignment().unwrap().count() > 0, "none")
-    })
-    .await;
+    let (consumer, idle, _) = mocked.with_idle_member(&limits).await;
     mocked.publish(0..2).await;
     let warned = until("a warning", async || {
         drop(idle.poll(Duration::ZERO));
@@ -176,18 +205,22 @@ async fn records_that_another_member_does_not_commit_are_a_warning_only() {
     consumer.stop().await;
 }
 
-/// The mock broker that leads the partitions answers more slowly than a member may be silent.
+/// The leader of a new partition answers more slowly than a member may be silent.
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_that_are_read_slowly_leave_the_member_in_its_group() {
+async fn a_partition_that_is_slow_to_take_over_disturbs_no_other() {
     let mocked = Mocked::start().await;
-    mocked.cluster.broker_round_trip_time(1, Duration::from_secs(4)).unwrap();
-    let consumer = mocked.consumer(&[]);
-    until("partitions", async || {
-        let (_, readiness) = get(&consumer, "/health/ready").await;
-        ok_if(readiness.contains(r#""group":"ok""#), readiness)
+    let (consumer, idle, partition) = mocked.with_idle_member(&[]).await;
+    mocked.cluster.partition_leader(&mocked.site.topic, partition, Some(2)).unwrap();
+    mocked.cluster.broker_round_trip_time(2, Duration::from_secs(4)).unwrap();
+    tokio::task::block_in_place(|| drop(idle));
+    until("the partition to be taken over", async || {
+        let metrics = consumer.metrics().await;
+        let of_lanes = metrics.lines().filter(|line| line.starts_with("linkrelay_partition_full"));
+        let label = format!(r#"partition="{partition}""#);
+        ok_if(of_lanes.into_iter().any(|line| line.contains(&label)), &metrics)
     })
     .await;
-    mocked.cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    mocked.cluster.broker_round_trip_time(2, Duration::ZERO).unwrap();
     mocked.publish(0..1).await;
     mocked.until_lags(&consumer, [Some(0.0); 3]).await;
     let metrics = consumer.metrics().await;
