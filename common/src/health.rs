@@ -14,10 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a lasting failure is logged again.
 const REMINDER: Duration = Duration::from_secs(60);
-/// How long a failure that was observed in use outlasts a check that succeeds: a store whose disk
-/// is full answers a ping. It is longer than the pause between two attempts, so that readiness does
-/// not flicker; but it ends, because a role that gets no requests while it is not ready would never
-/// be ready again.
+/// How long a failure that was observed in use outlasts a check that succeeds, once no use is
+/// retried any longer. It ends, because a role that gets no requests while it is not ready would
+/// never be ready again.
 const OUTLASTS_CHECKS: Duration = Duration::from_secs(15);
 
 /// The parts of one role. Cheap to clone; all clones share one state.
@@ -27,6 +26,8 @@ pub struct Health(Arc<Mutex<Reports>>);
 #[derive(Debug, Default)]
 struct Reports {
     parts: BTreeMap<&'static str, Status>,
+    /// How many uses of each part have failed and are retried.
+    retried: BTreeMap<&'static str, usize>,
     warnings: BTreeMap<&'static str, String>,
 }
 
@@ -46,6 +47,16 @@ pub struct Part {
     health: Health,
 }
 
+/// One use of a part that is retried until it succeeds: a write to a store, for example.
+///
+/// From its first failure until it succeeds or is dropped, no check can report that the part works:
+/// a store whose disk is full answers a ping.
+#[derive(Debug)]
+pub struct RetriedUse<'a> {
+    part: &'a Part,
+    has_failed: bool,
+}
+
 /// The answer of `/health/ready`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Readiness {
@@ -53,7 +64,7 @@ pub struct Readiness {
     pub ready: bool,
     /// Each part by name: `"ok"`, or the reason why it does not work.
     pub parts: BTreeMap<&'static str, String>,
-    /// What failed permanently although every part works; kept until the process ends.
+    /// What an operator should know although every part works.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub warnings: BTreeMap<&'static str, String>,
 }
@@ -69,7 +80,7 @@ impl Health {
 
     /// Returns the state of all parts. A role without parts has not begun, and is not ready.
     pub fn readiness(&self) -> Readiness {
-        self.with(|Reports { parts, warnings }| Readiness {
+        self.with(|Reports { parts, warnings, .. }| Readiness {
             ready: !parts.is_empty() && parts.values().all(|status| status.failure.is_none()),
             parts: parts
                 .iter()
@@ -134,11 +145,22 @@ impl Part {
         self.health.with(|reports| reports.parts.get(self.name)?.failure.clone())
     }
 
-    /// Reports that something failed permanently although the part works: the role stays ready,
-    /// and readiness shows `what` until the process ends. A later warning of the same name replaces
-    /// it. It is not logged here, but by the caller.
+    /// Begins a use of the part that is retried until it succeeds.
+    pub fn retried_use(&self) -> RetriedUse<'_> {
+        RetriedUse { part: self, has_failed: false }
+    }
+
+    /// Reports something that an operator should know although the part works: the role stays
+    /// ready, and readiness shows `what` until the process ends or the warning is
+    /// [cleared](Self::clear_warning). A later warning of the same name replaces it. It is not
+    /// logged here, but by the caller.
     pub fn warn(&self, name: &'static str, what: impl Into<String>) {
         self.health.with(|reports| reports.warnings.insert(name, what.into()));
+    }
+
+    /// Removes the warning of this name, if there is one.
+    pub fn clear_warning(&self, name: &'static str) {
+        self.health.with(|reports| reports.warnings.remove(name));
     }
 
     /// Reports the result of a check.
@@ -165,8 +187,8 @@ impl Part {
         while !stop.is_cancelled() {
             match tokio::time::timeout(timeout, check()).await {
                 Ok(Ok(())) => self.check_succeeded(),
-                Ok(Err(error)) => self.set_failure(error.to_string(), None),
-                Err(_) => self.set_failure(format!("no answer within {timeout:?}"), None),
+                Ok(Err(error)) => self.check_failed(error.to_string()),
+                Err(_) => self.check_failed(format!("no answer within {timeout:?}")),
             }
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
@@ -175,16 +197,56 @@ impl Part {
         }
     }
 
-    /// Reports that a check succeeded, unless a failure was observed in use shortly before.
+    /// Reports that a check succeeded, unless a use of the part is failing, or failed shortly
+    /// before.
     fn check_succeeded(&self) {
-        let observed_at = self.health.with(|reports| reports.parts.get(self.name)?.observed_at);
-        if observed_at.is_none_or(|at| at.elapsed() >= OUTLASTS_CHECKS) {
+        let is_refuted = self.health.with(|reports| {
+            let observed_at = reports.parts.get(self.name).and_then(|status| status.observed_at);
+            reports.retried.contains_key(self.name)
+                || observed_at.is_some_and(|at| at.elapsed() < OUTLASTS_CHECKS)
+        });
+        if !is_refuted {
             self.ok();
         }
     }
 
+    /// Reports that a check failed. What was observed in use before still counts.
+    fn check_failed(&self, why: String) {
+        let observed_at = self.health.with(|reports| reports.parts.get(self.name)?.observed_at);
+        self.set_failure(why, observed_at);
+    }
+
     fn replace(&self, status: Status) -> Option<Status> {
         self.health.with(|reports| reports.parts.insert(self.name, status))
+    }
+}
+
+impl RetriedUse<'_> {
+    /// Reports that an attempt failed; `why` is a sentence for the operator.
+    pub fn failed(&mut self, why: impl Into<String>) {
+        if !std::mem::replace(&mut self.has_failed, true) {
+            let name = self.part.name;
+            self.part.health.with(|reports| *reports.retried.entry(name).or_default() += 1);
+        }
+        self.part.fails(why);
+    }
+
+    /// Reports that an attempt succeeded, so that the part works.
+    pub fn succeeded(self) {
+        self.part.ok();
+    }
+}
+
+impl Drop for RetriedUse<'_> {
+    fn drop(&mut self) {
+        if !self.has_failed {
+            return;
+        }
+        let name = self.part.name;
+        self.part.health.with(|reports| match reports.retried.get_mut(name) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(reports.retried.remove(name)),
+        });
     }
 }
 
@@ -222,6 +284,8 @@ mod tests {
             "ready": true, "parts": { "store": "ok" }, "warnings": { "refused": "two" }
         });
         assert_eq!(answer(), with_warning);
+        store.clear_warning("refused");
+        assert_eq!(answer(), serde_json::json!({ "ready": true, "parts": { "store": "ok" } }));
     }
 
     #[test]
@@ -254,6 +318,38 @@ mod tests {
             part.fails("no room");
             part.ok();
             assert_eq!(part.current_failure(), None, "in use it works again");
+            stop.cancel();
+        };
+        tokio::join!(watch, look);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_check_refutes_a_use_that_fails_and_is_retried() {
+        let health = Health::default();
+        let (part, stop) = (health.part("store"), CancellationToken::new());
+        let second = Duration::from_secs(1);
+        let checks = std::cell::Cell::new(0);
+        let watch = part.clone().watch(second, second, stop.clone(), || {
+            checks.set(checks.get() + 1);
+            std::future::ready(if checks.get() == 30 { Err("no answer") } else { Ok(()) })
+        });
+        let look = async {
+            let (mut first, mut second_use) = (part.retried_use(), part.retried_use());
+            first.failed("no room");
+            second_use.failed("no room");
+            drop(first);
+            // A check that fails in between changes nothing.
+            tokio::time::sleep(OUTLASTS_CHECKS * 4).await;
+            assert!(part.current_failure().is_some(), "the second use still fails");
+            second_use.succeeded();
+            assert_eq!(part.current_failure(), None);
+            let mut given_up = part.retried_use();
+            given_up.failed("no room");
+            drop(given_up);
+            tokio::time::sleep(OUTLASTS_CHECKS - second).await;
+            assert!(part.current_failure().is_some());
+            tokio::time::sleep(second * 3).await;
+            assert_eq!(part.current_failure(), None, "nothing is left to write");
             stop.cancel();
         };
         tokio::join!(watch, look);

@@ -54,6 +54,9 @@ pub const PARTITION_IN_WORK: &str = "linkrelay_partition_in_work_records";
 pub const PARTITION_PREFIX_GAP: &str = "linkrelay_partition_prefix_gap_records";
 /// 1 while a lane is full and its partition is not read, by `topic` and `partition`.
 pub const PARTITION_FULL: &str = "linkrelay_partition_full";
+/// How long the partition has had records that are not read although its lane has room; otherwise
+/// 0. By `topic` and `partition`.
+pub const PARTITION_UNREAD: &str = "linkrelay_partition_unread_seconds";
 /// Commits, by `outcome`: committed, failed.
 pub const COMMITS: &str = "linkrelay_commits_total";
 /// Time since the last commit that the broker acknowledged, or since the start.
@@ -110,6 +113,11 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),
     (PARTITION_PREFIX_GAP, Unit::Count, "Records between the prefix and the newest taken."),
     (PARTITION_FULL, Unit::Count, "1 while its lane is full and no more of the partition is read."),
+    (
+        PARTITION_UNREAD,
+        Unit::Seconds,
+        "Time for which records are not read although there is room.",
+    ),
     (COMMIT_AGE, Unit::Seconds, "Time since the last acknowledged commit."),
     (COOLING_DOWN, Unit::Count, "1 while the process cools down after throttling."),
     (BREAKER_OPEN, Unit::Count, "1 while the breaker holds the pipeline."),

@@ -120,7 +120,7 @@ impl Consumer {
         let Self { parts, mut client, publishing, lists, listener, health } = self;
         let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
         let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
-        let liveness = Arc::new(Liveness::new());
+        let liveness = Arc::new(Liveness::new(parts.group.session_timeout(&parts.kafka)));
         // It is also cancelled when a Kafka client has failed permanently.
         let stop = stop.child_token();
         let around = Around::start(&parts, &publishing, listener, &health, &liveness, stop.clone());

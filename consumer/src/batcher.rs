@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 use linkrelay_common::ErrorClass;
-use linkrelay_common::health::Part;
+use linkrelay_common::health::{Part, RetriedUse};
 use linkrelay_common::metrics as names;
 use linkrelay_common::until::until_it_works_with;
 use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
@@ -113,9 +113,9 @@ pub(crate) fn count<'a>(documents: impl IntoIterator<Item = &'a LinkDocument>) {
 }
 
 /// Counts and reports a write that failed and will be retried.
-pub(crate) fn store_failed(store: &Part, error: &StoreError) {
+pub(crate) fn store_failed(write: &mut RetriedUse<'_>, error: &StoreError) {
     counter!(names::STORE_ERRORS).increment(1);
-    store.fails(error.to_string());
+    write.failed(error.to_string());
 }
 
 impl BatchWriter {
@@ -155,11 +155,12 @@ impl BatchWriter {
 
     async fn write_until_acknowledged(&self, documents: &mut [LinkDocument]) -> Vec<WriteOutcome> {
         let begin = Instant::now();
-        let failed = |error| store_failed(&self.store_part, &error);
+        let mut retried = self.store_part.retried_use();
+        let failed = |error| store_failed(&mut retried, &error);
         let write = |documents| self.write_once(documents);
         let pauses = Pauses::OF_STORE.forever();
         let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
-        self.store_part.ok();
+        retried.succeeded();
         histogram!(names::BATCH_DOCUMENTS).record(documents.len() as f64);
         histogram!(names::BATCH_WRITE_DURATION).record(begin.elapsed());
         outcomes

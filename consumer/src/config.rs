@@ -18,6 +18,7 @@ use crate::assignment::AssignmentLimits;
 use crate::attempt::OutagePolicy;
 use crate::batcher::BatchLimits;
 use crate::lane::LaneLimits;
+use crate::progress::UnreadLimits;
 use crate::retry::RetryPolicy;
 use crate::server::PostLinksSettings;
 use crate::worker::WorkerLimits;
@@ -127,6 +128,14 @@ pub struct PipelineSettings {
     #[arg(long, env = "COMMIT_INTERVAL", default_value = "1s", value_parser = parse_duration)]
     pub commit_interval: Duration,
 
+    /// How long a partition may have records that are not read, although its lane has room, before readiness warns of it
+    #[arg(long, env = "UNREAD_WARN_AFTER", default_value = "1m", value_parser = parse_duration)]
+    pub unread_warn_after: Duration,
+
+    /// How long before liveness fails, so that an orchestrator restarts the process
+    #[arg(long, env = "UNREAD_FAIL_AFTER", default_value = "5m", value_parser = parse_duration)]
+    pub unread_fail_after: Duration,
+
     /// Records waiting per partition before no more of it are read
     #[arg(long, env = "LANE_QUEUE", default_value_t = 1_000)]
     pub lane_queue: usize,
@@ -189,11 +198,14 @@ impl PipelineSettings {
         let (ratio, max_permits) = (self.breaker_failure_ratio, Semaphore::MAX_PERMITS);
         let is_window = self.breaker_window_links >= self.breaker_min_links;
         let is_backoff = self.retry_backoff_min <= self.retry_backoff_max;
+        let is_unread = self.unread_warn_after <= self.unread_fail_after;
         for (setting, is_valid, problem) in [
             ("MAX_IN_FLIGHT", self.max_in_flight <= max_permits, "is too large"),
             ("LANE_QUEUE", self.lane_queue <= max_permits, "is too large"),
             ("BREAKER_FAILURE_RATIO", ratio > 0.0 && ratio <= 1.0, "must be above 0 and at most 1"),
             ("BREAKER_WINDOW_LINKS", is_window, "must not be below BREAKER_MIN_LINKS"),
+            ("UNREAD_WARN_AFTER", !self.unread_warn_after.is_zero(), "must be longer than 0s"),
+            ("UNREAD_WARN_AFTER", is_unread, "must not be above UNREAD_FAIL_AFTER"),
             ("RETRY_BACKOFF_MIN", is_backoff, "must not be above RETRY_BACKOFF_MAX"),
         ] {
             if !is_valid {
@@ -240,6 +252,10 @@ impl PipelineSettings {
             prefix_gap: self.max_prefix_gap,
             links_of_record: max_links.min(most),
         }
+    }
+
+    pub(crate) fn unread_limits(&self) -> UnreadLimits {
+        UnreadLimits { warn_after: self.unread_warn_after, fail_after: self.unread_fail_after }
     }
 
     pub(crate) fn assignment_limits(&self) -> AssignmentLimits {

@@ -6,7 +6,7 @@
 //! committed, while the other lanes keep working. A lost assignment, a close and an error are
 //! answered immediately.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +49,11 @@ pub(crate) struct GroupContext {
 pub(crate) struct LogBounds {
     /// The first offset and the end of each log, if librdkafka knows them.
     pub(crate) partitions: BTreeMap<Partition, Range<Offset>>,
+    /// Every partition of the topic, whether the group has assigned it to this consumer or not.
+    pub(crate) all: BTreeSet<Partition>,
+    /// The next offset that librdkafka fetches of each partition of which everything fetched was
+    /// polled. It also passes offsets that are not records, like the markers of transactions.
+    pub(crate) fetched_to: BTreeMap<Partition, Offset>,
     /// How many statistics there have been.
     pub(crate) statistics_count: u64,
 }
@@ -131,14 +136,23 @@ impl ClientContext for GroupContext {
     fn stats(&self, statistics: Statistics) {
         // Only one topic is subscribed, so the number of a partition names it.
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let known =
-            partitions.filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0);
+        let partitions = partitions.filter(|partition| partition.partition >= 0);
+        let number = |partition: &PartitionStatistics| Partition(partition.partition);
+        let known = partitions.clone().filter(|partition| partition.hi_offset >= 0);
+        let is_polled = |partition: &&PartitionStatistics| {
+            partition.fetch_state == "active" && partition.fetchq_cnt == 0
+        };
+        let polled = partitions.clone().filter(is_polled).filter(|of| of.next_offset >= 0);
         let bounds = |partition: &PartitionStatistics| {
             let log = Offset(partition.lo_offset)..Offset(partition.hi_offset);
-            (Partition(partition.partition), log)
+            (number(partition), log)
         };
+        let fetched_to =
+            |partition: &PartitionStatistics| (number(partition), Offset(partition.next_offset));
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         logs.partitions = known.map(bounds).collect();
+        logs.all = partitions.map(number).collect();
+        logs.fetched_to = polled.map(fetched_to).collect();
         logs.statistics_count += 1;
     }
 }

@@ -11,6 +11,7 @@ use metrics::gauge;
 
 use crate::assignment::Assignment;
 use crate::attempt::Permits;
+use crate::commit::first_without_commit;
 use crate::liveness::Activity;
 
 /// Publishes the gauges of permits, extractor, commits and lanes.
@@ -22,12 +23,13 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    /// Publishes all gauges. `logs` has the first offset and the end of each log that librdkafka
-    /// knows.
+    /// Publishes all gauges. `logs` has the first offset and the end of each log that is known; a
+    /// partition without a commit is read from `without_commit`.
     pub(crate) fn publish(
         &self,
         assignment: &Assignment,
         logs: &BTreeMap<Partition, Range<Offset>>,
+        without_commit: rdkafka::Offset,
     ) {
         self.permits.publish_gauges();
         self.extractor.publish_gauges();
@@ -38,9 +40,39 @@ impl Gauges {
             gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.tracker().gap() as f64);
             gauge!(names::PARTITION_FULL, &labels)
                 .set(f64::from(u8::from(!assignment.has_room(partition))));
-            if let Some((log, committed)) = logs.get(&partition).zip(lane.committed()) {
-                gauge!(names::PARTITION_LAG, &labels).set((log.end.0 - committed.0).max(0) as f64);
+            if let Some(log) = logs.get(&partition) {
+                let lag = lag(log, lane.committed(), without_commit);
+                gauge!(names::PARTITION_LAG, &labels).set(lag as f64);
             }
+        }
+    }
+}
+
+/// Returns how many offsets of a log are not committed.
+fn lag(log: &Range<Offset>, committed: Option<Offset>, without_commit: rdkafka::Offset) -> i64 {
+    let first = committed.or_else(|| first_without_commit(log, without_commit));
+    (log.end.0 - first.unwrap_or(log.start).0).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_begins_at_the_commit_or_where_a_partition_without_one_is_read_from() {
+        use rdkafka::Offset::{Beginning, End, Stored};
+        let log = Offset(10)..Offset(15);
+        for (log, committed, without_commit, expected) in [
+            (&log, Some(12), Beginning, 3),
+            (&log, Some(15), Beginning, 0),
+            (&log, Some(16), Beginning, 0),
+            (&log, None, Beginning, 5),
+            (&log, None, End, 0),
+            (&log, None, Stored, 5),
+            (&(Offset(0)..Offset(0)), None, Beginning, 0),
+        ] {
+            let committed = committed.map(Offset);
+            assert_eq!(lag(log, committed, without_commit), expected, "{log:?} {committed:?}");
         }
     }
 }

@@ -11,8 +11,10 @@
 //! `retry`. The `batcher` writes documents and reports completions to the poll thread, which moves
 //! the `tracker`; its `committer` makes a `commit` if the `topic_id` is still the same. What the
 //! consumer itself publishes, dead letters and the videos of lists, goes through `publishing`.
-//! `liveness`, `gauges` and `missed` report the state; `retention` removes documents that are too
-//! old; `pipeline` wires everything from `parts`, `app` runs it, and `config` has the settings.
+//! A `lookup` reads commits and logs beside the poll thread, and `progress` judges by them which
+//! partitions are `behind`. `liveness`, `gauges` and `missed` report the state; `retention` removes
+//! documents that are too old; `pipeline` wires everything from `parts`, `app` runs it, and `config`
+//! has the settings.
 //!
 //! `server` is the waiting path: links over HTTP, for clients that wait for their documents. `ask`
 //! and `document` are shared by both paths.
@@ -28,6 +30,7 @@ mod ask;
 mod assignment;
 mod attempt;
 mod batcher;
+mod behind;
 mod commit;
 mod committer;
 mod context;
@@ -41,11 +44,13 @@ mod job;
 mod jobs;
 mod lane;
 mod liveness;
+mod lookup;
 mod missed;
 mod parts;
 mod pipeline;
 mod poll;
 mod process;
+mod progress;
 mod publishing;
 mod queues;
 mod record;

@@ -1,9 +1,9 @@
 //! Whether the consumer makes progress when it has work: what `/health/live` answers.
 //!
-//! Two things can stop making progress: the poll thread, which polls many times a second, and a
-//! lane that has work and neither finishes nor attempts anything. A wait for something that fails
-//! (the store, the broker, the topic of dead letters) or for the end of a cool-down is not a
-//! standstill.
+//! Three things can stop making progress: the poll thread, which polls many times a second; a lane
+//! that has work and neither finishes nor attempts anything; and a partition that has records and
+//! is not read (`progress`). A wait for something that fails (the store, the broker, the topic of
+//! dead letters) or for the end of a cool-down is not a standstill.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +15,9 @@ use linkrelay_common::health::Part;
 use crate::attempt::Permits;
 
 /// The longest iteration of the poll thread has one synchronous commit while the broker is
-/// unreachable, which takes as long as the session time-out (45 s).
+/// unreachable, which takes as long as the session time-out; this much comes on top.
+const BEYOND_SESSION: Duration = Duration::from_secs(45);
+/// No iteration is called too long before that.
 const LONGEST_ITERATION: Duration = Duration::from_secs(90);
 /// The longest attempt, with every time-out of every strategy; the longest backoff comes on top.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(180);
@@ -52,16 +54,24 @@ impl Activity {
 #[derive(Debug)]
 pub(crate) struct Liveness {
     pub(crate) iterations: Activity,
+    longest_iteration: Duration,
     is_stalled: AtomicBool,
 }
 
 impl Liveness {
-    pub(crate) fn new() -> Self {
-        Self { iterations: Activity::new(), is_stalled: AtomicBool::new(false) }
+    /// Makes the liveness of a member with this session time-out.
+    pub(crate) fn new(session_timeout: Duration) -> Self {
+        Self {
+            iterations: Activity::new(),
+            longest_iteration: session_timeout
+                .saturating_add(BEYOND_SESSION)
+                .max(LONGEST_ITERATION),
+            is_stalled: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.iterations.age() < LONGEST_ITERATION && !self.is_stalled.load(Ordering::Relaxed)
+        self.iterations.age() < self.longest_iteration && !self.is_stalled.load(Ordering::Relaxed)
     }
 }
 
@@ -82,11 +92,12 @@ impl Watchdog {
     }
 
     /// Logs which of these lanes make no progress. Each lane has work, and comes with the time of
-    /// its last progress.
+    /// its last progress. A partition that has been unread for too long is a standstill as well.
     pub(crate) fn check<'a>(
         &self,
         topic: &str,
         lanes: impl Iterator<Item = (Partition, &'a Activity)>,
+        is_unread: bool,
     ) {
         let stalled = stalled(lanes, self.is_held(), self.limit);
         for (partition, age) in &stalled {
@@ -98,10 +109,11 @@ impl Watchdog {
                 "a partition has work and makes no progress"
             );
         }
-        self.liveness.is_stalled.store(!stalled.is_empty(), Ordering::Relaxed);
+        self.liveness.is_stalled.store(is_unread || !stalled.is_empty(), Ordering::Relaxed);
     }
 
-    fn is_held(&self) -> bool {
+    /// Returns whether work waits for something that is reported elsewhere.
+    pub(crate) fn is_held(&self) -> bool {
         self.permits.are_held() || self.parts.iter().any(|part| part.current_failure().is_some())
     }
 }
@@ -151,10 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_thread_that_makes_no_progress_is_not_alive() {
-        let liveness =
-            |age| Liveness { iterations: still(age), is_stalled: AtomicBool::new(false) };
-        assert!(liveness(Duration::from_secs(60)).is_alive());
-        assert!(!liveness(Duration::from_secs(91)).is_alive());
+    fn a_poll_thread_that_makes_no_progress_is_not_alive_once_the_group_would_notice() {
+        for (session_seconds, alive_seconds) in [(6, 89), (45, 89), (120, 164), (300, 344)] {
+            let is_alive = |age| {
+                let liveness = Liveness::new(Duration::from_secs(session_seconds));
+                Liveness { iterations: still(Duration::from_secs(age)), ..liveness }.is_alive()
+            };
+            assert!(is_alive(alive_seconds), "{session_seconds}");
+            assert!(!is_alive(alive_seconds + 2), "{session_seconds}");
+        }
     }
 }

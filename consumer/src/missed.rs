@@ -98,6 +98,7 @@ mod tests {
         LogBounds {
             partitions: BTreeMap::from([(Partition(0), Offset(start)..Offset(100))]),
             statistics_count,
+            ..LogBounds::default()
         }
     }
 

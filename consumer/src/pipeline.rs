@@ -110,6 +110,7 @@ impl Pipeline {
             without_commit: parts.kafka.without_commit(),
             commit_interval: settings.commit_interval,
             drain_timeout: settings.drain_timeout,
+            unread_limits: settings.unread_limits(),
             stop,
         };
         let batcher =

@@ -9,18 +9,19 @@ use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::assignment::Assignment;
-use crate::commit::{self, Position};
+use crate::commit::Found;
 use crate::committer::Committer;
 use crate::context::{GroupContext, GroupEvent};
 use crate::error::ConsumerError;
 use crate::gauges::Gauges;
 use crate::liveness::Watchdog;
+use crate::lookup::Lookup;
 use crate::missed::Missed;
+use crate::progress::{Progress, UnreadLimits};
 use crate::queues::Queues;
 use crate::record::{Completion, Record};
 
@@ -51,6 +52,7 @@ struct Drain {
 struct TakeOver {
     partitions: Vec<Partition>,
     next_attempt: Instant,
+    lookup: Option<Lookup>,
 }
 
 /// What the thread is made of.
@@ -65,6 +67,7 @@ pub(crate) struct PollParts {
     pub(crate) without_commit: rdkafka::Offset,
     pub(crate) commit_interval: Duration,
     pub(crate) drain_timeout: Duration,
+    pub(crate) unread_limits: UnreadLimits,
     pub(crate) stop: CancellationToken,
 }
 
@@ -78,6 +81,7 @@ pub(crate) struct PollLoop {
     next_report: Instant,
     is_stopping: bool,
     missed: Missed,
+    progress: Progress,
     /// Looked up once: it counts every record.
     records_total: Counter,
 }
@@ -92,6 +96,12 @@ impl PollLoop {
         let committed = parts.gauges.committed.clone();
         let committer = Committer::new(Arc::clone(&parts.topic), parts.commit_interval, committed);
         let missed = Missed::new(Arc::clone(&parts.topic), parts.group_part.clone());
+        let progress = Progress::new(
+            Arc::clone(&parts.topic),
+            parts.group_part.clone(),
+            parts.unread_limits,
+            parts.without_commit,
+        );
         Self {
             queues,
             parts,
@@ -101,6 +111,7 @@ impl PollLoop {
             next_report: now,
             is_stopping: false,
             missed,
+            progress,
             records_total,
         }
     }
@@ -179,7 +190,11 @@ impl PollLoop {
             match event {
                 GroupEvent::Assigned(partitions) => {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "the group assigned partitions to this consumer");
-                    self.take_overs.push(TakeOver { partitions, next_attempt: Instant::now() });
+                    self.take_overs.push(TakeOver {
+                        partitions,
+                        next_attempt: Instant::now(),
+                        lookup: None,
+                    });
                 }
                 GroupEvent::Revoked(partitions) => {
                     tracing::info!(topic = %self.parts.topic, ?partitions, "the group revoked partitions: their lanes drain");
@@ -197,8 +212,8 @@ impl PollLoop {
         }
     }
 
-    /// Takes over what was assigned, once its commits are read, and retries until they are. Other
-    /// lanes keep working in the meantime.
+    /// Takes over what was assigned, once its commits are read, and retries until they are. Nothing
+    /// waits for them: the other lanes keep working in the meantime.
     fn take_over_assigned(&mut self) -> Result<(), ConsumerError> {
         for mut take_over in std::mem::take(&mut self.take_overs) {
             let partitions = take_over.partitions.as_slice();
@@ -206,38 +221,45 @@ impl PollLoop {
                 // Nothing is read from them; the close of the client gives them back.
                 let unread: Vec<_> = partitions.iter().map(|of| (*of, None)).collect();
                 self.queues.take_over(&unread, rdkafka::Offset::End)?;
-            } else if Instant::now() < take_over.next_attempt {
-                self.take_overs.push(take_over);
-            } else {
-                match self.positions(partitions) {
-                    Ok(positions) => self.take_over(positions)?,
-                    Err(error) => {
+            } else if partitions.is_empty() {
+                // The group also reports an assignment without partitions.
+                self.take_over(&Found::default())?;
+            } else if let Some(lookup) = &take_over.lookup {
+                match lookup.answer() {
+                    None => self.take_overs.push(take_over),
+                    Some(Ok(mut found)) => {
+                        // Some may have been lost in the meantime.
+                        found.committed.retain(|partition, _| partitions.contains(partition));
+                        self.take_over(&found)?;
+                    }
+                    Some(Err(error)) => {
                         tracing::warn!(topic = %self.parts.topic, ?partitions, %error, "the commits of new partitions could not be read; they are requested again");
+                        take_over.lookup = None;
                         take_over.next_attempt = Instant::now() + FAILED_READ_PAUSE;
                         self.take_overs.push(take_over);
                     }
                 }
+            } else {
+                if Instant::now() >= take_over.next_attempt {
+                    take_over.lookup = Some(self.queues.look_up(partitions));
+                }
+                self.take_overs.push(take_over);
             }
         }
         Ok(())
     }
 
-    fn positions(&self, partitions: &[Partition]) -> Result<Vec<Position>, KafkaError> {
-        // The group also reports an assignment without partitions.
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let list = self.queues.list(partitions);
-        commit::read(self.queues.consumer(), list)
-    }
-
-    fn take_over(&mut self, positions: Vec<Position>) -> Result<(), ConsumerError> {
+    fn take_over(&mut self, found: &Found) -> Result<(), ConsumerError> {
+        let positions = found.positions(self.parts.without_commit);
         let firsts: Vec<_> = positions.iter().map(|of| (of.partition, of.first)).collect();
         self.queues.take_over(&firsts, self.parts.without_commit)?;
         self.parts.assignment.assign(firsts);
         for position in positions {
             self.missed.report(position.partition, position.missed);
         }
+        self.progress.begin(found);
+        // The gauges of the partitions begin here.
+        self.next_report = Instant::now();
         self.parts.group_part.ok();
         Ok(())
     }
@@ -265,11 +287,16 @@ impl PollLoop {
         self.next_report = now + REPORT_INTERVAL;
         let assignment = &self.parts.assignment;
         let logs = self.queues.consumer().context().logs();
-        self.parts.gauges.publish(assignment, &logs.partitions);
         self.missed.evaluate(&logs);
+        let watchdog = &self.parts.watchdog;
+        let is_held = watchdog.is_held();
+        // A lookup that begins now would only delay the end of a consumer that stops.
+        let is_unread =
+            !self.is_stopping && self.progress.check(&mut self.queues, assignment, &logs, is_held);
+        self.parts.gauges.publish(assignment, self.progress.logs(), self.parts.without_commit);
         let busy = assignment.lanes().filter(|(_, lane)| lane.tracker().in_flight_count() > 0);
         let busy = busy.map(|(partition, lane)| (partition, lane.activity()));
-        self.parts.watchdog.check(&self.parts.topic, busy);
+        watchdog.check(&self.parts.topic, busy, is_unread);
     }
 
     fn begin_drain(&mut self, partitions: Vec<Partition>, is_revoked: bool) {

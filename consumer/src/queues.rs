@@ -21,6 +21,7 @@ use rdkafka::message::BorrowedMessage;
 
 use crate::context::{GroupContext, GroupEvent, give_back, take_over};
 use crate::error::ConsumerError;
+use crate::lookup::{Lookup, Lookups};
 use crate::topic_id::TopicIdRequest;
 
 /// A record in librdkafka's memory, or the error of the poll.
@@ -28,6 +29,8 @@ pub(crate) type Polled<'a> = KafkaResult<BorrowedMessage<'a>>;
 
 /// The consumer and the queues of its partitions. Owned by the thread that made it.
 pub(crate) struct Queues {
+    /// Declared first: they end before the client is dropped.
+    lookups: Lookups,
     /// Declared before the consumer, whose drop waits until they are dropped.
     partitions: BTreeMap<Partition, PartitionQueue<GroupContext>>,
     consumer: Arc<BaseConsumer<GroupContext>>,
@@ -41,7 +44,13 @@ impl Queues {
     pub(crate) fn new(mut consumer: BaseConsumer<GroupContext>, topic: Arc<str>) -> Self {
         let thread = thread::current();
         consumer.set_nonempty_callback(wake(&thread));
-        Self { partitions: BTreeMap::new(), consumer: Arc::new(consumer), topic, thread }
+        Self {
+            lookups: Lookups::default(),
+            partitions: BTreeMap::new(),
+            consumer: Arc::new(consumer),
+            topic,
+            thread,
+        }
     }
 
     /// Returns the client.
@@ -52,6 +61,12 @@ impl Queues {
     /// Requests the id of the topic from the broker.
     pub(crate) fn ask_for_topic_id(&self) -> TopicIdRequest {
         TopicIdRequest::ask(Arc::clone(&self.consumer), &self.topic)
+    }
+
+    /// Begins to look up commits and logs of these partitions. The answer wakes the thread.
+    pub(crate) fn look_up(&mut self, partitions: &[Partition]) -> Lookup {
+        let list = self.list(partitions);
+        self.lookups.begin(Arc::clone(&self.consumer), list, wake(&self.thread))
     }
 
     /// Reads a partition from its beginning; what was fetched of it is discarded.
@@ -179,7 +194,7 @@ impl Queues {
     }
 
     /// Returns these partitions of the topic as a list for rdkafka.
-    pub(crate) fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
+    fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(&self.topic, partition.0);

@@ -212,6 +212,12 @@ impl KafkaSettings {
 }
 
 impl GroupSettings {
+    /// Returns how long the group waits for a silent member before it gives its partitions away.
+    /// With KIP-848 the broker decides: then it is the broker's default.
+    pub fn session_timeout(&self, kafka: &KafkaSettings) -> Duration {
+        milliseconds(&kafka.consumer(self), "session.timeout.ms").unwrap_or(SESSION_TIMEOUT)
+    }
+
     /// Checks that a drain ends before the group gives the partitions away on its own, which it
     /// does when a member does not rejoin within max.poll.interval.ms. The session time-out is not
     /// a limit: the consumer continues to poll while it drains, and librdkafka sends heartbeats.
@@ -223,9 +229,8 @@ impl GroupSettings {
         kafka: &KafkaSettings,
         drain_timeout: Duration,
     ) -> Result<(), SettingsError> {
-        let config = kafka.consumer(self);
-        let limit = config.get("max.poll.interval.ms").and_then(|text| text.parse().ok());
-        match limit.map(Duration::from_millis).filter(|limit| drain_timeout >= *limit) {
+        let limit = milliseconds(&kafka.consumer(self), "max.poll.interval.ms");
+        match limit.filter(|limit| drain_timeout >= *limit) {
             None => Ok(()),
             Some(limit) => {
                 let problem =
@@ -234,6 +239,11 @@ impl GroupSettings {
             }
         }
     }
+}
+
+/// Returns the time that this key is set to.
+fn milliseconds(config: &ClientConfig, key: &str) -> Option<Duration> {
+    config.get(key).and_then(|text| text.parse().ok()).map(Duration::from_millis)
 }
 
 /// Returns the error of a client that could not be made, which is always that of a wrong setting.
@@ -341,6 +351,19 @@ mod tests {
         let map = config.config_map();
         assert_eq!((map["enable.auto.commit"], map["fetch.wait.max.ms"]), ("false", "7"));
         config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn the_session_time_out_is_what_the_group_gets() {
+        for (arguments, seconds) in [
+            (&[][..], 45),
+            (&["--kafka-config", "session.timeout.ms=120000"], 120),
+            (&["--kafka-group-protocol", "consumer"], 45),
+        ] {
+            let settings = settings(arguments);
+            let timeout = settings.group.session_timeout(&settings.kafka);
+            assert_eq!(timeout, Duration::from_secs(seconds), "{arguments:?}");
+        }
     }
 
     #[test]

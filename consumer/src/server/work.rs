@@ -226,11 +226,12 @@ impl PostedLinks {
         if documents.is_empty() {
             return Vec::new();
         }
-        let failed = |error| batcher::store_failed(&self.store_part, &error);
+        let mut retried = self.store_part.retried_use();
+        let failed = |error| batcher::store_failed(&mut retried, &error);
         let pauses = Pauses::OF_STORE_FOR_CLIENT.forever();
         let write = |documents| self.write_or_give_back(documents);
         let outcomes = until_it_works_with(&mut *documents, pauses, write, failed).await;
-        self.store_part.ok();
+        retried.succeeded();
         let written = || documents.iter().zip(&outcomes);
         batcher::count(
             written().filter(|written| !written.1.is_refused()).map(|written| written.0),

@@ -3,6 +3,7 @@ use std::sync::atomic::Ordering;
 use linkrelay_consumer::ConsumerError;
 use linkrelay_extractor::ExtractError;
 use linkrelay_store::LinkState;
+use linkrelay_store::testing::Method;
 
 use crate::relay::{Relay, until, video_id};
 
@@ -74,6 +75,27 @@ async fn a_store_outage_holds_everything_and_loses_nothing() {
     until("everything is committed", || relay.lag() == 0).await;
     assert_eq!(relay.store.documents_count(), 500);
     until("it is ready again", || running.is_ready()).await;
+    running.stop().await;
+}
+
+/// A full disk answers pings, and a slow one fails a ping now and then.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_ping_makes_a_consumer_ready_whose_write_has_failed() {
+    let relay = Relay::start();
+    let running = relay.consume("").await;
+    until("it is ready", || running.is_ready()).await;
+    relay.store.fail(Method::WriteBatch, 0..usize::MAX);
+    relay.publish_links(0..1).await;
+    let store_works = || running.health.readiness().parts["store"] == "ok";
+    until("it reports the write", || !store_works()).await;
+    relay.store.hang(Method::WriteBatch);
+    let pings = relay.store.counts(Method::Ping).calls;
+    relay.store.fail(Method::Ping, pings..pings + 2);
+    until("pings succeed again", || {
+        assert!(!store_works(), "no write has succeeded");
+        relay.store.counts(Method::Ping).calls >= pings + 5
+    })
+    .await;
     running.stop().await;
 }
 

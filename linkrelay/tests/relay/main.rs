@@ -49,6 +49,8 @@ mod mongodb;
 mod offsets;
 /// Links as people paste them.
 mod pasted;
+/// What health and gauges say of a consumer whose partitions are not read.
+mod progress;
 /// Records that are delivered again although they were complete.
 mod redelivered;
 /// `linkrelay refresh`.
