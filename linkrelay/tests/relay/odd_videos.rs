@@ -325,8 +325,10 @@ async fn chapters_are_read_from_whichever_map_has_them() {
             let overlay = "/playerOverlays/playerOverlayRenderer";
             at(json, overlay, |overlay| {
                 let heat = json!([{"key": "HEATSEEKER", "value": {"heatmap": {}}}]);
-                // Members are written in alphabetical order.
-                overlay["aFirstBar"] = json!({"markersMap": heat});
+                let bar = overlay["decoratedPlayerBarRenderer"].clone();
+                *overlay = json!({
+                    "aFirstBar": {"markersMap": heat}, "decoratedPlayerBarRenderer": bar,
+                });
             });
         },
         bytes: &[],
