@@ -26,7 +26,8 @@ pub(super) fn title(player: &PlayerResponse) -> Option<String> {
     let details = player.video_details.get("title").and_then(Value::as_str);
     let microformat = json::formatted_text(player.microformat(), "title");
     let shows_something = |title: &&str| !json::is_blank(title);
-    let title = details.filter(shows_something).or(microformat.as_deref().filter(shows_something));
+    let microformat = microformat.as_deref().filter(shows_something);
+    let title = details.filter(shows_something).or(microformat);
     if title.is_some() {
         return title.map(str::to_owned);
     }
