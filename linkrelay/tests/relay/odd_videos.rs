@@ -8,7 +8,9 @@ use crate::helpers::{link, until, video_id};
 use crate::role::{Role, stop};
 use crate::site::Site;
 
-/// A site whose consumer asks by these strategies, once for each link.
+type Change = fn(&mut Value);
+
+/// A producer and a consumer that asks by these strategies, once for each link.
 async fn roles(site: &Site, strategies: &str) -> (Role, Role) {
     let settings =
         [("EXTRACTORS", strategies), ("MAX_ATTEMPTS", "1"), ("YOUTUBE_API_KEY", "a-key")];
@@ -163,8 +165,8 @@ async fn text_that_is_not_unicode_is_replaced_there_and_kept_elsewhere_by_every_
 async fn a_blank_title_is_stored_with_the_rest_of_the_metadata() {
     let site = Site::new().await;
     let (producer, consumer) = roles(&site, "watch_page,innertube").await;
-    let empty: fn(&mut Value) = |json| set_title(json, "");
-    let space: fn(&mut Value) = |json| set_title(json, " \u{a0}");
+    let empty: Change = |json| set_title(json, "");
+    let space: Change = |json| set_title(json, " \u{a0}");
     for (number, json, title) in [(0, empty, ""), (1, space, " \u{a0}")] {
         site.fake.set_edit(&video_id(number), Edit { json, bytes: &[] });
         let stored = document(&site, &producer, number).await;
@@ -219,7 +221,7 @@ async fn messages_about_an_age_or_a_bot_are_not_taken_for_a_private_video() {
     }
     let site = Site::new().await;
     let (producer, consumer) = roles(&site, "watch_page").await;
-    let edits: [(fn(&mut Value), &str); 4] = [
+    let edits: [(Change, &str); 4] = [
         (
             |json| {
                 says(json, "This is a private video. Please sign in to verify that you may see it.")
@@ -239,7 +241,7 @@ async fn messages_about_an_age_or_a_bot_are_not_taken_for_a_private_video() {
         assert_eq!((private, adults), (class == "private", class != "private"), "{failed}");
     }
     // A bot check is throttling: the link waits and is stored when YouTube answers.
-    let json: fn(&mut Value) = |json| says(json, "Inicia sesión para confirmar que no eres un bot");
+    let json: Change = |json| says(json, "Inicia sesión para confirmar que no eres un bot");
     site.fake.set_failure(&video_id(9), Some(Failure::Private));
     site.fake.set_edit(&video_id(9), Edit { json, bytes: &[] });
     let id = producer.post_valid(&json!(link(9))).await;
