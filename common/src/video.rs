@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are YouTube's own; units are named where there is one")]
 pub struct Video {
-    /// Never empty.
+    /// May be blank: YouTube has such videos.
     pub title: String,
     pub description: Option<String>,
     pub author: Author,

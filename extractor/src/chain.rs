@@ -13,11 +13,12 @@ use linkrelay_common::{ErrorClass, VideoId};
 use crate::breaker::{Admission, BreakerState, StrategyBreaker};
 use crate::error::ExtractError;
 use crate::extraction::Extraction;
+use crate::strategies::is_nothing;
 use crate::{Extract, Strategy};
 
 /// Strategies in the order in which they are asked.
 ///
-/// - The first answer with a title is the result.
+/// - The first answer that says something is the result, also if the video's title is blank.
 /// - A clear refusal ends the search: a private video is private for every strategy.
 /// - Throttling ends it as well: YouTube asks for fewer requests, so no other strategy asks it.
 /// - After every other error, the next strategy is asked. If all fail, the result is the error
@@ -164,8 +165,8 @@ fn log_failure(strategy: &'static str, video_id: VideoId, error: &ExtractError) 
 
 async fn try_one(strategy: &dyn Strategy, video_id: VideoId) -> Result<Extraction, ExtractError> {
     let video = strategy.extract(video_id).await?;
-    if video.title.trim().is_empty() {
-        return Err(ExtractError::Unreadable("it has no title".to_owned()));
+    if is_nothing(&video) {
+        return Err(ExtractError::Unreadable("there is nothing about the video in it".to_owned()));
     }
     tracing::debug!(
         video_id = video_id.as_str(),

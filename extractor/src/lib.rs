@@ -5,7 +5,7 @@
 //! a `breaker` for each; `cache` makes one request of many for the same video; `gate` limits the
 //! requests of the process to YouTube, with a `cool_down` for each exit; [`config`] makes an
 //! `extractor` from settings, and `state` is a snapshot of it. Below them, [`page`] reads a watch
-//! page, and `client` is the only module that talks to YouTube.
+//! page, `body` makes JSON of bytes, and `client` is the only module that talks to YouTube.
 //!
 //! Callers pass only a [`VideoId`] or a [`ListLink`], and only YouTube is asked: no request goes
 //! to a host that a user named.
@@ -13,6 +13,7 @@
 //! It must not know: Kafka, databases, or its callers.
 
 mod address;
+mod body;
 mod breaker;
 mod cache;
 mod chain;

@@ -77,6 +77,27 @@ impl Answer {
         self
     }
 
+    /// Replaces each of these texts wherever it is in the body.
+    pub(crate) fn with_replaced(mut self, replacements: &[(&str, &[u8])]) -> Self {
+        for (text, bytes) in replacements {
+            for piece in &mut self.pieces {
+                let mut replaced = Vec::with_capacity(piece.len());
+                let mut rest = &piece[..];
+                while let Some((first, after)) = rest.split_first() {
+                    if let Some(after) = rest.strip_prefix(text.as_bytes()) {
+                        replaced.extend_from_slice(bytes);
+                        rest = after;
+                    } else {
+                        replaced.push(*first);
+                        rest = after;
+                    }
+                }
+                *piece = replaced.into();
+            }
+        }
+        self
+    }
+
     /// Breaks a good answer as this failure does; most failures leave it as it is.
     pub(crate) fn spoiled(mut self, failure: Failure, connection: &Connection) -> Self {
         match failure {

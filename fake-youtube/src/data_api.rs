@@ -62,17 +62,20 @@ async fn videos(shared: &Shared, connection: &Connection, call: &Call) -> Option
     }
     let mut items = Vec::new();
     let mut failed = None;
-    for id in ids {
+    for id in &ids {
         let failure = videos::choose(shared, id);
         match failure.map_or(Some(Playability::Ok), Failure::playability) {
             Some(playability) => {
-                items.extend(pages::data_api::item(&pages::expected(id), playability));
+                items.extend(videos::api_item(shared, id, playability));
             }
             None => failed = failure.map(|failure| (id, failure)),
         }
     }
     Some(match failed {
-        None => Answer::json(&pages::data_api::list(&items)),
+        None => {
+            let answer = Answer::json(&pages::data_api::list(&items));
+            ids.iter().fold(answer, |answer, id| answer.with_replaced(shared.edits.of(id).bytes))
+        }
         Some((id, failure)) => videos::fail(shared, connection, id, Form::DataApi, failure).await,
     })
 }

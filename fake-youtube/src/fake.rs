@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::corpus::{Corpus, CorpusCase};
+use crate::edits::Edit;
 use crate::failure::{ApiFailure, Failure};
 use crate::hits::Hits;
 use crate::server;
@@ -69,6 +70,11 @@ impl FakeYouTube {
     /// choose.
     pub fn set_failure(&self, video_id: &str, failure: Option<Failure>) {
         self.shared.faults.set(video_id, failure);
+    }
+
+    /// From now on the generated answers about this video are changed like this.
+    pub fn set_edit(&self, video_id: &str, edit: Edit) {
+        self.shared.edits.set(video_id, edit);
     }
 
     /// From now on the Data API refuses every call like this; with `None`, it answers.

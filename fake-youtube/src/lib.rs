@@ -5,6 +5,7 @@
 //! In reading order: [`pages`] generates videos, always the same ones for the same ids, and writes
 //! them as YouTube does; [`FakeYouTube`] is the running server and what a test may change of it;
 //! [`FakeYouTubeSettings`] are its settings; [`Failure`] lists the failures, `faults` chooses them;
+//! [`Edit`] changes what is answered about one video;
 //! [`Hits`] counts; `corpus` has captured answers; `server` accepts connections, `routes` answers
 //! requests, and `shared` has what all of them share; [`tls`] makes the certificates.
 //!
@@ -15,6 +16,7 @@ mod answer;
 mod body;
 mod corpus;
 mod data_api;
+mod edits;
 mod failure;
 mod fake;
 mod faults;
@@ -29,6 +31,7 @@ pub mod tls;
 mod videos;
 
 pub use corpus::CorpusCase;
+pub use edits::Edit;
 pub use failure::{ApiFailure, Failure};
 pub use fake::FakeYouTube;
 pub use faults::chosen_by_rate;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::corpus::Corpus;
+use crate::edits::Edits;
 use crate::faults::Faults;
 use crate::hits::Counters;
 use crate::latency::Latency;
@@ -12,6 +13,7 @@ use crate::settings::FakeYouTubeSettings;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) faults: Faults,
+    pub(crate) edits: Edits,
     pub(crate) hits: Counters,
     pub(crate) latency: Latency,
     pub(crate) corpus: Option<Corpus>,
@@ -24,6 +26,7 @@ impl Shared {
     pub(crate) fn new(settings: &FakeYouTubeSettings, corpus: Option<Corpus>) -> Self {
         Self {
             faults: Faults::new(settings),
+            edits: Edits::default(),
             hits: Counters::default(),
             latency: Latency::new(settings.latency, settings.latency_jitter, settings.seed),
             corpus,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::answer::{Answer, HTML};
 use crate::body::Connection;
@@ -111,19 +111,32 @@ pub(crate) async fn fail(
 
 fn generated(shared: &Shared, id: &str, form: Form, playability: Playability) -> Answer {
     let video = pages::expected(id);
-    match form {
-        Form::WatchPage => watch_page(shared, pages::watch::page(&video, playability)),
-        Form::Player(client) => Answer::json(&pages::player::response(&video, playability, client)),
+    let edit = shared.edits.of(id);
+    let json = |mut value: Value| {
+        (edit.json)(&mut value);
+        Answer::json(&value)
+    };
+    let answer = match form {
+        Form::WatchPage => watch_page(shared, pages::watch::page(&video, playability, edit.json)),
+        Form::Player(client) => json(pages::player::response(&video, playability, client)),
         Form::Oembed => match playability {
             Playability::Private => Answer::status(StatusCode::UNAUTHORIZED),
             Playability::Deleted => Answer::status(StatusCode::NOT_FOUND),
-            _ => Answer::json(&pages::oembed::response(&video)),
+            _ => json(pages::oembed::response(&video)),
         },
         Form::DataApi => {
-            let item = pages::data_api::item(&video, playability);
+            let item = api_item(shared, id, playability);
             Answer::json(&pages::data_api::list(&Vec::from_iter(item)))
         }
-    }
+    };
+    answer.with_replaced(edit.bytes)
+}
+
+/// Returns the item of the Data API about this video, if it has one.
+pub(crate) fn api_item(shared: &Shared, id: &str, playability: Playability) -> Option<Value> {
+    let mut item = pages::data_api::item(&pages::expected(id), playability)?;
+    (shared.edits.of(id).json)(&mut item);
+    Some(item)
 }
 
 fn watch_page(shared: &Shared, [beginning, rest]: [String; 2]) -> Answer {

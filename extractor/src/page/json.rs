@@ -5,6 +5,11 @@
 use linkrelay_common::video::Thumbnail;
 use serde_json::Value;
 
+/// Whether a text shows nothing.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
 /// Returns the text of this key; an empty text counts as missing.
 pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
     object.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
@@ -41,6 +46,18 @@ pub(crate) fn texts(object: &Value, key: &str) -> Option<Vec<String>> {
 /// Returns the `true` or `false` of this key.
 pub(crate) fn flag(object: &Value, key: &str) -> Option<bool> {
     object.get(key)?.as_bool()
+}
+
+/// Returns all values of this key at any depth, without those within such a value.
+pub(crate) fn all<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(members) => {
+            let found = |(name, member)| if name == key { vec![member] } else { all(member, key) };
+            members.iter().flat_map(found).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(|item| all(item, key)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Returns the text of this key in either of YouTube's two forms of formatted text:

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::json;
+use crate::body;
 
 /// The parts of a player response that are read; all others are skipped.
 #[derive(Debug, Default, Deserialize)]
@@ -21,18 +21,15 @@ pub(super) struct PlayerResponse {
 }
 
 impl PlayerResponse {
-    /// Returns the id of the video that the metadata is about.
-    pub(super) fn video_id(&self) -> Option<&str> {
-        self.video_details.get("videoId")?.as_str()
-    }
-
-    /// Returns the title, without which metadata counts as missing.
-    pub(super) fn title(&self) -> Option<String> {
-        json::text(&self.video_details, "title")
+    /// Returns the second part of the metadata, which only web clients get.
+    pub(super) fn microformat(&self) -> &Value {
+        self.microformat.get("playerMicroformatRenderer").unwrap_or(&Value::Null)
     }
 
     fn is_real(&self) -> bool {
-        self.playability_status.is_object() || self.video_details.is_object()
+        self.playability_status.is_object()
+            || self.video_details.is_object()
+            || self.microformat().is_object()
     }
 }
 
@@ -56,7 +53,15 @@ pub(super) fn player_responses(body: &[u8]) -> impl Iterator<Item = PlayerRespon
 
 /// Returns the first value of this key that has the type `T`; `key` includes its quotes and colon.
 pub(super) fn value_of<T: DeserializeOwned>(body: &[u8], key: &[u8]) -> Option<T> {
-    ends_of(body, key).find_map(|end| value_at(body, end))
+    values_of(body, key).next()
+}
+
+/// Returns all values of this key that have the type `T`; `key` includes its quotes and colon.
+pub(super) fn values_of<'a, T: DeserializeOwned + 'a>(
+    body: &'a [u8],
+    key: &'a [u8],
+) -> impl Iterator<Item = T> + 'a {
+    ends_of(body, key).filter_map(|end| value_at(body, end))
 }
 
 /// Returns the first value assigned to this name (`name = {…}`) that has the type `T`.
@@ -88,8 +93,7 @@ fn object_at(body: &[u8], start: usize) -> Option<PlayerResponse> {
 
 /// Reads one value and ignores what follows it.
 fn value_at<T: DeserializeOwned>(body: &[u8], start: usize) -> Option<T> {
-    let mut reader = serde_json::Deserializer::from_slice(body.get(start..)?);
-    T::deserialize(&mut reader).ok()
+    body::first(body.get(start..)?)
 }
 
 #[cfg(test)]
@@ -98,7 +102,7 @@ mod tests {
 
     fn ids(body: &str) -> Vec<String> {
         player_responses(body.as_bytes())
-            .map(|player| player.video_id().unwrap_or("-").to_owned())
+            .map(|player| player.video_details["videoId"].as_str().unwrap_or("-").to_owned())
             .collect()
     }
 

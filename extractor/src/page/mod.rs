@@ -2,10 +2,12 @@
 //! `watch?pbj=1` or of a player answer. Pure: no network, no clock.
 //!
 //! In reading order: `locate` finds the player response in all its forms; `playability` reads
-//! whether the video can be played; `fields` reads the metadata, with `owner`, `chapters` and
-//! `country` for what is elsewhere in the page; `interstitial` recognizes the pages that YouTube
-//! sends instead of a watch page.
+//! whether the video can be played, `sign_in` why YouTube wants a user for that, and `broadcast`
+//! whether it is live; `fields` reads the metadata, with `owner`, `chapters` and `country` for what
+//! is elsewhere in the page; `interstitial` recognizes the pages that YouTube sends instead of a
+//! watch page.
 
+mod broadcast;
 mod chapters;
 mod country;
 mod fields;
@@ -14,6 +16,7 @@ pub(crate) mod json;
 mod locate;
 mod owner;
 mod playability;
+mod sign_in;
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
@@ -25,7 +28,8 @@ pub(crate) use fields::instant;
 
 /// Reads the metadata of `video_id`; never returns that of another video, and never panics.
 ///
-/// A video that cannot be played but has metadata is returned, with its `availability`.
+/// A video that cannot be played but has metadata is returned, with its `availability`. A blank
+/// title counts as metadata if the video can be played.
 ///
 /// # Errors
 /// - [`ExtractError::Refused`] if the body has no metadata and clearly refuses.
@@ -35,7 +39,7 @@ pub fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let mut refusing: Option<Value> = None;
     let mut is_of_another_video = false;
     for player in locate::player_responses(body) {
-        match (player.video_id(), player.title()) {
+        match (fields::video_id(&player), fields::title(&player)) {
             (Some(id), _) if id != video_id.as_str() => is_of_another_video = true,
             (Some(_), Some(title)) => return Ok(fields::video(body, &player, title)),
             _ => {

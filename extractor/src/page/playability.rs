@@ -1,4 +1,5 @@
-//! Reads whether a video can be played, without reading texts, which come in any language.
+//! Reads whether a video can be played, without reading texts, which come in any language; only
+//! [`sign_in`] has to.
 //!
 //! The rules were derived from captured pages and player answers of 2017 to 2026. Where a rule is
 //! not certain, the result is "unknown" and not a refusal, because a refusal is permanent.
@@ -6,21 +7,31 @@
 use linkrelay_common::video::Availability;
 use serde_json::Value;
 
+use super::sign_in::{self, SignIn};
 use crate::error::{ExtractError, Refusal};
 
 /// The id of the offer that YouTube shows on members-only videos.
 const MEMBERS_OFFER: &str = "sponsors_only_video";
 
+/// Whether the video can be played.
+pub(super) fn is_ok(status: &Value) -> bool {
+    name(status) == Some("OK")
+}
+
 /// Returns whether a video that has metadata can be played, or why not; `None` if that is unknown
-/// (a request to sign in may be about the client and not about the video).
+/// (a request to sign in may be about the client and not about the video). `has_ended` is set for
+/// a broadcast that is over.
 ///
 /// `is_blocked_here` is called only if the result depends on it.
 pub(super) fn availability(
     status: &Value,
+    has_ended: bool,
     is_blocked_here: impl FnOnce() -> bool,
 ) -> Option<Availability> {
     match name(status)? {
         "OK" => Some(Availability::Ok),
+        // Its recording is missing, or is not ready yet.
+        "LIVE_STREAM_OFFLINE" if has_ended => Some(Availability::Unavailable),
         "LIVE_STREAM_OFFLINE" => Some(Availability::Upcoming),
         "ERROR" => Some(Availability::Unavailable),
         "UNPLAYABLE" => Some(match offer(status) {
@@ -40,12 +51,10 @@ pub(super) fn refusal(status: &Value) -> ExtractError {
         (Some("UNPLAYABLE"), Some(MEMBERS_OFFER)) => ExtractError::Refused(Refusal::MembersOnly),
         (Some("UNPLAYABLE"), Some(_)) => ExtractError::Refused(Refusal::PaymentRequired),
         _ if is_age_gate(status) => ExtractError::Refused(Refusal::AgeRestricted),
-        (Some("LOGIN_REQUIRED"), _) if has_messages(status) => {
-            ExtractError::Refused(Refusal::Private)
-        }
-        (Some("LOGIN_REQUIRED"), _) => {
-            ExtractError::Throttled { reason: "bot_check", retry_after: None }
-        }
+        (Some("LOGIN_REQUIRED"), _) => match sign_in::cause(status) {
+            Some(SignIn::Private) => ExtractError::Refused(Refusal::Private),
+            _ => ExtractError::Throttled { reason: "bot_check", retry_after: None },
+        },
         // "UNPLAYABLE" alone may be about this client profile; another one may get the video.
         (Some(name), _) => {
             let name: String = name.chars().filter(char::is_ascii).take(40).collect();
@@ -60,14 +69,11 @@ fn name(status: &Value) -> Option<&str> {
 }
 
 fn is_age_gate(status: &Value) -> bool {
-    let is_named = matches!(name(status), Some("AGE_CHECK_REQUIRED" | "AGE_VERIFICATION_REQUIRED"));
-    let has_reason =
-        status.get("desktopLegacyAgeGateReason").is_some_and(|reason| !reason.is_null());
-    is_named || (name(status) == Some("LOGIN_REQUIRED") && has_reason)
-}
-
-fn has_messages(status: &Value) -> bool {
-    status.get("messages").and_then(Value::as_array).is_some_and(|messages| !messages.is_empty())
+    match name(status) {
+        Some("AGE_CHECK_REQUIRED" | "AGE_VERIFICATION_REQUIRED") => true,
+        Some("LOGIN_REQUIRED") => sign_in::cause(status) == Some(SignIn::Age),
+        _ => false,
+    }
 }
 
 /// Returns the id of what YouTube offers for sale instead; it is in one of several screens.
@@ -110,8 +116,10 @@ mod tests {
             (json!({"status": 5}), true, None),
             (Value::Null, true, None),
         ] {
-            assert_eq!(availability(&status, || is_blocked), expected, "{status}");
+            assert_eq!(availability(&status, false, || is_blocked), expected, "{status}");
         }
+        let offline = json!({"status": "LIVE_STREAM_OFFLINE"});
+        assert_eq!(availability(&offline, true, || true), Some(Availability::Unavailable));
     }
 
     #[test]
@@ -127,6 +135,11 @@ mod tests {
             ),
             (json!({"status": "LOGIN_REQUIRED", "reason": "words", "skip": {}}), "throttled"),
             (json!({"status": "LOGIN_REQUIRED", "messages": []}), "throttled"),
+            (
+                json!({"status": "LOGIN_REQUIRED", "messages": ["confirm your age"]}),
+                "age_restricted",
+            ),
+            (json!({"status": "LOGIN_REQUIRED", "messages": ["you’re not a bot"]}), "throttled"),
             (json!({"status": "UNPLAYABLE"}), "unreadable"),
             (json!({"status": "OK"}), "unreadable"),
             (json!([]), "unreadable"),

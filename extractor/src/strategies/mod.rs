@@ -11,6 +11,8 @@ mod watch_page;
 
 use linkrelay_common::Video;
 
+use crate::page::json;
+
 pub(crate) use data_api::{DataApi, DataApiClient, ListLookup};
 pub(crate) use innertube::Innertube;
 pub(crate) use oembed::Oembed;
@@ -60,4 +62,10 @@ impl StrategyName {
 /// sets the title.
 pub(crate) fn untitled() -> Video {
     Video::titled(String::new())
+}
+
+/// Whether a strategy found nothing about a video. A blank title alone does not mean that: there
+/// are videos that have one.
+pub(crate) fn is_nothing(video: &Video) -> bool {
+    json::is_blank(&video.title) && *video == Video::titled(video.title.clone())
 }

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::StrategyName;
 use crate::Strategy;
+use crate::body;
 use crate::client::YouTubeClient;
 use crate::error::ExtractError;
 use crate::page::json;
@@ -56,14 +57,13 @@ impl Strategy for Oembed {
 /// Reads the answer, if it is about this video.
 pub(super) fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let unreadable = |what: &str| ExtractError::Unreadable(format!("oEmbed: {what}"));
-    let answer: Value =
-        serde_json::from_slice(body).map_err(|_| unreadable("the answer is not JSON"))?;
+    let answer: Value = body::whole(body).ok_or_else(|| unreadable("the answer is not JSON"))?;
     if !is_about(&answer, video_id) {
         return Err(unreadable("the answer is not about this video"));
     }
-    let title = json::text(&answer, "title").filter(|title| !title.trim().is_empty());
+    let title = answer.get("title").and_then(Value::as_str);
     Ok(Video {
-        title: title.ok_or_else(|| unreadable("there is no title"))?,
+        title: title.ok_or_else(|| unreadable("there is no title"))?.to_owned(),
         author: Author {
             name: json::text(&answer, "author_name"),
             url: json::text(&answer, "author_url").and_then(|url| absolute(&url)),

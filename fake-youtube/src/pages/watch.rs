@@ -1,5 +1,7 @@
 //! The watch page: markup around the player response and `ytInitialData`.
 
+use serde_json::Value;
+
 use super::video::GeneratedVideo;
 use super::{Playability, escape, initial_data, player};
 
@@ -14,8 +16,9 @@ const FRAMEWORK_UPDATES: &str = r#","frameworkUpdates":{"entityBatchUpdate":{"mu
 const SETTINGS: &str = r#"ytcfg.set({"GL":"US","INNERTUBE_CONTEXT_GL":"US","INNERTUBE_CLIENT_NAME":"WEB","INNERTUBE_CLIENT_VERSION":"2.20250611.00.00","WEB_PLAYER_CONTEXT_CONFIGS":{"WEB_PLAYER_CONTEXT_CONFIG_ID_KEVLAR_WATCH":{"jsUrl":"/s/player/0fa4e7be/player_ias.vflset/en_US/base.js","serializedExperimentIds":"24004644,24077241"}}});"#;
 
 /// Returns the page of this video in two parts; spaces between them change nothing for a reader.
-pub fn page(video: &GeneratedVideo, playability: Playability) -> [String; 2] {
-    [beginning(video, playability), rest(video, playability)]
+/// `edit` changes each JSON in it.
+pub fn page(video: &GeneratedVideo, playability: Playability, edit: fn(&mut Value)) -> [String; 2] {
+    [beginning(video, playability), rest(video, playability, edit)]
 }
 
 fn beginning(video: &GeneratedVideo, playability: Playability) -> String {
@@ -43,14 +46,18 @@ fn head(video: &GeneratedVideo) -> String {
     )
 }
 
-fn rest(video: &GeneratedVideo, playability: Playability) -> String {
+fn rest(video: &GeneratedVideo, playability: Playability, edit: fn(&mut Value)) -> String {
     let item = match playability {
         Playability::AgeRestricted => r#"<meta itemprop="isFamilyFriendly" content="false">"#,
         _ => "",
     };
-    let mut player = escape::json(&player::response(video, playability, player::Client::Web));
+    let edited = |mut value: Value| {
+        edit(&mut value);
+        escape::json(&value)
+    };
+    let mut player = edited(player::response(video, playability, player::Client::Web));
     player.pop();
-    let initial_data = escape::json(&initial_data::response(video, playability));
+    let initial_data = edited(initial_data::response(video, playability));
     format!(
         r#"</style></head><body dir="ltr" no-y-overflow><script nonce="ZmFrZQ">var ytInitialPlayerResponse = {player}{FRAMEWORK_UPDATES};</script><div id="player" class="skeleton flexy"></div>{item}<script nonce="ZmFrZQ">if (window.ytcsi) {{window.ytcsi.tick('pdc', null, '');}}</script><script nonce="ZmFrZQ">var ytInitialData = {initial_data};</script><script nonce="ZmFrZQ">if (window.ytcsi) {{window.ytcsi.tick('pdr', null, '');}}</script></body></html>"#
     )
@@ -58,13 +65,13 @@ fn rest(video: &GeneratedVideo, playability: Playability) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Deserializer, Value};
+    use serde_json::Deserializer;
 
     use super::*;
     use crate::pages::{expected, id_from_name};
 
     fn html(id: &str, playability: Playability) -> String {
-        page(&expected(id), playability).concat()
+        page(&expected(id), playability, |_| {}).concat()
     }
 
     fn assigned(page: &str, name: &str) -> Value {

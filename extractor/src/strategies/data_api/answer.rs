@@ -8,6 +8,7 @@ use linkrelay_common::video::{Author, Availability, Thumbnail, Video};
 use serde_json::Value;
 
 use super::categories;
+use crate::body;
 use crate::error::{ExtractError, Refusal};
 use crate::page::{self, json};
 use crate::strategies::untitled;
@@ -34,8 +35,7 @@ pub(super) fn videos(
     video_ids: &[VideoId],
 ) -> Result<HashMap<VideoId, Result<Video, ExtractError>>, ExtractError> {
     let unreadable = |what: &str| ExtractError::Unreadable(format!("Data API: {what}"));
-    let answer: Value =
-        serde_json::from_slice(body).map_err(|_| unreadable("the answer is not JSON"))?;
+    let answer: Value = body::whole(body).ok_or_else(|| unreadable("the answer is not JSON"))?;
     let items = answer.get("items").and_then(Value::as_array);
     let is_list = json::text(&answer, "kind").as_deref() == Some("youtube#videoListResponse");
     let items = items.filter(|_| is_list).ok_or_else(|| unreadable("no list of videos"))?;
@@ -60,14 +60,15 @@ fn video(item: &Value) -> Result<Video, ExtractError> {
     let part = |name: &str| item.get(name).unwrap_or(&Value::Null);
     let (snippet, details, statistics) =
         (part("snippet"), part("contentDetails"), part("statistics"));
-    let title = json::text(snippet, "title")
+    let title = snippet.get("title").and_then(Value::as_str);
+    let title = title
         .ok_or_else(|| ExtractError::Unreadable("Data API: an item has no title".to_owned()))?;
     // `none`, `live` or `upcoming`; absent if it is hidden.
     let broadcast = json::text(snippet, "liveBroadcastContent");
     let is = |state: &str| broadcast.as_deref().map(|broadcast| broadcast == state);
     let is_running = is("live") == Some(true) || is("upcoming") == Some(true);
     Ok(Video {
-        title,
+        title: title.to_owned(),
         description: json::text(snippet, "description"),
         author: author(snippet),
         length_seconds: length_seconds(details).filter(|_| !is_running),
@@ -124,7 +125,7 @@ fn availability(details: &Value, is_upcoming: bool) -> Option<Availability> {
 
 /// Reads what an error means from the API's stable reasons; its messages are for people to read.
 pub(super) fn problem(status: u16, body: &[u8]) -> ApiProblem {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let answer: Value = body::whole(body).unwrap_or_default();
     let reasons = reasons(&answer);
     let has = |known: &[&str]| reasons.iter().any(|reason| known.contains(reason));
     // The daily quota is checked first: newer errors call it a rate limit as well.

@@ -7,6 +7,7 @@ use linkrelay_common::{ListLink, VideoId};
 use serde_json::Value;
 
 use super::answer;
+use crate::body;
 use crate::error::ExtractError;
 use crate::page::json;
 
@@ -82,7 +83,7 @@ pub(super) fn uploads(
 /// Returns whether an unsuccessful answer is about the list alone, by the API's stable reasons
 /// (developers.google.com/youtube/v3/docs/errors).
 pub(super) fn no_list(body: &[u8]) -> Option<NoList> {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let answer: Value = body::whole(body).unwrap_or_default();
     answer::reasons(&answer).into_iter().find_map(|reason| match reason {
         "playlistNotFound" | "channelNotFound" => Some(NoList::NotFound),
         "playlistItemsNotAccessible"
@@ -98,8 +99,7 @@ pub(super) fn no_list(body: &[u8]) -> Option<NoList> {
 }
 
 fn answer_of(body: &[u8], kind: &str) -> Result<Value, ExtractError> {
-    let answer: Value =
-        serde_json::from_slice(body).map_err(|_| unreadable("the answer is not JSON"))?;
+    let answer: Value = body::whole(body).ok_or_else(|| unreadable("the answer is not JSON"))?;
     let is_list = json::text(&answer, "kind").as_deref() == Some(kind);
     is_list.then_some(answer).ok_or_else(|| unreadable("the answer is of another kind"))
 }

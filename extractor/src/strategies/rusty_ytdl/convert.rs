@@ -10,7 +10,7 @@ use rusty_ytdl::{VideoDetails, VideoError, VideoInfo};
 use crate::error::{ExtractError, Refusal};
 use crate::page;
 
-/// Returns the video that the crate found, if it is this one and has a title.
+/// Returns the video that the crate found, if it is this one.
 ///
 /// Some fields are not used, because the crate does not know them or gets them wrong: likes (it
 /// reads "43,864" as 44), age restriction, whether a broadcast is live, and whether the video can
@@ -20,10 +20,8 @@ pub(super) fn video(info: &VideoInfo, video_id: VideoId) -> Result<Video, Extrac
     if details.video_id != video_id.as_str() {
         return Err(ExtractError::Unreadable("rusty_ytdl found no such video in it".to_owned()));
     }
-    let title = some(&details.title)
-        .ok_or_else(|| ExtractError::Unreadable("rusty_ytdl found no title in it".to_owned()))?;
     Ok(Video {
-        title,
+        title: details.title.clone(),
         description: some(&details.description),
         author: author(details),
         length_seconds: number(&details.length_seconds),

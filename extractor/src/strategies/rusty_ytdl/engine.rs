@@ -5,12 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
-use memchr::memmem;
 use rusty_ytdl::{RequestOptions, VideoOptions};
 use tokio::runtime::{Builder, Runtime};
 
-use super::convert;
 use super::replay::{ReplayServer, ReplayServerError};
+use super::{convert, page};
 use crate::error::ExtractError;
 
 /// Why the crate cannot be called at all.
@@ -80,7 +79,7 @@ impl OpenEngine {
     fn read(&self, video_id: VideoId, page: Bytes, limit: Duration) -> Result<Video, ExtractError> {
         let video = rusty_ytdl::Video::new_with_options(video_id.as_str(), self.options.clone())
             .map_err(|error| convert::error(&error))?;
-        self.replay.load(with_safe_spaces(page));
+        self.replay.load(page::prepared(&page));
         let called = self
             .runtime
             .block_on(async { tokio::time::timeout(limit, video.get_basic_info()).await });
@@ -91,24 +90,6 @@ impl OpenEngine {
             Err(_) => Err(ExtractError::TimedOut(limit)),
         }
     }
-}
-
-/// Replaces no-break spaces by JSON escapes: the crate reads the JSON of a script as HTML text,
-/// which would turn them into `&nbsp;` in titles and descriptions.
-fn with_safe_spaces(page: Bytes) -> Bytes {
-    const SPACE: &[u8] = "\u{a0}".as_bytes();
-    if memmem::find(&page, SPACE).is_none() {
-        return page;
-    }
-    let mut safe = Vec::with_capacity(page.len() + page.len() / 16);
-    let mut from = 0;
-    for at in memmem::find_iter(&page, SPACE) {
-        safe.extend_from_slice(&page[from..at]);
-        safe.extend_from_slice(br"\u00a0");
-        from = at + SPACE.len();
-    }
-    safe.extend_from_slice(&page[from..]);
-    Bytes::from(safe)
 }
 
 #[cfg(test)]
@@ -153,11 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn a_no_break_space_stays_one() {
+    fn a_text_is_what_its_json_means() {
+        let mut engine = engine();
         let page = String::from_utf8(page("OK").to_vec()).unwrap();
-        let page = page.replace("A title", "A\u{a0}title\u{a0}");
-        let video = engine().read(id(ID), page.into()).unwrap();
-        assert_eq!(video.title, "A\u{a0}title\u{a0}");
+        for (json, text) in [
+            ("A\u{a0}title\u{a0}", "A\u{a0}title\u{a0}"),
+            ("On & On <3 > 2", "On & On <3 > 2"),
+            (r"On \u0026 On", "On & On"),
+            ("What &amp; is", "What &amp; is"),
+            (r"What \u0026amp; is", "What &amp; is"),
+            (r"half \ud83d of one", "half \u{fffd} of one"),
+        ] {
+            let video = engine.read(id(ID), page.replace("A title", json).into()).unwrap();
+            assert_eq!(video.title, text, "{json}");
+        }
     }
 
     #[test]

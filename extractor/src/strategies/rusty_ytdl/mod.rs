@@ -7,10 +7,12 @@
 //! answer) serve only to find streams, and get an empty answer.
 //!
 //! In reading order: [`pool`] is the threads that the crate may keep busy; [`engine`] calls it;
-//! [`replay`] answers its requests; [`convert`] reads its answer strictly.
+//! [`page`] prepares what it reads; [`replay`] answers its requests; [`convert`] reads its answer
+//! strictly.
 
 mod convert;
 mod engine;
+mod page;
 mod pool;
 mod replay;
 
@@ -25,9 +27,9 @@ use linkrelay_common::{ErrorClass, VideoId};
 use self::engine::Engine;
 use self::pool::{CpuPool, PoolError};
 use super::StrategyName;
+use crate::Strategy;
 use crate::client::YouTubeClient;
 use crate::error::ExtractError;
-use crate::{Strategy, page};
 
 /// How many pages may wait for each thread; the callers of more wait for room in the queue.
 const QUEUE_PER_THREAD: usize = 4;
@@ -73,7 +75,7 @@ impl Strategy for RustyYtdl {
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
         let body = self.client.watch_page(video_id).await?;
         // The crate does not see that it is throttled; linkrelay's own reader does.
-        if let Err(error) = page::read(&body, video_id)
+        if let Err(error) = crate::page::read(&body, video_id)
             && error.class() == ErrorClass::Throttled
         {
             return Err(error);
