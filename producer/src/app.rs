@@ -21,6 +21,7 @@ use crate::config::{ApiSettings, ProducerSettings};
 use crate::forward::ExtractorServer;
 use crate::routes;
 use crate::state::AppState;
+use crate::stored_videos::StoredVideos;
 
 /// The time for the last records and tasks, even if the requests have used up the drain time-out.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -141,6 +142,7 @@ impl Producer {
         let state = AppState {
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
+            stored_videos: StoredVideos::new(Arc::clone(&store)),
             store,
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),

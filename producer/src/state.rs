@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::{LinkError, LinkTarget, parse_link, parse_target};
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_store::LinkStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
 use crate::forward::ExtractorServer;
+use crate::stored_videos::StoredVideos;
 
 /// The handlers share it behind an `Arc`.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(crate) struct AppState {
     /// The server to which requests of the waiting path are forwarded.
     pub(crate) extractor_server: ExtractorServer,
     pub(crate) store: Arc<dyn LinkStore>,
+    pub(crate) stored_videos: StoredVideos,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.
@@ -27,4 +30,14 @@ pub(crate) struct AppState {
     pub(crate) max_wait: Duration,
     /// Cancelled when the role stops: no answer waits any longer.
     pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    /// Returns what a link of the Kafka path names.
+    ///
+    /// # Errors
+    /// Why the link is rejected.
+    pub(crate) fn target_of(&self, link: &str) -> Result<LinkTarget, LinkError> {
+        if self.takes_lists { parse_target(link) } else { parse_link(link).map(LinkTarget::Video) }
+    }
 }

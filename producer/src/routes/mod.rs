@@ -1,6 +1,7 @@
 //! The routes, one file for each resource: each reads the request, calls a module that does not
 //! know HTTP, and makes the answer.
 
+mod parse;
 mod status;
 mod submit;
 mod wait;
@@ -19,6 +20,7 @@ use crate::state::AppState;
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .merge(submit::router())
+        .merge(parse::router())
         .merge(wait::router())
         .merge(status::router())
         .with_state(state)

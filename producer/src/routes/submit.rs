@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use jiff::Timestamp;
-use linkrelay_common::{LinkIdentity, LinkTarget, RequestId, parse_link, parse_target};
+use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 use linkrelay_http::intake::{
     CheckedLinks, LinkOutcome, LinksRequest, ResultEntry, ResultError, ValidResult, read_links,
     results,
@@ -61,11 +61,7 @@ async fn submit(
     let wait = query.wait.map(|text| duration(&text, app.max_wait)).transpose()?;
     let request = read_links(request, &app.intake).await?;
     let LinksRequest { links, force, idempotency_key, trace_parent, .. } = request;
-    let checked = if app.takes_lists {
-        check(links, parse_target)?
-    } else {
-        check(links, |link| parse_link(link).map(LinkTarget::Video))?
-    };
+    let checked = check(links, |link| app.target_of(link))?;
     let id = checked.request_id(idempotency_key.as_deref());
     let submitted_at = Timestamp::now();
     let records = checked.documents(id).map(|(index, _, valid)| LinkRecord {

@@ -12,6 +12,8 @@ mod broker;
 mod life;
 /// Clients that are too slow or too many.
 mod limits;
+/// `POST /links/parse`.
+mod parse;
 /// The program: exit codes, errors in one line, signals.
 mod process;
 /// `GET /links/{id}`.
