@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::accept::AcceptError;
 use crate::forward::ForwardError;
+use crate::retry::RetryError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -26,6 +27,14 @@ pub(crate) enum ApiError {
     BadRequestId(#[from] linkrelay_common::ids::RequestIdError),
     #[error("{0}")]
     BadQuery(String),
+    #[error("the body cannot be read: {0}; send {{}} or {{\"indexes\": [0, …]}}")]
+    BadRetryBody(serde_json::Error),
+    #[error(
+        "{} of these links cannot be retried: they have not failed, or their text names no video; \
+         none was retried",
+        .0.len()
+    )]
+    NotFailed(Vec<u32>),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -36,6 +45,15 @@ pub(crate) enum ApiError {
     StoreTimeout,
     #[error("{}", .0.error)]
     NotForwarded(Box<NotForwarded>),
+}
+
+impl From<RetryError> for ApiError {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::NotFailed(indexes) => Self::NotFailed(indexes),
+            RetryError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// A request that the extractor server has not answered.
@@ -53,6 +71,8 @@ pub(crate) struct Unpublished {
     pub(crate) results: serde_json::Value,
     /// The error of the first link that failed.
     pub(crate) error: PublishError,
+    /// What the client can do.
+    pub(crate) how_to_repeat: &'static str,
 }
 
 impl ApiError {
@@ -65,6 +85,8 @@ impl ApiError {
             Self::NoValidLinks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", None),
             Self::BadRequestId(_) => (StatusCode::BAD_REQUEST, "bad_request_id", None),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),
+            Self::BadRetryBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
+            Self::NotFailed(_) => (StatusCode::CONFLICT, "not_failed", None),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))
@@ -98,12 +120,7 @@ impl ApiError {
                 "the links could not be written to the journal; none was taken".to_owned()
             }
             Self::NotForwarded(not_forwarded) => not_forwarded.detail(),
-            Self::Unpublished(_) => format!(
-                "{self}. See results for each link. Send the same links again with the same \
-                 Idempotency-Key: a link that has arrived, or still arrives, is not doubled. \
-                 Without a key, send only the unavailable links again; one that still arrives then \
-                 has two documents."
-            ),
+            Self::Unpublished(unpublished) => format!("{self}. {}", unpublished.how_to_repeat),
             _ => self.to_string(),
         }
     }
@@ -159,6 +176,7 @@ impl IntoResponse for ApiError {
         }
         match self {
             Self::NoValidLinks { results } => problem.with("results", results),
+            Self::NotFailed(indexes) => problem.with("indexes", indexes),
             Self::Unpublished(unpublished) => problem
                 .with("id", unpublished.id)
                 .with("accepted", unpublished.accepted_count)

@@ -2,7 +2,7 @@
 //! are safe.
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
-//! the status of a request, and `stored_videos` whether a video is
+//! the status of a request, `retry` its failed links, and `stored_videos` whether a video is
 //! stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
 //! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
@@ -17,6 +17,7 @@ mod config;
 mod error;
 mod forward;
 mod measure;
+mod retry;
 mod routes;
 mod state;
 mod status;

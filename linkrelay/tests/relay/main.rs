@@ -55,6 +55,8 @@ mod redelivered;
 mod refused;
 /// The work that is repeated after a kill.
 mod repeats;
+/// Links that failed and are submitted again, and what a pasted text names.
+mod retry;
 /// Metadata that is already in the store.
 mod reuse;
 /// Kafka behind TLS and SASL.

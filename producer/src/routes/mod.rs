@@ -2,6 +2,7 @@
 //! know HTTP, and makes the answer.
 
 mod parse;
+mod retry;
 mod status;
 mod submit;
 mod wait;
@@ -23,6 +24,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(parse::router())
         .merge(wait::router())
         .merge(status::router())
+        .merge(retry::router())
         .with_state(state)
 }
 

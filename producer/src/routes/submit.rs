@@ -29,6 +29,12 @@ use crate::state::AppState;
 /// Between two queries of a client that waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// What a client can do if not every link was accepted.
+const HOW_TO_REPEAT: &str = "See results for each link. Send the same links again with the same \
+                             Idempotency-Key: a link that has arrived, or still arrives, is not \
+                             doubled. Without a key, send only the unavailable links again; one \
+                             that still arrives then has two documents.";
+
 pub(crate) fn router() -> Router<Arc<AppState>> {
     Router::new().route("/links/send-message-kafka", post(submit))
 }
@@ -124,6 +130,7 @@ fn answer(
             accepted_count,
             results: to_json(&results(valid_results(accepted), checked)),
             error: *error,
+            how_to_repeat: HOW_TO_REPEAT,
         })));
     }
     let (status, res) = if rejected.is_empty() {
@@ -141,7 +148,8 @@ fn answer(
     Ok((status, Json(body)).into_response())
 }
 
-fn valid_results(accepted: &Accepted) -> impl Iterator<Item = ValidResult<'_>> {
+/// Returns the results of the records that were to be accepted, in their order.
+pub(super) fn valid_results(accepted: &Accepted) -> impl Iterator<Item = ValidResult<'_>> {
     let mut failures = accepted.failures.iter().peekable();
     accepted.records.iter().enumerate().map(move |(index, record)| {
         let failure = failures.next_if(|(failed, _)| *failed == index);

@@ -16,6 +16,8 @@ mod limits;
 mod parse;
 /// The program: exit codes, errors in one line, signals.
 mod process;
+/// `POST /links/{id}/retry`.
+mod retry;
 /// `GET /links/{id}`.
 mod status;
 /// `POST /links/send-message-kafka`.
