@@ -63,6 +63,8 @@ mod reuse;
 mod secured;
 /// Wrong settings, which end a process at its start.
 mod settings;
+/// Completions and man pages.
+mod shell;
 /// The commands around the pipeline.
 mod tools;
 /// The settings of topics.
