@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -13,6 +14,9 @@ const MAX_PLAYLIST_ID_BYTES: usize = 64;
 const CHANNEL_ID_BYTES: usize = 24;
 /// YouTube allows 30 (support.google.com/youtube/answer/11585688); old names may be longer.
 const MAX_NAME_CHARS: usize = 60;
+
+/// What a name is escaped for: it may have letters of any script.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// The name of a list of videos.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,6 +72,17 @@ impl ListLink {
     /// [`BadListName`] if it cannot be one.
     pub fn user(name: &str) -> Result<Self, BadListName> {
         name_of(name).map(Self::User)
+    }
+
+    /// Returns the address of the list's page, which names this list again.
+    pub fn url(&self) -> String {
+        let name = |name| utf8_percent_encode(name, ESCAPED);
+        match self {
+            Self::Playlist(id) => format!("https://www.youtube.com/playlist?list={id}"),
+            Self::Channel(id) => format!("https://www.youtube.com/channel/{id}"),
+            Self::Handle(handle) => format!("https://www.youtube.com/@{}", name(handle)),
+            Self::User(user) => format!("https://www.youtube.com/user/{}", name(user)),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use linkrelay_common::DocumentId;
 use linkrelay_kafka::LinkRecord;
 
-/// A durable list of the links that were accepted and have no document yet.
+/// A durable list of the links that were accepted and have no outcome since then.
 #[async_trait]
 pub trait Journal: Debug + Send + Sync {
     /// Writes all of these records or none; they are durable when this returns.
@@ -31,7 +31,7 @@ pub trait Journal: Debug + Send + Sync {
     /// [`JournalError::Unusable`] if the journal cannot be written; then nothing is changed.
     async fn expand(&self, list: &DocumentId, videos: &[LinkRecord]) -> Result<(), JournalError>;
 
-    /// Returns all links without a document, the oldest first.
+    /// Returns all links without an outcome, the oldest first.
     ///
     /// # Errors
     /// [`JournalError::Unusable`] if the journal cannot be read.

@@ -4,6 +4,7 @@
 //! The SQLite store does that itself, in the transaction of the document. Here an entry may outlive
 //! the writing of its document for a moment; if it is published again, the document is found.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ impl LinkStore for JournaledStore {
             return Ok(());
         }
         let known = self.documents.known(ids).await?.into_iter();
-        let done = known.filter(|document| document.status != LinkState::Expanded);
+        // An entry of a failed link is of a retry.
+        let done = known.filter(|document| document.status.is_final());
         self.file.journal_remove(done.map(|document| document.id).collect()).await
     }
 
@@ -142,6 +144,10 @@ impl VideoStore for JournaledStore {
         self.documents.video(video_id).await
     }
 
+    async fn stored_among(&self, video_ids: &[VideoId]) -> Result<HashSet<VideoId>, StoreError> {
+        self.documents.stored_among(video_ids).await
+    }
+
     async fn links_of_video(
         &self,
         video_id: VideoId,
@@ -218,11 +224,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_link_whose_document_is_written_or_known_is_removed_from_the_journal() {
+    async fn a_link_whose_document_is_written_or_known_to_be_stored_is_removed_from_the_journal() {
         let folder = tempfile::tempdir().unwrap();
         let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
         let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
-        let ids = [0, 1, 2, 3].map(|index| DocumentId::from_stored(format!("T:0:7:9:{index}")));
+        let ids = [0, 1, 2, 3, 4].map(|index| DocumentId::from_stored(format!("T:0:7:9:{index}")));
         let entry = |id: &DocumentId| JournalEntry {
             document_id: id.clone(),
             key: vec![],
@@ -235,8 +241,14 @@ mod tests {
         }
         file.journal_append(ids.iter().map(entry).collect()).await.unwrap();
         // As if the process had been killed between the document and the entry.
-        let list = LinkDocument { status: LinkState::Expanded, ..document(ids[2].clone()) };
-        documents.write_batch(&[document(ids[1].clone()), list]).await.unwrap();
+        let of = |status, index: usize| LinkDocument { status, ..document(ids[index].clone()) };
+        let written = [
+            of(LinkState::Stored, 1),
+            of(LinkState::Expanded, 2),
+            // Accepted again after it failed.
+            of(LinkState::Failed, 3),
+        ];
+        documents.write_batch(&written).await.unwrap();
         let store = JournaledStore { documents, file: Arc::clone(&file) };
         let left = async || {
             let left = file.journal_pending(JournalPosition::START, 10).await.unwrap();
@@ -245,6 +257,6 @@ mod tests {
         store.write_batch(&[document(ids[0].clone())]).await.unwrap();
         assert_eq!(left().await, ids[1..]);
         store.done(&ids).await.unwrap();
-        assert_eq!(left().await, ids[2..], "a list, and what has no document");
+        assert_eq!(left().await, ids[2..], "a list, a retry, and what has no document");
     }
 }

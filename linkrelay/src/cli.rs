@@ -1,11 +1,11 @@
 //! The command line; each command is a module.
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
-use crate::{check, dlq, extract, refresh, status, submit, topics, up};
+use crate::{check, completions, dlq, extract, man, refresh, status, submit, topics, up};
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
@@ -39,6 +39,10 @@ enum Command {
     Dlq(dlq::DlqCommand),
     /// Check whether every configured part can be reached; takes the settings of `up`
     Check(Box<check::CheckArguments>),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArguments),
+    /// Write a man page for each command
+    Man(man::ManArguments),
 }
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
@@ -52,13 +56,13 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Topics(command) => topics::run(command).await,
         Command::Dlq(command) => dlq::run(command).await,
         Command::Check(arguments) => check::run(*arguments).await,
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Command::Man(arguments) => man::run(&arguments, Cli::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

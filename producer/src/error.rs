@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::accept::AcceptError;
 use crate::forward::ForwardError;
+use crate::retry::RetryError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -38,6 +39,14 @@ pub(crate) enum ApiError {
          Nothing was deleted."
     )]
     Pending(u32),
+    #[error("the body cannot be read: {0}; send {{}} or {{\"indexes\": [0, …]}}")]
+    BadRetryBody(serde_json::Error),
+    #[error(
+        "{} of these links cannot be retried: they have not failed, or their text names no video; \
+         none was retried",
+        .0.len()
+    )]
+    NotFailed(Vec<u32>),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -48,6 +57,15 @@ pub(crate) enum ApiError {
     StoreTimeout,
     #[error("{}", .0.error)]
     NotForwarded(Box<NotForwarded>),
+}
+
+impl From<RetryError> for ApiError {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::NotFailed(indexes) => Self::NotFailed(indexes),
+            RetryError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// A request that the extractor server has not answered.
@@ -65,6 +83,8 @@ pub(crate) struct Unpublished {
     pub(crate) results: serde_json::Value,
     /// The error of the first link that failed.
     pub(crate) error: PublishError,
+    /// What the client can do.
+    pub(crate) how_to_repeat: &'static str,
 }
 
 impl ApiError {
@@ -81,6 +101,8 @@ impl ApiError {
             Self::UnknownVideo => (StatusCode::NOT_FOUND, "unknown_video", None),
             Self::Deleted => (StatusCode::GONE, "request_deleted", None),
             Self::Pending(_) => (StatusCode::CONFLICT, "request_pending", None),
+            Self::BadRetryBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
+            Self::NotFailed(_) => (StatusCode::CONFLICT, "not_failed", None),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))
@@ -114,12 +136,7 @@ impl ApiError {
                 "the links could not be written to the journal; none was taken".to_owned()
             }
             Self::NotForwarded(not_forwarded) => not_forwarded.detail(),
-            Self::Unpublished(_) => format!(
-                "{self}. See results for each link. Send the same links again with the same \
-                 Idempotency-Key: a link that has arrived, or still arrives, is not doubled. \
-                 Without a key, send only the unavailable links again; one that still arrives then \
-                 has two documents."
-            ),
+            Self::Unpublished(unpublished) => format!("{self}. {}", unpublished.how_to_repeat),
             _ => self.to_string(),
         }
     }
@@ -175,6 +192,7 @@ impl IntoResponse for ApiError {
         }
         match self {
             Self::NoValidLinks { results } => problem.with("results", results),
+            Self::NotFailed(indexes) => problem.with("indexes", indexes),
             Self::Unpublished(unpublished) => problem
                 .with("id", unpublished.id)
                 .with("accepted", unpublished.accepted_count)

@@ -2,9 +2,10 @@
 //! are safe.
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
-//! the status of a request; `forward` is the waiting path, for clients that wait for their
-//! documents; `routes` are the HTTP routes, and `error` are their error answers; `app` wires
-//! these parts, runs and ends them, with the tasks in the `background`.
+//! the status of a request, `retry` its failed links, and `stored_videos` whether a video is
+//! stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
+//! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
+//! them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
 
@@ -16,9 +17,11 @@ mod config;
 mod error;
 mod forward;
 mod measure;
+mod retry;
 mod routes;
 mod state;
 mod status;
+mod stored_videos;
 
 pub use accept::{Accept, AcceptError, Accepted, TopicAccept};
 pub use app::{PartDied, Producer, StartError};

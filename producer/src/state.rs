@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::{LinkError, LinkTarget, parse_link, parse_target};
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -27,4 +28,14 @@ pub(crate) struct AppState {
     pub(crate) max_wait: Duration,
     /// Cancelled when the role stops: no answer waits any longer.
     pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    /// Returns what a link of the Kafka path names.
+    ///
+    /// # Errors
+    /// Why the link is rejected.
+    pub(crate) fn target_of(&self, link: &str) -> Result<LinkTarget, LinkError> {
+        if self.takes_lists { parse_target(link) } else { parse_link(link).map(LinkTarget::Video) }
+    }
 }

@@ -48,20 +48,8 @@ impl RequestProgress {
         }
         // The counts come first: a list that is expanded later only adds pending links.
         let counts = store.request_counts(id).await?;
-        let mut ranges = vec![own];
-        if counts.expanded > 0 {
-            let expansions = store.request_expansions(id).await?;
-            ranges.extend(expansions.into_iter().filter_map(range_of));
-            ranges.sort_unstable_by_key(|range| range.start);
-        }
-        let parts = parts(&ranges, page);
-        let done = match (parts.first(), parts.last()) {
-            // One query, which includes the gaps: they have no documents.
-            (Some(first), Some(last)) => {
-                store.request_links(id, first.start, last.end - first.start).await?
-            }
-            _ => Vec::new(),
-        };
+        let ranges = ranges(store, id, counts).await?;
+        let done = read(store, id, &ranges, page).await?;
         Ok(Self::new(&ranges, page, counts, done))
     }
 
@@ -75,10 +63,7 @@ impl RequestProgress {
         let total =
             ranges.iter().fold(0_u32, |total, range| total.saturating_add(range.end - range.start));
         let indexes: Vec<u32> = parts(ranges, page).into_iter().flatten().collect();
-        let next = match indexes.last() {
-            Some(last) => index_from(ranges, last + 1),
-            None => None,
-        };
+        let next = next_page(ranges, page);
         let mut done = done.into_iter().peekable();
         let links = indexes.into_iter().map(|index| {
             // A document that another program has written into a gap is not a link of the request.
@@ -93,6 +78,49 @@ impl RequestProgress {
         let RequestCounts { stored, failed, expanded, deleted } = self.counts;
         [stored, failed, expanded, deleted].into_iter().fold(self.total, u32::saturating_sub)
     }
+}
+
+/// Returns the ranges of the indexes of a request's links and of the videos of its lists, sorted.
+///
+/// # Errors
+/// The errors of the store.
+pub(crate) async fn ranges(
+    store: &dyn LinkStore,
+    id: RequestId,
+    counts: RequestCounts,
+) -> Result<Vec<Range<u32>>, StoreError> {
+    let mut ranges = vec![0..id.links_count()];
+    if counts.expanded > 0 {
+        let expansions = store.request_expansions(id).await?;
+        ranges.extend(expansions.into_iter().filter_map(range_of));
+        ranges.sort_unstable_by_key(|range| range.start);
+    }
+    Ok(ranges)
+}
+
+/// Returns the links of a page that have a document.
+///
+/// # Errors
+/// The errors of the store.
+pub(crate) async fn read(
+    store: &dyn LinkStore,
+    id: RequestId,
+    ranges: &[Range<u32>],
+    page: LinksPage,
+) -> Result<Vec<LinkStatus>, StoreError> {
+    let parts = parts(ranges, page);
+    match (parts.first(), parts.last()) {
+        // One query, which includes the gaps: they have no documents.
+        (Some(first), Some(last)) => {
+            store.request_links(id, first.start, last.end - first.start).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Returns the index at which the page after this one begins, if there is one.
+pub(crate) fn next_page(ranges: &[Range<u32>], page: LinksPage) -> Option<u32> {
+    index_from(ranges, parts(ranges, page).last()?.end)
 }
 
 /// Returns the parts of these ranges that are on a page.

@@ -138,6 +138,11 @@ impl LinkState {
     /// All outcomes.
     pub const ALL: [Self; 4] = [Self::Stored, Self::Failed, Self::Expanded, Self::Deleted];
 
+    /// Whether no later outcome of the link replaces this one, and nothing follows from it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Stored | Self::Deleted)
+    }
+
     /// The outcome as it is written in the document.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -146,9 +146,10 @@ pub trait LinkStore: Debug + Send + Sync {
     /// Like [`find`](Self::find), but returns only what shows whether a link is complete.
     async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError>;
 
-    /// Reports that these links are complete, because the store already has their documents: they
-    /// are removed from the journal of the embedded mode. Links without a document stay in it, and
-    /// so do lists, whose videos may not be journaled yet. A store without a journal does nothing.
+    /// Reports that these links are complete, because the store already has their documents: those
+    /// with metadata are removed from the journal of the embedded mode. Links without a document
+    /// stay in it; so do lists, whose videos may not be journaled yet, and failed links, which are
+    /// in it only if they were accepted again. A store without a journal does nothing.
     async fn done(&self, ids: &[DocumentId]) -> Result<(), StoreError>;
 
     /// Counts the complete links of a request.

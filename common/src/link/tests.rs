@@ -360,6 +360,16 @@ proptest! {
     }
 
     #[test]
+    fn every_list_survives_its_own_url(
+        id in "[A-Za-z0-9_-]{2,64}", channel in "UC[A-Za-z0-9_-]{22}", name in "\\p{L}[\\p{L}\\p{N}._·-]{0,28}\\p{N}"
+    ) {
+        let lists = [ListLink::playlist(&id), ListLink::channel(&channel), ListLink::handle(&name), ListLink::user(&name)];
+        for list in lists.into_iter().flatten() {
+            prop_assert_eq!(parse_target(&list.url()), Ok(LinkTarget::List(list.clone())), "{}", list.url());
+        }
+    }
+
+    #[test]
     fn no_text_around_a_link_of_another_site_makes_it_one_of_youtube(
         host in "[a-z]{1,8}\\.(com|org)", path in "[a-z]{0,5}", name in "[a-z]{1,3}"
     ) {

@@ -42,6 +42,15 @@ pub struct ValidLink<T = VideoId> {
     pub names: T,
 }
 
+/// One link of a request, valid or rejected.
+#[derive(Debug)]
+pub enum CheckedLink<'a, T = VideoId> {
+    /// A link that names a `T`.
+    Valid(&'a ValidLink<T>),
+    /// A link that does not.
+    Rejected(&'a RejectedLink),
+}
+
 /// A link that does not name a `T`.
 #[derive(Debug)]
 pub struct RejectedLink {
@@ -66,6 +75,18 @@ impl<T> CheckedLinks<T> {
             }
         }
         checked
+    }
+
+    /// Returns all links in the order of the request.
+    pub fn in_order(&self) -> impl Iterator<Item = CheckedLink<'_, T>> {
+        let mut valid = self.valid.iter();
+        let mut rejected = self.rejected.iter().peekable();
+        (0..self.valid.len() + self.rejected.len()).filter_map(move |index| {
+            match rejected.next_if(|rejected| rejected.index == index) {
+                Some(rejected) => Some(CheckedLink::Rejected(rejected)),
+                None => valid.next().map(CheckedLink::Valid),
+            }
+        })
     }
 
     /// Returns an id for the request. It counts the valid links, so the id alone tells which

@@ -1,7 +1,8 @@
 //! Requests for links, for every HTTP endpoint of linkrelay that accepts links.
 //!
-//! [`read_links`] reads a request within limits; [`CheckedLinks`] divides its links into valid and
-//! rejected ones; [`results()`] makes the entries of an answer, one for each link.
+//! [`read_links`] reads a request within limits, and [`read_json`] one about links that linkrelay
+//! has already; [`CheckedLinks`] divides the links of a request into valid and rejected ones;
+//! [`results()`] makes the entries of an answer, one for each link.
 //!
 //! It must not know: what is done with a link.
 
@@ -16,13 +17,14 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-pub use check::{CheckedLinks, RejectedLink, SentLink, ValidLink};
+pub use check::{CheckedLink, CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
-pub use results::{LinkOutcome, ResultEntry, ResultError, ValidResult, results};
+pub use results::{LinkOutcome, ResultEntry, ResultError, ValidResult, echo, results};
 pub use settings::IntakeSettings;
 
 /// The header that says how many milliseconds the client will wait for an answer. A producer that
@@ -54,14 +56,8 @@ pub async fn read_links(
     request: Request,
     limits: &IntakeSettings,
 ) -> Result<LinksRequest, IntakeError> {
-    let (parts, body) = request.into_parts();
-    headers::expect_json(&parts.headers)?;
-    let idempotency_key = headers::idempotency_key(&parts.headers)?;
-    let is_gzip = headers::is_gzip(&parts.headers)?;
-    let mut body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
-    if is_gzip {
-        body = body::decompress(&body, limits.max_body_bytes)?;
-    }
+    let idempotency_key = headers::idempotency_key(request.headers())?;
+    let (headers, body) = read_body(request, limits).await?;
     let LinksBody { links: Submitted(texts), force } =
         serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
     let links = SentLink::find_all(&texts);
@@ -72,9 +68,37 @@ pub async fn read_links(
     if links_count > max {
         return Err(IntakeError::TooManyLinks { links_count, max });
     }
-    let trace_parent = headers::trace_parent(&parts.headers);
-    let timeout = headers::timeout(&parts.headers);
+    let trace_parent = headers::trace_parent(&headers);
+    let timeout = headers::timeout(&headers);
     Ok(LinksRequest { links, force, idempotency_key, trace_parent, timeout, body })
+}
+
+/// Reads a request about links that linkrelay has already, within the same limits. Returns its
+/// body, which may be empty, and the client's W3C trace context.
+///
+/// # Errors
+/// [`IntakeError`] if the headers or the body are wrong.
+pub async fn read_json(
+    request: Request,
+    limits: &IntakeSettings,
+) -> Result<(Bytes, Option<String>), IntakeError> {
+    let (headers, body) = read_body(request, limits).await?;
+    Ok((body, headers::trace_parent(&headers)))
+}
+
+/// Reads the headers, and a body that is declared as JSON; undoes its compression.
+async fn read_body(
+    request: Request,
+    limits: &IntakeSettings,
+) -> Result<(HeaderMap, Bytes), IntakeError> {
+    let (parts, body) = request.into_parts();
+    headers::expect_json(&parts.headers)?;
+    let is_gzip = headers::is_gzip(&parts.headers)?;
+    let mut body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
+    if is_gzip {
+        body = body::decompress(&body, limits.max_body_bytes)?;
+    }
+    Ok((parts.headers, body))
 }
 
 /// The body: one link or a list of them.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::check::{CheckedLinks, RejectedLink};
-use linkrelay_common::DocumentId;
+use super::check::{CheckedLink, CheckedLinks, RejectedLink};
+use linkrelay_common::{DocumentId, LinkError};
 
 /// The most that an answer repeats of a link: enough for the client to recognize it.
 const MAX_ECHO_BYTES: usize = 256;
@@ -48,6 +48,12 @@ pub struct ResultError {
     pub message: String,
 }
 
+impl From<LinkError> for ResultError {
+    fn from(error: LinkError) -> Self {
+        Self { code: error.code().into(), message: error.to_string() }
+    }
+}
+
 /// The entry of one link in an answer.
 #[derive(Debug, Serialize)]
 pub struct ResultEntry<'a> {
@@ -67,37 +73,31 @@ pub fn results<'a, T>(
     valid: impl IntoIterator<Item = ValidResult<'a>>,
     links: &'a CheckedLinks<T>,
 ) -> Vec<ResultEntry<'a>> {
-    let mut rejected = links.rejected.iter().peekable();
-    let mut valid = valid.into_iter().zip(&links.valid);
-    let mut results = Vec::new();
-    for index in 0.. {
-        if let Some(rejected) = rejected.next_if(|rejected| rejected.index == index) {
-            results.push(rejection(rejected));
-        } else if let Some((result, valid)) = valid.next() {
-            let ValidResult { link, document_id, outcome, error } = result;
+    let mut valid_results = valid.into_iter();
+    let entry = |(index, link)| match link {
+        CheckedLink::Rejected(rejected) => Some(rejection(rejected)),
+        CheckedLink::Valid(valid) => {
+            let ValidResult { link, document_id, outcome, error } = valid_results.next()?;
             let (source, link, document_id) = (valid.source, echo(link), Some(document_id));
-            results.push(ResultEntry { index, source, link, status: outcome, document_id, error });
-        } else {
-            break;
+            Some(ResultEntry { index, source, link, status: outcome, document_id, error })
         }
-    }
-    results
+    };
+    links.in_order().enumerate().map_while(entry).collect()
 }
 
 fn rejection(rejected: &RejectedLink) -> ResultEntry<'_> {
-    let error =
-        ResultError { code: rejected.error.code().into(), message: rejected.error.to_string() };
     ResultEntry {
         index: rejected.index,
         source: rejected.source,
         link: echo(&rejected.link),
         status: LinkOutcome::Rejected,
         document_id: None,
-        error: Some(error),
+        error: Some(rejected.error.into()),
     }
 }
 
-fn echo(link: &str) -> Cow<'_, str> {
+/// Returns what an answer repeats of a link: all of it, or the beginning of a long one.
+pub fn echo(link: &str) -> Cow<'_, str> {
     if link.len() <= MAX_ECHO_BYTES {
         return Cow::Borrowed(link);
     }

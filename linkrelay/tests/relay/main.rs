@@ -63,12 +63,16 @@ mod refused;
 mod removal;
 /// The work that is repeated after a kill.
 mod repeats;
+/// Links that failed and are submitted again, and what a pasted text names.
+mod retry;
 /// Metadata that is already in the store.
 mod reuse;
 /// Kafka behind TLS and SASL.
 mod secured;
 /// Wrong settings, which end a process at its start.
 mod settings;
+/// Completions and man pages.
+mod shell;
 /// The commands around the pipeline.
 mod tools;
 /// The settings of topics.

@@ -3,6 +3,8 @@
 
 mod delete;
 mod parameters;
+mod parse;
+mod retry;
 mod status;
 mod submit;
 mod videos;
@@ -22,10 +24,12 @@ use crate::state::AppState;
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .merge(submit::router())
+        .merge(parse::router())
         .merge(wait::router())
         .merge(status::router())
         .merge(videos::router())
         .merge(delete::router())
+        .merge(retry::router())
         .with_state(state)
 }
 

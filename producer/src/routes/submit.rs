@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use jiff::Timestamp;
-use linkrelay_common::{LinkIdentity, LinkTarget, RequestId, parse_link, parse_target};
+use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 use linkrelay_http::intake::{
     CheckedLinks, LinkOutcome, LinksRequest, ResultEntry, ResultError, ValidResult, read_links,
     results,
@@ -28,6 +28,12 @@ use crate::state::AppState;
 
 /// Between two queries of a client that waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a client can do if not every link was accepted.
+const HOW_TO_REPEAT: &str = "See results for each link. Send the same links again with the same \
+                             Idempotency-Key: a link that has arrived, or still arrives, is not \
+                             doubled. Without a key, send only the unavailable links again; one \
+                             that still arrives then has two documents.";
 
 pub(crate) fn router() -> Router<Arc<AppState>> {
     Router::new().route("/links/send-message-kafka", post(submit))
@@ -61,11 +67,7 @@ async fn submit(
     let wait = query.wait.map(|text| duration(&text, app.max_wait)).transpose()?;
     let request = read_links(request, &app.intake).await?;
     let LinksRequest { links, force, idempotency_key, trace_parent, .. } = request;
-    let checked = if app.takes_lists {
-        check(links, parse_target)?
-    } else {
-        check(links, |link| parse_link(link).map(LinkTarget::Video))?
-    };
+    let checked = check(links, |link| app.target_of(link))?;
     let id = checked.request_id(idempotency_key.as_deref());
     let submitted_at = Timestamp::now();
     let records = checked.documents(id).map(|(index, _, valid)| LinkRecord {
@@ -128,6 +130,7 @@ fn answer(
             accepted_count,
             results: to_json(&results(valid_results(accepted), checked)),
             error: *error,
+            how_to_repeat: HOW_TO_REPEAT,
         })));
     }
     let (status, res) = if rejected.is_empty() {
@@ -145,7 +148,8 @@ fn answer(
     Ok((status, Json(body)).into_response())
 }
 
-fn valid_results(accepted: &Accepted) -> impl Iterator<Item = ValidResult<'_>> {
+/// Returns the results of the records that were to be accepted, in their order.
+pub(super) fn valid_results(accepted: &Accepted) -> impl Iterator<Item = ValidResult<'_>> {
     let mut failures = accepted.failures.iter().peekable();
     accepted.records.iter().enumerate().map(move |(index, record)| {
         let failure = failures.next_if(|(failed, _)| *failed == index);

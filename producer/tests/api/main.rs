@@ -14,8 +14,12 @@ mod delete;
 mod life;
 /// Clients that are too slow or too many.
 mod limits;
+/// `POST /links/parse`.
+mod parse;
 /// The program: exit codes, errors in one line, signals.
 mod process;
+/// `POST /links/{id}/retry`.
+mod retry;
 /// `GET /links/{id}`.
 mod status;
 /// `POST /links/send-message-kafka`.

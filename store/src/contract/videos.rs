@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::video::Availability;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
@@ -57,11 +59,14 @@ pub async fn a_video_has_one_row_over_its_documents(store: &dyn Store) -> Result
     store.write_batch(&[failed(request_id, 0, 0)]).await?;
     let row = store.video(video_id(VIDEO)).await?.expect("the video has a row");
     assert_eq!(title_and_error(&row), (None, Some("private")));
+    assert_eq!(store.stored_among(&[video_id(VIDEO)]).await?, HashSet::new());
     let newest = stored(request_id, 1, 20, 10);
     store.write_batch(&[newest.clone(), stored(request_id, 2, -20, 5)]).await?;
     let changed = store.video(video_id(VIDEO)).await?.expect("the video has a row");
     assert_eq!(title_and_error(&changed), (Some("title 1"), Some("private")));
     assert_eq!(changed.sequence, row.sequence);
+    let ids = [video_id("jNQXAC9IVRw"), video_id(VIDEO), video_id(VIDEO)];
+    assert_eq!(store.stored_among(&ids).await?, HashSet::from([video_id(VIDEO)]));
     let metadata = changed.metadata.expect("the video has metadata");
     assert_eq!(Some(metadata.video), newest.video);
     assert_eq!((metadata.extracted_at, metadata.source), (newest.extracted_at, newest.source));

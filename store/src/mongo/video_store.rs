@@ -1,5 +1,7 @@
 //! The rows of videos in a collection of MongoDB, as a [`VideoStore`].
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use linkrelay_common::{DocumentId, LinkFailure, VideoId};
@@ -80,6 +82,11 @@ impl VideoStore for MongoStore {
         row.map(VideoRow::try_from).transpose()
     }
 
+    async fn stored_among(&self, video_ids: &[VideoId]) -> Result<HashSet<VideoId>, StoreError> {
+        let videos = self.videos_collection().await?.clone_with_type::<StoredId>();
+        within(CALL_TIMEOUT, stored_among(&videos, video_ids)).await
+    }
+
     async fn links_of_video(
         &self,
         video_id: VideoId,
@@ -106,6 +113,23 @@ impl VideoStore for MongoStore {
         let count = videos.count_documents(video_pages::filter(filter));
         within(CALL_TIMEOUT, count.into_future()).await
     }
+}
+
+/// A row of which only the id is read.
+#[derive(Debug, Deserialize)]
+struct StoredId {
+    #[serde(rename = "_id")]
+    video_id: VideoId,
+}
+
+async fn stored_among(
+    videos: &Collection<StoredId>,
+    video_ids: &[VideoId],
+) -> Result<HashSet<VideoId>, StoreError> {
+    let ids: Vec<&str> = video_ids.iter().map(VideoId::as_str).collect();
+    let stored = doc! { "_id": { "$in": ids }, "newest": { "$exists": true } };
+    let found = videos.find(stored).projection(doc! { "_id": 1 }).await?;
+    Ok(found.map_ok(|row| row.video_id).try_collect().await?)
 }
 
 async fn links(

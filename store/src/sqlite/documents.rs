@@ -48,9 +48,11 @@ fn insert_or_replace(connection: &Connection, row: &DocumentRow) -> rusqlite::Re
     Ok(WriteOutcome::AlreadyThere)
 }
 
-/// Whether there is a document of this id.
-pub(super) fn exists(connection: &Connection, id: &DocumentId) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM document WHERE id = ?1")?.exists(params![id.as_str()])
+/// Whether there is a document of this id that no other replaces.
+pub(super) fn is_final(connection: &Connection, id: &DocumentId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM document WHERE id = ?1 AND status <> 'failed'")?
+        .exists(params![id.as_str()])
 }
 
 pub(super) fn find(

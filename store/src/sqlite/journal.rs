@@ -3,7 +3,7 @@
 //! The broker inside the process loses its data on exit. So the producer first journals a link,
 //! then publishes it; writing the link's document removes the entry in the same transaction; and
 //! the next start publishes what is left. So an entry exists exactly as long as the link is
-//! accepted and has no document.
+//! accepted and this acceptance has no outcome: a failed link may be accepted again.
 
 pub(super) mod headers;
 
@@ -60,8 +60,8 @@ pub struct JournalSize {
 impl SqliteStore {
     /// Journals links; all of them are durable when this returns, or, on an error, none.
     ///
-    /// A link that has a document is complete and is not journaled; an entry that exists already is
-    /// not changed.
+    /// A link whose document is not `failed` is complete and is not journaled; an entry that exists
+    /// already is not changed.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
@@ -142,7 +142,7 @@ fn append(connection: &Connection, entries: &[JournalEntry]) -> rusqlite::Result
     )?;
     let (mut added_entries, mut added_bytes) = (0, 0);
     for entry in entries {
-        if documents::exists(connection, &entry.document_id)? {
+        if documents::is_final(connection, &entry.document_id)? {
             continue;
         }
         let headers = headers::encode(&entry.headers);

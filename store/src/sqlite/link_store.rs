@@ -139,7 +139,8 @@ impl LinkStore for SqliteStore {
 
 /// Writes what can be written, and removes the journal entries in the same transaction. The entry
 /// of a refused document stays, because its link is not complete; so does that of a list, until the
-/// entries of its videos replace it.
+/// entries of its videos replace it; and so does that of a failure that the file has already,
+/// because the link has been accepted again since then.
 fn write_rows(
     connection: &Connection,
     rows: &[Result<DocumentRow, String>],
@@ -161,15 +162,21 @@ fn write_rows(
     }
     let done = rows.iter().zip(&outcomes).filter_map(|(row, outcome)| {
         let row = row.as_ref().ok()?;
-        (row.status != LinkState::Expanded && !outcome.is_refused()).then_some(&row.id)
+        let is_done = match row.status {
+            LinkState::Stored => !outcome.is_refused(),
+            LinkState::Failed => matches!(outcome, WriteOutcome::Inserted | WriteOutcome::Replaced),
+            LinkState::Expanded | LinkState::Deleted => false,
+        };
+        is_done.then_some(&row.id)
     });
     journal::remove(connection, done)?;
     Ok(outcomes)
 }
 
-/// Removes the entries of the links that have a document, except lists.
+/// Removes the entries of the links that have metadata or are deleted: a list's videos may not be
+/// journaled yet, and a failed link has been accepted again.
 fn remove_done(connection: &Connection, ids: &[DocumentId]) -> rusqlite::Result<()> {
     let known = documents::known(connection, ids)?;
-    let done = known.iter().filter(|document| document.status != LinkState::Expanded);
+    let done = known.iter().filter(|document| document.status.is_final());
     journal::remove(connection, done.map(|document| &document.id))
 }

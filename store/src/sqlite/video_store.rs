@@ -1,5 +1,7 @@
 //! The rows of videos in a SQLite file, as a [`VideoStore`].
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
 
@@ -14,6 +16,11 @@ use crate::videos::{
 impl VideoStore for SqliteStore {
     async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
         self.readers.run(move |connection| videos::video(connection, video_id)).await
+    }
+
+    async fn stored_among(&self, video_ids: &[VideoId]) -> Result<HashSet<VideoId>, StoreError> {
+        let video_ids = video_ids.to_vec();
+        self.readers.run(move |connection| videos::stored_among(connection, &video_ids)).await
     }
 
     async fn links_of_video(

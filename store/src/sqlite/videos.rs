@@ -1,6 +1,6 @@
 //! The statements about the rows of videos.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Availability;
@@ -181,6 +181,21 @@ pub(super) fn video(
          WHERE v.video_id = ?1"
     );
     connection.prepare_cached(&query)?.query_row(params![video_id.as_str()], video_row).optional()
+}
+
+pub(super) fn stored_among(
+    connection: &Connection,
+    video_ids: &[VideoId],
+) -> rusqlite::Result<HashSet<VideoId>> {
+    let mut statement = connection
+        .prepare_cached("SELECT 1 FROM video WHERE video_id = ?1 AND newest_id IS NOT NULL")?;
+    let mut stored = HashSet::new();
+    for video_id in video_ids {
+        if statement.exists(params![video_id.as_str()])? {
+            stored.insert(*video_id);
+        }
+    }
+    Ok(stored)
 }
 
 /// Reads a row with [`COLUMNS`].

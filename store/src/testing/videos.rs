@@ -1,6 +1,6 @@
 //! The videos of the store in memory: computed from all documents at each call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
@@ -48,6 +48,12 @@ impl VideoStore for FaultyStore {
     async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
         self.reachable()?;
         Ok(self.rows().into_iter().find(|row| row.video_id == video_id))
+    }
+
+    async fn stored_among(&self, video_ids: &[VideoId]) -> Result<HashSet<VideoId>, StoreError> {
+        self.reachable()?;
+        let rows = self.rows().into_iter().filter(|row| row.metadata.is_some());
+        Ok(rows.map(|row| row.video_id).filter(|id| video_ids.contains(id)).collect())
     }
 
     async fn links_of_video(

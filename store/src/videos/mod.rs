@@ -6,6 +6,7 @@
 mod change;
 mod query;
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -123,6 +124,9 @@ impl VideoLink {
 pub trait VideoStore: Debug + Send + Sync {
     /// Returns one video; `None` if no link named it.
     async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError>;
+
+    /// Returns those of these videos that have metadata.
+    async fn stored_among(&self, video_ids: &[VideoId]) -> Result<HashSet<VideoId>, StoreError>;
 
     /// Returns the documents of a video, those that were written last first, at most `limit` of
     /// those behind `after`.

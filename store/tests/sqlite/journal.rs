@@ -39,12 +39,40 @@ async fn what_is_journaled_or_written_is_not_journaled_again() {
     let opened = TestStore::open();
     let store = &opened.store;
     let request_id = RequestId::new(LINKS);
-    store.write_batch(&[sample::failed(request_id, 0)]).await.unwrap();
+    let complete = [sample::stored(request_id, 0), sample::expanded(request_id, 2, 1)];
+    store.write_batch(&complete).await.unwrap();
     let first = entry(request_id, 1);
     let mut again = first.clone();
     again.value.push(b'!');
-    store.journal_append(vec![entry(request_id, 0), first.clone(), again]).await.unwrap();
+    let entries = vec![entry(request_id, 0), first.clone(), again, entry(request_id, 2)];
+    store.journal_append(entries).await.unwrap();
     assert_eq!(pending(store).await, [first]);
+}
+
+/// A failed link that is accepted again stays in the journal until that has an outcome, no matter
+/// how often the record that failed before is delivered again.
+#[tokio::test]
+async fn a_failed_link_is_journaled_again_until_it_has_another_outcome() {
+    let opened = TestStore::open();
+    let store = &opened.store;
+    let request_id = RequestId::new(LINKS);
+    let entry = entry(request_id, 0);
+    let failed = sample::failed(request_id, 0);
+    let failed_again = LinkDocument { kafka: Some(sample::origin(7)), ..failed.clone() };
+    let stored = sample::stored(request_id, 0);
+    for (before, outcome) in [(&failed, &failed_again), (&failed_again, &stored)] {
+        store.write_batch(std::slice::from_ref(before)).await.unwrap();
+        assert_eq!(pending(store).await, []);
+        store.journal_append(vec![entry.clone()]).await.unwrap();
+        store.write_batch(std::slice::from_ref(before)).await.unwrap();
+        store.done(std::slice::from_ref(&before.id)).await.unwrap();
+        assert_eq!(pending(store).await, std::slice::from_ref(&entry));
+        let written = store.write_batch(std::slice::from_ref(outcome)).await.unwrap();
+        assert_eq!(written, [WriteOutcome::Replaced]);
+        assert_eq!(store.journal_size().await.unwrap(), JournalSize::default());
+    }
+    store.journal_append(vec![entry]).await.unwrap();
+    assert_eq!(pending(store).await, [], "it is stored");
 }
 
 #[tokio::test]
@@ -94,7 +122,7 @@ async fn the_videos_of_a_list_replace_it_after_its_document() {
 
 /// As if another program had written the document before the entry was journaled.
 #[tokio::test]
-async fn an_entry_is_removed_if_its_document_exists_and_it_is_not_a_list() {
+async fn an_entry_is_removed_if_its_document_has_metadata() {
     let opened = TestStore::open();
     let store = &opened.store;
     let request_id = RequestId::new(LINKS);
@@ -109,8 +137,8 @@ async fn an_entry_is_removed_if_its_document_exists_and_it_is_not_a_list() {
     let raw = rusqlite::Connection::open(crate::file(&opened.directory)).unwrap();
     raw.execute_batch(
         "INSERT INTO journal (id, key, value, headers, bytes)
-                SELECT id, x'', x'', x'', 0 FROM document WHERE status <> 'expanded';
-             UPDATE journal_total SET entries = entries + 2;",
+                SELECT id, x'', x'', x'', 0 FROM document WHERE status = 'stored';
+             UPDATE journal_total SET entries = entries + 1;",
     )
     .unwrap();
     let ids: Vec<_> = entries.iter().map(|entry| entry.document_id.clone()).collect();
@@ -171,13 +199,14 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Default)]
 struct Model {
     pending: Vec<u32>,
-    written: BTreeSet<u32>,
+    failed: BTreeSet<u32>,
+    stored: BTreeSet<u32>,
 }
 
 impl Model {
     fn append(&mut self, links: &[u32]) {
         for link in links {
-            if !self.written.contains(link) && !self.pending.contains(link) {
+            if !self.stored.contains(link) && !self.pending.contains(link) {
                 self.pending.push(*link);
             }
         }
@@ -187,9 +216,18 @@ impl Model {
         self.pending.retain(|link| !links.contains(link));
     }
 
-    fn write(&mut self, links: &[u32]) {
-        self.written.extend(links);
-        self.remove(links);
+    /// All failures of a link are of the same record, so only the first of them is an outcome. A
+    /// stored link is not pending.
+    fn write(&mut self, links: &[u32], fails: bool) {
+        for link in links {
+            let is_outcome = if fails { self.failed.insert(*link) } else { true };
+            if is_outcome {
+                self.remove(&[*link]);
+            }
+            if !fails {
+                self.stored.insert(*link);
+            }
+        }
     }
 }
 
@@ -219,13 +257,13 @@ async fn follow(steps: Vec<Step>) {
                 journaled.unwrap();
                 stored.unwrap();
                 model.append(&appended);
-                if let Some(Step::Write(links, _)) = written {
-                    model.write(&links);
+                if let Some(Step::Write(links, fails)) = written {
+                    model.write(&links, fails);
                 }
             }
             Step::Write(links, fails) => {
                 opened.store.write_batch(&documents(request_id, &links, fails)).await.unwrap();
-                model.write(&links);
+                model.write(&links, fails);
             }
             Step::Remove(links) => {
                 let ids = links.iter().map(|index| DocumentId::of_request(request_id, *index));

@@ -1,0 +1,139 @@
+//! `POST /links/{id}/retry`: submits the failed links of a request again, or chosen ones.
+//!
+//! The failed document of a link stays until another outcome replaces it, so until then the link is
+//! shown as failed: its error is worth more than the word pending, and the number of pending links
+//! follows from the documents alone.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_http::intake::{IntakeError, LinkOutcome, ResultError, ValidResult, echo, read_json};
+use serde::{Deserialize, Serialize};
+
+use super::submit::valid_results;
+use crate::accept::Accepted;
+use crate::error::{ApiError, StatusUrl, Unpublished};
+use crate::measure;
+use crate::retry::{Choice, failed_links};
+use crate::state::AppState;
+
+/// What a client can do if not every link was accepted.
+const HOW_TO_REPEAT: &str = "See results for each link. Send the same request again: the retry of \
+                             a link that has arrived, or still arrives, doubles nothing.";
+
+pub(crate) fn router() -> Router<Arc<AppState>> {
+    Router::new().route("/links/{id}/retry", post(retry))
+}
+
+/// Where to go on, if a request has more failed links than one retry may have.
+#[derive(Debug, Deserialize)]
+struct FromQuery {
+    #[serde(default)]
+    from: u32,
+}
+
+/// The body. A misspelt member must not retry all links.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryBody {
+    /// The indexes of the links; all failed ones if it is left out.
+    indexes: Option<Vec<u32>>,
+}
+
+/// The answer if every link was accepted.
+#[derive(Debug, Serialize)]
+struct RetryAnswer {
+    res: &'static str,
+    id: RequestId,
+    accepted: usize,
+    status_url: StatusUrl,
+    /// The path that retries the failed links that were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RetryResult<'a> {
+    index: u32,
+    link: Cow<'a, str>,
+    status: LinkOutcome,
+    document_id: DocumentId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ResultError>,
+}
+
+async fn retry(
+    State(app): State<Arc<AppState>>,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<FromQuery>, QueryRejection>,
+    request: Request,
+) -> Result<(StatusCode, Json<RetryAnswer>), ApiError> {
+    // What is no UTF-8 is no id.
+    let id: RequestId = id.map(|Path(id)| id).unwrap_or_default().parse()?;
+    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
+    let (body, trace_parent) = read_json(request, &app.intake).await?;
+    let choice = choice(&body, query.from, app.intake.max_links_per_request)?;
+    let finding = failed_links(app.store.as_ref(), id, choice, trace_parent.as_deref());
+    let found = tokio::time::timeout(app.store_timeout, finding).await;
+    let failed = found.map_err(|_| ApiError::StoreTimeout)??;
+    let accepted = app.accept.accept(failed.records).await?;
+    let next = failed.next.map(|from| format!("/links/{id}/retry?from={from}"));
+    answer(id, &accepted, next).map(|body| (StatusCode::ACCEPTED, Json(body)))
+}
+
+/// Reads which links to retry; an empty body is an empty object.
+fn choice(body: &[u8], from: u32, max: usize) -> Result<Choice, ApiError> {
+    let body = match body {
+        [] => RetryBody::default(),
+        body => serde_json::from_slice(body).map_err(ApiError::BadRetryBody)?,
+    };
+    let Some(indexes) = body.indexes else { return Ok(Choice::Failed { from, limit: max }) };
+    let indexes = BTreeSet::from_iter(indexes);
+    match indexes.len() {
+        0 => Err(IntakeError::NoLinks.into()),
+        links_count if links_count > max => {
+            Err(IntakeError::TooManyLinks { links_count, max }.into())
+        }
+        _ => Ok(Choice::Indexes(indexes)),
+    }
+}
+
+fn answer(
+    id: RequestId,
+    accepted: &Accepted,
+    next: Option<String>,
+) -> Result<RetryAnswer, ApiError> {
+    let failures_count = accepted.failures.len();
+    let accepted_count = accepted.records.len() - failures_count;
+    measure::links("accepted", accepted_count);
+    measure::links("unavailable", failures_count);
+    let Some((_, error)) = accepted.failures.first() else {
+        let status_url = StatusUrl(id);
+        return Ok(RetryAnswer { res: "ok", id, accepted: accepted_count, status_url, next });
+    };
+    Err(ApiError::Unpublished(Box::new(Unpublished {
+        id,
+        accepted_count,
+        // Numbers and texts can always be serialized.
+        results: serde_json::to_value(results(accepted)).unwrap_or_default(),
+        error: *error,
+        how_to_repeat: HOW_TO_REPEAT,
+    })))
+}
+
+fn results(accepted: &Accepted) -> Vec<RetryResult<'_>> {
+    let mut results = Vec::with_capacity(accepted.records.len());
+    for (record, result) in accepted.records.iter().zip(valid_results(accepted)) {
+        let ValidResult { link, document_id, outcome, error } = result;
+        let (index, link) = (record.identity.index(), echo(link));
+        results.push(RetryResult { index, link, status: outcome, document_id, error });
+    }
+    results
+}
