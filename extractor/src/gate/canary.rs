@@ -2,8 +2,9 @@
 //! unavailable", for every video alike.
 //!
 //! An answer against a video counts only once YouTube has found another video for the same strategy
-//! by the same exit: for a request that began after that video's, or for the canary, a video that is
-//! known to be public. The canary is asked for only when no other request proves it, by one request
+//! by the same exit: for a request that began after that answer, or for the canary, a video that is
+//! known to be public. Once the canary was not found, answers until a video is found again do not
+//! count at all. The canary is asked for only when no other request proves it, by one request
 //! of those that need it at the same time, and at most once a second. It must not know: what an
 //! answer that does not count becomes.
 
@@ -19,7 +20,7 @@ use crate::Strategy;
 use crate::error::ExtractError;
 
 /// How long an answer waits for the requests in flight, which may prove it without the canary.
-const OTHERS_LIMIT: Duration = Duration::from_secs(1);
+const OTHERS_LIMIT: Duration = Duration::from_secs(2);
 /// The time between two requests for the canary.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -34,8 +35,8 @@ pub(crate) struct Canary {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doubted {
     pub(super) video_id: VideoId,
-    /// When the request for it began.
-    pub(super) began: Moment,
+    /// When the answer came.
+    pub(super) answered: Moment,
 }
 
 impl Canary {
@@ -57,9 +58,9 @@ impl Canary {
         evidence: &Evidence,
         strategy: &dyn Strategy,
     ) -> Result<(), CanaryFailure> {
-        evidence.others_have_ended(doubted.began, OTHERS_LIMIT).await;
+        evidence.others_have_ended(doubted.answered, OTHERS_LIMIT).await;
         loop {
-            if let Some(known) = evidence.since(doubted.began) {
+            if let Some(known) = evidence.since(doubted.answered) {
                 return known;
             }
             if doubted.video_id == self.video_id {
@@ -72,7 +73,7 @@ impl Canary {
             };
             self.pacer.wait().await;
             // A request may have found a video meanwhile.
-            if evidence.since(doubted.began).is_none() {
+            if evidence.since(doubted.answered).is_none() {
                 let began = turn.begin();
                 turn.end(began, self.ask(strategy).await);
             }

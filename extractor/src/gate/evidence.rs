@@ -51,6 +51,11 @@ struct State {
     found: Moment,
     /// The latest beginning of a request for the canary that found none, and why.
     canary_failed: Option<(Moment, CanaryFailure)>,
+    /// Whether no video was found since the canary was refused or throttled.
+    is_limited: bool,
+    /// When a video was found for the first time after that. Answers until then may be due to the
+    /// limit, although videos are found now.
+    recovered: Moment,
     /// Whether a request for the canary is in flight, or waits to begin.
     is_canary_asked: bool,
 }
@@ -83,12 +88,19 @@ impl Evidence {
         self.state.borrow().found > moment
     }
 
-    /// Returns what is known about YouTube after this moment: `Ok` if it found a video, an error if
-    /// it did not even find the canary; `None` if neither was tried.
+    /// Returns a moment for an answer that has come now.
+    pub(super) fn now(&self) -> Moment {
+        self.moments.next()
+    }
+
+    /// Returns what is known about an answer of this moment: `Ok` if a request that began after it
+    /// has found a video, an error if it was within a limit, or the canary was not found after it;
+    /// `None` if neither was tried.
     pub(super) fn since(&self, moment: Moment) -> Option<Result<(), CanaryFailure>> {
         let state = self.state.borrow();
         if state.found > moment {
-            return Some(Ok(()));
+            let was_limited = state.recovered > moment;
+            return Some(if was_limited { Err(CanaryFailure::Refused) } else { Ok(()) });
         }
         let failed = state.canary_failed.as_ref().filter(|(began, _)| *began > moment);
         failed.map(|(_, failure)| Err(failure.clone()))
@@ -124,7 +136,14 @@ impl Evidence {
     }
 
     fn note_found(&self, began: Moment) {
-        self.state.send_modify(|state| state.found = state.found.max(began));
+        self.state.send_modify(|state| {
+            state.found = state.found.max(began);
+            let failed_at = state.canary_failed.as_ref().map(|(failed_at, _)| *failed_at);
+            if state.is_limited && Some(began) > failed_at {
+                state.is_limited = false;
+                state.recovered = self.moments.next();
+            }
+        });
     }
 }
 
@@ -152,7 +171,10 @@ impl CanaryTurn<'_> {
         match result {
             Ok(()) => self.0.note_found(began),
             Err(failure) => {
-                self.0.state.send_modify(|state| state.canary_failed = Some((began, failure)));
+                self.0.state.send_modify(|state| {
+                    state.is_limited |= !matches!(failure, CanaryFailure::Failed(_));
+                    state.canary_failed = Some((began, failure));
+                });
             }
         }
     }

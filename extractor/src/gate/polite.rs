@@ -61,13 +61,13 @@ impl Polite {
         let pass = self.exits.enter().await?;
         let exit = pass.exit;
         let asking = self.evidence[exit].begin();
-        let doubted = Doubted { video_id, began: asking.began };
         let answer = self.by_exit[exit].extract(video_id).await;
         if answer.is_ok() {
             asking.found();
             self.throttled_videos.forget(video_id);
         }
         drop(asking);
+        let doubted = Doubted { video_id, answered: self.evidence[exit].now() };
         match answer {
             Err(ExtractError::Throttled { reason, retry_after }) => {
                 if self.is_throttled_alone(exit, doubted).await {

@@ -57,7 +57,7 @@ async fn while_youtube_refuses_every_video_the_waiting_path_answers_503() {
 async fn a_deleted_video_alone_or_among_others_fails_and_costs_at_most_one_canary() {
     let site = Site::new().await;
     let deleted = [video_id(0), video_id(150)];
-    deleted.each_ref().map(|id| site.fake.set_failure(id, Some(Failure::Deleted)));
+    deleted.iter().for_each(|id| site.fake.set_failure(id, Some(Failure::Deleted)));
     let (producer, consumer) = site.roles(&[], &[]).await;
     let alone = producer.post_valid(&json!(link(0))).await;
     let status = producer.until_nothing_is_pending(&alone).await;
@@ -67,6 +67,7 @@ async fn a_deleted_video_alone_or_among_others_fails_and_costs_at_most_one_canar
     let status = producer.until_nothing_is_pending(&among).await;
     assert_eq!((&status["stored"], &status["failed"]), (&json!(199), &json!(1)), "{status}");
     let hits = site.fake.hits();
+    // A consumer that is slow here may have asked for the one among others after all of them.
     assert!(hits.canary <= 2, "{} requests for the canary", hits.canary);
     assert_eq!((hits.total, hits.video(CANARY_VIDEO)), (201, 0), "one request for each link");
     assert_eq!(site.dead_letters().await.len(), 0);
