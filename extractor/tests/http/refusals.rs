@@ -14,11 +14,9 @@ async fn a_deleted_video_costs_one_request_for_the_canary_by_the_same_strategy()
         let fake = fake().await;
         fake.set_failure(ID, Some(Failure::Deleted));
         let answer = ask(&extractor(strategy, &fake), ID).await;
-        // rusty_ytdl reads no reason, but finds no metadata either.
-        let code = if strategy == "rusty_ytdl" { "unreadable" } else { "unavailable" };
-        assert_eq!(answer.unwrap_err().code(), code, "{strategy}");
+        assert_eq!(answer.unwrap_err().code(), "unavailable", "{strategy}");
         let hits = fake.hits();
-        assert_eq!((hits.total, hits.canary), (1, u64::from(code == "unavailable")), "{strategy}");
+        assert_eq!((hits.total, hits.canary), (1, 1), "{strategy}");
     }
 }
 
