@@ -25,7 +25,8 @@ use crate::{Extract, Strategy};
 ///   that shows most about YouTube: a status before a time-out before a broken connection before
 ///   an answer that was not understood; of equals the first, whose strategy is preferred.
 /// - A last resort is asked only if no strategy before it failed for a temporary reason (a
-///   time-out, a broken connection, 5xx, an unconfirmed refusal): then a later attempt may find the complete metadata.
+///   time-out, a broken connection, 5xx, an unconfirmed refusal): then a later attempt may find the
+///   complete metadata.
 /// - A strategy that repeatedly fails where a later one succeeds is skipped for a while; see
 ///   [`crate::breaker`]. If no strategy is left to ask, the result is Throttled: the link waits,
 ///   and no attempt counts.

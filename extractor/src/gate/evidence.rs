@@ -123,7 +123,8 @@ impl Evidence {
         let is_free = self
             .state
             .send_if_modified(|state| !std::mem::replace(&mut state.is_canary_asked, true));
-        is_free.then_some(CanaryTurn(self))
+        // Not `then_some`: a turn that is made and dropped ends the one in use.
+        is_free.then(|| CanaryTurn(self))
     }
 
     /// Waits until no request has the right to ask for the canary.
@@ -166,7 +167,7 @@ impl CanaryTurn<'_> {
         self.0.moments.next()
     }
 
-    /// Notes the result of a request for the canary that began at this moment.
+    /// Notes the result of a request for the canary that began then.
     pub(super) fn end(self, began: Moment, result: Result<(), CanaryFailure>) {
         match result {
             Ok(()) => self.0.note_found(began),
