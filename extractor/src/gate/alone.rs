@@ -2,7 +2,8 @@
 //!
 //! Throttling is about the client's address, except where one video is answered with it each time.
 //! Such a video is suspected from its second throttling on, if YouTube found another video between
-//! two of its throttlings. It must not know: what follows from a suspicion.
+//! two of its throttlings. A suspicion proves nothing: requests that begin together when a cool-down
+//! ends are answered in any order. It must not know: what follows from a suspicion.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 use linkrelay_fake_youtube::{CANARY_VIDEO, Failure};
-use linkrelay_testkit::wait::ok_if;
+use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
 use serde_json::json;
 
 use crate::helpers::{link, links, until, video_id};
@@ -74,24 +74,23 @@ async fn a_deleted_video_alone_or_among_others_fails_and_costs_at_most_one_canar
     stop([producer, consumer]).await;
 }
 
-/// Most rounds of other links that are stored until a link that is throttled alone is given up.
-const ROUNDS: usize = 15;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_alone_is_throttled_is_given_up_once_others_were_stored() {
     let site = Site::new().await;
     site.fake.set_failure(&video_id(0), Some(Failure::BotCheck));
     let (producer, consumer) = site.roles(&[], &[("MAX_ATTEMPTS", "3")]).await;
     let alone = producer.post_valid(&json!(link(0))).await;
-    for round in 1..=ROUNDS {
+    let mut round = 0;
+    let given_up = wait_for("the link to be given up", LONG, SHORT, async || {
+        round += 1;
         let others = producer.post_valid(&json!(links(round * 10..round * 10 + 10))).await;
         producer.until_stored(&others, 10).await;
-        if producer.status(&alone).await["failed"] == 1 {
-            break;
-        }
-    }
-    let status = producer.status(&alone).await;
-    assert_eq!(status["failed"], 1, "it is tried again and again: {status}");
+        let status = producer.status(&alone).await;
+        ok_if(status["failed"] == 1, &status).map(|()| status)
+    })
+    .await;
+    assert!(given_up.is_ok(), "it is tried again and again: {given_up:?}");
+    let status = given_up.unwrap();
     let error = &status["links"][0]["error"];
     assert_eq!((&error["code"], &error["attempts"]), (&json!("throttled_alone"), &json!(3)));
     site.until_lag_is_zero().await;
