@@ -35,6 +35,8 @@ pub(crate) struct Canary {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doubted {
     pub(super) video_id: VideoId,
+    /// When the request for it began.
+    pub(super) began: Moment,
     /// When the answer came.
     pub(super) answered: Moment,
 }
@@ -60,7 +62,7 @@ impl Canary {
     ) -> Result<(), CanaryFailure> {
         evidence.others_have_ended(doubted.answered, OTHERS_LIMIT).await;
         loop {
-            if let Some(known) = evidence.since(doubted.answered) {
+            if let Some(known) = evidence.since(doubted.answered, doubted.began) {
                 return known;
             }
             if doubted.video_id == self.video_id {
@@ -73,7 +75,7 @@ impl Canary {
             };
             self.pacer.wait().await;
             // A request may have found a video meanwhile.
-            if evidence.since(doubted.answered).is_none() {
+            if evidence.since(doubted.answered, doubted.began).is_none() {
                 let began = turn.begin();
                 turn.end(began, self.ask(strategy).await);
             }

@@ -95,13 +95,14 @@ impl Evidence {
         self.moments.next()
     }
 
-    /// Returns what is known about an answer of this moment: `Ok` if a request that began after it
+    /// Returns what is known about an answer of this moment to a request that `began` then: `Ok` if a request that began after it
     /// has found a video, an error if it was within a limit, or the canary was not found after it;
     /// `None` if neither was tried.
-    pub(super) fn since(&self, moment: Moment) -> Option<Result<(), CanaryFailure>> {
+    pub(super) fn since(&self, moment: Moment, began: Moment) -> Option<Result<(), CanaryFailure>> {
         let state = self.state.borrow();
         if state.found > moment {
-            let was_limited = state.recovered > moment;
+            // YouTube may have decided the answer at any moment since the beginning.
+            let was_limited = state.recovered > began;
             return Some(if was_limited { Err(CanaryFailure::Refused) } else { Ok(()) });
         }
         let failed = state.canary_failed.as_ref().filter(|(began, _)| *began > moment);
@@ -214,7 +215,7 @@ mod tests {
                 }
                 for (other, asking) in begun.iter().enumerate() {
                     let expected = latest_found.is_some_and(|found| found > other);
-                    prop_assert_eq!(evidence.since(asking.began).is_some(), expected);
+                    prop_assert_eq!(evidence.since(asking.began, asking.began).is_some(), expected);
                 }
             }
         }

@@ -66,8 +66,9 @@ impl Polite {
             asking.found();
             self.throttled_videos.forget(video_id);
         }
+        let (began, answered) = (asking.began, self.evidence[exit].now());
+        let doubted = Doubted { video_id, began, answered };
         drop(asking);
-        let doubted = Doubted { video_id, answered: self.evidence[exit].now() };
         match answer {
             Err(ExtractError::Throttled { reason, retry_after }) => {
                 if self.is_throttled_alone(exit, doubted).await {
