@@ -77,6 +77,8 @@ pub const REUSE_LOOKUPS: &str = "linkrelay_reuse_lookups_total";
 pub const EXPANDED_VIDEOS: &str = "linkrelay_expanded_videos_total";
 /// Cool-downs that throttling began.
 pub const COOL_DOWNS: &str = "linkrelay_cool_downs_total";
+/// Requests for the canary, by `result`: found, refused, throttled, failed.
+pub const CANARY_REQUESTS: &str = "linkrelay_canary_requests_total";
 /// The state of a strategy's breaker, by `strategy`: 0 closed, 1 half open (one probe), 2 open.
 pub const STRATEGY_BREAKER: &str = "linkrelay_strategy_breaker_state";
 /// Requests to YouTube that may be in flight now.
@@ -106,6 +108,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (REUSE_LOOKUPS, "Lookups of recent metadata in the store before YouTube is asked."),
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
+    (CANARY_REQUESTS, "Requests for the video that confirms refusals."),
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
     (LINKS_IN_FLIGHT, Unit::Count, "Links in flight."),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{ErrorClass, VideoId};
+use linkrelay_common::VideoId;
 
 use crate::breaker::{Admission, BreakerState, StrategyBreaker};
 use crate::error::ExtractError;
@@ -20,12 +20,14 @@ use crate::{Extract, Strategy};
 ///
 /// - The first answer that says something is the result, also if the video's title is blank.
 /// - A clear refusal ends the search: a private video is private for every strategy.
-/// - Throttling ends it as well: YouTube asks for fewer requests, so no other strategy asks it.
+/// - Throttling ends it as well, even of this video alone: YouTube asks for fewer requests, so no
+///   other strategy asks it.
 /// - After every other error, the next strategy is asked. If all fail, the result is the error
 ///   that shows most about YouTube: a status before a time-out before a broken connection before
 ///   an answer that was not understood; of equals the first, whose strategy is preferred.
 /// - A last resort is asked only if no strategy before it failed for a temporary reason (a
-///   time-out, a broken connection, 5xx): then a later attempt may find the complete metadata.
+///   time-out, a broken connection, 5xx, an unconfirmed refusal): then a later attempt may find the
+///   complete metadata.
 /// - A strategy that repeatedly fails where a later one succeeds is skipped for a while; see
 ///   [`crate::breaker`]. If no strategy is left to ask, the result is Throttled: the link waits,
 ///   and no attempt counts.
@@ -86,12 +88,14 @@ impl Extract for Chain {
                 Err(error) => error,
             };
             log_failure(strategy.name(), video_id, &error);
-            match error.class() {
-                ErrorClass::Permanent => {
+            match &error {
+                ExtractError::Refused(_) => {
                     search.succeeded(admission);
                     return Err(error);
                 }
-                ErrorClass::Throttled => return Err(error),
+                ExtractError::Throttled { .. } | ExtractError::ThrottledAlone { .. } => {
+                    return Err(error);
+                }
                 _ => search.failed(admission, error),
             }
         }
@@ -150,6 +154,7 @@ fn is_temporary(error: &ExtractError) -> bool {
         ExtractError::TimedOut(_)
             | ExtractError::Connection(_)
             | ExtractError::Proxy(_)
+            | ExtractError::Unconfirmed { .. }
             | ExtractError::Status(500..)
     )
 }
@@ -186,6 +191,9 @@ fn weight(error: &ExtractError) -> u8 {
         ExtractError::Connection(_) | ExtractError::Proxy(_) => 2,
         ExtractError::TimedOut(_) => 3,
         ExtractError::Status(_) => 4,
-        ExtractError::Refused(_) | ExtractError::Throttled { .. } => 5,
+        ExtractError::Unconfirmed { .. } => 5,
+        ExtractError::Refused(_)
+        | ExtractError::Throttled { .. }
+        | ExtractError::ThrottledAlone { .. } => 6,
     }
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use linkrelay_common::ErrorClass;
 
+/// The reason of an [`ExtractError::Throttled`] after YouTube has refused even the canary.
+pub const EVERYTHING_REFUSED: &str = "everything_refused";
+
 /// A permanent reason why a link has no metadata or no videos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -92,11 +95,26 @@ pub enum ExtractError {
         /// How long the strategy stays closed.
         reopens_in: Duration,
     },
+    /// YouTube refuses the video, and the request for the canary that would confirm it failed.
+    #[error("it is not confirmed that {} (the canary: {canary})", .refusal.message())]
+    Unconfirmed {
+        /// What YouTube answered.
+        refusal: Refusal,
+        /// Why the canary was not found.
+        canary: String,
+    },
+    /// YouTube throttles each request for this video, while it finds others.
+    #[error("YouTube throttles every request for this video alone ({reason})")]
+    ThrottledAlone {
+        /// As of [`ExtractError::Throttled`].
+        reason: &'static str,
+    },
     /// YouTube wants fewer requests: a 429, a bot check, a consent page, a redirect to /sorry.
     #[error("YouTube asks for fewer requests ({reason})")]
     Throttled {
-        /// What YouTube answered: `status_429`, `bot_check`, `consent`, `captcha`, `sorry`. If
-        /// every strategy is closed, the `reason` of an [`ExtractError::StoodDown`].
+        /// What YouTube answered: `status_429`, `bot_check`, `consent`, `captcha`, `sorry`, or
+        /// [`EVERYTHING_REFUSED`]. If every strategy is closed, the `reason` of an
+        /// [`ExtractError::StoodDown`].
         reason: &'static str,
         /// How long to wait, if that is known.
         retry_after: Option<Duration>,
@@ -114,6 +132,8 @@ impl ExtractError {
             | Self::TimedOut(_)
             | Self::Connection(_)
             | Self::Proxy(_)
+            | Self::Unconfirmed { .. }
+            | Self::ThrottledAlone { .. }
             | Self::StoodDown { .. } => ErrorClass::Transient,
         }
     }
@@ -128,6 +148,8 @@ impl ExtractError {
             Self::Connection(_) => "connection",
             Self::Proxy(_) => "proxy",
             Self::StoodDown { .. } => "stood_down",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::ThrottledAlone { .. } => "throttled_alone",
             Self::Throttled { .. } => "throttled",
         }
     }

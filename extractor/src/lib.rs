@@ -39,7 +39,7 @@ pub use breaker::BreakerState;
 pub use cache::CacheCounts;
 pub use config::ExtractorSettings;
 pub use cool_down::CoolDown;
-pub use error::{ExtractError, Refusal};
+pub use error::{EVERYTHING_REFUSED, ExtractError, Refusal};
 pub use extraction::Extraction;
 pub use extractor::Extractor;
 pub use gate::GateState;

@@ -32,7 +32,14 @@ async fn cache_breakers_and_gate_are_on_the_metrics_page() {
         youtube_base_url: Some(fake.base_url()),
         youtube_ca_cert: Some(fake.ca_cert_path().to_owned()),
         max_concurrent_fetches: 8,
+        // One refusal after the other would wait for the canary each time.
+        canary_video: "off".to_owned(),
         ..ExtractorSettings::default()
+    };
+    let with_canary = ExtractorSettings {
+        extractors: "watch_page".to_owned(),
+        canary_video: ExtractorSettings::default().canary_video,
+        ..settings.clone()
     };
     let extractor = settings.build().unwrap();
     let breaker =
@@ -86,6 +93,10 @@ async fn cache_breakers_and_gate_are_on_the_metrics_page() {
     assert_eq!(value(&extractor, "linkrelay_cool_downs_total"), 1.0);
     let cool_down = value(&extractor, "linkrelay_fetch_cool_down_seconds");
     assert!(cool_down > 0.0 && cool_down <= 60.0, "{cool_down}");
+    let refused = with_canary.build().unwrap();
+    assert_eq!(refused.extract(video("private 1"), false).await.unwrap_err().code(), "private");
+    let found = r#"linkrelay_canary_requests_total{result="found"}"#;
+    assert_eq!(value(&extractor, found), 1.0);
     assert!(metrics::render().unwrap().contains("# HELP linkrelay_strategy_breaker_state A strat"));
 }
 

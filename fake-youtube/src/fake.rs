@@ -77,6 +77,13 @@ impl FakeYouTube {
         self.shared.edits.set(video_id, edit);
     }
 
+    /// From now on every request for a video fails like this, also for the canary; with `None`, only
+    /// as chosen for single videos. [`Failure::Deleted`] is YouTube that tells a rate limit as "video
+    /// unavailable".
+    pub fn set_failure_of_all(&self, failure: Option<Failure>) {
+        self.shared.faults.set_all(failure);
+    }
+
     /// From now on the Data API refuses every call like this; with `None`, it answers.
     pub fn set_api_failure(&self, failure: Option<ApiFailure>) {
         self.shared.faults.set_api(failure);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::CANARY_VIDEO;
 use crate::failure::{ApiFailure, Failure};
 use crate::pages::Draws;
 use crate::settings::FakeYouTubeSettings;
@@ -21,6 +22,8 @@ pub(crate) struct Faults {
 #[derive(Debug)]
 struct Choices {
     by_id: HashMap<String, Failure>,
+    /// How every request fails, also one for the canary.
+    all: Option<Failure>,
     rates: Vec<(Failure, f64)>,
     api: Option<ApiFailure>,
     /// How often a transient failure was served, by the id of a video that a rate chose.
@@ -36,6 +39,7 @@ impl Faults {
             asked_total: AtomicU64::new(0),
             choices: Mutex::new(Choices {
                 by_id: HashMap::new(),
+                all: None,
                 rates: settings.rates.clone(),
                 api: None,
                 attempts: HashMap::new(),
@@ -48,6 +52,10 @@ impl Faults {
             Some(failure) => choices.by_id.insert(video_id.to_owned(), failure),
             None => choices.by_id.remove(video_id),
         });
+    }
+
+    pub(crate) fn set_all(&self, failure: Option<Failure>) {
+        self.with(|choices| choices.all = failure);
     }
 
     pub(crate) fn set_rates(&self, rates: Vec<(Failure, f64)>) {
@@ -65,12 +73,17 @@ impl Faults {
         self.with(|choices| choices.api)
     }
 
+    /// Returns how the next request for the canary fails, if it does: only as it was set.
+    pub(crate) fn choose_for_canary(&self) -> Option<Failure> {
+        self.with(|choices| choices.set_for(CANARY_VIDEO))
+    }
+
     /// Returns how the next request for this video fails, if it does. A failure that was set for
-    /// the video comes first.
+    /// the video, or for all, comes first.
     pub(crate) fn choose(&self, video_id: &str) -> Option<Failure> {
         let asked_total = self.asked_total.fetch_add(1, Ordering::Relaxed) + 1;
         self.with(|choices| {
-            let set = choices.by_id.get(video_id).copied();
+            let set = choices.set_for(video_id);
             set.or_else(|| self.by_count(asked_total)).or_else(|| self.by_rate(choices, video_id))
         })
     }
@@ -95,6 +108,12 @@ impl Faults {
     fn with<T>(&self, act: impl FnOnce(&mut Choices) -> T) -> T {
         // Each change is complete, so a panic elsewhere leaves nothing half done.
         act(&mut self.choices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Choices {
+    fn set_for(&self, video_id: &str) -> Option<Failure> {
+        self.by_id.get(video_id).copied().or(self.all)
     }
 }
 
@@ -151,6 +170,22 @@ mod tests {
         let faults = Faults::new(&settings);
         let throttled: Vec<bool> = ids().take(6).map(|id| faults.choose(&id).is_some()).collect();
         assert_eq!(throttled, [false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn the_canary_fails_only_as_it_is_told_to() {
+        let faults = Faults::new(&FakeYouTubeSettings {
+            rates: vec![(Failure::Deleted, 1.0)],
+            throttle_every: Some(0),
+            ..FakeYouTubeSettings::default()
+        });
+        assert_eq!(faults.choose_for_canary(), None);
+        faults.set_all(Some(Failure::Private));
+        assert_eq!(faults.choose_for_canary(), Some(Failure::Private));
+        assert_eq!(faults.choose("aaaaaaaaaaa"), Some(Failure::Private));
+        faults.set(CANARY_VIDEO, Some(Failure::Hang));
+        faults.set_all(None);
+        assert_eq!(faults.choose_for_canary(), Some(Failure::Hang));
     }
 
     #[test]

@@ -29,8 +29,11 @@ pub enum Route {
 /// The counts at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hits {
-    /// All requests.
+    /// All requests but those for the canary.
     pub total: u64,
+    /// Requests for [`CANARY_VIDEO`](crate::CANARY_VIDEO), which are counted neither in the total
+    /// nor by route or video.
+    pub canary: u64,
     /// Requests by route; a route that was not asked is absent.
     pub by_route: BTreeMap<Route, u64>,
     /// Requests for a video, by its id, on any route.
@@ -70,6 +73,19 @@ impl Counters {
             hits.max_in_flight = hits.max_in_flight.max(hits.in_flight);
         });
         InFlight(self.clone())
+    }
+
+    /// Counts the request that entered on this route as one for the canary instead.
+    pub(crate) fn count_canary(&self, route: Route) {
+        self.with(|hits| {
+            hits.canary += 1;
+            // After a reset, the request was not counted.
+            hits.total = hits.total.saturating_sub(1);
+            if let Some(count) = hits.by_route.get_mut(&route) {
+                *count = count.saturating_sub(1);
+            }
+            hits.by_route.retain(|_, count| *count > 0);
+        });
     }
 
     /// Counts a request for this video.

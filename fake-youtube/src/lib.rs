@@ -30,6 +30,10 @@ mod shared;
 pub mod tls;
 mod videos;
 
+/// The video that is asked for to learn whether YouTube finds any. Requests for it are counted apart
+/// ([`Hits::canary`]), and neither a rate nor a count lets them fail.
+pub const CANARY_VIDEO: &str = "jNQXAC9IVRw";
+
 pub use corpus::CorpusCase;
 pub use edits::Edit;
 pub use failure::{ApiFailure, Failure};

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::CANARY_VIDEO;
 use crate::answer::{Answer, HTML};
 use crate::body::Connection;
 use crate::failure::Failure;
@@ -41,7 +42,13 @@ pub(crate) async fn answer(
     id: &str,
     form: Form,
 ) -> Answer {
-    match choose(shared, id) {
+    let failure = if id == CANARY_VIDEO {
+        shared.hits.count_canary(form.route());
+        shared.faults.choose_for_canary()
+    } else {
+        choose(shared, id)
+    };
+    match failure {
         Some(failure) => fail(shared, connection, id, form, failure).await,
         None => succeed(shared, id, form),
     }

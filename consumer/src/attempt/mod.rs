@@ -37,7 +37,8 @@ const LONGEST_COOL_DOWN: Duration = Duration::from_secs(65);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LookupKind<'a> {
     /// A link from the topic. It waits for a permit with all others: throttling cools the whole
-    /// process down and costs no attempt, and while the breaker is open no link is given up.
+    /// process down and costs no attempt, and while the breaker is open no link is given up. If a
+    /// link alone is throttled, the extractor reports that as transient.
     Link(&'a Permits),
     /// A list from the topic. The Data API has its own limits, so neither the cool-down nor the
     /// breaker applies: throttling costs an attempt, and a short cool-down of the API does not.

@@ -125,6 +125,23 @@ async fn throttling_cools_the_process_down_and_costs_a_link_no_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_link_that_alone_is_throttled_costs_an_attempt_and_holds_no_other_link() {
+    let (permits, semaphore) = (permits(10), Semaphore::new(1));
+    let alone = ExtractError::ThrottledAlone { reason: "bot_check" };
+    for kind in [LookupKind::Link(&permits), LookupKind::Waiting(&semaphore)] {
+        let asked = ask(kind, &vec![alone.clone(); 9]).await;
+        assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 3), "{kind:?}");
+        assert!(!permits.are_held(), "{kind:?}");
+    }
+    // Before it is known to be alone, it costs none.
+    let errors = [throttled(None), throttled(None), alone.clone(), alone.clone(), alone];
+    let asked = ask(LookupKind::Link(&permits), &errors).await;
+    assert_eq!((asked.outcome, asked.times), (Outcome::GivenUp(3), 5));
+    let attempts: Vec<u32> = asked.again.iter().map(|(attempts, _)| *attempts).collect();
+    assert_eq!(attempts, [0, 0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_that_youtube_names_is_honoured_up_to_a_limit() {
     let permits = permits(10);
     for (named, seconds) in [(7, 7), (0, 1), (86_400, 300)] {

@@ -50,6 +50,10 @@ fn unreadable() -> ExtractError {
     ExtractError::Unreadable("odd".to_owned())
 }
 
+fn unconfirmed() -> ExtractError {
+    ExtractError::Unconfirmed { refusal: Refusal::Private, canary: "status 503".to_owned() }
+}
+
 fn throttled() -> ExtractError {
     ExtractError::Throttled { reason: "status_429", retry_after: Some(Duration::from_secs(7)) }
 }
@@ -76,6 +80,7 @@ async fn together(
 async fn a_title_a_refusal_or_throttling_ends_the_search() {
     let private = ExtractError::Refused(Refusal::Private);
     let broken = ExtractError::Status(500);
+    let throttled_alone = ExtractError::ThrottledAlone { reason: "bot_check" };
     for (first, second, result, asked) in [
         (Ok("title"), Ok("title"), "first", 0),
         (Ok(" "), Ok("title"), "second", 1),
@@ -83,6 +88,9 @@ async fn a_title_a_refusal_or_throttling_ends_the_search() {
         (Err(broken.clone()), Ok("title"), "second", 1),
         (Err(private.clone()), Ok("title"), "private", 0),
         (Err(throttled()), Ok("title"), "throttled", 0),
+        (Err(throttled_alone), Ok("title"), "throttled_alone", 0),
+        (Err(unconfirmed()), Ok("title"), "second", 1),
+        (Err(unconfirmed()), Err(broken.clone()), "unconfirmed", 1),
         (Err(unreadable()), Err(private), "private", 1),
         (Err(broken), Err(throttled()), "throttled", 1),
     ] {
@@ -113,6 +121,7 @@ async fn a_last_resort_is_asked_after_unreadable_answers_and_not_after_temporary
         (ExtractError::Status(503), 0),
         (ExtractError::Connection("reset".to_owned()), 0),
         (ExtractError::TimedOut(Duration::from_secs(1)), 0),
+        (unconfirmed(), 0),
     ] {
         let last = fixed("last", Ok("title"));
         let chain = Chain::new(vec![fixed("first", Err(before.clone())), last.clone()]);

@@ -4,19 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkrelay_common::SettingsError;
+use linkrelay_common::{SettingsError, VideoId};
 use reqwest::header::HeaderValue;
 use reqwest::{Certificate, Proxy};
 use secrecy::ExposeSecret;
 
-use super::{ExtractorSettings, proxies};
+use super::{DEFAULT_CANARY, ExtractorSettings, NO_CANARY, proxies};
 use crate::address::Address;
 use crate::cache::{CacheSettings, Cached};
 use crate::chain::Chain;
 use crate::client::{Timeouts, YouTubeClient};
 use crate::extractor::Extractor;
 use crate::gate::polite::Polite;
-use crate::gate::{Exits, GateSettings, Pacer};
+use crate::gate::{Canary, Exits, GateSettings, Pacer};
 use crate::strategies::{
     DataApi, DataApiClient, Innertube, ListLookup, Oembed, StrategyName, WatchPage,
 };
@@ -34,6 +34,7 @@ const MAX_FETCHES: &str = "MAX_CONCURRENT_FETCHES";
 const RATE: &str = "REQUESTS_PER_SECOND";
 const COOL_DOWN_MIN: &str = "COOL_DOWN_MIN";
 const COOL_DOWN_MAX: &str = "COOL_DOWN_MAX";
+const CANARY: &str = "CANARY_VIDEO";
 
 const MAX_MAX_FETCHES: usize = 10_000;
 /// The highest rate; its inverse is the lowest.
@@ -73,15 +74,17 @@ impl ExtractorSettings {
         let gate = self.gate()?;
         let (exits, clients) = self.exit_clients(gate.max_concurrent, client)?;
         let exits = Arc::new(Exits::new(exits, gate));
+        let canary = self.canary()?.map(|video_id| Arc::new(Canary::new(video_id)));
         let api = self.api(&clients[0])?;
         let polite = |name| -> Result<Arc<dyn Strategy>, SettingsError> {
             let make = self.strategy(name, api.as_ref())?;
-            // The Data API is another service with its own limits, and is asked directly.
+            // The Data API is another service with its own limits, and is asked directly. Its "there
+            // is no such video" is not a rate limit.
             if name == StrategyName::DataApi {
                 return Ok(make(clients[0].clone()));
             }
             let by_exit = clients.iter().cloned().map(make).collect();
-            Ok(Arc::new(Polite::new(by_exit, exits.clone())))
+            Ok(Arc::new(Polite::new(by_exit, exits.clone(), canary.clone())))
         };
         let strategies = names.into_iter().map(polite).collect::<Result<_, _>>()?;
         let chain = Arc::new(Chain::new(strategies));
@@ -221,6 +224,29 @@ impl ExtractorSettings {
         is_sane.then(|| Some(Duration::from_secs_f64(1.0 / rate))).ok_or_else(|| {
             SettingsError::new(RATE, format!("must be 0, or from 0.00001 to {MAX_RATE}"))
         })
+    }
+
+    /// Returns the video that confirms refusals; `None` if that is turned off.
+    fn canary(&self) -> Result<Option<VideoId>, SettingsError> {
+        let text = match self.canary_video.as_str() {
+            NO_CANARY => return Ok(None),
+            "" => DEFAULT_CANARY,
+            text => text,
+        };
+        let problem = "must be the id of a video (11 characters), or off";
+        VideoId::parse(text).map(Some).map_err(|_| SettingsError::new(CANARY, problem))
+    }
+
+    /// Returns a video that YouTube should find: the canary, even if it confirms no refusal.
+    ///
+    /// # Errors
+    /// Fails if CANARY_VIDEO is wrong.
+    pub fn well_known_video(&self) -> Result<VideoId, SettingsError> {
+        match self.canary()? {
+            Some(video_id) => Ok(video_id),
+            None => VideoId::parse(DEFAULT_CANARY)
+                .map_err(|_| SettingsError::new(CANARY, "has a default that is not an id")),
+        }
     }
 
     fn cache(&self) -> CacheSettings {

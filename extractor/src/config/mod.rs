@@ -22,6 +22,11 @@ const DEFAULT_EXTRACTORS: &str = if cfg!(feature = "rusty-ytdl") {
 };
 #[cfg(feature = "rusty-ytdl")]
 const DEFAULT_CPU_THREADS: usize = 1;
+/// The first video of YouTube, public since April 2005.
+const DEFAULT_CANARY: &str = "jNQXAC9IVRw";
+/// The value of CANARY_VIDEO that turns the check off. An empty one does not: a compose file passes
+/// an unset variable on as an empty one.
+const NO_CANARY: &str = "off";
 const DEFAULT_MAX_CONCURRENT_FETCHES: usize = 64;
 const DEFAULT_CACHE_ENTRIES: u64 = 10_000;
 
@@ -85,6 +90,11 @@ pub struct ExtractorSettings {
     #[arg(long, env = "COOL_DOWN_MAX", default_value = "5m", value_parser = humantime::parse_duration)]
     pub cool_down_max: Duration,
 
+    /// The id of a public video: a refusal of another one counts only if YouTube finds this one, or
+    /// others meanwhile; "off" believes every refusal
+    #[arg(long, env = "CANARY_VIDEO", default_value = DEFAULT_CANARY, value_name = "ID")]
+    pub canary_video: String,
+
     /// Answers that are cached (one with a long description counts as several); 0 caches none
     #[arg(long, env = "CACHE_ENTRIES", default_value_t = DEFAULT_CACHE_ENTRIES)]
     pub cache_entries: u64,
@@ -115,6 +125,7 @@ impl Default for ExtractorSettings {
             requests_per_second: 0.0,
             cool_down_min: Duration::from_secs(1),
             cool_down_max: Duration::from_secs(300),
+            canary_video: DEFAULT_CANARY.to_owned(),
             cache_entries: DEFAULT_CACHE_ENTRIES,
             cache_ttl: Duration::from_secs(600),
             cache_negative_ttl: Duration::from_secs(60),

@@ -5,10 +5,17 @@
 //! exit (the direct connection, or a proxy); [`exits`] holds all exits and chooses the next one.
 //! [`polite`] wraps a strategy so that it keeps to these limits.
 //!
+//! An answer against a video (a refusal, or throttling each time) moves nothing by itself:
+//! [`evidence`] is what other requests prove about it, [`canary`] asks for a proof where there is
+//! none, and [`alone`] suspects videos that are throttled alone.
+//!
 //! Throttling halves the limit and begins a cool-down; each window of answers without throttling
 //! lets the limit grow by one. Time-outs, broken connections and 5xx change nothing: they do not
 //! mean that linkrelay asks too much.
 
+mod alone;
+mod canary;
+mod evidence;
 pub(crate) mod exits;
 mod limit;
 mod pacer;
@@ -24,6 +31,7 @@ use metrics::counter;
 use self::limit::{AdaptiveLimit, Slot};
 use crate::cool_down::CoolDown;
 
+pub(crate) use canary::Canary;
 pub(crate) use exits::Exits;
 pub(crate) use pacer::Pacer;
 

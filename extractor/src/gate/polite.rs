@@ -1,5 +1,8 @@
 //! Wraps a strategy so that its requests keep to the gates.
 
+#[cfg(test)]
+mod proofs;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +11,12 @@ use linkrelay_common::VideoId;
 use linkrelay_common::video::Video;
 
 use super::LONGEST_HELD;
+use super::alone::ThrottledVideos;
+use super::canary::{Canary, Doubted};
+use super::evidence::{CanaryFailure, Evidence, Moments};
 use super::exits::{ExitSlot, Exits};
 use crate::Strategy;
-use crate::error::ExtractError;
+use crate::error::{EVERYTHING_REFUSED, ExtractError, Refusal};
 
 /// How often a request is made through the same exit if each is answered with 429.
 const TRIES: usize = 3;
@@ -20,17 +26,33 @@ const TRIES: usize = 3;
 ///
 /// Only a 429 is repeated after a cool-down, because it is temporary. A bot check, a captcha and a
 /// consent page are about the client's address and last longer.
+///
+/// An answer against one video counts only with the proof that YouTube finds other videos: without
+/// it, a refusal is throttling. A video that is throttled again and again, with this proof, is
+/// throttled alone: the gate does not move.
 #[derive(Debug)]
 pub(crate) struct Polite {
     /// The strategy through each exit, in the order of the exits.
     by_exit: Vec<Arc<dyn Strategy>>,
     exits: Arc<Exits>,
+    /// What the answers by each exit prove, in the same order.
+    evidence: Vec<Evidence>,
+    throttled_videos: ThrottledVideos,
+    /// `None` to believe every refusal.
+    canary: Option<Arc<Canary>>,
 }
 
 impl Polite {
     /// Wraps the same strategy through each of these exits; there must be at least one.
-    pub(crate) fn new(by_exit: Vec<Arc<dyn Strategy>>, exits: Arc<Exits>) -> Self {
-        Self { by_exit, exits }
+    pub(crate) fn new(
+        by_exit: Vec<Arc<dyn Strategy>>,
+        exits: Arc<Exits>,
+        canary: Option<Arc<Canary>>,
+    ) -> Self {
+        let moments = Moments::default();
+        let evidence = by_exit.iter().map(|_| Evidence::new(moments.clone())).collect();
+        let throttled_videos = ThrottledVideos::new(moments);
+        Self { by_exit, exits, evidence, throttled_videos, canary }
     }
 
     /// Asks once, and reports the outcome to the gate. Returns `None` if the request may be
@@ -38,22 +60,71 @@ impl Polite {
     async fn ask(&self, video_id: VideoId, tries: usize) -> Result<Option<Video>, ExtractError> {
         let pass = self.exits.enter().await?;
         let exit = pass.exit;
+        let asking = self.evidence[exit].begin();
         let answer = self.by_exit[exit].extract(video_id).await;
+        if answer.is_ok() {
+            asking.found();
+            self.throttled_videos.forget(video_id);
+        }
+        let (began, answered) = (asking.began, self.evidence[exit].now());
+        let doubted = Doubted { video_id, began, answered };
+        drop(asking);
         match answer {
             Err(ExtractError::Throttled { reason, retry_after }) => {
+                if self.is_throttled_alone(exit, doubted).await {
+                    return Err(ExtractError::ThrottledAlone { reason });
+                }
                 self.throttled(pass, tries, reason, retry_after)
+            }
+            Err(ExtractError::Refused(refusal)) => {
+                self.refused(pass, tries, doubted, refusal).await
             }
             Err(ExtractError::Proxy(error)) if self.may_go_elsewhere(exit, tries) => {
                 // Only with another exit open: otherwise the failure may not be this exit's.
                 self.exits.is_blocked(exit, &error);
                 Ok(None)
             }
-            Ok(_) | Err(ExtractError::Refused(_) | ExtractError::Unreadable(_)) => {
+            Ok(_) | Err(ExtractError::Unreadable(_)) => {
                 self.exits.succeeded(pass);
                 answer.map(Some)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the refusal if it counts, and otherwise the error that it shows instead.
+    async fn refused(
+        &self,
+        pass: ExitSlot,
+        tries: usize,
+        doubted: Doubted,
+        refusal: Refusal,
+    ) -> Result<Option<Video>, ExtractError> {
+        match self.finds_others(pass.exit, doubted).await {
+            Ok(()) => {
+                self.throttled_videos.forget(doubted.video_id);
+                self.exits.succeeded(pass);
+                Err(ExtractError::Refused(refusal))
+            }
+            Err(CanaryFailure::Refused) => self.throttled(pass, tries, EVERYTHING_REFUSED, None),
+            Err(CanaryFailure::Throttled { reason, retry_after }) => {
+                self.throttled(pass, tries, reason, retry_after)
+            }
+            Err(CanaryFailure::Failed(canary)) => {
+                Err(ExtractError::Unconfirmed { refusal, canary })
+            }
+        }
+    }
+
+    /// Whether a throttled request is the failure of its video, and not of the exit.
+    async fn is_throttled_alone(&self, exit: usize, doubted: Doubted) -> bool {
+        self.throttled_videos.note(doubted.video_id, &self.evidence[exit])
+            && self.finds_others(exit, doubted).await.is_ok()
+    }
+
+    async fn finds_others(&self, exit: usize, doubted: Doubted) -> Result<(), CanaryFailure> {
+        let Some(canary) = &self.canary else { return Ok(()) };
+        canary.finds_others(doubted, &self.evidence[exit], self.by_exit[exit].as_ref()).await
     }
 
     fn throttled(
@@ -146,7 +217,7 @@ mod tests {
     fn with_scripts<const EXITS: usize>(scripts: [Vec<ExtractError>; EXITS]) -> Polite {
         let names = (0..EXITS).map(|exit| exit.to_string()).collect();
         let exits = Exits::new(names, settings());
-        Polite::new(scripts.map(script).to_vec(), Arc::new(exits))
+        Polite::new(scripts.map(script).to_vec(), Arc::new(exits), None)
     }
 
     fn retry_after(answer: Result<Video, ExtractError>) -> Option<Duration> {

@@ -5,6 +5,7 @@
 //! - `load` asks it for many videos concurrently;
 //! - `others` uses the strategies that do not read watch pages;
 //! - `proxies` uses proxies that are throttled, are unreachable, or need a password;
+//! - `refusals` asks it when it refuses one video, an app, or all of them;
 //! - `wire` asks a small server for answers that the fake never gives.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -14,6 +15,7 @@ mod lists;
 mod load;
 mod others;
 mod proxies;
+mod refusals;
 mod wire;
 
 use std::path::Path;

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use linkrelay_common::{ListLink, SettingsError, VideoId};
 use linkrelay_extractor::config::{ExtractorSettings, PartAlone};
-use linkrelay_extractor::{Extract, ExtractError, Extraction, Extractor};
+use linkrelay_extractor::{EVERYTHING_REFUSED, Extract, ExtractError, Extraction, Extractor};
 
 use super::probe::{Finding, Probe, ProbeResult};
 
 const API_KEY: &str = "see whether YOUTUBE_API_KEY is right, and what is left of its quota";
-/// A video that has existed for years.
-const WELL_KNOWN: &str = "5fR9AHlSDtc";
 /// How much longer than its own timeout a request may take: short waits, and a second client.
 const MARGIN: Duration = Duration::from_secs(10);
 /// Google's channel for developers, which is not deleted.
 const WELL_KNOWN_CHANNEL: &str = "UC_x5XG1OV2P6uZZ5FSM9Ttw";
+const CANARY: &str =
+    "wait, or ask by PROXY_URLS; if that video is not public, set CANARY_VIDEO to one that is";
 const NETWORK: &str = "see that this machine reaches YouTube, directly or by PROXY_URLS";
 
 /// Returns a probe for each strategy and proxy, and one for lists if there is a key.
@@ -50,27 +50,34 @@ fn lists(extractor: Arc<Extractor>, deadline: Duration) -> Probe {
 
 fn part(PartAlone { name, settings }: PartAlone) -> Probe {
     let deadline = settings.extractor_timeout * 2 + MARGIN;
-    match settings.build() {
+    let built = settings.build().and_then(|it| Ok((it, settings.well_known_video()?)));
+    match built {
         Err(error) => Probe::wrong(name, Finding::new(error, "correct it")),
-        Ok(extractor) => Probe::new(name, NETWORK, async move {
-            let video_id = VideoId::parse(WELL_KNOWN);
-            let video_id = video_id.map_err(|_| Finding::new("there is no such id", ""))?;
+        Ok((extractor, video_id)) => Probe::new(name, NETWORK, async move {
             let began = Instant::now();
-            result(extractor.extract(video_id, true).await, began.elapsed())
+            let answer = extractor.extract(video_id, true).await;
+            result(video_id, answer, began.elapsed())
         })
         .within(deadline),
     }
 }
 
-fn result(answer: Result<Extraction, ExtractError>, took: Duration) -> ProbeResult {
+/// The video is one that YouTube should find, so a refusal is a failure.
+fn result(
+    video_id: VideoId,
+    answer: Result<Extraction, ExtractError>,
+    took: Duration,
+) -> ProbeResult {
     let seconds = took.as_secs_f64();
     let error = match answer {
         Ok(found) => return Ok(format!("found \"{}\" in {seconds:.1} s", found.video.title)),
-        // It was reached, and has answered that.
-        Err(error @ ExtractError::Refused(_)) => return Ok(format!("answers that {error}")),
         Err(error) => error,
     };
     let fix = match &error {
+        ExtractError::Refused(_) | ExtractError::Throttled { reason: EVERYTHING_REFUSED, .. } => {
+            let detail = format!("refuses even the video {video_id} ({error})");
+            return Err(Finding::new(detail, CANARY));
+        }
         ExtractError::Throttled { .. } => {
             "wait, ask for less (MAX_CONCURRENT_FETCHES), or ask by PROXY_URLS"
         }
@@ -90,9 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_an_answer_and_throttling_is_a_failure() {
-        let result_of = |error| result(Err(error), Duration::ZERO);
-        assert!(result_of(ExtractError::Refused(Refusal::Private)).is_ok());
+    fn a_refusal_of_the_canary_and_throttling_are_failures() {
+        let canary = VideoId::parse("jNQXAC9IVRw").unwrap();
+        let result_of = |error| result(canary, Err(error), Duration::ZERO);
+        let everything = ExtractError::Throttled { reason: EVERYTHING_REFUSED, retry_after: None };
+        for refused in [ExtractError::Refused(Refusal::Private), everything] {
+            let finding = result_of(refused).unwrap_err();
+            assert!(finding.fix.contains("CANARY_VIDEO"));
+        }
         let throttled = ExtractError::Throttled { reason: "bot_check", retry_after: None };
         assert!(result_of(throttled).unwrap_err().fix.contains("PROXY_URLS"));
         assert!(result_of(ExtractError::Status(404)).unwrap_err().fix.contains("EXTRACTORS"));

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::Command;
 
-use linkrelay_fake_youtube::ApiFailure;
+use linkrelay_fake_youtube::{ApiFailure, CANARY_VIDEO, Failure};
 use linkrelay_testkit::wait::ok_if;
 use serde_json::Value;
 
@@ -101,6 +101,18 @@ async fn a_key_is_asked_for_a_list() {
     assert!(checked.said.contains("listed a channel"), "{}", checked.said);
     site.fake.set_api_failure(Some(ApiFailure::KeyInvalid));
     assert_failed(&check(&site, &key), &[("playlists", "YOUTUBE_API_KEY is right")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strategy_that_refuses_even_the_canary_fails() {
+    let site = Site::new().await;
+    site.fake.set_failure(CANARY_VIDEO, Some(Failure::Private));
+    let canary = [("EXTRACTORS", "watch_page")];
+    assert_failed(&check(&site, &canary), &[("watch_page", "CANARY_VIDEO")]);
+    site.fake.set_failure(CANARY_VIDEO, None);
+    let other = [("EXTRACTORS", "watch_page"), ("CANARY_VIDEO", "5fR9AHlSDtc")];
+    assert_eq!(check(&site, &other).code, Some(0));
+    assert_eq!(site.fake.hits().video("5fR9AHlSDtc"), 2, "as lines and as JSON");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,8 @@ mod site;
 
 /// Clients that send too much, too slowly, or odd requests.
 mod abuse;
+/// Refusals of every video, and links that are throttled alone.
+mod canary;
 /// `linkrelay check`.
 mod check;
 /// A cluster of three brokers, some of which fail.

@@ -131,7 +131,8 @@ impl Parameters {
 
     /// Returns the path of the same query with another value of one parameter.
     pub(crate) fn path_with(&self, path: &str, name: &str, value: impl Display) -> String {
-        let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
+        let start = path.len() + 1;
+        let mut query = form_urlencoded::Serializer::for_suffix(format!("{path}?"), start);
         for (other, value) in self.all.iter().filter(|(other, _)| other != name) {
             query.append_pair(other, value);
         }

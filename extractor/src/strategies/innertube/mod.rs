@@ -61,12 +61,23 @@ impl Strategy for Innertube {
 }
 
 fn read(profile: &Profile, body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
-    let mut video = page::read(body, video_id)?;
-    if !profile.is_web {
-        // If one app does not play the video, another may.
-        video.availability = video.availability.filter(|it| *it != Availability::Unavailable);
+    let answer = page::read(body, video_id);
+    if profile.is_web {
+        return answer;
     }
-    Ok(video)
+    match answer {
+        Ok(mut video) => {
+            // If one app does not play the video, another may.
+            video.availability = video.availability.filter(|it| *it != Availability::Unavailable);
+            Ok(video)
+        }
+        // An app that is too old is refused every video ("watch on the latest version of YouTube").
+        Err(ExtractError::Refused(refusal)) => {
+            let (app, code) = (profile.name, refusal.code());
+            Err(ExtractError::Unreadable(format!("only the app {app} was asked: {code}")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads an answer to the first program, for tests.
@@ -93,6 +104,18 @@ mod tests {
         for (profile, availability) in PROFILES.iter().zip([Some(Availability::Unavailable), None])
         {
             assert_eq!(read(profile, body, id).unwrap().availability, availability);
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_an_app_is_not_one_of_youtube() {
+        let body = br#"{"playabilityStatus":{"status":"ERROR","reason":
+            "The following content is not available on this app. Watch on the latest version of YouTube."}}"#;
+        let id = VideoId::parse("5fR9AHlSDtc").unwrap();
+        for (profile, code) in PROFILES.iter().zip(["unavailable", "unreadable"]) {
+            let error = read(profile, body, id).unwrap_err();
+            assert_eq!(error.code(), code, "{}", profile.name);
+            assert_eq!(concerns_the_program(&error), !profile.is_web, "{error}");
         }
     }
 
