@@ -41,6 +41,8 @@ pub const STORE_ERRORS: &str = "linkrelay_store_errors_total";
 /// Links left without a document, because the store refused it, and also the small one that
 /// replaces it.
 pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
+/// Open streams of events (`GET /links/{id}/events`).
+pub const EVENT_STREAMS: &str = "linkrelay_event_streams";
 /// Links for which YouTube is asked now.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
@@ -101,6 +103,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (COOL_DOWNS, "Cool-downs that throttling began."),
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
+    (EVENT_STREAMS, Unit::Count, "Open streams of events."),
     (LINKS_IN_FLIGHT, Unit::Count, "Links in flight."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),

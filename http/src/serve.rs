@@ -260,11 +260,20 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Sends a word each minute, for ten minutes.
+    async fn slow_words() -> axum::body::Body {
+        let words = futures::stream::unfold(0, |word| async move {
+            tokio::time::sleep(60 * SECOND).await;
+            (word < 10).then_some((Ok::<_, io::Error>("word "), word + 1))
+        });
+        axum::body::Body::from_stream(words)
+    }
+
     /// A connection with 10 s for a header and 75 s between requests, on a paused clock.
     fn connect() -> DuplexStream {
         let (client, server) = tokio::io::duplex(1_024);
         let connection = ServedConnection {
-            router: Router::new().route("/", get(async || "done")),
+            router: Router::new().route("/", get(async || "done")).route("/slow", get(slow_words)),
             settings: ServeSettings {
                 header_read_timeout: 10 * SECOND,
                 keep_alive_timeout: 75 * SECOND,
@@ -301,6 +310,21 @@ mod tests {
             exchange(&mut client).await;
         }
         assert_eq!(seconds_until_closed(client).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_take_longer_than_a_connection_may_idle() {
+        // With the next request behind the first one, or only with its beginning.
+        for next in [REQUEST, "GET / HT"] {
+            let mut client = connect();
+            client.write_all(REQUEST.replace("GET /", "GET /slow").as_bytes()).await.unwrap();
+            tokio::time::sleep(SECOND).await;
+            client.write_all(next.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let _ended = client.read_to_string(&mut answer).await;
+            assert_eq!(answer.matches("word ").count(), 10, "{answer}");
+            assert_eq!(answer.ends_with("done"), next == REQUEST, "{answer}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

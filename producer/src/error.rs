@@ -14,6 +14,7 @@ use linkrelay_store::StoreError;
 use serde::Serialize;
 
 use crate::accept::AcceptError;
+use crate::events::{IndexRangesError, TooManyStreams};
 use crate::forward::ForwardError;
 
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,10 @@ pub(crate) enum ApiError {
     BadRequestId(#[from] linkrelay_common::ids::RequestIdError),
     #[error("{0}")]
     BadQuery(String),
+    #[error("{0}")]
+    BadLastEventId(#[from] IndexRangesError),
+    #[error("{0}")]
+    TooManyStreams(#[from] TooManyStreams),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -65,6 +70,8 @@ impl ApiError {
             Self::NoValidLinks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", None),
             Self::BadRequestId(_) => (StatusCode::BAD_REQUEST, "bad_request_id", None),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),
+            Self::BadLastEventId(_) => (StatusCode::BAD_REQUEST, "bad_last_event_id", None),
+            Self::TooManyStreams(_) => (UNAVAILABLE, "too_many_streams", Some(5)),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))

@@ -2,7 +2,7 @@
 //! are safe.
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
-//! the status of a request; `forward` is the waiting path, for clients that wait for their
+//! the status of a request, and `events` follow it; `forward` is the waiting path, for clients that wait for their
 //! documents; `routes` are the HTTP routes, and `error` are their error answers; `app` wires
 //! these parts, runs and ends them, with the tasks in the `background`.
 //!
@@ -14,6 +14,7 @@ mod background;
 mod broker;
 mod config;
 mod error;
+mod events;
 mod forward;
 mod measure;
 mod routes;

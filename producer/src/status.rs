@@ -116,7 +116,7 @@ fn index_from(ranges: &[Range<u32>], from: u32) -> Option<u32> {
 }
 
 /// Returns the range of a list's videos; `None` if it is empty, or larger than linkrelay writes.
-fn range_of(expanded: ExpandedRange) -> Option<Range<u32>> {
+pub(crate) fn range_of(expanded: ExpandedRange) -> Option<Range<u32>> {
     let ExpandedRange { first_index, videos_count } = expanded;
     let end = first_index.checked_add(videos_count)?;
     (first_index < end).then_some(first_index..end)

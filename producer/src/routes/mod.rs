@@ -1,6 +1,7 @@
 //! The routes, one file for each resource: each reads the request, calls a module that does not
 //! know HTTP, and makes the answer.
 
+mod events;
 mod status;
 mod submit;
 mod wait;
@@ -22,6 +23,11 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(wait::router())
         .merge(status::router())
         .with_state(state)
+}
+
+/// Returns the routes without limits: their answers last for as long as a client listens.
+pub(crate) fn streams(state: Arc<AppState>) -> Router {
+    events::router().with_state(state)
 }
 
 /// Checks the links of a request.

@@ -8,6 +8,8 @@ mod helpers;
 
 /// A request while the broker is unreachable, slow, full or has no topic.
 mod broker;
+/// `GET /links/{id}/events`.
+mod events;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.
