@@ -7,27 +7,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use linkrelay_common::{RequestId, metrics as names};
+use linkrelay_common::RequestId;
 use linkrelay_store::LinkStore;
-use metrics::gauge;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::progress::{Progress, Reader};
 use super::ranges::IndexRanges;
+use super::slots::{Streams, TooManyStreams};
 use super::watcher::Watcher;
 
 /// The pause after a poll that found something.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after polls that found nothing, or failed; each one doubles it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// There are as many streams as there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there are {0} event streams, and no more are served (MAX_EVENT_STREAMS)")]
-pub(crate) struct TooManyStreams(usize);
 
 /// The requests that are watched.
 #[derive(Debug)]
@@ -51,11 +46,10 @@ impl Hub {
         max_streams: usize,
         stop: CancellationToken,
     ) -> Self {
-        let streams = Streams { max: max_streams, free: Arc::new(Semaphore::new(max_streams)) };
         Self {
             store,
             store_timeout,
-            streams: Arc::new(streams),
+            streams: Arc::new(Streams::new(max_streams)),
             requests: Arc::default(),
             polls: TaskTracker::new(),
             stop,
@@ -76,8 +70,8 @@ impl Hub {
         let progress = match requests.get(&id) {
             Some(sender) => sender.subscribe(),
             // A poll outlives its last watcher by a pause, and counts until then.
-            None if requests.len() >= self.streams.max => {
-                return Err(TooManyStreams(self.streams.max));
+            None if requests.len() >= self.streams.max() => {
+                return Err(self.streams.too_many());
             }
             None => {
                 let reader = Reader::new(id);
@@ -113,41 +107,6 @@ impl Hub {
 fn lock(requests: &Requests) -> MutexGuard<'_, HashMap<RequestId, watch::Sender<Progress>>> {
     // The map is consistent after every step, so a panic elsewhere does no harm.
     requests.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The number of open streams, and its limit.
-#[derive(Debug)]
-struct Streams {
-    max: usize,
-    free: Arc<Semaphore>,
-}
-
-impl Streams {
-    fn open(self: &Arc<Self>) -> Result<StreamSlot, TooManyStreams> {
-        let permit = Arc::clone(&self.free).try_acquire_owned();
-        let permit = permit.map_err(|_| TooManyStreams(self.max))?;
-        self.measure();
-        Ok(StreamSlot { permit: Some(permit), streams: Arc::clone(self) })
-    }
-
-    /// Sets the gauge; the exporter drops one that is not set for a minute.
-    fn measure(&self) {
-        gauge!(names::EVENT_STREAMS).set((self.max - self.free.available_permits()) as f64);
-    }
-}
-
-/// An open stream; its drop closes it.
-#[derive(Debug)]
-pub(crate) struct StreamSlot {
-    permit: Option<OwnedSemaphorePermit>,
-    streams: Arc<Streams>,
-}
-
-impl Drop for StreamSlot {
-    fn drop(&mut self) {
-        drop(self.permit.take());
-        self.streams.measure();
-    }
 }
 
 /// The poll of one request; its drop, also by a panic, ends the streams of its watchers.

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::hub::StreamSlot;
 use super::progress::{Counters, Progress};
 use super::ranges::IndexRanges;
+use super::slots::StreamSlot;
 
 /// How long a stream may be without news.
 const MAX_SILENCE: Duration = Duration::from_secs(600);

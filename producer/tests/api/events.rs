@@ -6,14 +6,7 @@ use linkrelay_store::contract::sample::{expanded, failed, stored};
 use serde_json::{Value, json};
 
 use crate::helpers::fake_publish::{Do, FakePublish};
-use crate::helpers::{NO_BROKER, TestApp, settings, until};
-
-async fn app_with(max_streams: usize, max_requests: usize) -> TestApp {
-    let mut settings = settings(NO_BROKER);
-    settings.api.max_event_streams = max_streams;
-    settings.api.intake.max_concurrent_requests = max_requests;
-    TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await
-}
+use crate::helpers::{LINK, NO_BROKER, TestApp, settings, until};
 
 /// Reads events until the stream ends: their name, id and data.
 async fn read(response: reqwest::Response) -> Vec<(String, Option<String>, Value)> {
@@ -76,15 +69,31 @@ async fn wrong_ids_are_problems() {
 
 #[tokio::test]
 async fn streams_have_a_limit_of_their_own_and_end_with_the_role() {
-    let app = app_with(2, 1).await;
+    let mut settings = settings(NO_BROKER);
+    settings.api.max_event_streams = 2;
+    settings.api.intake.max_concurrent_requests = 1;
+    settings.api.request_timeout = Duration::from_secs(15);
+    let publish = FakePublish::new(|_| Do::Hold);
+    let app = TestApp::start(settings, publish.clone()).await;
+    let body = json!({"links": LINK});
     let path = format!("/links/{}/events", RequestId::new(1));
     let open = async || app.request("GET", &path).send().await.unwrap();
-    let (first, second) = (open().await, open().await);
+    // They are opened while no other request is taken.
+    let held = app.submit(&body);
+    let opening = async {
+        until("the request is in flight", async || publish.sent().len() == 1).await;
+        app.get("/links/x").await.assert_problem(503, "overloaded");
+        let streams = (open().await, open().await);
+        publish.release();
+        streams
+    };
+    let (held, (first, second)) = tokio::join!(held, opening);
+    assert_eq!(held.status, 201);
     assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
     let refused = app.get(&path).await;
     refused.assert_problem(503, "too_many_streams");
     assert_eq!(refused.retry_after.as_deref(), Some("5"));
-    // Streams hold no slot of the requests' limit.
+    // They hold no slot of the other limit.
     app.get("/links/x").await.assert_problem(400, "bad_request_id");
     drop(first);
     until("a closed stream makes room", async || open().await.status() == 200).await;
