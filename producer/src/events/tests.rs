@@ -236,6 +236,37 @@ async fn an_id_of_more_links_than_there_can_be_costs_few_queries() {
     assert!(site.polls() <= 20, "{} queries", site.polls());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_id_stays_short_although_every_other_link_is_pending() {
+    let site = site(1);
+    let id = RequestId::new(1_000);
+    site.write((0..1_000).step_by(2).map(|index| stored(id, index))).await;
+    let (mut watcher, mut client) = (site.watch(id), Client::default());
+    while client.kinds.last() != Some(&"counters") {
+        client.read_news(&mut watcher).await;
+    }
+    assert_eq!(client.links, (0..200).step_by(2).collect::<Vec<_>>());
+    site.write((1..1_000).step_by(2).map(|index| stored(id, index))).await;
+    client.read(&mut watcher).await;
+    client.links.sort_unstable();
+    assert_eq!(client.links, (0..1_000).collect::<Vec<_>>());
+    assert_eq!(client.last_id, "0-999");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gaps_between_lists_do_not_make_an_id_long() {
+    let site = site(1);
+    let id = RequestId::new(150);
+    let first = |list: u32| 150 + 10_000 * list;
+    site.write((0..150).map(|list| expanded(id, list, 2))).await;
+    site.write((0..150).flat_map(|list| [stored(id, first(list)), stored(id, first(list) + 1)]))
+        .await;
+    let mut client = Client::default();
+    client.read(&mut site.watch(id)).await;
+    assert_eq!((client.links.len(), client.kinds.last()), (450, Some(&"done")));
+    assert_eq!(client.last_id, format!("0-{}", first(149) + 1));
+}
+
 /// Reads a request whose documents are written in this order, and is cut after each of `cuts`
 /// events; returns the links in the order in which they came.
 async fn read_with_cuts(id: RequestId, documents: Vec<LinkDocument>, cuts: Vec<usize>) -> Client {

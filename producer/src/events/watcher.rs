@@ -105,7 +105,7 @@ impl Watcher {
     /// Returns the next news that there is already.
     fn now(&mut self) -> Option<News> {
         let (counters, is_known, is_store_down) = self.take_up();
-        let news = if let Some(link) = self.next_link() {
+        let news = if let Some(link) = self.next_link(counters) {
             link
         } else if is_store_down {
             // The counters follow when the store is back, although they may be the same.
@@ -151,14 +151,15 @@ impl Watcher {
         (progress.counters, progress.is_known, progress.is_store_down)
     }
 
-    fn next_link(&mut self) -> Option<News> {
+    fn next_link(&mut self, counters: Counters) -> Option<News> {
         let index = if self.seen.count() < MAX_RANGES {
             *self.waiting.first_key_value()?.0
         } else {
-            // The first missing link may always come, so that in the end all do.
-            let first = self.seen.first_missing(0);
-            let mut candidates = first.into_iter().chain(self.seen.neighbours());
-            candidates.find(|index| self.waiting.contains_key(index))?
+            let candidates = self.seen.first_missing(0).into_iter().chain(self.seen.neighbours());
+            let fitting = candidates.into_iter().find(|index| self.waiting.contains_key(index));
+            // Once nothing is pending, no link waits for another.
+            let first = || self.waiting.keys().next().copied();
+            fitting.or_else(|| if counters.pending() == 0 { first() } else { None })?
         };
         let (part, position) = self.waiting.remove(&index)?;
         self.seen.insert(index, index);
