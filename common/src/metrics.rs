@@ -44,6 +44,8 @@ pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
 /// Documents that linkrelay removed, by `reason`: request (DELETE /links/{id}), retention
 /// (KEEP_DOCUMENTS_FOR, where the store does not remove them itself).
 pub const DOCUMENTS_REMOVED: &str = "linkrelay_documents_removed_total";
+/// Open streams of events (`GET /links/{id}/events`).
+pub const EVENT_STREAMS: &str = "linkrelay_event_streams";
 /// Links for which YouTube is asked now.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
@@ -111,6 +113,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (CANARY_REQUESTS, "Requests for the video that confirms refusals."),
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
+    (EVENT_STREAMS, Unit::Count, "Open streams of events."),
     (LINKS_IN_FLIGHT, Unit::Count, "Links in flight."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),

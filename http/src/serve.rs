@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::keep_alive::{HeaderDeadline, Requests};
+use crate::write_deadline::WriteDeadline;
 
 /// The pause after the process has run out of a resource, most likely file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -60,7 +61,8 @@ pub async fn listen(setting: &'static str, addr: SocketAddr) -> Result<TcpListen
 pub struct ServeSettings {
     /// How long a request's header may take to arrive.
     pub header_read_timeout: Duration,
-    /// How long a connection may wait for its next request.
+    /// How long a connection may wait for its next request, or for its client to take some of an
+    /// answer.
     pub keep_alive_timeout: Duration,
     /// How long requests in flight may take after `stop` was cancelled.
     pub drain_timeout: Duration,
@@ -134,7 +136,8 @@ struct ServedConnection {
 impl ServedConnection {
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S) {
         let requests = Arc::new(Requests::default());
-        let timeout = self.settings.header_read_timeout;
+        let ServeSettings { header_read_timeout: timeout, keep_alive_timeout, .. } = self.settings;
+        let stream = WriteDeadline::new(stream, keep_alive_timeout);
         let stream = HeaderDeadline::new(stream, Arc::clone(&requests), timeout);
         let router = TowerToHyperService::new(self.router);
         let service = service_fn(|request| {
@@ -149,7 +152,7 @@ impl ServedConnection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // hyper begins to count when it waits for a request, so a header gets the rest of it.
-            .header_read_timeout(self.settings.keep_alive_timeout.max(timeout))
+            .header_read_timeout(keep_alive_timeout.max(timeout))
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
@@ -260,11 +263,29 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Sends a word each minute, for ten minutes.
+    async fn slow_words() -> axum::body::Body {
+        let words = futures::stream::unfold(0, |word| async move {
+            tokio::time::sleep(60 * SECOND).await;
+            (word < 10).then_some((Ok::<_, io::Error>("word "), word + 1))
+        });
+        axum::body::Body::from_stream(words)
+    }
+
+    /// Never ends, and is always ready.
+    async fn endless() -> axum::body::Body {
+        let words = futures::stream::repeat_with(|| Ok::<_, io::Error>("word ".repeat(100)));
+        axum::body::Body::from_stream(words)
+    }
+
     /// A connection with 10 s for a header and 75 s between requests, on a paused clock.
     fn connect() -> DuplexStream {
         let (client, server) = tokio::io::duplex(1_024);
         let connection = ServedConnection {
-            router: Router::new().route("/", get(async || "done")),
+            router: Router::new()
+                .route("/", get(async || "done"))
+                .route("/slow", get(slow_words))
+                .route("/endless", get(endless)),
             settings: ServeSettings {
                 header_read_timeout: 10 * SECOND,
                 keep_alive_timeout: 75 * SECOND,
@@ -301,6 +322,36 @@ mod tests {
             exchange(&mut client).await;
         }
         assert_eq!(seconds_until_closed(client).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_take_longer_than_a_connection_may_idle() {
+        // With the next request behind the first one, or only with its beginning.
+        for next in [REQUEST, "GET / HT"] {
+            let mut client = connect();
+            client.write_all(REQUEST.replace("GET /", "GET /slow").as_bytes()).await.unwrap();
+            tokio::time::sleep(SECOND).await;
+            client.write_all(next.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let _ended = client.read_to_string(&mut answer).await;
+            assert_eq!(answer.matches("word ").count(), 10, "{answer}");
+            assert_eq!(answer.ends_with("done"), next == REQUEST, "{answer}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_of_its_answer_is_disconnected() {
+        let mut client = connect();
+        client.write_all(REQUEST.replace("GET /", "GET /endless").as_bytes()).await.unwrap();
+        // A client that reads slowly keeps its connection.
+        for _ in 0..10 {
+            tokio::time::sleep(60 * SECOND).await;
+            client.read_exact(&mut [0; 2_000]).await.unwrap();
+        }
+        tokio::time::sleep(76 * SECOND).await;
+        let mut rest = Vec::new();
+        client.take(10_000).read_to_end(&mut rest).await.unwrap();
+        assert!(rest.len() <= 1_024, "{} bytes", rest.len());
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::{Accept, TopicAccept};
 use crate::background::Background;
 use crate::config::{ApiSettings, ProducerSettings};
+use crate::events::Hub;
 use crate::forward::ExtractorServer;
 use crate::routes;
 use crate::state::AppState;
@@ -141,10 +142,18 @@ impl Producer {
         );
         let accept: Arc<dyn Accept> = Arc::from(accept);
         let api = &settings.api;
+        let events = Hub::new(
+            Arc::<dyn Store>::clone(&store),
+            api.request_timeout,
+            api.max_event_streams,
+            stop_accepting.clone(),
+        );
+        background.spawn("events", events.ended());
         let state = AppState {
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
             store,
+            events,
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,
@@ -196,7 +205,9 @@ fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
         max_concurrent_requests: api.intake.max_concurrent_requests,
         request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,
     };
-    layers::stack(routes::router(Arc::new(state)), health, limits)
+    let state = Arc::new(state);
+    let exempt = health.merge(routes::streams(Arc::clone(&state)));
+    layers::stack(routes::router(state), exempt, limits)
 }
 
 fn report_drain(aborted_count: usize, unacked_count: usize) {

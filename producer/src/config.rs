@@ -70,6 +70,10 @@ pub struct ApiSettings {
     #[arg(long, env = "MAX_WAITING_REQUESTS", default_value_t = 500)]
     pub max_waiting_requests: usize,
 
+    /// The most event streams (`GET /links/{id}/events`); any more are answered 503 immediately
+    #[arg(long, env = "MAX_EVENT_STREAMS", default_value_t = 1_000)]
+    pub max_event_streams: usize,
+
     /// Also accept links to playlists and channels: only if the consumers have a YOUTUBE_API_KEY,
     /// with which they expand them [default: false; `up`: whether it has that key]
     #[arg(long, env = "EXPAND_LISTS")]
@@ -140,9 +144,13 @@ impl ApiSettings {
             return Err(SettingsError::new("WAIT_TIMEOUT", problem));
         }
         let most = tokio::sync::Semaphore::MAX_PERMITS;
-        if !(1..=most).contains(&self.max_waiting_requests) {
-            let problem = format!("must be from 1 to {most}");
-            return Err(SettingsError::new("MAX_WAITING_REQUESTS", problem));
+        for (setting, value) in [
+            ("MAX_WAITING_REQUESTS", self.max_waiting_requests),
+            ("MAX_EVENT_STREAMS", self.max_event_streams),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(SettingsError::new(setting, format!("must be from 1 to {most}")));
+            }
         }
         self.extractor_server()?;
         self.intake.validate()
@@ -175,6 +183,7 @@ impl Default for ApiSettings {
             extractor_url: None,
             wait_timeout: Duration::from_secs(10),
             max_waiting_requests: 500,
+            max_event_streams: 1_000,
             expand_lists: None,
             intake: IntakeSettings::default(),
         }
@@ -221,6 +230,7 @@ mod tests {
             (&["--request-timeout", "1999ms"][..], "REQUEST_TIMEOUT"),
             (&["--wait-timeout", "999ms"], "WAIT_TIMEOUT"),
             (&["--max-waiting-requests", "0"], "MAX_WAITING_REQUESTS"),
+            (&["--max-event-streams", "0"], "MAX_EVENT_STREAMS"),
             (&["--extractor-url", "ftp://127.0.0.1"], "EXTRACTOR_URL"),
             (&["--header-read-timeout", "0s"], "HEADER_READ_TIMEOUT"),
             (&["--body-read-timeout", "0s"], "BODY_READ_TIMEOUT"),

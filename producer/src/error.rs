@@ -14,6 +14,7 @@ use linkrelay_store::StoreError;
 use serde::Serialize;
 
 use crate::accept::AcceptError;
+use crate::events::{IndexRangesError, TooManyStreams};
 use crate::forward::ForwardError;
 use crate::retry::RetryError;
 
@@ -47,6 +48,10 @@ pub(crate) enum ApiError {
         .0.len()
     )]
     NotFailed(Vec<u32>),
+    #[error("{0}")]
+    BadLastEventId(#[from] IndexRangesError),
+    #[error("{0}")]
+    TooManyStreams(#[from] TooManyStreams),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -103,6 +108,8 @@ impl ApiError {
             Self::Pending(_) => (StatusCode::CONFLICT, "request_pending", None),
             Self::BadRetryBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
             Self::NotFailed(_) => (StatusCode::CONFLICT, "not_failed", None),
+            Self::BadLastEventId(_) => (StatusCode::BAD_REQUEST, "bad_last_event_id", None),
+            Self::TooManyStreams(_) => (UNAVAILABLE, "too_many_streams", Some(5)),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))

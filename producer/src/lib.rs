@@ -2,8 +2,8 @@
 //! are safe.
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
-//! the status of a request, `retry` its failed links, and `stored_videos` whether a video is
-//! stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
+//! the status of a request, `events` follow it, `retry` sends its failed links again, and
+//! `stored_videos` tells which videos are stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
 //! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
@@ -15,6 +15,7 @@ mod background;
 mod broker;
 mod config;
 mod error;
+mod events;
 mod forward;
 mod measure;
 mod retry;

@@ -9,6 +9,7 @@ use linkrelay_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
+use crate::events::Hub;
 use crate::forward::ExtractorServer;
 
 /// The handlers share it behind an `Arc`.
@@ -18,6 +19,8 @@ pub(crate) struct AppState {
     /// The server to which requests of the waiting path are forwarded.
     pub(crate) extractor_server: ExtractorServer,
     pub(crate) store: Arc<dyn Store>,
+    /// The requests whose events are watched.
+    pub(crate) events: Hub,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.

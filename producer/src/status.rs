@@ -75,8 +75,7 @@ impl RequestProgress {
 
     /// Returns how many links have no document yet.
     pub(crate) fn pending(&self) -> u32 {
-        let RequestCounts { stored, failed, expanded, deleted } = self.counts;
-        [stored, failed, expanded, deleted].into_iter().fold(self.total, u32::saturating_sub)
+        self.counts.pending_of(self.total)
     }
 }
 
@@ -144,7 +143,7 @@ fn index_from(ranges: &[Range<u32>], from: u32) -> Option<u32> {
 }
 
 /// Returns the range of a list's videos; `None` if it is empty, or larger than linkrelay writes.
-fn range_of(expanded: ExpandedRange) -> Option<Range<u32>> {
+pub(crate) fn range_of(expanded: ExpandedRange) -> Option<Range<u32>> {
     let ExpandedRange { first_index, videos_count } = expanded;
     let end = first_index.checked_add(videos_count)?;
     (first_index < end).then_some(first_index..end)

@@ -103,6 +103,12 @@ pub struct RequestCounts {
 }
 
 impl RequestCounts {
+    /// Returns how many of a request's links have no document.
+    pub fn pending_of(&self, total: u32) -> u32 {
+        let Self { stored, failed, expanded, deleted } = *self;
+        [stored, failed, expanded, deleted].into_iter().fold(total, u32::saturating_sub)
+    }
+
     /// Adds `count` links with this outcome.
     pub fn add(&mut self, state: LinkState, count: u32) {
         match state {

@@ -95,13 +95,13 @@ impl Evidence {
         self.moments.next()
     }
 
-    /// Returns what is known about an answer of this moment to a request that `began` then: `Ok` if a request that began after it
-    /// has found a video, an error if it was within a limit, or the canary was not found after it;
-    /// `None` if neither was tried.
+    /// Returns what is known about an answer of this moment to a request that `began` then: `Ok` if
+    /// a request that began after the answer has found a video; an error if the answer was within a
+    /// limit, or the canary was not found after it; `None` if neither was tried.
     pub(super) fn since(&self, moment: Moment, began: Moment) -> Option<Result<(), CanaryFailure>> {
         let state = self.state.borrow();
         if state.found > moment {
-            // YouTube may have decided the answer at any moment since the beginning.
+            // YouTube may have decided the answer at any time since it began.
             let was_limited = state.recovered > began;
             return Some(if was_limited { Err(CanaryFailure::Refused) } else { Ok(()) });
         }

@@ -16,7 +16,7 @@ pub struct IntakeSettings {
     pub header_read_timeout: Duration,
 
     /// How long a connection may wait for its next request; longer than a load balancer before it
-    /// waits, which is 60s for most
+    /// waits, which is 60s for most. Also how long a client may take nothing of its answer
     #[arg(long, env = "KEEP_ALIVE_TIMEOUT", default_value = "75s", value_parser = humantime::parse_duration)]
     pub keep_alive_timeout: Duration,
 

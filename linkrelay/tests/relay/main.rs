@@ -27,6 +27,8 @@ mod dlq;
 mod embedded;
 /// Dead letters of the embedded mode, which outlive its process.
 mod embedded_letters;
+/// `GET /links/{id}/events`.
+mod events;
 /// The clients in docs/examples.
 mod examples;
 /// Kills, missing topics, unreachable servers.

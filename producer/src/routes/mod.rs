@@ -2,6 +2,7 @@
 //! know HTTP, and makes the answer.
 
 mod delete;
+mod events;
 mod parameters;
 mod parse;
 mod retry;
@@ -31,6 +32,11 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(delete::router())
         .merge(retry::router())
         .with_state(state)
+}
+
+/// Returns the routes without limits: their answers last for as long as a client listens.
+pub(crate) fn streams(state: Arc<AppState>) -> Router {
+    events::router().with_state(state)
 }
 
 /// Checks the links of a request.

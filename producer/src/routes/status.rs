@@ -79,7 +79,8 @@ fn body(id: RequestId, limit: u32, status: RequestProgress) -> RequestStatus {
     }
 }
 
-fn entry((index, done): (u32, Option<LinkStatus>)) -> LinkEntry {
+/// Makes the entry of a link, as pages and events have it.
+pub(super) fn entry((index, done): (u32, Option<LinkStatus>)) -> LinkEntry {
     let Some(link) = done else {
         return LinkEntry { index, status: "pending".into(), ..LinkEntry::default() };
     };

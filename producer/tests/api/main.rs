@@ -10,6 +10,8 @@ mod helpers;
 mod broker;
 /// `DELETE /links/{id}`.
 mod delete;
+/// `GET /links/{id}/events`.
+mod events;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.

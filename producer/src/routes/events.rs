@@ -1,0 +1,99 @@
+//! `GET /links/{id}/events`: Server-Sent Events with each link as it becomes done.
+//!
+//! The route is outside the layers that limit and time out requests; the hub limits the streams.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures::stream;
+use linkrelay_common::RequestId;
+use linkrelay_store::RequestCounts;
+use serde::Serialize;
+
+use super::status::entry;
+use crate::error::ApiError;
+use crate::events::{Counters, IndexRanges, IndexRangesError, News};
+use crate::state::AppState;
+
+/// How often a stream without events gets a comment, so that nothing between takes it for idle.
+const COMMENT_INTERVAL: Duration = Duration::from_secs(15);
+
+pub(crate) fn router() -> Router<Arc<AppState>> {
+    Router::new().route("/links/{id}/events", get(events))
+}
+
+/// The data of the events that are not a link.
+#[derive(Debug, Serialize)]
+struct CountersData {
+    id: RequestId,
+    total: u32,
+    stored: u32,
+    failed: u32,
+    expanded: u32,
+    pending: u32,
+}
+
+async fn events(
+    State(app): State<Arc<AppState>>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    // What is no UTF-8 is no id.
+    let id: RequestId = id.map(|Path(id)| id).unwrap_or_default().parse()?;
+    let watcher = app.events.watch(id, seen(&headers)?)?;
+    let events = stream::unfold(watcher, move |mut watcher| async move {
+        let news = watcher.next().await?;
+        Some((Ok::<_, Infallible>(event(id, news)), watcher))
+    });
+    let keep_alive = KeepAlive::new().interval(COMMENT_INTERVAL);
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    // nginx collects an answer before it passes it on, unless this says otherwise.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Returns the links that the client has, by the id of the last event that it got.
+fn seen(headers: &HeaderMap) -> Result<IndexRanges, IndexRangesError> {
+    let Some(id) = headers.get("last-event-id") else { return Ok(IndexRanges::default()) };
+    id.to_str().map_err(|_| IndexRangesError::Malformed)?.parse()
+}
+
+fn event(id: RequestId, news: News) -> Event {
+    match news {
+        News::Link(link, seen) => {
+            let entry = entry((link.index, Some(link)));
+            with_data(Event::default().event("link").id(seen), &entry)
+        }
+        News::Counters(counters) => {
+            with_data(Event::default().event("counters"), &data(id, counters))
+        }
+        News::Done(counters) => with_data(Event::default().event("done"), &data(id, counters)),
+        News::Idle(counters) => with_data(Event::default().event("idle"), &data(id, counters)),
+        News::StoreUnavailable => {
+            let data = serde_json::json!({
+                "code": "store_unavailable",
+                "detail": "the store cannot be reached; the stream continues when it can",
+            });
+            with_data(Event::default().event("store_unavailable"), &data)
+        }
+    }
+}
+
+fn with_data(event: Event, data: &impl Serialize) -> Event {
+    // Numbers and texts can always be serialized; JSON has no line break outside of an escape.
+    event.data(serde_json::to_string(data).unwrap_or_default())
+}
+
+fn data(id: RequestId, counters: Counters) -> CountersData {
+    let RequestCounts { stored, failed, expanded, .. } = counters.counts;
+    let Counters { total, .. } = counters;
+    CountersData { id, total, stored, failed, expanded, pending: counters.pending() }
+}
