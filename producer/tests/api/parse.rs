@@ -103,11 +103,11 @@ async fn a_store_that_fails_only_leaves_out_what_is_stored() {
     app.store.set_down(true);
     assert_eq!(stored_of(&parse(&app, &body).await), unknown);
     app.store.set_down(false);
-    app.store.fail(Method::NewestOfVideo, 0..1);
+    app.store.fail(Method::StoredAmong, 1..2);
     assert_eq!(stored_of(&parse(&app, &body).await), unknown);
     let known = (json!(0), [Some(json!(false)), Some(json!(false))]);
     assert_eq!(stored_of(&parse(&app, &body).await), known);
-    app.store.hang(Method::NewestOfVideo);
+    app.store.hang(Method::StoredAmong);
     assert_eq!(stored_of(&parse(&app, &body).await), unknown);
     app.stop().await;
 }

@@ -90,14 +90,8 @@ impl FaultyStore {
         self.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fails if the store cannot be reached.
-    pub(super) fn reachable(&self) -> Result<(), StoreError> {
-        let is_down = self.plan().is_down;
-        if is_down { Err(StoreError::Unreachable(AWAY.to_owned())) } else { Ok(()) }
-    }
-
     /// Counts a call, and fails or hangs if the test wants it.
-    async fn call(&self, method: Method, items: usize) -> Result<(), StoreError> {
+    pub(super) async fn call(&self, method: Method, items: usize) -> Result<(), StoreError> {
         let (is_failing, is_hanging) = self.plan().enter(method, items);
         if is_hanging {
             std::future::pending::<()>().await;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// A method of [`LinkStore`](crate::LinkStore).
+/// A method of [`LinkStore`](crate::LinkStore) or [`VideoStore`](crate::VideoStore).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the methods")]
 pub enum Method {
@@ -23,6 +23,12 @@ pub enum Method {
     StaleVideos,
     CountStaleVideos,
     Ping,
+    Video,
+    StoredAmong,
+    LinksOfVideo,
+    CountLinksOfVideo,
+    Videos,
+    CountVideos,
 }
 
 /// How often a method was called.

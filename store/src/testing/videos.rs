@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use linkrelay_common::VideoId;
 
-use super::FaultyStore;
+use super::{FaultyStore, Method};
 use crate::videos::{
     Direction, LinkCursor, VideoCursor, VideoFilter, VideoLink, VideoMetadata, VideoOrder,
     VideoPage, VideoQuery, VideoRow, VideoStatus, VideoStore, changes,
@@ -46,12 +46,12 @@ impl FaultyStore {
 #[async_trait]
 impl VideoStore for FaultyStore {
     async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
-        self.reachable()?;
+        self.call(Method::Video, 0).await?;
         Ok(self.rows().into_iter().find(|row| row.video_id == video_id))
     }
 
     async fn stored_among(&self, video_ids: &[VideoId]) -> Result<HashSet<VideoId>, StoreError> {
-        self.reachable()?;
+        self.call(Method::StoredAmong, 0).await?;
         let rows = self.rows().into_iter().filter(|row| row.metadata.is_some());
         Ok(rows.map(|row| row.video_id).filter(|id| video_ids.contains(id)).collect())
     }
@@ -62,7 +62,7 @@ impl VideoStore for FaultyStore {
         after: Option<LinkCursor>,
         limit: u32,
     ) -> Result<Vec<VideoLink>, StoreError> {
-        self.reachable()?;
+        self.call(Method::LinksOfVideo, 0).await?;
         let mut links = self.links(video_id);
         if let Some(after) = after {
             let key = (after.stored_ms, after.document_id);
@@ -75,12 +75,12 @@ impl VideoStore for FaultyStore {
     }
 
     async fn count_links_of_video(&self, video_id: VideoId) -> Result<u64, StoreError> {
-        self.reachable()?;
+        self.call(Method::CountLinksOfVideo, 0).await?;
         Ok(self.links(video_id).len() as u64)
     }
 
     async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
-        self.reachable()?;
+        self.call(Method::Videos, 0).await?;
         let mut rows: Vec<_> = self
             .rows()
             .into_iter()
@@ -106,7 +106,7 @@ impl VideoStore for FaultyStore {
     }
 
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
-        self.reachable()?;
+        self.call(Method::CountVideos, 0).await?;
         Ok(self.rows().iter().filter(|row| selects(filter, row)).count() as u64)
     }
 }

@@ -68,7 +68,7 @@ impl VideoChange {
             video_id,
             seen: Seen { first_at: seen_at, last_at: seen_at },
             stored_at: document.stored_at,
-            newest: document.video.as_ref().map(|_| Newest {
+            newest: (document.status == LinkState::Stored).then(|| Newest {
                 extracted_at: document.extracted_at,
                 document_id: document_id.clone(),
             }),
