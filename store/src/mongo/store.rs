@@ -146,16 +146,16 @@ impl LinkStore for MongoStore {
         let Connected { documents, videos } = self.connected().await?;
         let of_documents = schema::documents().map(|keys| (documents, keys));
         let of_videos = video_pages::indexes().map(|keys| (videos, keys));
+        let mut problems = Vec::new();
         for (collection, keys) in of_documents.into_iter().chain(of_videos) {
-            let problem = within(SCHEMA_TIMEOUT, schema::ensure(collection, keys)).await?;
-            if let Some(problem) = problem
-                && !self.has_logged_index.swap(true, Ordering::Relaxed)
-            {
-                tracing::warn!(
-                    "an index is missing and cannot be made, so each answer that needs it reads \
-                     the complete collection: {problem}"
-                );
-            }
+            problems.extend(within(SCHEMA_TIMEOUT, schema::ensure(collection, keys)).await?);
+        }
+        if !problems.is_empty() && !self.has_logged_index.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "indexes are missing and cannot be made, so each answer that needs one reads the \
+                 complete collection: {}",
+                problems.join("; ")
+            );
         }
         Ok(())
     }
