@@ -27,30 +27,15 @@ async fn a_user_without_the_right_to_indexes_is_warned_once_and_works_without() 
     let (producer, consumer) = site.roles(&settings, &settings).await;
     let id = producer.post_valid(&json!([link(1), link(2)])).await;
     assert_eq!(producer.until_nothing_is_pending(&id).await["stored"], 2);
-    let log = consumer.log();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("createIndex({")).collect();
-    assert_eq!(lines.len(), 1, "{log}");
-    let published = "newest.video.publish_date";
-    let channel = "newest.video.author.channel_id";
-    let indexes = [
-        ("youtube", doc! { "request_id": 1, "index": 1, "status": 1 }),
-        ("youtube", doc! { "video_id": 1, "stored_at": 1 }),
-        ("videos", doc! { "sequence": 1 }),
-        ("videos", doc! { published: 1, "sequence": 1 }),
-        ("videos", doc! { channel: 1, "sequence": 1 }),
-    ];
-    for (collection, keys) in &indexes {
-        let command = format!("getCollection(\"{collection}\").createIndex({keys})");
-        assert!(lines[0].contains(&command), "{command} is not in {}", lines[0]);
-    }
+    assert_eq!(consumer.log().matches("createIndex({").count(), 1, "{}", consumer.log());
     consumer.stop().await;
 
-    // A user with the right has made them, under other names.
-    for (number, (collection, keys)) in indexes.into_iter().enumerate() {
-        let index = doc! { "key": keys, "name": format!("mine-{number}") };
-        let command = doc! { "createIndexes": collection, "indexes": [index] };
-        database(&site, &site.database).await.run_command(command).await.unwrap();
-    }
+    // A user with the right has made it, under another name.
+    let index = doc! {
+        "createIndexes": "youtube",
+        "indexes": [{ "key": { "request_id": 1, "index": 1, "status": 1 }, "name": "mine" }],
+    };
+    database(&site, &site.database).await.run_command(index).await.unwrap();
     let consumer = site.ready_consumer(&settings).await;
     assert!(!consumer.log().contains("createIndex"), "{}", consumer.log());
     stop([producer, consumer]).await;

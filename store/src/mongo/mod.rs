@@ -1,7 +1,8 @@
 //! The store of a deployment with servers: MongoDB, through the official driver.
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
-//! the first call; `schema` makes the indexes, and `retention` those by which documents expire;
+//! the first call; `schema` makes the indexes, `read_indexes` those that reads of
+//! videos make when they need them, and `retention` those by which documents expire;
 //! `write`, `removal`, `read` and `stale` are the two halves of [`LinkStore`](crate::LinkStore);
 //! `videos` writes the rows of videos, `video_removal` takes back what it wrote, `video_store` and
 //! `video_pages` read them; `codec` is a document's BSON form; `failure` maps the driver's
@@ -11,6 +12,7 @@ mod codec;
 mod failure;
 mod names;
 mod read;
+mod read_indexes;
 mod removal;
 mod retention;
 mod schema;

@@ -18,8 +18,9 @@ use mongodb::{Client, Collection};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
+use super::read_indexes::ReadIndexes;
 use super::uri::MongoUri;
-use super::{names, read, removal, retention, schema, stale, video_pages, write};
+use super::{names, read, removal, retention, schema, stale, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StaleVideo,
@@ -48,8 +49,10 @@ pub struct MongoStore {
     collection: String,
     videos: String,
     connected: OnceCell<Connected>,
-    /// Whether it has been logged that an index is missing.
+    /// Whether it has been logged that the index is missing.
     has_logged_index: AtomicBool,
+    /// The indexes that only reads of videos need.
+    pub(super) read_indexes: ReadIndexes,
 }
 
 /// The two collections.
@@ -79,6 +82,7 @@ impl MongoStore {
             videos: videos.to_owned(),
             connected: OnceCell::new(),
             has_logged_index: AtomicBool::new(false),
+            read_indexes: ReadIndexes::default(),
         })
     }
 
@@ -140,21 +144,18 @@ pub(super) async fn within<T, E: Into<StoreError>>(
 
 #[async_trait]
 impl LinkStore for MongoStore {
-    /// A missing index is only logged: without it, an answer is read from the complete collection,
+    /// A missing index is only logged: without it, a status is read from the complete collection,
     /// which is slow but correct.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
-        let Connected { documents, videos } = self.connected().await?;
-        let of_documents = schema::documents().map(|keys| (documents, keys));
-        let of_videos = video_pages::indexes().map(|keys| (videos, keys));
-        let mut problems = Vec::new();
-        for (collection, keys) in of_documents.into_iter().chain(of_videos) {
-            problems.extend(within(SCHEMA_TIMEOUT, schema::ensure(collection, keys)).await?);
-        }
-        if !problems.is_empty() && !self.has_logged_index.swap(true, Ordering::Relaxed) {
+        let collection = self.collection().await?;
+        let problem =
+            within(SCHEMA_TIMEOUT, schema::ensure(collection, schema::request_index())).await?;
+        if let Some(problem) = problem
+            && !self.has_logged_index.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(
-                "indexes are missing and cannot be made, so each answer that needs one reads the \
-                 complete collection: {}",
-                problems.join("; ")
+                "the index for the status of requests is missing and cannot be made, so each \
+                 status reads the complete collection: {problem}"
             );
         }
         Ok(())

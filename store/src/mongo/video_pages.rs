@@ -7,6 +7,7 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::codec;
+use super::read_indexes::ReadIndex;
 use super::video_store::StoredRow;
 use crate::error::StoreError;
 use crate::videos::{
@@ -17,13 +18,17 @@ use crate::videos::{
 const PUBLISHED: &str = "newest.video.publish_date";
 const CHANNEL: &str = "newest.video.author.channel_id";
 
-/// The indexes that pages need: each order of rows, and the rows of a channel.
-pub(super) fn indexes() -> [Document; 3] {
-    [
-        doc! { "sequence": 1 },
-        doc! { PUBLISHED: 1, "sequence": 1 },
-        doc! { CHANNEL: 1, "sequence": 1 },
-    ]
+/// Returns the index that serves a query, and its keys.
+pub(super) fn index(query: &VideoQuery) -> (ReadIndex, Document) {
+    match (query.order, &query.filter.channel_id) {
+        (VideoOrder::Published, _) => {
+            (ReadIndex::ByPublished, doc! { PUBLISHED: 1, "sequence": 1 })
+        }
+        (VideoOrder::FirstSeen, Some(_)) => {
+            (ReadIndex::ByChannel, doc! { CHANNEL: 1, "sequence": 1 })
+        }
+        (VideoOrder::FirstSeen, None) => (ReadIndex::BySequence, doc! { "sequence": 1 }),
+    }
 }
 
 pub(super) async fn videos(

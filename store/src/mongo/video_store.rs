@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use linkrelay_common::{DocumentId, LinkFailure, VideoId};
 use mongodb::Collection;
-use mongodb::bson::{self, DateTime, Document, doc};
+use mongodb::bson::{self, DateTime, Document, RawDocumentBuf, doc};
 use serde::Deserialize;
 
+use super::read_indexes::ReadIndex;
 use super::store::{CALL_TIMEOUT, MongoStore, within};
-use super::{codec, video_pages};
+use super::{codec, schema, video_pages};
 use crate::error::StoreError;
 use crate::videos::{
     LinkCursor, Seen, VideoFailure, VideoFilter, VideoLink, VideoMetadata, VideoPage, VideoQuery,
@@ -73,6 +74,16 @@ impl TryFrom<StoredRow> for VideoRow {
     }
 }
 
+impl MongoStore {
+    /// Returns the documents, once there is the index for those of a video.
+    async fn documents_by_video(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        let documents = self.collection().await?;
+        let keys = schema::links_index();
+        self.read_indexes.ensure(ReadIndex::LinksOfVideo, documents, keys).await?;
+        Ok(documents)
+    }
+}
+
 #[async_trait]
 impl VideoStore for MongoStore {
     async fn video(&self, video_id: VideoId) -> Result<Option<VideoRow>, StoreError> {
@@ -93,18 +104,21 @@ impl VideoStore for MongoStore {
         after: Option<LinkCursor>,
         limit: u32,
     ) -> Result<Vec<VideoLink>, StoreError> {
-        let documents = self.collection().await?.clone_with_type::<Document>();
+        let documents = self.documents_by_video().await?.clone_with_type::<Document>();
         within(CALL_TIMEOUT, links(&documents, video_id, after, limit)).await
     }
 
     async fn count_links_of_video(&self, video_id: VideoId) -> Result<u64, StoreError> {
-        let documents = self.collection().await?;
+        let documents = self.documents_by_video().await?;
         let count = documents.count_documents(doc! { "video_id": video_id.as_str() });
         within(CALL_TIMEOUT, count.into_future()).await
     }
 
     async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
-        let videos = self.videos_collection().await?.clone_with_type::<StoredRow>();
+        let videos = self.videos_collection().await?;
+        let (index, keys) = video_pages::index(query);
+        self.read_indexes.ensure(index, videos, keys).await?;
+        let videos = videos.clone_with_type::<StoredRow>();
         within(CALL_TIMEOUT, video_pages::videos(&videos, query)).await
     }
 

@@ -1,9 +1,9 @@
 //! Writes the rows of videos, before the documents that they follow from: so the documents of a
 //! link that is complete have always reached its video's row.
 //!
-//! One command updates all rows of a batch. A row is replaced only by something newer: the filter
-//! of an update does not match a newer row, so the update tries to insert a second one, which the
-//! unique `_id` refuses. That refusal means that the store knows something newer already.
+//! Most videos are new, so all rows of a batch are inserted, and the unique `_id` refuses those that
+//! exist; an upsert of each costs three times as much. One command updates these rows. The filter
+//! of an update does not match a register that has something newer already.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -16,7 +16,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc, rawdoc};
 use serde::Deserialize;
 
-use super::{codec, failure};
+use super::{codec, failure, write};
 use crate::LinkDocument;
 use crate::error::StoreError;
 use crate::videos::{Failure, Newest, VideoChange, changes};
@@ -26,7 +26,9 @@ const BYTES_PER_COMMAND: usize = 16_000_000;
 /// A number's lower bits tell apart the processes that write at the same moment.
 const PROCESS_BITS: u32 = 10;
 
-/// The updates of one register of a row each.
+const NOT_SENT: &str = "MongoDB reported an error about a row that was not sent";
+
+/// An update of one register of a row.
 struct Update {
     video_id: VideoId,
     statement: RawDocumentBuf,
@@ -55,51 +57,78 @@ struct UpdateError {
 ///
 /// # Errors
 /// Fails if the outcome of at least one row is unknown.
-pub(super) async fn write<'a>(
+pub(super) async fn write(
     videos: &Collection<RawDocumentBuf>,
-    documents: impl Iterator<Item = &'a LinkDocument> + Clone,
+    documents: &[&LinkDocument],
 ) -> Result<(), StoreError> {
-    let changes = changes(documents.clone());
     let by_id: HashMap<&str, &LinkDocument> =
-        documents.map(|document| (document.id.as_str(), document)).collect();
-    let mut updates = Vec::with_capacity(changes.len());
-    for change in &changes {
-        updates.extend(statements(change, &by_id, true)?);
-    }
-    let known = run(videos, &updates).await?;
-    if known.is_empty() {
-        return Ok(());
-    }
-    // What is newer may have come at the same moment as this row was to be inserted, and be older
-    // than this: so the guarded updates are repeated, without the right to insert.
-    let mut again = Vec::new();
-    for change in changes.iter().filter(|change| known.contains(&change.video_id)) {
-        again.extend(statements(change, &by_id, false)?);
-        again.push(seen_only(change)?);
-    }
-    run(videos, &again).await.map(drop)
-}
-
-/// Returns the statements for what a change says.
-fn statements(
-    change: &VideoChange,
-    by_id: &HashMap<&str, &LinkDocument>,
-    may_insert: bool,
-) -> Result<Vec<Update>, StoreError> {
+        documents.iter().map(|document| (document.id.as_str(), *document)).collect();
+    let changes = changes(documents.iter().copied());
+    let registers = changes.iter().map(|change| registers(change, &by_id));
+    let registers = registers.collect::<Result<Vec<_>, _>>()?;
+    let rows = changes.iter().zip(&registers).map(|(change, registers)| row(change, registers));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let mut updates = Vec::new();
-    if let Some(newest) = &change.newest {
-        let document = by_id.get(newest.document_id.as_str());
-        if let Some(document) = document {
-            updates.push(update(change, "rank", newest_fields(newest, document)?, may_insert)?);
+    for error in write::insert_unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
+        let Some((change, registers)) = changes.get(error.index).zip(registers.get(error.index))
+        else {
+            return Err(StoreError::Refused(NOT_SENT.to_owned()));
+        };
+        if error.code == failure::DUPLICATE_KEY {
+            for (rank, fields) in registers {
+                updates.push(update(change, rank, fields)?);
+            }
+            updates.push(seen(change)?);
+        } else {
+            refused(change.video_id, error.code, &error.message)?;
         }
     }
+    run(videos, &updates).await
+}
+
+/// Returns the registers that a change has, each with the name of its rank and its fields.
+fn registers(
+    change: &VideoChange,
+    by_id: &HashMap<&str, &LinkDocument>,
+) -> Result<Vec<(&'static str, Document)>, StoreError> {
+    let mut registers = Vec::new();
+    if let Some(newest) = &change.newest
+        && let Some(document) = by_id.get(newest.document_id.as_str())
+    {
+        registers.push(("rank", newest_fields(newest, document)?));
+    }
     if let Some(failed) = &change.failure {
-        updates.push(update(change, "failure_rank", failure_fields(failed)?, may_insert)?);
+        registers.push(("failure_rank", failure_fields(failed)?));
     }
-    if updates.is_empty() && may_insert {
-        updates.push(insert_only(change)?);
+    Ok(registers)
+}
+
+/// Returns a new row.
+fn row(
+    change: &VideoChange,
+    registers: &[(&'static str, Document)],
+) -> Result<RawDocumentBuf, StoreError> {
+    let mut row = doc! {
+        "_id": change.video_id.as_str(),
+        "sequence": next_sequence(),
+        "first_seen": codec::date(change.seen.first_at),
+        "last_seen": codec::date(change.seen.last_at),
+        "stored_at": codec::date(change.stored_at),
+    };
+    row.extend(registers.iter().flat_map(|(_, fields)| fields.clone()));
+    RawDocumentBuf::from_document(&row).map_err(not_encoded)
+}
+
+/// What to do about a row that was not written: the server is not well, or it refuses this one.
+fn refused(video_id: VideoId, code: i32, message: &str) -> Result<(), StoreError> {
+    if failure::is_of_the_server(code) {
+        return Err(StoreError::Refused(format!("{message} (code {code})")));
     }
-    Ok(updates)
+    tracing::warn!(
+        %video_id, code, reason = message,
+        "the store refuses the row of a video: it is not found by searches"
+    );
+    Ok(())
 }
 
 /// Returns the fields of a row that keep this metadata.
@@ -126,49 +155,31 @@ pub(super) fn failure_fields(failed: &Failure) -> Result<Document, StoreError> {
 }
 
 /// Returns the statement that sets a register, unless the row has a greater or equal rank in it.
-fn update(
-    change: &VideoChange,
-    rank: &str,
-    set: Document,
-    may_insert: bool,
-) -> Result<Update, StoreError> {
+fn update(change: &VideoChange, rank: &str, set: &Document) -> Result<Update, StoreError> {
     let not_newer = doc! { "$not": { "$gte": set.get(rank) } };
     let filter = doc! { "_id": change.video_id.as_str(), rank: not_newer };
-    statement(change, filter, Some(set), may_insert)
+    statement(change, filter, doc! { "$set": set })
 }
 
-/// Returns the statement that notes when the video was seen, and needs the row.
-fn seen_only(change: &VideoChange) -> Result<Update, StoreError> {
-    statement(change, doc! { "_id": change.video_id.as_str() }, None, false)
-}
-
-/// Returns the statement for a document that has neither metadata nor an error.
-fn insert_only(change: &VideoChange) -> Result<Update, StoreError> {
-    statement(change, doc! { "_id": change.video_id.as_str() }, None, true)
-}
-
-fn statement(
-    change: &VideoChange,
-    filter: Document,
-    set: Option<Document>,
-    may_insert: bool,
-) -> Result<Update, StoreError> {
-    let mut update = doc! {
+/// Returns the statement that notes when the video was seen.
+fn seen(change: &VideoChange) -> Result<Update, StoreError> {
+    let change_seen = doc! {
         "$min": { "first_seen": codec::date(change.seen.first_at) },
         "$max": {
             "last_seen": codec::date(change.seen.last_at),
             "stored_at": codec::date(change.stored_at),
         },
     };
-    if let Some(set) = set {
-        update.insert("$set", set);
-    }
-    if may_insert {
-        update.insert("$setOnInsert", doc! { "sequence": next_sequence() });
-    }
-    let statement = doc! { "q": filter, "u": update, "upsert": may_insert };
-    let statement = RawDocumentBuf::from_document(&statement).map_err(not_encoded)?;
-    Ok(Update { video_id: change.video_id, statement })
+    statement(change, doc! { "_id": change.video_id.as_str() }, change_seen)
+}
+
+fn statement(
+    change: &VideoChange,
+    filter: Document,
+    update: Document,
+) -> Result<Update, StoreError> {
+    let statement = RawDocumentBuf::from_document(&doc! { "q": filter, "u": update });
+    Ok(Update { video_id: change.video_id, statement: statement.map_err(not_encoded)? })
 }
 
 fn not_encoded(error: impl std::fmt::Display) -> StoreError {
@@ -201,12 +212,8 @@ fn next_sequence() -> i64 {
     }
 }
 
-/// Runs the statements, and returns the videos of which the store knows something newer.
-async fn run(
-    videos: &Collection<RawDocumentBuf>,
-    updates: &[Update],
-) -> Result<Vec<VideoId>, StoreError> {
-    let mut known = Vec::new();
+/// Runs the statements.
+async fn run(videos: &Collection<RawDocumentBuf>, updates: &[Update]) -> Result<(), StoreError> {
     let mut left = updates;
     while !left.is_empty() {
         let mut bytes = 0;
@@ -219,22 +226,12 @@ async fn run(
         left = later;
         for error in run_command(videos, now).await? {
             let Some(update) = now.get(error.index) else {
-                let problem = "MongoDB reported an error about an update that was not sent";
-                return Err(StoreError::Refused(problem.to_owned()));
+                return Err(StoreError::Refused(NOT_SENT.to_owned()));
             };
-            match error.code {
-                failure::DUPLICATE_KEY => known.push(update.video_id),
-                code if failure::is_of_the_server(code) => {
-                    return Err(StoreError::Refused(format!("{} (code {code})", error.message)));
-                }
-                code => tracing::warn!(
-                    video_id = %update.video_id, code, reason = error.message,
-                    "the store refuses the row of a video: it is not found by searches"
-                ),
-            }
+            refused(update.video_id, error.code, &error.message)?;
         }
     }
-    Ok(known)
+    Ok(())
 }
 
 async fn run_command(

@@ -36,7 +36,8 @@ pub(super) async fn write_batch(
 ) -> Result<Vec<WriteOutcome>, StoreError> {
     let mut outcomes = vec![WriteOutcome::Inserted; documents.len()];
     let encoded = encode(documents, &mut outcomes);
-    videos::write(of_videos, encoded.iter().map(|encoded| &documents[encoded.index])).await?;
+    let accepted: Vec<_> = encoded.iter().map(|encoded| &documents[encoded.index]).collect();
+    videos::write(of_videos, &accepted).await?;
     let mut to_insert: Vec<&Encoded> = encoded.iter().collect();
     for _ in 0..INSERT_ATTEMPTS {
         let duplicates = insert(collection, &to_insert, &mut outcomes).await?;
@@ -76,7 +77,8 @@ async fn insert<'a>(
     encoded: &[&'a Encoded],
     outcomes: &mut [WriteOutcome],
 ) -> Result<Vec<&'a Encoded>, StoreError> {
-    let errors = insert_unordered(collection, encoded).await?;
+    let documents: Vec<_> = encoded.iter().map(|document| &document.bson).collect();
+    let errors = insert_unordered(collection, &documents).await?;
     for document in encoded {
         outcomes[document.index] = WriteOutcome::Inserted;
     }
@@ -96,16 +98,15 @@ async fn insert<'a>(
 
 /// Inserts the documents and returns the errors of single ones. Only the indexes of the errors
 /// show which documents failed: the driver's list of inserted ids is empty if any document failed.
-async fn insert_unordered(
+pub(super) async fn insert_unordered(
     collection: &Collection<RawDocumentBuf>,
-    encoded: &[&Encoded],
+    documents: &[&RawDocumentBuf],
 ) -> Result<Vec<IndexedWriteError>, StoreError> {
     // The driver refuses an empty list.
-    if encoded.is_empty() {
+    if documents.is_empty() {
         return Ok(Vec::new());
     }
-    let documents = encoded.iter().map(|document| &document.bson);
-    let Err(error) = collection.insert_many(documents).ordered(false).await else {
+    let Err(error) = collection.insert_many(documents.iter().copied()).ordered(false).await else {
         return Ok(Vec::new());
     };
     match *error.kind {

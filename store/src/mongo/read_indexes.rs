@@ -1,0 +1,60 @@
+//! The indexes that only reads of videos need. Each is made when it is first asked for, so that a
+//! deployment that never reads videos does not pay for them at every write.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mongodb::Collection;
+use mongodb::bson::{Document, RawDocumentBuf};
+
+use super::schema;
+use super::store::within;
+use crate::error::StoreError;
+
+/// The deadline for making one, which has to read the complete collection. The caller's own is
+/// shorter; the server goes on after it.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// One of the indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadIndex {
+    /// The rows of videos, as they were first seen.
+    BySequence,
+    /// The rows of videos by publication.
+    ByPublished,
+    /// The rows of one channel.
+    ByChannel,
+    /// The documents of one video.
+    LinksOfVideo,
+}
+
+/// Which of them exist.
+#[derive(Debug, Default)]
+pub(super) struct ReadIndexes([AtomicBool; 4]);
+
+impl ReadIndexes {
+    /// Makes an index unless it exists. If this user may not, it is logged once, and reads go
+    /// through the complete collection.
+    pub(super) async fn ensure(
+        &self,
+        index: ReadIndex,
+        collection: &Collection<RawDocumentBuf>,
+        keys: Document,
+    ) -> Result<(), StoreError> {
+        let is_made = &self.0[index as usize];
+        if is_made.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let problem = within(TIMEOUT, schema::ensure(collection, keys)).await?;
+        if let Some(problem) = problem
+            && !is_made.load(Ordering::Acquire)
+        {
+            tracing::warn!(
+                "an index for reading videos is missing and cannot be made, so these answers read \
+                 the complete collection: {problem}"
+            );
+        }
+        is_made.store(true, Ordering::Release);
+        Ok(())
+    }
+}
