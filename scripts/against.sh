@@ -55,7 +55,12 @@ add_dependencies() {
       is_new && NF'
   } >"$folder/dependencies"
   replace_section "$theirs" "$section" <"$folder/dependencies"
-  section "$workspace/linkrelay/Cargo.toml" dev-dependencies >"$folder/dependencies"
+  {
+    # The command depends on it since `--demo` has a crate of its own.
+    grep -q '^linkrelay-fake-youtube' "$tree/linkrelay/Cargo.toml" ||
+      echo 'linkrelay-fake-youtube.workspace = true'
+    section "$workspace/linkrelay/Cargo.toml" dev-dependencies
+  } >"$folder/dependencies"
   replace_section "$tree/linkrelay/Cargo.toml" dev-dependencies <"$folder/dependencies"
 }
 
