@@ -28,8 +28,8 @@ pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).map_or_else(lossy, Some)
 }
 
-/// Parses the JSON value at the beginning of a text and ignores what follows it; `None` if there
-/// is none, or it is not a `T`.
+/// Parses the JSON value at the beginning of a text and ignores what follows it; `None` if the
+/// text does not begin with a value, or it is not a `T`.
 pub(crate) fn first<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     match T::deserialize(&mut Deserializer::from_slice(text)) {
         Ok(value) => Some(value),

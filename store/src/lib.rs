@@ -180,8 +180,8 @@ pub trait LinkStore: Debug + Send + Sync {
     /// what [`LinkDocument::deleted`] says is kept, and no dead letter or journal entry. Returns how
     /// many documents were not deleted before.
     ///
-    /// A link that has no document yet is not affected, so the caller first makes sure that there
-    /// is none. If this fails, some of the documents may be deleted; it can be called again.
+    /// A link without a document is not affected, so the caller first makes sure that every link
+    /// has one. If this fails, some of the documents may be deleted; it can be called again.
     async fn delete_request(
         &self,
         request_id: RequestId,

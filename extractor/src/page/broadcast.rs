@@ -6,7 +6,7 @@
 use super::locate::PlayerResponse;
 use super::{json, playability};
 
-/// The state of a broadcast; all is false for a video that is none.
+/// The state of a broadcast; all is false for a video that is not one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Broadcast {
     pub(super) is_live: bool,

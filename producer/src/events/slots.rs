@@ -34,7 +34,7 @@ impl Streams {
     /// Takes a slot, which is free again when the result is dropped.
     ///
     /// # Errors
-    /// [`TooManyStreams`] if there is none.
+    /// [`TooManyStreams`] if every slot is taken.
     pub(super) fn open(self: &Arc<Self>) -> Result<StreamSlot, TooManyStreams> {
         let permit = Arc::clone(&self.free).try_acquire_owned();
         let permit = permit.map_err(|_| self.too_many())?;

@@ -1,15 +1,17 @@
 //! The store of a deployment with servers: MongoDB, through the official driver.
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
-//! the first call; `schema` makes the indexes, `read_indexes` those that reads of
-//! videos make when they need them, and `retention` those by which documents expire;
-//! `write`, `removal`, `read` and `stale` are the two halves of [`LinkStore`](crate::LinkStore);
-//! `videos` writes the rows of videos, `video_removal` takes back what it wrote, `video_store` and
-//! `video_pages` read them; `codec` is a document's BSON form; `failure` maps the driver's
-//! errors to [`StoreError`](crate::StoreError).
+//! the first call, and `deadline` bounds each call; `schema` makes the indexes, `read_indexes` those
+//! that reads of videos make when they need them, and `retention` those by which documents expire;
+//! `write` (with `insert`), `removal`, `read` and `stale` are the parts of
+//! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
+//! what it wrote, `video_store` and `video_pages` read them as `video_row`; `codec` is a document's
+//! BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
 
 mod codec;
+mod deadline;
 mod failure;
+mod insert;
 mod names;
 mod read;
 mod read_indexes;
@@ -21,6 +23,7 @@ mod store;
 mod uri;
 mod video_pages;
 mod video_removal;
+mod video_row;
 mod video_store;
 mod videos;
 mod write;

@@ -2,18 +2,13 @@
 //! deployment that never reads videos does not pay for them at every write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf};
 
+use super::deadline::{SCHEMA_TIMEOUT, within};
 use super::schema;
-use super::store::within;
 use crate::error::StoreError;
-
-/// The deadline for making one, which has to read the complete collection. The caller's own is
-/// shorter; the server goes on after it.
-const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One of the indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +28,8 @@ pub(super) enum ReadIndex {
 pub(super) struct ReadIndexes([AtomicBool; 4]);
 
 impl ReadIndexes {
-    /// Makes an index unless it exists. If this user may not, it is logged once, and reads go
+    /// Makes an index unless it exists. The caller may have a shorter deadline; the server goes on
+    /// after it. If this user may not, it is logged once, and reads go
     /// through the complete collection.
     pub(super) async fn ensure(
         &self,
@@ -45,7 +41,7 @@ impl ReadIndexes {
         if is_made.load(Ordering::Acquire) {
             return Ok(());
         }
-        let problem = within(TIMEOUT, schema::ensure(collection, keys)).await?;
+        let problem = within(SCHEMA_TIMEOUT, schema::ensure(collection, keys)).await?;
         if let Some(problem) = problem
             && !is_made.load(Ordering::Acquire)
         {

@@ -18,6 +18,7 @@ use mongodb::{Client, Collection};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
+use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
 use super::uri::MongoUri;
 use super::{names, read, removal, retention, schema, stale, write};
@@ -33,10 +34,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a majority may take to acknowledge a write before its outcome counts as unknown,
 /// unless the connection string sets another time.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The deadline of one call; the driver itself would wait forever on a silent connection.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The deadline for making indexes, which may have to read the complete collection.
-const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The deadline for a query that reads the complete collection.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -127,19 +124,6 @@ fn with_defaults(mut options: ClientOptions) -> ClientOptions {
     options.server_selection_timeout.get_or_insert(CONNECT_TIMEOUT);
     options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
     options
-}
-
-pub(super) async fn within<T, E: Into<StoreError>>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, E>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(deadline, call).await {
-        Ok(answer) => answer.map_err(E::into),
-        Err(_) => {
-            let problem = format!("MongoDB did not answer within {deadline:?}");
-            Err(StoreError::Unreachable(problem))
-        }
-    }
 }
 
 #[async_trait]

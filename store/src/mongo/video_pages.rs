@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::codec;
 use super::read_indexes::ReadIndex;
-use super::video_store::StoredRow;
+use super::video_row::StoredRow;
 use crate::error::StoreError;
 use crate::videos::{
     Between, Direction, MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoOrder, VideoPage,

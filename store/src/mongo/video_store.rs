@@ -4,75 +4,20 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use linkrelay_common::{DocumentId, LinkFailure, VideoId};
+use linkrelay_common::{DocumentId, VideoId};
 use mongodb::Collection;
 use mongodb::bson::{self, DateTime, Document, RawDocumentBuf, doc};
 use serde::Deserialize;
 
+use super::deadline::{CALL_TIMEOUT, within};
 use super::read_indexes::ReadIndex;
-use super::store::{CALL_TIMEOUT, MongoStore, within};
+use super::store::MongoStore;
+use super::video_row::StoredRow;
 use super::{codec, schema, video_pages};
 use crate::error::StoreError;
 use crate::videos::{
-    LinkCursor, Seen, VideoFailure, VideoFilter, VideoLink, VideoMetadata, VideoPage, VideoQuery,
-    VideoRow, VideoStore,
+    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow, VideoStore,
 };
-
-/// A row as it is in the collection.
-#[derive(Debug, Deserialize)]
-pub(super) struct StoredRow {
-    #[serde(rename = "_id")]
-    video_id: VideoId,
-    pub(super) sequence: i64,
-    first_seen: DateTime,
-    last_seen: DateTime,
-    newest: Option<StoredMetadata>,
-    failure: Option<StoredFailure>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StoredMetadata {
-    document_id: DocumentId,
-    extracted_at: Option<DateTime>,
-    source: Option<String>,
-    video: Document,
-}
-
-#[derive(Debug, Deserialize)]
-struct StoredFailure {
-    document_id: DocumentId,
-    failed_at: DateTime,
-    error: LinkFailure,
-}
-
-impl TryFrom<StoredRow> for VideoRow {
-    type Error = StoreError;
-
-    fn try_from(row: StoredRow) -> Result<Self, StoreError> {
-        let metadata = |newest: StoredMetadata| -> Result<VideoMetadata, StoreError> {
-            Ok(VideoMetadata {
-                document_id: newest.document_id,
-                extracted_at: newest.extracted_at.map(codec::time).transpose()?,
-                source: newest.source,
-                video: codec::decode_video(newest.video)?,
-            })
-        };
-        let failure = |failure: StoredFailure| -> Result<VideoFailure, StoreError> {
-            let StoredFailure { document_id, failed_at, error } = failure;
-            Ok(VideoFailure { document_id, failed_at: codec::time(failed_at)?, error })
-        };
-        Ok(Self {
-            video_id: row.video_id,
-            sequence: row.sequence,
-            seen: Seen {
-                first_at: codec::time(row.first_seen)?,
-                last_at: codec::time(row.last_seen)?,
-            },
-            metadata: row.newest.map(metadata).transpose()?,
-            last_failure: row.failure.map(failure).transpose()?,
-        })
-    }
-}
 
 impl MongoStore {
     /// Returns the documents, once there is the index for those of a video.

@@ -16,7 +16,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc, rawdoc};
 use serde::Deserialize;
 
-use super::{codec, failure, write};
+use super::{codec, failure, insert};
 use crate::LinkDocument;
 use crate::error::StoreError;
 use crate::videos::{Failure, Newest, VideoChange, changes};
@@ -69,7 +69,7 @@ pub(super) async fn write(
     let rows = changes.iter().zip(&registers).map(|(change, registers)| row(change, registers));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let mut updates = Vec::new();
-    for error in write::insert_unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
+    for error in insert::unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
         let Some((change, registers)) = changes.get(error.index).zip(registers.get(error.index))
         else {
             return Err(StoreError::Refused(NOT_SENT.to_owned()));

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use futures::{StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc};
-use mongodb::error::{ErrorKind, IndexedWriteError, WriteFailure};
+use mongodb::error::{ErrorKind, WriteFailure};
 
-use super::{codec, failure, read, videos};
+use super::{codec, failure, insert, read, videos};
 use crate::document::KnownDocument;
 use crate::error::StoreError;
 use crate::{LinkDocument, LinkState, WriteOutcome};
@@ -78,7 +78,7 @@ async fn insert<'a>(
     outcomes: &mut [WriteOutcome],
 ) -> Result<Vec<&'a Encoded>, StoreError> {
     let documents: Vec<_> = encoded.iter().map(|document| &document.bson).collect();
-    let errors = insert_unordered(collection, &documents).await?;
+    let errors = insert::unordered(collection, &documents).await?;
     for document in encoded {
         outcomes[document.index] = WriteOutcome::Inserted;
     }
@@ -94,28 +94,6 @@ async fn insert<'a>(
         }
     }
     Ok(duplicates)
-}
-
-/// Inserts the documents and returns the errors of single ones. Only the indexes of the errors
-/// show which documents failed: the driver's list of inserted ids is empty if any document failed.
-pub(super) async fn insert_unordered(
-    collection: &Collection<RawDocumentBuf>,
-    documents: &[&RawDocumentBuf],
-) -> Result<Vec<IndexedWriteError>, StoreError> {
-    // The driver refuses an empty list.
-    if documents.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Err(error) = collection.insert_many(documents.iter().copied()).ordered(false).await else {
-        return Ok(Vec::new());
-    };
-    match *error.kind {
-        ErrorKind::InsertMany(failed) => match failed.write_concern_error {
-            Some(error) => Err(failure::not_acknowledged(&error)),
-            None => Ok(failed.write_errors.unwrap_or_default()),
-        },
-        _ => Err(error.into()),
-    }
 }
 
 /// Returns which of these documents exist. It is one query, so that a redelivered batch costs no

@@ -6,7 +6,7 @@ use linkrelay_common::DocumentId;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use super::videos::VideoRowChange;
+use super::video_change::VideoRowChange;
 use crate::document::{LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 
 /// A document, ready for the writer's thread.

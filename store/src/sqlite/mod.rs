@@ -6,7 +6,8 @@
 //! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
-//! videos, with the statements of `videos` and `video_pages`.
+//! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
+//! changes in the row of its video.
 //!
 //! Several processes may have the same file open.
 
@@ -22,6 +23,7 @@ mod removal;
 mod schema;
 mod stale;
 pub mod store;
+mod video_change;
 mod video_pages;
 mod video_store;
 mod videos;

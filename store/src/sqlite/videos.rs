@@ -3,14 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use linkrelay_common::VideoId;
-use linkrelay_common::video::Availability;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::codec;
+use super::video_change::VideoRowChange;
 use crate::document::LinkDocument;
-use crate::videos::{
-    LinkCursor, Newest, Seen, VideoChange, VideoLink, VideoMetadata, VideoRow, changes,
-};
+use crate::videos::{LinkCursor, Newest, Seen, VideoLink, VideoMetadata, VideoRow, changes};
 
 const INSERT_SEEN: &str = "INSERT INTO video (video_id, first_seen, last_seen)
     VALUES (:video_id, :first_seen, :last_seen)
@@ -39,48 +37,6 @@ const UPDATE_FAILURE: &str = "UPDATE video SET failed_at = :failed_at, failure =
 
 /// A document that does not say when YouTube answered is older than all others.
 const NEVER: i64 = i64::MIN;
-
-/// What a document changes in the row of its video, ready for the writer's thread.
-#[derive(Debug)]
-pub(super) struct VideoRowChange {
-    change: VideoChange,
-    failure: Option<String>,
-    columns: Columns,
-}
-
-/// The columns that the newest metadata sets.
-#[derive(Debug, Default)]
-struct Columns {
-    title: Option<String>,
-    channel_id: Option<String>,
-    category: Option<String>,
-    availability: Option<&'static str>,
-    published_ms: Option<i64>,
-    length_seconds: Option<i64>,
-}
-
-impl VideoRowChange {
-    /// Returns what a document changes; `None` if it is about no video.
-    pub(super) fn of(document: &LinkDocument) -> serde_json::Result<Option<Self>> {
-        let Some(change) = VideoChange::of(document) else { return Ok(None) };
-        let failure = change.failure.as_ref().map(|failure| serde_json::to_string(&failure.0));
-        let video = document.video.as_ref();
-        let columns = video.map(|video| Columns {
-            title: Some(video.title.clone()),
-            channel_id: video.author.channel_id.clone(),
-            category: video.category.clone(),
-            availability: video.availability.map(Availability::as_str),
-            published_ms: video.publish_date.map(|date| date.as_millisecond()),
-            // No video is longer than 64 bits of seconds.
-            length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
-        });
-        Ok(Some(Self {
-            failure: failure.transpose()?,
-            columns: columns.unwrap_or_default(),
-            change,
-        }))
-    }
-}
 
 /// Writes what a document changes. Writing it again changes nothing.
 pub(super) fn write(connection: &Connection, row: &VideoRowChange) -> rusqlite::Result<()> {
