@@ -14,7 +14,6 @@ pub mod layers;
 mod problem;
 mod serve;
 pub mod wire;
-mod write_deadline;
 
 pub use health::health_routes;
 pub use problem::Problem;

@@ -16,11 +16,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::keep_alive::{HeaderDeadline, Requests};
-use crate::write_deadline::WriteDeadline;
 
 /// The pause after the process has run out of a resource, most likely file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -137,8 +137,11 @@ impl ServedConnection {
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S) {
         let requests = Arc::new(Requests::default());
         let ServeSettings { header_read_timeout: timeout, keep_alive_timeout, .. } = self.settings;
-        let stream = WriteDeadline::new(stream, keep_alive_timeout);
-        let stream = HeaderDeadline::new(stream, Arc::clone(&requests), timeout);
+        // A stream of events ends only when it is asked for more, and a client that reads nothing
+        // would never let it be asked.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(keep_alive_timeout));
+        let stream = HeaderDeadline::new(Box::pin(stream), Arc::clone(&requests), timeout);
         let router = TowerToHyperService::new(self.router);
         let service = service_fn(|request| {
             requests.begin();
