@@ -53,6 +53,7 @@ macro_rules! contract_tests {
             the_schema_can_be_made_again
             a_video_has_one_row_over_its_documents
             the_order_of_writes_does_not_matter_to_a_row
+            concurrent_writers_leave_one_row
             videos_come_page_by_page_while_others_are_written
             a_filter_selects_by_each_of_its_fields
             the_links_of_a_video_come_newest_first

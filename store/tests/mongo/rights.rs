@@ -3,7 +3,8 @@
 
 use linkrelay_common::{RequestId, VideoId};
 use linkrelay_store::contract::sample;
-use linkrelay_store::{LinkStore, MongoStore};
+use linkrelay_store::videos::{VideoOrder, VideoQuery};
+use linkrelay_store::{LinkStore, MongoStore, VideoStore};
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::mongo_front::MongoFront;
 use linkrelay_testkit::tools::fresh_name;
@@ -49,6 +50,27 @@ async fn an_index_that_exists_need_not_be_made() {
         let video_id = VideoId::parse(&document.video_id.clone().unwrap()).unwrap();
         assert_eq!(store.newest_of_video(video_id).await.unwrap(), Some(document));
     }
+}
+
+#[tokio::test]
+async fn the_first_read_of_videos_makes_its_index_unless_the_user_may_not() {
+    let (front, store, database) = behind_a_front("").await;
+    store.ensure_schema().await.unwrap();
+    let document = sample::stored(RequestId::new(1), 0);
+    store.write_batch(std::slice::from_ref(&document)).await.unwrap();
+    let videos = database.collection::<mongodb::bson::Document>("videos");
+    let indexes = async || videos.list_index_names().await.unwrap().len();
+    assert_eq!(indexes().await, 1, "writing needs only the one on _id");
+    let query = VideoQuery { limit: 10, ..VideoQuery::default() };
+    front.answer("createIndexes", refused(13, "not authorized"));
+    for _ in 0..2 {
+        assert_eq!(store.videos(&query).await.unwrap().videos.len(), 1);
+    }
+    assert_eq!(front.seen("createIndexes").len(), 2, "that of the schema, and one attempt");
+    front.pass("createIndexes");
+    let by_published = VideoQuery { order: VideoOrder::Published, ..query };
+    assert_eq!(store.videos(&by_published).await.unwrap().videos.len(), 1);
+    assert_eq!(indexes().await, 2);
 }
 
 #[tokio::test]
