@@ -8,7 +8,7 @@ use linkrelay_fake_youtube::pages;
 use mongodb::bson::DateTime;
 use serde::Deserialize;
 
-pub(super) use self::videos::{FoundNewest, FoundRow};
+pub(super) use self::videos::FoundRow;
 use super::load::Link;
 use crate::kafka::TopicRecord;
 

@@ -1,6 +1,7 @@
 //! Each test makes one thing wrong in a run that kept every promise; the check must find exactly
 //! that.
 
+use super::videos::FoundNewest;
 use super::*;
 
 const MALFORMED: &[u8] = b"rubbish \xff";
