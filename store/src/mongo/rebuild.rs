@@ -59,7 +59,7 @@ async fn rebuild(
             }
         }
     }
-    // Also here: whatever else is kept of a row (a search index) is made again.
+    // This is also where an index of rows, as for a search, would be made again.
     videos::write(rows, &documents.iter().collect::<Vec<_>>()).await?;
     forget_removed(collection, rows, &documents).await?;
     Ok(page)

@@ -106,7 +106,7 @@ fn write(connection: &Connection, changes: &[Change]) -> rusqlite::Result<usize>
             .prepare_cached("SELECT 1 FROM document WHERE id = ?1 AND status = ?2")?
             .exists(params![id.as_str(), status.as_str()])?;
         if is_there {
-            // Also here: whatever else is kept of a row (a search index) is made again.
+            // This is also where an index of rows, as for a search, would be made again.
             videos::write(connection, row)?;
         }
         done += 1;
