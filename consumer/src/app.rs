@@ -67,6 +67,7 @@ impl Consumer {
             pipeline,
             server,
             extractor,
+            videos: Some(Arc::<dyn linkrelay_store::Store>::clone(&store)),
             store,
             max_links_per_record,
             publishing: None,
@@ -83,9 +84,8 @@ impl Consumer {
         parts.pipeline.validate(&parts.kafka, &parts.group)?;
         parts.server.as_ref().map_or(Ok(()), ServerSettings::validate)?;
         let reuse_within = parts.pipeline.reuse_within;
-        if !reuse_within.is_zero() {
-            let store = Arc::clone(&parts.store);
-            parts.extractor = Arc::new(Reuse::start(parts.extractor, store, reuse_within));
+        if let Some(videos) = parts.videos.clone().filter(|_| !reuse_within.is_zero()) {
+            parts.extractor = Arc::new(Reuse::new(parts.extractor, videos, reuse_within));
         }
         let client = parts.client()?;
         let health = Health::default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use linkrelay_common::SettingsError;
 use linkrelay_extractor::Extract;
 use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_store::LinkStore;
+use linkrelay_store::{LinkStore, VideoStore};
 use rdkafka::consumer::BaseConsumer;
 
 use crate::config::PipelineSettings;
@@ -29,6 +29,8 @@ pub struct ConsumerParts {
     pub extractor: Arc<dyn Extract>,
     /// Keeps documents.
     pub store: Arc<dyn LinkStore>,
+    /// The rows of videos, whose metadata REUSE_WITHIN reuses; without them it reuses none.
+    pub videos: Option<Arc<dyn VideoStore>>,
     /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
     pub max_links_per_record: usize,
     /// Where the videos of lists and dead letters go; `None` for the two topics.

@@ -6,22 +6,20 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::metrics as names;
-use linkrelay_common::until::until_it_works;
 use linkrelay_common::{ListLink, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
-use linkrelay_store::{LinkDocument, LinkStore};
+use linkrelay_store::VideoStore;
+use linkrelay_store::videos::VideoMetadata;
 use metrics::counter;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
-/// Longer than any healthy store takes to look something up in an index.
+/// Longer than any healthy store takes to read one row.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
 /// How long a store that failed is not asked, so that not every link waits for it.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -30,42 +28,30 @@ const PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Reuse {
     inner: Arc<dyn Extract>,
-    store: Arc<dyn LinkStore>,
+    store: Arc<dyn VideoStore>,
     within: Duration,
-    /// The store is asked only once it has the index, without which it would read all documents.
-    is_indexed: Arc<AtomicBool>,
     paused_until: Mutex<Option<Instant>>,
-    _indexing: AbortOnDropHandle<()>,
 }
 
 impl Reuse {
-    /// Makes the extractor, and begins to make the index. Must be called within a runtime.
-    pub(crate) fn start(
+    pub(crate) fn new(
         inner: Arc<dyn Extract>,
-        store: Arc<dyn LinkStore>,
+        store: Arc<dyn VideoStore>,
         within: Duration,
     ) -> Self {
-        let is_indexed = Arc::new(AtomicBool::new(false));
-        let indexing = tokio::spawn(make_index(Arc::clone(&store), Arc::clone(&is_indexed)));
-        Self {
-            inner,
-            store,
-            within,
-            is_indexed,
-            paused_until: Mutex::default(),
-            _indexing: AbortOnDropHandle::new(indexing),
-        }
+        Self { inner, store, within, paused_until: Mutex::default() }
     }
 
     /// Returns recent metadata of this video, if the store has it and answers in time.
     async fn look_up(&self, video_id: VideoId) -> Option<Extraction> {
-        if !self.is_indexed.load(Ordering::Acquire) || self.is_paused() {
+        if self.is_paused() {
             return None;
         }
-        let looked = tokio::time::timeout(LOOKUP_LIMIT, self.store.newest_of_video(video_id)).await;
+        let looked = tokio::time::timeout(LOOKUP_LIMIT, self.store.video(video_id)).await;
         let (outcome, found) = match looked {
-            Ok(Ok(document)) => {
-                let recent = document.and_then(|document| self.reusable(video_id, document));
+            Ok(Ok(row)) => {
+                let newest = row.and_then(|row| row.metadata);
+                let recent = newest.and_then(|newest| self.reusable(video_id, newest));
                 (if recent.is_some() { "reused" } else { "none" }, recent)
             }
             Ok(Err(error)) => {
@@ -81,14 +67,14 @@ impl Reuse {
         found
     }
 
-    /// Returns the metadata of a document if it is recent, with the document's source and time.
-    fn reusable(&self, video_id: VideoId, document: LinkDocument) -> Option<Extraction> {
-        let LinkDocument { video, source, extracted_at, .. } = document;
+    /// Returns the metadata of a row if it is recent, with its source and time.
+    fn reusable(&self, video_id: VideoId, newest: VideoMetadata) -> Option<Extraction> {
+        let VideoMetadata { video, source, extracted_at, .. } = newest;
         let extracted_at = extracted_at?;
         let age: SignedDuration = Timestamp::now().duration_since(extracted_at);
         // A time in the future is from a clock that is ahead of this one.
         let is_recent = age.is_negative() || age.unsigned_abs() < self.within;
-        is_recent.then_some(Extraction { video_id, video: video?, source: source?, extracted_at })
+        is_recent.then_some(Extraction { video_id, video, source: source?, extracted_at })
     }
 
     fn is_paused(&self) -> bool {
@@ -120,13 +106,4 @@ impl Extract for Reuse {
     fn publish_gauges(&self) {
         self.inner.publish_gauges();
     }
-}
-
-/// Retries until the index is made. An unreachable store is reported by the watch of the store.
-async fn make_index(store: Arc<dyn LinkStore>, is_indexed: Arc<AtomicBool>) {
-    let failed = |error| {
-        tracing::debug!(%error, "the store has no index by video yet: no metadata is reused");
-    };
-    until_it_works(std::iter::repeat(PAUSE), || store.ensure_video_index(), failed).await;
-    is_indexed.store(true, Ordering::Release);
 }

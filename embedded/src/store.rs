@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::videos::{
-    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow,
+    LinkCursor, RebuildStore, RebuiltPage, VideoFilter, VideoLink, VideoPage, VideoQuery,
+    VideoRegisters, VideoRow,
 };
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StaleVideo, StaleVideos, Store, StoreError, VideoStore, WriteOutcome,
+    Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -112,26 +113,6 @@ impl LinkStore for JournaledStore {
         self.documents.remove_expired(stored_before, limit).await
     }
 
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        self.documents.ensure_video_index().await
-    }
-
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        self.documents.newest_of_video(video_id).await
-    }
-
-    async fn stale_videos(
-        &self,
-        stale: &StaleVideos,
-        limit: u32,
-    ) -> Result<Vec<StaleVideo>, StoreError> {
-        self.documents.stale_videos(stale, limit).await
-    }
-
-    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
-        self.documents.count_stale_videos(stale).await
-    }
-
     async fn ping(&self) -> Result<(), StoreError> {
         self.documents.ping().await
     }
@@ -165,8 +146,32 @@ impl VideoStore for JournaledStore {
         self.documents.videos(query).await
     }
 
+    async fn registers(
+        &self,
+        after: Option<VideoId>,
+        limit: u32,
+    ) -> Result<Vec<VideoRegisters>, StoreError> {
+        self.documents.registers(after, limit).await
+    }
+
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         self.documents.count_videos(filter).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
+#[async_trait]
+impl RebuildStore for JournaledStore {
+    async fn estimate_documents(&self) -> Result<u64, StoreError> {
+        self.documents.estimate_documents().await
+    }
+
+    async fn rebuild_videos(
+        &self,
+        after: Option<&DocumentId>,
+        limit: u32,
+    ) -> Result<Option<RebuiltPage>, StoreError> {
+        self.documents.rebuild_videos(after, limit).await
     }
 }
 
@@ -182,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_document_of_a_video_is_looked_up_in_the_documents() {
+    async fn the_row_of_a_video_is_that_of_the_documents() {
         let folder = tempfile::tempdir().unwrap();
         let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
         let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
@@ -190,13 +195,12 @@ mod tests {
         let video_id = VideoId::parse("5fR9AHlSDtc").unwrap();
         let known = LinkDocument {
             video_id: Some(video_id.to_string()),
-            status: LinkState::Stored,
-            extracted_at: Some(Timestamp::UNIX_EPOCH),
             ..document(DocumentId::from_stored("T:0:7:9:0".to_owned()))
         };
         documents.write_batch(std::slice::from_ref(&known)).await.unwrap();
-        store.ensure_video_index().await.unwrap();
-        assert_eq!(store.newest_of_video(video_id).await.unwrap(), Some(known));
+        let row = store.video(video_id).await.unwrap().unwrap();
+        assert_eq!((row.video_id, row.seen.first_at), (video_id, known.stored_at));
+        assert_eq!(store.registers(None, 9).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

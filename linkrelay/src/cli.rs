@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
-use crate::{check, completions, dlq, extract, man, refresh, status, submit, topics, up};
+use crate::{check, completions, dlq, extract, man, rebuild, refresh, status, submit, topics, up};
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ enum Command {
     Status(status::StatusArguments),
     /// Submit stored videos again whose metadata is old
     Refresh(Box<refresh::RefreshArguments>),
+    /// Make the rows of videos from the documents in the store
+    RebuildVideos(Box<rebuild::RebuildArguments>),
     /// Find the metadata of links without Kafka or a store; prints one JSON object per line
     Extract(extract::ExtractArguments),
     /// Make or describe the topics
@@ -52,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Submit(arguments) => submit::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
         Command::Refresh(arguments) => refresh::run(*arguments).await,
+        Command::RebuildVideos(arguments) => rebuild::run(*arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,
         Command::Topics(command) => topics::run(command).await,
         Command::Dlq(command) => dlq::run(command).await,

@@ -1,7 +1,20 @@
-//! The SQLite file of `linkrelay up`, for commands that read it and must not make it.
+//! The SQLite file of `linkrelay up`, for commands that use it and must not make it.
+
+use std::sync::Arc;
 
 use linkrelay_common::SettingsError;
-use linkrelay_store::StoreSettings;
+use linkrelay_store::{Store, StoreSettings};
+
+/// Opens the store of a consumer, which must be reachable: MongoDB, or the SQLite file, which must
+/// exist.
+pub(crate) async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>> {
+    if !settings.is_mongo() {
+        check(settings, "or MONGODB_URI to the store of a consumer")?;
+    }
+    let store = tokio::task::block_in_place(|| settings.open())?;
+    store.ping().await?;
+    Ok(store)
+}
 
 /// Checks that the file exists; `otherwise` says which setting leads elsewhere, as in "or
 /// MONGODB_URI to …".

@@ -12,6 +12,7 @@ mod extract;
 mod links;
 mod man;
 mod progress;
+mod rebuild;
 mod refresh;
 mod status;
 mod submit;

@@ -12,8 +12,8 @@ use anyhow::Context;
 use clap::Args;
 use humantime::parse_duration;
 use jiff::Timestamp;
-use linkrelay_common::{SettingsError, VideoId, shutdown};
-use linkrelay_store::{LinkStore, StaleVideo, StaleVideos, StoreSettings};
+use linkrelay_common::{SettingsError, shutdown};
+use linkrelay_store::{FoundStale, StaleVideo, StaleVideos, Store, StoreSettings};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -22,9 +22,9 @@ use crate::data_dir;
 use crate::exit::Outcome;
 use crate::progress::Progress;
 
-/// How many videos one reading of the store returns. It reads all documents, which takes
+/// How many videos one reading of the store keeps. It reads the rows of all videos, which takes
 /// little time compared with that number of submissions.
-const PAGE_VIDEOS: u64 = 10_000;
+const VIDEOS_PER_READING: u64 = 100_000;
 
 /// Which videos to submit, and how fast.
 #[derive(Debug, Args)]
@@ -69,17 +69,15 @@ pub(crate) async fn run(arguments: RefreshArguments) -> anyhow::Result<Outcome> 
         with_failed: arguments.failed,
         after: None,
     };
-    let store = open(&arguments.store).await?;
+    let store = data_dir::open(&arguments.store).await?;
     let target = if arguments.dry_run {
         Target::Stdout
     } else {
         Target::Server(Submitter::new(arguments.server.connect()?, arguments.rate))
     };
-    let counting = stop.run_until_cancelled(store.count_stale_videos(&stale)).await;
-    let found = counting.transpose().context("counting the videos")?.unwrap_or_default();
-    let left = found.min(arguments.limit.unwrap_or(u64::MAX));
-    let mut refresh = Refresh::new(store, target, stale, left);
-    let ended = refresh.run(&stop).await;
+    let mut refresh = Refresh::new(store, target, stale);
+    let limit = arguments.limit.unwrap_or(u64::MAX);
+    let ended = stop.run_until_cancelled(refresh.run(limit)).await.unwrap_or(Ok(()));
     let outcome = refresh.conclude(&stop)?;
     ended.map(|()| outcome)
 }
@@ -88,15 +86,6 @@ pub(crate) async fn run(arguments: RefreshArguments) -> anyhow::Result<Outcome> 
 fn before(age: Duration) -> Result<Timestamp, SettingsError> {
     let before = Timestamp::now().checked_sub(age);
     before.map_err(|_| SettingsError::new("--older-than", "is longer ago than any time"))
-}
-
-async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn LinkStore>> {
-    if !settings.is_mongo() {
-        data_dir::check(settings, "or MONGODB_URI to the store of a consumer")?;
-    }
-    let store = tokio::task::block_in_place(|| settings.open())?;
-    store.ping().await?;
-    Ok(store)
 }
 
 /// Where videos go.
@@ -108,7 +97,7 @@ enum Target {
 
 /// A refresh in progress.
 struct Refresh {
-    store: Arc<dyn LinkStore>,
+    store: Arc<dyn Store>,
     target: Target,
     /// The videos after the last one that was read.
     stale: StaleVideos,
@@ -120,31 +109,39 @@ struct Refresh {
 }
 
 impl Refresh {
-    fn new(store: Arc<dyn LinkStore>, target: Target, stale: StaleVideos, left: u64) -> Self {
+    fn new(store: Arc<dyn Store>, target: Target, stale: StaleVideos) -> Self {
         let is_shown = matches!(target, Target::Server(_));
-        let progress = is_shown.then(|| Progress::new("submitted", left));
-        Self { store, target, stale, left, submitted: 0, rejected: 0, progress }
+        let progress = is_shown.then(|| Progress::new("submitted", 0));
+        Self { store, target, stale, left: 0, submitted: 0, rejected: 0, progress }
     }
 
-    /// Submits video by video; an interrupt ends it between two of them. A submission that is
-    /// interrupted may arrive or not, which makes no difference to the next run.
-    async fn run(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        while self.left > 0 {
-            let limit = u32::try_from(self.left.min(PAGE_VIDEOS)).unwrap_or(u32::MAX);
-            let reading = self.store.stale_videos(&self.stale, limit);
-            let Some(page) = stop.run_until_cancelled(reading).await else { return Ok(()) };
-            let page = page.context("reading the videos")?;
-            // Other videos may have been refreshed since they were counted.
-            let Some(last) = page.last() else { return Ok(()) };
+    /// Submits up to `limit` videos, one by one. If this is dropped, a submission in flight may
+    /// arrive or not, which makes no difference to the next run.
+    async fn run(&mut self, limit: u64) -> anyhow::Result<()> {
+        let mut found = self.find(limit).await?;
+        self.left = found.count.min(limit);
+        if let Some(progress) = &mut self.progress {
+            progress.set_total(self.left);
+        }
+        // Other videos may have been refreshed since they were counted.
+        while let Some(last) = found.oldest.last() {
             self.stale.after = Some(last.clone());
-            for video in &page {
-                let Some(done) = stop.run_until_cancelled(self.target.take(video)).await else {
-                    return Ok(());
-                };
-                self.count(done?);
+            for video in &found.oldest {
+                let is_submitted = self.target.take(video).await?;
+                self.count(is_submitted);
             }
+            if self.left == 0 {
+                break;
+            }
+            found = self.find(self.left).await?;
         }
         Ok(())
+    }
+
+    /// Reads the store for the next videos.
+    async fn find(&self, limit: u64) -> anyhow::Result<FoundStale> {
+        let limit = usize::try_from(limit.min(VIDEOS_PER_READING)).unwrap_or(usize::MAX);
+        self.stale.find(self.store.as_ref(), limit).await.context("reading the videos")
     }
 
     fn count(&mut self, is_submitted: bool) {
@@ -204,13 +201,9 @@ impl Submitter {
     }
 
     async fn submit(&mut self, video: &StaleVideo) -> anyhow::Result<bool> {
-        let Ok(video_id) = VideoId::parse(&video.video_id) else {
-            eprintln!("rejected: {:?} is not the id of a video", video.video_id);
-            return Ok(false);
-        };
         self.ticks.tick().await;
         let key = key(video);
-        let reply = self.api.submit(&[video_id.watch_url()], true, &key).await?;
+        let reply = self.api.submit(&[video.video_id.watch_url()], true, &key).await?;
         let rejected = reply.name_rejected();
         if reply.id.is_none() && rejected == 0 {
             anyhow::bail!(reply.refusal());
@@ -226,6 +219,8 @@ fn key(video: &StaleVideo) -> String {
 
 #[cfg(test)]
 mod tests {
+    use linkrelay_common::VideoId;
+
     use super::*;
 
     #[test]
@@ -246,7 +241,7 @@ mod tests {
     fn a_key_is_of_the_video_and_of_its_newest_metadata() {
         let at = |millis| StaleVideo {
             extracted_at: Timestamp::from_millisecond(millis).unwrap(),
-            video_id: "5fR9AHlSDtc".to_owned(),
+            video_id: VideoId::parse("5fR9AHlSDtc").unwrap(),
         };
         assert_eq!(key(&at(1)), key(&at(1)));
         assert_ne!(key(&at(1)), key(&at(2)));

@@ -133,6 +133,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             server: (number == 0).then(|| server.clone()),
             extractor: Arc::clone(&extractor),
             store: Arc::<dyn Store>::clone(&ground.store),
+            videos: Some(Arc::<dyn Store>::clone(&ground.store)),
             max_links_per_record: settings.api.intake.max_links_per_request,
             publishing: publishing.clone(),
         };

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StaleVideo,
-    StaleVideos, StoreError, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError,
+    WriteOutcome,
 };
 use tokio::sync::SetOnce;
 
@@ -228,26 +228,6 @@ impl LinkStore for CountingStore {
     }
 
     async fn remove_expired(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
-        Err(only_counts())
-    }
-
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        Err(only_counts())
-    }
-
-    async fn stale_videos(
-        &self,
-        _stale: &StaleVideos,
-        _limit: u32,
-    ) -> Result<Vec<StaleVideo>, StoreError> {
-        Err(only_counts())
-    }
-
-    async fn count_stale_videos(&self, _stale: &StaleVideos) -> Result<u64, StoreError> {
-        Err(only_counts())
-    }
-
-    async fn newest_of_video(&self, _id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
         Err(only_counts())
     }
 }

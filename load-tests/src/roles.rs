@@ -62,6 +62,7 @@ pub(crate) async fn start_consumer(
         server: None,
         extractor,
         store,
+        videos: None,
         max_links_per_record: 1_000,
         publishing: None,
     };

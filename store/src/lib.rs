@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
+use linkrelay_common::{DocumentId, LinkFailure, RequestId};
 use serde::Deserialize;
 
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
@@ -33,9 +33,9 @@ pub use error::StoreError;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
-pub use stale::{StaleVideo, StaleVideos};
+pub use stale::{FoundStale, StaleVideo, StaleVideos};
 pub use supervise::supervise;
-pub use videos::VideoStore;
+pub use videos::{RebuildStore, VideoStore};
 
 /// The outcome of one document of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,32 +200,11 @@ pub trait LinkStore: Debug + Send + Sync {
     async fn remove_expired(&self, stored_before: Timestamp, limit: u32)
     -> Result<u32, StoreError>;
 
-    /// Makes the index that [`newest_of_video`](Self::newest_of_video) needs; safe to call again.
-    /// It is not part of the schema, because it makes every write slower: only callers of that
-    /// method need it.
-    async fn ensure_video_index(&self) -> Result<(), StoreError>;
-
-    /// Returns the document with metadata of this video that was extracted last.
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError>;
-
-    /// Returns up to `limit` of these videos, in their order, each once.
-    ///
-    /// It reads all documents, and no index makes it faster: it is for a command that then works
-    /// for a long time on what it gets.
-    async fn stale_videos(
-        &self,
-        stale: &StaleVideos,
-        limit: u32,
-    ) -> Result<Vec<StaleVideo>, StoreError>;
-
-    /// Counts these videos; otherwise like [`stale_videos`](Self::stale_videos).
-    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError>;
-
     /// Succeeds if the store can be reached and used.
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
 /// A complete store.
-pub trait Store: LinkStore + VideoStore {}
+pub trait Store: LinkStore + VideoStore + RebuildStore {}
 
-impl<T: LinkStore + VideoStore> Store for T {}
+impl<T: LinkStore + VideoStore + RebuildStore> Store for T {}

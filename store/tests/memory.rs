@@ -9,6 +9,10 @@ impl TestStore {
     fn store(&self) -> &dyn Store {
         &self.0
     }
+
+    async fn drop_rows(&self) {
+        self.0.drop_rows();
+    }
 }
 
 async fn open() -> TestStore {

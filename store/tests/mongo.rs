@@ -44,8 +44,17 @@ impl TestStore {
 
     /// The same collection, without the store.
     async fn raw(&self) -> Collection<Document> {
+        self.raw_collection(COLLECTION).await
+    }
+
+    async fn raw_collection(&self, name: &str) -> Collection<Document> {
         let client = Client::with_uri_str(&self.uri).await.unwrap();
-        client.database(&self.database).collection(COLLECTION)
+        client.database(&self.database).collection(name)
+    }
+
+    async fn drop_rows(&self) {
+        let videos = self.raw_collection("videos").await;
+        videos.delete_many(Document::new()).await.unwrap();
     }
 }
 

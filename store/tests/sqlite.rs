@@ -31,6 +31,11 @@ impl TestStore {
         &self.store
     }
 
+    async fn drop_rows(&self) {
+        let file = rusqlite::Connection::open(file(&self.directory)).unwrap();
+        file.execute("DELETE FROM video", []).unwrap();
+    }
+
     /// Opens a second handle to the same file, as another process would.
     fn second_handle(&self) -> SqliteStore {
         SqliteStore::open(&file(&self.directory)).unwrap()

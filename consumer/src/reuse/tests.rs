@@ -1,10 +1,10 @@
 //! With a store and a YouTube that do what the test says.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use linkrelay_common::{DocumentId, Video};
-use linkrelay_store::LinkState;
 use linkrelay_store::testing::{FaultyStore, Method};
+use linkrelay_store::{LinkDocument, LinkState, LinkStore};
 
 use super::*;
 
@@ -61,20 +61,13 @@ struct AskedCounts {
 
 async fn ask(store: FaultyStore, times: usize, force: bool) -> AskedCounts {
     let (youtube, store) = (Arc::new(YouTube::default()), Arc::new(store));
-    let reuse = Reuse::start(Arc::clone(&youtube) as _, Arc::clone(&store) as _, HOUR);
-    while !reuse.is_indexed.load(Ordering::Acquire) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let reuse = Reuse::new(Arc::clone(&youtube) as _, Arc::clone(&store) as _, HOUR);
     let video_id = VideoId::parse("5fR9AHlSDtc").unwrap();
     let mut source = String::new();
     for _ in 0..times {
         source = reuse.extract(video_id, force).await.unwrap().source;
     }
-    AskedCounts {
-        source,
-        youtube: youtube.asked(),
-        store: store.counts(Method::NewestOfVideo).calls,
-    }
+    AskedCounts { source, youtube: youtube.asked(), store: store.counts(Method::Video).calls }
 }
 
 /// Returns a store with metadata of this age.
@@ -105,26 +98,10 @@ async fn youtube_is_asked_if_metadata_is_old_or_missing() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_is_not_asked_for_some_time_and_costs_no_answer() {
     let (failing, silent) = (aged(0).await, aged(0).await);
-    failing.fail(Method::NewestOfVideo, 0..usize::MAX);
-    silent.hang(Method::NewestOfVideo);
+    failing.fail(Method::Video, 0..usize::MAX);
+    silent.hang(Method::Video);
     for store in [failing, silent] {
         let asked = ask(store, 9, false).await;
         assert_eq!((asked.source.as_str(), asked.youtube, asked.store), ("youtube", 9, 1));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_store_is_not_asked_before_its_index_is_made() {
-    let store = Arc::new(aged(0).await);
-    store.fail(Method::EnsureVideoIndex, 0..2);
-    let youtube = Arc::new(YouTube::default());
-    let reuse = Reuse::start(Arc::clone(&youtube) as _, Arc::clone(&store) as _, HOUR);
-    let video_id = VideoId::parse("5fR9AHlSDtc").unwrap();
-    assert_eq!(reuse.extract(video_id, false).await.unwrap().source, "youtube");
-    assert_eq!(store.counts(Method::NewestOfVideo).calls, 0);
-    while !reuse.is_indexed.load(Ordering::Acquire) {
-        tokio::time::sleep(PAUSE).await;
-    }
-    assert_eq!(store.counts(Method::EnsureVideoIndex).calls, 3);
-    assert_eq!(reuse.extract(video_id, false).await.unwrap().source, "watch_page");
 }

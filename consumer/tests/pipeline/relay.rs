@@ -125,6 +125,7 @@ impl Relay {
             server,
             extractor,
             store,
+            videos: None,
             max_links_per_record,
             publishing: None,
         };

@@ -57,6 +57,8 @@ mod offsets;
 mod pasted;
 /// What health and gauges say of a consumer whose partitions are not read.
 mod progress;
+/// `linkrelay rebuild-videos`.
+mod rebuild;
 /// Records that are delivered again although they were complete.
 mod redelivered;
 /// `linkrelay refresh`.

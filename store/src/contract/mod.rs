@@ -7,9 +7,11 @@
 //! linkrelay_store::contract_tests!(open);
 //! ```
 //!
-//! where `async fn open()` returns a value whose `store()` is a `&dyn Store`.
+//! where `async fn open()` returns a value whose `store()` is a `&dyn Store`, and whose
+//! `async fn drop_rows()` removes the rows of all videos, as if the documents were older than them.
 
 mod read;
+mod rebuild;
 mod removal;
 pub mod sample;
 mod stale;
@@ -17,6 +19,7 @@ mod videos;
 mod write;
 
 pub use read::*;
+pub use rebuild::*;
 pub use removal::*;
 pub use stale::*;
 pub use videos::*;
@@ -58,6 +61,22 @@ macro_rules! contract_tests {
             a_filter_selects_by_each_of_its_fields
             the_links_of_a_video_come_newest_first
         }
+        $crate::contract_tests! { @rows $open:
+            dropped_rows_are_made_again_from_the_documents
+            an_interrupted_rebuild_goes_on_behind_its_last_document
+            rows_are_made_again_while_others_write
+            a_rebuild_brings_nothing_back_of_a_deleted_request
+        }
+    };
+    (@rows $open:path: $($case:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let opened = $open().await;
+                let drop_rows = async || opened.drop_rows().await;
+                $crate::contract::$case(opened.store(), drop_rows).await.expect(stringify!($case));
+            }
+        )+
     };
     (@each $open:path: $($case:ident)+) => {
         $(

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Nothing of its links is left, other requests are not affected, and it can be repeated.
-pub async fn a_deleted_request_keeps_only_its_ids(store: &dyn LinkStore) -> Result<(), StoreError> {
+pub async fn a_deleted_request_keeps_only_its_ids(store: &dyn Store) -> Result<(), StoreError> {
     let (request_id, other) = (RequestId::new(3), RequestId::new(3));
     let documents = [
         sample::stored(request_id, 0),
@@ -45,7 +45,7 @@ pub async fn a_deleted_request_keeps_only_its_ids(store: &dyn LinkStore) -> Resu
         assert_eq!((link.link.as_str(), link.video_id, link.title), ("", None, None));
     }
     assert_eq!(store.request_expansions(request_id).await?, []);
-    assert_eq!(store.newest_of_video(video_id("video-20003")?).await?, None);
+    assert_eq!(store.video(video_id("video-20003")?).await?, None);
     assert_eq!(store.delete_request(RequestId::new(1), deleted_at).await?, 0);
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! What a store must find of videos with old metadata.
 
 use jiff::Timestamp;
-use linkrelay_common::{ErrorClass, RequestId};
+use linkrelay_common::{ErrorClass, RequestId, VideoId};
 
 use super::sample;
-use crate::{LinkDocument, LinkStore, StaleVideo, StaleVideos, StoreError};
+use crate::{FoundStale, LinkDocument, StaleVideo, StaleVideos, Store, StoreError};
 
 /// When the documents of the samples were extracted or stored, in these tests.
 const EPOCH_MS: i64 = 1_764_000_000_000;
@@ -12,7 +12,7 @@ const EPOCH_MS: i64 = 1_764_000_000_000;
 /// A video with several documents counts with its newest, and pages of any size follow each other
 /// to the end, also where several videos have the same time.
 pub async fn stale_videos_come_oldest_first_and_each_once(
-    store: &dyn LinkStore,
+    store: &dyn Store,
 ) -> Result<(), StoreError> {
     let request_id = RequestId::new(99);
     // The video, and when YouTube answered.
@@ -33,26 +33,26 @@ pub async fn stale_videos_come_oldest_first_and_each_once(
         let (mut found, mut stale) = (Vec::new(), before(100));
         loop {
             let left = expected.len() - found.len();
-            assert_eq!(store.count_stale_videos(&stale).await?, left as u64, "after {found:?}");
-            let page = store.stale_videos(&stale, limit).await?;
-            assert!(page.len() <= limit as usize, "{} of {limit}", page.len());
+            let FoundStale { oldest: page, count } = stale.find(store, limit).await?;
+            assert_eq!(count, left as u64, "after {found:?}");
+            assert!(page.len() <= limit, "{} of {limit}", page.len());
             let Some(last) = page.last() else { break };
             stale.after = Some(last.clone());
             found.extend(page);
         }
         assert_eq!(found, expected, "in pages of {limit}");
     }
-    assert_eq!(store.stale_videos(&before(10), 9).await?, []);
-    assert_eq!(store.count_stale_videos(&before(10)).await?, 0);
+    assert_eq!(before(10).find(store, 9).await?, FoundStale::default());
+    for limit in 1..=7 {
+        assert_eq!(registered(store, limit).await?, (0..=6).map(video_id).collect::<Vec<_>>());
+    }
     store.delete_request(request_id, time(0)).await?;
-    assert_eq!(store.stale_videos(&before(100), 9).await?, []);
+    assert_eq!(before(100).find(store, 9).await?, FoundStale::default());
     Ok(())
 }
 
 /// Only a refusal by YouTube counts, and only one after the newest metadata.
-pub async fn a_refused_video_is_stale_only_on_request(
-    store: &dyn LinkStore,
-) -> Result<(), StoreError> {
+pub async fn a_refused_video_is_stale_only_on_request(store: &dyn Store) -> Result<(), StoreError> {
     let request_id = RequestId::new(99);
     let failed = |index, video, millis, class| {
         let mut document = sample::failed(request_id, index);
@@ -77,10 +77,24 @@ pub async fn a_refused_video_is_stale_only_on_request(
     for (with_failed, videos) in [(false, &[2, 4][..]), (true, &[1, 2, 4])] {
         let stale = StaleVideos { extracted_before: time(100), with_failed, after: None };
         let expected: Vec<_> = videos.iter().map(|video| stale_video(*video, 20)).collect();
-        assert_eq!(store.stale_videos(&stale, 9).await?, expected, "with failed: {with_failed}");
-        assert_eq!(store.count_stale_videos(&stale).await?, expected.len() as u64);
+        let count = expected.len() as u64;
+        let expected = FoundStale { oldest: expected, count };
+        assert_eq!(stale.find(store, 9).await?, expected, "with failed: {with_failed}");
     }
     Ok(())
+}
+
+/// Returns the videos that have a row, read in pages of this size.
+async fn registered(store: &dyn Store, limit: u32) -> Result<Vec<VideoId>, StoreError> {
+    let mut found: Vec<VideoId> = Vec::new();
+    loop {
+        let page = store.registers(found.last().copied(), limit).await?;
+        assert!(page.len() <= limit as usize, "{} of {limit}", page.len());
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.extend(page.iter().map(|row| row.video_id));
+    }
 }
 
 fn stored(request_id: RequestId, index: u32, video: u32, millis: i64) -> LinkDocument {
@@ -89,7 +103,12 @@ fn stored(request_id: RequestId, index: u32, video: u32, millis: i64) -> LinkDoc
 }
 
 fn stale_video(video: u32, millis: i64) -> StaleVideo {
-    StaleVideo { extracted_at: time(millis), video_id: name(video) }
+    StaleVideo { extracted_at: time(millis), video_id: video_id(video) }
+}
+
+#[allow(clippy::expect_used, reason = "a test may panic")]
+fn video_id(video: u32) -> VideoId {
+    VideoId::parse(&name(video)).expect("the name has eleven characters")
 }
 
 fn name(video: u32) -> String {

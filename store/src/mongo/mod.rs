@@ -3,9 +3,9 @@
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
 //! the first call, and `deadline` bounds each call; `schema` makes the indexes, `read_indexes` those
 //! that reads of videos make when they need them, and `retention` those by which documents expire;
-//! `write` (with `insert`), `removal`, `read` and `stale` are the parts of
+//! `write` (with `insert`), `removal` and `read` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
-//! what it wrote, `video_store` and `video_pages` read them as `video_row`; `codec` is a document's
+//! what it wrote, `rebuild` makes them from the documents, `video_store` and `video_pages` read them as `video_row`; `codec` is a document's
 //! BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
 
 mod codec;
@@ -15,10 +15,10 @@ mod insert;
 mod names;
 mod read;
 mod read_indexes;
+mod rebuild;
 mod removal;
 mod retention;
 mod schema;
-mod stale;
 mod store;
 mod uri;
 mod video_pages;

@@ -1,10 +1,9 @@
-//! The reads. Each uses `_id`, or begins with an equality on `request_id` or `video_id`, so that
-//! an index serves it; none counts documents by scanning, and none names an index as a hint.
+//! The reads. Each uses `_id`, or begins with an equality on `request_id`, so that an index serves it; none counts documents by scanning, and none names an index as a hint.
 
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
-use linkrelay_common::{DocumentId, LinkFailure, RequestId, VideoId};
+use linkrelay_common::{DocumentId, LinkFailure, RequestId};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{FindOptions, ReadConcern, ReadPreference, SelectionCriteria};
@@ -89,15 +88,6 @@ async fn find_by_id<T: DeserializeOwned + Send + Sync>(
         documents.extend(found);
     }
     Ok(documents)
-}
-
-pub(super) async fn newest_of_video(
-    collection: &Collection<Document>,
-    video_id: VideoId,
-) -> Result<Option<LinkDocument>, StoreError> {
-    let of_video = doc! { "video_id": video_id.as_str(), "status": LinkState::Stored.as_str() };
-    let found = collection.find_one(of_video).sort(doc! { "extracted_at": -1 }).await;
-    found?.map(codec::decode).transpose()
 }
 
 /// Lets the server count, from the index alone.

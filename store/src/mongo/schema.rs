@@ -27,11 +27,6 @@ pub(super) fn links_index() -> Document {
     doc! { "video_id": 1, "stored_at": 1 }
 }
 
-/// The index for documents by video; it is made only on request.
-pub(super) fn video_index() -> Document {
-    doc! { "video_id": 1, "status": 1, "extracted_at": -1 }
-}
-
 /// Makes an index of these keys, unless an existing one serves as well.
 ///
 /// Returns a text that says what to do if none serves and the index cannot be made.

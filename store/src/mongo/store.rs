@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RequestId, SettingsError, VideoId};
+use linkrelay_common::{DocumentId, RequestId, SettingsError};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::{
@@ -21,11 +21,10 @@ use tokio::sync::OnceCell;
 use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
 use super::uri::MongoUri;
-use super::{names, read, removal, retention, schema, stale, write};
+use super::{names, read, removal, retention, schema, write};
 use crate::error::StoreError;
 use crate::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StaleVideo,
-    StaleVideos, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
 };
 
 /// How long to search for a usable server, and to connect to it, unless the connection string sets
@@ -34,9 +33,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a majority may take to acknowledge a write before its outcome counts as unknown,
 /// unless the connection string sets another time.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The deadline for a query that reads the complete collection.
-const SCAN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The store in a collection of MongoDB.
 #[derive(Debug)]
@@ -219,32 +215,6 @@ impl LinkStore for MongoStore {
     /// The server removes them by itself.
     async fn remove_expired(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
         Ok(0)
-    }
-
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        let collection = self.collection().await?;
-        let ensured = schema::ensure(collection, schema::video_index());
-        let problem = within(SCHEMA_TIMEOUT, ensured).await?;
-        problem.map_or(Ok(()), |problem| Err(StoreError::Refused(problem)))
-    }
-
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        let collection = self.collection().await?.clone_with_type::<Document>();
-        within(CALL_TIMEOUT, read::newest_of_video(&collection, video_id)).await
-    }
-
-    async fn stale_videos(
-        &self,
-        stale: &StaleVideos,
-        limit: u32,
-    ) -> Result<Vec<StaleVideo>, StoreError> {
-        let collection = self.collection().await?.clone_with_type::<Document>();
-        within(SCAN_TIMEOUT, stale::stale_videos(&collection, stale, limit)).await
-    }
-
-    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
-        let collection = self.collection().await?.clone_with_type::<Document>();
-        within(SCAN_TIMEOUT, stale::count_stale_videos(&collection, stale)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

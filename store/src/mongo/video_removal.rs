@@ -13,12 +13,12 @@ use crate::error::StoreError;
 use crate::videos::VideoChange;
 use crate::{LinkDocument, LinkState};
 
-/// A document that will be deleted, and its video.
+/// A document that is removed, and its video.
 #[derive(Debug, Deserialize)]
-struct Deleted {
+pub(super) struct Removed {
     #[serde(rename = "_id")]
-    id: DocumentId,
-    video_id: String,
+    pub(super) id: DocumentId,
+    pub(super) video_id: String,
 }
 
 /// One of the registers of a row.
@@ -52,11 +52,21 @@ pub(super) async fn forget(
     mut documents: Document,
 ) -> Result<(), StoreError> {
     documents.insert("video_id", doc! { "$type": "string" });
-    let found = collection.clone_with_type::<Deleted>();
+    let found = collection.clone_with_type::<Removed>();
     let found = found.find(documents).projection(doc! { "_id": 1, "video_id": 1 }).await?;
-    let found: Vec<Deleted> = found.try_collect().await?;
-    let ids: Vec<&str> = found.iter().map(|deleted| deleted.id.as_str()).collect();
-    let video_ids: BTreeSet<&str> = found.iter().map(|deleted| deleted.video_id.as_str()).collect();
+    let found: Vec<Removed> = found.try_collect().await?;
+    forget_removed(collection, rows, &found).await
+}
+
+/// Like [`forget`], of documents that may already have been removed.
+pub(super) async fn forget_removed(
+    collection: &Collection<RawDocumentBuf>,
+    rows: &Collection<RawDocumentBuf>,
+    removed: &[Removed],
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = removed.iter().map(|removed| removed.id.as_str()).collect();
+    let video_ids: BTreeSet<&str> =
+        removed.iter().map(|removed| removed.video_id.as_str()).collect();
     for video_id in video_ids {
         for register in &REGISTERS {
             forget_register(collection, rows, (video_id, &ids), register).await?;

@@ -1,12 +1,12 @@
 //! The row of a video as it is in the collection.
 
 use linkrelay_common::{DocumentId, LinkFailure, VideoId};
-use mongodb::bson::{DateTime, Document};
+use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 
 use super::codec;
 use crate::error::StoreError;
-use crate::videos::{Seen, VideoFailure, VideoMetadata, VideoRow};
+use crate::videos::{Newest, Seen, VideoFailure, VideoMetadata, VideoRegisters, VideoRow};
 
 /// A row as it is in the collection.
 #[derive(Debug, Deserialize)]
@@ -35,6 +35,53 @@ struct StoredFailure {
     error: LinkFailure,
 }
 
+/// A row without its metadata.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredRegisters {
+    #[serde(rename = "_id")]
+    video_id: VideoId,
+    newest: Option<StoredNewest>,
+    failure: Option<StoredFailure>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredNewest {
+    document_id: DocumentId,
+    extracted_at: Option<DateTime>,
+}
+
+impl StoredRegisters {
+    /// Returns the fields of a row that are read.
+    pub(super) fn fields() -> Document {
+        doc! { "newest.document_id": 1, "newest.extracted_at": 1, "failure": 1 }
+    }
+}
+
+impl TryFrom<StoredRegisters> for VideoRegisters {
+    type Error = StoreError;
+
+    fn try_from(row: StoredRegisters) -> Result<Self, StoreError> {
+        let newest = |newest: StoredNewest| -> Result<Newest, StoreError> {
+            let extracted_at = newest.extracted_at.map(codec::time).transpose()?;
+            Ok(Newest { extracted_at, document_id: newest.document_id })
+        };
+        Ok(Self {
+            video_id: row.video_id,
+            newest: row.newest.map(newest).transpose()?,
+            failure: row.failure.map(VideoFailure::try_from).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<StoredFailure> for VideoFailure {
+    type Error = StoreError;
+
+    fn try_from(failure: StoredFailure) -> Result<Self, StoreError> {
+        let StoredFailure { document_id, failed_at, error } = failure;
+        Ok(Self { document_id, failed_at: codec::time(failed_at)?, error })
+    }
+}
+
 impl TryFrom<StoredRow> for VideoRow {
     type Error = StoreError;
 
@@ -47,10 +94,6 @@ impl TryFrom<StoredRow> for VideoRow {
                 video: codec::decode_video(newest.video)?,
             })
         };
-        let failure = |failure: StoredFailure| -> Result<VideoFailure, StoreError> {
-            let StoredFailure { document_id, failed_at, error } = failure;
-            Ok(VideoFailure { document_id, failed_at: codec::time(failed_at)?, error })
-        };
         Ok(Self {
             video_id: row.video_id,
             sequence: row.sequence,
@@ -59,7 +102,7 @@ impl TryFrom<StoredRow> for VideoRow {
                 last_at: codec::time(row.last_seen)?,
             },
             metadata: row.newest.map(metadata).transpose()?,
-            last_failure: row.failure.map(failure).transpose()?,
+            last_failure: row.failure.map(VideoFailure::try_from).transpose()?,
         })
     }
 }

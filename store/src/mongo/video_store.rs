@@ -12,11 +12,11 @@ use serde::Deserialize;
 use super::deadline::{CALL_TIMEOUT, within};
 use super::read_indexes::ReadIndex;
 use super::store::MongoStore;
-use super::video_row::StoredRow;
+use super::video_row::{StoredRegisters, StoredRow};
 use super::{codec, schema, video_pages};
 use crate::error::StoreError;
 use crate::videos::{
-    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow, VideoStore,
+    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStore,
 };
 
 impl MongoStore {
@@ -67,6 +67,15 @@ impl VideoStore for MongoStore {
         within(CALL_TIMEOUT, video_pages::videos(&videos, query)).await
     }
 
+    async fn registers(
+        &self,
+        after: Option<VideoId>,
+        limit: u32,
+    ) -> Result<Vec<VideoRegisters>, StoreError> {
+        let videos = self.videos_collection().await?.clone_with_type::<StoredRegisters>();
+        within(CALL_TIMEOUT, registers(&videos, after, limit)).await
+    }
+
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         let videos = self.videos_collection().await?;
         let count = videos.count_documents(video_pages::filter(filter));
@@ -89,6 +98,23 @@ async fn stored_among(
     let stored = doc! { "_id": { "$in": ids }, "newest": { "$exists": true } };
     let found = videos.find(stored).projection(doc! { "_id": 1 }).await?;
     Ok(found.map_ok(|row| row.video_id).try_collect().await?)
+}
+
+async fn registers(
+    videos: &Collection<StoredRegisters>,
+    after: Option<VideoId>,
+    limit: u32,
+) -> Result<Vec<VideoRegisters>, StoreError> {
+    let behind = doc! { "_id": { "$gt": after.as_ref().map_or("", VideoId::as_str) } };
+    let found = videos
+        .find(behind)
+        .projection(StoredRegisters::fields())
+        .sort(doc! { "_id": 1 })
+        .limit(i64::from(limit))
+        .batch_size(limit)
+        .await?;
+    let found: Vec<StoredRegisters> = found.try_collect().await?;
+    found.into_iter().map(VideoRegisters::try_from).collect()
 }
 
 async fn links(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use linkrelay_common::{DocumentId, VideoId};
+use linkrelay_common::DocumentId;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, named_params, params};
 
 use crate::document::{KnownDocument, LinkDocument};
@@ -93,27 +93,6 @@ fn by_id<T>(
     rows.filter_map(Result::transpose).collect()
 }
 
-/// The index by video, made only on request. The time of extraction is not a column, so the index
-/// reads it from the document.
-pub(super) const VIDEO_INDEX: &str = "CREATE INDEX IF NOT EXISTS document_by_video ON document
-    (video_id, unixepoch(json_extract(document, '$.extracted_at'), 'subsec'))
-    WHERE status = 'stored'";
-
-/// Served by [`VIDEO_INDEX`]; the expression has to be the same.
-const NEWEST_OF_VIDEO: &str = "SELECT document FROM document
-    WHERE video_id = ?1 AND status = 'stored'
-    ORDER BY unixepoch(json_extract(document, '$.extracted_at'), 'subsec') DESC LIMIT 1";
-
-pub(super) fn newest_of_video(
-    connection: &Connection,
-    video_id: VideoId,
-) -> rusqlite::Result<Option<LinkDocument>> {
-    connection
-        .prepare_cached(NEWEST_OF_VIDEO)?
-        .query_row(params![video_id.as_str()], |row| codec::decode(0, row.get_ref(0)?.as_str()?))
-        .optional()
-}
-
 pub(super) fn request_counts(
     connection: &Connection,
     request_id: &str,
@@ -196,23 +175,4 @@ fn execute(connection: &Connection, statement: &str, row: &DocumentRow) -> rusql
         ":stored_at": row.stored_at_millis,
         ":document": row.document,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sqlite::schema;
-
-    #[test]
-    fn the_newest_of_a_video_is_found_in_the_index_and_nothing_is_sorted() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection).unwrap();
-        connection.execute_batch(VIDEO_INDEX).unwrap();
-        connection.execute_batch(VIDEO_INDEX).unwrap();
-        let explain = format!("EXPLAIN QUERY PLAN {NEWEST_OF_VIDEO}");
-        let mut statement = connection.prepare(&explain).unwrap();
-        let plan = statement.query_map(params!["x"], |row| row.get::<_, String>("detail")).unwrap();
-        let plan: Vec<String> = plan.collect::<Result<_, _>>().unwrap();
-        assert_eq!(plan, ["SEARCH document USING INDEX document_by_video (video_id=?)"]);
-    }
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_common::{DocumentId, RequestId};
 use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
 use super::store::SqliteStore;
-use super::{documents, journal, removal, stale, videos};
+use super::{documents, journal, removal, videos};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StaleVideo, StaleVideos, WriteOutcome,
+    WriteOutcome,
 };
 
 #[async_trait]
@@ -106,28 +106,6 @@ impl LinkStore for SqliteStore {
             removal::remove_documents(connection, stored_before, limit)
         };
         self.writer.run(remove).await
-    }
-
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        self.writer.run(|connection| connection.execute_batch(documents::VIDEO_INDEX)).await
-    }
-
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        self.readers.run(move |connection| documents::newest_of_video(connection, video_id)).await
-    }
-
-    async fn stale_videos(
-        &self,
-        stale: &StaleVideos,
-        limit: u32,
-    ) -> Result<Vec<StaleVideo>, StoreError> {
-        let wanted = stale.clone();
-        self.readers.run(move |connection| stale::stale_videos(connection, &wanted, limit)).await
-    }
-
-    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
-        let wanted = stale.clone();
-        self.readers.run(move |connection| stale::count_stale_videos(connection, &wanted)).await
     }
 
     /// Takes the lock for writing, so that it fails if the thread has ended, or if another process

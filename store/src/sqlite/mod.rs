@@ -5,9 +5,9 @@
 //! [`LinkStore`](crate::LinkStore), [`journal`] and [`letters`] the journal and the dead letters;
 //! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
-//! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
+//! `documents` has the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
-//! changes in the row of its video.
+//! changes in the row of its video, and `rebuild` makes the rows from all documents.
 //!
 //! Several processes may have the same file open.
 
@@ -19,9 +19,9 @@ pub mod journal;
 pub mod letters;
 mod link_store;
 mod readers;
+mod rebuild;
 mod removal;
 mod schema;
-mod stale;
 pub mod store;
 mod video_change;
 mod video_pages;

@@ -9,7 +9,7 @@ use super::store::SqliteStore;
 use super::{video_pages, videos};
 use crate::error::StoreError;
 use crate::videos::{
-    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow, VideoStore,
+    LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStore,
 };
 
 #[async_trait]
@@ -42,6 +42,14 @@ impl VideoStore for SqliteStore {
     async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
         let query = query.clone();
         self.readers.run(move |connection| video_pages::videos(connection, &query)).await
+    }
+
+    async fn registers(
+        &self,
+        after: Option<VideoId>,
+        limit: u32,
+    ) -> Result<Vec<VideoRegisters>, StoreError> {
+        self.readers.run(move |connection| videos::registers(connection, after, limit)).await
     }
 
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {

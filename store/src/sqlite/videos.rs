@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use linkrelay_common::VideoId;
+use linkrelay_common::{DocumentId, VideoId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::codec;
 use super::video_change::VideoRowChange;
 use crate::document::LinkDocument;
-use crate::videos::{LinkCursor, Newest, Seen, VideoLink, VideoMetadata, VideoRow, changes};
+use crate::videos::{
+    LinkCursor, Newest, Seen, VideoLink, VideoMetadata, VideoRegisters, VideoRow, changes,
+};
 
 const INSERT_SEEN: &str = "INSERT INTO video (video_id, first_seen, last_seen)
     VALUES (:video_id, :first_seen, :last_seen)
@@ -156,13 +158,12 @@ pub(super) fn stored_among(
 
 /// Reads a row with [`COLUMNS`].
 pub(super) fn video_row(row: &Row<'_>) -> rusqlite::Result<VideoRow> {
-    let video_id = row.get_ref(1)?.as_str()?;
     let failure: Option<&str> = row.get_ref(4)?.as_str_or_null()?;
     let document: Option<&str> = row.get_ref(5)?.as_str_or_null()?;
     let document: Option<LinkDocument> =
         document.map(|document| codec::decode(5, document)).transpose()?;
     Ok(VideoRow {
-        video_id: VideoId::parse(video_id).map_err(|error| codec::unreadable(1, error))?,
+        video_id: video_id(row, 1)?,
         sequence: row.get(0)?,
         seen: Seen { first_at: codec::time(row, 2)?, last_at: codec::time(row, 3)? },
         metadata: document.and_then(metadata),
@@ -173,6 +174,40 @@ pub(super) fn video_row(row: &Row<'_>) -> rusqlite::Result<VideoRow> {
 fn metadata(document: LinkDocument) -> Option<VideoMetadata> {
     let LinkDocument { id, extracted_at, source, video, .. } = document;
     Some(VideoMetadata { document_id: id, extracted_at, source, video: video? })
+}
+
+const REGISTERS: &str = "SELECT video_id, newest_at, newest_id, failure FROM video
+    WHERE video_id > ?1 ORDER BY video_id LIMIT ?2";
+
+pub(super) fn registers(
+    connection: &Connection,
+    after: Option<VideoId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<VideoRegisters>> {
+    let after = after.as_ref().map_or("", VideoId::as_str);
+    let read = |row: &Row<'_>| {
+        let newest_at: Option<i64> = row.get(1)?;
+        let newest_id: Option<String> = row.get(2)?;
+        let newest = newest_id.map(|id| -> rusqlite::Result<Newest> {
+            let is_known = newest_at.is_some_and(|at| at != NEVER);
+            Ok(Newest {
+                extracted_at: is_known.then(|| codec::time(row, 1)).transpose()?,
+                document_id: DocumentId::from_stored(id),
+            })
+        });
+        let failure = row.get_ref(3)?.as_str_or_null()?;
+        Ok(VideoRegisters {
+            video_id: video_id(row, 0)?,
+            newest: newest.transpose()?,
+            failure: failure.map(|failure| codec::decode(3, failure)).transpose()?,
+        })
+    };
+    connection.prepare_cached(REGISTERS)?.query_map(params![after, limit], read)?.collect()
+}
+
+fn video_id(row: &Row<'_>, column: usize) -> rusqlite::Result<VideoId> {
+    let text = row.get_ref(column)?.as_str()?;
+    VideoId::parse(text).map_err(|error| codec::unreadable(column, error))
 }
 
 const LINKS: &str = "SELECT document FROM document

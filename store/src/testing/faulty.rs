@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
+use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
 use crate::videos::VideoChange;
 use crate::{
     ExpandedRange, Expansion, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
-    MAX_DOCUMENT_BYTES, RequestCounts, StaleVideo, StaleVideos, StoreError, WriteOutcome,
+    MAX_DOCUMENT_BYTES, RequestCounts, StoreError, WriteOutcome,
 };
 
 /// The error text of a [`FaultyStore`] that cannot be reached; no answer may repeat it.
@@ -25,7 +25,7 @@ type DocumentsById = BTreeMap<DocumentId, LinkDocument>;
 #[derive(Debug, Default)]
 pub struct FaultyStore {
     documents: Mutex<DocumentsById>,
-    /// The numbers of the videos, in the order in which they were first seen.
+    /// The numbers of the videos that have a row, in the order in which they were first seen.
     sequences: Mutex<BTreeMap<VideoId, i64>>,
     plan: Mutex<Plan>,
 }
@@ -71,6 +71,11 @@ impl FaultyStore {
         self.lock().len()
     }
 
+    /// Removes the rows of all videos, as if the documents were older than them.
+    pub fn drop_rows(&self) {
+        self.sequences.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Removes a document, as if it had never been written.
     pub fn remove(&self, id: &DocumentId) {
         self.lock().remove(id);
@@ -112,50 +117,23 @@ impl FaultyStore {
             Some(known) if known.gives_way_to(document) => WriteOutcome::Replaced,
             Some(_) => return WriteOutcome::AlreadyThere,
         };
-        if let Some(change) = VideoChange::of(document) {
-            let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = sequences.len() as i64 + 1;
-            sequences.entry(change.video_id).or_insert(next);
-        }
+        self.make_row(document);
         documents.insert(document.id.clone(), document.clone());
         outcome
+    }
+
+    /// Gives the video of this document a number, unless it has one.
+    pub(super) fn make_row(&self, document: &LinkDocument) {
+        let Some(change) = VideoChange::of(document) else { return };
+        let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = sequences.values().max().map_or(1, |last| last + 1);
+        sequences.entry(change.video_id).or_insert(next);
     }
 
     fn found(&self, ids: &[DocumentId]) -> Vec<LinkDocument> {
         let documents = self.lock();
         let ids: BTreeSet<&DocumentId> = ids.iter().collect();
         ids.into_iter().filter_map(|id| documents.get(id).cloned()).collect()
-    }
-
-    /// Returns all of these videos, in their order.
-    fn stale(&self, stale: &StaleVideos) -> Vec<StaleVideo> {
-        let mut times: BTreeMap<String, (Option<i64>, Option<i64>)> = BTreeMap::new();
-        for document in self.documents() {
-            let Some(video_id) = document.video_id else { continue };
-            let (extracted, refused) = times.entry(video_id).or_default();
-            let class = document.error.map(|error| error.class);
-            match (document.status, class) {
-                (LinkState::Stored, _) => {
-                    let at = document.extracted_at.map(Timestamp::as_millisecond);
-                    *extracted = (*extracted).max(at);
-                }
-                (LinkState::Failed, Some(ErrorClass::Permanent)) => {
-                    *refused = (*refused).max(Some(document.stored_at.as_millisecond()));
-                }
-                _ => {}
-            }
-        }
-        let before = stale.extracted_before.as_millisecond();
-        let found = times.into_iter().filter_map(|(video_id, (extracted, refused))| {
-            let extracted = extracted.filter(|extracted| *extracted < before)?;
-            let end = if stale.with_failed { before } else { extracted + 1 };
-            let extracted_at = Timestamp::from_millisecond(extracted).ok()?;
-            refused.is_none_or(|at| at < end).then_some(StaleVideo { extracted_at, video_id })
-        });
-        let mut found: Vec<StaleVideo> =
-            found.filter(|video| stale.after.as_ref().is_none_or(|after| video > after)).collect();
-        found.sort();
-        found
     }
 
     /// Returns the documents of a request, by index.
@@ -262,37 +240,6 @@ impl LinkStore for FaultyStore {
         old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         old.iter().for_each(|(_, id)| drop(documents.remove(id)));
         Ok(u32::try_from(old.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Every search goes through all documents.
-    async fn ensure_video_index(&self) -> Result<(), StoreError> {
-        self.call(Method::EnsureVideoIndex, 0).await
-    }
-
-    async fn newest_of_video(&self, video_id: VideoId) -> Result<Option<LinkDocument>, StoreError> {
-        self.call(Method::NewestOfVideo, 0).await?;
-        let video_id = video_id.to_string();
-        let mut found = self.documents();
-        found.retain(|document| {
-            document.status == LinkState::Stored && document.video_id.as_ref() == Some(&video_id)
-        });
-        Ok(found.into_iter().max_by_key(|document| document.extracted_at))
-    }
-
-    async fn stale_videos(
-        &self,
-        stale: &StaleVideos,
-        limit: u32,
-    ) -> Result<Vec<StaleVideo>, StoreError> {
-        self.call(Method::StaleVideos, 0).await?;
-        let mut found = self.stale(stale);
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(found)
-    }
-
-    async fn count_stale_videos(&self, stale: &StaleVideos) -> Result<u64, StoreError> {
-        self.call(Method::CountStaleVideos, 0).await?;
-        Ok(self.stale(stale).len() as u64)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

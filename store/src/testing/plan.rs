@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// A method of [`LinkStore`](crate::LinkStore) or [`VideoStore`](crate::VideoStore).
+/// A method of one of the traits of [`Store`](crate::Store).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the methods")]
 pub enum Method {
@@ -18,17 +18,16 @@ pub enum Method {
     DeleteRequest,
     SetRetention,
     RemoveExpired,
-    EnsureVideoIndex,
-    NewestOfVideo,
-    StaleVideos,
-    CountStaleVideos,
     Ping,
     Video,
     StoredAmong,
     LinksOfVideo,
     CountLinksOfVideo,
     Videos,
+    Registers,
     CountVideos,
+    EstimateDocuments,
+    RebuildVideos,
 }
 
 /// How often a method was called.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
-use linkrelay_common::VideoId;
+use linkrelay_common::{DocumentId, VideoId};
 
 use super::{FaultyStore, Method};
 use crate::videos::{
-    Direction, LinkCursor, VideoCursor, VideoFilter, VideoLink, VideoMetadata, VideoOrder,
-    VideoPage, VideoQuery, VideoRow, VideoStatus, VideoStore, changes,
+    Direction, LinkCursor, Newest, RebuildStore, RebuiltPage, VideoCursor, VideoFilter, VideoLink,
+    VideoMetadata, VideoOrder, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStatus,
+    VideoStore, changes,
 };
 use crate::{LinkDocument, StoreError};
 
@@ -17,18 +18,20 @@ impl FaultyStore {
     fn rows(&self) -> Vec<VideoRow> {
         let documents = self.documents();
         let sequences = self.sequences();
-        let row = |change: crate::videos::VideoChange| VideoRow {
-            sequence: sequences.get(&change.video_id).copied().unwrap_or_default(),
-            video_id: change.video_id,
-            seen: change.seen,
-            metadata: change.newest.and_then(|newest| {
-                let is_newest = |document: &&LinkDocument| document.id == newest.document_id;
-                documents.iter().find(is_newest).and_then(metadata)
-            }),
-            last_failure: change.failure.map(|failure| failure.0),
+        let row = |change: crate::videos::VideoChange| {
+            Some(VideoRow {
+                sequence: *sequences.get(&change.video_id)?,
+                video_id: change.video_id,
+                seen: change.seen,
+                metadata: change.newest.and_then(|newest| {
+                    let is_newest = |document: &&LinkDocument| document.id == newest.document_id;
+                    documents.iter().find(is_newest).and_then(metadata)
+                }),
+                last_failure: change.failure.map(|failure| failure.0),
+            })
         };
-        let rows: BTreeMap<i64, VideoRow> =
-            changes(&documents).into_iter().map(row).map(|row| (row.sequence, row)).collect();
+        let rows = changes(&documents).into_iter().filter_map(row);
+        let rows: BTreeMap<i64, VideoRow> = rows.map(|row| (row.sequence, row)).collect();
         rows.into_values().collect()
     }
 
@@ -105,10 +108,53 @@ impl VideoStore for FaultyStore {
         Ok(VideoPage { videos: rows.into_iter().map(|(_, row)| row).collect(), next })
     }
 
+    async fn registers(
+        &self,
+        after: Option<VideoId>,
+        limit: u32,
+    ) -> Result<Vec<VideoRegisters>, StoreError> {
+        self.call(Method::Registers, 0).await?;
+        let mut rows = self.rows();
+        rows.retain(|row| after.is_none_or(|after| row.video_id > after));
+        rows.sort_by_key(|row| row.video_id);
+        rows.truncate(limit as usize);
+        Ok(rows.into_iter().map(registers).collect())
+    }
+
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         self.call(Method::CountVideos, 0).await?;
         Ok(self.rows().iter().filter(|row| selects(filter, row)).count() as u64)
     }
+}
+
+#[async_trait]
+impl RebuildStore for FaultyStore {
+    async fn estimate_documents(&self) -> Result<u64, StoreError> {
+        self.call(Method::EstimateDocuments, 0).await?;
+        Ok(self.documents_count() as u64)
+    }
+
+    async fn rebuild_videos(
+        &self,
+        after: Option<&DocumentId>,
+        limit: u32,
+    ) -> Result<Option<RebuiltPage>, StoreError> {
+        self.call(Method::RebuildVideos, 0).await?;
+        let mut page = self.documents();
+        page.retain(|document| after.is_none_or(|after| document.id > *after));
+        page.truncate(limit as usize);
+        page.iter().for_each(|document| self.make_row(document));
+        let documents = page.len() as u64;
+        Ok(page.pop().map(|last| RebuiltPage { last: last.id, documents, unreadable: 0 }))
+    }
+}
+
+fn registers(row: VideoRow) -> VideoRegisters {
+    let newest = row.metadata.map(|metadata| Newest {
+        extracted_at: metadata.extracted_at,
+        document_id: metadata.document_id,
+    });
+    VideoRegisters { video_id: row.video_id, newest, failure: row.last_failure }
 }
 
 /// Returns by what a row is sorted; `None` if it is not in this order.

@@ -5,6 +5,7 @@
 
 mod change;
 mod query;
+pub mod rebuild;
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -21,6 +22,7 @@ pub use query::{
     Between, CursorError, Direction, LinkCursor, MAX_ROWS_EXAMINED, VideoCursor, VideoFilter,
     VideoOrder, VideoPage, VideoQuery, VideoStatus,
 };
+pub use rebuild::{RebuildStore, RebuiltPage};
 
 /// One video, over all of its documents.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +38,17 @@ pub struct VideoRow {
     pub metadata: Option<VideoMetadata>,
     /// The last failure, if a document has one. Metadata may have been found before it or after it.
     pub last_failure: Option<VideoFailure>,
+}
+
+/// What a row keeps, without the metadata itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VideoRegisters {
+    /// The video's id.
+    pub video_id: VideoId,
+    /// The document with the newest metadata, if there is one.
+    pub newest: Option<Newest>,
+    /// The last failure, if there is one.
+    pub failure: Option<VideoFailure>,
 }
 
 /// The newest metadata of a video.
@@ -144,6 +157,14 @@ pub trait VideoStore: Debug + Send + Sync {
     /// [`MAX_ROWS_EXAMINED`] rows, so it may have fewer videos than asked for, or none, although
     /// there are more: only a page without `next` is the last.
     async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError>;
+
+    /// Returns what the rows of up to `limit` videos keep, by the videos' ids: of those behind
+    /// `after`. It needs no index but that of the ids.
+    async fn registers(
+        &self,
+        after: Option<VideoId>,
+        limit: u32,
+    ) -> Result<Vec<VideoRegisters>, StoreError>;
 
     /// Counts the videos that a filter selects. It reads every row.
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError>;

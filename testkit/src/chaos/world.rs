@@ -13,7 +13,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::time::{Instant, sleep_until};
 
-use super::check::{Found, FoundDocument};
+use super::check::{Found, FoundDocument, FoundRow};
 use super::report::Log;
 use super::schedule::{Act, CONSUMERS, Schedule, Target};
 use super::settings::{Brokers, CONSUMER_ENV, ChaosSettings, PARTITIONS, PRODUCER_ENV};
@@ -103,12 +103,18 @@ impl World {
     /// Gathers what is there; linkrelay must have stopped.
     pub(super) async fn found(&self) -> Result<Found> {
         let (site, broker) = (&self.site, self.site.broker.node(0));
-        let fields =
-            doc! { "link": 1, "video_id": 1, "status": 1, "error.class": 1, "video.title": 1 };
+        let fields = doc! {
+            "link": 1, "video_id": 1, "status": 1, "error.class": 1, "video.title": 1,
+            "extracted_at": 1,
+        };
         let documents = site.documents.clone_with_type::<FoundDocument>();
         let documents = documents.find(doc! {}).projection(fields).await;
         let documents = documents.context("reading the documents")?.try_collect().await;
+        let rows = site.videos.clone_with_type::<FoundRow>();
+        let rows = rows.find(doc! {}).projection(doc! { "newest.extracted_at": 1 }).await;
+        let rows = rows.context("reading the rows of videos")?.try_collect().await;
         Ok(Found {
+            rows: rows.context("reading the rows of videos")?,
             records: broker.topic_records(&site.topic).await?,
             documents: documents.context("reading the documents")?,
             dead_letters: site.dead_letters().await?,

@@ -39,6 +39,8 @@ pub struct Site<B = &'static KafkaBroker, M = &'static MongoServer> {
     pub database: String,
     /// The documents.
     pub documents: Collection<Document>,
+    /// The rows of videos.
+    pub videos: Collection<Document>,
 }
 
 impl<B: Borrow<KafkaBroker>, M: Borrow<MongoServer>> Site<B, M> {
@@ -56,6 +58,7 @@ impl<B: Borrow<KafkaBroker>, M: Borrow<MongoServer>> Site<B, M> {
             dlq: format!("{topic}.dlq"),
             topic,
             documents: client.database(&database).collection("youtube"),
+            videos: client.database(&database).collection("videos"),
             database,
         })
     }

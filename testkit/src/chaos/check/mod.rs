@@ -1,10 +1,14 @@
 //! Compares what was promised with what is there. Pure: the same input gives the same result.
 
+mod videos;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use linkrelay_fake_youtube::pages;
+use mongodb::bson::DateTime;
 use serde::Deserialize;
 
+pub(super) use self::videos::FoundRow;
 use super::load::Link;
 use crate::kafka::TopicRecord;
 
@@ -26,6 +30,7 @@ pub(super) struct Expected {
 pub(super) struct Found {
     pub(super) records: Vec<TopicRecord>,
     pub(super) documents: Vec<FoundDocument>,
+    pub(super) rows: Vec<FoundRow>,
     pub(super) dead_letters: Vec<TopicRecord>,
     /// The group's offsets by partition.
     pub(super) committed: BTreeMap<i32, Option<i64>>,
@@ -44,6 +49,7 @@ pub(super) struct FoundDocument {
     pub(super) status: String,
     pub(super) error: Option<FoundError>,
     pub(super) video: Option<FoundVideo>,
+    pub(super) extracted_at: Option<DateTime>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -105,6 +111,9 @@ pub(super) fn check(expected: &Expected, found: &Found) -> Checked {
     let wanted = checked.wanted(expected, found);
     let given_up = checked.documents(&wanted, expected, found);
     checked.dead_letters(&wanted, &given_up, &expected.topic, &found.dead_letters);
+    videos::violations(&found.documents, &found.rows)
+        .into_iter()
+        .for_each(|text| checked.violate(text));
     for (partition, end) in &found.ends {
         let committed = found.committed.get(partition).copied().flatten();
         // A partition that never had a record has nothing to commit.

@@ -1,6 +1,7 @@
 //! Each test makes one thing wrong in a run that kept every promise; the check must find exactly
 //! that.
 
+use super::videos::FoundNewest;
 use super::*;
 
 const MALFORMED: &[u8] = b"rubbish \xff";
@@ -33,7 +34,14 @@ fn document(id: &str, link: &Link) -> FoundDocument {
         status: if is_stored { "stored" } else { "failed" }.to_owned(),
         error: (!is_stored).then(|| FoundError { class: "permanent".to_owned() }),
         video: is_stored.then(|| FoundVideo { title: title() }),
+        extracted_at: is_stored.then(|| DateTime::from_millis(7)),
     }
+}
+
+fn row(link: &Link) -> FoundRow {
+    let newest =
+        link.is_stored.then(|| FoundNewest { extracted_at: Some(DateTime::from_millis(7)) });
+    FoundRow { video_id: link.video_id.clone().unwrap(), newest }
 }
 
 fn malformed(id: &str) -> FoundDocument {
@@ -44,6 +52,7 @@ fn malformed(id: &str) -> FoundDocument {
         status: "failed".to_owned(),
         error: Some(FoundError { class: "malformed".to_owned() }),
         video: None,
+        extracted_at: None,
     }
 }
 
@@ -73,6 +82,7 @@ fn kept_promises() -> (Expected, Found) {
             document("T:0:2:7:0", &by_hand),
             malformed("T:0:3:7:0"),
         ],
+        rows: [&good, &private, &other, &by_hand].map(row).to_vec(),
         dead_letters: vec![dead_letter("T:0:3:7", "malformed", MALFORMED)],
         committed: BTreeMap::from([(0, Some(6)), (1, None)]),
         ends: BTreeMap::from([(0, 6), (1, 0)]),
@@ -120,12 +130,16 @@ fn a_run_that_kept_every_promise_has_no_violation() {
 #[test]
 fn a_lost_link_is_named_with_its_records() {
     let other = link("other", true).link;
-    let unstored = checked(|_, found| drop(found.documents.remove(2)));
+    let unstored = checked(|_, found| {
+        found.documents.remove(2);
+        found.rows.remove(2);
+    });
     let text = format!("lost: two:0 ({other}), in the topic at 0:4, 0:5");
     assert_only(&unstored, &text);
     assert_eq!(unstored.tally.lost, 1);
     let never_published = checked(|_, found| {
         found.documents.remove(0);
+        found.rows.remove(0);
         found.records.remove(0);
     });
     let text =
@@ -138,6 +152,7 @@ fn a_record_by_hand_that_the_broker_lost_is_lost() {
     let checked = checked(|_, found| {
         found.records.remove(2);
         found.documents.remove(3);
+        found.rows.remove(3);
     });
     assert_only(&checked, r#"lost: record by hand "by hand""#);
     assert_eq!(checked.tally.lost, 1);
@@ -159,7 +174,10 @@ fn a_doubled_document_is_found_under_the_same_id_and_under_another() {
 #[test]
 fn a_document_that_no_client_asked_for_is_unexpected_unless_its_request_is_unresolved() {
     let foreign = link("foreign", true);
-    let add = |found: &mut Found| found.documents.push(document("x:0", &foreign));
+    let add = |found: &mut Found| {
+        found.documents.push(document("x:0", &foreign));
+        found.rows.push(row(&foreign));
+    };
     let unexpected = checked(|_, found| add(found));
     let text = format!("unexpected document: x:0 ({})", foreign.link);
     assert_only(&unexpected, &text);
@@ -200,7 +218,13 @@ fn another_video_s_metadata_is_wrong_content() {
         (|document| document.link.push('x'), "its link is"),
     ];
     for (change, problem) in changes {
-        let checked = checked(|_, found| change(&mut found.documents[0]));
+        let checked = checked(|_, found| {
+            change(&mut found.documents[0]);
+            let of_video = found.documents[0].video_id.clone();
+            found
+                .rows
+                .retain(|row| row.video_id != pages::id_from_name("good") || of_video.is_some());
+        });
         assert_eq!(checked.violations.len(), 1, "{:?}", checked.violations);
         let text = format!("wrong content: one:0: {problem}");
         assert!(checked.violations[0].starts_with(&text), "{:?}", checked.violations);
@@ -276,4 +300,25 @@ fn every_record_of_a_link_counts_as_an_extraction_that_is_due() {
     let counts = checked(|_, _| {}).due;
     assert_eq!(counts[&pages::id_from_name("other")], 2);
     assert_eq!(counts[&pages::id_from_name("good")], 1);
+}
+
+#[test]
+fn a_missing_row_an_old_one_and_one_without_a_document_are_found() {
+    let id = |name| pages::id_from_name(name);
+    let missing = checked(|_, found| drop(found.rows.remove(1)));
+    assert_only(&missing, &format!("no row of {}", id("private")));
+    for newest in [None, Some(FoundNewest { extracted_at: None })] {
+        let empty = checked(|_, found| found.rows[0].newest = newest);
+        assert_eq!(empty.violations.len(), 1, "{:?}", empty.violations);
+        let text = format!("the row of {} is of None, and a document of Some(", id("good"));
+        assert!(empty.violations[0].starts_with(&text), "{:?}", empty.violations);
+    }
+    let shown = |millis| Some(FoundNewest { extracted_at: Some(DateTime::from_millis(millis)) });
+    for (millis, violations) in [(6, 1), (7, 0), (8, 0)] {
+        let old = checked(|_, found| found.rows[2].newest = shown(millis));
+        assert_eq!(old.violations.len(), violations, "{millis}: {:?}", old.violations);
+        assert!(old.violations.iter().all(|text| text.contains(&id("other"))));
+    }
+    let foreign = checked(|_, found| found.rows.push(row(&link("foreign", false))));
+    assert_only(&foreign, &format!("a row of {}, which has no document", id("foreign")));
 }
