@@ -16,6 +16,8 @@ mod events;
 mod life;
 /// Clients that are too slow or too many.
 mod limits;
+/// `GET /openapi.json`, and docs/API.md.
+mod openapi;
 /// `POST /links/parse`.
 mod parse;
 /// The program: exit codes, errors in one line, signals.
