@@ -8,7 +8,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::{RequestId, VideoId};
 
-/// Exactly the texts that [`RequestId`] reads, but for numbers of links above 4,294,967,295.
+/// Exactly the texts that [`RequestId`] reads, but for those of a billion links and more.
 const REQUEST_ID: &str =
     "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-[1-9][0-9]{0,8}$";
 /// Exactly the texts that [`VideoId`] reads.

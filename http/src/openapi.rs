@@ -8,10 +8,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use utoipa::openapi::path::{Operation, PathItem};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::schema::{
-    AnyOfBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+    AnyOfBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
 };
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema,
@@ -130,9 +131,12 @@ pub fn add_limits(document: &mut OpenApi) {
     each_operation(document, |operation| add(operation, "503", text));
 }
 
-/// Gives every error answer that describes no body the one of [`ProblemBody`], and the header
-/// `Retry-After` if the same request can succeed later.
-pub fn complete_problems(document: &mut OpenApi) {
+/// Adds to every operation what follows from its description.
+///
+/// An error answer without a body gets the one of [`ProblemBody`], with the first code as an
+/// example, and `Retry-After` if the same request can succeed later. A parameter of a query may be
+/// empty, which is the same as leaving it out; a header that is left out is not null.
+pub fn complete(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     each_operation(document, |operation| {
@@ -144,23 +148,46 @@ pub fn complete_problems(document: &mut OpenApi) {
                 complete_problem(status, response);
             }
         }
+        for parameter in operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter {
+                complete_parameter(parameter);
+            }
+        }
     });
 }
 
 fn complete_problem(status: &str, response: &mut Response) {
+    let number = status.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR.as_u16());
+    let title = StatusCode::from_u16(number).ok().and_then(|status| status.canonical_reason());
+    let example = json!({
+        "type": "about:blank",
+        "title": title,
+        "status": number,
+        "code": response.description.split('`').nth(1),
+        "detail": "what is wrong, in a sentence",
+    });
     let body = Ref::from_schema_name(ProblemBody::name());
-    let content = ContentBuilder::new().schema(Some(body)).build();
+    let content = ContentBuilder::new().schema(Some(body)).example(Some(example)).build();
     response.content.insert("application/problem+json".to_owned(), content.into());
     if matches!(status, "503" | "504") {
-        let seconds = ObjectBuilder::new()
-            .schema_type(SchemaType::from(Type::Integer))
-            .minimum(Some(1))
-            .build();
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
         let header = HeaderBuilder::new()
             .schema(Some(Schema::from(seconds)))
             .description(Some("After how many seconds the same request can succeed."))
             .build();
         response.headers.insert("Retry-After".to_owned(), header.into());
+    }
+}
+
+fn complete_parameter(parameter: &mut Parameter) {
+    if parameter.parameter_in == ParameterIn::Query {
+        let keywords = parameter.extensions.get_or_insert_default();
+        keywords.insert("allowEmptyValue".to_owned(), Value::Bool(true));
+    }
+    if parameter.parameter_in == ParameterIn::Header
+        && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+    {
+        schema.schema_type = Type::String.into();
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use linkrelay_common::health::Health;
 use linkrelay_http::health_routes;
-use linkrelay_http::openapi::{add_defects, add_limits, complete_problems, problems};
+use linkrelay_http::openapi::{add_defects, add_limits, complete, problems};
 use utoipa::openapi::{OpenApi, RefOr, Response};
 use utoipa::{IntoResponses, OpenApi as _};
 use uuid::Uuid;
@@ -36,7 +36,7 @@ pub(crate) static SERVED: LazyLock<Served> = LazyLock::new(|| {
         title = "linkrelay",
         description = "YouTube links in, metadata documents out.\n\nEvery error is \
             `application/problem+json` (RFC 9457) with a stable `code`; the text of each answer \
-            names its codes. A parameter that a route does not know is refused. The exceptions \
+            names its codes. A parameter that a route does not know is refused, and an empty one counts as not given. The exceptions \
             come from the HTTP library, before any route, without a body: 400 for what is not \
             HTTP, 414 for an address and 431 for a header that is too large.\n\nLimits are those \
             of the default settings; an operator can change them. A consumer's own server answers \
@@ -61,7 +61,7 @@ pub fn openapi() -> OpenApi {
     document.merge(routes::streams().into_openapi());
     document.merge(health_routes::<()>(Health::default(), || true).into_openapi());
     add_defects(&mut document);
-    complete_problems(&mut document);
+    complete(&mut document);
     document
 }
 
@@ -88,9 +88,9 @@ impl IntoResponses for PublishProblems {
             (500, "`store_unreadable`: a stored document cannot be read."),
             (
                 503,
-                "Not every link was accepted; `results` says which, if they were checked. \
-                 `queue_full`, `delivery_timeout`, `broker_refused`, `topic_missing`, \
-                 `stopping`, `journal_unavailable`, `store_unavailable`.",
+                "`queue_full`, `delivery_timeout`, `broker_refused`, `topic_missing`, `stopping`, \
+                 `journal_unavailable`, `store_unavailable`: not every link was accepted; \
+                 `results` says which, if they were checked.",
             ),
         ])
     }

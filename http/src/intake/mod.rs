@@ -10,6 +10,7 @@ mod body;
 mod check;
 mod error;
 mod headers;
+mod link_index;
 mod results;
 mod settings;
 
@@ -27,6 +28,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 pub use check::{CheckedLink, CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
+pub use link_index::LinkIndex;
 pub use results::{LinkOutcome, ResultEntry, ResultError, ValidResult, echo, results};
 pub use settings::IntakeSettings;
 

@@ -28,7 +28,9 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // The validator is a server on the internet.
-    Arc::new(Config::from("/openapi.json").validator_url("none").deep_linking(true))
+    Arc::new(
+        Config::from("/openapi.json").validator_url("none").deep_linking(true).use_base_layout(),
+    )
 });
 
 /// This document.
@@ -46,7 +48,10 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
 pub(super) async fn document(headers: HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let is_known = known.is_some_and(|known| {
-        known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == SERVED.etag)
+        known
+            .split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == SERVED.etag)
     });
     let headers = [(header::ETAG, SERVED.etag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if is_known {

@@ -12,7 +12,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use linkrelay_common::{DocumentId, RequestId};
-use linkrelay_http::intake::{IntakeError, LinkOutcome, ResultError, ValidResult, echo, read_json};
+use linkrelay_http::intake::{
+    IntakeError, LinkIndex, LinkOutcome, ResultError, ValidResult, echo, read_json,
+};
 use linkrelay_http::openapi::{IntakeProblems, one_of};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,7 +40,7 @@ const HOW_TO_REPEAT: &str = "See results for each link. Send the same request ag
 struct RetryBody {
     /// The indexes of the links; all failed ones if it is left out.
     #[schema(min_items = 1, max_items = 1000)]
-    indexes: Option<Vec<u32>>,
+    indexes: Option<Vec<LinkIndex>>,
 }
 
 /// The answer if every link was accepted.
@@ -78,7 +80,7 @@ fn ok() -> Object {
     tag = "Requests",
     params(
         ("id" = RequestId, Path, description = "The request."),
-        ("from" = Option<u32>, Query, description = "The index of the first link to retry, if a \
+        ("from" = Option<u32>, Query, maximum = 4_294_967_295_u32, description = "The index of the first link to retry, if a \
             request has more failed links than one retry may have; `next` has it."),
         ("traceparent" = Option<String>, Header, description = "A W3C trace context; a malformed \
             one is ignored."),
@@ -121,7 +123,7 @@ fn choice(body: &[u8], from: u32, max: usize) -> Result<Choice, ApiError> {
         body => serde_json::from_slice(body).map_err(ApiError::BadRetryBody)?,
     };
     let Some(indexes) = body.indexes else { return Ok(Choice::Failed { from, limit: max }) };
-    let indexes = BTreeSet::from_iter(indexes);
+    let indexes: BTreeSet<u32> = indexes.into_iter().map(|LinkIndex(index)| index).collect();
     match indexes.len() {
         0 => Err(IntakeError::NoLinks.into()),
         links_count if links_count > max => {

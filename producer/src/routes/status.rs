@@ -30,7 +30,7 @@ const MAX_LIMIT: u32 = 1_000;
     tag = "Requests",
     params(
         ("id" = RequestId, Path, description = "The request."),
-        ("from" = Option<u32>, Query, description = "The index of the first link to list; 0 if it \
+        ("from" = Option<u32>, Query, maximum = 4_294_967_295_u32, description = "The index of the first link to list; 0 if it \
             is left out."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many links \
             to list; 100 if it is left out."),

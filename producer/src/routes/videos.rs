@@ -101,7 +101,6 @@ struct VideosParameters {
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// The page that follows another; `next` has it.
-    #[param(example = "120")]
     after: Option<String>,
     /// Whether to count all videos that are selected, which takes as long as reading them.
     total: Option<bool>,
@@ -180,7 +179,7 @@ fn filter(parameters: &mut Parameters) -> Result<VideoFilter, ApiError> {
         ("video_id" = VideoId, Path, description = "The video."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many links \
             to list; 50 if it is left out."),
-        ("after" = Option<String>, Query, pattern = "^(-?[1-9][0-9]{0,17}|0)\\..*$",
+        ("after" = Option<String>, Query,
             description = "The page that follows another; `next` has it."),
     ),
     responses(

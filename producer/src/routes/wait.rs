@@ -31,10 +31,10 @@ impl IntoResponses for WaitProblems {
             (502, "`bad_extractor_answer`: what answers at EXTRACTOR_URL is no extractor server."),
             (
                 503,
-                "No link has a document. `extractor_unavailable`, `throttled`, `stopping`, \
-                 `store_unavailable`, `refused_by_store`, or the code of the last attempt: \
-                 `bad_status`, `timed_out`, `connection`, `proxy`, `stood_down`, `unreadable`, \
-                 `unconfirmed`, `throttled_alone`.",
+                "`extractor_unavailable`, `throttled`, `stopping`, `store_unavailable`, \
+                 `refused_by_store`, or the code of the last attempt (`bad_status`, `timed_out`, \
+                 `connection`, `proxy`, `stood_down`, `unreadable`, `unconfirmed`, \
+                 `throttled_alone`): no link has a document.",
             ),
             (504, "`wait_timeout`: nothing was found in time (WAIT_TIMEOUT, 10 s)."),
         ])
