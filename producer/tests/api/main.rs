@@ -10,6 +10,8 @@ mod helpers;
 mod broker;
 /// `DELETE /links/{id}`.
 mod delete;
+/// `GET /docs/`.
+mod docs;
 /// `GET /links/{id}/events`.
 mod events;
 /// Start and stop.
