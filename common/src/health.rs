@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 /// How often a lasting failure is logged again.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -58,14 +59,16 @@ pub struct RetriedUse<'a> {
 }
 
 /// The answer of `/health/ready`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Readiness {
     /// Whether every part works.
     pub ready: bool,
     /// Each part by name: `"ok"`, or the reason why it does not work.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({ "broker": "ok", "store": "ok" }))]
     pub parts: BTreeMap<&'static str, String>,
     /// What an operator should know although every part works.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>)]
     pub warnings: BTreeMap<&'static str, String>,
 }
 

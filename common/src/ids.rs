@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::record_origin::RecordOrigin;
@@ -88,8 +89,9 @@ impl<'de> Deserialize<'de> for RequestId {
 }
 
 /// The `_id` of a document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(example = "0193b3f0-7c1e-7cc3-9a52-2f1d5c9e8a10-2:0")]
 pub struct DocumentId(String);
 
 impl DocumentId {

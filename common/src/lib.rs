@@ -19,6 +19,7 @@ pub mod list;
 pub mod metrics;
 pub mod partition;
 pub mod record_origin;
+mod schema;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;

@@ -4,9 +4,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The metadata of one video.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs, reason = "the names are YouTube's own; units are named where there is one")]
 pub struct Video {
     /// May be blank: YouTube has such videos.
@@ -18,6 +19,7 @@ pub struct Video {
     pub view_count: Option<u64>,
     pub like_count: Option<u64>,
     /// A page that gives only a day counts as midnight UTC.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub publish_date: Option<Timestamp>,
     pub category: Option<String>,
     pub keywords: Option<Vec<String>>,
@@ -53,7 +55,7 @@ impl Video {
 }
 
 /// Whether a video whose metadata is public can also be played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say everything")]
 pub enum Availability {
@@ -94,7 +96,7 @@ impl Availability {
 }
 
 /// The channel that published a video.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct Author {
     pub name: Option<String>,
@@ -105,7 +107,7 @@ pub struct Author {
 }
 
 /// A thumbnail of a video, in one size.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct Thumbnail {
     pub url: String,
@@ -116,7 +118,7 @@ pub struct Thumbnail {
 }
 
 /// One chapter of a video.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs, reason = "the names are YouTube's own")]
 pub struct Chapter {
     pub title: String,

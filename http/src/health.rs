@@ -1,42 +1,105 @@
 //! The routes of health and metrics, which every role serves.
 
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
-use axum::{Json, Router};
-use linkrelay_common::health::Health;
+use linkrelay_common::health::{Health, Readiness};
 use linkrelay_common::metrics;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Problem;
 
 /// Prometheus' text format, version 0.0.4.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+#[derive(Clone)]
+struct HealthState {
+    health: Health,
+    is_alive: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for HealthState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HealthState").finish_non_exhaustive()
+    }
+}
 
 /// Returns the routes `GET /health/ready` (200 or 503, with each part by name), `GET /health/live`
 /// (200 while `is_alive` says that the role makes progress, otherwise 503) and `GET /metrics`.
 pub fn health_routes<S>(
     health: Health,
-    is_alive: impl Fn() -> bool + Clone + Send + Sync + 'static,
-) -> Router<S>
+    is_alive: impl Fn() -> bool + Send + Sync + 'static,
+) -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let ready = move || {
-        let readiness = health.readiness();
-        let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        std::future::ready((status, Json(readiness)))
-    };
-    let live = move || {
-        let is_alive = is_alive();
-        let status = if is_alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        std::future::ready((status, Json(serde_json::json!({ "live": is_alive }))))
-    };
-    Router::new()
-        .route("/health/ready", get(ready))
-        .route("/health/live", get(live))
-        .route("/metrics", get(metrics_text))
+    OpenApiRouter::new()
+        .routes(routes!(ready))
+        .routes(routes!(live))
+        .routes(routes!(metrics_text))
+        .with_state(HealthState { health, is_alive: Arc::new(is_alive) })
 }
 
-/// Answers 404 in a process that has no metrics.
-async fn metrics_text() -> Result<impl IntoResponse, StatusCode> {
-    let text = metrics::render().ok_or(StatusCode::NOT_FOUND)?;
+/// Whether every part works.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "Health",
+    responses(
+        (status = 200, description = "Every part works.", body = Readiness),
+        (status = 503, description = "A part does not work, or the process stops.", body = Readiness),
+    )
+)]
+async fn ready(State(state): State<HealthState>) -> (StatusCode, Json<Readiness>) {
+    let readiness = state.health.readiness();
+    (status(readiness.ready), Json(readiness))
+}
+
+/// Whether the process makes progress.
+#[derive(Debug, Serialize, ToSchema)]
+struct Liveness {
+    live: bool,
+}
+
+/// Whether the process makes progress.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = "Health",
+    responses(
+        (status = 200, description = "The process makes progress.", body = Liveness),
+        (status = 503, description = "Only a restart helps.", body = Liveness),
+    )
+)]
+async fn live(State(state): State<HealthState>) -> (StatusCode, Json<Liveness>) {
+    let live = (state.is_alive)();
+    (status(live), Json(Liveness { live }))
+}
+
+fn status(is_good: bool) -> StatusCode {
+    if is_good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// The metrics of the process, in Prometheus' text format.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Health",
+    responses(
+        (status = 200, description = "The metrics.", body = String, content_type = "text/plain"),
+        (status = 404, description = "`no_metrics`: this process counts nothing."),
+    )
+)]
+async fn metrics_text() -> Result<impl IntoResponse, Problem> {
+    let no_metrics =
+        || Problem::new(StatusCode::NOT_FOUND, "no_metrics", "this process counts nothing");
+    let text = metrics::render().ok_or_else(no_metrics)?;
     Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text))
 }

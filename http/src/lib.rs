@@ -3,7 +3,7 @@
 //! [`Problem`] is an error answer; [`health_routes`] are the routes of health; [`intake`] reads a
 //! request for links and describes the outcome of each; [`layers`] come before the routes;
 //! [`serve()`] serves connections and ends them; [`wire`] has the answers that other parts of
-//! linkrelay read.
+//! linkrelay read; [`openapi`] describes what all routes have in common.
 //!
 //! It must not know: Kafka, stores, or what a role does with a link.
 
@@ -11,6 +11,7 @@ mod health;
 pub mod intake;
 mod keep_alive;
 pub mod layers;
+pub mod openapi;
 mod problem;
 mod serve;
 pub mod wire;

@@ -1,14 +1,22 @@
-//! Answers of one part of linkrelay that another part reads: the status of a request and the
-//! videos, which the producer returns and the command line prints.
+//! Answers of one part of linkrelay that another part reads or describes.
+//!
+//! The status of a request and the videos are returned by the producer and printed by the command
+//! line; the outcome of links that a client waited for is returned by a consumer through the
+//! producer.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkFailure, RequestId, Video, VideoId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
+
+use crate::intake::ResultEntry;
+use crate::openapi::one_of;
 
 /// The status of a request: the answer of `GET /links/{id}`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RequestStatus {
     /// The id of the request.
     pub id: RequestId,
@@ -30,12 +38,14 @@ pub struct RequestStatus {
 }
 
 /// The status of one link of a request.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct LinkEntry {
     /// Its index in the request, from 0.
+    #[schema(required)]
     pub index: u32,
     /// `pending`, `stored`, `failed` or `expanded`.
+    #[schema(schema_with = link_status, required)]
     pub status: Cow<'static, str>,
     /// The link as it was submitted; unknown while it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,8 +67,27 @@ pub struct LinkEntry {
     pub error: Option<LinkFailure>,
 }
 
+/// The answer of the waiting path if at least one link has a document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WaitAnswer<'a> {
+    /// `ok`, or `partial` if some links have no document.
+    #[schema(schema_with = ok_or_partial)]
+    pub res: &'static str,
+    /// The id of the request.
+    pub id: RequestId,
+    /// Links with metadata.
+    pub stored: usize,
+    /// Links that will have no metadata.
+    pub failed: usize,
+    /// The path of the request's status.
+    #[schema(example = "/links/0193b3f0-7c1e-7cc3-9a52-2f1d5c9e8a10-2")]
+    pub status_url: String,
+    /// One for each link.
+    pub results: Vec<ResultEntry<'a>>,
+}
+
 /// A page of videos: the answer of `GET /videos`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VideoList {
     /// How many videos the query selects, if it asks for the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,30 +100,35 @@ pub struct VideoList {
 }
 
 /// One video, over all links that named it. What is not known is null.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VideoEntry {
     /// The video's id.
     pub video_id: VideoId,
     /// `stored` if there is metadata, else `failed`.
+    #[schema(schema_with = stored_or_failed)]
     pub status: Cow<'static, str>,
     /// When the first link that named it was submitted.
+    #[schema(value_type = String, format = DateTime)]
     pub first_seen_at: Timestamp,
     /// When the last link that named it was submitted.
+    #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
     /// When YouTube gave the metadata.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub extracted_at: Option<Timestamp>,
     /// The extractor's strategy that found it.
     pub source: Option<String>,
     /// The newest metadata.
     pub video: Option<Video>,
     /// When a link last failed.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub failed_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<LinkFailure>,
 }
 
 /// One video and the links that named it: the answer of `GET /videos/{video_id}`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VideoDetail {
     /// The video.
     #[serde(flatten)]
@@ -110,7 +144,7 @@ pub struct VideoDetail {
 }
 
 /// One link that named a video.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VideoLinkEntry {
     /// The id of the link's document.
     pub id: DocumentId,
@@ -120,13 +154,17 @@ pub struct VideoLinkEntry {
     pub index: u32,
     /// The link as it was submitted.
     pub link: String,
-    /// `stored` or `failed`.
+    /// `stored`, `failed` or `expanded`.
+    #[schema(schema_with = link_status)]
     pub status: Cow<'static, str>,
     /// When it was submitted, if known.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub submitted_at: Option<Timestamp>,
     /// When YouTube gave the metadata.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub extracted_at: Option<Timestamp>,
     /// When its document was written.
+    #[schema(value_type = String, format = DateTime)]
     pub stored_at: Timestamp,
     /// The views at that time.
     pub view_count: Option<u64>,
@@ -134,4 +172,17 @@ pub struct VideoLinkEntry {
     pub like_count: Option<u64>,
     /// The code of the error, if it failed.
     pub error: Option<String>,
+}
+
+/// The schema of `res`.
+pub fn ok_or_partial() -> Object {
+    one_of(["ok", "partial"])
+}
+
+fn link_status() -> Object {
+    one_of(["pending", "stored", "failed", "expanded"])
+}
+
+fn stored_or_failed() -> Object {
+    one_of(["stored", "failed"])
 }

@@ -206,8 +206,8 @@ fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
         request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,
     };
     let state = Arc::new(state);
-    let exempt = health.merge(routes::streams(Arc::clone(&state)));
-    layers::stack(routes::router(state), exempt, limits)
+    let exempt = health.merge(routes::streams().with_state(Arc::clone(&state)));
+    layers::stack(routes::limited().with_state(state).into(), exempt.into(), limits)
 }
 
 fn report_drain(aborted_count: usize, unacked_count: usize) {

@@ -12,6 +12,7 @@ use linkrelay_http::intake::IntakeError;
 use linkrelay_kafka::publish::PublishError;
 use linkrelay_store::StoreError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::accept::AcceptError;
 use crate::events::{IndexRangesError, TooManyStreams};
@@ -215,7 +216,8 @@ impl IntoResponse for ApiError {
 }
 
 /// The path of a request's status.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, example = "/links/0193b3f0-7c1e-7cc3-9a52-2f1d5c9e8a10-2")]
 pub(crate) struct StatusUrl(pub(crate) RequestId);
 
 impl Serialize for StatusUrl {

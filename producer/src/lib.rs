@@ -3,8 +3,9 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
-//! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
+//! `stored_videos` tells which videos are stored; `forward` is the waiting path, for clients that
+//! wait for their documents; `routes` are the HTTP routes, `error` are their error answers, and
+//! `openapi` is the document that describes them; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
@@ -18,6 +19,7 @@ mod error;
 mod events;
 mod forward;
 mod measure;
+mod openapi;
 mod retry;
 mod routes;
 mod state;
@@ -28,3 +30,4 @@ pub use accept::{Accept, AcceptError, Accepted, TopicAccept};
 pub use app::{PartDied, Producer, StartError};
 pub use background::Background;
 pub use config::{ApiSettings, ProducerSettings};
+pub use openapi::openapi;

@@ -30,6 +30,14 @@ pub fn secantusdb_home() -> Result<PathBuf> {
     tool("secantusdb", "bin/secantusd")
 }
 
+/// The folder of Schemathesis, which tries an API by its OpenAPI document.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn schemathesis_home() -> Result<PathBuf> {
+    tool("schemathesis", "bin/schemathesis")
+}
+
 /// A port on 127.0.0.1 that was free a moment ago, each one given once in this process.
 ///
 /// # Errors

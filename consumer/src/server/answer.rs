@@ -10,23 +10,11 @@ use linkrelay_http::Problem;
 use linkrelay_http::intake::{
     CheckedLinks, LinkOutcome, ResultEntry, ResultError, ValidResult, results,
 };
-use serde::Serialize;
+use linkrelay_http::wire::WaitAnswer;
 
 use super::work::{NotTaken, PostedOutcome, Unavailable};
 
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// The answer if at least one link has a document.
-#[derive(Debug, Serialize)]
-struct Done<'a> {
-    /// `ok`, or `partial` if some links have no document.
-    res: &'static str,
-    id: RequestId,
-    stored: usize,
-    failed: usize,
-    status_url: String,
-    results: Vec<ResultEntry<'a>>,
-}
 
 /// Answers 201 if each link has its document, 207 if some have; otherwise with the first reason why
 /// none has.
@@ -46,7 +34,7 @@ pub(crate) fn of_outcomes(
     let is_whole = links.rejected.is_empty() && stored + failed == outcomes.len();
     let (status, res) =
         if is_whole { (StatusCode::CREATED, "ok") } else { (StatusCode::MULTI_STATUS, "partial") };
-    let done = Done { res, id, stored, failed, status_url: status_url(id), results };
+    let done = WaitAnswer { res, id, stored, failed, status_url: status_url(id), results };
     (status, Json(done)).into_response()
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn router(
             + settings.post_links.post_links_timeout
             + LAST_MOMENT,
     };
-    layers::stack(links, health, limits)
+    layers::stack(links, health.into(), limits)
 }
 
 async fn post_links(

@@ -10,6 +10,7 @@ mod body;
 mod check;
 mod error;
 mod headers;
+mod link_index;
 mod results;
 mod settings;
 
@@ -21,9 +22,13 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 pub use check::{CheckedLink, CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
+pub use link_index::LinkIndex;
 pub use results::{LinkOutcome, ResultEntry, ResultError, ValidResult, echo, results};
 pub use settings::IntakeSettings;
 
@@ -101,16 +106,29 @@ async fn read_body(
     Ok((parts.headers, body))
 }
 
-/// The body: one link or a list of them.
-#[derive(Debug, Deserialize)]
-struct LinksBody {
+/// The body of a request for links. It may be compressed by gzip.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "links": ["https://www.youtube.com/watch?v=5fR9AHlSDtc"] }))]
+pub struct LinksBody {
     links: Submitted,
+    /// Whether YouTube is asked even if an answer is cached or stored.
     #[serde(default)]
     force: bool,
 }
 
+/// One text or a list of texts, as people paste them; every link in them is found, up to 1,000
+/// (MAX_LINKS_PER_REQUEST) of up to 2,048 bytes each.
 #[derive(Debug)]
 struct Submitted(Vec<String>);
+
+impl PartialSchema for Submitted {
+    fn schema() -> RefOr<Schema> {
+        let texts = ArrayBuilder::new().items(String::schema()).min_items(Some(1));
+        OneOfBuilder::new().item(String::schema()).item(texts).into()
+    }
+}
+
+impl ToSchema for Submitted {}
 
 impl<'de> Deserialize<'de> for Submitted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::check::{CheckedLink, CheckedLinks, RejectedLink};
 use linkrelay_common::{DocumentId, LinkError};
@@ -24,7 +25,7 @@ pub struct ValidResult<'a> {
 }
 
 /// The outcome of a link in an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkOutcome {
     /// The broker has it.
@@ -40,9 +41,10 @@ pub enum LinkOutcome {
 }
 
 /// An error of a link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ResultError {
     /// The stable code, for programs.
+    #[schema(value_type = String, example = "not_youtube")]
     pub code: Cow<'static, str>,
     /// A sentence for users.
     pub message: String,
@@ -55,14 +57,19 @@ impl From<LinkError> for ResultError {
 }
 
 /// The entry of one link in an answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ResultEntry<'a> {
+    /// The position of the link among those that were found.
     index: usize,
+    /// The position of its text in `links`.
     source: usize,
+    /// The link, or the beginning of a long one.
+    #[schema(value_type = String)]
     link: Cow<'a, str>,
     status: LinkOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     document_id: Option<DocumentId>,
+    /// Why it was not accepted or has no metadata.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ResultError>,
 }

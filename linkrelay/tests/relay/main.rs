@@ -73,6 +73,8 @@ mod repeats;
 mod retry;
 /// Metadata that is already in the store.
 mod reuse;
+/// The API, tried by its OpenAPI document.
+mod schemathesis;
 /// Kafka behind TLS and SASL.
 mod secured;
 /// Wrong settings, which end a process at its start.

@@ -2,37 +2,50 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::routing::delete;
-use axum::{Json, Router};
+use axum::Json;
+use axum::extract::State;
 use jiff::Timestamp;
 use linkrelay_common::RequestId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::status::request_id;
+use super::parameters::{InPath, NoParameters};
 use crate::error::ApiError;
 use crate::measure;
+use crate::openapi::StoreProblems;
 use crate::state::AppState;
 use crate::status::{LinksPage, RequestProgress};
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/links/{id}", delete(delete_request))
-}
-
 /// The answer when nothing of the request is left.
-#[derive(Debug, Serialize)]
-struct DeleteAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeleteAnswer {
     id: RequestId,
     /// How many documents there were; 0 if the request was deleted before.
     deleted: u64,
 }
 
-async fn delete_request(
+/// Deletes the documents of a request.
+///
+/// Those of its lists' videos as well, and in the embedded mode its dead letters. Repeated, it
+/// answers 0. After a 503 the request may be deleted in part: repeat it.
+#[utoipa::path(
+    delete,
+    path = "/links/{id}",
+    tag = "Requests",
+    params(("id" = RequestId, Path, description = "The request.")),
+    responses(
+        (status = 200, description = "Nothing of the request is left.", body = DeleteAnswer),
+        (status = 400, description = "`bad_request_id`, `bad_query`: the id or a parameter is wrong."),
+        (status = 409, description = "`request_pending`: a link has no document, which would be \
+            written afterwards. Nothing was deleted."),
+        StoreProblems,
+    )
+)]
+pub(super) async fn delete_request(
     State(app): State<Arc<AppState>>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(id): InPath<RequestId>,
+    _: NoParameters,
 ) -> Result<Json<DeleteAnswer>, ApiError> {
-    let id = request_id(id)?;
     let deleting = delete_if_complete(&app, id);
     let deleted = tokio::time::timeout(app.store_timeout, deleting);
     let deleted = deleted.await.map_err(|_| ApiError::StoreTimeout)??;

@@ -6,18 +6,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use futures::stream;
 use linkrelay_common::RequestId;
 use linkrelay_store::RequestCounts;
 use serde::Serialize;
 
+use super::parameters::{InPath, NoParameters};
 use super::status::entry;
 use crate::error::ApiError;
 use crate::events::{Counters, IndexRanges, IndexRangesError, News};
@@ -25,10 +23,6 @@ use crate::state::AppState;
 
 /// How often a stream without events gets a comment, so that nothing between takes it for idle.
 const COMMENT_INTERVAL: Duration = Duration::from_secs(15);
-
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/links/{id}/events", get(events))
-}
 
 /// The data of the events that are not a link.
 #[derive(Debug, Serialize)]
@@ -41,13 +35,34 @@ struct CountersData {
     pending: u32,
 }
 
-async fn events(
+/// Each link as it becomes done, as Server-Sent Events.
+///
+/// The data of an event is one JSON object: of `link` an item of `links` in `GET /links/{id}`; of
+/// `counters`, `done` and `idle` the counters; of `store_unavailable` a `code` and a `detail`.
+#[utoipa::path(
+    get,
+    path = "/links/{id}/events",
+    tag = "Requests",
+    params(
+        ("id" = RequestId, Path, description = "The request."),
+        ("Last-Event-ID" = Option<String>, Header, example = "0-4,7",
+            pattern = "^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?$",
+            description = "The id of the last event that the client has; it gets the other links."),
+    ),
+    responses(
+        (status = 200, description = "Events, until nothing is pending.", body = String,
+            content_type = "text/event-stream"),
+        (status = 400, description = "`bad_request_id`, `bad_last_event_id`, `bad_query`: the id, \
+            the header or a parameter is wrong."),
+        (status = 503, description = "`too_many_streams`: MAX_EVENT_STREAMS (1,000) are open."),
+    )
+)]
+pub(super) async fn events(
     State(app): State<Arc<AppState>>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(id): InPath<RequestId>,
+    _: NoParameters,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    // What is no UTF-8 is no id.
-    let id: RequestId = id.map(|Path(id)| id).unwrap_or_default().parse()?;
     let watcher = app.events.watch(id, seen(&headers)?)?;
     let events = stream::unfold(watcher, move |mut watcher| async move {
         let news = watcher.next().await?;

@@ -2,6 +2,7 @@
 //! know HTTP, and makes the answer.
 
 mod delete;
+mod docs;
 mod events;
 mod parameters;
 mod parse;
@@ -13,30 +14,36 @@ mod wait;
 
 use std::sync::Arc;
 
-use axum::Router;
 use linkrelay_common::LinkError;
 use linkrelay_http::intake::{CheckedLinks, SentLink};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::measure;
 use crate::state::AppState;
 
-/// Returns all routes of the API; those of health are added by [`linkrelay_http::layers`].
-pub(crate) fn router(state: Arc<AppState>) -> Router {
-    Router::new()
-        .merge(submit::router())
-        .merge(parse::router())
-        .merge(wait::router())
-        .merge(status::router())
-        .merge(videos::router())
-        .merge(delete::router())
-        .merge(retry::router())
-        .with_state(state)
+/// Returns the routes that the layers of [`linkrelay_http::layers`] limit; a route without a
+/// description does not compile.
+pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new()
+        .routes(routes!(submit::submit))
+        .routes(routes!(parse::parse))
+        .routes(routes!(wait::wait))
+        .routes(routes!(wait::wait_by_its_old_name))
+        .routes(routes!(status::status, delete::delete_request))
+        .routes(routes!(retry::retry))
+        .routes(routes!(videos::videos))
+        .routes(routes!(videos::video))
+        .routes(routes!(docs::document))
+        .routes(routes!(docs::to_index))
+        .routes(routes!(docs::index))
+        .routes(routes!(docs::file))
 }
 
 /// Returns the routes without limits: their answers last for as long as a client listens.
-pub(crate) fn streams(state: Arc<AppState>) -> Router {
-    events::router().with_state(state)
+pub(crate) fn streams() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new().routes(routes!(events::events))
 }
 
 /// Checks the links of a request.

@@ -1,14 +1,15 @@
-//! Reads the parameters of a query, so that each wrong one is answered by name.
+//! Reads the parameters of a path and of a query, so that each wrong one is answered by name.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use linkrelay_common::{RequestId, VideoId};
 use url::form_urlencoded;
 
 use crate::error::ApiError;
@@ -20,6 +21,54 @@ pub(crate) struct Parameters {
     all: Vec<(String, String)>,
     /// Those that are not read yet.
     left: Vec<(String, String)>,
+}
+
+/// The id in the path.
+#[derive(Debug)]
+pub(crate) struct InPath<T>(pub(crate) T);
+
+/// An id that is a segment of a path.
+pub(crate) trait PathId: Sized {
+    /// Reads the id.
+    ///
+    /// # Errors
+    /// The answer to a client whose text is not one.
+    fn read(text: &str) -> Result<Self, ApiError>;
+}
+
+impl PathId for RequestId {
+    fn read(text: &str) -> Result<Self, ApiError> {
+        Ok(text.parse()?)
+    }
+}
+
+impl PathId for VideoId {
+    fn read(text: &str) -> Result<Self, ApiError> {
+        Self::parse(text).map_err(|_| ApiError::BadVideoId)
+    }
+}
+
+impl<S: Send + Sync, T: PathId> FromRequestParts<S> for InPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let segment = Path::<String>::from_request_parts(parts, state).await;
+        // What is not UTF-8 is not an id.
+        T::read(&segment.map(|Path(text)| text).unwrap_or_default()).map(Self)
+    }
+}
+
+/// The query of a route that has no parameters: one that is given is refused, as it would be by any
+/// other route.
+#[derive(Debug)]
+pub(crate) struct NoParameters;
+
+impl<S: Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Parameters::parse(parts.uri.query().unwrap_or_default())?.end().map(|()| Self)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Parameters {
@@ -80,6 +129,24 @@ impl Parameters {
             number.ok_or_else(|| wrong(name, format!("must be a number from {start} to {end}")))
         };
         self.text(name).map(parse).transpose()
+    }
+
+    /// Takes an index of a link.
+    ///
+    /// # Errors
+    /// [`ApiError::BadQuery`] with the name and the range.
+    pub(crate) fn index(&mut self, name: &str) -> Result<Option<u32>, ApiError> {
+        let index = self.number(name, 0..=u64::from(u32::MAX))?;
+        Ok(index.map(|index| u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    /// Takes how many items a page may have, or `default`.
+    ///
+    /// # Errors
+    /// [`ApiError::BadQuery`] with the range, unless it is a number from 1 to `max`.
+    pub(crate) fn limit(&mut self, default: u32, max: u32) -> Result<u32, ApiError> {
+        let limit = self.number("limit", 1..=u64::from(max))?;
+        Ok(limit.map_or(default, |limit| u32::try_from(limit).unwrap_or(max)))
     }
 
     /// Takes one of these names, each with its value.

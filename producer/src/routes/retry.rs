@@ -8,19 +8,24 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::routing::post;
-use axum::{Json, Router};
 use linkrelay_common::{DocumentId, RequestId};
-use linkrelay_http::intake::{IntakeError, LinkOutcome, ResultError, ValidResult, echo, read_json};
+use linkrelay_http::intake::{
+    IntakeError, LinkIndex, LinkOutcome, ResultError, ValidResult, echo, read_json,
+};
+use linkrelay_http::openapi::{IntakeProblems, one_of};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
+use super::parameters::{InPath, Parameters};
 use super::submit::valid_results;
 use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
+use crate::openapi::PublishProblems;
 use crate::retry::{Choice, failed_links};
 use crate::state::AppState;
 
@@ -28,30 +33,23 @@ use crate::state::AppState;
 const HOW_TO_REPEAT: &str = "See results for each link. Send the same request again: the retry of \
                              a link that has arrived, or still arrives, doubles nothing.";
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/links/{id}/retry", post(retry))
-}
-
-/// Where to go on, if a request has more failed links than one retry may have.
-#[derive(Debug, Deserialize)]
-struct FromQuery {
-    #[serde(default)]
-    from: u32,
-}
-
 /// The body. A misspelt member must not retry all links.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
 struct RetryBody {
     /// The indexes of the links; all failed ones if it is left out.
-    indexes: Option<Vec<u32>>,
+    #[schema(min_items = 1, max_items = 1000)]
+    indexes: Option<Vec<LinkIndex>>,
 }
 
 /// The answer if every link was accepted.
-#[derive(Debug, Serialize)]
-struct RetryAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RetryAnswer {
+    #[schema(schema_with = ok)]
     res: &'static str,
     id: RequestId,
+    /// How many links were accepted; 0 if none has failed.
     accepted: usize,
     status_url: StatusUrl,
     /// The path that retries the failed links that were left out.
@@ -69,17 +67,47 @@ struct RetryResult<'a> {
     error: Option<ResultError>,
 }
 
-async fn retry(
+fn ok() -> Object {
+    one_of(["ok"])
+}
+
+/// Submits the failed links of a request again, or chosen ones.
+///
+/// A link stays `failed` until its new outcome replaces the old one.
+#[utoipa::path(
+    post,
+    path = "/links/{id}/retry",
+    tag = "Requests",
+    params(
+        ("id" = RequestId, Path, description = "The request."),
+        ("from" = Option<u32>, Query, maximum = 4_294_967_295_u32, description = "The index of the first link to retry, if a \
+            request has more failed links than one retry may have; `next` has it."),
+        ("traceparent" = Option<String>, Header, description = "A W3C trace context; a malformed \
+            one is ignored."),
+    ),
+    request_body = RetryBody,
+    responses(
+        (status = 202, description = "The broker has every one of the links.", body = RetryAnswer),
+        IntakeProblems,
+        (status = 400, description = "`bad_request_id`, `bad_body`, `body_broken`, `not_gzip`, \
+            `bad_query`: the id, the body or a parameter is wrong."),
+        (status = 409, description = "`not_failed`: the links of `indexes` have not failed, or \
+            their text names no video. None was retried."),
+        (status = 422, description = "`no_links`, `too_many_links`: `indexes` is empty, or has \
+            more than MAX_LINKS_PER_REQUEST (1,000)."),
+        PublishProblems,
+    )
+)]
+pub(super) async fn retry(
     State(app): State<Arc<AppState>>,
-    id: Result<Path<String>, PathRejection>,
-    query: Result<Query<FromQuery>, QueryRejection>,
+    InPath(id): InPath<RequestId>,
+    mut parameters: Parameters,
     request: Request,
 ) -> Result<(StatusCode, Json<RetryAnswer>), ApiError> {
-    // What is no UTF-8 is no id.
-    let id: RequestId = id.map(|Path(id)| id).unwrap_or_default().parse()?;
-    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
+    let from = parameters.index("from")?.unwrap_or_default();
+    parameters.end()?;
     let (body, trace_parent) = read_json(request, &app.intake).await?;
-    let choice = choice(&body, query.from, app.intake.max_links_per_request)?;
+    let choice = choice(&body, from, app.intake.max_links_per_request)?;
     let finding = failed_links(app.store.as_ref(), id, choice, trace_parent.as_deref());
     let found = tokio::time::timeout(app.store_timeout, finding).await;
     let failed = found.map_err(|_| ApiError::StoreTimeout)??;
@@ -95,7 +123,7 @@ fn choice(body: &[u8], from: u32, max: usize) -> Result<Choice, ApiError> {
         body => serde_json::from_slice(body).map_err(ApiError::BadRetryBody)?,
     };
     let Some(indexes) = body.indexes else { return Ok(Choice::Failed { from, limit: max }) };
-    let indexes = BTreeSet::from_iter(indexes);
+    let indexes: BTreeSet<u32> = indexes.into_iter().map(|LinkIndex(index)| index).collect();
     match indexes.len() {
         0 => Err(IntakeError::NoLinks.into()),
         links_count if links_count > max => {

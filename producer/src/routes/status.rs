@@ -6,50 +6,50 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
+use axum::extract::State;
 use linkrelay_common::RequestId;
 use linkrelay_http::wire::{LinkEntry, RequestStatus};
 use linkrelay_store::{LinkStatus, RequestCounts};
-use serde::Deserialize;
 
+use super::parameters::{InPath, Parameters};
 use crate::error::ApiError;
+use crate::openapi::StoreProblems;
 use crate::state::AppState;
 use crate::status::{LinksPage, RequestProgress};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/links/{id}", get(status))
-}
-
-/// The links to list.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct PageQuery {
-    #[serde(default)]
-    from: u32,
-    #[serde(default = "default_limit")]
-    limit: u32,
-}
-
-fn default_limit() -> u32 {
-    DEFAULT_LIMIT
-}
-
-async fn status(
+/// The status of a request and its links.
+///
+/// A well-formed id that no client was given looks like a request whose links are all pending.
+#[utoipa::path(
+    get,
+    path = "/links/{id}",
+    tag = "Requests",
+    params(
+        ("id" = RequestId, Path, description = "The request."),
+        ("from" = Option<u32>, Query, maximum = 4_294_967_295_u32, description = "The index of the first link to list; 0 if it \
+            is left out."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many links \
+            to list; 100 if it is left out."),
+    ),
+    responses(
+        (status = 200, description = "The status, and one page of the links.", body = RequestStatus),
+        (status = 400, description = "`bad_request_id`, `bad_query`: the id or a parameter is wrong."),
+        (status = 410, description = "`request_deleted`: the request was deleted."),
+        StoreProblems,
+    )
+)]
+pub(super) async fn status(
     State(app): State<Arc<AppState>>,
-    id: Result<Path<String>, PathRejection>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    InPath(id): InPath<RequestId>,
+    mut parameters: Parameters,
 ) -> Result<Json<RequestStatus>, ApiError> {
-    let id = request_id(id)?;
-    let Query(page) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
-    if !(1..=MAX_LIMIT).contains(&page.limit) {
-        return Err(ApiError::BadQuery(format!("limit must be between 1 and {MAX_LIMIT}")));
-    }
-    let PageQuery { from, limit } = page;
+    let from = parameters.index("from")?.unwrap_or_default();
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    parameters.end()?;
     let ask = RequestProgress::ask(app.store.as_ref(), id, LinksPage { from, limit });
     let asked = tokio::time::timeout(app.store_timeout, ask);
     let status = asked.await.map_err(|_| ApiError::StoreTimeout)??;
@@ -57,11 +57,6 @@ async fn status(
         return Err(ApiError::Deleted);
     }
     Ok(Json(body(id, limit, status)))
-}
-
-/// Returns the id in the path; what is not UTF-8 is not an id.
-pub(super) fn request_id(id: Result<Path<String>, PathRejection>) -> Result<RequestId, ApiError> {
-    Ok(id.map(|Path(id)| id).unwrap_or_default().parse()?)
 }
 
 fn body(id: RequestId, limit: u32, status: RequestProgress) -> RequestStatus {

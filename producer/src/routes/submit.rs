@@ -3,27 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use jiff::Timestamp;
 use linkrelay_common::{LinkIdentity, LinkTarget, RequestId};
 use linkrelay_http::intake::{
-    CheckedLinks, LinkOutcome, LinksRequest, ResultEntry, ResultError, ValidResult, read_links,
-    results,
+    CheckedLinks, LinkOutcome, LinksBody, LinksRequest, ResultEntry, ResultError, ValidResult,
+    read_links, results,
 };
+use linkrelay_http::openapi::{IntakeProblems, LinkHeaders};
+use linkrelay_http::wire::ok_or_partial;
 use linkrelay_kafka::LinkRecord;
 use linkrelay_store::{LinkState, LinkStatus};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use utoipa::ToSchema;
 
 use super::check;
+use super::parameters::{Parameters, wrong};
 use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
+use crate::openapi::PublishProblems;
 use crate::state::AppState;
 
 /// Between two queries of a client that waits.
@@ -35,16 +38,14 @@ const HOW_TO_REPEAT: &str = "See results for each link. Send the same links agai
                              doubled. Without a key, send only the unavailable links again; one \
                              that still arrives then has two documents.";
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/links/send-message-kafka", post(submit))
-}
-
 /// The answer if every valid link was accepted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SubmitAnswer<'a> {
     /// `ok`, or `partial` if some links were rejected.
+    #[schema(schema_with = ok_or_partial)]
     res: &'static str,
     id: RequestId,
+    /// How many links were accepted.
     accepted: usize,
     status_url: StatusUrl,
     /// One for each link; left out if all were accepted and the client did not wait.
@@ -52,19 +53,33 @@ struct SubmitAnswer<'a> {
     results: Vec<ResultEntry<'a>>,
 }
 
-/// `?wait=5s`: how long the answer may wait for documents.
-#[derive(Debug, Deserialize)]
-struct WaitQuery {
-    wait: Option<String>,
-}
-
-async fn submit(
+/// Accepts links, and answers when the broker has them safely.
+#[utoipa::path(
+    post,
+    path = "/links/send-message-kafka",
+    tag = "Links",
+    params(
+        ("wait" = Option<String>, Query, example = "5s",
+            pattern = "^(0|([0-9]|10)s|[0-9]{1,4}ms)$",
+            description = "How long the answer may wait for documents, at most WAIT_TIMEOUT (10 s)."),
+        LinkHeaders,
+    ),
+    request_body = LinksBody,
+    responses(
+        (status = 201, description = "The broker has every link.", body = SubmitAnswer),
+        (status = 207, description = "Some links were rejected; the broker has the others.",
+            body = SubmitAnswer),
+        IntakeProblems,
+        PublishProblems,
+    )
+)]
+pub(super) async fn submit(
     State(app): State<Arc<AppState>>,
-    query: Result<Query<WaitQuery>, QueryRejection>,
+    mut parameters: Parameters,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(rejection.body_text()))?;
-    let wait = query.wait.map(|text| duration(&text, app.max_wait)).transpose()?;
+    let wait = parameters.text("wait").map(|text| duration(&text, app.max_wait)).transpose()?;
+    parameters.end()?;
     let request = read_links(request, &app.intake).await?;
     let LinksRequest { links, force, idempotency_key, trace_parent, .. } = request;
     let checked = check(links, |link| app.target_of(link))?;
@@ -89,8 +104,8 @@ async fn submit(
 fn duration(text: &str, max: Duration) -> Result<Duration, ApiError> {
     match humantime::parse_duration(text) {
         Ok(wait) if wait <= max => Ok(wait),
-        Ok(_) => Err(ApiError::BadQuery(format!("wait must be at most {max:?} (WAIT_TIMEOUT)"))),
-        Err(error) => Err(ApiError::BadQuery(format!("wait must be a time such as 5s: {error}"))),
+        Ok(_) => Err(wrong("wait", format!("must be at most {max:?} (WAIT_TIMEOUT)"))),
+        Err(error) => Err(wrong("wait", format!("must be a time such as 5s: {error}"))),
     }
 }
 

@@ -3,34 +3,45 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
+use axum::extract::State;
 use linkrelay_common::VideoId;
 use linkrelay_common::video::Availability;
+use linkrelay_http::openapi::DayOrTime;
 use linkrelay_http::wire::{VideoDetail, VideoEntry, VideoLinkEntry, VideoList};
 use linkrelay_store::StoreError;
 use linkrelay_store::videos::{
     Between, Direction, LinkCursor, VideoCursor, VideoFilter, VideoLink, VideoOrder, VideoQuery,
     VideoRow, VideoStatus,
 };
+use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::{Parameters, wrong};
+use super::parameters::{InPath, Parameters, wrong};
 use crate::error::ApiError;
+use crate::openapi::StoreProblems;
 use crate::state::AppState;
 
-const DEFAULT_LIMIT: u64 = 50;
+const DEFAULT_LIMIT: u32 = 50;
 /// A row has some kilobytes, so a page stays below a megabyte or two.
-const MAX_LIMIT: u64 = 500;
+const MAX_LIMIT: u32 = 500;
 /// No video is longer than this many seconds, which is some thirty years.
 const MAX_LENGTH_SECONDS: u64 = 1_000_000_000;
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/videos", get(videos)).route("/videos/{video_id}", get(video))
-}
-
-async fn videos(
+/// The videos that links have named, each once.
+///
+/// A page examines at most 20,000 videos, so it may be short, or empty, and have a `next`.
+#[utoipa::path(
+    get,
+    path = "/videos",
+    tag = "Videos",
+    params(VideosParameters),
+    responses(
+        (status = 200, description = "One page of the videos.", body = VideoList),
+        (status = 400, description = "`bad_query`: a parameter is wrong or not known."),
+        StoreProblems,
+    )
+)]
+pub(super) async fn videos(
     State(app): State<Arc<AppState>>,
     mut parameters: Parameters,
 ) -> Result<Json<VideoList>, ApiError> {
@@ -53,6 +64,72 @@ async fn videos(
     }))
 }
 
+/// The parameters of `GET /videos`, as the document describes them.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "`query` reads them one by one, to name the wrong one")]
+struct VideosParameters {
+    /// The channel, exactly.
+    channel_id: Option<String>,
+    /// The category, exactly.
+    category: Option<String>,
+    /// Whether the video can be played.
+    #[param(inline)]
+    availability: Option<Availability>,
+    /// Whether there is metadata.
+    #[param(inline)]
+    status: Option<StatusName>,
+    /// The first day (in UTC) or time of publication.
+    #[param(inline)]
+    published_from: Option<DayOrTime>,
+    /// The day or time of publication before which all are.
+    #[param(inline)]
+    published_before: Option<DayOrTime>,
+    /// The shortest length, in seconds.
+    #[param(maximum = 1_000_000_000)]
+    length_from: Option<u32>,
+    /// The length, in seconds, below which all are.
+    #[param(maximum = 1_000_000_000)]
+    length_below: Option<u32>,
+    /// `first_seen` if it is left out; `published` leaves out videos whose date is not known.
+    #[param(inline)]
+    sort: Option<SortName>,
+    /// `desc` if it is left out.
+    #[param(inline)]
+    order: Option<OrderName>,
+    /// How many videos; 50 if it is left out.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The page that follows another; `next` has it.
+    after: Option<String>,
+    /// Whether to count all videos that are selected, which takes as long as reading them.
+    total: Option<bool>,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "the document has the names, `query` their values")]
+enum StatusName {
+    Stored,
+    Failed,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "the document has the names, `query` their values")]
+enum SortName {
+    FirstSeen,
+    Published,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "the document has the names, `query` their values")]
+enum OrderName {
+    Desc,
+    Asc,
+}
+
 /// Reads the parameters that select videos, and where the page begins.
 fn query(parameters: &mut Parameters) -> Result<VideoQuery, ApiError> {
     let orders = [("first_seen", VideoOrder::FirstSeen), ("published", VideoOrder::Published)];
@@ -68,7 +145,7 @@ fn query(parameters: &mut Parameters) -> Result<VideoQuery, ApiError> {
         order,
         direction,
         after,
-        limit: limit(parameters)?,
+        limit: parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
     })
 }
 
@@ -93,20 +170,32 @@ fn filter(parameters: &mut Parameters) -> Result<VideoFilter, ApiError> {
     })
 }
 
-fn limit(parameters: &mut Parameters) -> Result<u32, ApiError> {
-    let limit = parameters.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    Ok(u32::try_from(limit).unwrap_or(u32::MAX))
-}
-
-async fn video(
+/// One video, and the links that named it, the last stored first.
+#[utoipa::path(
+    get,
+    path = "/videos/{video_id}",
+    tag = "Videos",
+    params(
+        ("video_id" = VideoId, Path, description = "The video."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many links \
+            to list; 50 if it is left out."),
+        ("after" = Option<String>, Query,
+            description = "The page that follows another; `next` has it."),
+    ),
+    responses(
+        (status = 200, description = "The video, and one page of the links.", body = VideoDetail),
+        (status = 400, description = "`bad_video_id`, `bad_query`: the id or a parameter is wrong."),
+        (status = 404, description = "`unknown_video`: no link has named it."),
+        StoreProblems,
+    )
+)]
+pub(super) async fn video(
     State(app): State<Arc<AppState>>,
-    video_id: Result<Path<String>, PathRejection>,
+    InPath(video_id): InPath<VideoId>,
     mut parameters: Parameters,
 ) -> Result<Json<VideoDetail>, ApiError> {
-    let video_id = video_id.map(|Path(video_id)| video_id).unwrap_or_default();
-    let video_id = VideoId::parse(&video_id).map_err(|_| ApiError::BadVideoId)?;
     let after: Option<LinkCursor> = parameters.read("after")?;
-    let limit = limit(&mut parameters)?;
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     parameters.end()?;
     let ask = async {
         let row = app.store.video(video_id).await?;

@@ -2,30 +2,94 @@
 //!
 //! The answer is that of the extractor server, unchanged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::Response;
-use axum::routing::post;
 use linkrelay_common::parse_link;
-use linkrelay_http::intake::read_links;
+use linkrelay_http::intake::{LinksBody, read_links};
+use linkrelay_http::openapi::{IntakeProblems, LinkHeaders, problems};
+use linkrelay_http::wire::WaitAnswer;
+use utoipa::IntoResponses;
+use utoipa::openapi::{RefOr, Response as DescribedResponse};
 
 use super::check;
+use super::parameters::NoParameters;
 use crate::error::{ApiError, NotForwarded};
 use crate::forward::{ExtractorAnswer, ForwardRequest, new_key};
 use crate::state::AppState;
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new()
-        // The name that clients knew before linkrelay, and a name for what it does.
-        .route("/links/send-message-axios", post(wait))
-        .route("/links/send-message-http", post(wait))
+/// What the waiting path answers if no link has its document.
+struct WaitProblems;
+
+impl IntoResponses for WaitProblems {
+    fn responses() -> BTreeMap<String, RefOr<DescribedResponse>> {
+        problems(&[
+            (502, "`bad_extractor_answer`: what answers at EXTRACTOR_URL is no extractor server."),
+            (
+                503,
+                "`extractor_unavailable`, `throttled`, `stopping`, `store_unavailable`, \
+                 `refused_by_store`, or the code of the last attempt (`bad_status`, `timed_out`, \
+                 `connection`, `proxy`, `stood_down`, `unreadable`, `unconfirmed`, \
+                 `throttled_alone`): no link has a document.",
+            ),
+            (504, "`wait_timeout`: nothing was found in time (WAIT_TIMEOUT, 10 s)."),
+        ])
+    }
 }
 
-async fn wait(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
+/// Stores links, and answers when their documents are written.
+///
+/// `/links/send-message-axios` is the name that clients knew before.
+#[utoipa::path(
+    post,
+    path = "/links/send-message-http",
+    tag = "Links",
+    params(LinkHeaders),
+    request_body = LinksBody,
+    responses(
+        (status = 201, description = "Every link has its document.", body = WaitAnswer),
+        (status = 207, description = "Some links have their document.", body = WaitAnswer),
+        IntakeProblems,
+        WaitProblems,
+    )
+)]
+pub(super) async fn wait(
+    State(app): State<Arc<AppState>>,
+    _: NoParameters,
+    request: Request,
+) -> Result<Response, ApiError> {
+    answer(&app, request).await
+}
+
+/// Stores links, and answers when their documents are written.
+///
+/// The same as `/links/send-message-http`, which says more.
+#[utoipa::path(
+    post,
+    path = "/links/send-message-axios",
+    tag = "Links",
+    params(LinkHeaders),
+    request_body = LinksBody,
+    responses(
+        (status = 201, description = "Every link has its document.", body = WaitAnswer),
+        (status = 207, description = "Some links have their document.", body = WaitAnswer),
+        IntakeProblems,
+        WaitProblems,
+    )
+)]
+pub(super) async fn wait_by_its_old_name(
+    State(app): State<Arc<AppState>>,
+    _: NoParameters,
+    request: Request,
+) -> Result<Response, ApiError> {
+    answer(&app, request).await
+}
+
+async fn answer(app: &AppState, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
     let checked = check(request.links, parse_link)?;
     let key = request.idempotency_key.unwrap_or_else(new_key);

@@ -10,12 +10,16 @@ mod helpers;
 mod broker;
 /// `DELETE /links/{id}`.
 mod delete;
+/// `GET /docs/`.
+mod docs;
 /// `GET /links/{id}/events`.
 mod events;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.
 mod limits;
+/// `GET /openapi.json`, and docs/API.md.
+mod openapi;
 /// `POST /links/parse`.
 mod parse;
 /// The program: exit codes, errors in one line, signals.

@@ -1,5 +1,6 @@
 //! The application under test.
 
+pub(crate) mod document;
 pub(crate) mod fake_publish;
 pub(crate) mod kafka;
 pub(crate) mod stub_extractor;
@@ -145,8 +146,17 @@ impl TestApp {
     }
 }
 
+/// Sends a request, and holds its answer against the OpenAPI document.
 pub(crate) async fn answer(request: RequestBuilder) -> TestAnswer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+    let answer = read(client.execute(request).await.unwrap()).await;
+    document::check(&method, &path, &answer);
+    answer
+}
+
+async fn read(response: Response) -> TestAnswer {
     let header = |name: &str| {
         let value = response.headers().get(name);
         value.map(|value| value.to_str().unwrap().to_owned())

@@ -1,0 +1,219 @@
+//! What the OpenAPI document says of every route alike, so that a route describes only itself.
+//!
+//! A route describes an error answer by its status and a text that begins with the codes, as in
+//! ``(status = 404, description = "`unknown_video`: no link has named it")``; the body and the
+//! headers of errors are added here.
+//!
+//! It must not know: which routes there are.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
+};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema,
+};
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
+
+/// The form of every error (RFC 9457).
+#[derive(Debug, ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "it describes what `Problem` writes member by member")]
+pub struct ProblemBody {
+    #[schema(example = "about:blank")]
+    r#type: String,
+    /// The name of the status.
+    #[schema(example = "Bad Request")]
+    title: String,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599, example = 400)]
+    status: u16,
+    /// Stable, for programs.
+    #[schema(pattern = "^[a-z_]+$", example = "bad_query")]
+    code: String,
+    /// A sentence for people. Of a wrong parameter it begins with the parameter's name.
+    #[schema(example = "limit: must be a number from 1 to 500")]
+    detail: String,
+    /// The request, if its links were checked.
+    id: Option<String>,
+    /// How many of its links were accepted nevertheless.
+    accepted: Option<u32>,
+    /// Where to ask for the outcome of the request.
+    status_url: Option<String>,
+    /// The outcome of each link, as in the answer of a request that succeeds.
+    results: Option<Vec<Value>>,
+    /// The indexes of the links that cannot be retried.
+    indexes: Option<Vec<u32>>,
+}
+
+/// What [`read_links`](crate::intake::read_links) and [`read_json`](crate::intake::read_json) refuse.
+#[derive(Debug)]
+pub struct IntakeProblems;
+
+impl IntoResponses for IntakeProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (
+                400,
+                "`bad_body`, `body_broken`, `not_gzip`, `bad_idempotency_key`, `bad_query`: the \
+                 body, a header or a parameter is wrong.",
+            ),
+            (408, "`body_timeout`: the body came too slowly (BODY_READ_TIMEOUT, 10 s)."),
+            (413, "`body_too_large`: the body is larger than MAX_BODY_BYTES (1 MiB)."),
+            (
+                415,
+                "`unsupported_media_type`, `unsupported_encoding`: the body is not declared as \
+                 JSON, or is compressed by something else than gzip.",
+            ),
+            (
+                422,
+                "`no_links`, `too_many_links`, `no_valid_links`: there is no link, there are more \
+                 than MAX_LINKS_PER_REQUEST (1,000), or none names a video.",
+            ),
+        ])
+    }
+}
+
+/// Returns error answers, each with its status and a text that begins with its codes.
+pub fn problems(texts: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    let response = |text: &str| ResponseBuilder::new().description(text).build().into();
+    texts.iter().map(|(status, text)| (status.to_string(), response(text))).collect()
+}
+
+/// The headers of a request for links.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes what the intake reads from the headers")]
+pub struct LinkHeaders {
+    /// The same key with the same links gives the same id, so a retry writes no second document.
+    #[param(rename = "Idempotency-Key", pattern = "^[!-~]{1,255}$")]
+    idempotency_key: Option<String>,
+    /// A W3C trace context; a malformed one is ignored.
+    traceparent: Option<String>,
+}
+
+/// Returns the schema of a text that is one of these.
+pub fn one_of<const COUNT: usize>(values: [&str; COUNT]) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values)).build()
+}
+
+/// A parameter that is a day, which means its beginning in UTC, or a time with an offset.
+#[derive(Debug)]
+pub struct DayOrTime;
+
+impl PartialSchema for DayOrTime {
+    fn schema() -> RefOr<Schema> {
+        let text = |format| {
+            let format = Some(SchemaFormat::KnownFormat(format));
+            ObjectBuilder::new().schema_type(Type::String).format(format).build()
+        };
+        let any = AnyOfBuilder::new().item(text(KnownFormat::Date));
+        any.item(text(KnownFormat::DateTime)).into()
+    }
+}
+
+impl ToSchema for DayOrTime {}
+
+/// Adds to every operation of `document` what all routes answer: a defect is a 500.
+pub fn add_defects(document: &mut OpenApi) {
+    let text = "`internal_error`: the server has a defect; its log has the details.";
+    each_operation(document, |operation| add(operation, "500", text));
+}
+
+/// Adds to every operation of `document` the answers of the layer that limits requests.
+pub fn add_limits(document: &mut OpenApi) {
+    let text = "`overloaded`, `request_timeout`: too many requests are in flight, or this one took \
+                too long.";
+    each_operation(document, |operation| add(operation, "503", text));
+}
+
+/// Adds to every operation what follows from its description.
+///
+/// An error answer without a body gets the one of [`ProblemBody`], with the first code as an
+/// example, and `Retry-After` if the same request can succeed later. A parameter of a query may be
+/// empty, which is the same as leaving it out; a header that is left out is not null.
+pub fn complete(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+    each_operation(document, |operation| {
+        for (status, response) in &mut operation.responses.responses {
+            if let RefOr::T(response) = response
+                && status.starts_with(['4', '5'])
+                && response.content.is_empty()
+            {
+                complete_problem(status, response);
+            }
+        }
+        for parameter in operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter {
+                complete_parameter(parameter);
+            }
+        }
+    });
+}
+
+fn complete_problem(status: &str, response: &mut Response) {
+    let number = status.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR.as_u16());
+    let title = StatusCode::from_u16(number).ok().and_then(|status| status.canonical_reason());
+    let example = json!({
+        "type": "about:blank",
+        "title": title,
+        "status": number,
+        "code": response.description.split('`').nth(1),
+        "detail": "what is wrong, in a sentence",
+    });
+    let body = Ref::from_schema_name(ProblemBody::name());
+    let content = ContentBuilder::new().schema(Some(body)).example(Some(example)).build();
+    response.content.insert("application/problem+json".to_owned(), content.into());
+    if matches!(status, "503" | "504") {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
+        let header = HeaderBuilder::new()
+            .schema(Some(Schema::from(seconds)))
+            .description(Some("After how many seconds the same request can succeed."))
+            .build();
+        response.headers.insert("Retry-After".to_owned(), header.into());
+    }
+}
+
+fn complete_parameter(parameter: &mut Parameter) {
+    if parameter.parameter_in == ParameterIn::Query {
+        let keywords = parameter.extensions.get_or_insert_default();
+        keywords.insert("allowEmptyValue".to_owned(), Value::Bool(true));
+    }
+    if parameter.parameter_in == ParameterIn::Header
+        && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+    {
+        schema.schema_type = Type::String.into();
+    }
+}
+
+/// Adds an answer, or its text to the answer of the same status.
+fn add(operation: &mut Operation, status: &str, text: &str) {
+    let responses = &mut operation.responses.responses;
+    match responses.get_mut(status) {
+        Some(RefOr::T(response)) if response.content.is_empty() => {
+            response.description = format!("{} {text}", response.description);
+        }
+        Some(_) => {}
+        None => {
+            let response = ResponseBuilder::new().description(text).build();
+            responses.insert(status.to_owned(), response.into());
+        }
+    }
+}
+
+fn each_operation(document: &mut OpenApi, mut change: impl FnMut(&mut Operation)) {
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item).into_iter().flatten() {
+            change(operation);
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> [&mut Option<Operation>; 5] {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+}

@@ -1,0 +1,120 @@
+//! `GET /openapi.json`: the OpenAPI document; `GET /docs/`: Swagger UI, which shows it.
+//!
+//! The files of Swagger UI are a part of the program, so that a browser fetches nothing from
+//! another host.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use linkrelay_http::Problem;
+use utoipa_swagger_ui::Config;
+
+use crate::openapi::SERVED;
+
+/// Everything comes from this server. Swagger UI sets styles of elements, and draws its icons from
+/// `data:` addresses.
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                   img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                   frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    // The files change with the version of linkrelay alone.
+    (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP)),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    // The validator is a server on the internet.
+    Arc::new(
+        Config::from("/openapi.json").validator_url("none").deep_linking(true).use_base_layout(),
+    )
+});
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "Documentation",
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of an answer.")),
+    responses(
+        (status = 200, description = "The document.", body = Object,
+            headers(("ETag" = String, description = "Names the content."))),
+        (status = 304, description = "The content is the one that the client has."),
+    )
+)]
+pub(super) async fn document(headers: HeaderMap) -> Response {
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let is_known = known.is_some_and(|known| {
+        known
+            .split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == SERVED.etag)
+    });
+    let headers = [(header::ETAG, SERVED.etag.as_str()), (header::CACHE_CONTROL, "no-cache")];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (headers, json, SERVED.json.clone()).into_response()
+}
+
+/// Leads to the pages, whose addresses are relative to `/docs/`.
+#[utoipa::path(
+    get,
+    path = "/docs",
+    tag = "Documentation",
+    responses((status = 308, description = "To `/docs/`.",
+        headers(("Location" = String, description = "`/docs/`"))))
+)]
+pub(super) async fn to_index() -> Redirect {
+    Redirect::permanent("/docs/")
+}
+
+/// The page that shows this document.
+#[utoipa::path(
+    get,
+    path = "/docs/",
+    tag = "Documentation",
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+)]
+pub(super) async fn index() -> Result<Response, Problem> {
+    serve("index.html").ok_or_else(no_such_file)
+}
+
+/// A file of that page.
+#[utoipa::path(
+    get,
+    path = "/docs/{file}",
+    tag = "Documentation",
+    params(("file" = String, Path, description = "Its name.", example = "swagger-ui.css")),
+    responses(
+        (status = 200, description = "The file.", content(
+            (String = "text/css"), (String = "text/javascript"), (String = "text/html"),
+            (String = "image/png"),
+        )),
+        (status = 404, description = "`not_found`: there is no such file."),
+    )
+)]
+pub(super) async fn file(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    name.ok().and_then(|Path(name)| serve(&name)).ok_or_else(no_such_file)
+}
+
+fn no_such_file() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such file")
+}
+
+fn serve(name: &str) -> Option<Response> {
+    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).ok().flatten()?;
+    let mut response = (HEADERS, file.bytes.into_owned()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, file.content_type.parse().ok()?);
+    if file.gzpipped {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Some(response)
+}
