@@ -4,20 +4,21 @@
 //! The SQLite store does that itself, in the transaction of the document. Here an entry may outlive
 //! the writing of its document for a moment; if it is published again, the document is found.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_store::requests::{RequestCursor, RequestRow, RequestTally};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow,
 };
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StaleVideo, StaleVideos, Store, StoreError, VideoStore, WriteOutcome,
+    RequestStore, StaleVideo, StaleVideos, Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -108,7 +109,7 @@ impl LinkStore for JournaledStore {
         stored_before: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.file.remove_old_letters(stored_before, limit).await?;
+        self.file.remove_old_rows(stored_before, limit).await?;
         self.documents.remove_expired(stored_before, limit).await
     }
 
@@ -167,6 +168,30 @@ impl VideoStore for JournaledStore {
 
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         self.documents.count_videos(filter).await
+    }
+}
+
+/// The rows of requests are in the file, where they are written with the entries of the journal.
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
+#[async_trait]
+impl RequestStore for JournaledStore {
+    async fn add_requests(&self, rows: &[RequestRow]) -> Result<(), StoreError> {
+        self.file.add_requests(rows).await
+    }
+
+    async fn requests(
+        &self,
+        after: Option<RequestCursor>,
+        limit: u32,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        self.file.requests(after, limit).await
+    }
+
+    async fn tallies(
+        &self,
+        ids: &[RequestId],
+    ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
+        self.documents.tallies(ids).await
     }
 }
 

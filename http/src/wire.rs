@@ -1,5 +1,4 @@
-//! Answers of one part of linkrelay that another part reads: the status of a request and the
-//! videos, which the producer returns and the command line prints.
+//! Answers of one part of linkrelay that another part reads: the requests and the videos, which the producer returns and the command line prints.
 
 use std::borrow::Cow;
 
@@ -55,6 +54,44 @@ pub struct LinkEntry {
     /// Why the link failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<LinkFailure>,
+}
+
+/// A page of the accepted requests: the answer of `GET /requests`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RequestList {
+    /// The requests, those that were accepted last first. There may be fewer than asked for, or
+    /// none, although there is a next page.
+    pub requests: Vec<RequestEntry>,
+    /// The path of the next page, if there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One accepted request, and how far it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RequestEntry {
+    /// The id of the request.
+    pub id: RequestId,
+    /// When it was first accepted.
+    pub accepted_at: Timestamp,
+    /// `kafka` or `waiting`: how it was submitted.
+    pub path: Cow<'static, str>,
+    /// Whether the client sent an Idempotency-Key.
+    pub has_key: bool,
+    /// How many links there are, with the videos of the lists that are expanded.
+    pub total: u32,
+    /// Links with metadata.
+    pub stored: u32,
+    /// Links that will have no metadata.
+    pub failed: u32,
+    /// Playlists and channels; their videos are counted in `total`.
+    pub expanded: u32,
+    /// Links without a document yet.
+    pub pending: u32,
+    /// The path of its status.
+    pub status_url: String,
+    /// The first links, truncated.
+    pub links: Vec<String>,
 }
 
 /// A page of videos: the answer of `GET /videos`.

@@ -20,6 +20,7 @@ use crate::background::Background;
 use crate::config::{ApiSettings, ProducerSettings};
 use crate::events::Hub;
 use crate::forward::ExtractorServer;
+use crate::requests::RequestLog;
 use crate::routes;
 use crate::state::AppState;
 
@@ -149,10 +150,12 @@ impl Producer {
             stop_accepting.clone(),
         );
         background.spawn("events", events.ended());
+        let requests = RequestLog::start(Arc::<dyn Store>::clone(&store), &mut background);
         let state = AppState {
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
             store,
+            requests,
             events,
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),

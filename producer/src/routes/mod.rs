@@ -5,6 +5,7 @@ mod delete;
 mod events;
 mod parameters;
 mod parse;
+mod requests;
 mod retry;
 mod status;
 mod submit;
@@ -29,6 +30,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(wait::router())
         .merge(status::router())
         .merge(videos::router())
+        .merge(requests::router())
         .merge(delete::router())
         .merge(retry::router())
         .with_state(state)

@@ -12,6 +12,7 @@ use axum::response::Response;
 use axum::routing::post;
 use linkrelay_common::parse_link;
 use linkrelay_http::intake::read_links;
+use linkrelay_store::requests::{RequestPath, RequestRow};
 
 use super::check;
 use crate::error::{ApiError, NotForwarded};
@@ -28,11 +29,18 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
 async fn wait(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
     let checked = check(request.links, parse_link)?;
+    let has_key = request.idempotency_key.is_some();
     let key = request.idempotency_key.unwrap_or_else(new_key);
     let id = checked.request_id(Some(&key));
     let forwarded = ForwardRequest { body: request.body, key, trace_parent: request.trace_parent };
     match app.extractor_server.forward(&forwarded).await {
-        Ok(answer) => Ok(response(answer)),
+        Ok(answer) => {
+            if answer.status.is_success() {
+                let links = checked.valid.iter().map(|valid| valid.link.as_str());
+                app.requests.write(RequestRow::new(id, RequestPath::Waiting, has_key, links));
+            }
+            Ok(response(answer))
+        }
         Err(error) => Err(ApiError::NotForwarded(Box::new(NotForwarded { id, error }))),
     }
 }

@@ -11,6 +11,7 @@
 
 mod read;
 mod removal;
+mod requests;
 pub mod sample;
 mod stale;
 mod videos;
@@ -18,6 +19,7 @@ mod write;
 
 pub use read::*;
 pub use removal::*;
+pub use requests::*;
 pub use stale::*;
 pub use videos::*;
 pub use write::*;
@@ -57,6 +59,10 @@ macro_rules! contract_tests {
             videos_come_page_by_page_while_others_are_written
             a_filter_selects_by_each_of_its_fields
             the_links_of_a_video_come_newest_first
+            a_request_is_added_once
+            requests_come_newest_first_page_by_page
+            requests_are_counted_together
+            a_deleted_request_is_not_listed
         }
     };
     (@each $open:path: $($case:ident)+) => {

@@ -8,14 +8,23 @@ const MAX_DATABASE_BYTES: usize = 63;
 /// MongoDB's own limit for `database.collection`.
 const MAX_NAMESPACE_BYTES: usize = 255;
 
+/// Returns the collection of the requests' rows, by that of the documents.
+pub(super) fn of_requests(documents: &str) -> String {
+    format!("{documents}.requests")
+}
+
 /// Checks `MONGODB_DATABASE`, `MONGODB_COLLECTION` and `MONGODB_VIDEOS_COLLECTION`.
 pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(), SettingsError> {
     let same = || "must not be that of MONGODB_COLLECTION".to_owned();
+    let taken = || "must not be that of MONGODB_COLLECTION with .requests".to_owned();
     for (setting, problem) in [
         ("MONGODB_DATABASE", database_problem(database)),
+        // Its name is the beginning of others.
+        ("MONGODB_COLLECTION", collection_problem(database, &of_requests(documents))),
         ("MONGODB_COLLECTION", collection_problem(database, documents)),
         ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, videos)),
         ("MONGODB_VIDEOS_COLLECTION", (videos == documents).then(same)),
+        ("MONGODB_VIDEOS_COLLECTION", (videos == of_requests(documents)).then(taken)),
     ] {
         problem.map_or(Ok(()), |problem| Err(SettingsError::new(setting, problem)))?;
     }

@@ -7,7 +7,7 @@
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
-//! changes in the row of its video.
+//! changes in the row of its video; `requests` are the accepted requests.
 //!
 //! Several processes may have the same file open.
 
@@ -20,6 +20,7 @@ pub mod letters;
 mod link_store;
 mod readers;
 mod removal;
+mod requests;
 mod schema;
 mod stale;
 pub mod store;

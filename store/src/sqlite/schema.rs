@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -72,6 +72,15 @@ const MIGRATIONS: [&str; 5] = [
     CREATE INDEX video_by_published ON video (published) WHERE published IS NOT NULL;
     CREATE INDEX document_of_video ON document (video_id, stored_at) WHERE video_id IS NOT NULL;",
     "CREATE INDEX dead_letter_by_time ON dead_letter (written_at);",
+    // The primary key is behind each entry of the index, which so is in the order of pages.
+    "CREATE TABLE request (
+        id TEXT PRIMARY KEY NOT NULL,
+        accepted_at INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        has_key INTEGER NOT NULL,
+        links TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX request_by_time ON request (accepted_at);",
 ];
 
 /// The version of a file with all migrations.

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// A method of [`LinkStore`](crate::LinkStore) or [`VideoStore`](crate::VideoStore).
+/// A method of [`LinkStore`](crate::LinkStore), [`VideoStore`](crate::VideoStore) or
+/// [`RequestStore`](crate::RequestStore).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the methods")]
 pub enum Method {
@@ -29,6 +30,9 @@ pub enum Method {
     CountLinksOfVideo,
     Videos,
     CountVideos,
+    AddRequests,
+    Requests,
+    Tallies,
 }
 
 /// How often a method was called.
