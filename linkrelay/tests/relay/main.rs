@@ -67,6 +67,8 @@ mod refused;
 mod removal;
 /// The work that is repeated after a kill.
 mod repeats;
+/// `GET /requests`.
+mod requests;
 /// Links that failed and are submitted again, and what a pasted text names.
 mod retry;
 /// Metadata that is already in the store.

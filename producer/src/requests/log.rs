@@ -166,6 +166,9 @@ mod tests {
         }
         (0..QUEUE_ROWS + 5).for_each(|_| log.write(row()));
         assert!(log.is_full.load(Ordering::Relaxed));
+        while store.counts(Method::AddRequests).failed < 20 {
+            tokio::time::sleep(MAX_WAIT).await;
+        }
         until_listed(&store, QUEUE_ROWS + 1).await;
         log.write(row());
         assert!(!log.is_full.load(Ordering::Relaxed), "the next time is logged again");

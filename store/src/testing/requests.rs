@@ -1,6 +1,6 @@
 //! The requests of the store in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use linkrelay_common::RequestId;
@@ -40,6 +40,7 @@ impl RequestStore for FaultyStore {
     ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
         self.call(Method::Tallies, ids.len()).await?;
         let mut tallies: HashMap<RequestId, RequestTally> = HashMap::new();
+        let ids: HashSet<&RequestId> = ids.iter().collect();
         for document in self.documents() {
             let Some(id) = document.request_id.filter(|id| ids.contains(id)) else { continue };
             let tally = tallies.entry(id).or_default();
