@@ -11,14 +11,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_store::processes::{ProcessIdentity, ProcessRow, SeenProcess};
 use linkrelay_store::requests::{RequestCursor, RequestRow, RequestTally};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow,
 };
 use linkrelay_store::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    RequestStore, StaleVideo, StaleVideos, Store, StoreError, VideoStore, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, ProcessStore,
+    RequestCounts, RequestStore, StaleVideo, StaleVideos, Store, StoreError, VideoStore,
+    WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -192,6 +194,26 @@ impl RequestStore for JournaledStore {
         ids: &[RequestId],
     ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
         self.documents.tallies(ids).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
+#[async_trait]
+impl ProcessStore for JournaledStore {
+    async fn beat(&self, row: &ProcessRow) -> Result<(), StoreError> {
+        self.documents.beat(row).await
+    }
+
+    async fn processes(&self) -> Result<Vec<SeenProcess>, StoreError> {
+        self.documents.processes().await
+    }
+
+    async fn remove_process(&self, identity: &ProcessIdentity) -> Result<(), StoreError> {
+        self.documents.remove_process(identity).await
+    }
+
+    async fn remove_silent(&self, silent_for: Duration) -> Result<(), StoreError> {
+        self.documents.remove_silent(silent_for).await
     }
 }
 

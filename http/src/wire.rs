@@ -94,6 +94,63 @@ pub struct RequestEntry {
     pub links: Vec<String>,
 }
 
+/// The roles that run: the answer of `GET /processes`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProcessList {
+    /// By role, then by instance.
+    pub processes: Vec<ProcessEntry>,
+}
+
+/// One role of one process, as of its last beat. What another role has is left out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProcessEntry {
+    /// `consumer` or `producer`.
+    pub role: Cow<'static, str>,
+    /// `KAFKA_GROUP_INSTANCE_ID`, or a name that no other has.
+    pub instance: String,
+    /// `running`, or `gone` if more than three beats are missing.
+    pub status: Cow<'static, str>,
+    /// Its version of linkrelay.
+    pub version: String,
+    /// The machine or container.
+    pub host: String,
+    /// The number of the process there.
+    pub pid: u32,
+    /// When it started, by its own clock.
+    pub started_at: Timestamp,
+    /// When it last beat, by the store's clock.
+    pub beat_at: Timestamp,
+    /// How long ago that was.
+    pub silent_seconds: f64,
+    /// Where it answers HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_addr: Option<String>,
+    /// The partitions that a consumer has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Vec<i32>>,
+    /// A consumer's records that are taken and not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u64>,
+    /// Records between a consumer's commits and the ends of its partitions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
+    /// A consumer's breaker: `closed` or `open`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<String>,
+    /// Until when a consumer asks YouTube nothing, by its clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cool_down_until: Option<Timestamp>,
+    /// Records that a consumer completed, since the beat before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_per_second: Option<f64>,
+    /// Requests that a producer accepted, since the beat before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_per_second: Option<f64>,
+    /// Requests that a producer answered 503, since the beat before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unavailable_per_second: Option<f64>,
+}
+
 /// A page of videos: the answer of `GET /videos`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct VideoList {

@@ -64,6 +64,7 @@ pub(crate) async fn start_consumer(
         store,
         max_links_per_record: 1_000,
         publishing: None,
+        beats: None,
     };
     let consumer = Consumer::from_parts(parts).await?;
     let health = consumer.health();

@@ -3,7 +3,7 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `requests` lists what was accepted; `forward` is the waiting path, for clients that wait for their documents; `routes` are
+//! `stored_videos` tells which videos are stored; `requests` lists what was accepted; `rates` is what its heartbeat says; `forward` is the waiting path, for clients that wait for their documents; `routes` are
 //! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod forward;
 mod measure;
+mod rates;
 mod requests;
 mod retry;
 mod routes;

@@ -1,8 +1,8 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents, and [`requests`] which
-//! requests were accepted; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and
+//! [`videos`] is what a store tells of each video over all of its documents, [`requests`] which
+//! requests were accepted, and [`processes`] which processes run; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and
 //! [`mod@supervise`] watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -13,6 +13,7 @@ pub mod contract;
 pub mod document;
 pub mod error;
 pub mod mongo;
+pub mod processes;
 pub mod requests;
 pub mod settings;
 pub mod sqlite;
@@ -33,6 +34,7 @@ use serde::Deserialize;
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
 pub use mongo::MongoStore;
+pub use processes::ProcessStore;
 pub use requests::RequestStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
@@ -229,6 +231,6 @@ pub trait LinkStore: Debug + Send + Sync {
 }
 
 /// A complete store.
-pub trait Store: LinkStore + VideoStore + RequestStore {}
+pub trait Store: LinkStore + VideoStore + RequestStore + ProcessStore {}
 
-impl<T: LinkStore + VideoStore + RequestStore> Store for T {}
+impl<T: LinkStore + VideoStore + RequestStore + ProcessStore> Store for T {}

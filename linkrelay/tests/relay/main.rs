@@ -55,6 +55,8 @@ mod odd_videos;
 mod offsets;
 /// Links as people paste them.
 mod pasted;
+/// `GET /processes`.
+mod processes;
 /// What health and gauges say of a consumer whose partitions are not read.
 mod progress;
 /// Records that are delivered again although they were complete.

@@ -5,6 +5,7 @@ mod delete;
 mod events;
 mod parameters;
 mod parse;
+mod processes;
 mod requests;
 mod retry;
 mod status;
@@ -31,6 +32,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(status::router())
         .merge(videos::router())
         .merge(requests::router())
+        .merge(processes::router())
         .merge(delete::router())
         .merge(retry::router())
         .with_state(state)

@@ -9,6 +9,7 @@
 //!
 //! where `async fn open()` returns a value whose `store()` is a `&dyn Store`.
 
+mod processes;
 mod read;
 mod removal;
 mod requests;
@@ -17,6 +18,7 @@ mod stale;
 mod videos;
 mod write;
 
+pub use processes::*;
 pub use read::*;
 pub use removal::*;
 pub use requests::*;
@@ -63,6 +65,8 @@ macro_rules! contract_tests {
             requests_come_newest_first_page_by_page
             requests_are_counted_together
             a_deleted_request_is_not_listed
+            a_process_has_one_row_with_its_last_beat
+            a_silent_process_is_gone
         }
     };
     (@each $open:path: $($case:ident)+) => {

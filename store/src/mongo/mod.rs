@@ -6,13 +6,14 @@
 //! `write` (with `insert`), `removal`, `read` and `stale` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
 //! what it wrote, `video_store` and `video_pages` read them as `video_row`; `requests` are the
-//! accepted requests; `codec` is a document's BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
+//! accepted requests, `processes` the running processes; `codec` is a document's BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
 
 mod codec;
 mod deadline;
 mod failure;
 mod insert;
 mod names;
+mod processes;
 mod read;
 mod read_indexes;
 mod removal;

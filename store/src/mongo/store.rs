@@ -60,6 +60,7 @@ struct Connected {
     documents: Collection<RawDocumentBuf>,
     videos: Collection<RawDocumentBuf>,
     requests: Collection<RawDocumentBuf>,
+    processes: Collection<RawDocumentBuf>,
 }
 
 impl MongoStore {
@@ -105,6 +106,13 @@ impl MongoStore {
         Ok(&self.connected().await?.requests)
     }
 
+    /// Returns the collection of the processes' rows.
+    pub(super) async fn processes_collection(
+        &self,
+    ) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.processes)
+    }
+
     async fn connected(&self) -> Result<&Connected, StoreError> {
         let connecting = self.connected.get_or_try_init(|| self.connect());
         within(CALL_TIMEOUT, connecting).await
@@ -128,6 +136,7 @@ impl MongoStore {
             documents: collection(&self.collection),
             videos: collection(&self.videos),
             requests: collection(&names::of_requests(&self.collection)),
+            processes: collection(&names::of_processes(&self.collection)),
         })
     }
 }
@@ -210,7 +219,7 @@ impl LinkStore for MongoStore {
         request_id: RequestId,
         deleted_at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let Connected { documents: collection, videos, requests } = self.connected().await?;
+        let Connected { documents: collection, videos, requests, .. } = self.connected().await?;
         let deleting = async {
             removal::forget_request(requests, request_id).await?;
             removal::delete_request(collection, videos, request_id, deleted_at).await
@@ -220,7 +229,7 @@ impl LinkStore for MongoStore {
 
     /// A missing index is only logged: without it, documents are kept, and everything else works.
     async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
-        let Connected { documents, videos, requests } = self.connected().await?;
+        let Connected { documents, videos, requests, .. } = self.connected().await?;
         for (collection, field) in
             [(documents, STORED_AT), (videos, STORED_AT), (requests, requests::ACCEPTED_AT)]
         {

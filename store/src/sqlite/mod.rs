@@ -7,7 +7,8 @@
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
-//! changes in the row of its video; `requests` are the accepted requests.
+//! changes in the row of its video; `requests` are the accepted requests, and
+//! `processes` the running processes.
 //!
 //! Several processes may have the same file open.
 
@@ -18,6 +19,7 @@ mod failure;
 pub mod journal;
 pub mod letters;
 mod link_store;
+mod processes;
 mod readers;
 mod removal;
 mod requests;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -81,6 +81,11 @@ const MIGRATIONS: [&str; 6] = [
         links TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX request_by_time ON request (accepted_at);",
+    "CREATE TABLE process (
+        id TEXT PRIMARY KEY NOT NULL,
+        beat_at INTEGER NOT NULL,
+        row TEXT NOT NULL
+    ) STRICT;",
 ];
 
 /// The version of a file with all migrations.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
+use crate::processes::ProcessRow;
 use crate::requests::RequestRow;
 use crate::videos::VideoChange;
 use crate::{
@@ -30,6 +31,8 @@ pub struct FaultyStore {
     sequences: Mutex<BTreeMap<VideoId, i64>>,
     /// The rows of requests, by id.
     requests: Mutex<BTreeMap<String, RequestRow>>,
+    /// The rows of processes, by key, and when each last beat.
+    processes: Mutex<BTreeMap<String, (Timestamp, ProcessRow)>>,
     plan: Mutex<Plan>,
 }
 
@@ -96,6 +99,13 @@ impl FaultyStore {
     /// Returns the rows of requests, by id.
     pub(super) fn rows_of_requests(&self) -> MutexGuard<'_, BTreeMap<String, RequestRow>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the rows of processes, by key.
+    pub(super) fn rows_of_processes(
+        &self,
+    ) -> MutexGuard<'_, BTreeMap<String, (Timestamp, ProcessRow)>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a call, and fails or hangs if the test wants it.

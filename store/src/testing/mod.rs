@@ -5,6 +5,7 @@
 
 mod faulty;
 mod plan;
+mod processes;
 mod requests;
 mod videos;
 

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// A method of [`LinkStore`](crate::LinkStore), [`VideoStore`](crate::VideoStore) or
-/// [`RequestStore`](crate::RequestStore).
+/// A method of [`LinkStore`](crate::LinkStore), [`VideoStore`](crate::VideoStore),
+/// [`RequestStore`](crate::RequestStore) or [`ProcessStore`](crate::ProcessStore).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the methods")]
 pub enum Method {
@@ -33,6 +33,10 @@ pub enum Method {
     AddRequests,
     Requests,
     Tallies,
+    Beat,
+    Processes,
+    RemoveProcess,
+    RemoveSilent,
 }
 
 /// How often a method was called.

@@ -1,0 +1,58 @@
+//! `GET /processes`: every producer and consumer, as of its last heartbeat.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use linkrelay_http::wire::{ProcessEntry, ProcessList};
+use linkrelay_store::processes::{ProcessFigures, ProcessIdentity, SeenProcess};
+
+use super::parameters::Parameters;
+use crate::error::ApiError;
+use crate::state::AppState;
+
+pub(crate) fn router() -> Router<Arc<AppState>> {
+    Router::new().route("/processes", get(processes))
+}
+
+async fn processes(
+    State(app): State<Arc<AppState>>,
+    parameters: Parameters,
+) -> Result<Json<ProcessList>, ApiError> {
+    parameters.end()?;
+    let asked = tokio::time::timeout(app.store_timeout, app.store.processes()).await;
+    let mut seen = asked.map_err(|_| ApiError::StoreTimeout)??;
+    seen.sort_by(|a, b| {
+        let key = |seen: &SeenProcess| (seen.row.identity.role, seen.row.identity.instance.clone());
+        key(a).cmp(&key(b))
+    });
+    Ok(Json(ProcessList { processes: seen.into_iter().map(entry).collect() }))
+}
+
+fn entry(seen: SeenProcess) -> ProcessEntry {
+    let is_gone = seen.is_gone();
+    let SeenProcess { row, beat_at, silent_for } = seen;
+    let ProcessIdentity { role, instance, version, host, pid, started_at } = row.identity;
+    let figures: ProcessFigures = row.figures;
+    ProcessEntry {
+        role: role.as_str().into(),
+        instance,
+        status: if is_gone { "gone" } else { "running" }.into(),
+        version,
+        host,
+        pid,
+        started_at,
+        beat_at,
+        silent_seconds: silent_for.as_secs_f64(),
+        http_addr: figures.http_addr,
+        partitions: figures.partitions,
+        in_flight: figures.in_flight,
+        lag: figures.lag,
+        breaker: figures.breaker,
+        cool_down_until: figures.cool_down_until,
+        links_per_second: figures.links_per_second,
+        accepted_per_second: figures.accepted_per_second,
+        unavailable_per_second: figures.unavailable_per_second,
+    }
+}
