@@ -44,7 +44,7 @@ impl RequestLog {
         Self { queue, is_full: Arc::default() }
     }
 
-    /// Hands a row over. If the store has failed for so long that the queue is full, the request
+    /// Hands a row over. While the queue is full, because the store fails, the request
     /// is not listed.
     pub(crate) fn write(&self, row: RequestRow) {
         if self.queue.try_send(row).is_ok() {

@@ -48,7 +48,7 @@ pub async fn a_request_is_added_once(store: &dyn RequestStore) -> Result<(), Sto
     Ok(())
 }
 
-/// The pages together are all requests, also those of one millisecond, whatever is added meanwhile.
+/// The pages together are all requests, also those of one millisecond, although others are added between two pages.
 pub async fn requests_come_newest_first_page_by_page(
     store: &dyn RequestStore,
 ) -> Result<(), StoreError> {

@@ -33,7 +33,7 @@ pub struct RequestRow {
     pub path: RequestPath,
     /// Whether the client sent an Idempotency-Key.
     pub has_key: bool,
-    /// The first links, truncated: by them a person knows the request again.
+    /// The first links, truncated, by which an operator recognizes the request.
     pub links: Vec<String>,
 }
 
