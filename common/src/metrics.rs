@@ -44,6 +44,8 @@ pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
 /// Documents that linkrelay removed, by `reason`: request (DELETE /links/{id}), retention
 /// (KEEP_DOCUMENTS_FOR, where the store does not remove them itself).
 pub const DOCUMENTS_REMOVED: &str = "linkrelay_documents_removed_total";
+/// Accepted requests that `GET /requests` leaves out, because the store failed for too long.
+pub const REQUESTS_UNLISTED: &str = "linkrelay_requests_unlisted_total";
 /// Open streams of events (`GET /links/{id}/events`).
 pub const EVENT_STREAMS: &str = "linkrelay_event_streams";
 /// Links for which YouTube is asked now.
@@ -106,6 +108,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),
     (DOCUMENTS_REFUSED, "Links left without a document, because the store refuses it."),
     (DOCUMENTS_REMOVED, "Documents removed by request, or because of their age."),
+    (REQUESTS_UNLISTED, "Accepted requests that the listing of requests leaves out."),
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from the cache, with others, or by a request."),
     (REUSE_LOOKUPS, "Lookups of recent metadata in the store before YouTube is asked."),
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),

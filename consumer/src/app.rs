@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::{ServeSettings, listen, serve};
+use linkrelay_store::Store;
+use linkrelay_store::processes::{Heartbeat, ProcessFigures, ProcessIdentity, ProcessRole};
 use rdkafka::consumer::BaseConsumer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::beats::Noted;
 use crate::config::ConsumerSettings;
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
 use crate::error::ConsumerError;
 use crate::liveness::Liveness;
-use crate::parts::ConsumerParts;
+use crate::parts::{Beats, ConsumerParts};
 use crate::pipeline::{Pipeline, Reports};
 use crate::publishing::Publishing;
 use crate::retention;
@@ -56,7 +59,9 @@ impl Consumer {
     /// unreachable is not an error.
     pub async fn build(settings: ConsumerSettings) -> Result<Self, ConsumerError> {
         let ConsumerSettings { http_addr, kafka, group, extractor, store, pipeline, .. } = settings;
+        let interval = store.heartbeat_interval;
         let (extractor, store) = (extractor.build()?, store.open()?);
+        let beats = Some(Beats { store: Arc::<dyn Store>::clone(&store), interval });
         let (intake, post_links) = (settings.intake, settings.post_links);
         let max_links_per_record = intake.max_links_per_request;
         let server =
@@ -71,6 +76,7 @@ impl Consumer {
             store,
             max_links_per_record,
             publishing: None,
+            beats,
         };
         Self::from_parts(parts).await
     }
@@ -123,7 +129,10 @@ impl Consumer {
         let liveness = Arc::new(Liveness::new(parts.group.session_timeout(&parts.kafka)));
         // It is also cancelled when a Kafka client has failed permanently.
         let stop = stop.child_token();
+        let noted = Noted::default();
+        let http_addr = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let around = Around::start(&parts, &publishing, listener, &health, &liveness, stop.clone());
+        around.beat(&parts, http_addr, noted.clone());
         let reports = Reports {
             group: health.part("group"),
             extraction: health.part("extraction"),
@@ -132,6 +141,7 @@ impl Consumer {
             dead_letters: dead_letters.part(),
             lists,
             liveness,
+            noted,
         };
         let ended = loop {
             let (reports, stopped) = (reports.clone(), stop.clone());
@@ -220,6 +230,20 @@ impl Around {
             });
         }
         Self { tasks, stop, store, broker }
+    }
+
+    /// Writes what the consumer does until the end.
+    fn beat(&self, parts: &ConsumerParts, http_addr: Option<SocketAddr>, noted: Noted) {
+        let Some(Beats { store, interval }) = parts.beats.clone() else { return };
+        let instance = parts.group.kafka_group_instance_id.clone();
+        let identity = ProcessIdentity::new(ProcessRole::Consumer, instance);
+        let http_addr = http_addr.map(|addr| addr.to_string());
+        let figures = move |since_last| ProcessFigures {
+            http_addr: http_addr.clone(),
+            ..noted.beat(since_last)
+        };
+        let heartbeat = Heartbeat { store, identity, interval };
+        self.tasks.spawn(heartbeat.run(figures, self.stop.clone()));
     }
 
     async fn end(self, publishing: Publishing) {

@@ -7,19 +7,22 @@ use std::sync::Arc;
 use linkrelay_common::metrics as names;
 use linkrelay_common::{Offset, Partition};
 use linkrelay_extractor::Extract;
+use linkrelay_store::processes::ProcessFigures;
 use metrics::gauge;
 
 use crate::assignment::Assignment;
 use crate::attempt::Permits;
+use crate::beats::{self, Noted};
 use crate::commit::first_without_commit;
 use crate::liveness::Activity;
 
-/// Publishes the gauges of permits, extractor, commits and lanes.
+/// Publishes the gauges of permits, extractor, commits and lanes, and notes what the heartbeat says.
 pub(crate) struct Gauges {
     pub(crate) topic: Arc<str>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) extractor: Arc<dyn Extract>,
     pub(crate) committed: Activity,
+    pub(crate) noted: Noted,
 }
 
 impl Gauges {
@@ -34,7 +37,10 @@ impl Gauges {
         self.permits.publish_gauges();
         self.extractor.publish_gauges();
         gauge!(names::COMMIT_AGE).set(self.committed.age().as_secs_f64());
+        let (mut partitions, mut in_flight, mut lag_total) = (Vec::new(), 0, 0);
         for (partition, lane) in assignment.lanes() {
+            partitions.push(partition.0);
+            in_flight += lane.tracker().in_flight_count() as u64;
             let labels = [("topic", self.topic.to_string()), ("partition", partition.to_string())];
             gauge!(names::PARTITION_IN_WORK, &labels).set(lane.tracker().in_flight_count() as f64);
             gauge!(names::PARTITION_PREFIX_GAP, &labels).set(lane.tracker().gap() as f64);
@@ -42,9 +48,18 @@ impl Gauges {
                 .set(f64::from(u8::from(!assignment.has_room(partition))));
             if let Some(log) = logs.get(&partition) {
                 let lag = lag(log, lane.committed(), without_commit);
+                lag_total += lag.unsigned_abs();
                 gauge!(names::PARTITION_LAG, &labels).set(lag as f64);
             }
         }
+        self.noted.note(ProcessFigures {
+            partitions: Some(partitions),
+            in_flight: Some(in_flight),
+            lag: Some(lag_total),
+            breaker: Some(self.permits.breaker_state().to_owned()),
+            cool_down_until: beats::until(self.permits.cool_down_rest()),
+            ..ProcessFigures::default()
+        });
     }
 }
 

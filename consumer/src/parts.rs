@@ -2,11 +2,12 @@
 //! theirs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use linkrelay_extractor::Extract;
 use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_store::{LinkStore, VideoStore};
+use linkrelay_store::{LinkStore, ProcessStore, VideoStore};
 use rdkafka::consumer::BaseConsumer;
 
 use crate::config::PipelineSettings;
@@ -35,6 +36,17 @@ pub struct ConsumerParts {
     pub max_links_per_record: usize,
     /// Where the videos of lists and dead letters go; `None` for the two topics.
     pub publishing: Option<Publishing>,
+    /// Where, and how often, it writes what it does; `None` for nowhere.
+    pub beats: Option<Beats>,
+}
+
+/// How a consumer tells what it does.
+#[derive(Debug, Clone)]
+pub struct Beats {
+    /// The store in which its row is.
+    pub store: Arc<dyn ProcessStore>,
+    /// How often it writes the row (HEARTBEAT_INTERVAL).
+    pub interval: Duration,
 }
 
 impl ConsumerParts {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::assignment::{Assignment, StartWorker};
 use crate::attempt::{OutageBreaker, Permits};
 use crate::batcher::{self, BatchWriter};
+use crate::beats::Noted;
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
 use crate::documents::Documents;
@@ -40,6 +41,7 @@ pub(crate) struct Reports {
     pub(crate) dead_letters: Part,
     pub(crate) lists: Part,
     pub(crate) liveness: Arc<Liveness>,
+    pub(crate) noted: Noted,
 }
 
 /// A running pipeline.
@@ -97,6 +99,7 @@ impl Pipeline {
             permits,
             extractor: Arc::clone(&parts.extractor),
             committed: Activity::new(),
+            noted: reports.noted,
         };
         let worker_limits = settings.worker_limits(parts.max_links_per_record);
         let start_worker = lane_starter(processor, worker_limits, &workers);

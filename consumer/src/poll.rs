@@ -266,6 +266,7 @@ impl PollLoop {
 
     fn receive_completions(&mut self) {
         while let Ok(completions) = self.parts.completions.try_recv() {
+            self.parts.gauges.noted.completed(completions.len());
             for completion in &completions {
                 self.parts.assignment.complete(completion);
             }

@@ -8,6 +8,7 @@ use linkrelay_common::health::{Health, Part};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, publish_all};
 use linkrelay_producer::{Accept, AcceptError, Accepted, Background, TopicAccept};
+use linkrelay_store::requests::RequestRow;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -72,11 +73,15 @@ impl Accept for JournaledAccept {
     ///
     /// It runs in its own task: if the client disconnects, every link that is journaled must still
     /// be published before the next start.
-    async fn accept(&self, records: Vec<LinkRecord>) -> Result<Accepted, AcceptError> {
+    async fn accept(
+        &self,
+        records: Vec<LinkRecord>,
+        request: Option<RequestRow>,
+    ) -> Result<Accepted, AcceptError> {
         let intake = self.intake.clone();
         let task = self.in_flight.spawn(async move {
-            intake.journal_and_publish(&records).await?;
-            Ok(Accepted { records, failures: Vec::new() })
+            intake.journal_and_publish(&records, request.as_ref()).await?;
+            Ok(Accepted { records, failures: Vec::new(), unwritten: None })
         });
         let ended = task.await;
         ended.unwrap_or_else(|error| Err(AcceptError::JournalUnusable(error.to_string())))
@@ -107,11 +112,15 @@ impl Accept for JournaledAccept {
 }
 
 impl JournalIntake {
-    async fn journal_and_publish(&self, records: &[LinkRecord]) -> Result<(), AcceptError> {
+    async fn journal_and_publish(
+        &self,
+        records: &[LinkRecord],
+        request: Option<&RequestRow>,
+    ) -> Result<(), AcceptError> {
         // Every record gets a slot before any is accepted, so that a failed one always has a slot.
         let mut slots =
             self.unpublished.try_reserve_many(records.len()).map_err(|_| AcceptError::Full)?;
-        let appended = self.journal.append(records).await;
+        let appended = self.journal.append(records, request).await;
         match &appended {
             Err(JournalError::Unusable(_)) => self.part.report(appended.as_ref().map(drop)),
             Ok(()) | Err(JournalError::Full) => self.part.ok(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkIdentity, LinkTarget, parse_target};
 use linkrelay_kafka::{LinkMessage, LinkRecord, RecordHeaders};
 use linkrelay_store::LinkStore;
+use linkrelay_store::requests::RequestRow;
 use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, SqliteStore};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
@@ -78,10 +79,18 @@ impl SqliteJournal {
 
 #[async_trait]
 impl Journal for SqliteJournal {
-    async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError> {
+    async fn append(
+        &self,
+        records: &[LinkRecord],
+        request: Option<&RequestRow>,
+    ) -> Result<(), JournalError> {
         let entries: Vec<_> = records.iter().map(|record| self.entry_of(record)).collect();
         let _reserved = self.reserve(size_of(&entries)).await?;
-        self.store.journal_append(entries).await.map_err(unusable)
+        let appended = match request {
+            Some(request) => self.store.journal_request(request.clone(), entries).await,
+            None => self.store.journal_append(entries).await,
+        };
+        appended.map_err(unusable)
     }
 
     async fn expand(&self, list: &DocumentId, videos: &[LinkRecord]) -> Result<(), JournalError> {
@@ -237,8 +246,8 @@ mod tests {
     async fn appended_links_are_pending_in_their_order() {
         let (_dir, journal) = journal(DEFAULT_BOUND).await;
         let records = records(2_500);
-        journal.append(&records[..10]).await.unwrap();
-        journal.append(&records[10..]).await.unwrap();
+        journal.append(&records[..10], None).await.unwrap();
+        journal.append(&records[10..], None).await.unwrap();
         assert_eq!(journal.pending().await.unwrap(), records);
     }
 
@@ -246,10 +255,10 @@ mod tests {
     async fn up_to_the_bound_all_links_are_journaled_or_none() {
         let (_dir, journal) = journal(JournalSize { entries: 5, bytes: 1_000_000 }).await;
         let records = records(6);
-        assert!(matches!(journal.append(&records).await, Err(JournalError::Full)));
+        assert!(matches!(journal.append(&records, None).await, Err(JournalError::Full)));
         assert_eq!(journal.pending().await.unwrap(), []);
-        journal.append(&records[..5]).await.unwrap();
-        assert!(matches!(journal.append(&records[5..]).await, Err(JournalError::Full)));
+        journal.append(&records[..5], None).await.unwrap();
+        assert!(matches!(journal.append(&records[5..], None).await, Err(JournalError::Full)));
         assert_eq!(journal.pending().await.unwrap(), records[..5]);
     }
 
@@ -262,9 +271,9 @@ mod tests {
             target: parse_target("https://www.youtube.com/playlist?list=PL1").unwrap(),
             ..records.remove(0)
         };
-        journal.append(std::slice::from_ref(&list)).await.unwrap();
-        assert!(matches!(journal.append(&records[..2]).await, Err(JournalError::Full)));
-        journal.append(&records[..1]).await.unwrap();
+        journal.append(std::slice::from_ref(&list), None).await.unwrap();
+        assert!(matches!(journal.append(&records[..2], None).await, Err(JournalError::Full)));
+        journal.append(&records[..1], None).await.unwrap();
         let videos = &records[1..];
         journal.expand(&list.document_id(), videos).await.unwrap();
         assert_eq!(journal.pending().await.unwrap(), records);
@@ -278,15 +287,15 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_also_bounded() {
         let (_dir, journal) = journal(JournalSize { entries: 100, bytes: 500 }).await;
-        assert!(matches!(journal.append(&records(10)).await, Err(JournalError::Full)));
-        journal.append(&records(1)).await.unwrap();
+        assert!(matches!(journal.append(&records(10), None).await, Err(JournalError::Full)));
+        journal.append(&records(1), None).await.unwrap();
     }
 
     #[tokio::test]
     async fn concurrent_appends_stay_below_the_bound() {
         let (_dir, journal) = journal(JournalSize { entries: 50, bytes: 1_000_000 }).await;
         let batches: Vec<_> = (0..30).map(|_| records(5)).collect();
-        let appends = batches.iter().map(|batch| journal.append(batch));
+        let appends = batches.iter().map(|batch| journal.append(batch, None));
         let taken = futures::future::join_all(appends).await;
         let accepted_count = taken.iter().filter(|taken| taken.is_ok()).count() * 5;
         assert!((5..=50).contains(&accepted_count), "{accepted_count}");

@@ -12,17 +12,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use linkrelay_common::DocumentId;
 use linkrelay_kafka::LinkRecord;
+use linkrelay_store::requests::RequestRow;
 
 /// A durable list of the links that were accepted and have no outcome since then.
 #[async_trait]
 pub trait Journal: Debug + Send + Sync {
-    /// Writes all of these records or none; they are durable when this returns.
+    /// Writes all of these records or none; they are durable when this returns, and so is the row
+    /// of the request, if it is a new one.
     ///
     /// # Errors
     /// [`JournalError::Full`] above the bound: the embedded broker drops its oldest records
     /// silently, so the journal accepts no more links than the broker holds.
     /// [`JournalError::Unusable`] if the journal cannot be written.
-    async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError>;
+    async fn append(
+        &self,
+        records: &[LinkRecord],
+        request: Option<&RequestRow>,
+    ) -> Result<(), JournalError>;
 
     /// Replaces the entry of a list by those of its videos, in one step that is durable when this
     /// returns. It is never full: the entry of a list keeps room for its videos.

@@ -4,21 +4,23 @@
 //! The SQLite store does that itself, in the transaction of the document. Here an entry may outlive
 //! the writing of its document for a moment; if it is published again, the document is found.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_store::processes::{ProcessIdentity, ProcessRow, SeenProcess};
+use linkrelay_store::requests::{RequestCursor, RequestRow, RequestTally};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::videos::{
     LinkCursor, RebuildStore, RebuiltPage, VideoFilter, VideoLink, VideoPage, VideoQuery,
     VideoRegisters, VideoRow,
 };
 use linkrelay_store::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    Store, StoreError, VideoStore, WriteOutcome,
+    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, ProcessStore,
+    RequestCounts, RequestStore, Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -109,7 +111,7 @@ impl LinkStore for JournaledStore {
         stored_before: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.file.remove_old_letters(stored_before, limit).await?;
+        self.file.remove_old_rows(stored_before, limit).await?;
         self.documents.remove_expired(stored_before, limit).await
     }
 
@@ -172,6 +174,50 @@ impl RebuildStore for JournaledStore {
         limit: u32,
     ) -> Result<Option<RebuiltPage>, StoreError> {
         self.documents.rebuild_videos(after, limit).await
+    }
+}
+
+/// The rows of requests are in the file, where they are written with the entries of the journal.
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
+#[async_trait]
+impl RequestStore for JournaledStore {
+    async fn add_requests(&self, rows: &[RequestRow]) -> Result<(), StoreError> {
+        self.file.add_requests(rows).await
+    }
+
+    async fn requests(
+        &self,
+        after: Option<RequestCursor>,
+        limit: u32,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        self.file.requests(after, limit).await
+    }
+
+    async fn tallies(
+        &self,
+        ids: &[RequestId],
+    ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
+        self.documents.tallies(ids).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
+#[async_trait]
+impl ProcessStore for JournaledStore {
+    async fn beat(&self, row: &ProcessRow) -> Result<(), StoreError> {
+        self.documents.beat(row).await
+    }
+
+    async fn processes(&self) -> Result<Vec<SeenProcess>, StoreError> {
+        self.documents.processes().await
+    }
+
+    async fn remove_process(&self, identity: &ProcessIdentity) -> Result<(), StoreError> {
+        self.documents.remove_process(identity).await
+    }
+
+    async fn remove_silent(&self, silent_for: Duration) -> Result<(), StoreError> {
+        self.documents.remove_silent(silent_for).await
     }
 }
 

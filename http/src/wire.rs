@@ -86,6 +86,108 @@ pub struct WaitAnswer<'a> {
     pub results: Vec<ResultEntry<'a>>,
 }
 
+/// A page of the accepted requests: the answer of `GET /requests`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RequestList {
+    /// The requests, those that were accepted last first. There may be fewer than asked for, or
+    /// none, although there is a next page.
+    pub requests: Vec<RequestEntry>,
+    /// The path of the next page, if there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One accepted request, and how far it is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RequestEntry {
+    /// The id of the request.
+    pub id: RequestId,
+    /// When it was first accepted.
+    #[schema(value_type = String, format = DateTime)]
+    pub accepted_at: Timestamp,
+    /// `kafka` or `waiting`: how it was submitted.
+    #[schema(schema_with = kafka_or_waiting)]
+    pub path: Cow<'static, str>,
+    /// Whether the client sent an Idempotency-Key.
+    pub has_key: bool,
+    /// How many links there are, with the videos of the lists that are expanded.
+    pub total: u32,
+    /// Links with metadata.
+    pub stored: u32,
+    /// Links that will have no metadata.
+    pub failed: u32,
+    /// Playlists and channels; their videos are counted in `total`.
+    pub expanded: u32,
+    /// Links without a document yet.
+    pub pending: u32,
+    /// The path of its status.
+    pub status_url: String,
+    /// The first links, truncated.
+    pub links: Vec<String>,
+}
+
+/// The roles that run: the answer of `GET /processes`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProcessList {
+    /// By role, then by instance.
+    pub processes: Vec<ProcessEntry>,
+}
+
+/// One role of one process, as of its last beat. What another role has is left out.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProcessEntry {
+    /// `consumer` or `producer`.
+    #[schema(schema_with = consumer_or_producer)]
+    pub role: Cow<'static, str>,
+    /// `KAFKA_GROUP_INSTANCE_ID`, or a name that no other has.
+    pub instance: String,
+    /// `running`, or `gone` if more than three beats are missing.
+    #[schema(schema_with = running_or_gone)]
+    pub status: Cow<'static, str>,
+    /// Its version of linkrelay.
+    pub version: String,
+    /// The machine or container.
+    pub host: String,
+    /// The number of the process there.
+    pub pid: u32,
+    /// When it started, by its own clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it last beat, by the store's clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub beat_at: Timestamp,
+    /// How long ago that was.
+    pub silent_seconds: f64,
+    /// Where it answers HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_addr: Option<String>,
+    /// The partitions that a consumer has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Vec<i32>>,
+    /// A consumer's records that are taken and not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u64>,
+    /// Records between a consumer's commits and the ends of its partitions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
+    /// A consumer's breaker: `closed` or `open`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<String>,
+    /// Until when a consumer asks YouTube nothing, by its clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub cool_down_until: Option<Timestamp>,
+    /// Records that a consumer completed, since the beat before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_per_second: Option<f64>,
+    /// Requests that a producer accepted, since the beat before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_per_second: Option<f64>,
+    /// Requests that a producer answered 503, since the beat before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unavailable_per_second: Option<f64>,
+}
+
 /// A page of videos: the answer of `GET /videos`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VideoList {
@@ -181,6 +283,18 @@ pub fn ok_or_partial() -> Object {
 
 fn link_status() -> Object {
     one_of(["pending", "stored", "failed", "expanded"])
+}
+
+fn kafka_or_waiting() -> Object {
+    one_of(["kafka", "waiting"])
+}
+
+fn consumer_or_producer() -> Object {
+    one_of(["consumer", "producer"])
+}
+
+fn running_or_gone() -> Object {
+    one_of(["running", "gone"])
 }
 
 fn stored_or_failed() -> Object {

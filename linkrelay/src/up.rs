@@ -13,7 +13,7 @@ use clap::Args;
 use linkrelay_common::telemetry::{LogFormat, LogSettings};
 use linkrelay_common::{metrics, shutdown};
 use linkrelay_consumer::{
-    Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
+    Beats, Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
@@ -136,6 +136,10 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             videos: Some(Arc::<dyn Store>::clone(&ground.store)),
             max_links_per_record: settings.api.intake.max_links_per_request,
             publishing: publishing.clone(),
+            beats: Some(Beats {
+                store: Arc::<dyn Store>::clone(&ground.store),
+                interval: settings.store.heartbeat_interval,
+            }),
         };
         consumers.push(Consumer::from_parts(parts).await?);
     }

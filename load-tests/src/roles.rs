@@ -65,6 +65,7 @@ pub(crate) async fn start_consumer(
         videos: None,
         max_links_per_record: 1_000,
         publishing: None,
+        beats: None,
     };
     let consumer = Consumer::from_parts(parts).await?;
     let health = consumer.health();

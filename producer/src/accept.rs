@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_kafka::publish::{Publish, PublishError, PublishFailure, publish_all};
+use linkrelay_store::requests::RequestRow;
 use tokio::time::Instant;
 
 use crate::background::Background;
@@ -21,14 +22,20 @@ use crate::broker::{self, TopicKnowledge};
 /// Accepts records and makes them safe.
 #[async_trait]
 pub trait Accept: Debug + Send + Sync {
-    /// Returns once it is known of each record whether it is safe.
+    /// Returns once it is known of each record whether it is safe. `request` is the row of the
+    /// request, if it is a new one; an implementation that writes to the store in any case also
+    /// writes the row, and all others return it.
     ///
     /// # Errors
     /// [`AcceptError`] if no record was accepted.
     ///
     /// # Cancel safety
     /// If the call is dropped, some of the records may be safe.
-    async fn accept(&self, records: Vec<LinkRecord>) -> Result<Accepted, AcceptError>;
+    async fn accept(
+        &self,
+        records: Vec<LinkRecord>,
+        request: Option<RequestRow>,
+    ) -> Result<Accepted, AcceptError>;
 
     /// Starts the background tasks; called once, before the first request.
     fn start(&mut self, background: &mut Background);
@@ -49,6 +56,8 @@ pub struct Accepted {
     pub records: Vec<LinkRecord>,
     /// The records that are not known to be safe, with the reasons; empty if all are safe.
     pub failures: Vec<PublishFailure>,
+    /// The row of the request, if it is still to be written.
+    pub unwritten: Option<RequestRow>,
 }
 
 /// Why no record was accepted.
@@ -82,13 +91,17 @@ impl TopicAccept {
 
 #[async_trait]
 impl Accept for TopicAccept {
-    async fn accept(&self, records: Vec<LinkRecord>) -> Result<Accepted, AcceptError> {
+    async fn accept(
+        &self,
+        records: Vec<LinkRecord>,
+        request: Option<RequestRow>,
+    ) -> Result<Accepted, AcceptError> {
         let failures = if self.topic.is_missing() {
             (0..records.len()).map(|index| (index, PublishError::TopicMissing)).collect()
         } else {
             publish_all(self.publish.as_ref(), &records, self.timeout).await
         };
-        Ok(Accepted { records, failures })
+        Ok(Accepted { records, failures, unwritten: request })
     }
 
     fn start(&mut self, background: &mut Background) {

@@ -9,6 +9,7 @@ use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::{ListenError, ServeSettings, health_routes, layers, listen, serve};
 use linkrelay_kafka::publish::KafkaPublisher;
+use linkrelay_store::processes::{Heartbeat, ProcessIdentity, ProcessRole};
 use linkrelay_store::{Store, supervise};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -20,6 +21,8 @@ use crate::background::Background;
 use crate::config::{ApiSettings, ProducerSettings};
 use crate::events::Hub;
 use crate::forward::ExtractorServer;
+use crate::rates::{self, Rates};
+use crate::requests::RequestLog;
 use crate::routes;
 use crate::state::AppState;
 
@@ -149,10 +152,21 @@ impl Producer {
             stop_accepting.clone(),
         );
         background.spawn("events", events.ended());
+        let requests = RequestLog::start(Arc::<dyn Store>::clone(&store), &mut background);
+        let (rates, http_addr) = (Rates::default(), self.addr.to_string());
+        let heartbeat = Heartbeat {
+            store: Arc::<dyn Store>::clone(&store),
+            identity: ProcessIdentity::new(ProcessRole::Producer, None),
+            interval: settings.store.heartbeat_interval,
+        };
+        let noted = rates.clone();
+        let figures = move |since_last| noted.beat(since_last, http_addr.clone());
+        background.spawn("heartbeat", heartbeat.run(figures, background.stop_token()));
         let state = AppState {
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
             store,
+            requests,
             events,
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
@@ -160,7 +174,8 @@ impl Producer {
             max_wait: api.wait_timeout,
             stopping: stop_accepting.clone(),
         };
-        let router = router(api, state, &health);
+        let router = router(api, state, &health)
+            .layer(axum::middleware::from_fn_with_state(rates, rates::count));
         let serve_settings = ServeSettings {
             header_read_timeout: api.intake.header_read_timeout,
             keep_alive_timeout: api.intake.keep_alive_timeout,

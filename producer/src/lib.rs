@@ -3,9 +3,10 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `forward` is the waiting path, for clients that
-//! wait for their documents; `routes` are the HTTP routes, `error` are their error answers, and
-//! `openapi` is the document that describes them; `app` wires these parts, runs and ends
+//! `stored_videos` tells which videos are stored; `requests` lists what was accepted; `rates` is
+//! what its heartbeat says; `forward` is the waiting path, for clients that wait for their
+//! documents; `routes` are the HTTP routes, `error` are their error answers, and `openapi` is the
+//! document that describes them; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
@@ -20,6 +21,8 @@ mod events;
 mod forward;
 mod measure;
 mod openapi;
+mod rates;
+mod requests;
 mod retry;
 mod routes;
 mod state;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Accept;
 use crate::events::Hub;
 use crate::forward::ExtractorServer;
+use crate::requests::RequestLog;
 
 /// The handlers share it behind an `Arc`.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct AppState {
     /// The server to which requests of the waiting path are forwarded.
     pub(crate) extractor_server: ExtractorServer,
     pub(crate) store: Arc<dyn Store>,
+    /// Takes the rows of accepted requests.
+    pub(crate) requests: RequestLog,
     /// The requests whose events are watched.
     pub(crate) events: Hub,
     /// The limits of a request.

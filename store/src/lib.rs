@@ -1,8 +1,9 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
-//! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
+//! [`videos`] is what a store tells of each video over all of its documents, [`requests`] which
+//! requests were accepted, and [`processes`] which processes run; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and
+//! [`mod@supervise`] watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
 //! It must not know: Kafka, HTTP, or how metadata is found.
@@ -12,6 +13,8 @@ pub mod contract;
 pub mod document;
 pub mod error;
 pub mod mongo;
+pub mod processes;
+pub mod requests;
 pub mod settings;
 pub mod sqlite;
 pub mod stale;
@@ -31,6 +34,8 @@ use serde::Deserialize;
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
 pub use mongo::MongoStore;
+pub use processes::ProcessStore;
+pub use requests::RequestStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
 pub use stale::{FoundStale, StaleVideo, StaleVideos};
@@ -177,7 +182,7 @@ pub trait LinkStore: Debug + Send + Sync {
     ) -> Result<Vec<ExpandedRange>, StoreError>;
 
     /// Deletes the documents of a request, and what else the store has of it: of each document only
-    /// what [`LinkDocument::deleted`] says is kept, and no dead letter or journal entry. Returns how
+    /// what [`LinkDocument::deleted`] says is kept, and no row, dead letter or journal entry. Returns how
     /// many documents were not deleted before.
     ///
     /// A link without a document is not affected, so the caller first makes sure that every link
@@ -194,8 +199,8 @@ pub trait LinkStore: Debug + Send + Sync {
     /// [`remove_expired`](Self::remove_expired).
     async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError>;
 
-    /// Removes up to `limit` of the documents, and of the dead letters in the file of the embedded
-    /// mode, that were stored before this time. Returns how many documents it removed; always 0
+    /// Removes up to `limit` of the documents, of the rows of requests, and of the dead letters in
+    /// the file of the embedded mode, that were stored before this time. Returns how many documents it removed; always 0
     /// where the store removes them by itself.
     async fn remove_expired(&self, stored_before: Timestamp, limit: u32)
     -> Result<u32, StoreError>;
@@ -205,6 +210,6 @@ pub trait LinkStore: Debug + Send + Sync {
 }
 
 /// A complete store.
-pub trait Store: LinkStore + VideoStore + RebuildStore {}
+pub trait Store: LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore {}
 
-impl<T: LinkStore + VideoStore + RebuildStore> Store for T {}
+impl<T: LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore> Store for T {}

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use linkrelay_common::SettingsError;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +13,9 @@ use crate::sqlite::SqliteStore;
 
 /// The database if neither `MONGODB_DATABASE` nor the connection string names one.
 const DEFAULT_DATABASE: &str = "linkrelay";
+/// A shorter one would cost the store, and a longer one would not say what runs now.
+const SHORTEST_BEAT: Duration = Duration::from_millis(100);
+const LONGEST_BEAT: Duration = Duration::from_secs(600);
 /// The SQLite file within `DATA_DIR`.
 const FILE_NAME: &str = "linkrelay.sqlite";
 
@@ -41,6 +45,18 @@ pub struct StoreSettings {
     /// Directory of the SQLite file; it is made if it does not exist.
     #[arg(long, env = "DATA_DIR", default_value = "./linkrelay-data", value_name = "DIR")]
     pub data_dir: PathBuf,
+
+    /// How often each role writes to the store what it does, for GET /processes
+    #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "10s", value_parser = heartbeat_interval, value_name = "TIME")]
+    pub heartbeat_interval: Duration,
+}
+
+fn heartbeat_interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (SHORTEST_BEAT..=LONGEST_BEAT).contains(&interval) {
+        return Ok(interval);
+    }
+    Err(format!("must be from {SHORTEST_BEAT:?} to {LONGEST_BEAT:?}"))
 }
 
 impl StoreSettings {

@@ -28,3 +28,9 @@ async fn old_documents_are_removed_oldest_first() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn old_requests_are_removed() {
+    let opened = open().await;
+    linkrelay_store::contract::old_requests_are_removed(opened.store()).await.unwrap();
+}

@@ -96,6 +96,16 @@ impl Permits {
         self.cool_down.calm();
     }
 
+    /// Returns `open` while the breaker holds links, else `closed`.
+    pub(crate) fn breaker_state(&self) -> &'static str {
+        if self.breaker.is_open() { "open" } else { "closed" }
+    }
+
+    /// Returns how much longer the process cools down.
+    pub(crate) fn cool_down_rest(&self) -> Option<Duration> {
+        self.cool_down.rest().map(|(_, rest)| rest)
+    }
+
     fn is_cooling(&self) -> bool {
         self.cool_down.rest().is_some()
     }

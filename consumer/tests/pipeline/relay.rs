@@ -128,6 +128,7 @@ impl Relay {
             videos: None,
             max_links_per_record,
             publishing: None,
+            beats: None,
         };
         let consumer = Consumer::from_parts(parts).await.unwrap();
         let (health, stop) = (consumer.health(), CancellationToken::new());

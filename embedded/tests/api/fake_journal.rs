@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use linkrelay_common::DocumentId;
 use linkrelay_embedded::journal::{Journal, JournalError};
 use linkrelay_kafka::LinkRecord;
+use linkrelay_store::requests::RequestRow;
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
@@ -21,7 +22,11 @@ pub(crate) struct FakeJournal {
 
 #[async_trait]
 impl Journal for FakeJournal {
-    async fn append(&self, records: &[LinkRecord]) -> Result<(), JournalError> {
+    async fn append(
+        &self,
+        records: &[LinkRecord],
+        _: Option<&RequestRow>,
+    ) -> Result<(), JournalError> {
         self.works()?;
         if self.is_full.load(Ordering::Relaxed) {
             return Err(JournalError::Full);

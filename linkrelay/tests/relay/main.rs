@@ -55,6 +55,8 @@ mod odd_videos;
 mod offsets;
 /// Links as people paste them.
 mod pasted;
+/// `GET /processes`.
+mod processes;
 /// What health and gauges say of a consumer whose partitions are not read.
 mod progress;
 /// `linkrelay rebuild-videos`.
@@ -69,6 +71,8 @@ mod refused;
 mod removal;
 /// The work that is repeated after a kill.
 mod repeats;
+/// `GET /requests`.
+mod requests;
 /// Links that failed and are submitted again, and what a pasted text names.
 mod retry;
 /// Metadata that is already in the store.

@@ -6,6 +6,8 @@ mod docs;
 mod events;
 mod parameters;
 mod parse;
+mod processes;
+mod requests;
 mod retry;
 mod status;
 mod submit;
@@ -35,6 +37,8 @@ pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(retry::retry))
         .routes(routes!(videos::videos))
         .routes(routes!(videos::video))
+        .routes(routes!(requests::requests))
+        .routes(routes!(processes::processes))
         .routes(routes!(docs::document))
         .routes(routes!(docs::to_index))
         .routes(routes!(docs::index))

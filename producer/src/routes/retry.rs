@@ -111,7 +111,7 @@ pub(super) async fn retry(
     let finding = failed_links(app.store.as_ref(), id, choice, trace_parent.as_deref());
     let found = tokio::time::timeout(app.store_timeout, finding).await;
     let failed = found.map_err(|_| ApiError::StoreTimeout)??;
-    let accepted = app.accept.accept(failed.records).await?;
+    let accepted = app.accept.accept(failed.records, None).await?;
     let next = failed.next.map(|from| format!("/links/{id}/retry?from={from}"));
     answer(id, &accepted, next).map(|body| (StatusCode::ACCEPTED, Json(body)))
 }

@@ -16,6 +16,7 @@ use linkrelay_http::intake::{
 use linkrelay_http::openapi::{IntakeProblems, LinkHeaders};
 use linkrelay_http::wire::ok_or_partial;
 use linkrelay_kafka::LinkRecord;
+use linkrelay_store::requests::{RequestPath, RequestRow};
 use linkrelay_store::{LinkState, LinkStatus};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -93,7 +94,15 @@ pub(super) async fn submit(
         submitted_at,
         trace_parent: trace_parent.clone(),
     });
-    let accepted = app.accept.accept(records.collect()).await?;
+    let links = checked.valid.iter().map(|valid| valid.link.as_str());
+    let row = RequestRow::new(id, RequestPath::Kafka, idempotency_key.is_some(), links);
+    let mut accepted = app.accept.accept(records.collect(), Some(row)).await?;
+    // If at least one link is safe: its document will be there.
+    if accepted.failures.len() < accepted.records.len()
+        && let Some(row) = accepted.unwritten.take()
+    {
+        app.requests.write(row);
+    }
     let done = match wait {
         Some(wait) if accepted.failures.is_empty() => Some(documents_within(&app, id, wait).await),
         _ => None,

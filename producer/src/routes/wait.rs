@@ -13,6 +13,7 @@ use linkrelay_common::parse_link;
 use linkrelay_http::intake::{LinksBody, read_links};
 use linkrelay_http::openapi::{IntakeProblems, LinkHeaders, problems};
 use linkrelay_http::wire::WaitAnswer;
+use linkrelay_store::requests::{RequestPath, RequestRow};
 use utoipa::IntoResponses;
 use utoipa::openapi::{RefOr, Response as DescribedResponse};
 
@@ -92,11 +93,18 @@ pub(super) async fn wait_by_its_old_name(
 async fn answer(app: &AppState, request: Request) -> Result<Response, ApiError> {
     let request = read_links(request, &app.intake).await?;
     let checked = check(request.links, parse_link)?;
+    let has_key = request.idempotency_key.is_some();
     let key = request.idempotency_key.unwrap_or_else(new_key);
     let id = checked.request_id(Some(&key));
     let forwarded = ForwardRequest { body: request.body, key, trace_parent: request.trace_parent };
     match app.extractor_server.forward(&forwarded).await {
-        Ok(answer) => Ok(response(answer)),
+        Ok(answer) => {
+            if answer.status.is_success() {
+                let links = checked.valid.iter().map(|valid| valid.link.as_str());
+                app.requests.write(RequestRow::new(id, RequestPath::Waiting, has_key, links));
+            }
+            Ok(response(answer))
+        }
         Err(error) => Err(ApiError::NotForwarded(Box::new(NotForwarded { id, error }))),
     }
 }

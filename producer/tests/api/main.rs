@@ -25,6 +25,7 @@ mod parse;
 /// The program: exit codes, errors in one line, signals.
 mod process;
 /// `POST /links/{id}/retry`.
+mod requests;
 mod retry;
 /// `GET /links/{id}`.
 mod status;

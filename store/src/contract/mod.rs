@@ -10,17 +10,21 @@
 //! where `async fn open()` returns a value whose `store()` is a `&dyn Store`, and whose
 //! `async fn drop_rows()` removes the rows of all videos, as if the documents were older than them.
 
+mod processes;
 mod read;
 mod rebuild;
 mod removal;
+mod requests;
 pub mod sample;
 mod stale;
 mod videos;
 mod write;
 
+pub use processes::*;
 pub use read::*;
 pub use rebuild::*;
 pub use removal::*;
+pub use requests::*;
 pub use stale::*;
 pub use videos::*;
 pub use write::*;
@@ -60,6 +64,12 @@ macro_rules! contract_tests {
             videos_come_page_by_page_while_others_are_written
             a_filter_selects_by_each_of_its_fields
             the_links_of_a_video_come_newest_first
+            a_request_is_added_once
+            requests_come_newest_first_page_by_page
+            requests_are_counted_together
+            a_deleted_request_is_not_listed
+            a_process_has_one_row_with_its_last_beat
+            a_silent_process_is_gone
         }
         $crate::contract_tests! { @rows $open:
             dropped_rows_are_made_again_from_the_documents

@@ -5,18 +5,22 @@
 //! that reads of videos make when they need them, and `retention` those by which documents expire;
 //! `write` (with `insert`), `removal` and `read` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
-//! what it wrote, `rebuild` makes them from the documents, `video_store` and `video_pages` read them as `video_row`; `codec` is a document's
-//! BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
+//! what it wrote, `rebuild` makes them from the documents, `video_store` and `video_pages` read
+//! them as `video_row`; `requests` are the accepted requests, `processes` the running processes;
+//! `codec` is a document's BSON form; `failure` maps the driver's errors to
+//! [`StoreError`](crate::StoreError).
 
 mod codec;
 mod deadline;
 mod failure;
 mod insert;
 mod names;
+mod processes;
 mod read;
 mod read_indexes;
 mod rebuild;
 mod removal;
+mod requests;
 mod retention;
 mod schema;
 mod store;

@@ -8,14 +8,29 @@ const MAX_DATABASE_BYTES: usize = 63;
 /// MongoDB's own limit for `database.collection`.
 const MAX_NAMESPACE_BYTES: usize = 255;
 
+/// Returns the collection of the requests' rows, by that of the documents.
+pub(super) fn of_requests(documents: &str) -> String {
+    format!("{documents}.requests")
+}
+
+/// Returns the collection of the processes' rows, by that of the documents.
+pub(super) fn of_processes(documents: &str) -> String {
+    format!("{documents}.processes")
+}
+
 /// Checks `MONGODB_DATABASE`, `MONGODB_COLLECTION` and `MONGODB_VIDEOS_COLLECTION`.
 pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(), SettingsError> {
     let same = || "must not be that of MONGODB_COLLECTION".to_owned();
+    let own = [of_requests(documents), of_processes(documents)];
+    let taken = || "must not be that of MONGODB_COLLECTION with an end of linkrelay's".to_owned();
     for (setting, problem) in [
         ("MONGODB_DATABASE", database_problem(database)),
+        // Its name is the beginning of others.
+        ("MONGODB_COLLECTION", collection_problem(database, &of_processes(documents))),
         ("MONGODB_COLLECTION", collection_problem(database, documents)),
         ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, videos)),
         ("MONGODB_VIDEOS_COLLECTION", (videos == documents).then(same)),
+        ("MONGODB_VIDEOS_COLLECTION", own.iter().any(|own| own == videos).then(taken)),
     ] {
         problem.map_or(Ok(()), |problem| Err(SettingsError::new(setting, problem)))?;
     }

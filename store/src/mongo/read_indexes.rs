@@ -1,5 +1,5 @@
-//! The indexes that only reads of videos need. Each is made when it is first asked for, so that a
-//! deployment that never reads videos does not pay for them at every write.
+//! The indexes that only reads of videos and requests need. Each is made when it is first asked for, so that a
+//! deployment that never reads them does not pay for them at every write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,11 +21,13 @@ pub(super) enum ReadIndex {
     ByChannel,
     /// The documents of one video.
     LinksOfVideo,
+    /// The requests by the time at which they were accepted.
+    RequestsByTime,
 }
 
 /// Which of them exist.
 #[derive(Debug, Default)]
-pub(super) struct ReadIndexes([AtomicBool; 4]);
+pub(super) struct ReadIndexes([AtomicBool; 5]);
 
 impl ReadIndexes {
     /// Makes an index unless it exists. The caller may have a shorter deadline; the server goes on
@@ -46,7 +48,7 @@ impl ReadIndexes {
             && !is_made.load(Ordering::Acquire)
         {
             tracing::warn!(
-                "an index for reading videos is missing and cannot be made, so these answers read \
+                "an index for reading videos or requests is missing and cannot be made, so these answers read \
                  the complete collection: {problem}"
             );
         }

@@ -9,6 +9,15 @@ use super::{codec, video_removal};
 use crate::document::{LinkState, deletion};
 use crate::error::StoreError;
 
+/// Removes the row of a request.
+pub(super) async fn forget_request(
+    requests: &Collection<RawDocumentBuf>,
+    request_id: RequestId,
+) -> Result<(), StoreError> {
+    requests.delete_one(doc! { "_id": request_id.to_string() }).await?;
+    Ok(())
+}
+
 /// Empties the documents of a request, except their ids, and returns how many there were. The
 /// fields are those of [`LinkDocument::deleted`](crate::LinkDocument::deleted).
 pub(super) async fn delete_request(

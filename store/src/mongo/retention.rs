@@ -16,9 +16,10 @@ const NAME: &str = "linkrelay_keep_documents_for";
 /// Another process has dropped the index.
 const INDEX_NOT_FOUND: i32 = 27;
 
-/// Makes, changes or drops the index. Returns a text that says what to do if this user may not.
+/// Makes, changes or drops the index on the time in this field. Returns a text that says what to do if this user may not.
 pub(super) async fn set(
     collection: &Collection<RawDocumentBuf>,
+    field: &str,
     keep_for: Option<Duration>,
 ) -> Result<Option<String>, StoreError> {
     let existing = match schema::list(collection).await {
@@ -31,16 +32,16 @@ pub(super) async fn set(
     let (done, call) = match (keep_for, own) {
         (None, None) => return Ok(None),
         (None, Some(_)) => (drop_index(collection).await, format!("dropIndex(\"{NAME}\")")),
-        (Some(keep_for), None) if existing.iter().any(|index| expires(index, keep_for)) => {
+        (Some(keep_for), None) if existing.iter().any(|index| expires(index, field, keep_for)) => {
             return Ok(None);
         }
         (Some(keep_for), None) => {
             let seconds = keep_for.as_secs();
             let options = format!("{{ expireAfterSeconds: {seconds}, name: \"{NAME}\" }}");
-            let call = format!("createIndex({}, {options})", keys());
-            (make(collection, keep_for).await, call)
+            let call = format!("createIndex({}, {options})", keys(field));
+            (make(collection, field, keep_for).await, call)
         }
-        (Some(keep_for), Some(own)) if expires(own, keep_for) => return Ok(None),
+        (Some(keep_for), Some(own)) if expires(own, field, keep_for) => return Ok(None),
         (Some(keep_for), Some(_)) => {
             let change = change(keep_for);
             let call = format!("runCommand(\"collMod\", {{ index: {change} }})");
@@ -56,13 +57,17 @@ pub(super) async fn set(
     }
 }
 
-fn keys() -> Document {
-    doc! { "stored_at": 1 }
+fn keys(field: &str) -> Document {
+    doc! { field: 1 }
 }
 
-async fn make(collection: &Collection<RawDocumentBuf>, keep_for: Duration) -> Result<(), Error> {
+async fn make(
+    collection: &Collection<RawDocumentBuf>,
+    field: &str,
+    keep_for: Duration,
+) -> Result<(), Error> {
     let options = IndexOptions::builder().name(NAME.to_owned()).expire_after(keep_for).build();
-    let index = IndexModel::builder().keys(keys()).options(options).build();
+    let index = IndexModel::builder().keys(keys(field)).options(options).build();
     collection.create_index(index).await.map(drop)
 }
 
@@ -89,13 +94,13 @@ fn name(index: &IndexModel) -> Option<&str> {
     index.options.as_ref()?.name.as_deref()
 }
 
-/// Whether documents expire by this index when they are that old.
-fn expires(index: &IndexModel, keep_for: Duration) -> bool {
+/// Whether documents expire by this index when this field is that old.
+fn expires(index: &IndexModel, field: &str, keep_for: Duration) -> bool {
     let options = index.options.as_ref();
     let is_partial = options.is_some_and(|options| options.partial_filter_expression.is_some());
     let expire_after = options.and_then(|options| options.expire_after);
-    let is_of_stored_at = index.keys.len() == 1 && index.keys.contains_key("stored_at");
-    is_of_stored_at
+    let is_of_field = index.keys.len() == 1 && index.keys.contains_key(field);
+    is_of_field
         && !is_partial
         && expire_after.map(|after| after.as_secs()) == Some(keep_for.as_secs())
 }

@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
 use super::uri::MongoUri;
-use super::{names, read, removal, retention, schema, write};
+use super::{names, read, removal, requests, retention, schema, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
@@ -34,6 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// unless the connection string sets another time.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The field by which documents and the rows of videos expire.
+const STORED_AT: &str = "stored_at";
 /// The store in a collection of MongoDB.
 #[derive(Debug)]
 pub struct MongoStore {
@@ -48,11 +50,13 @@ pub struct MongoStore {
     pub(super) read_indexes: ReadIndexes,
 }
 
-/// The two collections.
+/// The collections.
 #[derive(Debug)]
 struct Connected {
     documents: Collection<RawDocumentBuf>,
     videos: Collection<RawDocumentBuf>,
+    requests: Collection<RawDocumentBuf>,
+    processes: Collection<RawDocumentBuf>,
 }
 
 impl MongoStore {
@@ -91,6 +95,20 @@ impl MongoStore {
         Ok(&self.connected().await?.videos)
     }
 
+    /// Returns the collection of the requests' rows.
+    pub(super) async fn requests_collection(
+        &self,
+    ) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.requests)
+    }
+
+    /// Returns the collection of the processes' rows.
+    pub(super) async fn processes_collection(
+        &self,
+    ) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.processes)
+    }
+
     async fn connected(&self) -> Result<&Connected, StoreError> {
         let connecting = self.connected.get_or_try_init(|| self.connect());
         within(CALL_TIMEOUT, connecting).await
@@ -109,8 +127,13 @@ impl MongoStore {
         let options_of_collection = CollectionOptions::builder().write_concern(durable).build();
         let database = Client::with_options(options)?.database(&self.database);
         let collection =
-            |name| database.collection_with_options(name, options_of_collection.clone());
-        Ok(Connected { documents: collection(&self.collection), videos: collection(&self.videos) })
+            |name: &str| database.collection_with_options(name, options_of_collection.clone());
+        Ok(Connected {
+            documents: collection(&self.collection),
+            videos: collection(&self.videos),
+            requests: collection(&names::of_requests(&self.collection)),
+            processes: collection(&names::of_processes(&self.collection)),
+        })
     }
 }
 
@@ -145,7 +168,7 @@ impl LinkStore for MongoStore {
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
-        let Connected { documents: collection, videos } = self.connected().await?;
+        let Connected { documents: collection, videos, .. } = self.connected().await?;
         within(CALL_TIMEOUT, write::write_batch(collection, videos, documents)).await
     }
 
@@ -192,19 +215,25 @@ impl LinkStore for MongoStore {
         request_id: RequestId,
         deleted_at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let Connected { documents: collection, videos } = self.connected().await?;
-        within(CALL_TIMEOUT, removal::delete_request(collection, videos, request_id, deleted_at))
-            .await
+        let Connected { documents: collection, videos, requests, .. } = self.connected().await?;
+        let deleting = async {
+            removal::forget_request(requests, request_id).await?;
+            removal::delete_request(collection, videos, request_id, deleted_at).await
+        };
+        within(CALL_TIMEOUT, deleting).await
     }
 
     /// A missing index is only logged: without it, documents are kept, and everything else works.
     async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
-        let Connected { documents, videos } = self.connected().await?;
-        for collection in [documents, videos] {
-            let problem = within(SCHEMA_TIMEOUT, retention::set(collection, keep_for)).await?;
+        let Connected { documents, videos, requests, .. } = self.connected().await?;
+        for (collection, field) in
+            [(documents, STORED_AT), (videos, STORED_AT), (requests, requests::ACCEPTED_AT)]
+        {
+            let set = retention::set(collection, field, keep_for);
+            let problem = within(SCHEMA_TIMEOUT, set).await?;
             if let Some(problem) = problem {
                 tracing::warn!(
-                    "documents and videos are not removed as KEEP_DOCUMENTS_FOR says, because the \
+                    "documents, videos and requests are not removed as KEEP_DOCUMENTS_FOR says, because the \
                      index for that cannot be changed: {problem}"
                 );
             }

@@ -11,9 +11,10 @@ use linkrelay_common::DocumentId;
 use rusqlite::{Connection, Row, params};
 
 use crate::error::StoreError;
+use crate::requests::RequestRow;
 
-use super::documents;
 use super::store::SqliteStore;
+use super::{documents, requests};
 
 /// An accepted link: its Kafka record, and the id of its document to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,23 @@ impl SqliteStore {
     /// Fails if the file cannot be written.
     pub async fn journal_append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreError> {
         self.writer.run(move |connection| append(connection, &entries)).await
+    }
+
+    /// Journals the links of a request, with the row of the request, in one transaction; otherwise
+    /// like [`SqliteStore::journal_append`].
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written; then nothing is changed.
+    pub async fn journal_request(
+        &self,
+        request: RequestRow,
+        entries: Vec<JournalEntry>,
+    ) -> Result<(), StoreError> {
+        let journal = move |connection: &Connection| {
+            requests::add(connection, [&request])?;
+            append(connection, &entries)
+        };
+        self.writer.run(journal).await
     }
 
     /// Replaces the entry of a list by those of its videos, in one transaction; otherwise like

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::codec::{self, DocumentRow};
 use super::store::SqliteStore;
-use super::{documents, journal, removal, videos};
+use super::{documents, journal, removal, requests, videos};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
@@ -102,6 +102,7 @@ impl LinkStore for SqliteStore {
         limit: u32,
     ) -> Result<u32, StoreError> {
         let remove = move |connection: &Connection| {
+            requests::remove_old(connection, stored_before, limit)?;
             removal::remove_letters(connection, stored_before, limit)?;
             removal::remove_documents(connection, stored_before, limit)
         };

@@ -7,7 +7,8 @@
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` has the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
-//! changes in the row of its video, and `rebuild` makes the rows from all documents.
+//! changes in the row of its video, and `rebuild` makes the rows from all documents; `requests` are
+//! the accepted requests, and `processes` the running processes.
 //!
 //! Several processes may have the same file open.
 
@@ -18,9 +19,11 @@ mod failure;
 pub mod journal;
 pub mod letters;
 mod link_store;
+mod processes;
 mod readers;
 mod rebuild;
 mod removal;
+mod requests;
 mod schema;
 pub mod store;
 mod video_change;

@@ -7,7 +7,7 @@ use linkrelay_common::{DocumentId, RequestId};
 use rusqlite::{Connection, named_params, params};
 
 use super::store::SqliteStore;
-use super::{codec, journal, videos};
+use super::{codec, journal, requests, videos};
 use crate::document::deletion;
 use crate::error::StoreError;
 
@@ -40,8 +40,8 @@ const REMOVE_LETTERS: &str = "DELETE FROM dead_letter WHERE position IN (
     ORDER BY written_at LIMIT ?2)";
 
 impl SqliteStore {
-    /// Removes the dead letters and journal entries of a request whose documents are in another
-    /// store.
+    /// Removes the row, the dead letters and the journal entries of a request whose documents are
+    /// in another store.
     ///
     /// # Errors
     /// Fails if the file cannot be written; then none is removed.
@@ -50,16 +50,20 @@ impl SqliteStore {
     }
 
     /// Removes up to `limit` dead letters that were written before this time, the oldest first,
-    /// except those that are being replayed.
+    /// except those that are being replayed, and as many rows of requests.
     ///
     /// # Errors
     /// Fails if the file cannot be written; then none is removed.
-    pub async fn remove_old_letters(
+    pub async fn remove_old_rows(
         &self,
         written_before: Timestamp,
         limit: u32,
     ) -> Result<(), StoreError> {
-        self.writer.run(move |connection| remove_letters(connection, written_before, limit)).await
+        let remove = move |connection: &Connection| {
+            requests::remove_old(connection, written_before, limit)?;
+            remove_letters(connection, written_before, limit)
+        };
+        self.writer.run(remove).await
     }
 }
 
@@ -116,7 +120,7 @@ pub(super) fn delete_documents(
     Ok(deleted as u64)
 }
 
-/// Removes the dead letters and journal entries of a request.
+/// Removes the row, the dead letters and the journal entries of a request.
 pub(super) fn forget_request(
     connection: &Connection,
     request_id: RequestId,
@@ -124,6 +128,7 @@ pub(super) fn forget_request(
     // The ids of its documents are those that begin with the request's id and a colon, after
     // which the next character is a semicolon.
     let (first, end) = (format!("{request_id}:"), format!("{request_id};"));
+    requests::remove(connection, request_id)?;
     connection
         .prepare_cached("DELETE FROM dead_letter WHERE id >= ?1 AND id < ?2")?
         .execute(params![first, end])?;

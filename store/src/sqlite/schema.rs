@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -74,6 +74,20 @@ const MIGRATIONS: [&str; 6] = [
     "CREATE INDEX dead_letter_by_time ON dead_letter (written_at);",
     // REUSE_WITHIN made it; the rows of videos answer instead.
     "DROP INDEX IF EXISTS document_by_video;",
+    // The primary key is behind each entry of the index, which so is in the order of pages.
+    "CREATE TABLE request (
+        id TEXT PRIMARY KEY NOT NULL,
+        accepted_at INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        has_key INTEGER NOT NULL,
+        links TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX request_by_time ON request (accepted_at);",
+    "CREATE TABLE process (
+        id TEXT PRIMARY KEY NOT NULL,
+        beat_at INTEGER NOT NULL,
+        row TEXT NOT NULL
+    ) STRICT;",
 ];
 
 /// The version of a file with all migrations.

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
 use super::plan::{Method, MethodCounts, Plan};
+use crate::processes::ProcessRow;
+use crate::requests::RequestRow;
 use crate::videos::VideoChange;
 use crate::{
     ExpandedRange, Expansion, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
@@ -27,6 +29,10 @@ pub struct FaultyStore {
     documents: Mutex<DocumentsById>,
     /// The numbers of the videos that have a row, in the order in which they were first seen.
     sequences: Mutex<BTreeMap<VideoId, i64>>,
+    /// The rows of requests, by id.
+    requests: Mutex<BTreeMap<String, RequestRow>>,
+    /// The rows of processes, by key, and when each last beat.
+    processes: Mutex<BTreeMap<String, (Timestamp, ProcessRow)>>,
     plan: Mutex<Plan>,
 }
 
@@ -93,6 +99,18 @@ impl FaultyStore {
     /// Returns the number of each video.
     pub(super) fn sequences(&self) -> BTreeMap<VideoId, i64> {
         self.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the rows of requests, by id.
+    pub(super) fn rows_of_requests(&self) -> MutexGuard<'_, BTreeMap<String, RequestRow>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the rows of processes, by key.
+    pub(super) fn rows_of_processes(
+        &self,
+    ) -> MutexGuard<'_, BTreeMap<String, (Timestamp, ProcessRow)>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a call, and fails or hangs if the test wants it.
@@ -212,6 +230,7 @@ impl LinkStore for FaultyStore {
         deleted_at: Timestamp,
     ) -> Result<u64, StoreError> {
         self.call(Method::DeleteRequest, 0).await?;
+        self.rows_of_requests().remove(&request_id.to_string());
         let mut documents = self.lock();
         let of_request = documents.values_mut().filter(|document| {
             document.request_id == Some(request_id) && document.status != LinkState::Deleted
@@ -230,6 +249,7 @@ impl LinkStore for FaultyStore {
         limit: u32,
     ) -> Result<u32, StoreError> {
         self.call(Method::RemoveExpired, 0).await?;
+        self.rows_of_requests().retain(|_, row| row.accepted_at >= stored_before);
         let mut documents = self.lock();
         let mut old: Vec<(Timestamp, DocumentId)> = documents
             .values()

@@ -5,6 +5,8 @@
 
 mod faulty;
 mod plan;
+mod processes;
+mod requests;
 mod videos;
 
 pub use faulty::FaultyStore;

@@ -28,6 +28,13 @@ pub enum Method {
     CountVideos,
     EstimateDocuments,
     RebuildVideos,
+    AddRequests,
+    Requests,
+    Tallies,
+    Beat,
+    Processes,
+    RemoveProcess,
+    RemoveSilent,
 }
 
 /// How often a method was called.

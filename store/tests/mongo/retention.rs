@@ -6,8 +6,9 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use linkrelay_common::RequestId;
 use linkrelay_store::contract::sample;
+use linkrelay_store::requests::{RequestPath, RequestRow};
 use linkrelay_store::videos::VideoFilter;
-use linkrelay_store::{LinkDocument, LinkStore, VideoStore};
+use linkrelay_store::{LinkDocument, LinkStore, RequestStore, VideoStore};
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::mongo_front::MongoFront;
 use linkrelay_testkit::wait::{SHORT, ok_if, wait_for};
@@ -67,6 +68,11 @@ async fn the_server_removes_documents_that_are_too_old() {
         ..sample::stored(request_id, index)
     };
     store.write_batch(&[at(0, HOUR / 2), at(1, 2 * HOUR)]).await.unwrap();
+    let request = |age: Duration| {
+        let row = RequestRow::new(RequestId::new(1), RequestPath::Kafka, false, []);
+        RequestRow { accepted_at: row.accepted_at - age, ..row }
+    };
+    store.add_requests(&[request(HOUR / 2), request(2 * HOUR)]).await.unwrap();
     store.set_retention(Some(HOUR)).await.unwrap();
     assert_eq!(store.remove_expired(Timestamp::now(), 10).await.unwrap(), 0);
     // SecantusDB looks immediately when asked; MongoDB does not know this command.
@@ -76,7 +82,9 @@ async fn the_server_removes_documents_that_are_too_old() {
         let links = store.request_links(request_id, 0, 2).await.unwrap();
         let left: Vec<u32> = links.into_iter().map(|link| link.index).collect();
         let videos = store.count_videos(&VideoFilter::default()).await.unwrap();
-        ok_if(left == [0] && videos == 1, format!("{left:?}, {videos} videos"))
+        let requests = store.requests(None, 10).await.unwrap().len();
+        let is_done = left == [0] && videos == 1 && requests == 1;
+        ok_if(is_done, format!("{left:?}, {videos} videos, {requests} requests"))
     })
     .await
     .unwrap();

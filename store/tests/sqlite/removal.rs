@@ -88,3 +88,9 @@ async fn old_dead_letters_are_removed_unless_they_are_being_replayed() {
     store.remove_expired(before, 2).await.unwrap();
     assert_eq!(letters(store).await, [2, 3].map(|index| ids[index].clone()));
 }
+
+#[tokio::test]
+async fn old_requests_are_removed() {
+    let opened = TestStore::open();
+    contract::old_requests_are_removed(opened.store()).await.unwrap();
+}

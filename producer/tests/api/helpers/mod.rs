@@ -64,6 +64,7 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
         mongodb_collection: "unused".to_owned(),
         mongodb_videos_collection: "unused".to_owned(),
         data_dir: "unused".into(),
+        heartbeat_interval: Duration::from_secs(10),
     };
     let mut settings = ProducerSettings::new(kafka, store);
     settings.api.http_addr = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -1,0 +1,184 @@
+//! The requests in a collection of MongoDB, as a [`RequestStore`]. The collection has the name of
+//! the documents' with `.requests`.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use linkrelay_common::RequestId;
+use mongodb::Collection;
+use mongodb::bson::{self, DateTime, Document, RawDocumentBuf, doc};
+use serde::{Deserialize, Serialize};
+
+use super::deadline::{CALL_TIMEOUT, within};
+use super::read_indexes::ReadIndex;
+use super::store::MongoStore;
+use super::{codec, failure, insert};
+use crate::LinkState;
+use crate::error::StoreError;
+use crate::requests::{RequestCursor, RequestPath, RequestRow, RequestStore, RequestTally};
+
+/// The field by which rows expire.
+pub(super) const ACCEPTED_AT: &str = "accepted_at";
+
+/// A row as MongoDB has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredRequest {
+    #[serde(rename = "_id")]
+    id: RequestId,
+    accepted_at: DateTime,
+    path: String,
+    has_key: bool,
+    links: Vec<String>,
+}
+
+#[async_trait]
+impl RequestStore for MongoStore {
+    async fn add_requests(&self, rows: &[RequestRow]) -> Result<(), StoreError> {
+        let requests = self.requests_collection().await?;
+        within(CALL_TIMEOUT, add(requests, rows)).await
+    }
+
+    async fn requests(
+        &self,
+        after: Option<RequestCursor>,
+        limit: u32,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let requests = self.requests_collection().await?;
+        let keys = doc! { ACCEPTED_AT: 1, "_id": 1 };
+        self.read_indexes.ensure(ReadIndex::RequestsByTime, requests, keys).await?;
+        let requests = requests.clone_with_type::<StoredRequest>();
+        within(CALL_TIMEOUT, page(&requests, after, limit)).await
+    }
+
+    async fn tallies(
+        &self,
+        ids: &[RequestId],
+    ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
+        let documents = self.collection().await?.clone_with_type::<Document>();
+        within(CALL_TIMEOUT, tallies(&documents, ids)).await
+    }
+}
+
+/// Inserts the rows. One that an operator's validator refuses is left out, since it would be
+/// refused each time.
+async fn add(requests: &Collection<RawDocumentBuf>, rows: &[RequestRow]) -> Result<(), StoreError> {
+    let encoded = rows.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+    let encoded: Vec<&RawDocumentBuf> = encoded.iter().collect();
+    for error in insert::unordered(requests, &encoded).await? {
+        if failure::is_of_the_server(error.code) {
+            return Err(StoreError::Refused(format!("{} (code {})", error.message, error.code)));
+        }
+        if error.code != failure::DUPLICATE_KEY {
+            let code = error.code;
+            tracing::warn!(code, "MongoDB refuses the row of a request, which is not listed");
+        }
+    }
+    Ok(())
+}
+
+fn encode(row: &RequestRow) -> Result<RawDocumentBuf, StoreError> {
+    let stored = StoredRequest {
+        id: row.id,
+        accepted_at: DateTime::from_millis(row.accepted_at.as_millisecond()),
+        path: row.path.as_str().to_owned(),
+        has_key: row.has_key,
+        links: row.links.clone(),
+    };
+    bson::to_raw_document_buf(&stored).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+async fn page(
+    requests: &Collection<StoredRequest>,
+    after: Option<RequestCursor>,
+    limit: u32,
+) -> Result<Vec<RequestRow>, StoreError> {
+    let behind = match after {
+        None => doc! {},
+        Some(RequestCursor { accepted_ms, id }) => {
+            let accepted_at = DateTime::from_millis(accepted_ms);
+            // The first condition is what an index serves.
+            doc! {
+                ACCEPTED_AT: { "$lte": accepted_at },
+                "$or": [
+                    { ACCEPTED_AT: { "$lt": accepted_at } },
+                    { "_id": { "$lt": id.to_string() } },
+                ],
+            }
+        }
+    };
+    let newest_first = doc! { ACCEPTED_AT: -1, "_id": -1 };
+    let found = requests.find(behind).sort(newest_first).limit(i64::from(limit)).await?;
+    let found: Vec<StoredRequest> = found.try_collect().await?;
+    found.into_iter().map(decode).collect()
+}
+
+fn decode(stored: StoredRequest) -> Result<RequestRow, StoreError> {
+    let StoredRequest { id, accepted_at, path, has_key, links } = stored;
+    let unknown = || StoreError::Unreadable(format!("{path:?} is not a path of a request"));
+    Ok(RequestRow {
+        id,
+        accepted_at: codec::time(accepted_at)?,
+        path: RequestPath::from_stored(&path).ok_or_else(unknown)?,
+        has_key,
+        links,
+    })
+}
+
+/// How many documents of a request have a status.
+#[derive(Debug, Deserialize)]
+struct CountRow {
+    #[serde(rename = "_id")]
+    of: CountedStatus,
+    count: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct CountedStatus {
+    request_id: RequestId,
+    status: LinkState,
+}
+
+/// How many videos the lists of a request have.
+#[derive(Debug, Deserialize)]
+struct ListVideosRow {
+    #[serde(rename = "_id")]
+    request_id: RequestId,
+    videos: u32,
+}
+
+/// Lets the server count, from the index by request; only lists are read from their documents.
+async fn tallies(
+    documents: &Collection<Document>,
+    ids: &[RequestId],
+) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
+    let texts: Vec<String> = ids.iter().map(RequestId::to_string).collect();
+    let by_status = [
+        doc! { "$match": { "request_id": { "$in": &texts } } },
+        doc! { "$group": {
+            "_id": { "request_id": "$request_id", "status": "$status" }, "count": { "$sum": 1 },
+        } },
+    ];
+    let counted = documents.aggregate(by_status).with_type::<CountRow>().await?;
+    let counted: Vec<CountRow> = counted.try_collect().await?;
+    let mut tallies: HashMap<RequestId, RequestTally> = HashMap::new();
+    for CountRow { of: CountedStatus { request_id, status }, count } in counted {
+        tallies.entry(request_id).or_default().counts.add(status, count);
+    }
+    let has_lists = |tally: &RequestTally| tally.counts.expanded > 0;
+    if tallies.values().any(has_lists) {
+        let lists = LinkState::Expanded.as_str();
+        let videos = [
+            doc! { "$match": { "request_id": { "$in": &texts }, "status": lists } },
+            doc! { "$group": {
+                "_id": "$request_id", "videos": { "$sum": "$expansion.videos_count" },
+            } },
+        ];
+        let found = documents.aggregate(videos).with_type::<ListVideosRow>().await?;
+        let found: Vec<ListVideosRow> = found.try_collect().await?;
+        for ListVideosRow { request_id, videos } in found {
+            tallies.entry(request_id).or_default().list_videos = videos;
+        }
+    }
+    Ok(tallies)
+}
