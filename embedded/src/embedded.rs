@@ -8,6 +8,7 @@ use linkrelay_common::health::Health;
 use linkrelay_consumer::Publishing;
 use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::KafkaPublisher;
+use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{Store, StoreSettings};
@@ -19,7 +20,7 @@ use crate::error::EmbeddedError;
 use crate::file_journal::SqliteJournal;
 use crate::journal::Journal;
 use crate::letters::RowLetters;
-use crate::replays::{PublishLetter, Replays};
+use crate::replays::Replays;
 use crate::store::JournaledStore;
 
 /// How long an attempt to publish the videos of a list may take.
@@ -103,7 +104,7 @@ impl Embedded {
 
     /// Makes the task that replays the dead letters that `linkrelay dlq replay` has marked; it runs
     /// next to the consumers.
-    pub fn replays(&self, publish: Box<dyn PublishLetter>) -> Replays {
-        Replays::new(Arc::clone(&self.file), self.store(), publish)
+    pub fn replays(&self, publisher: Publisher) -> Replays {
+        Replays::new(Arc::clone(&self.file), self.store(), publisher)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
+//! `stored_videos` tells which videos are stored; [`dlq`] lists and replays dead letters; `forward` is the waiting path, for clients that wait for their documents; `routes` are
 //! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
@@ -14,6 +14,7 @@ mod app;
 mod background;
 mod broker;
 mod config;
+pub mod dlq;
 mod error;
 mod events;
 mod forward;

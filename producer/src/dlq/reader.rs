@@ -1,27 +1,28 @@
-//! Reads all dead letters that exist at the start, from their topic or, without `KAFKA_BROKERS`,
-//! from the embedded mode's file.
+//! Reads all dead letters that exist at the start, from their topic or from the rows of the
+//! embedded mode.
 //!
 //! Everything here blocks, so it needs a thread for blocking work.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anyhow::Context;
-use linkrelay_kafka::KafkaSettings;
-use linkrelay_store::StoreSettings;
 use linkrelay_store::sqlite::SqliteStore;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::letter::RawLetter;
+use super::source::LetterSource;
 use super::topic_reader::TopicReader;
-use crate::data_dir;
 
 /// Rows read at a time; one may be as large as a record.
 const PAGE_ROWS: u32 = 50;
 
-/// The source of dead letters.
-pub(super) enum LetterReader {
+/// A reader of all dead letters up to a fixed end.
+pub struct LetterReader(Letters);
+
+enum Letters {
     Topic(TopicReader),
     Rows { file: Arc<SqliteStore>, end: i64 },
 }
@@ -30,14 +31,19 @@ impl LetterReader {
     /// Opens the topic or the file, and finds its end.
     ///
     /// # Errors
-    /// If the topic or file does not exist, or the broker does not answer.
-    pub(super) fn open(kafka: &KafkaSettings, store: &StoreSettings) -> anyhow::Result<Self> {
-        if kafka.kafka_brokers.is_some() {
-            return Ok(Self::Topic(TopicReader::open(kafka, &kafka.kafka_dlq_topic)?));
-        }
-        let file = embedded_file(store)?;
-        let end = Handle::current().block_on(file.letters_end()).context("reading dead letters")?;
-        Ok(Self::Rows { file, end })
+    /// If the topic does not exist, or the broker or file does not answer.
+    pub fn open(source: &LetterSource) -> anyhow::Result<Self> {
+        let letters = match source {
+            LetterSource::Topic(kafka) => {
+                Letters::Topic(TopicReader::open(kafka, &kafka.kafka_dlq_topic)?)
+            }
+            LetterSource::Rows(file) => {
+                let end = Handle::current().block_on(file.letters_end());
+                let end = end.context("reading dead letters")?;
+                Letters::Rows { file: Arc::clone(file), end }
+            }
+        };
+        Ok(Self(letters))
     }
 
     /// Reads all dead letters in the order of each partition, until `stop` is cancelled or `take`
@@ -45,16 +51,16 @@ impl LetterReader {
     ///
     /// # Errors
     /// If the broker or file cannot be read, or `take` fails.
-    pub(super) fn read(
+    pub fn read(
         &self,
         stop: &CancellationToken,
         mut take: impl FnMut(RawLetter) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<()> {
-        let (file, end) = match self {
-            Self::Topic(topic) => {
+        let (file, end) = match &self.0 {
+            Letters::Topic(topic) => {
                 return topic.read(stop, |message| take(RawLetter::of_record(message)));
             }
-            Self::Rows { file, end } => (file, *end),
+            Letters::Rows { file, end } => (file, *end),
         };
         let mut position = 0;
         while position < end && !stop.is_cancelled() {
@@ -72,8 +78,8 @@ impl LetterReader {
     }
 }
 
-/// Opens the file that `up` without KAFKA_BROKERS has in DATA_DIR; does not make it.
-pub(super) fn embedded_file(store: &StoreSettings) -> anyhow::Result<Arc<SqliteStore>> {
-    data_dir::check(store, "or KAFKA_BROKERS for the dead letters of a broker")?;
-    Ok(store.open_sqlite()?)
+impl fmt::Debug for LetterReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LetterReader").finish_non_exhaustive()
+    }
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::letter::DeadLetter;
 use super::topic_reader::TopicReader;
 
-/// From this many records on, reading takes long, and a message is printed.
+/// From this many records on, reading takes long, and the log says so.
 const MANY_RECORDS: i64 = 100_000;
 
 /// The newest replay of each document.
@@ -46,7 +46,7 @@ impl InFlight {
         let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
         let count = reader.offsets_count();
         if count > MANY_RECORDS {
-            eprintln!("looking for replays among {count} records that are not done");
+            tracing::info!(count, "looking for replays among {count} records that are not done");
         }
         let mut in_flight = Self::default();
         reader.read(stop, |message| {
