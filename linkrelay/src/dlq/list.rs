@@ -61,7 +61,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
                 None => writeln!(out, "{}", form.line(&letter)?)?,
             }
         }
-        Ok(ControlFlow::Continue(()))
+        Ok::<_, anyhow::Error>(ControlFlow::Continue(()))
     })?;
     for letter in last.iter().flat_map(Last::letters) {
         writeln!(out, "{}", form.line(letter)?)?;

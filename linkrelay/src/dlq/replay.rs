@@ -71,7 +71,8 @@ pub(super) async fn run(arguments: ReplayArguments) -> anyhow::Result<Outcome> {
     }
     let left = stop.is_cancelled().then(|| total.saturating_sub(tally.done()));
     let outcome = output.conclude(&tally, left)?;
-    ended.map(|()| outcome)
+    ended?;
+    Ok(outcome)
 }
 
 impl ReplayArguments {

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use anyhow::Context;
 use linkrelay_common::{DocumentId, RecordOrigin};
 use linkrelay_store::{LinkState, LinkStore};
 
+use super::error::DlqError;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
 
@@ -43,13 +43,16 @@ pub(super) async fn verdicts(
     store: Option<&dyn LinkStore>,
     rules: &Rules,
     letters: &[&DeadLetter],
-) -> anyhow::Result<Vec<Verdict>> {
+) -> Result<Vec<Verdict>, DlqError> {
     let Some(store) = store else {
         return Ok(letters.iter().map(|letter| rules.verdict(letter, None)).collect());
     };
     let ids: Vec<DocumentId> =
         letters.iter().filter_map(|letter| letter.document_id.clone()).collect();
-    let found = store.known(&ids).await.context("looking for documents")?;
+    let found = store
+        .known(&ids)
+        .await
+        .map_err(|source| DlqError::Store { doing: "looking for documents", source })?;
     let known: HashMap<DocumentId, Known> = found
         .into_iter()
         .map(|document| (document.id, Known { status: document.status, origin: document.kafka }))

@@ -15,6 +15,7 @@ use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tokio_util::sync::CancellationToken;
 
+use super::error::DlqError;
 use super::letter::DeadLetter;
 use super::topic_reader::TopicReader;
 
@@ -42,7 +43,7 @@ impl InFlight {
         kafka: &KafkaSettings,
         group: &GroupSettings,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, DlqError> {
         let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
         let count = reader.offsets_count();
         if count > MANY_RECORDS {
@@ -53,7 +54,7 @@ impl InFlight {
             if let Some((id, sent)) = replayed(message) {
                 in_flight.add(id, sent);
             }
-            Ok(ControlFlow::Continue(()))
+            Ok::<_, DlqError>(ControlFlow::Continue(()))
         })?;
         Ok(in_flight)
     }

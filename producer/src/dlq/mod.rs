@@ -12,6 +12,7 @@
 //! It must not know: HTTP, or a terminal.
 
 mod check;
+mod error;
 mod filter;
 mod in_flight;
 mod letter;
@@ -26,6 +27,7 @@ mod tally;
 mod text;
 mod topic_reader;
 
+pub use error::DlqError;
 pub use filter::LetterFilter;
 pub use letter::{DeadLetter, RawLetter};
 pub use publish::Publisher;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use futures::future::join_all;
 use linkrelay_common::DocumentId;
 use linkrelay_kafka::KafkaSettings;
@@ -14,6 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::Instant;
 
+use super::error::DlqError;
 use super::letter::{DeadLetter, RawLetter};
 use super::pages::Candidate;
 use super::source::LetterSource;
@@ -35,7 +35,7 @@ impl ReplayTarget {
     ///
     /// # Errors
     /// If the topic does not exist, or the broker does not answer.
-    pub(super) fn open(source: &LetterSource) -> anyhow::Result<Self> {
+    pub(super) fn open(source: &LetterSource) -> Result<Self, DlqError> {
         Ok(match source {
             LetterSource::Topic(kafka) => Self::Topic(Publisher::connect(kafka)?),
             LetterSource::Rows(file) => Self::Rows(Arc::clone(file)),
@@ -43,7 +43,7 @@ impl ReplayTarget {
     }
 
     /// Replays all candidates. Returns their results in the same order.
-    pub(super) async fn send(&self, candidates: &[Candidate]) -> Vec<anyhow::Result<()>> {
+    pub(super) async fn send(&self, candidates: &[Candidate]) -> Vec<Result<(), DlqError>> {
         match self {
             Self::Topic(publisher) => {
                 let results = publisher.publish(candidates).await;
@@ -53,7 +53,11 @@ impl ReplayTarget {
                 let positions: Vec<i64> =
                     candidates.iter().map(|candidate| candidate.letter.offset).collect();
                 let marked = file.letters_mark(positions).await;
-                candidates.iter().map(|_| marked.clone().map_err(Into::into)).collect()
+                let done = || {
+                    let doing = "marking dead letters";
+                    marked.clone().map_err(|source| DlqError::Store { doing, source })
+                };
+                candidates.iter().map(|_| done()).collect()
             }
         }
     }
@@ -68,11 +72,14 @@ impl Publisher {
     ///
     /// # Errors
     /// If the topic does not exist, or the broker does not answer.
-    pub fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
+    pub fn connect(kafka: &KafkaSettings) -> Result<Self, DlqError> {
         kafka.validate_clients()?;
         let producer = TopicProducer::new(kafka, &kafka.kafka_topic, DELIVERY_TIMEOUT)?;
         let described = producer.describe(DESCRIBE_TIMEOUT);
-        described.with_context(|| format!("asking {}", kafka.brokers()))?;
+        described.map_err(|source| {
+            let asked = format!("asking {}", kafka.brokers());
+            DlqError::Asking { asked, source }
+        })?;
         Ok(Self(producer))
     }
 

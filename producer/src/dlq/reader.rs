@@ -7,11 +7,12 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use anyhow::Context;
+use linkrelay_store::StoreError;
 use linkrelay_store::sqlite::SqliteStore;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::error::DlqError;
 use super::letter::RawLetter;
 use super::source::LetterSource;
 use super::topic_reader::TopicReader;
@@ -32,14 +33,14 @@ impl LetterReader {
     ///
     /// # Errors
     /// If the topic does not exist, or the broker or file does not answer.
-    pub fn open(source: &LetterSource) -> anyhow::Result<Self> {
+    pub fn open(source: &LetterSource) -> Result<Self, DlqError> {
         let letters = match source {
             LetterSource::Topic(kafka) => {
                 Letters::Topic(TopicReader::open(kafka, &kafka.kafka_dlq_topic)?)
             }
             LetterSource::Rows(file) => {
                 let end = Handle::current().block_on(file.letters_end());
-                let end = end.context("reading dead letters")?;
+                let end = end.map_err(unreadable)?;
                 Letters::Rows { file: Arc::clone(file), end }
             }
         };
@@ -51,11 +52,11 @@ impl LetterReader {
     ///
     /// # Errors
     /// If the broker or file cannot be read, or `take` fails.
-    pub fn read(
+    pub fn read<E: From<DlqError>>(
         &self,
         stop: &CancellationToken,
-        mut take: impl FnMut(RawLetter) -> anyhow::Result<ControlFlow<()>>,
-    ) -> anyhow::Result<()> {
+        mut take: impl FnMut(RawLetter) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
         let (file, end) = match &self.0 {
             Letters::Topic(topic) => {
                 return topic.read(stop, |message| take(RawLetter::of_record(message)));
@@ -65,7 +66,7 @@ impl LetterReader {
         let mut position = 0;
         while position < end && !stop.is_cancelled() {
             let page = Handle::current().block_on(file.letters_after(position, PAGE_ROWS));
-            let page = page.context("reading dead letters")?;
+            let page = page.map_err(unreadable)?;
             let Some(last) = page.last() else { break };
             position = last.position;
             for row in page.into_iter().take_while(|row| row.position <= end) {
@@ -76,6 +77,10 @@ impl LetterReader {
         }
         Ok(())
     }
+}
+
+fn unreadable(source: StoreError) -> DlqError {
+    DlqError::Store { doing: "reading dead letters", source }
 }
 
 impl fmt::Debug for LetterReader {

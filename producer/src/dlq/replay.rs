@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::check::{self, Rules, Verdict};
+use super::error::DlqError;
 use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
@@ -57,7 +58,7 @@ pub struct Replay {
     /// How many dead letters are the newest of their documents.
     total: u64,
     pages: mpsc::Receiver<Vec<Candidate>>,
-    reading: JoinHandle<anyhow::Result<()>>,
+    reading: JoinHandle<Result<(), DlqError>>,
 }
 
 impl Replay {
@@ -71,7 +72,7 @@ impl Replay {
         store: Option<Arc<dyn LinkStore>>,
         options: ReplayOptions,
         stop: CancellationToken,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, DlqError> {
         let page_length = options.page_length;
         let prepared = {
             let stop = stop.clone();
@@ -95,11 +96,11 @@ impl Replay {
         mut self,
         stop: &CancellationToken,
         observer: &mut impl Observe,
-    ) -> (Tally, anyhow::Result<()>) {
+    ) -> (Tally, Result<(), DlqError>) {
         let ended = self.replay(stop, observer).await;
         // A replay that ended early has dropped the pages, so the reading ends as well.
         drop(self.pages);
-        let read = self.reading.await.map_err(anyhow::Error::from).flatten();
+        let read = self.reading.await.map_err(DlqError::from).flatten();
         (self.tally, ended.and(read))
     }
 
@@ -107,7 +108,7 @@ impl Replay {
         &mut self,
         stop: &CancellationToken,
         observer: &mut impl Observe,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), DlqError> {
         while !stop.is_cancelled()
             && let Some(page) = self.pages.recv().await
         {
@@ -130,7 +131,7 @@ impl Replay {
     }
 
     /// Removes the candidates that are not to be replayed.
-    async fn undone(&mut self, page: Vec<Candidate>) -> anyhow::Result<Vec<Candidate>> {
+    async fn undone(&mut self, page: Vec<Candidate>) -> Result<Vec<Candidate>, DlqError> {
         let letters: Vec<&DeadLetter> = page.iter().map(|candidate| &candidate.letter).collect();
         let verdicts = check::verdicts(self.store.as_deref(), &self.rules, &letters).await?;
         let mut undone = Vec::with_capacity(page.len());
@@ -149,7 +150,11 @@ impl Replay {
 
     /// Counts the sent of a page. A record that is refused is named and skipped; if all of
     /// several are refused, the cause is not in the records.
-    fn count(&mut self, page: &[Candidate], sent: Vec<anyhow::Result<()>>) -> anyhow::Result<()> {
+    fn count(
+        &mut self,
+        page: &[Candidate],
+        sent: Vec<Result<(), DlqError>>,
+    ) -> Result<(), DlqError> {
         let mut last_error = None;
         let replayed_before = self.tally.replayed;
         for (candidate, result) in page.iter().zip(sent) {
@@ -165,7 +170,7 @@ impl Replay {
         }
         match last_error {
             Some(error) if self.tally.replayed == replayed_before && page.len() > 1 => {
-                Err(error.context("no dead letter can be published"))
+                Err(DlqError::NonePublished(Box::new(error)))
             }
             _ => Ok(()),
         }
@@ -191,7 +196,7 @@ fn prepare(
     source: &LetterSource,
     options: &ReplayOptions,
     stop: &CancellationToken,
-) -> anyhow::Result<Prepared> {
+) -> Result<Prepared, DlqError> {
     let target = if options.dry_run { None } else { Some(ReplayTarget::open(source)?) };
     let mut survey = Survey::read(LetterReader::open(source)?, &options.filter, stop)?;
     let in_flight = match source {

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use linkrelay_common::ErrorClass;
 use tokio_util::sync::CancellationToken;
 
+use super::error::DlqError;
 use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
@@ -32,7 +33,7 @@ impl Survey {
         reader: LetterReader,
         filter: &LetterFilter,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, DlqError> {
         let (mut newest, mut tally) = (NewestLetters::default(), Tally::default());
         let mut in_flight = InFlight::default();
         reader.read(stop, |raw| {
@@ -43,7 +44,7 @@ impl Survey {
             if filter.takes(&letter) {
                 sort(&letter, filter, &mut newest, &mut tally);
             }
-            Ok(ControlFlow::Continue(()))
+            Ok::<_, DlqError>(ControlFlow::Continue(()))
         })?;
         Ok(Self { reader, newest, tally, in_flight })
     }
