@@ -1,7 +1,8 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
+//! [`videos`] is what a store tells of each video over all of its documents; [`jobs`] are rows of
+//! long work; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -11,6 +12,7 @@
 pub mod contract;
 pub mod document;
 pub mod error;
+pub mod jobs;
 pub mod mongo;
 pub mod settings;
 pub mod sqlite;
@@ -30,6 +32,7 @@ use serde::Deserialize;
 
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
+pub use jobs::JobStore;
 pub use mongo::MongoStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
@@ -226,6 +229,6 @@ pub trait LinkStore: Debug + Send + Sync {
 }
 
 /// A complete store.
-pub trait Store: LinkStore + VideoStore {}
+pub trait Store: LinkStore + VideoStore + JobStore {}
 
-impl<T: LinkStore + VideoStore> Store for T {}
+impl<T: LinkStore + VideoStore + JobStore> Store for T {}

@@ -9,6 +9,7 @@
 //!
 //! where `async fn open()` returns a value whose `store()` is a `&dyn Store`.
 
+mod jobs;
 mod read;
 mod removal;
 pub mod sample;
@@ -16,6 +17,7 @@ mod stale;
 mod videos;
 mod write;
 
+pub use jobs::*;
 pub use read::*;
 pub use removal::*;
 pub use stale::*;
@@ -57,6 +59,10 @@ macro_rules! contract_tests {
             videos_come_page_by_page_while_others_are_written
             a_filter_selects_by_each_of_its_fields
             the_links_of_a_video_come_newest_first
+            a_job_is_read_as_it_was_written_last
+            one_job_of_a_kind_runs_at_a_time
+            of_jobs_that_begin_at_the_same_time_one_does
+            jobs_come_newest_first_and_old_ones_are_removed
         }
     };
     (@each $open:path: $($case:ident)+) => {

@@ -5,13 +5,14 @@
 //! that reads of videos make when they need them, and `retention` those by which documents expire;
 //! `write` (with `insert`), `removal`, `read` and `stale` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
-//! what it wrote, `video_store` and `video_pages` read them as `video_row`; `codec` is a document's
-//! BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
+//! what it wrote, `video_store` and `video_pages` read them as `video_row`; `jobs` are the rows of jobs; `codec` is a
+//! document's BSON form; `failure` maps the driver's errors to [`StoreError`](crate::StoreError).
 
 mod codec;
 mod deadline;
 mod failure;
 mod insert;
+mod jobs;
 mod names;
 mod read;
 mod read_indexes;

@@ -45,6 +45,7 @@ pub struct MongoStore {
     database: String,
     collection: String,
     videos: String,
+    jobs: String,
     connected: OnceCell<Connected>,
     /// Whether it has been logged that the index is missing.
     has_logged_index: AtomicBool,
@@ -52,11 +53,12 @@ pub struct MongoStore {
     pub(super) read_indexes: ReadIndexes,
 }
 
-/// The two collections.
+/// The collections.
 #[derive(Debug)]
 struct Connected {
     documents: Collection<RawDocumentBuf>,
     videos: Collection<RawDocumentBuf>,
+    jobs: Collection<RawDocumentBuf>,
 }
 
 impl MongoStore {
@@ -77,6 +79,7 @@ impl MongoStore {
             database: database.to_owned(),
             collection: collection.to_owned(),
             videos: videos.to_owned(),
+            jobs: names::jobs(collection),
             connected: OnceCell::new(),
             has_logged_index: AtomicBool::new(false),
             read_indexes: ReadIndexes::default(),
@@ -93,6 +96,11 @@ impl MongoStore {
         &self,
     ) -> Result<&Collection<RawDocumentBuf>, StoreError> {
         Ok(&self.connected().await?.videos)
+    }
+
+    /// Returns the collection of jobs.
+    pub(super) async fn jobs_collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.jobs)
     }
 
     async fn connected(&self) -> Result<&Connected, StoreError> {
@@ -114,7 +122,11 @@ impl MongoStore {
         let database = Client::with_options(options)?.database(&self.database);
         let collection =
             |name| database.collection_with_options(name, options_of_collection.clone());
-        Ok(Connected { documents: collection(&self.collection), videos: collection(&self.videos) })
+        Ok(Connected {
+            documents: collection(&self.collection),
+            videos: collection(&self.videos),
+            jobs: collection(&self.jobs),
+        })
     }
 }
 
@@ -149,7 +161,7 @@ impl LinkStore for MongoStore {
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
-        let Connected { documents: collection, videos } = self.connected().await?;
+        let Connected { documents: collection, videos, .. } = self.connected().await?;
         within(CALL_TIMEOUT, write::write_batch(collection, videos, documents)).await
     }
 
@@ -196,14 +208,14 @@ impl LinkStore for MongoStore {
         request_id: RequestId,
         deleted_at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let Connected { documents: collection, videos } = self.connected().await?;
+        let Connected { documents: collection, videos, .. } = self.connected().await?;
         within(CALL_TIMEOUT, removal::delete_request(collection, videos, request_id, deleted_at))
             .await
     }
 
     /// A missing index is only logged: without it, documents are kept, and everything else works.
     async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
-        let Connected { documents, videos } = self.connected().await?;
+        let Connected { documents, videos, .. } = self.connected().await?;
         for collection in [documents, videos] {
             let problem = within(SCHEMA_TIMEOUT, retention::set(collection, keep_for)).await?;
             if let Some(problem) = problem {

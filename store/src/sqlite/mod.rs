@@ -6,7 +6,7 @@
 //! `schema` makes the tables; `connection` opens the file; `writer` is the one thread that writes,
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
-//! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
+//! videos, with the statements of `videos` and `video_pages`; `jobs` are the rows of jobs; `video_change` is what a document
 //! changes in the row of its video.
 //!
 //! Several processes may have the same file open.
@@ -15,6 +15,7 @@ mod codec;
 mod connection;
 mod documents;
 mod failure;
+mod jobs;
 pub mod journal;
 pub mod letters;
 mod link_store;

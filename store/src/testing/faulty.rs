@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId, VideoId};
 
+use super::jobs::JobsById;
 use super::plan::{Method, MethodCounts, Plan};
 use crate::videos::VideoChange;
 use crate::{
@@ -27,6 +28,7 @@ pub struct FaultyStore {
     documents: Mutex<DocumentsById>,
     /// The numbers of the videos, in the order in which they were first seen.
     sequences: Mutex<BTreeMap<VideoId, i64>>,
+    pub(super) jobs: Mutex<JobsById>,
     plan: Mutex<Plan>,
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// A method of [`LinkStore`](crate::LinkStore) or [`VideoStore`](crate::VideoStore).
+/// A method of [`LinkStore`](crate::LinkStore), [`VideoStore`](crate::VideoStore) or
+/// [`JobStore`](crate::JobStore).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the methods")]
 pub enum Method {
@@ -29,6 +30,11 @@ pub enum Method {
     CountLinksOfVideo,
     Videos,
     CountVideos,
+    BeginJob,
+    UpdateJob,
+    Job,
+    Jobs,
+    RemoveJobs,
 }
 
 /// How often a method was called.
