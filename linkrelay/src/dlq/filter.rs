@@ -50,7 +50,7 @@ impl FilterArguments {
 impl From<FilterArguments> for LetterFilter {
     fn from(arguments: FilterArguments) -> Self {
         let FilterArguments { classes, since, until, request_id } = arguments;
-        Self { classes, since, until, request_id }
+        Self { classes, since, until, request_id, ..Self::default() }
     }
 }
 

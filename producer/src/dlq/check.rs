@@ -4,15 +4,16 @@
 use std::collections::HashMap;
 
 use linkrelay_common::{DocumentId, RecordOrigin};
-use linkrelay_store::{LinkState, LinkStore};
+use linkrelay_store::{KnownDocument, LinkState, LinkStore, StoreError};
 
 use super::error::DlqError;
+use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
 
 /// Whether a dead letter is to be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Replay it.
     Replay,
     /// Its document is stored, or was deleted with its request.
@@ -25,13 +26,25 @@ pub(super) enum Verdict {
     WornOut,
     /// Its value is truncated.
     Truncated,
+    /// Its document has another code than the filter asks for.
+    OtherCode,
 }
 
 /// What decides in addition to the store.
 #[derive(Debug)]
-pub(super) struct Rules {
-    pub(super) in_flight: InFlight,
-    pub(super) max_replays: u32,
+pub(crate) struct Rules {
+    pub(crate) in_flight: InFlight,
+    pub(crate) max_replays: u32,
+    pub(crate) filter: LetterFilter,
+}
+
+/// A dead letter, compared with its document.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) verdict: Verdict,
+    /// The code of the error in the document.
+    pub(crate) code: Option<String>,
+    pub(crate) video_id: Option<String>,
 }
 
 /// Returns one verdict for each dead letter, in their order. Without a store, no document is
@@ -47,41 +60,80 @@ pub(super) async fn verdicts(
     let Some(store) = store else {
         return Ok(letters.iter().map(|letter| rules.verdict(letter, None)).collect());
     };
-    let ids: Vec<DocumentId> =
-        letters.iter().filter_map(|letter| letter.document_id.clone()).collect();
-    let found = store
-        .known(&ids)
-        .await
-        .map_err(|source| DlqError::Store { doing: "looking for documents", source })?;
-    let known: HashMap<DocumentId, Known> = found
-        .into_iter()
-        .map(|document| (document.id, Known { status: document.status, origin: document.kafka }))
-        .collect();
-    let verdict = |letter: &&DeadLetter| {
-        let found = letter.document_id.as_ref().map(|id| known.get(id));
-        match found {
-            Some(None) => Verdict::Missing,
-            found => rules.verdict(letter, found.flatten()),
-        }
-    };
-    Ok(letters.iter().map(verdict).collect())
+    if !rules.filter.codes.is_empty() {
+        let checked = checked(store, rules, letters).await?;
+        return Ok(checked.into_iter().map(|checked| checked.verdict).collect());
+    }
+    let found = store.known(&ids(letters)).await.map_err(unfound)?;
+    let known = found.into_iter().map(|document| {
+        let KnownDocument { id, status, kafka: origin } = document;
+        (id, Known { status, origin, code: None, video_id: None })
+    });
+    Ok(compare(rules, letters, &known.collect()).map(|checked| checked.verdict).collect())
 }
 
-/// The fields of a document that decide.
+/// Like [`verdicts`], with what the documents say.
+///
+/// # Errors
+/// If the store does not answer.
+pub(crate) async fn checked(
+    store: &dyn LinkStore,
+    rules: &Rules,
+    letters: &[&DeadLetter],
+) -> Result<Vec<Checked>, DlqError> {
+    let found = store.find(&ids(letters)).await.map_err(unfound)?;
+    let known = found.into_iter().map(|document| {
+        let code = document.error.map(|error| error.code);
+        let (status, origin, video_id) = (document.status, document.kafka, document.video_id);
+        (document.id, Known { status, origin, code, video_id })
+    });
+    Ok(compare(rules, letters, &known.collect()).collect())
+}
+
+fn ids(letters: &[&DeadLetter]) -> Vec<DocumentId> {
+    letters.iter().filter_map(|letter| letter.document_id.clone()).collect()
+}
+
+fn unfound(source: StoreError) -> DlqError {
+    DlqError::Store { doing: "looking for documents", source }
+}
+
+fn compare<'a>(
+    rules: &'a Rules,
+    letters: &'a [&DeadLetter],
+    known: &'a HashMap<DocumentId, Known>,
+) -> impl Iterator<Item = Checked> + 'a {
+    letters.iter().map(|letter| {
+        let document = letter.document_id.as_ref().map(|id| known.get(id));
+        let (code, video_id) = match document.flatten() {
+            Some(known) => (known.code.clone(), known.video_id.clone()),
+            None => (None, None),
+        };
+        let verdict = match document {
+            _ if !rules.filter.takes_code(code.as_deref()) => Verdict::OtherCode,
+            Some(None) => Verdict::Missing,
+            document => rules.verdict(letter, document.flatten()),
+        };
+        Checked { verdict, code, video_id }
+    })
+}
+
+/// The fields of a document that decide, or are shown.
 #[derive(Debug)]
 struct Known {
     status: LinkState,
     origin: Option<RecordOrigin>,
+    code: Option<String>,
+    video_id: Option<String>,
 }
 
 impl Rules {
     fn verdict(&self, letter: &DeadLetter, known: Option<&Known>) -> Verdict {
-        let failed_at = match known {
-            Some(Known {
-                status: LinkState::Stored | LinkState::Expanded | LinkState::Deleted,
-                ..
-            }) => return Verdict::Stored,
-            Some(Known { status: LinkState::Failed, origin }) => origin.as_ref(),
+        let failed_at = match known.map(|known| (known.status, &known.origin)) {
+            Some((LinkState::Stored | LinkState::Expanded | LinkState::Deleted, _)) => {
+                return Verdict::Stored;
+            }
+            Some((LinkState::Failed, origin)) => origin.as_ref(),
             None => None,
         };
         if letter.truncated.is_some() {
@@ -108,7 +160,7 @@ mod tests {
         let mut in_flight = InFlight::default();
         let marked = letter(ErrorClass::Transient, 2);
         in_flight.add_marked(&marked);
-        let rules = Rules { in_flight, max_replays: 3 };
+        let rules = Rules { in_flight, max_replays: 3, filter: LetterFilter::default() };
         let plain = letter(ErrorClass::Transient, 1);
         let tired = DeadLetter { replays: 3, ..plain.clone() };
         let cut = DeadLetter { truncated: Some(9), ..plain.clone() };
@@ -118,7 +170,7 @@ mod tests {
             (&tired, Verdict::WornOut),
             (&cut, Verdict::Truncated),
         ] {
-            let known = |status| Known { status, origin: None };
+            let known = |status| Known { status, origin: None, code: None, video_id: None };
             let verdict = |known: Option<&Known>| rules.verdict(letter, known);
             for complete in [LinkState::Stored, LinkState::Expanded, LinkState::Deleted] {
                 assert_eq!(verdict(Some(&known(complete))), Verdict::Stored);

@@ -24,7 +24,7 @@ const MANY_RECORDS: i64 = 100_000;
 
 /// The newest replay of each document.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(HashMap<DocumentId, Sent>);
+pub(crate) struct InFlight(HashMap<DocumentId, Sent>);
 
 /// A replay.
 #[derive(Debug, Clone)]
@@ -45,6 +45,25 @@ impl InFlight {
         stop: &CancellationToken,
     ) -> Result<Self, DlqError> {
         let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
+        Self::from(&reader, stop)
+    }
+
+    /// Like [`read`](Self::read), but returns `None` if there are more than `max` records.
+    ///
+    /// # Errors
+    /// The same as of [`read`](Self::read).
+    pub(crate) fn read_few(
+        kafka: &KafkaSettings,
+        group: &GroupSettings,
+        max: i64,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, DlqError> {
+        let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
+        let is_few = reader.offsets_count() <= max;
+        is_few.then(|| Self::from(&reader, stop)).transpose()
+    }
+
+    fn from(reader: &TopicReader, stop: &CancellationToken) -> Result<Self, DlqError> {
         let count = reader.offsets_count();
         if count > MANY_RECORDS {
             tracing::info!(count, "looking for replays among {count} records that are not done");

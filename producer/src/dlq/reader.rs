@@ -79,7 +79,7 @@ impl LetterReader {
     }
 }
 
-fn unreadable(source: StoreError) -> DlqError {
+pub(super) fn unreadable(source: StoreError) -> DlqError {
     DlqError::Store { doing: "reading dead letters", source }
 }
 

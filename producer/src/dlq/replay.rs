@@ -143,6 +143,7 @@ impl Replay {
                 Verdict::InFlight => self.tally.in_flight += 1,
                 Verdict::WornOut => self.tally.worn_out += 1,
                 Verdict::Truncated => self.tally.truncated += 1,
+                Verdict::OtherCode => self.tally.other_code += 1,
             }
         }
         Ok(undone)
@@ -205,6 +206,7 @@ fn prepare(
         }
         _ => std::mem::take(&mut survey.in_flight),
     };
-    let rules = Rules { in_flight, max_replays: options.max_replays };
+    let filter = options.filter.clone();
+    let rules = Rules { in_flight, max_replays: options.max_replays, filter };
     Ok(Prepared { target, survey, rules })
 }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Counts of dead letters. Each one that passed the filter is in exactly one count.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tally {
     /// It was published again, or would be.
     pub replayed: u64,
@@ -23,6 +26,8 @@ pub struct Tally {
     pub malformed: u64,
     /// It is a record of another program.
     pub strange: u64,
+    /// Its document has another code than the filter asks for.
+    pub other_code: u64,
     /// The broker refused it.
     pub refused: u64,
 }
@@ -31,7 +36,7 @@ impl Tally {
     /// Returns how many of the newest dead letters are decided.
     pub fn done(&self) -> u64 {
         let looked_at = self.stored + self.missing + self.in_flight + self.worn_out;
-        self.replayed + looked_at + self.truncated + self.refused
+        self.replayed + looked_at + self.truncated + self.other_code + self.refused
     }
 
     /// Returns all counts as one line; `verb` is what was done, or would be.

@@ -30,7 +30,7 @@ pub(super) struct TopicReader {
     consumer: BaseConsumer<RelayContext>,
     topic: String,
     /// The offsets to read, by partition.
-    ranges: BTreeMap<i32, Range<i64>>,
+    pub(super) ranges: BTreeMap<i32, Range<i64>>,
 }
 
 impl TopicReader {
