@@ -8,7 +8,7 @@ use linkrelay_common::health::Health;
 use linkrelay_consumer::Publishing;
 use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::KafkaPublisher;
-use linkrelay_producer::dlq::Publisher;
+use linkrelay_producer::dlq::{LetterSource, Publisher};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{Store, StoreSettings};
@@ -87,7 +87,9 @@ impl Embedded {
         let (journal, health) = (Arc::clone(&self.journal), Health::default());
         let timeout = settings.api.request_timeout;
         let accept = JournaledAccept::new(journal, Arc::new(publisher), timeout, &health);
-        Producer::build_with(settings, self.store(), Box::new(accept), health).await
+        let producer = Producer::build_with(settings, self.store(), Box::new(accept), health);
+        let rows = LetterSource::Rows(Arc::clone(&self.file));
+        Ok(producer.await?.with_letters(rows))
     }
 
     /// Returns where consumers publish the videos of lists, and where they write dead letters.

@@ -95,6 +95,7 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         api,
         store: settings.store,
         kafka: ground.kafka.clone(),
+        group: settings.group.clone(),
         log,
     };
     let producer = match &ground.embedded {

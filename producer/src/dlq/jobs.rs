@@ -273,8 +273,8 @@ fn json(progress: &JobProgress) -> String {
     serde_json::to_string(progress).unwrap_or_default()
 }
 
-/// Returns what clients see; hosts and accounts are only logged.
-fn for_clients(error: &DlqError) -> String {
+/// Returns what clients see of an error; hosts and accounts are only logged.
+pub(crate) fn for_clients(error: &DlqError) -> String {
     match error {
         DlqError::Asking { source: missing @ TopicError::Missing(_), .. } => missing.to_string(),
         DlqError::Store { .. } => "the store cannot be reached".to_owned(),
@@ -285,7 +285,8 @@ fn for_clients(error: &DlqError) -> String {
     }
 }
 
-fn with_causes(error: &dyn error::Error) -> String {
+/// Returns an error and its causes, for the log.
+pub(crate) fn with_causes(error: &dyn error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -5,19 +5,20 @@
 //! the embedded mode. [`replay`] publishes them again: it reads them twice, once for the [`newest`]
 //! of each document ([`survey`]), and once for [`pages`] of those, which [`check`] compares with
 //! the store and with the replays [`in_flight`], and [`publish`] sends; [`tally`] counts. [`page`]
-//! reads the newest, and [`jobs`] run replays for clients.
+//! reads the newest, which [`listing`] compares in the same way, and [`jobs`] run replays for clients.
 //!
 //! The topic of dead letters is never changed: replayed ones remain in it, and are complete once
 //! their documents are stored.
 //!
 //! It must not know: HTTP, or a terminal.
 
-mod check;
+pub(crate) mod check;
 mod error;
 mod filter;
 mod in_flight;
 pub(crate) mod jobs;
-mod letter;
+pub(crate) mod letter;
+pub(crate) mod listing;
 mod newest;
 pub(crate) mod page;
 mod pages;
@@ -30,10 +31,8 @@ mod tally;
 mod text;
 mod topic_reader;
 
-pub(crate) use check::{Checked, Rules, Verdict, checked};
 pub use error::DlqError;
 pub use filter::LetterFilter;
-pub(crate) use in_flight::InFlight;
 pub use letter::{DeadLetter, RawLetter};
 pub use publish::Publisher;
 pub use reader::LetterReader;

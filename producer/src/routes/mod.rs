@@ -2,9 +2,11 @@
 //! know HTTP, and makes the answer.
 
 mod delete;
+mod dlq;
 mod events;
 mod parameters;
 mod parse;
+mod replays;
 mod retry;
 mod status;
 mod submit;
@@ -31,6 +33,8 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(videos::router())
         .merge(delete::router())
         .merge(retry::router())
+        .merge(dlq::router())
+        .merge(replays::router())
         .with_state(state)
 }
 
