@@ -8,6 +8,7 @@ use linkrelay_common::health::Health;
 use linkrelay_consumer::Publishing;
 use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::KafkaPublisher;
+use linkrelay_producer::dlq::{LetterSource, Publisher};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{Store, StoreSettings};
@@ -19,7 +20,7 @@ use crate::error::EmbeddedError;
 use crate::file_journal::SqliteJournal;
 use crate::journal::Journal;
 use crate::letters::RowLetters;
-use crate::replays::{PublishLetter, Replays};
+use crate::replays::Replays;
 use crate::store::JournaledStore;
 
 /// How long an attempt to publish the videos of a list may take.
@@ -86,7 +87,9 @@ impl Embedded {
         let (journal, health) = (Arc::clone(&self.journal), Health::default());
         let timeout = settings.api.request_timeout;
         let accept = JournaledAccept::new(journal, Arc::new(publisher), timeout, &health);
-        Producer::build_with(settings, self.store(), Box::new(accept), health).await
+        let producer = Producer::build_with(settings, self.store(), Box::new(accept), health);
+        let rows = LetterSource::Rows(Arc::clone(&self.file));
+        Ok(producer.await?.with_letters(rows))
     }
 
     /// Returns where consumers publish the videos of lists, and where they write dead letters.
@@ -103,7 +106,7 @@ impl Embedded {
 
     /// Makes the task that replays the dead letters that `linkrelay dlq replay` has marked; it runs
     /// next to the consumers.
-    pub fn replays(&self, publish: Box<dyn PublishLetter>) -> Replays {
-        Replays::new(Arc::clone(&self.file), self.store(), publish)
+    pub fn replays(&self, publisher: Publisher) -> Replays {
+        Replays::new(Arc::clone(&self.file), self.store(), publisher)
     }
 }

@@ -29,4 +29,4 @@ pub use accept::JournaledAccept;
 pub use embedded::Embedded;
 pub use error::EmbeddedError;
 pub use file_journal::SqliteJournal;
-pub use replays::{PublishLetter, Replays};
+pub use replays::Replays;

@@ -4,18 +4,17 @@
 //! was given up again, which a newer dead letter shows. So, no matter how the process ends, the
 //! next start publishes a marked dead letter again, with the same identity.
 //!
-//! It must not know: the form in which a dead letter is published again, which the command defines.
+//! It must not know: the form in which a dead letter is published again, which the producer defines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use linkrelay_common::{DocumentId, RecordOrigin};
-use linkrelay_store::sqlite::{LetterRow, SqliteStore};
+use linkrelay_producer::dlq::Publisher;
+use linkrelay_store::sqlite::SqliteStore;
 use linkrelay_store::{KnownDocument, LinkState, LinkStore};
-use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ReplaysError;
@@ -27,27 +26,11 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 const MAX_LETTERS: usize = 500;
 const MAX_BYTES: usize = 256 * 1_024;
 
-/// Publishes dead letters again as links.
-#[async_trait]
-pub trait PublishLetter: Send + Sync {
-    /// Returns the ids of the documents of the links in a dead letter.
-    fn document_ids(&self, row: &LetterRow) -> Vec<DocumentId>;
-
-    /// Publishes the record of a dead letter; it is in the topic when this succeeds.
-    ///
-    /// # Errors
-    /// The error of librdkafka if the broker does not accept the record.
-    ///
-    /// # Cancel safety
-    /// If the call is dropped, the record may still arrive.
-    async fn publish_letter(&self, row: LetterRow) -> Result<(), KafkaError>;
-}
-
 /// Replays the marked dead letters.
 pub struct Replays {
     file: Arc<SqliteStore>,
     documents: Arc<dyn LinkStore>,
-    publish: Box<dyn PublishLetter>,
+    publisher: Publisher,
 }
 
 /// The dead letters that this process has published and that have no outcome yet, by position.
@@ -66,9 +49,9 @@ impl Replays {
     pub(crate) fn new(
         file: Arc<SqliteStore>,
         documents: Arc<dyn LinkStore>,
-        publish: Box<dyn PublishLetter>,
+        publisher: Publisher,
     ) -> Self {
-        Self { file, documents, publish }
+        Self { file, documents, publisher }
     }
 
     /// Runs until `stop` is cancelled.
@@ -133,14 +116,14 @@ impl Replays {
             return Ok(());
         };
         let bytes = row.entry.value.len();
-        let ids = self.publish.document_ids(&row);
+        let ids = Publisher::document_ids(&row);
         let known = self.known(&ids).await?;
         let is_stored = |id| known.get(id).is_some_and(|known| known.status != LinkState::Failed);
         if ids.iter().all(is_stored) {
             self.file.letters_done(vec![position]).await?;
             return Ok(());
         }
-        self.publish.publish_letter(row).await?;
+        self.publisher.publish_row(row).await?;
         let origin = |id: &DocumentId| known.get(id).and_then(|known| known.kafka.clone());
         let before = ids.iter().map(|id| (id.clone(), origin(id))).collect();
         in_flight.insert(position, PublishedLetter { bytes, before });

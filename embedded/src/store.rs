@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
+use linkrelay_store::jobs::{Job, JobBegin, JobStore};
 use linkrelay_store::processes::{ProcessIdentity, ProcessRow, SeenProcess};
 use linkrelay_store::requests::{RequestCursor, RequestRow, RequestTally};
 use linkrelay_store::sqlite::SqliteStore;
@@ -218,6 +219,36 @@ impl ProcessStore for JournaledStore {
 
     async fn remove_silent(&self, silent_for: Duration) -> Result<(), StoreError> {
         self.documents.remove_silent(silent_for).await
+    }
+}
+
+/// The dead letters are in the file, and so are the jobs that replay them.
+#[deny(clippy::missing_trait_methods, reason = "a default would leave the file out")]
+#[async_trait]
+impl JobStore for JournaledStore {
+    async fn begin_job(&self, job: &Job, alive_since: Timestamp) -> Result<JobBegin, StoreError> {
+        self.file.begin_job(job, alive_since).await
+    }
+
+    async fn update_job(&self, job: &Job) -> Result<bool, StoreError> {
+        self.file.update_job(job).await
+    }
+
+    async fn job(&self, id: &str) -> Result<Option<Job>, StoreError> {
+        self.file.job(id).await
+    }
+
+    async fn jobs(
+        &self,
+        kind: &str,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
+        self.file.jobs(kind, before, limit).await
+    }
+
+    async fn remove_jobs(&self, updated_before: Timestamp) -> Result<u64, StoreError> {
+        self.file.remove_jobs(updated_before).await
     }
 }
 

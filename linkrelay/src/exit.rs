@@ -8,6 +8,7 @@ use linkrelay_common::SettingsError;
 use linkrelay_consumer::ConsumerError;
 use linkrelay_embedded::EmbeddedError;
 use linkrelay_producer::StartError;
+use linkrelay_producer::dlq::DlqError;
 
 /// The result of a command without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,7 @@ fn is_wrong_setting(error: &anyhow::Error) -> bool {
         cause.is::<SettingsError>()
             || matches!(cause.downcast_ref(), Some(ConsumerError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(EmbeddedError::Settings(_)))
+            || matches!(cause.downcast_ref(), Some(DlqError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(StartError::Settings(_)))
     })
 }
@@ -67,6 +69,7 @@ mod tests {
         let setting = || SettingsError::new("KAFKA_BROKERS", "is wrong");
         assert!(is_wrong_setting(&anyhow::Error::from(ConsumerError::Settings(setting()))));
         assert!(is_wrong_setting(&anyhow::Error::from(EmbeddedError::Settings(setting()))));
+        assert!(is_wrong_setting(&anyhow::Error::from(DlqError::Settings(setting()))));
         assert!(is_wrong_setting(&Err::<(), _>(setting()).context("starting").unwrap_err()));
         assert!(!is_wrong_setting(&anyhow::anyhow!("something else")));
     }

@@ -19,13 +19,13 @@ use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
+use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::Store;
 use linkrelay_store::settings::StoreSettings;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dlq::Publisher;
 use crate::exit::Outcome;
 
 /// The settings of all roles.
@@ -95,6 +95,7 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         api,
         store: settings.store,
         kafka: ground.kafka.clone(),
+        group: settings.group.clone(),
         log,
     };
     let producer = match &ground.embedded {
@@ -177,7 +178,7 @@ impl Ground {
     fn replays(&self) -> anyhow::Result<Option<Replays>> {
         let Some(embedded) = &self.embedded else { return Ok(None) };
         let publisher = tokio::task::block_in_place(|| Publisher::connect(&self.kafka))?;
-        Ok(Some(embedded.replays(Box::new(publisher))))
+        Ok(Some(embedded.replays(publisher)))
     }
 }
 

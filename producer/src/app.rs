@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::{Accept, TopicAccept};
 use crate::background::Background;
 use crate::config::{ApiSettings, ProducerSettings};
+use crate::dlq::LetterSource;
+use crate::dlq::jobs::ReplayJobs;
+use crate::dlq::listing::Listing;
 use crate::events::Hub;
 use crate::forward::ExtractorServer;
 use crate::rates::{self, Rates};
@@ -62,6 +65,7 @@ pub struct Producer {
     store_part: Part,
     accept: Box<dyn Accept>,
     extractor_server: ExtractorServer,
+    letters: LetterSource,
     health: Health,
 }
 
@@ -97,7 +101,24 @@ impl Producer {
         let listener = listen("HTTP_ADDR", settings.api.http_addr).await?;
         let addr = listener.local_addr()?;
         let store_part = health.part("store");
-        Ok(Self { listener, addr, settings, store, store_part, accept, extractor_server, health })
+        let letters = LetterSource::Topic(settings.kafka.clone());
+        Ok(Self {
+            listener,
+            addr,
+            settings,
+            store,
+            store_part,
+            accept,
+            extractor_server,
+            letters,
+            health,
+        })
+    }
+
+    /// Sets where dead letters are; without it, they are in their topic.
+    #[must_use]
+    pub fn with_letters(self, letters: LetterSource) -> Self {
+        Self { letters, ..self }
     }
 
     /// Returns the address, with the real port if port 0 was set.
@@ -135,7 +156,7 @@ impl Producer {
 
     /// Starts the server and the background tasks.
     fn start(self, stop_accepting: CancellationToken) -> RunningProducer {
-        let Self { listener, settings, store, mut accept, health, .. } = self;
+        let Self { listener, settings, store, mut accept, letters, health, .. } = self;
         let mut background = Background::default();
         accept.start(&mut background);
         let stop = background.stop_token();
@@ -162,7 +183,14 @@ impl Producer {
         let noted = rates.clone();
         let figures = move |since_last| noted.beat(since_last, http_addr.clone());
         background.spawn("heartbeat", heartbeat.run(figures, background.stop_token()));
+        let replays = ReplayJobs::new(letters.clone(), Arc::clone(&store), stop_accepting.clone());
+        background.spawn("replays", replays.ended());
+        let group = settings.group.clone();
+        let letters = Listing::new(letters, group.clone(), Arc::clone(&store), api.request_timeout);
         let state = AppState {
+            letters,
+            replays,
+            group,
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
             store,

@@ -32,6 +32,10 @@ pub struct ProducerSettings {
     #[command(flatten)]
     pub kafka: KafkaSettings,
 
+    /// The group of the consumers: its commits show which replays of dead letters are in flight
+    #[command(flatten)]
+    pub group: GroupSettings,
+
     /// Where documents are looked up.
     #[command(flatten)]
     pub store: StoreSettings,
@@ -90,6 +94,7 @@ impl ProducerSettings {
         Self {
             api: ApiSettings::default(),
             kafka,
+            group: default_group(),
             store,
             drain_timeout: Duration::from_secs(15),
             log: LogSettings::default(),
@@ -102,7 +107,7 @@ impl ProducerSettings {
     /// Names the first wrong setting.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.api.validate()?;
-        self.kafka.validate(&no_group())?;
+        self.kafka.validate(&self.group)?;
         let waiting_max = self.max_waiting_records();
         if waiting_max.is_some_and(|max| self.api.intake.max_links_per_request > max) {
             let problem = "a request with that many links would never fit into \
@@ -190,8 +195,7 @@ impl Default for ApiSettings {
     }
 }
 
-/// The producer is not in a consumer group, but the shared validation expects one.
-fn no_group() -> GroupSettings {
+fn default_group() -> GroupSettings {
     GroupSettings {
         kafka_group_id: "linkrelay".to_owned(),
         kafka_group_protocol: GroupProtocol::Classic,

@@ -15,6 +15,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accept::AcceptError;
+use crate::dlq::jobs::{BeginError, for_clients, with_causes};
+use crate::dlq::listing::ListError;
 use crate::events::{IndexRangesError, TooManyStreams};
 use crate::forward::ForwardError;
 use crate::retry::RetryError;
@@ -49,6 +51,14 @@ pub(crate) enum ApiError {
         .0.len()
     )]
     NotFailed(Vec<u32>),
+    #[error("the body cannot be read: {0}")]
+    BadReplayBody(String),
+    #[error("{0}")]
+    NoReplay(#[from] BeginError),
+    #[error("no replay has this id, or it is older than 30 days")]
+    UnknownReplay,
+    #[error("{0}")]
+    NoLetters(#[from] ListError),
     #[error("{0}")]
     BadLastEventId(#[from] IndexRangesError),
     #[error("{0}")]
@@ -109,6 +119,16 @@ impl ApiError {
             Self::Pending(_) => (StatusCode::CONFLICT, "request_pending", None),
             Self::BadRetryBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
             Self::NotFailed(_) => (StatusCode::CONFLICT, "not_failed", None),
+            Self::BadReplayBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
+            Self::NoReplay(BeginError::Running(_)) => {
+                (StatusCode::CONFLICT, "replay_running", None)
+            }
+            Self::NoReplay(BeginError::Busy) => (UNAVAILABLE, "overloaded", Some(1)),
+            Self::NoReplay(BeginError::Stopping) => (UNAVAILABLE, "stopping", Some(5)),
+            Self::NoReplay(BeginError::Store(_)) => (UNAVAILABLE, "store_unavailable", Some(5)),
+            Self::UnknownReplay => (StatusCode::NOT_FOUND, "unknown_replay", None),
+            Self::NoLetters(ListError::Busy(_)) => (UNAVAILABLE, "overloaded", Some(1)),
+            Self::NoLetters(_) => (UNAVAILABLE, "dead_letters_unavailable", Some(5)),
             Self::BadLastEventId(_) => (StatusCode::BAD_REQUEST, "bad_last_event_id", None),
             Self::TooManyStreams(_) => (UNAVAILABLE, "too_many_streams", Some(5)),
             Self::Unpublished(unpublished) => {
@@ -139,7 +159,10 @@ impl ApiError {
     fn detail(&self) -> String {
         match self {
             Self::Store(StoreError::Unreadable(_)) => "a stored document cannot be read".to_owned(),
-            Self::Store(_) => "the store cannot be reached".to_owned(),
+            Self::Store(_) | Self::NoReplay(BeginError::Store(_)) => {
+                "the store cannot be reached".to_owned()
+            }
+            Self::NoLetters(ListError::Dlq(error)) => for_clients(error),
             Self::NotAccepted(AcceptError::JournalUnusable(_)) => {
                 "the links could not be written to the journal; none was taken".to_owned()
             }
@@ -159,6 +182,9 @@ impl ApiError {
             Self::NotForwarded(not_forwarded) => {
                 let id = not_forwarded.id;
                 tracing::warn!(%id, code, "request {id} was not answered: {self}");
+            }
+            Self::NoLetters(error) => {
+                tracing::warn!(code, "request refused: {}", with_causes(error));
             }
             _ if status.is_server_error() => {
                 tracing::warn!(code, "request refused: {self}");
@@ -200,6 +226,10 @@ impl IntoResponse for ApiError {
         }
         match self {
             Self::NoValidLinks { results } => problem.with("results", results),
+            Self::NoReplay(BeginError::Running(job)) => {
+                let url = replay_url(&job.id);
+                problem.with("id", job.id).with("status_url", url)
+            }
             Self::NotFailed(indexes) => problem.with("indexes", indexes),
             Self::Unpublished(unpublished) => problem
                 .with("id", unpublished.id)
@@ -213,6 +243,11 @@ impl IntoResponse for ApiError {
         }
         .into_response()
     }
+}
+
+/// Returns the path of a replay.
+pub(crate) fn replay_url(id: &str) -> String {
+    format!("/dlq/replays/{id}")
 }
 
 /// The path of a request's status.

@@ -3,10 +3,10 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `requests` lists what was accepted; `rates` is
-//! what its heartbeat says; `forward` is the waiting path, for clients that wait for their
-//! documents; `routes` are the HTTP routes, `error` are their error answers, and `openapi` is the
-//! document that describes them; `app` wires these parts, runs and ends
+//! `stored_videos` tells which videos are stored; `requests` lists what was accepted; [`dlq`] lists
+//! and replays dead letters; `rates` is what its heartbeat says; `forward` is the waiting path, for
+//! clients that wait for their documents; `routes` are the HTTP routes, `error` are their error
+//! answers, and `openapi` is the document that describes them; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
@@ -16,6 +16,7 @@ mod app;
 mod background;
 mod broker;
 mod config;
+pub mod dlq;
 mod error;
 mod events;
 mod forward;

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use linkrelay_common::{LinkError, LinkTarget, parse_link, parse_target};
 use linkrelay_http::intake::IntakeSettings;
+use linkrelay_kafka::GroupSettings;
 use linkrelay_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
+use crate::dlq::jobs::ReplayJobs;
+use crate::dlq::listing::Listing;
 use crate::events::Hub;
 use crate::forward::ExtractorServer;
 use crate::requests::RequestLog;
@@ -24,6 +27,12 @@ pub(crate) struct AppState {
     pub(crate) requests: RequestLog,
     /// The requests whose events are watched.
     pub(crate) events: Hub,
+    /// The dead letters.
+    pub(crate) letters: Listing,
+    /// The replays of dead letters.
+    pub(crate) replays: ReplayJobs,
+    /// The group of the consumers.
+    pub(crate) group: GroupSettings,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.

@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
 //! [`videos`] is what a store tells of each video over all of its documents, [`requests`] which
-//! requests were accepted, and [`processes`] which processes run; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and
-//! [`mod@supervise`] watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
+//! requests were accepted, [`processes`] which processes run, and [`jobs`] which long work is done;
+//! [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
+//! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
 //! It must not know: Kafka, HTTP, or how metadata is found.
@@ -12,6 +13,7 @@
 pub mod contract;
 pub mod document;
 pub mod error;
+pub mod jobs;
 pub mod mongo;
 pub mod processes;
 pub mod requests;
@@ -33,6 +35,7 @@ use serde::Deserialize;
 
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
+pub use jobs::JobStore;
 pub use mongo::MongoStore;
 pub use processes::ProcessStore;
 pub use requests::RequestStore;
@@ -210,6 +213,12 @@ pub trait LinkStore: Debug + Send + Sync {
 }
 
 /// A complete store.
-pub trait Store: LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore {}
+pub trait Store:
+    LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore + JobStore
+{
+}
 
-impl<T: LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore> Store for T {}
+impl<T> Store for T where
+    T: LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore + JobStore
+{
+}

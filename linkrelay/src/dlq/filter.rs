@@ -5,11 +5,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use humantime::parse_duration;
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::{ErrorClass, RequestId, SettingsError};
-
-use super::letter::DeadLetter;
+use linkrelay_producer::dlq::LetterFilter;
 
 /// A dead letter passes if all given arguments apply to it.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct FilterArguments {
     /// Only errors of this class; may be given more than once
     #[arg(
@@ -46,22 +45,12 @@ impl FilterArguments {
             _ => Ok(()),
         }
     }
+}
 
-    /// Whether a dead letter passes. One whose time or request is unknown does not pass a filter by
-    /// time or request.
-    pub(super) fn takes(&self, letter: &DeadLetter) -> bool {
-        let is_class = letter.class.is_some_and(|class| self.asks_for(class));
-        let is_since = |since| letter.failed_at.is_some_and(|at| at >= since);
-        let is_until = |until| letter.failed_at.is_some_and(|at| at < until);
-        (self.classes.is_empty() || is_class)
-            && self.since.is_none_or(is_since)
-            && self.until.is_none_or(is_until)
-            && self.request_id.is_none_or(|request_id| letter.request_id == Some(request_id))
-    }
-
-    /// Whether the filter names this class.
-    pub(super) fn asks_for(&self, class: ErrorClass) -> bool {
-        self.classes.contains(&class)
+impl From<FilterArguments> for LetterFilter {
+    fn from(arguments: FilterArguments) -> Self {
+        let FilterArguments { classes, since, until, request_id } = arguments;
+        Self { classes, since, until, request_id, ..Self::default() }
     }
 }
 
@@ -84,7 +73,9 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 mod tests {
     use clap::Parser;
 
-    use super::super::letter::tests::letter;
+    use linkrelay_producer::dlq::DeadLetter;
+
+    use super::super::tests::letter;
     use super::*;
 
     #[derive(Debug, Parser)]
@@ -93,8 +84,12 @@ mod tests {
         filter: FilterArguments,
     }
 
-    fn filter(arguments: &[&str]) -> FilterArguments {
+    fn arguments(arguments: &[&str]) -> FilterArguments {
         Command::try_parse_from([&["x"], arguments].concat()).unwrap().filter
+    }
+
+    fn filter(given: &[&str]) -> LetterFilter {
+        arguments(given).into()
     }
 
     #[test]
@@ -145,8 +140,8 @@ mod tests {
             let parsed = Command::try_parse_from([&["x"], &arguments[..]].concat());
             assert!(parsed.is_err(), "{arguments:?}");
         }
-        let backwards = filter(&["--since", "1h", "--until", "2h"]).validate();
+        let backwards = arguments(&["--since", "1h", "--until", "2h"]).validate();
         assert_eq!(backwards.unwrap_err().setting, "--since");
-        filter(&["--since", "2h", "--until", "1h"]).validate().unwrap();
+        arguments(&["--since", "2h", "--until", "1h"]).validate().unwrap();
     }
 }

@@ -1,14 +1,13 @@
 //! The form in which dead letters are printed: a table on a terminal, otherwise fields separated by
 //! tabs, or JSON.
 //!
-//! Links and errors are untrusted text, which `text` makes safe; in JSON the encoding does.
+//! Links and errors are untrusted text, which [`printable`] makes safe; in JSON the encoding does.
 
 use std::io::IsTerminal;
 
 use linkrelay_common::ErrorClass;
+use linkrelay_producer::dlq::{DeadLetter, printable};
 
-use super::letter::DeadLetter;
-use super::text::printable;
 use crate::columns::columns;
 
 const COLUMNS: [&str; 6] = ["FAILED AT", "CLASS", "ATTEMPTS", "DOCUMENT", "LINK", "ERROR"];
@@ -69,7 +68,7 @@ fn unknown() -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::letter::tests::letter;
+    use super::super::tests::letter;
     use super::*;
 
     const LINK: &str = "https://youtu.be/5fR9AHlSDtc";

@@ -7,13 +7,12 @@ use std::ops::ControlFlow;
 use clap::Args;
 use jiff::Timestamp;
 use linkrelay_kafka::KafkaSettings;
+use linkrelay_producer::dlq::{DeadLetter, LetterFilter, LetterReader};
 use linkrelay_store::StoreSettings;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::FilterArguments;
 use super::form::Form;
-use super::letter::DeadLetter;
-use super::reader::LetterReader;
 use crate::exit::Outcome;
 
 /// The dead letters to print, and the form.
@@ -43,7 +42,8 @@ pub(super) async fn run(arguments: ListArguments) -> anyhow::Result<Outcome> {
 }
 
 fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
-    let reader = LetterReader::open(&arguments.kafka, &arguments.store)?;
+    let reader = LetterReader::open(&super::source(&arguments.kafka, &arguments.store)?)?;
+    let filter: LetterFilter = arguments.filter.clone().into();
     let form = Form::of_stdout(arguments.json);
     let mut out = BufWriter::new(std::io::stdout().lock());
     if let Some(heading) = form.heading() {
@@ -54,14 +54,14 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
     reader.read(&CancellationToken::new(), |raw| {
         read += 1;
         let letter = DeadLetter::read(&raw);
-        if arguments.filter.takes(&letter) {
+        if filter.takes(&letter) {
             shown += 1;
             match &mut last {
                 Some(last) => last.take(letter),
                 None => writeln!(out, "{}", form.line(&letter)?)?,
             }
         }
-        Ok(ControlFlow::Continue(()))
+        Ok::<_, anyhow::Error>(ControlFlow::Continue(()))
     })?;
     for letter in last.iter().flat_map(Last::letters) {
         writeln!(out, "{}", form.line(letter)?)?;
@@ -98,7 +98,7 @@ impl Last {
 mod tests {
     use linkrelay_common::ErrorClass;
 
-    use super::super::letter::tests::letter;
+    use super::super::tests::letter;
     use super::*;
 
     #[test]

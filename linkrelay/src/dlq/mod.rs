@@ -1,34 +1,20 @@
 //! `linkrelay dlq`: lists and replays dead letters, the links that were given up.
 //!
-//! In reading order: [`letter`] is one dead letter, [`filter`] chooses some, [`reader`] reads
-//! all of them, from their topic ([`topic_reader`]) or the embedded mode's file; [`list`] prints
-//! them in a [`form`] of safe [`text`]. [`replay`] publishes them again: it reads them twice, once
-//! for the [`newest`] of each document, and once for [`pages`] of those, which [`check`] compares
-//! with the store and with the replays [`in_flight`], and [`publish`] sends; [`tally`] counts.
-//!
-//! The topic of dead letters is never changed: replayed ones remain in it, and are complete once
-//! their documents are stored.
+//! [`linkrelay_producer::dlq`] reads and publishes them. Here are the arguments ([`filter`]), the
+//! [`form`] in which they are printed, and the two commands, [`list`] and [`replay`].
 
-mod check;
 mod filter;
 mod form;
-mod in_flight;
-mod letter;
 mod list;
-mod newest;
-mod pages;
-mod publish;
-mod reader;
 mod replay;
-mod survey;
-mod tally;
-mod text;
-mod topic_reader;
-
-pub(crate) use publish::Publisher;
 
 use clap::Subcommand;
+use linkrelay_common::SettingsError;
+use linkrelay_kafka::KafkaSettings;
+use linkrelay_producer::dlq::LetterSource;
+use linkrelay_store::StoreSettings;
 
+use crate::data_dir;
 use crate::exit::Outcome;
 
 /// The commands for dead letters.
@@ -44,5 +30,53 @@ pub(crate) async fn run(command: DlqCommand) -> anyhow::Result<Outcome> {
     match command {
         DlqCommand::List(arguments) => list::run(*arguments).await,
         DlqCommand::Replay(arguments) => replay::run(*arguments).await,
+    }
+}
+
+/// Returns where dead letters are: in their topic, or, without KAFKA_BROKERS, in the file of `up`,
+/// which is not made. Blocks.
+///
+/// # Errors
+/// If there is no such file, or it cannot be used; the error names DATA_DIR.
+fn source(kafka: &KafkaSettings, store: &StoreSettings) -> Result<LetterSource, SettingsError> {
+    if kafka.kafka_brokers.is_some() {
+        return Ok(LetterSource::Topic(kafka.clone()));
+    }
+    data_dir::check(store, "or KAFKA_BROKERS for the dead letters of a broker")?;
+    Ok(LetterSource::Rows(store.open_sqlite()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use linkrelay_common::{ErrorClass, Offset, Partition, RecordOrigin};
+    use linkrelay_kafka::DeadLetterHeaders;
+    use linkrelay_producer::dlq::{DeadLetter, RawLetter};
+    use rdkafka::message::OwnedHeaders;
+
+    /// The dead letter at `offset` of one link without a request, given up in second `offset`.
+    pub(super) fn letter(class: ErrorClass, offset: i64) -> DeadLetter {
+        let origin = RecordOrigin {
+            topic: "T".to_owned(),
+            partition: Partition(2),
+            offset: Offset(1_000 + offset),
+            timestamp: 7,
+        };
+        let reason = DeadLetterHeaders {
+            class,
+            error: "status 503".to_owned(),
+            attempts: 5,
+            origin,
+            failed_at: Timestamp::from_second(offset).unwrap(),
+        };
+        DeadLetter::read(&RawLetter {
+            partition: 0,
+            offset,
+            written_at_ms: Some(7_000),
+            key: None,
+            value: Some(b"https://youtu.be/5fR9AHlSDtc".to_vec()),
+            headers: reason.add_to(&OwnedHeaders::new()),
+            is_marked: false,
+        })
     }
 }

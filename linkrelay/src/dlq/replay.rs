@@ -1,27 +1,17 @@
 //! `linkrelay dlq replay`: publishes dead letters again.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::{SettingsError, shutdown};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
+use linkrelay_producer::dlq::{DeadLetter, Observe, Replay, ReplayOptions, Tally};
 use linkrelay_store::{LinkStore, StoreSettings};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::check::{self, Rules, Verdict};
 use super::filter::FilterArguments;
 use super::form::Form;
-use super::in_flight::InFlight;
-use super::letter::DeadLetter;
-use super::newest::NewestLetters;
-use super::pages::{self, Candidate};
-use super::publish::ReplayTarget;
-use super::reader::LetterReader;
-use super::survey::Survey;
-use super::tally::Tally;
 use crate::exit::Outcome;
 use crate::progress::Progress;
 
@@ -69,23 +59,20 @@ pub(super) async fn run(arguments: ReplayArguments) -> anyhow::Result<Outcome> {
     arguments.validate()?;
     let stop = shutdown::on_signal().context("signals cannot be received")?;
     let store = arguments.open_store().await?;
-    let page_length = usize::from(arguments.batch);
+    let source = tokio::task::block_in_place(|| super::source(&arguments.kafka, &arguments.store))?;
     let is_embedded = arguments.kafka.kafka_brokers.is_none();
-    let Prepared { target, reader, newest, tally, rules } = {
-        let stop = stop.clone();
-        tokio::task::spawn_blocking(move || prepare(&arguments, &stop)).await??
-    };
-    let total = newest.count();
-    let (pages, reading) = pages::read(reader, newest, page_length, stop.clone());
-    let mut replay = Replay::new(store, target, rules, tally, total);
-    let ended = replay.run(pages, &stop).await;
-    // A replay that ended early has dropped the pages, so the reading ends as well.
-    let read = reading.await?;
-    if is_embedded && replay.tally.replayed > 0 && replay.target.is_some() {
+    let is_dry = arguments.dry_run;
+    let replay = Replay::prepare(source, store, arguments.options(), stop.clone()).await?;
+    let total = replay.total();
+    let mut output = Output::begin(is_dry, total)?;
+    let (tally, ended) = replay.run(&stop, &mut output).await;
+    if is_embedded && tally.replayed > 0 && !is_dry {
         eprintln!("`linkrelay up` publishes them: within a second if it runs, or when it starts");
     }
-    let outcome = replay.conclude(&stop)?;
-    ended.and(read).map(|()| outcome)
+    let left = stop.is_cancelled().then(|| total.saturating_sub(tally.done()));
+    let outcome = output.conclude(&tally, left)?;
+    ended?;
+    Ok(outcome)
 }
 
 impl ReplayArguments {
@@ -106,152 +93,56 @@ impl ReplayArguments {
         store.ping().await.context(asked)?;
         Ok(Some(store))
     }
+
+    fn options(self) -> ReplayOptions {
+        ReplayOptions {
+            filter: self.filter.into(),
+            group: self.group,
+            max_replays: self.max_replays,
+            page_length: usize::from(self.batch),
+            dry_run: self.dry_run,
+        }
+    }
 }
 
-/// What a replay needs to begin.
-struct Prepared {
-    /// `None` if the replay only prints.
-    target: Option<ReplayTarget>,
-    reader: LetterReader,
-    newest: NewestLetters,
-    tally: Tally,
-    rules: Rules,
-}
-
-/// Prepares a replay. All that would prevent it is found before the dead letters are read. Blocks.
-fn prepare(arguments: &ReplayArguments, stop: &CancellationToken) -> anyhow::Result<Prepared> {
-    let ReplayArguments { kafka, group, store, filter, max_replays, .. } = arguments;
-    let target = if arguments.dry_run { None } else { Some(ReplayTarget::open(kafka, store)?) };
-    let survey = Survey::read(LetterReader::open(kafka, store)?, filter, stop)?;
-    let Survey { reader, newest, tally, in_flight: marked } = survey;
-    let in_flight = match kafka.kafka_brokers {
-        Some(_) if newest.count() > 0 => InFlight::read(kafka, group, stop)?,
-        _ => marked,
-    };
-    let rules = Rules { in_flight, max_replays: *max_replays };
-    Ok(Prepared { target, reader, newest, tally, rules })
-}
-
-/// A replay in progress.
-struct Replay {
-    store: Option<Arc<dyn LinkStore>>,
-    /// `None` if the replay only prints.
-    target: Option<ReplayTarget>,
-    rules: Rules,
-    tally: Tally,
-    /// How many dead letters are the newest of their documents.
-    total: u64,
+/// What the operator sees: the progress of a replay, or what it would publish.
+struct Output {
     progress: Option<Progress>,
+    form: Form,
 }
 
-impl Replay {
-    fn new(
-        store: Option<Arc<dyn LinkStore>>,
-        target: Option<ReplayTarget>,
-        rules: Rules,
-        tally: Tally,
-        total: u64,
-    ) -> Self {
-        let progress = target.is_some().then(|| Progress::new("done", total));
-        Self { store, target, rules, tally, total, progress }
+impl Output {
+    fn begin(is_dry: bool, total: u64) -> io::Result<Self> {
+        let form = Form::of_stdout(false);
+        if let Some(heading) = form.heading().filter(|_| is_dry) {
+            writeln!(io::stdout(), "{heading}")?;
+        }
+        Ok(Self { progress: (!is_dry).then(|| Progress::new("done", total)), form })
     }
 
-    /// Replays page by page, and may stop after each page.
-    async fn run(
-        &mut self,
-        mut pages: mpsc::Receiver<Vec<Candidate>>,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
-        if let Some(heading) = self.form().and_then(Form::heading) {
-            writeln!(std::io::stdout(), "{heading}")?;
-        }
-        while !stop.is_cancelled()
-            && let Some(page) = pages.recv().await
-        {
-            let page = self.undone(page).await?;
-            match &self.target {
-                Some(target) => {
-                    let sent = target.send(&page).await;
-                    self.count(&page, sent)?;
-                }
-                None => self.show(&page)?,
-            }
-            if let Some(progress) = &mut self.progress {
-                progress.set(self.tally.done());
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes the candidates that are not to be replayed.
-    async fn undone(&mut self, page: Vec<Candidate>) -> anyhow::Result<Vec<Candidate>> {
-        let letters: Vec<&DeadLetter> = page.iter().map(|candidate| &candidate.letter).collect();
-        let verdicts = check::verdicts(self.store.as_deref(), &self.rules, &letters).await?;
-        let mut undone = Vec::with_capacity(page.len());
-        for (candidate, verdict) in page.into_iter().zip(verdicts) {
-            match verdict {
-                Verdict::Replay => undone.push(candidate),
-                Verdict::Stored => self.tally.stored += 1,
-                Verdict::Missing => self.tally.missing += 1,
-                Verdict::InFlight => self.tally.in_flight += 1,
-                Verdict::WornOut => self.tally.worn_out += 1,
-                Verdict::Truncated => self.tally.truncated += 1,
-            }
-        }
-        Ok(undone)
-    }
-
-    /// Counts the sent of a page. A record that is refused is named and skipped; if all of
-    /// several are refused, the cause is not in the records.
-    fn count(&mut self, page: &[Candidate], sent: Vec<anyhow::Result<()>>) -> anyhow::Result<()> {
-        let mut last_error = None;
-        let replayed_before = self.tally.replayed;
-        for (candidate, result) in page.iter().zip(sent) {
-            match result {
-                Ok(()) => self.tally.replayed += 1,
-                Err(error) => {
-                    self.tally.refused += 1;
-                    let identity = candidate.letter.identity().unwrap_or_default();
-                    tracing::warn!(identity, %error, "a dead letter could not be published");
-                    last_error = Some(error);
-                }
-            }
-        }
-        match last_error {
-            Some(error) if self.tally.replayed == replayed_before && page.len() > 1 => {
-                Err(error.context("no dead letter can be published"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn form(&self) -> Option<Form> {
-        self.target.is_none().then(|| Form::of_stdout(false))
-    }
-
-    fn show(&mut self, page: &[Candidate]) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        for Candidate { letter, .. } in page {
-            self.tally.replayed += 1;
-            if let Some(form) = self.form() {
-                writeln!(out, "{}", form.line(letter)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reports what was replayed and what was not.
-    fn conclude(self, stop: &CancellationToken) -> anyhow::Result<Outcome> {
-        let verb = if self.target.is_some() { "replayed" } else { "would replay" };
+    /// Reports what was replayed and what was not; `left` are those of an interrupted replay.
+    fn conclude(self, tally: &Tally, left: Option<u64>) -> anyhow::Result<Outcome> {
+        let verb = if self.progress.is_some() { "replayed" } else { "would replay" };
         if let Some(progress) = self.progress {
             progress.finish();
         }
-        writeln!(std::io::stdout(), "{}", self.tally.line(verb))?;
-        let left = self.total.saturating_sub(self.tally.done());
-        if stop.is_cancelled() {
+        writeln!(io::stdout(), "{}", tally.line(verb))?;
+        if let Some(left) = left {
             eprintln!("interrupted; run it again for the {left} that are left");
             return Ok(Outcome::SomeFailed);
         }
-        Ok(if self.tally.refused == 0 { Outcome::Done } else { Outcome::SomeFailed })
+        Ok(if tally.refused == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    }
+}
+
+impl Observe for Output {
+    fn progressed(&mut self, tally: &Tally) {
+        if let Some(progress) = &mut self.progress {
+            progress.set(tally.done());
+        }
+    }
+
+    fn would_replay(&mut self, letter: &DeadLetter) -> io::Result<()> {
+        writeln!(io::stdout(), "{}", self.form.line(letter)?)
     }
 }

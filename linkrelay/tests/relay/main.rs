@@ -23,6 +23,8 @@ mod console;
 mod corpus;
 /// Dead letters and their replay.
 mod dlq;
+/// The routes of dead letters.
+mod dlq_routes;
 /// Everything in one process.
 mod embedded;
 /// Dead letters of the embedded mode, which outlive its process.

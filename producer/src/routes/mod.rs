@@ -2,11 +2,13 @@
 //! know HTTP, and makes the answer.
 
 mod delete;
+mod dlq;
 mod docs;
 mod events;
 mod parameters;
 mod parse;
 mod processes;
+mod replays;
 mod requests;
 mod retry;
 mod status;
@@ -43,6 +45,8 @@ pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(docs::to_index))
         .routes(routes!(docs::index))
         .routes(routes!(docs::file))
+        .merge(dlq::router().into())
+        .merge(replays::router().into())
 }
 
 /// Returns the routes without limits: their answers last for as long as a client listens.

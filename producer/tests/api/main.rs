@@ -10,6 +10,8 @@ mod helpers;
 mod broker;
 /// `DELETE /links/{id}`.
 mod delete;
+/// Dead letters, and their replay as a job.
+mod dlq;
 /// `GET /docs/`.
 mod docs;
 /// `GET /links/{id}/events`.

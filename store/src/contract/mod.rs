@@ -10,6 +10,7 @@
 //! where `async fn open()` returns a value whose `store()` is a `&dyn Store`, and whose
 //! `async fn drop_rows()` removes the rows of all videos, as if the documents were older than them.
 
+mod jobs;
 mod processes;
 mod read;
 mod rebuild;
@@ -20,6 +21,7 @@ mod stale;
 mod videos;
 mod write;
 
+pub use jobs::*;
 pub use processes::*;
 pub use read::*;
 pub use rebuild::*;
@@ -70,6 +72,10 @@ macro_rules! contract_tests {
             a_deleted_request_is_not_listed
             a_process_has_one_row_with_its_last_beat
             a_silent_process_is_gone
+            a_job_is_read_as_it_was_written_last
+            one_job_of_a_kind_runs_at_a_time
+            of_jobs_that_begin_at_the_same_time_one_does
+            jobs_come_newest_first_and_old_ones_are_removed
         }
         $crate::contract_tests! { @rows $open:
             dropped_rows_are_made_again_from_the_documents

@@ -124,6 +124,6 @@ pub fn origin(offset: i64) -> RecordOrigin {
     RecordOrigin { topic, partition: Partition(5), offset: Offset(offset), timestamp }
 }
 
-fn time(millis: i64) -> Timestamp {
+pub(super) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_764_000_000_000 + millis).unwrap_or_default()
 }

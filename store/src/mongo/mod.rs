@@ -6,14 +6,15 @@
 //! `write` (with `insert`), `removal` and `read` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
 //! what it wrote, `rebuild` makes them from the documents, `video_store` and `video_pages` read
-//! them as `video_row`; `requests` are the accepted requests, `processes` the running processes;
-//! `codec` is a document's BSON form; `failure` maps the driver's errors to
-//! [`StoreError`](crate::StoreError).
+//! them as `video_row`; `requests` are the accepted requests, `processes` the running processes,
+//! `jobs` the rows of jobs; `codec` is a document's BSON form; `failure` maps the driver's errors
+//! to [`StoreError`](crate::StoreError).
 
 mod codec;
 mod deadline;
 mod failure;
 mod insert;
+mod jobs;
 mod names;
 mod processes;
 mod read;

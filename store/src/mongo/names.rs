@@ -28,6 +28,7 @@ pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(),
         // Its name is the beginning of others.
         ("MONGODB_COLLECTION", collection_problem(database, &of_processes(documents))),
         ("MONGODB_COLLECTION", collection_problem(database, documents)),
+        ("MONGODB_COLLECTION", collection_problem(database, &jobs(documents))),
         ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, videos)),
         ("MONGODB_VIDEOS_COLLECTION", (videos == documents).then(same)),
         ("MONGODB_VIDEOS_COLLECTION", own.iter().any(|own| own == videos).then(taken)),
@@ -35,6 +36,12 @@ pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(),
         problem.map_or(Ok(()), |problem| Err(SettingsError::new(setting, problem)))?;
     }
     Ok(())
+}
+
+/// Returns the name of the collection of jobs, which belongs to that of the documents, so that
+/// deployments that share a database have one each.
+pub(super) fn jobs(documents: &str) -> String {
+    format!("{documents}.jobs")
 }
 
 fn database_problem(name: &str) -> Option<String> {

@@ -43,6 +43,7 @@ pub struct MongoStore {
     database: String,
     collection: String,
     videos: String,
+    jobs: String,
     connected: OnceCell<Connected>,
     /// Whether it has been logged that the index is missing.
     has_logged_index: AtomicBool,
@@ -57,6 +58,7 @@ struct Connected {
     videos: Collection<RawDocumentBuf>,
     requests: Collection<RawDocumentBuf>,
     processes: Collection<RawDocumentBuf>,
+    jobs: Collection<RawDocumentBuf>,
 }
 
 impl MongoStore {
@@ -77,6 +79,7 @@ impl MongoStore {
             database: database.to_owned(),
             collection: collection.to_owned(),
             videos: videos.to_owned(),
+            jobs: names::jobs(collection),
             connected: OnceCell::new(),
             has_logged_index: AtomicBool::new(false),
             read_indexes: ReadIndexes::default(),
@@ -109,6 +112,11 @@ impl MongoStore {
         Ok(&self.connected().await?.processes)
     }
 
+    /// Returns the collection of jobs.
+    pub(super) async fn jobs_collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
+        Ok(&self.connected().await?.jobs)
+    }
+
     async fn connected(&self) -> Result<&Connected, StoreError> {
         let connecting = self.connected.get_or_try_init(|| self.connect());
         within(CALL_TIMEOUT, connecting).await
@@ -133,6 +141,7 @@ impl MongoStore {
             videos: collection(&self.videos),
             requests: collection(&names::of_requests(&self.collection)),
             processes: collection(&names::of_processes(&self.collection)),
+            jobs: collection(&self.jobs),
         })
     }
 }

@@ -71,6 +71,28 @@ impl SqliteStore {
             .await
     }
 
+    /// Returns up to `limit` dead letters before a position, the newest first.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub async fn letters_before(
+        &self,
+        position: i64,
+        limit: u32,
+    ) -> Result<Vec<LetterRow>, StoreError> {
+        self.readers
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT position, id, key, value, headers, written_at, state
+                         FROM dead_letter WHERE position < ?1 ORDER BY position DESC LIMIT ?2",
+                    )?
+                    .query_map(params![position, limit], letter_row)?
+                    .collect()
+            })
+            .await
+    }
+
     /// Returns the position of the newest dead letter; 0 if the table is empty.
     ///
     /// # Errors

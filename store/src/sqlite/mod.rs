@@ -8,7 +8,7 @@
 //! `documents` has the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
 //! changes in the row of its video, and `rebuild` makes the rows from all documents; `requests` are
-//! the accepted requests, and `processes` the running processes.
+//! the accepted requests, `processes` the running processes, and `jobs` the rows of jobs.
 //!
 //! Several processes may have the same file open.
 
@@ -16,6 +16,7 @@ mod codec;
 mod connection;
 mod documents;
 mod failure;
+mod jobs;
 pub mod journal;
 pub mod letters;
 mod link_store;

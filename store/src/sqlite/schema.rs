@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -88,6 +88,17 @@ const MIGRATIONS: [&str; 8] = [
         beat_at INTEGER NOT NULL,
         row TEXT NOT NULL
     ) STRICT;",
+    "CREATE TABLE job (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL,
+        state TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        progress TEXT NOT NULL,
+        error TEXT,
+        begun_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX job_running ON job (kind) WHERE state = 'running';",
 ];
 
 /// The version of a file with all migrations.

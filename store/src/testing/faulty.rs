@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 
+use super::jobs::JobsById;
 use super::plan::{Method, MethodCounts, Plan};
 use crate::processes::ProcessRow;
 use crate::requests::RequestRow;
@@ -33,6 +34,7 @@ pub struct FaultyStore {
     requests: Mutex<BTreeMap<String, RequestRow>>,
     /// The rows of processes, by key, and when each last beat.
     processes: Mutex<BTreeMap<String, (Timestamp, ProcessRow)>>,
+    pub(super) jobs: Mutex<JobsById>,
     plan: Mutex<Plan>,
 }
 

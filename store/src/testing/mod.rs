@@ -4,6 +4,7 @@
 //! It must not know: what is tested with it.
 
 mod faulty;
+mod jobs;
 mod plan;
 mod processes;
 mod requests;

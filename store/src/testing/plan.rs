@@ -35,6 +35,11 @@ pub enum Method {
     Processes,
     RemoveProcess,
     RemoveSilent,
+    BeginJob,
+    UpdateJob,
+    Job,
+    Jobs,
+    RemoveJobs,
 }
 
 /// How often a method was called.

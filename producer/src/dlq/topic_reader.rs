@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use linkrelay_common::SettingsError;
 use linkrelay_kafka::topic;
 use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
 use rdkafka::TopicPartitionList;
@@ -15,6 +15,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::Offset;
 use tokio_util::sync::CancellationToken;
+
+use super::error::DlqError;
 
 /// How long one request to the broker may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -28,7 +30,7 @@ pub(super) struct TopicReader {
     consumer: BaseConsumer<RelayContext>,
     topic: String,
     /// The offsets to read, by partition.
-    ranges: BTreeMap<i32, Range<i64>>,
+    pub(super) ranges: BTreeMap<i32, Range<i64>>,
 }
 
 impl TopicReader {
@@ -36,17 +38,20 @@ impl TopicReader {
     ///
     /// # Errors
     /// If the topic does not exist, or the broker does not answer.
-    pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> anyhow::Result<Self> {
+    pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> Result<Self, DlqError> {
         kafka.validate_clients()?;
         let consumer = client(kafka, &kafka.reader())?;
-        let asked = || format!("asking {} about topic {topic}", kafka.brokers());
+        let asked = |source| {
+            let asked = format!("asking {} about topic {topic}", kafka.brokers());
+            DlqError::Asking { asked, source }
+        };
         let described = topic::describe(consumer.client(), topic, ANSWER_LIMIT);
-        let described = topic::explained_to(&consumer, described).with_context(asked)?;
+        let described = topic::explained_to(&consumer, described).map_err(asked)?;
         let partitions_count = described.partitions_count;
         let mut ranges = BTreeMap::new();
         for partition in 0..i32::try_from(partitions_count).unwrap_or(i32::MAX) {
             let marks = consumer.fetch_watermarks(topic, partition, ANSWER_LIMIT);
-            let (start, end) = topic::explained_to(&consumer, marks).with_context(asked)?;
+            let (start, end) = topic::explained_to(&consumer, marks).map_err(asked)?;
             if start < end {
                 ranges.insert(partition, start..end);
             }
@@ -62,15 +67,17 @@ impl TopicReader {
         mut self,
         kafka: &KafkaSettings,
         group: &GroupSettings,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, DlqError> {
         let mut list = TopicPartitionList::new();
         for partition in self.ranges.keys() {
             list.add_partition(&self.topic, *partition);
         }
         let consumer = client(kafka, &kafka.consumer(group))?;
         let committed = consumer.committed_offsets(list, ANSWER_LIMIT);
-        let committed = topic::explained_to(&consumer, committed)
-            .with_context(|| format!("asking what group {} has done", group.kafka_group_id))?;
+        let committed = topic::explained_to(&consumer, committed).map_err(|source| {
+            let asked = format!("asking what group {} has done", group.kafka_group_id);
+            DlqError::Asking { asked, source }
+        })?;
         for element in committed.elements() {
             if let Some(range) = self.ranges.get_mut(&element.partition()) {
                 // A group without a commit begins at the start.
@@ -92,12 +99,12 @@ impl TopicReader {
     ///
     /// # Errors
     /// If the broker refuses or sends nothing, or `take` fails.
-    pub(super) fn read(
+    pub(super) fn read<E: From<DlqError>>(
         &self,
         stop: &CancellationToken,
-        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<ControlFlow<()>>,
-    ) -> anyhow::Result<()> {
-        self.begin()?;
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        self.begin().map_err(|source| self.unreadable(source))?;
         let mut unread: BTreeMap<i32, i64> =
             self.ranges.iter().map(|(partition, range)| (*partition, range.end)).collect();
         let mut silence = Silence::new();
@@ -113,34 +120,36 @@ impl TopicReader {
                     unread.remove(&partition);
                     silence = Silence::new();
                 }
-                Some(Err(error)) => silence.because(error).with_context(|| self.reading())?,
+                Some(Err(error)) => {
+                    silence.because(error).map_err(|source| self.unreadable(source))?;
+                }
                 None => {}
             }
-            silence.check().with_context(|| self.reading())?;
+            silence = silence.checked(&self.topic)?;
         }
-        self.consumer.unassign()?;
+        self.consumer.unassign().map_err(|source| self.unreadable(source))?;
         Ok(())
     }
 
-    fn begin(&self) -> anyhow::Result<()> {
+    fn begin(&self) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::new();
         for (partition, range) in &self.ranges {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(range.start))?;
         }
-        Ok(self.consumer.assign(&list)?)
+        self.consumer.assign(&list)
     }
 
-    fn reading(&self) -> String {
-        format!("reading {}", self.topic)
+    fn unreadable(&self, source: KafkaError) -> DlqError {
+        DlqError::Reading { topic: self.topic.clone(), source }
     }
 }
 
 fn client(
     kafka: &KafkaSettings,
     config: &rdkafka::ClientConfig,
-) -> anyhow::Result<BaseConsumer<RelayContext>> {
+) -> Result<BaseConsumer<RelayContext>, SettingsError> {
     let consumer = config.create_with_context(RelayContext::new(kafka));
-    Ok(consumer.map_err(|error| unknown_key(&error))?)
+    consumer.map_err(|error| unknown_key(&error))
 }
 
 /// Whether a message is before the end; one at or beyond the end completes its partition.
@@ -186,12 +195,11 @@ impl Silence {
         }
     }
 
-    fn check(&self) -> anyhow::Result<()> {
-        let reason = self.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        ensure!(
-            self.since.elapsed() < SILENCE_LIMIT,
-            "the broker sent nothing for {SILENCE_LIMIT:?}{reason}"
-        );
-        Ok(())
+    fn checked(self, topic: &str) -> Result<Self, DlqError> {
+        if self.since.elapsed() < SILENCE_LIMIT {
+            return Ok(self);
+        }
+        let (topic, last_error) = (topic.to_owned(), self.last_error);
+        Err(DlqError::Silent { topic, silence: SILENCE_LIMIT, last_error })
     }
 }

@@ -2,39 +2,45 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Counts of dead letters. Each one that passed the filter is in exactly one count.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) replayed: u64,
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// It was published again, or would be.
+    pub replayed: u64,
     /// There is a newer one of the same document.
-    pub(super) older: u64,
+    pub older: u64,
     /// The document is stored.
-    pub(super) stored: u64,
+    pub stored: u64,
     /// There is no document in the store.
-    pub(super) missing: u64,
+    pub missing: u64,
     /// An earlier replay of it is not complete.
-    pub(super) in_flight: u64,
+    pub in_flight: u64,
     /// It was replayed as often as is allowed.
-    pub(super) worn_out: u64,
+    pub worn_out: u64,
     /// Its value is truncated.
-    pub(super) truncated: u64,
+    pub truncated: u64,
     /// It cannot be read, and the filter does not name that class.
-    pub(super) malformed: u64,
+    pub malformed: u64,
     /// It is a record of another program.
-    pub(super) strange: u64,
+    pub strange: u64,
+    /// Its document has another code than the filter asks for.
+    pub other_code: u64,
     /// The broker refused it.
-    pub(super) refused: u64,
+    pub refused: u64,
 }
 
 impl Tally {
     /// Returns how many of the newest dead letters are decided.
-    pub(super) fn done(&self) -> u64 {
+    pub fn done(&self) -> u64 {
         let looked_at = self.stored + self.missing + self.in_flight + self.worn_out;
-        self.replayed + looked_at + self.truncated + self.refused
+        self.replayed + looked_at + self.truncated + self.other_code + self.refused
     }
 
     /// Returns all counts as one line; `verb` is what was done, or would be.
-    pub(super) fn line(&self, verb: &str) -> String {
+    pub fn line(&self, verb: &str) -> String {
         format!("{verb} {}{}", self.replayed, Skipped(self))
     }
 }

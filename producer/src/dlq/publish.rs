@@ -4,22 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use async_trait::async_trait;
 use futures::future::join_all;
 use linkrelay_common::DocumentId;
-use linkrelay_embedded::PublishLetter;
 use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::TopicProducer;
-use linkrelay_store::StoreSettings;
 use linkrelay_store::sqlite::{LetterRow, SqliteStore};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::Instant;
 
+use super::error::DlqError;
 use super::letter::{DeadLetter, RawLetter};
 use super::pages::Candidate;
-use super::reader::embedded_file;
+use super::source::LetterSource;
 
 /// How long the broker may take to acknowledge a record.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,19 +31,19 @@ pub(super) enum ReplayTarget {
 }
 
 impl ReplayTarget {
-    /// Opens the topic of links, or the file of the embedded mode. Blocks.
+    /// Opens the topic of links, or takes the rows of the embedded mode. Blocks.
     ///
     /// # Errors
-    /// If the topic or file does not exist, or the broker does not answer.
-    pub(super) fn open(kafka: &KafkaSettings, store: &StoreSettings) -> anyhow::Result<Self> {
-        if kafka.kafka_brokers.is_some() {
-            return Ok(Self::Topic(Publisher::connect(kafka)?));
-        }
-        Ok(Self::Rows(embedded_file(store)?))
+    /// If the topic does not exist, or the broker does not answer.
+    pub(super) fn open(source: &LetterSource) -> Result<Self, DlqError> {
+        Ok(match source {
+            LetterSource::Topic(kafka) => Self::Topic(Publisher::connect(kafka)?),
+            LetterSource::Rows(file) => Self::Rows(Arc::clone(file)),
+        })
     }
 
     /// Replays all candidates. Returns their results in the same order.
-    pub(super) async fn send(&self, candidates: &[Candidate]) -> Vec<anyhow::Result<()>> {
+    pub(super) async fn send(&self, candidates: &[Candidate]) -> Vec<Result<(), DlqError>> {
         match self {
             Self::Topic(publisher) => {
                 let results = publisher.publish(candidates).await;
@@ -56,25 +53,33 @@ impl ReplayTarget {
                 let positions: Vec<i64> =
                     candidates.iter().map(|candidate| candidate.letter.offset).collect();
                 let marked = file.letters_mark(positions).await;
-                candidates.iter().map(|_| marked.clone().map_err(Into::into)).collect()
+                let done = || {
+                    let doing = "marking dead letters";
+                    marked.clone().map_err(|source| DlqError::Store { doing, source })
+                };
+                candidates.iter().map(|_| done()).collect()
             }
         }
     }
 }
 
 /// Publishes to the topic of links.
-pub(crate) struct Publisher(TopicProducer);
+#[derive(Debug)]
+pub struct Publisher(TopicProducer);
 
 impl Publisher {
     /// Connects, and asks the broker about the topic. Blocks.
     ///
     /// # Errors
     /// If the topic does not exist, or the broker does not answer.
-    pub(crate) fn connect(kafka: &KafkaSettings) -> anyhow::Result<Self> {
+    pub fn connect(kafka: &KafkaSettings) -> Result<Self, DlqError> {
         kafka.validate_clients()?;
         let producer = TopicProducer::new(kafka, &kafka.kafka_topic, DELIVERY_TIMEOUT)?;
         let described = producer.describe(DESCRIBE_TIMEOUT);
-        described.with_context(|| format!("asking {}", kafka.brokers()))?;
+        described.map_err(|source| {
+            let asked = format!("asking {}", kafka.brokers());
+            DlqError::Asking { asked, source }
+        })?;
         Ok(Self(producer))
     }
 
@@ -84,6 +89,22 @@ impl Publisher {
     /// If it is dropped, records that were sent may still be published.
     async fn publish(&self, candidates: &[Candidate]) -> Vec<Result<(), KafkaError>> {
         join_all(candidates.iter().map(|candidate| self.send(candidate))).await
+    }
+
+    /// Returns the ids of the documents of the links in a row.
+    pub fn document_ids(row: &LetterRow) -> Vec<DocumentId> {
+        candidate(row.clone()).document_ids()
+    }
+
+    /// Publishes the dead letter in a row; it is in the topic when this succeeds.
+    ///
+    /// # Errors
+    /// The error of librdkafka if the broker does not accept the record.
+    ///
+    /// # Cancel safety
+    /// If the call is dropped, the record may still arrive.
+    pub async fn publish_row(&self, row: LetterRow) -> Result<(), KafkaError> {
+        self.send(&candidate(row)).await
     }
 
     async fn send(&self, candidate: &Candidate) -> Result<(), KafkaError> {
@@ -100,18 +121,6 @@ impl Publisher {
             Err(code) => Err(code),
         };
         acknowledged.map_err(KafkaError::MessageProduction)
-    }
-}
-
-/// For `up`, which publishes the rows that are marked.
-#[async_trait]
-impl PublishLetter for Publisher {
-    fn document_ids(&self, row: &LetterRow) -> Vec<DocumentId> {
-        candidate(row.clone()).document_ids()
-    }
-
-    async fn publish_letter(&self, row: LetterRow) -> Result<(), KafkaError> {
-        self.send(&candidate(row)).await
     }
 }
 

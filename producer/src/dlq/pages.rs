@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::error::DlqError;
 use super::letter::{DeadLetter, RawLetter};
 use super::newest::NewestLetters;
 use super::reader::LetterReader;
@@ -54,7 +55,7 @@ pub(super) fn read(
     newest: NewestLetters,
     page_length: usize,
     stop: CancellationToken,
-) -> (mpsc::Receiver<Vec<Candidate>>, JoinHandle<anyhow::Result<()>>) {
+) -> (mpsc::Receiver<Vec<Candidate>>, JoinHandle<Result<(), DlqError>>) {
     let (sender, receiver) = mpsc::channel(PAGES_QUEUE);
     let task = tokio::task::spawn_blocking(move || {
         let mut page = Page { candidates: Vec::new(), bytes: 0, length: page_length };
@@ -64,7 +65,7 @@ pub(super) fn read(
                 return Ok(ControlFlow::Continue(()));
             }
             let full = page.add(Candidate::new(letter, raw));
-            Ok(full.map_or(ControlFlow::Continue(()), |full| send(&sender, full)))
+            Ok::<_, DlqError>(full.map_or(ControlFlow::Continue(()), |full| send(&sender, full)))
         })?;
         // The replay may have ended, and receive no more.
         let _ended = send(&sender, page.candidates);

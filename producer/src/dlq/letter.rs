@@ -13,15 +13,21 @@ use super::text::raw_text;
 
 /// A dead letter as it is in the topic or the row.
 #[derive(Debug, Clone)]
-pub(super) struct RawLetter {
-    pub(super) partition: i32,
-    pub(super) offset: i64,
-    pub(super) written_at_ms: Option<i64>,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
-    pub(super) headers: OwnedHeaders,
+pub struct RawLetter {
+    /// Its partition; 0 for a row.
+    pub partition: i32,
+    /// Its offset, or the position of its row.
+    pub offset: i64,
+    /// When it was written, in milliseconds since 1970.
+    pub written_at_ms: Option<i64>,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The record's value.
+    pub value: Option<Vec<u8>>,
+    /// All headers.
+    pub headers: OwnedHeaders,
     /// Whether a row is to be replayed, or its replay is in flight.
-    pub(super) is_marked: bool,
+    pub is_marked: bool,
 }
 
 impl RawLetter {
@@ -60,34 +66,38 @@ impl RawLetter {
 
 /// A decoded dead letter. Its JSON form is a line of `dlq list --json`; unknown fields are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct DeadLetter {
+pub struct DeadLetter {
     /// When the link was given up.
-    pub(super) failed_at: Option<Timestamp>,
+    pub failed_at: Option<Timestamp>,
     /// The class of the last error; null for a record of another program.
-    pub(super) class: Option<ErrorClass>,
-    pub(super) attempts: Option<u32>,
+    pub class: Option<ErrorClass>,
+    /// How often the link was tried.
+    pub attempts: Option<u32>,
     /// The document of the link, or of the record that could not be read.
-    pub(super) document_id: Option<DocumentId>,
-    pub(super) request_id: Option<RequestId>,
+    pub document_id: Option<DocumentId>,
+    /// The request, if the link belongs to one.
+    pub request_id: Option<RequestId>,
     /// The record origin, as `topic:partition:offset:timestamp`.
-    pub(super) origin: Option<String>,
+    pub origin: Option<String>,
     /// The link, if the value is exactly one.
-    pub(super) link: Option<String>,
+    pub link: Option<String>,
     /// Otherwise the value, short and safe to print.
-    pub(super) raw: Option<String>,
-    pub(super) error: Option<String>,
+    pub raw: Option<String>,
+    /// The message of the last error.
+    pub error: Option<String>,
     /// How often it was replayed before it was given up again.
-    pub(super) replays: u32,
+    pub replays: u32,
     /// How many bytes the value had, if it is truncated.
-    pub(super) truncated: Option<u64>,
+    pub truncated: Option<u64>,
     /// The partition of the dead letter itself.
-    pub(super) partition: i32,
+    pub partition: i32,
     /// The offset of the dead letter itself.
-    pub(super) offset: i64,
+    pub offset: i64,
 }
 
 impl DeadLetter {
-    pub(super) fn read(raw: &RawLetter) -> Self {
+    /// Reads a dead letter; what cannot be read of a record of another program is left out.
+    pub fn read(raw: &RawLetter) -> Self {
         let headers = RecordHeaders::read(&raw.headers);
         let reason = DeadLetterHeaders::read(&raw.headers);
         let value = raw.value.as_deref().unwrap_or_default();
@@ -130,7 +140,7 @@ impl DeadLetter {
 
     /// Returns what two dead letters of one link have in common. `None` for a record of another
     /// program, which could not be followed through a replay.
-    pub(super) fn identity(&self) -> Option<&str> {
+    pub fn identity(&self) -> Option<&str> {
         self.document_id.as_ref().map(DocumentId::as_str)
     }
 }

@@ -15,15 +15,16 @@ use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tokio_util::sync::CancellationToken;
 
+use super::error::DlqError;
 use super::letter::DeadLetter;
 use super::topic_reader::TopicReader;
 
-/// From this many records on, reading takes long, and a message is printed.
+/// From this many records on, reading takes long, and the log says so.
 const MANY_RECORDS: i64 = 100_000;
 
 /// The newest replay of each document.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(HashMap<DocumentId, Sent>);
+pub(crate) struct InFlight(HashMap<DocumentId, Sent>);
 
 /// A replay.
 #[derive(Debug, Clone)]
@@ -42,18 +43,37 @@ impl InFlight {
         kafka: &KafkaSettings,
         group: &GroupSettings,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, DlqError> {
         let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
+        Self::from(&reader, stop)
+    }
+
+    /// Like [`read`](Self::read), but returns `None` if there are more than `max` records.
+    ///
+    /// # Errors
+    /// The same as of [`read`](Self::read).
+    pub(crate) fn read_few(
+        kafka: &KafkaSettings,
+        group: &GroupSettings,
+        max: i64,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, DlqError> {
+        let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
+        let is_few = reader.offsets_count() <= max;
+        is_few.then(|| Self::from(&reader, stop)).transpose()
+    }
+
+    fn from(reader: &TopicReader, stop: &CancellationToken) -> Result<Self, DlqError> {
         let count = reader.offsets_count();
         if count > MANY_RECORDS {
-            eprintln!("looking for replays among {count} records that are not done");
+            tracing::info!(count, "looking for replays among {count} records that are not done");
         }
         let mut in_flight = Self::default();
         reader.read(stop, |message| {
             if let Some((id, sent)) = replayed(message) {
                 in_flight.add(id, sent);
             }
-            Ok(ControlFlow::Continue(()))
+            Ok::<_, DlqError>(ControlFlow::Continue(()))
         })?;
         Ok(in_flight)
     }

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use linkrelay_common::ErrorClass;
 use tokio_util::sync::CancellationToken;
 
-use super::filter::FilterArguments;
+use super::error::DlqError;
+use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
 use super::newest::NewestLetters;
@@ -30,9 +31,9 @@ impl Survey {
     /// If the broker or file cannot be read.
     pub(super) fn read(
         reader: LetterReader,
-        filter: &FilterArguments,
+        filter: &LetterFilter,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, DlqError> {
         let (mut newest, mut tally) = (NewestLetters::default(), Tally::default());
         let mut in_flight = InFlight::default();
         reader.read(stop, |raw| {
@@ -43,18 +44,13 @@ impl Survey {
             if filter.takes(&letter) {
                 sort(&letter, filter, &mut newest, &mut tally);
             }
-            Ok(ControlFlow::Continue(()))
+            Ok::<_, DlqError>(ControlFlow::Continue(()))
         })?;
         Ok(Self { reader, newest, tally, in_flight })
     }
 }
 
-fn sort(
-    letter: &DeadLetter,
-    filter: &FilterArguments,
-    newest: &mut NewestLetters,
-    tally: &mut Tally,
-) {
+fn sort(letter: &DeadLetter, filter: &LetterFilter, newest: &mut NewestLetters, tally: &mut Tally) {
     // A record that could not be read fails again until a newer linkrelay can read it.
     let is_malformed = letter.class == Some(ErrorClass::Malformed);
     if is_malformed && !filter.asks_for(ErrorClass::Malformed) {
@@ -80,7 +76,7 @@ mod tests {
         let strange = DeadLetter { document_id: None, origin: None, ..transient.clone() };
         let (mut newest, mut tally) = (NewestLetters::default(), Tally::default());
         for letter in [&transient, &later, &malformed, &strange] {
-            sort(letter, &FilterArguments::default(), &mut newest, &mut tally);
+            sort(letter, &LetterFilter::default(), &mut newest, &mut tally);
         }
         assert_eq!(newest.count(), 1);
         assert!(newest.is_newest(&later));

@@ -7,7 +7,7 @@ const MAX_CHARS: usize = 300;
 const MAX_RAW_BYTES: usize = 60;
 
 /// Truncates the text, and escapes each character that would not remain at its index.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut shown = String::new();
     for (index, char) in text.chars().enumerate() {
         if index == MAX_CHARS {
