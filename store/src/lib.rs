@@ -1,7 +1,8 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
+//! [`videos`] is what a store tells of each video over all of its documents, and [`search`] how texts
+//! are compared; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -12,6 +13,7 @@ pub mod contract;
 pub mod document;
 pub mod error;
 pub mod mongo;
+pub mod search;
 pub mod settings;
 pub mod sqlite;
 pub mod stale;
