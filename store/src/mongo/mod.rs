@@ -18,6 +18,7 @@ mod read_indexes;
 mod removal;
 mod retention;
 mod schema;
+mod search;
 mod stale;
 mod store;
 mod uri;

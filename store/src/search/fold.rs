@@ -1,7 +1,8 @@
 //! Folding: texts that a reader takes for the same become equal.
 
+use linkrelay_common::Video;
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::{compose, decompose_canonical, is_combining_mark};
+use unicode_normalization::char::is_combining_mark;
 
 /// A folded text. Folding it again changes nothing.
 ///
@@ -36,6 +37,11 @@ impl Folded {
     pub fn of_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let folded: Vec<String> = texts.into_iter().map(|text| Self::of(text).0).collect();
         Self(folded.join("\n"))
+    }
+
+    /// Folds what a store with descriptions searches of a video.
+    pub fn of_video(video: &Video) -> Self {
+        Self::of_all(std::iter::once(video.title.as_str()).chain(video.description.as_deref()))
     }
 
     /// The text.
@@ -185,8 +191,9 @@ mod tests {
 
     #[test]
     fn every_character_is_folded_once_and_for_all() {
-        // Beyond are only more ideographs, and characters that nobody has assigned.
-        for character in (0..0x3_0000).filter_map(char::from_u32) {
+        // All but ideographs, Hangul's syllables, and characters that nobody has assigned.
+        let scripts = (0..0x3400).chain(0xA000..0xAC00).chain(0xF900..0x1_7000);
+        for character in scripts.chain(0x1_AFF0..0x1_FC00).filter_map(char::from_u32) {
             for text in
                 [character.to_string(), format!("a{character}"), format!("{character}\u{301}")]
             {

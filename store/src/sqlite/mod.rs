@@ -7,7 +7,8 @@
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
-//! changes in the row of its video.
+//! changes in the row of its video; `search` keeps what searches find
+//! videos by, and `search_pages` answers them.
 //!
 //! Several processes may have the same file open.
 
@@ -21,6 +22,8 @@ mod link_store;
 mod readers;
 mod removal;
 mod schema;
+mod search;
+mod search_pages;
 mod stale;
 pub mod store;
 mod video_change;
