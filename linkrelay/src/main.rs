@@ -13,6 +13,7 @@ mod links;
 mod man;
 mod progress;
 mod refresh;
+mod search;
 mod status;
 mod submit;
 mod topics;

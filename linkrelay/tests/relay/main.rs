@@ -71,6 +71,8 @@ mod repeats;
 mod retry;
 /// Metadata that is already in the store.
 mod reuse;
+/// Search.
+mod search;
 /// Kafka behind TLS and SASL.
 mod secured;
 /// Wrong settings, which end a process at its start.
