@@ -105,7 +105,7 @@ pub(crate) async fn run(arguments: SearchArguments) -> anyhow::Result<Outcome> {
     let mut next = Some(format!("/videos?{query}"));
     let mut left = arguments.limit;
     let mut rows = Vec::new();
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stdout();
     while let Some(path) = next.filter(|_| left > 0) {
         let page = api.videos_page(&path).await?;
         for video in page.videos {
