@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use linkrelay_http::wire::RequestStatus;
+use linkrelay_http::wire::{RequestStatus, VideoList};
 use reqwest::{RequestBuilder, StatusCode, header};
 use serde::Deserialize;
 
@@ -136,6 +136,15 @@ impl Api {
 
     /// Returns the page of a request's state at this path, which an earlier page named as the next.
     pub(crate) async fn status_page(&self, path: &str) -> anyhow::Result<RequestStatus> {
+        self.page(path).await
+    }
+
+    /// Returns the videos at this path, which is a query or the next page of one.
+    pub(crate) async fn videos_page(&self, path: &str) -> anyhow::Result<VideoList> {
+        self.page(path).await
+    }
+
+    async fn page<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let response = self.send(self.http.get(format!("{}{path}", self.server))).await?;
         if response.status().is_success() {
             return read(response).await;

@@ -5,7 +5,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
-use crate::{check, completions, dlq, extract, man, rebuild, refresh, status, submit, topics, up};
+use crate::{
+    check, completions, dlq, extract, man, rebuild, refresh, search, status, submit, topics, up,
+};
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
@@ -27,6 +29,8 @@ enum Command {
     Submit(submit::SubmitArguments),
     /// Show the outcome of a request
     Status(status::StatusArguments),
+    /// Show the stored videos that a search finds
+    Search(Box<search::SearchArguments>),
     /// Submit stored videos again whose metadata is old
     Refresh(Box<refresh::RefreshArguments>),
     /// Make the rows of videos from the documents in the store
@@ -53,6 +57,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Up(settings) => up::run(*settings, cli.log).await,
         Command::Submit(arguments) => submit::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
+        Command::Search(arguments) => search::run(*arguments).await,
         Command::Refresh(arguments) => refresh::run(*arguments).await,
         Command::RebuildVideos(arguments) => rebuild::run(*arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,

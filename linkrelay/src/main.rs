@@ -14,6 +14,7 @@ mod man;
 mod progress;
 mod rebuild;
 mod refresh;
+mod search;
 mod status;
 mod submit;
 mod topics;

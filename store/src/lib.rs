@@ -1,9 +1,10 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents, [`requests`] which
-//! requests were accepted, [`processes`] which processes run, and [`jobs`] which long work is done;
-//! [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
+//! [`videos`] is what a store tells of each video over all of its documents, and [`search`] how
+//! texts are compared; [`requests`] tells which requests were accepted, [`processes`] which
+//! processes run, and [`jobs`] which long work is done; [`mongo`] and [`sqlite`] are the two
+//! stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -17,6 +18,7 @@ pub mod jobs;
 pub mod mongo;
 pub mod processes;
 pub mod requests;
+pub mod search;
 pub mod settings;
 pub mod sqlite;
 pub mod stale;

@@ -81,6 +81,8 @@ mod retry;
 mod reuse;
 /// The API, tried by its OpenAPI document.
 mod schemathesis;
+/// Search.
+mod search;
 /// Kafka behind TLS and SASL.
 mod secured;
 /// Wrong settings, which end a process at its start.

@@ -167,6 +167,7 @@ fn filter(parameters: &mut Parameters) -> Result<VideoFilter, ApiError> {
             from: parameters.number("length_from", 0..=MAX_LENGTH_SECONDS)?,
             below: parameters.number("length_below", 0..=MAX_LENGTH_SECONDS)?,
         },
+        text: parameters.read("q")?,
     })
 }
 

@@ -65,6 +65,21 @@ async fn a_video_shows_its_metadata_and_the_links_that_named_it() {
 }
 
 #[tokio::test]
+async fn a_search_selects_and_its_next_page_has_the_same_words() {
+    let app = TestApp::with_acks().await;
+    let id = RequestId::new(20);
+    for index in 0..12 {
+        app.store.write_batch(&[stored(id, index)]).await.unwrap();
+    }
+    let first = app.get("/videos?q=TITULO+1&limit=2&total=true").await;
+    assert_eq!(first.json["total"], 3, "{first:?}");
+    assert_eq!(ids(&first.json), ["video-00011", "video-00010"]);
+    let second = app.get(first.json["next"].as_str().unwrap()).await;
+    assert_eq!(ids(&second.json), ["video-00001"]);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn every_wrong_parameter_is_named() {
     let app = TestApp::with_acks().await;
     for query in [
@@ -83,6 +98,8 @@ async fn every_wrong_parameter_is_named() {
         "published_before=2026-02-30",
         "length_from=1.5",
         "length_below=99999999999999999999",
+        "q=%20",
+        "q=1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17",
         "total=yes",
         "channel=UC",
         "limit=1&limit=2",

@@ -17,6 +17,7 @@ mod rebuild;
 mod removal;
 mod requests;
 pub mod sample;
+mod search;
 mod stale;
 mod videos;
 mod write;
@@ -27,6 +28,7 @@ pub use read::*;
 pub use rebuild::*;
 pub use removal::*;
 pub use requests::*;
+pub use search::*;
 pub use stale::*;
 pub use videos::*;
 pub use write::*;
@@ -65,6 +67,8 @@ macro_rules! contract_tests {
             concurrent_writers_leave_one_row
             videos_come_page_by_page_while_others_are_written
             a_filter_selects_by_each_of_its_fields
+            a_search_finds_parts_of_words_in_any_script
+            a_search_comes_page_by_page_with_every_filter
             the_links_of_a_video_come_newest_first
             a_request_is_added_once
             requests_come_newest_first_page_by_page

@@ -24,6 +24,7 @@ mod removal;
 mod requests;
 mod retention;
 mod schema;
+mod search;
 mod store;
 mod uri;
 mod video_pages;

@@ -54,7 +54,7 @@ pub(super) async fn videos(
     Ok(VideoPage { videos: rows, next })
 }
 
-fn cursor(query: &VideoQuery, row: &VideoRow) -> VideoCursor {
+pub(super) fn cursor(query: &VideoQuery, row: &VideoRow) -> VideoCursor {
     let published = row.metadata.as_ref().and_then(|metadata| metadata.video.publish_date);
     VideoCursor {
         published_ms: published
@@ -65,7 +65,7 @@ fn cursor(query: &VideoQuery, row: &VideoRow) -> VideoCursor {
 }
 
 /// Returns which rows a page may examine: those behind the page before, by an index.
-fn window(query: &VideoQuery) -> Document {
+pub(super) fn window(query: &VideoQuery) -> Document {
     let mut window = match query.order {
         VideoOrder::FirstSeen => doc! {},
         // A value that is not known, or missing, is of another type.
@@ -105,7 +105,7 @@ fn within(query: &VideoQuery, end: VideoCursor) -> Document {
     behind(query, end, true)
 }
 
-fn order(query: &VideoQuery) -> Document {
+pub(super) fn order(query: &VideoQuery) -> Document {
     let direction = if query.direction == Direction::Descending { -1 } else { 1 };
     match query.order {
         VideoOrder::FirstSeen => doc! { "sequence": direction },
@@ -145,8 +145,9 @@ async fn end_of_window(
 
 /// Returns which rows a filter selects.
 pub(super) fn filter(filter: &VideoFilter) -> Document {
-    let VideoFilter { channel_id, category, availability, status, published, length_seconds } =
-        filter;
+    let VideoFilter {
+        channel_id, category, availability, status, published, length_seconds, ..
+    } = filter;
     let mut conditions = Vec::new();
     if let Some(channel_id) = channel_id {
         conditions.push(doc! { CHANNEL: channel_id });

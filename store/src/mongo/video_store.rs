@@ -13,7 +13,7 @@ use super::deadline::{CALL_TIMEOUT, within};
 use super::read_indexes::ReadIndex;
 use super::store::MongoStore;
 use super::video_row::{StoredRegisters, StoredRow};
-use super::{codec, schema, video_pages};
+use super::{codec, schema, search, video_pages};
 use crate::error::StoreError;
 use crate::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStore,
@@ -64,6 +64,9 @@ impl VideoStore for MongoStore {
         let (index, keys) = video_pages::index(query);
         self.read_indexes.ensure(index, videos, keys).await?;
         let videos = videos.clone_with_type::<StoredRow>();
+        if let Some(text) = &query.filter.text {
+            return within(CALL_TIMEOUT, search::videos(&videos, query, text)).await;
+        }
         within(CALL_TIMEOUT, video_pages::videos(&videos, query)).await
     }
 
@@ -78,6 +81,10 @@ impl VideoStore for MongoStore {
 
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         let videos = self.videos_collection().await?;
+        if let Some(text) = &filter.text {
+            let videos = videos.clone_with_type::<StoredRow>();
+            return within(CALL_TIMEOUT, search::count(&videos, filter, text)).await;
+        }
         let count = videos.count_documents(video_pages::filter(filter));
         within(CALL_TIMEOUT, count.into_future()).await
     }

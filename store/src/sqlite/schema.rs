@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -99,6 +99,17 @@ const MIGRATIONS: [&str; 9] = [
         updated_at INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX job_running ON job (kind) WHERE state = 'running';",
+    // The grams of each video's title and description, by its sequence; every ASCII character may
+    // be part of one. `search_backlog` has one row while there are older videos to index.
+    r##"CREATE VIRTUAL TABLE video_grams USING fts5(grams, content='', contentless_delete=1,
+        detail=none,
+        tokenize='ascii tokenchars ''!"#$%&''''()*+,-./:;<=>?@[\]^_`{|}~''');
+    CREATE TABLE search_backlog (
+        first INTEGER PRIMARY KEY,
+        last INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO search_backlog SELECT 1, last FROM (SELECT max(sequence) AS last FROM video)
+        WHERE last IS NOT NULL;"##,
 ];
 
 /// The version of a file with all migrations.

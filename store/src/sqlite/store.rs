@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::readers::ReaderPool;
 use super::writer::Writer;
-use super::{connection, schema};
+use super::{connection, schema, search};
 use crate::error::StoreError;
 
 /// Documents in a SQLite file.
@@ -26,7 +26,7 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut connection = connection::open_writer(path)?;
         schema::migrate(&mut connection)?;
-        let writer = Writer::start(connection)
+        let writer = Writer::start(connection, search::index_older)
             .map_err(|error| StoreError::Refused(format!("no thread for writing: {error}")))?;
         Ok(Self { writer, readers: ReaderPool::new(path) })
     }

@@ -2,7 +2,9 @@
 
 use linkrelay_common::video::Availability;
 
+use super::search;
 use crate::document::LinkDocument;
+use crate::search::Folded;
 use crate::videos::VideoChange;
 
 /// What a document changes in the row of its video, ready for the writer's thread.
@@ -22,6 +24,8 @@ pub(super) struct Columns {
     pub(super) availability: Option<&'static str>,
     pub(super) published_ms: Option<i64>,
     pub(super) length_seconds: Option<i64>,
+    /// What a search finds it by.
+    pub(super) grams: String,
 }
 
 impl VideoRowChange {
@@ -38,6 +42,7 @@ impl VideoRowChange {
             published_ms: video.publish_date.map(|date| date.as_millisecond()),
             // No video is longer than 64 bits of seconds.
             length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
+            grams: search::tokens(&Folded::of_video(video)),
         });
         Ok(Some(Self {
             failure: failure.transpose()?,

@@ -13,24 +13,24 @@ use crate::videos::{
 
 /// Conditions that are all met, and the values of their question marks.
 #[derive(Debug, Default)]
-struct Conditions {
-    texts: Vec<&'static str>,
-    values: Vec<Value>,
+pub(super) struct Conditions {
+    pub(super) texts: Vec<&'static str>,
+    pub(super) values: Vec<Value>,
 }
 
 impl Conditions {
-    fn add(&mut self, text: &'static str, values: impl IntoIterator<Item = Value>) {
+    pub(super) fn add(&mut self, text: &'static str, values: impl IntoIterator<Item = Value>) {
         self.texts.push(text);
         self.values.extend(values);
     }
 
-    fn add_some<T: Into<Value>>(&mut self, text: &'static str, value: Option<T>) {
+    pub(super) fn add_some<T: Into<Value>>(&mut self, text: &'static str, value: Option<T>) {
         if let Some(value) = value {
             self.add(text, [value.into()]);
         }
     }
 
-    fn as_where(&self) -> String {
+    pub(super) fn as_where(&self) -> String {
         if self.texts.is_empty() {
             String::new()
         } else {
@@ -80,14 +80,14 @@ pub(super) fn count(connection: &Connection, selected: &VideoFilter) -> rusqlite
 }
 
 /// The rows that a page may examine: the next ones in its order, by an index.
-struct Window {
-    conditions: Conditions,
+pub(super) struct Window {
+    pub(super) conditions: Conditions,
     order: VideoOrder,
     direction: Direction,
 }
 
 impl Window {
-    fn of(query: &VideoQuery) -> Self {
+    pub(super) fn of(query: &VideoQuery) -> Self {
         let VideoQuery { filter, order, direction, after, .. } = query;
         let mut conditions = Conditions::default();
         let is_descending = *direction == Direction::Descending;
@@ -114,7 +114,7 @@ impl Window {
         Self { conditions, order: *order, direction: *direction }
     }
 
-    fn order(&self) -> &'static str {
+    pub(super) fn order(&self) -> &'static str {
         match (self.order, self.direction) {
             (VideoOrder::FirstSeen, Direction::Descending) => "v.sequence DESC",
             (VideoOrder::FirstSeen, Direction::Ascending) => "v.sequence",
@@ -142,7 +142,7 @@ impl Window {
 }
 
 /// Returns the conditions that are not part of the [`Window`].
-fn filter(filter: &VideoFilter, order: VideoOrder) -> Conditions {
+pub(super) fn filter(filter: &VideoFilter, order: VideoOrder) -> Conditions {
     let VideoFilter { channel_id, category, status, length_seconds, .. } = filter;
     let mut conditions = Conditions::default();
     if order == VideoOrder::Published {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use linkrelay_common::VideoId;
 
 use super::store::SqliteStore;
-use super::{video_pages, videos};
+use super::{search_pages, video_pages, videos};
 use crate::error::StoreError;
 use crate::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStore,
@@ -41,7 +41,11 @@ impl VideoStore for SqliteStore {
 
     async fn videos(&self, query: &VideoQuery) -> Result<VideoPage, StoreError> {
         let query = query.clone();
-        self.readers.run(move |connection| video_pages::videos(connection, &query)).await
+        let read = move |connection: &_| match &query.filter.text {
+            Some(text) => search_pages::videos(connection, &query, text),
+            None => video_pages::videos(connection, &query),
+        };
+        self.readers.run(read).await
     }
 
     async fn registers(
@@ -54,6 +58,10 @@ impl VideoStore for SqliteStore {
 
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         let filter = filter.clone();
-        self.readers.run(move |connection| video_pages::count(connection, &filter)).await
+        let read = move |connection: &_| match &filter.text {
+            Some(text) => search_pages::count(connection, &filter, text),
+            None => video_pages::count(connection, &filter),
+        };
+        self.readers.run(read).await
     }
 }

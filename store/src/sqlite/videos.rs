@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use linkrelay_common::{DocumentId, VideoId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::codec;
 use super::video_change::VideoRowChange;
+use super::{codec, search};
 use crate::document::LinkDocument;
 use crate::videos::{
     LinkCursor, Newest, Seen, VideoLink, VideoMetadata, VideoRegisters, VideoRow, changes,
@@ -45,8 +45,15 @@ pub(super) fn write(connection: &Connection, row: &VideoRowChange) -> rusqlite::
     let is_written = match &row.change.newest {
         Some(newest) => {
             // Most documents are of a new video, and then the first statement is the only one.
-            write_newest(connection, INSERT_NEWEST, row, newest)?
-                || write_newest(connection, UPDATE_NEWEST, row, newest)?
+            if write_newest(connection, INSERT_NEWEST, row, newest)? {
+                search::insert(connection, connection.last_insert_rowid(), &row.columns.grams)?;
+                true
+            } else if write_newest(connection, UPDATE_NEWEST, row, newest)? {
+                search::replace(connection, row.change.video_id.as_str(), &row.columns.grams)?;
+                true
+            } else {
+                false
+            }
         }
         None => false,
     };
@@ -107,6 +114,7 @@ pub(super) fn forget(connection: &Connection, video_ids: BTreeSet<String>) -> ru
             .prepare_cached("SELECT document FROM document WHERE video_id = ?1")?
             .query_map(params![video_id], |row| codec::decode(0, row.get_ref(0)?.as_str()?))?
             .collect::<rusqlite::Result<_>>()?;
+        search::remove(connection, &video_id)?;
         let Some(change) = changes(&left).pop() else {
             let remove = "DELETE FROM video WHERE video_id = ?1";
             connection.prepare_cached(remove)?.execute(params![video_id])?;

@@ -6,6 +6,7 @@
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
@@ -16,6 +17,9 @@ use super::failure;
 const QUEUE_CAPACITY: usize = 64;
 /// How many jobs share one transaction at most, so that the first does not wait too long.
 const JOBS_PER_COMMIT: usize = 32;
+
+/// Does a short piece of work, and returns whether there is more.
+pub(super) type Idle = fn(&mut Connection) -> bool;
 
 /// The handle of the thread. When it is dropped, the thread finishes the queued jobs and ends.
 #[derive(Debug)]
@@ -65,12 +69,12 @@ where
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    /// Starts the thread. While no job is queued it calls `idle`, until that has nothing to do.
+    pub(super) fn start(connection: Connection, idle: Idle) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE_CAPACITY);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_until_closed(connection, queue))?;
+            .spawn(move || write_until_closed(connection, queue, idle))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -116,8 +120,21 @@ impl Drop for Writer {
     }
 }
 
-fn write_until_closed(mut connection: Connection, mut queue: mpsc::Receiver<Message>) {
-    while let Some(first) = queue.blocking_recv() {
+fn write_until_closed(mut connection: Connection, mut queue: mpsc::Receiver<Message>, idle: Idle) {
+    let mut has_more = true;
+    loop {
+        let first = match queue.try_recv() {
+            Ok(message) => message,
+            Err(TryRecvError::Empty) if has_more => {
+                has_more = idle(&mut connection);
+                continue;
+            }
+            Err(TryRecvError::Empty) => match queue.blocking_recv() {
+                Some(message) => message,
+                None => return,
+            },
+            Err(TryRecvError::Disconnected) => return,
+        };
         let (jobs, close) = gather(first, &mut queue);
         commit(&mut connection, jobs);
         if let Some(closed) = close {
@@ -191,7 +208,7 @@ mod tests {
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (n INTEGER NOT NULL UNIQUE)").unwrap();
-        Writer::start(connection).unwrap()
+        Writer::start(connection, |_| false).unwrap()
     }
 
     async fn insert(writer: &Writer, n: i64) -> Result<usize, StoreError> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use linkrelay_common::{DocumentId, VideoId};
 
 use super::{FaultyStore, Method};
+use crate::search::Folded;
 use crate::videos::{
     Direction, LinkCursor, Newest, RebuildStore, RebuiltPage, VideoCursor, VideoFilter, VideoLink,
     VideoMetadata, VideoOrder, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStatus,
@@ -172,7 +173,11 @@ fn selects(filter: &VideoFilter, row: &VideoRow) -> bool {
     let channel_id = video.and_then(|video| video.author.channel_id.as_ref());
     let category = video.and_then(|video| video.category.as_ref());
     let availability = video.and_then(|video| video.availability);
+    let has_text = |text: &crate::search::SearchText| {
+        video.is_some_and(|video| text.matches(&Folded::of_video(video)))
+    };
     filter.status.is_none_or(|wanted| wanted == status)
+        && filter.text.as_ref().is_none_or(has_text)
         && filter.channel_id.as_ref().is_none_or(|wanted| Some(wanted) == channel_id)
         && filter.category.as_ref().is_none_or(|wanted| Some(wanted) == category)
         && filter.availability.is_none_or(|wanted| Some(wanted) == availability)

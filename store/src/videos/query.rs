@@ -8,6 +8,7 @@ use linkrelay_common::DocumentId;
 use linkrelay_common::video::Availability;
 
 use super::VideoRow;
+use crate::search::SearchText;
 
 /// How many rows a page may examine, so that a rare value costs many small queries and not one
 /// that blocks the store.
@@ -39,6 +40,8 @@ pub struct VideoFilter {
     pub status: Option<VideoStatus>,
     pub published: Between<Timestamp>,
     pub length_seconds: Between<u64>,
+    /// Parts of words of the title; in SQLite of the title and the description.
+    pub text: Option<SearchText>,
 }
 
 /// Values from `from` on and below `below`.

@@ -1,0 +1,144 @@
+//! `linkrelay search`: shows the videos that a search finds.
+
+use std::io::Write;
+
+use clap::Args;
+use linkrelay_http::wire::VideoEntry;
+use url::form_urlencoded::Serializer;
+
+use crate::api::ServerArguments;
+use crate::columns::columns;
+use crate::exit::Outcome;
+
+const MAX_PAGE: u64 = 500;
+
+/// What to search for, and how to show it.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    /// Parts of words that a video must have in its title (with SQLite: or in its description), in
+    /// any order and script; put those that belong together in double quotes
+    #[arg(required = true, value_name = "WORDS")]
+    words: Vec<String>,
+
+    /// Show at most N videos
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    filter: FilterArguments,
+
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// The parameters of `GET /videos`, of which the server says what they may be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which videos")]
+struct FilterArguments {
+    /// Only of this channel
+    #[arg(long, value_name = "ID")]
+    channel_id: Option<String>,
+
+    /// Only of this category
+    #[arg(long)]
+    category: Option<String>,
+
+    /// Only with this availability, like `ok` or `age_restricted`
+    #[arg(long)]
+    availability: Option<String>,
+
+    /// Only those published at this time or later: a day, or an RFC 3339 time
+    #[arg(long, value_name = "TIME")]
+    published_from: Option<String>,
+
+    /// Only those published before this time
+    #[arg(long, value_name = "TIME")]
+    published_before: Option<String>,
+
+    /// Only those with at least so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    length_from: Option<u64>,
+
+    /// Only those with fewer seconds
+    #[arg(long, value_name = "SECONDS")]
+    length_below: Option<u64>,
+
+    /// Sort by `first_seen` or `published`
+    #[arg(long)]
+    sort: Option<String>,
+
+    /// Sort `desc` (the newest first) or `asc`
+    #[arg(long)]
+    order: Option<String>,
+}
+
+impl FilterArguments {
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let length = |seconds: Option<u64>| seconds.map(|seconds| seconds.to_string());
+        let all = [
+            ("channel_id", self.channel_id.clone()),
+            ("category", self.category.clone()),
+            ("availability", self.availability.clone()),
+            ("published_from", self.published_from.clone()),
+            ("published_before", self.published_before.clone()),
+            ("length_from", length(self.length_from)),
+            ("length_below", length(self.length_below)),
+            ("sort", self.sort.clone()),
+            ("order", self.order.clone()),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+pub(crate) async fn run(arguments: SearchArguments) -> anyhow::Result<Outcome> {
+    let api = arguments.server.connect()?;
+    let page = arguments.limit.min(MAX_PAGE);
+    let query = Serializer::new(String::new())
+        .append_pair("q", &arguments.words.join(" "))
+        .extend_pairs(arguments.filter.parameters())
+        .append_pair("limit", &page.to_string())
+        .finish();
+    let mut next = Some(format!("/videos?{query}"));
+    let mut left = arguments.limit;
+    let mut rows = Vec::new();
+    let mut out = std::io::stdout();
+    while let Some(path) = next.filter(|_| left > 0) {
+        let page = api.videos_page(&path).await?;
+        for video in page.videos {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            if arguments.json {
+                writeln!(out, "{}", serde_json::to_string(&video)?)?;
+            } else {
+                rows.push(row(&video));
+            }
+        }
+        next = page.next;
+    }
+    if !rows.is_empty() {
+        writeln!(out, "{}", columns([11, 10, 0, 0], rows))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The id, the day of publication, the channel and the title.
+fn row(entry: &VideoEntry) -> [String; 4] {
+    let video = entry.video.as_ref();
+    let published = video.and_then(|video| video.publish_date);
+    let day = published.map(|time| time.strftime("%Y-%m-%d").to_string());
+    let channel = video.and_then(|video| video.author.name.as_deref());
+    let title = video.map(|video| video.title.as_str());
+    let [channel, title] = [channel, title].map(|text| one_line(text.unwrap_or_default()));
+    [entry.video_id.to_string(), day.unwrap_or_default(), channel, title]
+}
+
+/// A terminal must not obey what a title says.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
