@@ -46,6 +46,8 @@ pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
 pub const DOCUMENTS_REMOVED: &str = "linkrelay_documents_removed_total";
 /// Open streams of events (`GET /links/{id}/events`).
 pub const EVENT_STREAMS: &str = "linkrelay_event_streams";
+/// Open exports (`GET /export`).
+pub const EXPORTS: &str = "linkrelay_exports";
 /// Links for which YouTube is asked now.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
@@ -114,6 +116,7 @@ const COUNTERS: &[(&str, &str)] = &[
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
     (EVENT_STREAMS, Unit::Count, "Open streams of events."),
+    (EXPORTS, Unit::Count, "Open exports."),
     (LINKS_IN_FLIGHT, Unit::Count, "Links in flight."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, RequestId, VideoId};
 use linkrelay_store::sqlite::SqliteStore;
+use linkrelay_store::stats::StoreStats;
 use linkrelay_store::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRow,
 };
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, RequestCounts,
-    StaleVideo, StaleVideos, Store, StoreError, VideoStore, WriteOutcome,
+    StaleVideo, StaleVideos, StatsStore, Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -167,6 +168,13 @@ impl VideoStore for JournaledStore {
 
     async fn count_videos(&self, filter: &VideoFilter) -> Result<u64, StoreError> {
         self.documents.count_videos(filter).await
+    }
+}
+
+#[async_trait]
+impl StatsStore for JournaledStore {
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.documents.stats().await
     }
 }
 

@@ -19,9 +19,11 @@ use crate::accept::{Accept, TopicAccept};
 use crate::background::Background;
 use crate::config::{ApiSettings, ProducerSettings};
 use crate::events::Hub;
+use crate::export::Exports;
 use crate::forward::ExtractorServer;
 use crate::routes;
 use crate::state::AppState;
+use crate::stats::StatsCache;
 
 /// The time for the last records and tasks, even if the requests have used up the drain time-out.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -149,11 +151,21 @@ impl Producer {
             stop_accepting.clone(),
         );
         background.spawn("events", events.ended());
+        let exports = Exports::new(
+            Arc::<dyn Store>::clone(&store),
+            api.request_timeout,
+            api.max_exports,
+            stop_accepting.clone(),
+        );
+        let stats = StatsCache::new(Arc::<dyn Store>::clone(&store), stop_accepting.clone());
+        background.spawn("statistics", stats.ended());
         let state = AppState {
             accept: Arc::clone(&accept),
             extractor_server: self.extractor_server,
             store,
             events,
+            exports,
+            stats,
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,

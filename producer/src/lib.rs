@@ -3,7 +3,8 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `forward` is the waiting path, for clients that wait for their documents; `routes` are
+//! `stored_videos` tells which videos are stored; `export` reads all videos, and `stats` counts
+//! them; `video_entry` is how a video is shown; `slots` bound the answers that last long; `forward` is the waiting path, for clients that wait for their documents; `routes` are
 //! the HTTP routes, and `error` are their error answers; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
@@ -16,13 +17,17 @@ mod broker;
 mod config;
 mod error;
 mod events;
+mod export;
 mod forward;
 mod measure;
 mod retry;
 mod routes;
+mod slots;
 mod state;
+mod stats;
 mod status;
 mod stored_videos;
+mod video_entry;
 
 pub use accept::{Accept, AcceptError, Accepted, TopicAccept};
 pub use app::{PartDied, Producer, StartError};

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
 use crate::events::Hub;
+use crate::export::Exports;
 use crate::forward::ExtractorServer;
+use crate::stats::StatsCache;
 
 /// The handlers share it behind an `Arc`.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub(crate) struct AppState {
     pub(crate) store: Arc<dyn Store>,
     /// The requests whose events are watched.
     pub(crate) events: Hub,
+    /// The exports that are open.
+    pub(crate) exports: Exports,
+    /// The statistics, computed once for all clients.
+    pub(crate) stats: StatsCache,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.

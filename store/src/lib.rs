@@ -1,7 +1,8 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
+//! [`videos`] is what a store tells of each video over all of its documents, and
+//! [`stats`] how many there are; [`mongo`] and [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -15,6 +16,7 @@ pub mod mongo;
 pub mod settings;
 pub mod sqlite;
 pub mod stale;
+pub mod stats;
 pub mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -34,6 +36,7 @@ pub use mongo::MongoStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
 pub use stale::{StaleVideo, StaleVideos};
+pub use stats::StatsStore;
 pub use supervise::supervise;
 pub use videos::VideoStore;
 
@@ -226,6 +229,6 @@ pub trait LinkStore: Debug + Send + Sync {
 }
 
 /// A complete store.
-pub trait Store: LinkStore + VideoStore {}
+pub trait Store: LinkStore + VideoStore + StatsStore {}
 
-impl<T: LinkStore + VideoStore> Store for T {}
+impl<T: LinkStore + VideoStore + StatsStore> Store for T {}

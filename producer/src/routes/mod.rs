@@ -3,11 +3,14 @@
 
 mod delete;
 mod events;
+mod export;
 mod parameters;
 mod parse;
 mod retry;
+mod stats;
 mod status;
 mod submit;
+mod video_query;
 mod videos;
 mod wait;
 
@@ -29,14 +32,16 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .merge(wait::router())
         .merge(status::router())
         .merge(videos::router())
+        .merge(stats::router())
         .merge(delete::router())
         .merge(retry::router())
         .with_state(state)
 }
 
-/// Returns the routes without limits: their answers last for as long as a client listens.
+/// Returns the routes without limits: their answers last for as long as a client
+/// listens or reads.
 pub(crate) fn streams(state: Arc<AppState>) -> Router {
-    events::router().with_state(state)
+    events::router().merge(export::router()).with_state(state)
 }
 
 /// Checks the links of a request.

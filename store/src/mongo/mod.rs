@@ -19,6 +19,7 @@ mod removal;
 mod retention;
 mod schema;
 mod stale;
+mod stats;
 mod store;
 mod uri;
 mod video_pages;

@@ -7,7 +7,7 @@
 //! with group commit, and `removal` what it deletes; `readers` are the few connections that read;
 //! `documents` and `stale` have the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
-//! changes in the row of its video.
+//! changes in the row of its video; `stats` counts.
 //!
 //! Several processes may have the same file open.
 
@@ -22,6 +22,7 @@ mod readers;
 mod removal;
 mod schema;
 mod stale;
+mod stats;
 pub mod store;
 mod video_change;
 mod video_pages;

@@ -22,6 +22,7 @@ pub(super) struct Columns {
     pub(super) availability: Option<&'static str>,
     pub(super) published_ms: Option<i64>,
     pub(super) length_seconds: Option<i64>,
+    pub(super) source: Option<String>,
 }
 
 impl VideoRowChange {
@@ -38,6 +39,7 @@ impl VideoRowChange {
             published_ms: video.publish_date.map(|date| date.as_millisecond()),
             // No video is longer than 64 bits of seconds.
             length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
+            source: document.source.clone(),
         });
         Ok(Some(Self {
             failure: failure.transpose()?,

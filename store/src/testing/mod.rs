@@ -5,6 +5,7 @@
 
 mod faulty;
 mod plan;
+mod stats;
 mod videos;
 
 pub use faulty::FaultyStore;

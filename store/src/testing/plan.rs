@@ -29,6 +29,7 @@ pub enum Method {
     CountLinksOfVideo,
     Videos,
     CountVideos,
+    Stats,
 }
 
 /// How often a method was called.
