@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
-use crate::{check, completions, dlq, extract, man, refresh, status, submit, topics, up};
+use crate::{check, completions, dlq, export, extract, man, refresh, status, submit, topics, up};
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ enum Command {
     Submit(submit::SubmitArguments),
     /// Show the outcome of a request
     Status(status::StatusArguments),
+    /// Save the videos, as JSON lines or CSV
+    Export(Box<export::ExportArguments>),
     /// Submit stored videos again whose metadata is old
     Refresh(Box<refresh::RefreshArguments>),
     /// Find the metadata of links without Kafka or a store; prints one JSON object per line
@@ -51,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Up(settings) => up::run(*settings, cli.log).await,
         Command::Submit(arguments) => submit::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
+        Command::Export(arguments) => export::run(*arguments).await,
         Command::Refresh(arguments) => refresh::run(*arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,
         Command::Topics(command) => topics::run(command).await,
