@@ -12,6 +12,8 @@ mod broker;
 mod delete;
 /// `GET /links/{id}/events`.
 mod events;
+/// `GET /export`.
+mod export;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.
@@ -22,6 +24,8 @@ mod parse;
 mod process;
 /// `POST /links/{id}/retry`.
 mod retry;
+/// `GET /stats`.
+mod stats;
 /// `GET /links/{id}`.
 mod status;
 /// `POST /links/send-message-kafka`.
