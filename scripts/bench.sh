@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 results=${RESULTS:-load-tests/results/local.jsonl}
-# The consumer is a process of its own where its memory is measured.
+# The consumer and the producer are processes of their own where their memory is measured.
 cargo build --release --locked -p linkrelay-load-tests --bin bench \
-  -p linkrelay-consumer --bin linkrelay-consumer
+  -p linkrelay-consumer --bin linkrelay-consumer -p linkrelay-producer --bin linkrelay-producer
 if (($# == 0)); then
   set -- all
 fi

@@ -48,6 +48,8 @@ pub const DOCUMENTS_REMOVED: &str = "linkrelay_documents_removed_total";
 pub const REQUESTS_UNLISTED: &str = "linkrelay_requests_unlisted_total";
 /// Open streams of events (`GET /links/{id}/events`).
 pub const EVENT_STREAMS: &str = "linkrelay_event_streams";
+/// Open exports (`GET /export`).
+pub const EXPORTS: &str = "linkrelay_exports";
 /// Links for which YouTube is asked now.
 pub const LINKS_IN_FLIGHT: &str = "linkrelay_links_in_flight";
 /// Records between the committed offset and the end of the log, by `topic` and `partition`.
@@ -117,6 +119,7 @@ const COUNTERS: &[(&str, &str)] = &[
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
     (EVENT_STREAMS, Unit::Count, "Open streams of events."),
+    (EXPORTS, Unit::Count, "Open exports."),
     (LINKS_IN_FLIGHT, Unit::Count, "Links in flight."),
     (PARTITION_LAG, Unit::Count, "Records between the committed offset and the end of the log."),
     (PARTITION_IN_WORK, Unit::Count, "Records taken and not complete."),

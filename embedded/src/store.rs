@@ -15,13 +15,14 @@ use linkrelay_store::jobs::{Job, JobBegin, JobStore};
 use linkrelay_store::processes::{ProcessIdentity, ProcessRow, SeenProcess};
 use linkrelay_store::requests::{RequestCursor, RequestRow, RequestTally};
 use linkrelay_store::sqlite::SqliteStore;
+use linkrelay_store::stats::StoreStats;
 use linkrelay_store::videos::{
     LinkCursor, RebuildStore, RebuiltPage, VideoFilter, VideoLink, VideoPage, VideoQuery,
     VideoRegisters, VideoRow,
 };
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, ProcessStore,
-    RequestCounts, RequestStore, Store, StoreError, VideoStore, WriteOutcome,
+    RequestCounts, RequestStore, StatsStore, Store, StoreError, VideoStore, WriteOutcome,
 };
 
 /// The store `documents`, with the journal in `file`.
@@ -249,6 +250,13 @@ impl JobStore for JournaledStore {
 
     async fn remove_jobs(&self, updated_before: Timestamp) -> Result<u64, StoreError> {
         self.file.remove_jobs(updated_before).await
+    }
+}
+
+#[async_trait]
+impl StatsStore for JournaledStore {
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.documents.stats().await
     }
 }
 

@@ -38,10 +38,9 @@ impl Problem {
         }
         self
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    /// Returns the problem as JSON, for an answer that has begun already.
+    pub fn into_value(self) -> Value {
         let mut body = Map::new();
         body.insert("type".to_owned(), "about:blank".into());
         body.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("error").into());
@@ -49,10 +48,17 @@ impl IntoResponse for Problem {
         body.insert("code".to_owned(), self.code.into());
         body.insert("detail".to_owned(), self.detail.into());
         body.extend(self.members);
-        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        Value::Object(body)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after_seconds) = (self.status, self.retry_after_seconds);
+        let mut response = (status, Json(self.into_value())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -5,6 +5,7 @@
 //! producer.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkFailure, RequestId, Video, VideoId};
@@ -227,6 +228,72 @@ pub struct VideoEntry {
     pub failed_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<LinkFailure>,
+}
+
+/// One row of an export: `GET /export`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportRow {
+    /// The video.
+    #[serde(flatten)]
+    pub video: VideoEntry,
+    /// What to give as `after` to go on behind this row.
+    pub cursor: String,
+}
+
+/// The last line of a complete export in NDJSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportEnd {
+    /// Always true.
+    pub end: bool,
+    /// How many rows were before it.
+    pub rows: u64,
+}
+
+/// How many documents and videos there are: the answer of `GET /stats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// When they were counted: at most once a minute for all clients.
+    pub as_of: Timestamp,
+    /// All documents.
+    pub documents_total: u64,
+    /// The documents by status.
+    pub documents: BTreeMap<String, u64>,
+    /// The videos.
+    pub videos: VideoTotals,
+    /// The channels with the most videos, those with the most first.
+    pub top_channels: Vec<ChannelVideos>,
+}
+
+/// How many videos there are. What is not known is counted as `unknown`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoTotals {
+    /// All videos.
+    pub total: u64,
+    /// Those with metadata.
+    pub stored: u64,
+    /// Those without.
+    pub failed: u64,
+    /// The stored ones by availability.
+    pub by_availability: BTreeMap<String, u64>,
+    /// The stored ones by the extractor's strategy that found the newest metadata.
+    pub by_source: BTreeMap<String, u64>,
+    /// The failed ones by the class of their last error.
+    pub by_error_class: BTreeMap<String, u64>,
+    /// When the first of all links was submitted.
+    pub first_seen_at: Option<Timestamp>,
+    /// When the last of all links was submitted.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+/// How many videos a channel has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelVideos {
+    /// The channel's id.
+    pub channel_id: String,
+    /// Its name in the metadata of its newest video, if known.
+    pub name: Option<String>,
+    /// How many of its videos are stored.
+    pub videos: u64,
 }
 
 /// One video and the links that named it: the answer of `GET /videos/{video_id}`.

@@ -13,6 +13,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a submission is tried while the server is unavailable.
 const MAX_ATTEMPTS: u32 = 10;
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Every read of an export has its own, shorter deadline.
+const LONGEST_EXPORT: Duration = Duration::from_secs(30 * 24 * 3_600);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The server to ask.
@@ -45,6 +47,14 @@ pub(crate) struct Reply {
     pub(crate) results: Vec<LinkAnswer>,
     /// Why the request was refused, if it was.
     detail: Option<String>,
+}
+
+/// Why an export has not begun.
+pub(crate) enum ExportRefusal {
+    /// Another attempt can help, after this time if the server says one.
+    Again(anyhow::Error, Option<Duration>),
+    /// The server refuses the same request always, and says why.
+    Final(String),
 }
 
 /// The answer about one submitted link.
@@ -81,7 +91,12 @@ impl Reply {
 }
 
 impl ServerArguments {
-    pub(crate) fn connect(self) -> anyhow::Result<Api> {
+    /// Returns the address as it was given.
+    pub(crate) fn url(&self) -> &str {
+        &self.server
+    }
+
+    pub(crate) fn connect(&self) -> anyhow::Result<Api> {
         let http = reqwest::Client::builder()
             .timeout(REQUEST_TIMEOUT)
             .build()
@@ -151,6 +166,29 @@ impl Api {
         }
         let refused: Reply = read(response).await?;
         anyhow::bail!(refused.refusal())
+    }
+
+    /// Begins an export with these parameters; its answer may take any time.
+    pub(crate) async fn export(
+        &self,
+        parameters: &[(&str, &str)],
+    ) -> Result<reqwest::Response, ExportRefusal> {
+        let request = self.http.get(format!("{}/export", self.server)).query(parameters);
+        let sent = self.send(request.timeout(LONGEST_EXPORT)).await;
+        let response = sent.map_err(|error| ExportRefusal::Again(error, None))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = retry_after(&response);
+        let refused = read(response).await.map(Reply::refusal);
+        match refused {
+            Ok(detail) if status == StatusCode::SERVICE_UNAVAILABLE => {
+                Err(ExportRefusal::Again(anyhow::anyhow!(detail), Some(retry_after)))
+            }
+            Ok(detail) => Err(ExportRefusal::Final(detail)),
+            Err(error) => Err(ExportRefusal::Again(error, None)),
+        }
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {

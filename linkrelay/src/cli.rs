@@ -6,7 +6,8 @@ use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
 use crate::{
-    check, completions, dlq, extract, man, rebuild, refresh, search, status, submit, topics, up,
+    check, completions, dlq, export, extract, man, rebuild, refresh, search, status, submit,
+    topics, up,
 };
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
@@ -31,6 +32,8 @@ enum Command {
     Status(status::StatusArguments),
     /// Show the stored videos that a search finds
     Search(Box<search::SearchArguments>),
+    /// Save the videos, as JSON lines or CSV
+    Export(Box<export::ExportArguments>),
     /// Submit stored videos again whose metadata is old
     Refresh(Box<refresh::RefreshArguments>),
     /// Make the rows of videos from the documents in the store
@@ -58,6 +61,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Submit(arguments) => submit::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
         Command::Search(arguments) => search::run(*arguments).await,
+        Command::Export(arguments) => export::run(*arguments).await,
         Command::Refresh(arguments) => refresh::run(*arguments).await,
         Command::RebuildVideos(arguments) => rebuild::run(*arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,

@@ -8,6 +8,7 @@ mod completions;
 mod data_dir;
 mod dlq;
 mod exit;
+mod export;
 mod extract;
 mod links;
 mod man;

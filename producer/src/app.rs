@@ -23,11 +23,13 @@ use crate::dlq::LetterSource;
 use crate::dlq::jobs::ReplayJobs;
 use crate::dlq::listing::Listing;
 use crate::events::Hub;
+use crate::export::Exports;
 use crate::forward::ExtractorServer;
 use crate::rates::{self, Rates};
 use crate::requests::RequestLog;
 use crate::routes;
 use crate::state::AppState;
+use crate::stats::StatsCache;
 
 /// The time for the last records and tasks, even if the requests have used up the drain time-out.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -187,6 +189,14 @@ impl Producer {
         background.spawn("replays", replays.ended());
         let group = settings.group.clone();
         let letters = Listing::new(letters, group.clone(), Arc::clone(&store), api.request_timeout);
+        let exports = Exports::new(
+            Arc::<dyn Store>::clone(&store),
+            api.request_timeout,
+            api.max_exports,
+            stop_accepting.clone(),
+        );
+        let stats = StatsCache::new(Arc::<dyn Store>::clone(&store), stop_accepting.clone());
+        background.spawn("statistics", stats.ended());
         let state = AppState {
             letters,
             replays,
@@ -196,6 +206,8 @@ impl Producer {
             store,
             requests,
             events,
+            exports,
+            stats,
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,

@@ -78,6 +78,10 @@ pub struct ApiSettings {
     #[arg(long, env = "MAX_EVENT_STREAMS", default_value_t = 1_000)]
     pub max_event_streams: usize,
 
+    /// The most exports (`GET /export`); any more are answered 503 immediately
+    #[arg(long, env = "MAX_EXPORTS", default_value_t = 4)]
+    pub max_exports: usize,
+
     /// Also accept links to playlists and channels: only if the consumers have a YOUTUBE_API_KEY,
     /// with which they expand them [default: false; `up`: whether it has that key]
     #[arg(long, env = "EXPAND_LISTS")]
@@ -152,6 +156,7 @@ impl ApiSettings {
         for (setting, value) in [
             ("MAX_WAITING_REQUESTS", self.max_waiting_requests),
             ("MAX_EVENT_STREAMS", self.max_event_streams),
+            ("MAX_EXPORTS", self.max_exports),
         ] {
             if !(1..=most).contains(&value) {
                 return Err(SettingsError::new(setting, format!("must be from 1 to {most}")));
@@ -189,6 +194,7 @@ impl Default for ApiSettings {
             wait_timeout: Duration::from_secs(10),
             max_waiting_requests: 500,
             max_event_streams: 1_000,
+            max_exports: 4,
             expand_lists: None,
             intake: IntakeSettings::default(),
         }
@@ -235,6 +241,7 @@ mod tests {
             (&["--wait-timeout", "999ms"], "WAIT_TIMEOUT"),
             (&["--max-waiting-requests", "0"], "MAX_WAITING_REQUESTS"),
             (&["--max-event-streams", "0"], "MAX_EVENT_STREAMS"),
+            (&["--max-exports", "0"], "MAX_EXPORTS"),
             (&["--extractor-url", "ftp://127.0.0.1"], "EXTRACTOR_URL"),
             (&["--header-read-timeout", "0s"], "HEADER_READ_TIMEOUT"),
             (&["--body-read-timeout", "0s"], "BODY_READ_TIMEOUT"),

@@ -17,9 +17,12 @@ use utoipa::ToSchema;
 use crate::accept::AcceptError;
 use crate::dlq::jobs::{BeginError, for_clients, with_causes};
 use crate::dlq::listing::ListError;
-use crate::events::{IndexRangesError, TooManyStreams};
+use crate::events::IndexRangesError;
+use crate::export::ExportError;
 use crate::forward::ForwardError;
 use crate::retry::RetryError;
+use crate::slots::TooMany;
+use crate::stats::StatsError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -62,7 +65,7 @@ pub(crate) enum ApiError {
     #[error("{0}")]
     BadLastEventId(#[from] IndexRangesError),
     #[error("{0}")]
-    TooManyStreams(#[from] TooManyStreams),
+    TooMany(#[from] TooMany),
     #[error("not every link was accepted: {}", .0.error)]
     Unpublished(Box<Unpublished>),
     #[error("{0}")]
@@ -71,6 +74,12 @@ pub(crate) enum ApiError {
     Store(#[from] StoreError),
     #[error("the store did not answer in time")]
     StoreTimeout,
+    #[error("the server stops")]
+    Stopping,
+    #[error("the statistics are not computed yet; the computation goes on")]
+    StatsPending,
+    #[error("a row cannot be written: {0}")]
+    RowUnwritten(String),
     #[error("{}", .0.error)]
     NotForwarded(Box<NotForwarded>),
 }
@@ -80,6 +89,27 @@ impl From<RetryError> for ApiError {
         match error {
             RetryError::NotFailed(indexes) => Self::NotFailed(indexes),
             RetryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::TooMany(error) => Self::TooMany(error),
+            ExportError::Store(error) => Self::Store(error),
+            ExportError::StoreTimeout => Self::StoreTimeout,
+            ExportError::Stopping => Self::Stopping,
+            ExportError::Unwritten(problem) => Self::RowUnwritten(problem),
+        }
+    }
+}
+
+impl From<StatsError> for ApiError {
+    fn from(error: StatsError) -> Self {
+        match error {
+            StatsError::Store(error) => Self::Store(error),
+            StatsError::Pending => Self::StatsPending,
         }
     }
 }
@@ -130,7 +160,10 @@ impl ApiError {
             Self::NoLetters(ListError::Busy(_)) => (UNAVAILABLE, "overloaded", Some(1)),
             Self::NoLetters(_) => (UNAVAILABLE, "dead_letters_unavailable", Some(5)),
             Self::BadLastEventId(_) => (StatusCode::BAD_REQUEST, "bad_last_event_id", None),
-            Self::TooManyStreams(_) => (UNAVAILABLE, "too_many_streams", Some(5)),
+            Self::TooMany(too_many) => (UNAVAILABLE, too_many.kind.code, Some(5)),
+            Self::Stopping => (UNAVAILABLE, "stopping", Some(5)),
+            Self::StatsPending => (UNAVAILABLE, "stats_pending", Some(5)),
+            Self::RowUnwritten(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error", None),
             Self::Unpublished(unpublished) => {
                 let error = unpublished.error;
                 (UNAVAILABLE, error.code(), Some(error.retry_after_seconds()))
@@ -166,6 +199,7 @@ impl ApiError {
             Self::NotAccepted(AcceptError::JournalUnusable(_)) => {
                 "the links could not be written to the journal; none was taken".to_owned()
             }
+            Self::RowUnwritten(_) => "the server has a defect; its log has the details".to_owned(),
             Self::NotForwarded(not_forwarded) => not_forwarded.detail(),
             Self::Unpublished(unpublished) => format!("{self}. {}", unpublished.how_to_repeat),
             _ => self.to_string(),
@@ -213,6 +247,15 @@ impl NotForwarded {
             ),
             ForwardError::Unknown(_) => self.error.to_string(),
         }
+    }
+}
+
+impl ApiError {
+    /// Returns the problem as a value, for an answer that has begun, and logs it.
+    pub(crate) fn problem_value(&self) -> serde_json::Value {
+        self.log();
+        let (status, code, _) = self.answer();
+        Problem::new(status, code, self.detail()).into_value()
     }
 }
 

@@ -3,10 +3,12 @@
 //!
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
-//! `stored_videos` tells which videos are stored; `requests` lists what was accepted; [`dlq`] lists
-//! and replays dead letters; `rates` is what its heartbeat says; `forward` is the waiting path, for
-//! clients that wait for their documents; `routes` are the HTTP routes, `error` are their error
-//! answers, and `openapi` is the document that describes them; `app` wires these parts, runs and ends
+//! `stored_videos` tells which videos are stored; `export` reads all videos, and `stats` counts
+//! them; `video_entry` is how a video is shown; `slots` bound the answers that last long;
+//! `requests` lists what was accepted; [`dlq`] lists and replays dead letters; `rates` is what its
+//! heartbeat says; `forward` is the waiting path, for clients that wait for their documents;
+//! `routes` are the HTTP routes, `error` are their error answers, and `openapi` is the document
+//! that describes them; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
@@ -19,6 +21,7 @@ mod config;
 pub mod dlq;
 mod error;
 mod events;
+mod export;
 mod forward;
 mod measure;
 mod openapi;
@@ -26,9 +29,12 @@ mod rates;
 mod requests;
 mod retry;
 mod routes;
+mod slots;
 mod state;
+mod stats;
 mod status;
 mod stored_videos;
+mod video_entry;
 
 pub use accept::{Accept, AcceptError, Accepted, TopicAccept};
 pub use app::{PartDied, Producer, StartError};

@@ -13,8 +13,10 @@ use crate::accept::Accept;
 use crate::dlq::jobs::ReplayJobs;
 use crate::dlq::listing::Listing;
 use crate::events::Hub;
+use crate::export::Exports;
 use crate::forward::ExtractorServer;
 use crate::requests::RequestLog;
+use crate::stats::StatsCache;
 
 /// The handlers share it behind an `Arc`.
 #[derive(Debug)]
@@ -33,6 +35,10 @@ pub(crate) struct AppState {
     pub(crate) replays: ReplayJobs,
     /// The group of the consumers.
     pub(crate) group: GroupSettings,
+    /// The exports that are open.
+    pub(crate) exports: Exports,
+    /// The statistics, computed once for all clients.
+    pub(crate) stats: StatsCache,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.

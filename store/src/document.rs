@@ -121,7 +121,7 @@ impl From<&LinkDocument> for KnownDocument {
 }
 
 /// The outcome of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
     /// The document has metadata.

@@ -1,10 +1,10 @@
 //! Stores linkrelay's documents: in MongoDB, or in a SQLite file as the embedded default.
 //!
 //! In reading order: [`document`] is what is stored; [`LinkStore`] is what a store can do with it;
-//! [`videos`] is what a store tells of each video over all of its documents, and [`search`] how
-//! texts are compared; [`requests`] tells which requests were accepted, [`processes`] which
-//! processes run, and [`jobs`] which long work is done; [`mongo`] and [`sqlite`] are the two
-//! stores; [`settings`] chooses one and [`mod@supervise`]
+//! [`videos`] is what a store tells of each video over all of its documents, [`search`] how texts
+//! are compared, and [`stats`] how many there are; [`requests`] tells which requests were accepted,
+//! [`processes`] which processes run, and [`jobs`] which long work is done; [`mongo`] and
+//! [`sqlite`] are the two stores; [`settings`] chooses one and [`mod@supervise`]
 //! watches it; the feature `contract` has the tests that both must pass, and the feature `testing`
 //! a store in memory, with faults, for the tests of other crates.
 //!
@@ -22,6 +22,7 @@ pub mod search;
 pub mod settings;
 pub mod sqlite;
 pub mod stale;
+pub mod stats;
 pub mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -44,6 +45,7 @@ pub use requests::RequestStore;
 pub use settings::StoreSettings;
 pub use sqlite::SqliteStore;
 pub use stale::{FoundStale, StaleVideo, StaleVideos};
+pub use stats::StatsStore;
 pub use supervise::supervise;
 pub use videos::{RebuildStore, VideoStore};
 
@@ -216,11 +218,11 @@ pub trait LinkStore: Debug + Send + Sync {
 
 /// A complete store.
 pub trait Store:
-    LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore + JobStore
+    LinkStore + VideoStore + RebuildStore + StatsStore + RequestStore + ProcessStore + JobStore
 {
 }
 
 impl<T> Store for T where
-    T: LinkStore + VideoStore + RebuildStore + RequestStore + ProcessStore + JobStore
+    T: LinkStore + VideoStore + RebuildStore + StatsStore + RequestStore + ProcessStore + JobStore
 {
 }

@@ -33,6 +33,8 @@ mod embedded_letters;
 mod events;
 /// The clients in docs/examples.
 mod examples;
+/// `linkrelay export`, `GET /export` and `GET /stats`.
+mod export;
 /// Kills, missing topics, unreachable servers.
 mod faults;
 /// A full disk.

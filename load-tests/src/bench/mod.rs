@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::{batch, drain, http, latency, memory, store};
+use crate::{batch, drain, export, http, latency, memory, store};
 use settings::BenchSettings;
 
 /// Measures linkrelay and what it is compared with, one right after the other, and prints both.
@@ -36,6 +36,8 @@ enum Benchmark {
     Batch,
     /// From POST to stored document at 50 a second
     Latency,
+    /// Rows a second of an export of a million videos, and how long the statistics take
+    Export,
     /// All of them
     All,
 }
@@ -57,6 +59,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Http => http::run(settings).await?,
             Benchmark::Batch => batch::run(settings).await?,
             Benchmark::Latency => latency::run(settings).await?,
+            Benchmark::Export => export::run(settings).await?,
             // It is the list itself.
             Benchmark::All => {}
         }

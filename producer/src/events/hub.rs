@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use linkrelay_common::RequestId;
+use linkrelay_common::{RequestId, metrics as names};
 use linkrelay_store::LinkStore;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -16,20 +16,28 @@ use tokio_util::task::TaskTracker;
 
 use super::progress::{Progress, Reader};
 use super::ranges::IndexRanges;
-use super::slots::{Streams, TooManyStreams};
 use super::watcher::Watcher;
+use crate::slots::{Kind, Slots, TooMany};
 
 /// The pause after a poll that found something.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after polls that found nothing, or failed; each one doubles it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How streams are counted.
+const STREAMS: Kind = Kind {
+    what: "event streams",
+    setting: "MAX_EVENT_STREAMS",
+    gauge: names::EVENT_STREAMS,
+    code: "too_many_streams",
+};
+
 /// The requests that are watched.
 #[derive(Debug)]
 pub(crate) struct Hub {
     store: Arc<dyn LinkStore>,
     store_timeout: Duration,
-    streams: Arc<Streams>,
+    streams: Arc<Slots>,
     requests: Arc<Requests>,
     polls: TaskTracker,
     stop: CancellationToken,
@@ -49,7 +57,7 @@ impl Hub {
         Self {
             store,
             store_timeout,
-            streams: Arc::new(Streams::new(max_streams)),
+            streams: Arc::new(Slots::new(STREAMS, max_streams)),
             requests: Arc::default(),
             polls: TaskTracker::new(),
             stop,
@@ -59,12 +67,8 @@ impl Hub {
     /// Watches a request for a client that has the links `seen`. Must be called within a runtime.
     ///
     /// # Errors
-    /// [`TooManyStreams`] if there are as many as there may be.
-    pub(crate) fn watch(
-        &self,
-        id: RequestId,
-        seen: IndexRanges,
-    ) -> Result<Watcher, TooManyStreams> {
+    /// [`TooMany`] if there are as many as there may be.
+    pub(crate) fn watch(&self, id: RequestId, seen: IndexRanges) -> Result<Watcher, TooMany> {
         let slot = self.streams.open()?;
         let mut requests = lock(&self.requests);
         let progress = match requests.get(&id) {
@@ -114,7 +118,7 @@ struct Poll {
     id: RequestId,
     sender: watch::Sender<Progress>,
     requests: Arc<Requests>,
-    streams: Arc<Streams>,
+    streams: Arc<Slots>,
     store: Arc<dyn LinkStore>,
     store_timeout: Duration,
 }

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::watcher::Watcher;
-use super::{Hub, IndexRanges, News, TooManyStreams};
+use super::{Hub, IndexRanges, News};
+use crate::slots::TooMany;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -204,7 +205,7 @@ async fn streams_are_bounded_and_a_closed_one_makes_room() {
     let first = site.watch(id);
     let _second = site.watch(id);
     let refused = site.hub.watch(id, IndexRanges::default()).map(drop);
-    assert!(matches!(refused, Err(TooManyStreams { .. })));
+    assert!(matches!(refused, Err(TooMany { .. })));
     drop(first);
     site.watch(id);
 }

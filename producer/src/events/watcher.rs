@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::{Counters, Progress};
 use super::ranges::IndexRanges;
-use super::slots::StreamSlot;
+use crate::slots::Slot;
 
 /// How long a stream may be without news.
 const MAX_SILENCE: Duration = Duration::from_secs(600);
@@ -52,7 +52,7 @@ pub(crate) struct Watcher {
     is_store_down: bool,
     silent_until: Instant,
     is_over: bool,
-    _slot: StreamSlot,
+    _slot: Slot,
 }
 
 impl Watcher {
@@ -60,7 +60,7 @@ impl Watcher {
         mut progress: watch::Receiver<Progress>,
         seen: IndexRanges,
         stop: CancellationToken,
-        slot: StreamSlot,
+        slot: Slot,
     ) -> Self {
         progress.mark_changed();
         Self {

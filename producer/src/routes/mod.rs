@@ -5,14 +5,17 @@ mod delete;
 mod dlq;
 mod docs;
 mod events;
+mod export;
 mod parameters;
 mod parse;
 mod processes;
 mod replays;
 mod requests;
 mod retry;
+mod stats;
 mod status;
 mod submit;
+mod video_query;
 mod videos;
 mod wait;
 
@@ -45,13 +48,14 @@ pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(docs::to_index))
         .routes(routes!(docs::index))
         .routes(routes!(docs::file))
+        .merge(stats::router().into())
         .merge(dlq::router().into())
         .merge(replays::router().into())
 }
 
-/// Returns the routes without limits: their answers last for as long as a client listens.
+/// Returns the routes without limits: their answers last for as long as a client listens or reads.
 pub(crate) fn streams() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new().routes(routes!(events::events))
+    OpenApiRouter::new().routes(routes!(events::events)).merge(export::router().into())
 }
 
 /// Checks the links of a request.

@@ -6,26 +6,21 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use linkrelay_common::VideoId;
-use linkrelay_common::video::Availability;
-use linkrelay_http::openapi::DayOrTime;
-use linkrelay_http::wire::{VideoDetail, VideoEntry, VideoLinkEntry, VideoList};
+use linkrelay_http::wire::{VideoDetail, VideoLinkEntry, VideoList};
 use linkrelay_store::StoreError;
-use linkrelay_store::videos::{
-    Between, Direction, LinkCursor, VideoCursor, VideoFilter, VideoLink, VideoOrder, VideoQuery,
-    VideoRow, VideoStatus,
-};
-use utoipa::{IntoParams, ToSchema};
+use linkrelay_store::videos::{LinkCursor, VideoLink};
+use utoipa::IntoParams;
 
-use super::parameters::{InPath, Parameters, wrong};
+use super::parameters::{InPath, Parameters};
+use super::video_query::{self, SelectParameters};
 use crate::error::ApiError;
 use crate::openapi::StoreProblems;
 use crate::state::AppState;
+use crate::video_entry::entry;
 
 const DEFAULT_LIMIT: u32 = 50;
 /// A row has some kilobytes, so a page stays below a megabyte or two.
 const MAX_LIMIT: u32 = 500;
-/// No video is longer than this many seconds, which is some thirty years.
-const MAX_LENGTH_SECONDS: u64 = 1_000_000_000;
 
 /// The videos that links have named, each once.
 ///
@@ -34,7 +29,7 @@ const MAX_LENGTH_SECONDS: u64 = 1_000_000_000;
     get,
     path = "/videos",
     tag = "Videos",
-    params(VideosParameters),
+    params(SelectParameters, PageParameters),
     responses(
         (status = 200, description = "One page of the videos.", body = VideoList),
         (status = 400, description = "`bad_query`: a parameter is wrong or not known."),
@@ -45,7 +40,8 @@ pub(super) async fn videos(
     State(app): State<Arc<AppState>>,
     mut parameters: Parameters,
 ) -> Result<Json<VideoList>, ApiError> {
-    let query = query(&mut parameters)?;
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let query = video_query::read(&mut parameters, limit)?;
     let wants_total = parameters.one_of("total", &[("true", true), ("false", false)])?;
     parameters.end()?;
     let ask = async {
@@ -64,111 +60,16 @@ pub(super) async fn videos(
     }))
 }
 
-/// The parameters of `GET /videos`, as the document describes them.
+/// The parameters of `GET /videos` beside those that select videos.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "`query` reads them one by one, to name the wrong one")]
-struct VideosParameters {
-    /// The channel, exactly.
-    channel_id: Option<String>,
-    /// The category, exactly.
-    category: Option<String>,
-    /// Whether the video can be played.
-    #[param(inline)]
-    availability: Option<Availability>,
-    /// Whether there is metadata.
-    #[param(inline)]
-    status: Option<StatusName>,
-    /// The first day (in UTC) or time of publication.
-    #[param(inline)]
-    published_from: Option<DayOrTime>,
-    /// The day or time of publication before which all are.
-    #[param(inline)]
-    published_before: Option<DayOrTime>,
-    /// The shortest length, in seconds.
-    #[param(maximum = 1_000_000_000)]
-    length_from: Option<u32>,
-    /// The length, in seconds, below which all are.
-    #[param(maximum = 1_000_000_000)]
-    length_below: Option<u32>,
-    /// `first_seen` if it is left out; `published` leaves out videos whose date is not known.
-    #[param(inline)]
-    sort: Option<SortName>,
-    /// `desc` if it is left out.
-    #[param(inline)]
-    order: Option<OrderName>,
+#[allow(dead_code, reason = "`videos` reads them one by one, to name the wrong one")]
+struct PageParameters {
     /// How many videos; 50 if it is left out.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The page that follows another; `next` has it.
-    after: Option<String>,
     /// Whether to count all videos that are selected, which takes as long as reading them.
     total: Option<bool>,
-}
-
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code, reason = "the document has the names, `query` their values")]
-enum StatusName {
-    Stored,
-    Failed,
-}
-
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code, reason = "the document has the names, `query` their values")]
-enum SortName {
-    FirstSeen,
-    Published,
-}
-
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code, reason = "the document has the names, `query` their values")]
-enum OrderName {
-    Desc,
-    Asc,
-}
-
-/// Reads the parameters that select videos, and where the page begins.
-fn query(parameters: &mut Parameters) -> Result<VideoQuery, ApiError> {
-    let orders = [("first_seen", VideoOrder::FirstSeen), ("published", VideoOrder::Published)];
-    let order = parameters.one_of("sort", &orders)?.unwrap_or_default();
-    let directions = [("desc", Direction::Descending), ("asc", Direction::Ascending)];
-    let direction = parameters.one_of("order", &directions)?.unwrap_or_default();
-    let after: Option<VideoCursor> = parameters.read("after")?;
-    if after.is_some_and(|after| !after.is_of(order)) {
-        return Err(wrong("after", linkrelay_store::videos::CursorError));
-    }
-    Ok(VideoQuery {
-        filter: filter(parameters)?,
-        order,
-        direction,
-        after,
-        limit: parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
-    })
-}
-
-fn filter(parameters: &mut Parameters) -> Result<VideoFilter, ApiError> {
-    let availabilities =
-        Availability::ALL.map(|availability| (availability.as_str(), availability));
-    let statuses =
-        [VideoStatus::Stored, VideoStatus::Failed].map(|status| (status.as_str(), status));
-    Ok(VideoFilter {
-        channel_id: parameters.text("channel_id"),
-        category: parameters.text("category"),
-        availability: parameters.one_of("availability", &availabilities)?,
-        status: parameters.one_of("status", &statuses)?,
-        published: Between {
-            from: parameters.time("published_from")?,
-            below: parameters.time("published_before")?,
-        },
-        length_seconds: Between {
-            from: parameters.number("length_from", 0..=MAX_LENGTH_SECONDS)?,
-            below: parameters.number("length_below", 0..=MAX_LENGTH_SECONDS)?,
-        },
-        text: parameters.read("q")?,
-    })
 }
 
 /// One video, and the links that named it, the last stored first.
@@ -223,27 +124,6 @@ async fn within<T>(
 ) -> Result<T, ApiError> {
     let asked = tokio::time::timeout(app.store_timeout, ask).await;
     Ok(asked.map_err(|_| ApiError::StoreTimeout)??)
-}
-
-fn entry(row: VideoRow) -> VideoEntry {
-    let status = if row.metadata.is_some() { VideoStatus::Stored } else { VideoStatus::Failed };
-    let (extracted_at, source, video) = match row.metadata {
-        Some(metadata) => (metadata.extracted_at, metadata.source, Some(metadata.video)),
-        None => (None, None, None),
-    };
-    let (failed_at, error) =
-        row.last_failure.map(|failure| (failure.failed_at, failure.error)).unzip();
-    VideoEntry {
-        video_id: row.video_id,
-        status: status.as_str().into(),
-        first_seen_at: row.seen.first_at,
-        last_seen_at: row.seen.last_at,
-        extracted_at,
-        source,
-        video,
-        failed_at,
-        error,
-    }
 }
 
 fn link_entry(link: VideoLink) -> VideoLinkEntry {

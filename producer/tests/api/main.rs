@@ -16,6 +16,8 @@ mod dlq;
 mod docs;
 /// `GET /links/{id}/events`.
 mod events;
+/// `GET /export`.
+mod export;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.
@@ -29,6 +31,8 @@ mod process;
 /// `POST /links/{id}/retry`.
 mod requests;
 mod retry;
+/// `GET /stats`.
+mod stats;
 /// `GET /links/{id}`.
 mod status;
 /// `POST /links/send-message-kafka`.

@@ -19,6 +19,7 @@ mod requests;
 pub mod sample;
 mod search;
 mod stale;
+mod stats;
 mod videos;
 mod write;
 
@@ -30,6 +31,7 @@ pub use removal::*;
 pub use requests::*;
 pub use search::*;
 pub use stale::*;
+pub use stats::*;
 pub use videos::*;
 pub use write::*;
 
@@ -58,6 +60,10 @@ macro_rules! contract_tests {
             the_newest_of_a_video_is_found
             stale_videos_come_oldest_first_and_each_once
             a_refused_video_is_stale_only_on_request
+            an_empty_store_has_no_statistics
+            documents_and_videos_are_counted_by_kind
+            the_channels_with_the_most_videos_are_named
+            what_is_deleted_is_no_longer_counted_as_a_video
             a_deleted_request_keeps_only_its_ids
             a_deleted_document_is_not_written_again
             a_deleted_request_leaves_the_rows_of_its_videos

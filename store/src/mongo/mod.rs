@@ -25,6 +25,7 @@ mod requests;
 mod retention;
 mod schema;
 mod search;
+mod stats;
 mod store;
 mod uri;
 mod video_pages;

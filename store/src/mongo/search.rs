@@ -4,11 +4,11 @@ use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::doc;
 
-use super::video_pages::{cursor, filter, order, window};
+use super::video_pages::{filter, order, window};
 use super::video_row::StoredRow;
 use crate::error::StoreError;
 use crate::search::{Folded, SearchText};
-use crate::videos::{MAX_ROWS_EXAMINED, VideoFilter, VideoPage, VideoQuery, VideoRow};
+use crate::videos::{MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoPage, VideoQuery, VideoRow};
 
 pub(super) async fn videos(
     videos: &Collection<StoredRow>,
@@ -27,7 +27,7 @@ pub(super) async fn videos(
         }
         let row = VideoRow::try_from(row)?;
         count += 1;
-        last = Some(cursor(query, &row));
+        last = Some(VideoCursor::of(&row, query.order));
         if has_text(&row, text) {
             page.videos.push(row);
         }

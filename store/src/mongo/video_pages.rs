@@ -2,7 +2,6 @@
 //! selects.
 
 use futures::TryStreamExt;
-use jiff::Timestamp;
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
@@ -16,7 +15,7 @@ use crate::videos::{
 };
 
 const PUBLISHED: &str = "newest.video.publish_date";
-const CHANNEL: &str = "newest.video.author.channel_id";
+pub(super) const CHANNEL: &str = "newest.video.author.channel_id";
 
 /// Returns the index that serves a query, and its keys.
 pub(super) fn index(query: &VideoQuery) -> (ReadIndex, Document) {
@@ -48,20 +47,10 @@ pub(super) async fn videos(
     let has_more = rows.len() > query.limit as usize;
     rows.truncate(query.limit as usize);
     let next = match rows.last() {
-        Some(row) if has_more => Some(cursor(query, row)),
+        Some(row) if has_more => Some(VideoCursor::of(row, query.order)),
         _ => end,
     };
     Ok(VideoPage { videos: rows, next })
-}
-
-pub(super) fn cursor(query: &VideoQuery, row: &VideoRow) -> VideoCursor {
-    let published = row.metadata.as_ref().and_then(|metadata| metadata.video.publish_date);
-    VideoCursor {
-        published_ms: published
-            .filter(|_| query.order == VideoOrder::Published)
-            .map(Timestamp::as_millisecond),
-        sequence: row.sequence,
-    }
 }
 
 /// Returns which rows a page may examine: those behind the page before, by an index.

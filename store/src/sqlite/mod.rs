@@ -8,8 +8,8 @@
 //! `documents` has the statements and `codec` the rows; `video_store` answers about
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
 //! changes in the row of its video, and `rebuild` makes the rows from all documents; `search` keeps
-//! what searches find videos by, and `search_pages` answers them; `requests` are the accepted
-//! requests, `processes` the running processes, and `jobs` the rows of jobs.
+//! what searches find videos by, and `search_pages` answers them; `stats` counts; `requests` are
+//! the accepted requests, `processes` the running processes, and `jobs` the rows of jobs.
 //!
 //! Several processes may have the same file open.
 
@@ -29,6 +29,7 @@ mod requests;
 mod schema;
 mod search;
 mod search_pages;
+mod stats;
 pub mod store;
 mod video_change;
 mod video_pages;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -110,6 +110,9 @@ const MIGRATIONS: [&str; 10] = [
     ) STRICT;
     INSERT INTO search_backlog SELECT 1, last FROM (SELECT max(sequence) AS last FROM video)
         WHERE last IS NOT NULL;"##,
+    // What the statistics count: documents without a request are few, and in no other index.
+    "ALTER TABLE video ADD COLUMN source TEXT;
+    CREATE INDEX document_without_request ON document (status) WHERE request_id IS NULL;",
 ];
 
 /// The version of a file with all migrations.

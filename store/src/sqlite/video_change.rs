@@ -26,6 +26,7 @@ pub(super) struct Columns {
     pub(super) length_seconds: Option<i64>,
     /// What a search finds it by.
     pub(super) grams: String,
+    pub(super) source: Option<String>,
 }
 
 impl VideoRowChange {
@@ -43,6 +44,7 @@ impl VideoRowChange {
             // No video is longer than 64 bits of seconds.
             length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
             grams: search::tokens(&Folded::of_video(video)),
+            source: document.source.clone(),
         });
         Ok(Some(Self {
             failure: failure.transpose()?,

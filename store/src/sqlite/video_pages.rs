@@ -55,20 +55,15 @@ pub(super) fn videos(connection: &Connection, query: &VideoQuery) -> rusqlite::R
     let values = window.conditions.values.iter().chain(&filter.values).cloned();
     let values = values.chain([Value::from(one_more)]);
     let mut statement = connection.prepare_cached(&statement)?;
-    let rows = statement.query_map(params_from_iter(values), |row| {
-        let published_ms =
-            (query.order == VideoOrder::Published).then(|| row.get(6)).transpose()?;
-        let video = videos::video_row(row)?;
-        Ok((VideoCursor { published_ms, sequence: video.sequence }, video))
-    })?;
-    let mut rows: Vec<(VideoCursor, VideoRow)> = rows.collect::<rusqlite::Result<_>>()?;
+    let rows = statement.query_map(params_from_iter(values), videos::video_row)?;
+    let mut rows: Vec<VideoRow> = rows.collect::<rusqlite::Result<_>>()?;
     let has_more = rows.len() > query.limit as usize;
     rows.truncate(query.limit as usize);
     let next = match rows.last() {
-        Some((cursor, _)) if has_more => Some(*cursor),
+        Some(row) if has_more => Some(VideoCursor::of(row, query.order)),
         _ => window.end(connection)?,
     };
-    Ok(VideoPage { videos: rows.into_iter().map(|(_, video)| video).collect(), next })
+    Ok(VideoPage { videos: rows, next })
 }
 
 pub(super) fn count(connection: &Connection, selected: &VideoFilter) -> rusqlite::Result<u64> {

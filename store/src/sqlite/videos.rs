@@ -20,16 +20,16 @@ const INSERT_SEEN: &str = "INSERT INTO video (video_id, first_seen, last_seen)
 
 const INSERT_NEWEST: &str =
     "INSERT INTO video (video_id, first_seen, last_seen, newest_at, newest_id,
-        title, channel_id, category, availability, published, length_seconds)
+        title, channel_id, category, availability, published, length_seconds, source)
     VALUES (:video_id, :first_seen, :last_seen, :newest_at, :newest_id,
-        :title, :channel_id, :category, :availability, :published, :length_seconds)
+        :title, :channel_id, :category, :availability, :published, :length_seconds, :source)
     ON CONFLICT (video_id) DO NOTHING";
 
 const UPDATE_NEWEST: &str = "UPDATE video SET
         first_seen = min(first_seen, :first_seen), last_seen = max(last_seen, :last_seen),
         newest_at = :newest_at, newest_id = :newest_id, title = :title, channel_id = :channel_id,
         category = :category, availability = :availability, published = :published,
-        length_seconds = :length_seconds
+        length_seconds = :length_seconds, source = :source
     WHERE video_id = :video_id
         AND (newest_id IS NULL OR (newest_at, newest_id) < (:newest_at, :newest_id))";
 
@@ -96,13 +96,14 @@ fn write_newest(
         ":availability": columns.availability,
         ":published": columns.published_ms,
         ":length_seconds": columns.length_seconds,
+        ":source": columns.source,
     })?;
     Ok(count > 0)
 }
 
 const RESET: &str = "UPDATE video SET first_seen = :first_seen, last_seen = :last_seen,
         newest_at = NULL, newest_id = NULL, title = NULL, channel_id = NULL, category = NULL,
-        availability = NULL, published = NULL, length_seconds = NULL,
+        availability = NULL, published = NULL, length_seconds = NULL, source = NULL,
         failed_at = NULL, failure = NULL
     WHERE video_id = :video_id";
 
@@ -136,7 +137,7 @@ pub(super) fn forget(connection: &Connection, video_ids: BTreeSet<String>) -> ru
 
 /// The columns that [`video_row`] reads, of the row `v` and the document `d` of its metadata.
 pub(super) const COLUMNS: &str =
-    "v.sequence, v.video_id, v.first_seen, v.last_seen, v.failure, d.document, v.published";
+    "v.sequence, v.video_id, v.first_seen, v.last_seen, v.failure, d.document";
 
 pub(super) fn video(
     connection: &Connection,

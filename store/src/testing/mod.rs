@@ -8,6 +8,7 @@ mod jobs;
 mod plan;
 mod processes;
 mod requests;
+mod stats;
 mod videos;
 
 pub use faulty::FaultyStore;

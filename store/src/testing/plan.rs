@@ -40,6 +40,7 @@ pub enum Method {
     Job,
     Jobs,
     RemoveJobs,
+    Stats,
 }
 
 /// How often a method was called.

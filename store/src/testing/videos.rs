@@ -16,7 +16,7 @@ use crate::{LinkDocument, StoreError};
 
 impl FaultyStore {
     /// Returns all rows, by their sequence.
-    fn rows(&self) -> Vec<VideoRow> {
+    pub(super) fn rows(&self) -> Vec<VideoRow> {
         let documents = self.documents();
         let sequences = self.sequences();
         let row = |change: crate::videos::VideoChange| {

@@ -131,6 +131,17 @@ pub struct VideoCursor {
 }
 
 impl VideoCursor {
+    /// Returns where a page in this order ends that ends with this row.
+    pub fn of(row: &VideoRow, order: VideoOrder) -> Self {
+        let published = row.metadata.as_ref().and_then(|metadata| metadata.video.publish_date);
+        Self {
+            published_ms: published
+                .filter(|_| order == VideoOrder::Published)
+                .map(Timestamp::as_millisecond),
+            sequence: row.sequence,
+        }
+    }
+
     /// Whether a page in this order can begin here.
     pub fn is_of(&self, order: VideoOrder) -> bool {
         self.published_ms.is_some() == (order == VideoOrder::Published)

@@ -1,0 +1,86 @@
+//! `GET /export`: all videos that a query selects, as one answer.
+//!
+//! The route is outside the layers that limit and time out requests; the number of exports has a
+//! limit of its own.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use jiff::Timestamp;
+
+use super::parameters::{Parameters, wrong};
+use super::video_query;
+use crate::error::ApiError;
+use crate::export::{CsvOptions, Export, Format, PAGE_VIDEOS, Step};
+use crate::state::AppState;
+
+pub(crate) fn router() -> Router<Arc<AppState>> {
+    Router::new().route("/export", get(export))
+}
+
+async fn export(
+    State(app): State<Arc<AppState>>,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let format = format(&mut parameters)?;
+    let query = video_query::read(&mut parameters, PAGE_VIDEOS)?;
+    parameters.end()?;
+    let export = app.exports.open(query, format).await?;
+    let (media_type, ending) = format.names();
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let name = format!("attachment; filename=\"linkrelay-videos-{now}.{ending}\"");
+    let headers = [
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(body(export, format))).into_response())
+}
+
+/// Reads the format and its options.
+fn format(parameters: &mut Parameters) -> Result<Format, ApiError> {
+    let is_csv = parameters.one_of("format", &[("ndjson", false), ("csv", true)])?;
+    let flags = [("true", true), ("false", false)];
+    let mut option = |name: &'static str| parameters.one_of(name, &flags).map(|flag| (name, flag));
+    let (bom, raw) = (option("bom")?, option("raw")?);
+    if is_csv == Some(true) {
+        let [has_bom, is_raw] = [bom, raw].map(|(_, flag)| flag == Some(true));
+        return Ok(Format::Csv(CsvOptions { is_raw, has_bom }));
+    }
+    let of_csv = [bom, raw].into_iter().find(|(_, flag)| flag.is_some());
+    of_csv.map_or(Ok(Format::Ndjson), |(name, _)| Err(wrong(name, "is only for format=csv")))
+}
+
+/// An error is the last item: it breaks the connection, so that no client takes what it has for
+/// all of it.
+fn body(export: Export, format: Format) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let steps = stream::unfold(export, async |mut export| Some((export.next().await?, export)));
+    let rows = steps.flat_map(move |step| {
+        let (bytes, error) = match step {
+            Step::Rows(bytes) => (bytes, None),
+            Step::End { rows } => (format.end(rows), None),
+            Step::Broken { error, after } => {
+                let error = ApiError::from(error);
+                let bytes = format.broken(&error.problem_value(), after);
+                (bytes, Some(io::Error::other(error.to_string())))
+            }
+        };
+        let rest = error.map(|error| {
+            stream::once(async {
+                // Lets the connection write what it has before it is broken.
+                tokio::task::yield_now().await;
+                Err(error)
+            })
+        });
+        stream::iter([Ok(bytes)]).chain(stream::iter(rest).flatten())
+    });
+    stream::iter([Ok(format.begin())]).chain(rows)
+}
