@@ -50,18 +50,14 @@ pub struct ProblemBody {
     indexes: Option<Vec<u32>>,
 }
 
-/// What [`read_links`](crate::intake::read_links) and [`read_json`](crate::intake::read_json) refuse.
+/// What [`read_json`](crate::intake::read_json) refuses with a status of its own; a route says
+/// itself what 400 means.
 #[derive(Debug)]
-pub struct IntakeProblems;
+pub struct BodyProblems;
 
-impl IntoResponses for IntakeProblems {
+impl IntoResponses for BodyProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            (
-                400,
-                "`bad_body`, `body_broken`, `not_gzip`, `bad_idempotency_key`, `bad_query`: the \
-                 body, a header or a parameter is wrong.",
-            ),
             (408, "`body_timeout`: the body came too slowly (BODY_READ_TIMEOUT, 10 s)."),
             (413, "`body_too_large`: the body is larger than MAX_BODY_BYTES (1 MiB)."),
             (
@@ -69,12 +65,30 @@ impl IntoResponses for IntakeProblems {
                 "`unsupported_media_type`, `unsupported_encoding`: the body is not declared as \
                  JSON, or is compressed by something else than gzip.",
             ),
+        ])
+    }
+}
+
+/// What [`read_links`](crate::intake::read_links) refuses, and links of which none names a video.
+#[derive(Debug)]
+pub struct IntakeProblems;
+
+impl IntoResponses for IntakeProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = BodyProblems::responses();
+        responses.extend(problems(&[
+            (
+                400,
+                "`bad_body`, `body_broken`, `not_gzip`, `bad_idempotency_key`, `bad_query`: the \
+                 body, a header or a parameter is wrong.",
+            ),
             (
                 422,
                 "`no_links`, `too_many_links`, `no_valid_links`: there is no link, there are more \
                  than MAX_LINKS_PER_REQUEST (1,000), or none names a video.",
             ),
-        ])
+        ]));
+        responses
     }
 }
 

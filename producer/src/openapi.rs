@@ -46,6 +46,7 @@ pub(crate) static SERVED: LazyLock<Served> = LazyLock::new(|| {
         (name = "Links", description = "Links go in."),
         (name = "Requests", description = "The links of one submission."),
         (name = "Videos", description = "Each video once, however many links named it."),
+        (name = "Dead letters", description = "Links that were given up, and their replay."),
         (name = "Health", description = "For load balancers, orchestrators and Prometheus."),
         (name = "Documentation", description = "This document, and pages that show it."),
     )

@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::error::DlqError;
@@ -62,7 +63,7 @@ pub(crate) enum BeginError {
 }
 
 /// What a job has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct JobProgress {
     /// How many dead letters are decided one by one; unknown while they are read.
     pub(crate) total: Option<u64>,

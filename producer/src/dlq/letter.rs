@@ -8,6 +8,7 @@ use linkrelay_store::sqlite::LetterRow;
 use rdkafka::Message;
 use rdkafka::message::{Header, OwnedHeaders};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::text::raw_text;
 
@@ -65,9 +66,10 @@ impl RawLetter {
 }
 
 /// A decoded dead letter. Its JSON form is a line of `dlq list --json`; unknown fields are null.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DeadLetter {
     /// When the link was given up.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub failed_at: Option<Timestamp>,
     /// The class of the last error; null for a record of another program.
     pub class: Option<ErrorClass>,

@@ -44,13 +44,15 @@ pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(videos::video))
         .routes(routes!(requests::requests))
         .routes(routes!(processes::processes))
+        .routes(routes!(dlq::letters))
+        .routes(routes!(replays::begin_replay))
+        .routes(routes!(replays::replays))
+        .routes(routes!(replays::replay))
         .routes(routes!(docs::document))
         .routes(routes!(docs::to_index))
         .routes(routes!(docs::index))
         .routes(routes!(docs::file))
         .merge(stats::router().into())
-        .merge(dlq::router().into())
-        .merge(replays::router().into())
 }
 
 /// Returns the routes without limits: their answers last for as long as a client listens or reads.

@@ -4,46 +4,47 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId};
 use linkrelay_http::intake::read_json;
+use linkrelay_http::openapi::{BodyProblems, one_of};
 use linkrelay_store::StoreError;
 use linkrelay_store::jobs::{Job, JobState};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
-use super::parameters::{Parameters, wrong};
+use super::parameters::{NoParameters, Parameters, wrong};
 use crate::dlq::jobs::{JobProgress, KIND, state};
 use crate::dlq::{LetterFilter, ReplayOptions};
 use crate::error::{ApiError, replay_url};
+use crate::openapi::StoreProblems;
 use crate::state::AppState;
 
 const DEFAULT_MAX_REPLAYS: u32 = 10;
 const MAX_BATCH: u16 = 500;
 const MAX_IDS: usize = 1_000;
-const DEFAULT_LIMIT: u64 = 20;
-const MAX_LIMIT: u64 = 100;
-
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new()
-        .route("/dlq/replay", post(begin))
-        .route("/dlq/replays", get(replays))
-        .route("/dlq/replays/{id}", get(replay))
-}
+const DEFAULT_LIMIT: u32 = 20;
+const MAX_LIMIT: u32 = 100;
 
 /// What to replay. A misspelt member must not replay everything.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "classes": ["transient"], "dry_run": true }))]
 struct ReplayBody {
+    /// All but malformed ones; not with any other selection.
     #[serde(skip_serializing_if = "is_false")]
     all: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Documents.
+    #[schema(max_items = 1000)]
     ids: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     classes: Vec<ErrorClass>,
@@ -52,15 +53,34 @@ struct ReplayBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<RequestId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "time")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "time")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     #[serde(skip_serializing_if = "is_false")]
+    /// Publishes nothing.
     dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// Links that were replayed so often are left alone; 10 if it is left out.
+    #[schema(minimum = 1)]
     max_replays: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// How many are published at once; 500 if it is left out.
+    #[schema(minimum = 1, maximum = 500)]
     batch: Option<u16>,
+}
+
+/// Reads a time so that the text of a wrong one is in the error.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let parse = |text: String| {
+        let problem = || format!("{text:?} is no time like 2026-11-28T10:00:00Z");
+        text.parse().map_err(|_| D::Error::custom(problem()))
+    };
+    text.map(parse).transpose()
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -101,20 +121,71 @@ impl ReplayBody {
 }
 
 /// A replay as clients see it.
-#[derive(Debug, Serialize)]
-struct ReplayEntry {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReplayEntry {
     id: String,
+    #[schema(schema_with = states)]
     state: &'static str,
     /// What was asked for.
     request: Value,
+    #[schema(value_type = String, format = DateTime)]
     begun_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     #[serde(flatten)]
     progress: JobProgress,
     error: Option<String>,
 }
 
-async fn begin(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
+fn states() -> Object {
+    one_of(["running", "done", "failed", "interrupted"])
+}
+
+/// A page of replays.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReplayList {
+    /// The newest first.
+    replays: Vec<ReplayEntry>,
+    /// The path of the next page, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// The answer if a replay has begun.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplayBegun {
+    #[schema(schema_with = ok)]
+    res: &'static str,
+    id: String,
+    status_url: String,
+}
+
+fn ok() -> Object {
+    one_of(["ok"])
+}
+
+/// Begins a replay of dead letters, as a job.
+#[utoipa::path(
+    post,
+    path = "/dlq/replay",
+    tag = "Dead letters",
+    request_body = ReplayBody,
+    responses(
+        (status = 202, description = "The replay has begun.", body = ReplayBegun,
+            headers(("Location" = String, description = "The path of the replay."))),
+        BodyProblems,
+        (status = 400, description = "`bad_body`, `body_broken`, `not_gzip`, `bad_query`: the body \
+            is not of this form, or has neither `all` nor a selection; or a parameter is given."),
+        (status = 409, description = "`replay_running`: one runs already, which `id` and \
+            `status_url` name."),
+        (status = 503, description = "`store_unavailable`, `stopping`: the replay has not begun."),
+    )
+)]
+pub(super) async fn begin_replay(
+    State(app): State<Arc<AppState>>,
+    _: NoParameters,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (body, _) = read_json(request, &app.intake).await?;
     let body: ReplayBody = serde_json::from_slice(&body)
         .map_err(|error| ApiError::BadReplayBody(error.to_string()))?;
@@ -125,7 +196,7 @@ async fn begin(State(app): State<Arc<AppState>>, request: Request) -> Result<Res
     let job = tokio::time::timeout(app.store_timeout, begun).await;
     let job = job.map_err(|_| ApiError::StoreTimeout)??;
     let url = replay_url(&job.id);
-    let answer = serde_json::json!({ "res": "ok", "id": job.id, "status_url": url });
+    let answer = ReplayBegun { res: "ok", id: job.id, status_url: url.clone() };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, url)], Json(answer)).into_response())
 }
 
@@ -147,31 +218,58 @@ fn options(body: ReplayBody, app: &AppState) -> ReplayOptions {
     }
 }
 
-async fn replays(
+/// The replays, the newest first.
+#[utoipa::path(
+    get,
+    path = "/dlq/replays",
+    tag = "Dead letters",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many \
+            replays; 20 if it is left out."),
+        ("after" = Option<String>, Query, description = "The page that follows another; `next` \
+            has it."),
+    ),
+    responses(
+        (status = 200, description = "One page of the replays.", body = ReplayList),
+        (status = 400, description = "`bad_query`: a parameter is wrong or not known."),
+        StoreProblems,
+    )
+)]
+pub(super) async fn replays(
     State(app): State<Arc<AppState>>,
     mut parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ReplayList>, ApiError> {
     let after = parameters.text("after");
     if after.as_deref().is_some_and(|after| uuid::Uuid::try_parse(after).is_err()) {
         return Err(wrong("after", "must be the id of a replay"));
     }
-    let limit = parameters.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     parameters.end()?;
-    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     let jobs = within(&app, app.store.jobs(KIND, after.as_deref(), limit)).await?;
     let last = jobs.last().filter(|_| jobs.len() == limit as usize).map(|job| job.id.clone());
     let next = last.map(|after| parameters.path_with("/dlq/replays", "after", after));
-    let entries: Vec<ReplayEntry> = jobs.into_iter().map(entry).collect();
-    let mut answer = serde_json::json!({ "replays": entries });
-    if let Some(next) = next {
-        answer["next"] = next.into();
-    }
-    Ok(Json(answer))
+    Ok(Json(ReplayList { replays: jobs.into_iter().map(entry).collect(), next }))
 }
 
-async fn replay(
+/// One replay, whichever producer runs it.
+#[utoipa::path(
+    get,
+    path = "/dlq/replays/{id}",
+    tag = "Dead letters",
+    params(("id" = String, Path, example = "0199f7a0-0000-7000-8000-000000000001",
+        description = "The replay.")),
+    responses(
+        (status = 200, description = "The replay.", body = ReplayEntry),
+        (status = 400, description = "`bad_query`: a parameter is given."),
+        (status = 404, description = "`unknown_replay`: no replay has this id, or it is older than \
+            30 days."),
+        StoreProblems,
+    )
+)]
+pub(super) async fn replay(
     State(app): State<Arc<AppState>>,
     id: Result<Path<String>, PathRejection>,
+    _: NoParameters,
 ) -> Result<Json<ReplayEntry>, ApiError> {
     let id = id.map(|Path(id)| id).unwrap_or_default();
     let job = within(&app, app.store.job(&id)).await?;

@@ -15,7 +15,7 @@ use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_http::intake::{
     IntakeError, LinkIndex, LinkOutcome, ResultError, ValidResult, echo, read_json,
 };
-use linkrelay_http::openapi::{IntakeProblems, one_of};
+use linkrelay_http::openapi::{BodyProblems, one_of};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -88,7 +88,7 @@ fn ok() -> Object {
     request_body = RetryBody,
     responses(
         (status = 202, description = "The broker has every one of the links.", body = RetryAnswer),
-        IntakeProblems,
+        BodyProblems,
         (status = 400, description = "`bad_request_id`, `bad_body`, `body_broken`, `not_gzip`, \
             `bad_query`: the id, the body or a parameter is wrong."),
         (status = 409, description = "`not_failed`: the links of `indexes` have not failed, or \

@@ -123,8 +123,8 @@ async fn every_wrong_parameter_of_every_route_is_named() {
     let app = TestApp::with_acks().await;
     let mut checked_count = 0;
     for (path, method, operation) in operations() {
-        let tag = &operation["tags"][0];
-        if tag == "Health" || tag == "Documentation" {
+        // Probes and pages take any query.
+        if ["/health/", "/metrics", "/docs", "/openapi"].iter().any(|of| path.starts_with(of)) {
             continue;
         }
         let example = example_path(path, operation);
@@ -163,8 +163,13 @@ async fn every_wrong_parameter_of_every_route_is_named() {
                         let path = path.replace(&format!("{{{name}}}"), wrong);
                         let answer = send(&[], None, &path).await;
                         let code = answer.json["code"].as_str().unwrap_or_default().to_owned();
-                        assert!(code.starts_with("bad_"), "{method} {path}: {answer:?}");
-                        assert_eq!(answer.status, 400, "{method} {path}: {answer:?}");
+                        let is_named = match answer.status {
+                            400 => code.starts_with("bad_"),
+                            // Of an id that has no form of its own.
+                            404 => code.starts_with("unknown_"),
+                            _ => false,
+                        };
+                        assert!(is_named, "{method} {path}: {answer:?}");
                     }
                 }
             }
