@@ -86,13 +86,6 @@ async fn a_failed_link_is_listed_and_replayed_by_routes_of_any_producer() {
         assert!(letter["link"].as_str().unwrap().ends_with(letter["video_id"].as_str().unwrap()));
         assert!(letter["error"].is_string() && letter["origin"].is_string(), "{letter}");
     }
-    let times: Vec<&str> = all["letters"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|l| l["failed_at"].as_str().unwrap())
-        .collect();
-    assert_eq!(times.len(), 4);
     // Page by page, each is there once.
     let paged = listed(&first, "limit=1").await;
     assert_eq!((paged.len(), paged.iter().collect::<BTreeSet<_>>().len()), (4, 4), "{paged:?}");
@@ -178,8 +171,7 @@ async fn a_replay_whose_producer_was_killed_is_interrupted_and_completed_by_anot
     let replayed = topic_count(&site).await;
     assert!(replayed < PREPARED, "it was not killed midway");
     assert_eq!(get(&second, &job).await["state"], "running");
-    let interrupted = until_state(&second, &job, "interrupted").await;
-    assert_eq!(interrupted["total"], PREPARED, "{interrupted}");
+    until_state(&second, &job, "interrupted").await;
 
     let rest = begin(&second, &json!({"all": true})).await;
     let rest = until_state(&second, &rest, "done").await;

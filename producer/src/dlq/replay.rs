@@ -100,6 +100,10 @@ impl Replay {
         let ended = self.replay(stop, observer).await;
         // A replay that ended early has dropped the pages, so the reading ends as well.
         drop(self.pages);
+        if let Some(target) = self.target.take() {
+            // Joins librdkafka's threads, which blocks.
+            tokio::task::spawn_blocking(move || drop(target)).await.ok();
+        }
         let read = self.reading.await.map_err(DlqError::from).flatten();
         (self.tally, ended.and(read))
     }

@@ -29,7 +29,7 @@ pub(super) struct LetterList {
     letters: Vec<LetterEntry>,
     /// How many dead letters this page has examined.
     examined: usize,
-    /// Whether the store said what became of the links; otherwise `state` and `code` are null.
+    /// Whether the store has answered; otherwise `state` and `code` are null.
     documents_known: bool,
     /// Whether it was looked for replays in flight.
     replays_known: bool,

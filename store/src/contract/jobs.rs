@@ -68,7 +68,7 @@ pub async fn one_job_of_a_kind_runs_at_a_time(store: &dyn Store) -> Result<(), S
     Ok(())
 }
 
-/// The store decides, whatever the processes do at the same time.
+/// The store decides which of them begins.
 pub async fn of_jobs_that_begin_at_the_same_time_one_does(
     store: &dyn Store,
 ) -> Result<(), StoreError> {
