@@ -47,8 +47,11 @@ async fn rebuild(
     for raw in &found {
         let last = raw.get_str("_id").map_err(|error| StoreError::Unreadable(error.to_string()))?;
         let last = DocumentId::from_stored(last.to_owned());
-        let page =
-            page.get_or_insert(RebuiltPage { last: last.clone(), documents: 0, unreadable: 0 });
+        let page = page.get_or_insert_with(|| RebuiltPage {
+            last: last.clone(),
+            documents: 0,
+            unreadable: 0,
+        });
         page.last = last;
         page.documents += 1;
         match decode(raw) {

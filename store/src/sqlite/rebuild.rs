@@ -74,8 +74,11 @@ fn read(
         let text = row.get_ref(1)?.as_str()?;
         bytes += text.len();
         let change = change(&last, text);
-        let page =
-            page.get_or_insert(RebuiltPage { last: last.clone(), documents: 0, unreadable: 0 });
+        let page = page.get_or_insert_with(|| RebuiltPage {
+            last: last.clone(),
+            documents: 0,
+            unreadable: 0,
+        });
         page.last = last;
         page.documents += 1;
         match change {

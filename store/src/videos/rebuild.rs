@@ -1,6 +1,7 @@
-//! The rows of videos, made from the documents: for documents that are older than the rows, and
-//! for rows that were lost. Consumers may write meanwhile, because every row keeps the greatest of
-//! what it is told.
+//! The rows of videos, made from the documents.
+//!
+//! It is for documents that are older than the rows, and for rows that were lost. Consumers may
+//! write meanwhile, because every row keeps the greatest of what it is told.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
