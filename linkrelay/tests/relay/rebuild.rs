@@ -20,6 +20,8 @@ async fn rows(site: &Site) -> Vec<Document> {
     while found.advance().await.unwrap() {
         let mut row: Document = found.deserialize_current().unwrap();
         row.remove("sequence");
+        // A consumer adds them later.
+        row.remove("grams");
         rows.push(row);
     }
     rows
@@ -78,9 +80,10 @@ async fn an_interrupted_rebuild_prints_the_command_that_goes_on_beside_a_running
     add_old_documents(data.path());
 
     let mut process = rebuilding(data.path());
+    // More than one page, behind which it can go on.
     until("the first rows", async || {
         let rows = count(data.path(), "video");
-        ok_if(rows > 0, rows.to_string())
+        ok_if(rows > 500, rows.to_string())
     })
     .await;
     process.interrupt().unwrap();

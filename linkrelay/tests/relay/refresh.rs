@@ -32,6 +32,8 @@ async fn old_videos_are_submitted_again_oldest_first_and_two_runs_double_nothing
     for (number, days) in [(0, 40), (1, 50), (2, 60), (3, 29)] {
         age(&site, number, days).await;
     }
+    site.videos.delete_many(doc! {}).await.unwrap();
+    assert_eq!(site.linkrelay(&["rebuild-videos"], &[]).code, Some(0));
     let url = producer.url();
     let refresh = |arguments: &[&str]| {
         let arguments = [&["refresh", "--older-than", "30d", "--rate", "100"], arguments].concat();

@@ -55,7 +55,8 @@ async fn every_command_has_a_man_page() {
     let page = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     let own = page("linkrelay.1");
     for command in commands().iter().filter(|name| *name != "help") {
-        assert!(own.contains(&format!("linkrelay\\-{command}")), "{command}");
+        let written = command.replace('-', "\\-");
+        assert!(own.contains(&format!("linkrelay\\-{written}")), "{command}");
         page(&format!("linkrelay-{command}.1"));
     }
     let replay = page("linkrelay-dlq-replay.1");
