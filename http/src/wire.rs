@@ -250,9 +250,10 @@ pub struct ExportEnd {
 }
 
 /// How many documents and videos there are: the answer of `GET /stats`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// When they were counted: at most once a minute for all clients.
+    #[schema(value_type = String, format = DateTime)]
     pub as_of: Timestamp,
     /// All documents.
     pub documents_total: u64,
@@ -265,7 +266,7 @@ pub struct Totals {
 }
 
 /// How many videos there are. What is not known is counted as `unknown`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VideoTotals {
     /// All videos.
     pub total: u64,
@@ -280,13 +281,15 @@ pub struct VideoTotals {
     /// The failed ones by the class of their last error.
     pub by_error_class: BTreeMap<String, u64>,
     /// When the first of all links was submitted.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub first_seen_at: Option<Timestamp>,
     /// When the last of all links was submitted.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen_at: Option<Timestamp>,
 }
 
 /// How many videos a channel has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelVideos {
     /// The channel's id.
     pub channel_id: String,

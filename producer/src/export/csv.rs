@@ -225,3 +225,35 @@ fn largest(thumbnails: &[Thumbnail]) -> Option<&String> {
     };
     thumbnails.iter().max_by_key(pixels).map(|thumbnail| &thumbnail.url)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Takes the guard away, as [`guarded`] says that a reader does.
+    fn unguarded(cell: &str) -> &str {
+        let Some(text) = cell.strip_prefix('\'') else { return cell };
+        let rest = text.trim_start_matches('\'');
+        if rest.starts_with(['=', '+', '-', '@', '\t', '\r']) { text } else { cell }
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_gets_every_text_back(texts in prop::collection::vec("['=+@,\"|\t\r\n-]{0,4}\\PC{0,6}", 1..6)) {
+            let mut writer =
+                WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+            writer.write_record(texts.iter().map(|text| guarded(text).into_owned())).unwrap();
+            let written = writer.into_inner().unwrap();
+            let mut reader =
+                csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_slice());
+            let record = reader.records().next().unwrap().unwrap();
+            let read: Vec<&str> = record.iter().map(unguarded).collect();
+            prop_assert_eq!(read, texts);
+            for cell in &record {
+                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
+            }
+        }
+    }
+}

@@ -6,27 +6,63 @@
 use std::io;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
+use utoipa::{IntoParams, ToSchema};
 
 use super::parameters::{Parameters, wrong};
-use super::video_query;
+use super::video_query::{self, SelectParameters};
 use crate::error::ApiError;
 use crate::export::{CsvOptions, Export, Format, PAGE_VIDEOS, Step};
 use crate::state::AppState;
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/export", get(export))
+/// The parameters of `GET /export` beside those that select videos.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "`format` reads them one by one, to name the wrong one")]
+struct FormatParameters {
+    /// `ndjson` if it is left out.
+    #[param(inline)]
+    format: Option<FormatName>,
+    /// Only for CSV: begins with a byte order mark, by which Excel knows UTF-8.
+    bom: Option<bool>,
+    /// Only for CSV: texts as they are, although a spreadsheet may take them for formulas.
+    raw: Option<bool>,
 }
 
-async fn export(
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "the document has the names, `format` their values")]
+enum FormatName {
+    Ndjson,
+    Csv,
+}
+
+/// All videos that a query selects, as one answer.
+///
+/// JSON lines end with `{"end":true,"rows":n}`; a connection that breaks before has not sent all.
+#[utoipa::path(
+    get,
+    path = "/export",
+    tag = "Videos",
+    params(SelectParameters, FormatParameters),
+    responses(
+        (status = 200, description = "The videos, a line each.", content(
+            (String = "application/x-ndjson"),
+            (String = "text/csv; charset=utf-8; header=present"),
+        )),
+        (status = 400, description = "`bad_query`: a parameter is wrong or not known."),
+        (status = 500, description = "`store_unreadable`: a stored document cannot be read."),
+        (status = 503, description = "`store_unavailable`: the store cannot be reached; \
+            `too_many_exports`: MAX_EXPORTS are open."),
+    )
+)]
+pub(super) async fn export(
     State(app): State<Arc<AppState>>,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {

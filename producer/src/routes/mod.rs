@@ -52,12 +52,12 @@ pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(docs::to_index))
         .routes(routes!(docs::index))
         .routes(routes!(docs::file))
-        .merge(stats::router().into())
+        .routes(routes!(stats::stats))
 }
 
 /// Returns the routes without limits: their answers last for as long as a client listens or reads.
 pub(crate) fn streams() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new().routes(routes!(events::events)).merge(export::router().into())
+    OpenApiRouter::new().routes(routes!(events::events)).routes(routes!(export::export))
 }
 
 /// Checks the links of a request.

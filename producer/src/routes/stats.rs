@@ -2,26 +2,35 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use linkrelay_http::wire::{ChannelVideos, Totals, VideoTotals};
 use linkrelay_store::LinkState;
 
-use super::parameters::Parameters;
+use super::parameters::NoParameters;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::stats::Stats;
 
-pub(crate) fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/stats", get(stats))
-}
-
-async fn stats(
+/// How many documents and videos there are, and of what kind.
+///
+/// They are counted at most once a minute for all clients.
+#[utoipa::path(
+    get,
+    path = "/stats",
+    tag = "Videos",
+    responses(
+        (status = 200, description = "The numbers, as of `as_of`.", body = Totals),
+        (status = 400, description = "`bad_query`: a parameter is not known."),
+        (status = 500, description = "`store_unreadable`: a stored document cannot be read."),
+        (status = 503, description = "`store_unavailable`: the store cannot be reached; \
+            `stats_pending`: the first count is not done yet."),
+    )
+)]
+pub(super) async fn stats(
     State(app): State<Arc<AppState>>,
-    parameters: Parameters,
+    _: NoParameters,
 ) -> Result<Json<Totals>, ApiError> {
-    parameters.end()?;
     let stats = app.stats.get(app.store_timeout).await?;
     Ok(Json(totals(&stats)))
 }
