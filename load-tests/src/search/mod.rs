@@ -63,15 +63,11 @@ async fn pages(
 ) -> Result<()> {
     let name = if is_cold { "cold" } else { "warm" };
     let queries = if is_cold { &queries[..COLD_QUERIES.min(queries.len())] } else { queries };
-    let mut took = Vec::new();
-    let mut round = async |_| {
-        let meter = LoadMeter::start()?;
-        took = if is_cold { cold(file, queries).await? } else { warm(file, queries).await? };
-        let load = meter.load()?;
-        let all = Percentiles::of(took.iter().copied()).context("there are no queries")?;
-        Ok(Round { ours: all.p99_ms, baseline: None, load, details: json!(all) })
-    };
-    let rounds = vec![round(0).await?];
+    let meter = LoadMeter::start()?;
+    let took = if is_cold { cold(file, queries).await? } else { warm(file, queries).await? };
+    let load = meter.load()?;
+    let all = Percentiles::of(took.iter().copied()).context("there are no queries")?;
+    let rounds = vec![Round { ours: all.p99_ms, baseline: None, load, details: json!(all) }];
     settings.report(&Measurement {
         benchmark: "search",
         case: format!("first pages, {name}: p99"),
