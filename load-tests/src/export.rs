@@ -5,12 +5,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use futures::{StreamExt, TryStreamExt};
-use linkrelay_store::{LinkDocument, LinkStore, SqliteStore, StatsStore};
+use linkrelay_store::{SqliteStore, StatsStore};
 use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
 use linkrelay_testkit::tools::free_port;
 use serde_json::{Value, json};
@@ -24,8 +22,6 @@ use crate::measurement::{Measurement, Round, Target};
 
 const VIDEOS: usize = 1_000_000;
 const SEED: u64 = 14;
-const BATCH_DOCUMENTS: usize = 500;
-const BATCHES_IN_FLIGHT: usize = 4;
 const LIMIT: Duration = Duration::from_secs(60);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -37,7 +33,7 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("linkrelay.sqlite");
     println!("writing {count} documents with seed {SEED}");
-    write(&file, count).await?;
+    many_videos::write(&file, SEED, count).await?;
     if settings.includes("statistics") {
         settings.report(&Measurement {
             benchmark: "export",
@@ -60,33 +56,6 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
             rounds: settings.rounds(async |_| producer.round(query, count).await).await?,
         })?;
     }
-    Ok(())
-}
-
-async fn write(file: &Path, count: usize) -> Result<()> {
-    let store = Arc::new(SqliteStore::open(file)?);
-    let mut documents = many_videos::documents(SEED).take(count);
-    let batches = std::iter::from_fn(|| {
-        let batch: Vec<LinkDocument> = documents.by_ref().take(BATCH_DOCUMENTS).collect();
-        (!batch.is_empty()).then_some(batch)
-    });
-    let begun = Instant::now();
-    let writes = futures::stream::iter(batches).map(|batch| {
-        let store = Arc::clone(&store);
-        tokio::spawn(async move { store.write_batch(&batch).await })
-    });
-    let mut writes = writes.buffer_unordered(BATCHES_IN_FLIGHT);
-    while let Some(written) = writes.try_next().await? {
-        written?;
-    }
-    drop(writes);
-    let bytes = std::fs::metadata(file)?.len();
-    println!(
-        "{:.0} documents/s, {} MiB\n",
-        count as f64 / begun.elapsed().as_secs_f64(),
-        bytes / (1 << 20)
-    );
-    store.close().await;
     Ok(())
 }
 

@@ -17,5 +17,7 @@ mod measurement;
 mod memory;
 mod roles;
 mod sample;
+mod search;
 mod stats;
 mod store;
+mod texts;

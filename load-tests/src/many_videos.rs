@@ -3,58 +3,32 @@
 //!
 //! It must not know: which benchmark uses them.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_common::video::{Availability, Video};
 use linkrelay_common::{DocumentId, ErrorClass, LinkFailure, RequestId};
-use linkrelay_store::{LinkDocument, LinkState};
+use linkrelay_store::{LinkDocument, LinkState, LinkStore, SqliteStore};
 
 use crate::sample;
+use crate::texts::{self, Draw};
 
 /// The links of a request.
 const REQUEST_LINKS: u32 = 100;
+const BATCH_DOCUMENTS: usize = 500;
+const BATCHES_IN_FLIGHT: usize = 4;
 const CHANNELS: u64 = 5_000;
-const WORDS: [&str; 10] = [
-    "music video",
-    "강남스타일",
-    "東京の夜",
-    "как сделать",
-    "ก๋วยเตี๋ยว",
-    "Beyoncé",
-    "live",
-    "노래 모음",
-    "教程",
-    "official",
-];
 const CATEGORIES: [&str; 4] = ["Music", "Education", "Gaming", "People & Blogs"];
 const SOURCES: [&str; 3] = ["watch_page", "innertube", "oembed"];
-
-/// Draws numbers (SplitMix64): the same ones for the same seed, on every machine.
-#[derive(Debug)]
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[usize::try_from(self.below(values.len() as u64)).unwrap_or_default()]
-    }
-
-    fn text(&mut self, words: u64) -> String {
-        let words: Vec<&str> = (0..words).map(|_| self.of(&WORDS)).collect();
-        words.join(" ")
-    }
-}
 
 /// Returns the documents in their order, without end.
 pub(crate) fn documents(seed: u64) -> impl Iterator<Item = LinkDocument> {
     let template = sample::documents(1).remove(0);
-    let mut draw = Draw(seed);
+    let mut draw = Draw::of_seed(seed);
     let mut request_id = RequestId::new(REQUEST_LINKS);
     (0..).map(move |number: usize| {
         let index = u32::try_from(number).unwrap_or_default() % REQUEST_LINKS;
@@ -76,6 +50,34 @@ pub(crate) fn documents(seed: u64) -> impl Iterator<Item = LinkDocument> {
     })
 }
 
+/// Writes as many documents to a new file, as fast as the store takes them.
+pub(crate) async fn write(file: &Path, seed: u64, count: usize) -> Result<()> {
+    let store = Arc::new(SqliteStore::open(file)?);
+    let mut documents = documents(seed).take(count);
+    let batches = std::iter::from_fn(|| {
+        let batch: Vec<LinkDocument> = documents.by_ref().take(BATCH_DOCUMENTS).collect();
+        (!batch.is_empty()).then_some(batch)
+    });
+    let begun = Instant::now();
+    let writes = futures::stream::iter(batches).map(|batch| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.write_batch(&batch).await })
+    });
+    let mut writes = writes.buffer_unordered(BATCHES_IN_FLIGHT);
+    while let Some(written) = writes.try_next().await? {
+        written?;
+    }
+    drop(writes);
+    let bytes = std::fs::metadata(file)?.len();
+    println!(
+        "{:.0} documents/s, {} MiB\n",
+        count as f64 / begun.elapsed().as_secs_f64(),
+        bytes / (1 << 20)
+    );
+    store.close().await;
+    Ok(())
+}
+
 fn stored(base: LinkDocument, draw: &mut Draw) -> LinkDocument {
     let mut video = sample::video();
     vary(&mut video, draw);
@@ -94,10 +96,9 @@ fn failed(base: LinkDocument, draw: &mut Draw) -> LinkDocument {
 }
 
 fn vary(video: &mut Video, draw: &mut Draw) {
-    let words = 3 + draw.below(8);
-    video.title = draw.text(words);
-    let words = 10 + draw.below(60);
-    video.description = Some(draw.text(words));
+    let (title, description) = texts::draw(draw);
+    video.title = title;
+    video.description = Some(description);
     // A few channels have most of the videos.
     let channel = draw.below(CHANNELS).min(draw.below(CHANNELS)).min(draw.below(CHANNELS));
     video.author.channel_id = Some(format!("UC{channel:022}"));

@@ -101,7 +101,10 @@ async fn sqlite_round(documents: &[LinkDocument]) -> Result<Round> {
 
 /// Writes through the trait, with a task for each batch as in the consumer's batcher, and returns
 /// documents a second.
-async fn write_all(store: Arc<dyn LinkStore>, documents: &[LinkDocument]) -> Result<f64> {
+pub(crate) async fn write_all(
+    store: Arc<dyn LinkStore>,
+    documents: &[LinkDocument],
+) -> Result<f64> {
     let batches: Vec<Vec<LinkDocument>> =
         documents.chunks(BATCH_DOCUMENTS).map(<[LinkDocument]>::to_vec).collect();
     store.ensure_schema().await?;

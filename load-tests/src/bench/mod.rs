@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::{batch, drain, export, http, latency, memory, store};
+use crate::{batch, drain, export, http, latency, memory, search, store};
 use settings::BenchSettings;
 
 /// Measures linkrelay and what it is compared with, one right after the other, and prints both.
@@ -38,6 +38,8 @@ enum Benchmark {
     Latency,
     /// Rows a second of an export of a million videos, and how long the statistics take
     Export,
+    /// First pages of searches in a SQLite file of a million videos, and what the index costs writes
+    Search,
     /// All of them
     All,
 }
@@ -60,6 +62,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Batch => batch::run(settings).await?,
             Benchmark::Latency => latency::run(settings).await?,
             Benchmark::Export => export::run(settings).await?,
+            Benchmark::Search => search::run(settings).await?,
             // It is the list itself.
             Benchmark::All => {}
         }

@@ -46,7 +46,7 @@ async fn found(store: &dyn Store, mut query: VideoQuery) -> Result<Vec<u32>, Sto
     Ok(indexes)
 }
 
-/// Parts of words from one character on are found, whatever their case and accents, and only the
+/// Parts of words from one character on are found without regard to case and accents, and only the
 /// newest title of a video counts, as long as there is a document with it.
 pub async fn a_search_finds_parts_of_words_in_any_script(
     store: &dyn Store,

@@ -97,7 +97,7 @@ fn decomposed(text: &str) -> impl Iterator<Item = char> {
     .nfd()
 }
 
-/// Folds the case of a character, by way of its capital, because only that joins `ß` and `ss`, or
+/// Folds the case of a character, through its capital, because only that joins `ß` and `ss`, or
 /// the two forms of a small sigma.
 fn fold_case(character: char, is_mark: bool) -> impl Iterator<Item = char> {
     let mark = is_mark.then_some(character);
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_character_is_folded_once_and_for_all() {
-        // All but ideographs, Hangul's syllables, and characters that nobody has assigned.
+        // All but ideographs, Hangul's syllables, and characters that are not assigned.
         let scripts = (0..0x3400).chain(0xA000..0xAC00).chain(0xF900..0x1_7000);
         for character in scripts.chain(0x1_AFF0..0x1_FC00).filter_map(char::from_u32) {
             for text in

@@ -1,4 +1,4 @@
-//! How a search compares texts: parts of words in any script, whatever their case and accents.
+//! How a search compares texts: parts of words in any script, without regard to case and accents.
 //!
 //! In reading order: [`fold`] makes equal what a reader takes for the same; [`grams`] are what an
 //! index keeps of a folded text; [`query`] is what a client searches for. Many scripts have no

@@ -54,9 +54,9 @@ pub(super) fn encode(document: &LinkDocument) -> Result<DocumentRow, String> {
 }
 
 /// Reads a JSON column.
-pub(super) fn decode<T: serde::de::DeserializeOwned>(
+pub(super) fn decode<'a, T: serde::Deserialize<'a>>(
     column: usize,
-    json: &str,
+    json: &'a str,
 ) -> rusqlite::Result<T> {
     serde_json::from_str(json).map_err(|error| unreadable(column, error))
 }

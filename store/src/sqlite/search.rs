@@ -111,8 +111,17 @@ fn try_index_older(connection: &mut Connection, limit: i64) -> rusqlite::Result<
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use linkrelay_common::RequestId;
+    use tempfile::TempDir;
+
     use super::*;
-    use crate::sqlite::schema;
+    use crate::contract::sample;
+    use crate::sqlite::{SqliteStore, schema, search_pages};
+    use crate::videos::{VideoFilter, VideoQuery};
+    use crate::{LinkStore, VideoStore};
 
     fn found(connection: &Connection, text: &str) -> Vec<i64> {
         let expression = expression(&text.parse().unwrap());
@@ -140,5 +149,94 @@ mod tests {
                 assert_eq!(found(&connection, &alone), [number], "{alone}");
             }
         }
+    }
+
+    /// The version of a file before the search: how many migrations were there before its own.
+    const OLDER_VERSION: i64 = 9;
+
+    /// Makes a file what it was before the search.
+    fn make_older(file: &Path) {
+        let connection = Connection::open(file).unwrap();
+        let undo = "DROP TABLE video_grams; DROP TABLE search_backlog;
+            DROP INDEX document_without_request; ALTER TABLE video DROP COLUMN source;";
+        connection.execute_batch(undo).unwrap();
+        connection.pragma_update(None, "user_version", OLDER_VERSION).unwrap();
+    }
+
+    /// Makes a file with videos whose titles are `video 0 even`, `video 1 odd` and so on.
+    async fn older_file(videos: u32) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.sqlite");
+        let store = SqliteStore::open(&file).unwrap();
+        let request_id = RequestId::new(videos);
+        let documents: Vec<_> = (0..videos)
+            .map(|index| {
+                let mut document = sample::stored(request_id, index);
+                let parity = if index % 2 == 0 { "even" } else { "odd" };
+                let video = document.video.as_mut().unwrap();
+                video.title = format!("video {index} {parity}");
+                video.description = None;
+                document
+            })
+            .collect();
+        store.write_batch(&documents).await.unwrap();
+        store.close().await;
+        drop(store);
+        make_older(&file);
+        folder
+    }
+
+    fn query(text: &str) -> VideoQuery {
+        let text = Some(text.parse().unwrap());
+        let filter = VideoFilter { text, ..VideoFilter::default() };
+        VideoQuery { filter, limit: 100, ..VideoQuery::default() }
+    }
+
+    /// Returns how many videos are on the first page, after comparing that with the count.
+    fn hits(connection: &Connection, text: &str) -> usize {
+        let query = query(text);
+        let text = query.filter.text.as_ref().unwrap();
+        let page = search_pages::videos(connection, &query, text).unwrap();
+        let counted = search_pages::count(connection, &query.filter, text).unwrap();
+        assert_eq!(page.videos.len() as u64, counted, "{text}");
+        page.videos.len()
+    }
+
+    #[tokio::test]
+    async fn an_older_file_gives_the_same_answers_before_while_and_after_it_is_indexed() {
+        let folder = older_file(10).await;
+        let mut connection = Connection::open(folder.path().join("store.sqlite")).unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let mut indexed = Vec::new();
+        loop {
+            for (text, expected) in [("even", 5), ("d", 10), ("dd", 5), ("video 7", 1), ("x", 0)] {
+                assert_eq!(hits(&connection, text), expected, "{text}, {indexed:?} indexed");
+            }
+            indexed.push(found(&connection, "vi").len());
+            if is_complete(&connection).unwrap() {
+                break;
+            }
+            try_index_older(&mut connection, 4).unwrap();
+        }
+        assert_eq!(indexed, [0, 4, 8, 10]);
+    }
+
+    #[tokio::test]
+    async fn an_older_file_that_is_opened_is_indexed_and_takes_new_videos() {
+        let folder = older_file(450).await;
+        let file = folder.path().join("store.sqlite");
+        let store = SqliteStore::open(&file).unwrap();
+        let mut newer = sample::stored(RequestId::new(1), 450);
+        newer.video.as_mut().unwrap().title = "a newer one, odd".to_owned();
+        store.write_batch(&[newer]).await.unwrap();
+        let reader = Connection::open(&file).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_complete(&reader).unwrap() {
+            assert!(Instant::now() < deadline, "it is not indexed");
+            assert_eq!(store.count_videos(&query("odd").filter).await.unwrap(), 226);
+        }
+        assert_eq!(store.count_videos(&query("odd").filter).await.unwrap(), 226);
+        assert_eq!(found(&reader, "od").len(), 226);
+        store.close().await;
     }
 }

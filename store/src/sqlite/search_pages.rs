@@ -5,19 +5,22 @@
 //! candidates only these, and of many all, because then a page is soon full. A candidate's text is
 //! compared before it is part of a page.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use std::borrow::Cow;
 
-use super::search;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use serde::Deserialize;
+
 use super::video_pages::{Conditions, Window, filter};
-use super::videos::{self, COLUMNS};
+use super::videos::{self, COLUMNS, DOCUMENT_COLUMN};
+use super::{codec, search};
 use crate::search::{Folded, SearchText};
 use crate::videos::{
     Direction, MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoOrder, VideoPage, VideoQuery,
     VideoRow,
 };
 
-/// How many texts a page may compare in vain, because each has to be read and folded.
+/// How many texts that do not match a page may compare, because each has to be read and folded.
 const MAX_TEXTS_COMPARED: u32 = 2_000;
 /// Up to how many candidates are sorted.
 const FEW: i64 = 5_000;
@@ -31,8 +34,8 @@ pub(super) fn videos(
 ) -> rusqlite::Result<VideoPage> {
     // All statements read the same state.
     let transaction = connection.unchecked_transaction()?;
-    let (statement, values) = candidates(&transaction, query, text)?;
-    let check = Check::of(&query.filter, text);
+    let Candidates { statement, values, have_grams } = candidates(&transaction, query, text)?;
+    let check = Check::of(&query.filter, text, have_grams);
     let mut statement = transaction.prepare_cached(&statement)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut page = VideoPage::default();
@@ -74,39 +77,44 @@ pub(super) fn count(
     let statement = format!("SELECT v.sequence FROM video v {}", all.as_where());
     let mut statement = transaction.prepare(&statement)?;
     let mut rows = statement.query(params_from_iter(all.values))?;
-    let check = Check::of(selected, text);
+    let is_sure = is_complete && text.is_exact();
     let mut count = 0;
     while let Some(row) = rows.next()? {
-        let is_sure = is_complete && text.is_exact();
-        if is_sure || matches!(check.run(&transaction, row.get(0)?)?, Checked::Selected(_)) {
-            count += 1;
-        }
+        count += u64::from(is_sure || has_text(&transaction, row.get(0)?, text)?);
     }
     Ok(count)
 }
 
-/// Returns the statement that reads candidates in the query's order, and its values.
+/// What reads candidates in the query's order.
+struct Candidates {
+    statement: String,
+    values: Vec<Value>,
+    /// Whether each has all grams of the text.
+    have_grams: bool,
+}
+
 fn candidates(
     connection: &Connection,
     query: &VideoQuery,
     text: &SearchText,
-) -> rusqlite::Result<(String, Vec<Value>)> {
+) -> rusqlite::Result<Candidates> {
     let is_complete = search::is_complete(connection)?;
     let is_by_number = query.order == VideoOrder::FirstSeen && query.filter.channel_id.is_none();
     if is_complete && is_by_number {
         return Ok(by_number(query, text));
     }
     let Window { mut conditions, .. } = Window::of(query);
-    if is_complete && are_few(connection, text)? {
+    let have_grams = is_complete && are_few(connection, text)?;
+    if have_grams {
         conditions.add(IS_MATCH, [search::expression(text).into()]);
     }
     let (selected, order) = (conditions.as_where(), Window::of(query).order());
     let statement =
         format!("SELECT v.published, v.sequence FROM video v {selected} ORDER BY {order}");
-    Ok((statement, conditions.values))
+    Ok(Candidates { statement, values: conditions.values, have_grams })
 }
 
-fn by_number(query: &VideoQuery, text: &SearchText) -> (String, Vec<Value>) {
+fn by_number(query: &VideoQuery, text: &SearchText) -> Candidates {
     let (compare, order) = match query.direction {
         Direction::Descending => ("rowid < ?", "rowid DESC"),
         Direction::Ascending => ("rowid > ?", "rowid"),
@@ -116,7 +124,7 @@ fn by_number(query: &VideoQuery, text: &SearchText) -> (String, Vec<Value>) {
     conditions.add_some(compare, query.after.map(|after| after.sequence));
     let selected = conditions.as_where();
     let statement = format!("SELECT NULL, rowid FROM video_grams {selected} ORDER BY {order}");
-    (statement, conditions.values)
+    Candidates { statement, values: conditions.values, have_grams: true }
 }
 
 fn are_few(connection: &Connection, text: &SearchText) -> rusqlite::Result<bool> {
@@ -131,7 +139,8 @@ fn are_few(connection: &Connection, text: &SearchText) -> rusqlite::Result<bool>
 struct Check<'a> {
     statement: String,
     values: Vec<Value>,
-    text: &'a SearchText,
+    /// What its text is compared with; `None` if every candidate matches.
+    text: Option<&'a SearchText>,
 }
 
 enum Checked {
@@ -141,7 +150,7 @@ enum Checked {
 }
 
 impl<'a> Check<'a> {
-    fn of(selected: &VideoFilter, text: &'a SearchText) -> Self {
+    fn of(selected: &VideoFilter, text: &'a SearchText, have_grams: bool) -> Self {
         let mut conditions = filter(selected, VideoOrder::FirstSeen);
         conditions.add_some("v.channel_id = ?", selected.channel_id.clone());
         conditions.texts.push("v.sequence = ?");
@@ -149,20 +158,54 @@ impl<'a> Check<'a> {
             "SELECT {COLUMNS} FROM video v JOIN document d ON d.id = v.newest_id {}",
             conditions.as_where()
         );
+        let text = (!(have_grams && text.is_exact())).then_some(text);
         Self { statement, values: conditions.values, text }
     }
 
     fn run(&self, connection: &Connection, sequence: i64) -> rusqlite::Result<Checked> {
+        let mut statement = connection.prepare_cached(&self.statement)?;
         let values = self.values.iter().cloned().chain([sequence.into()]);
-        let row = connection
-            .prepare_cached(&self.statement)?
-            .query_row(params_from_iter(values), videos::video_row)
-            .optional()?;
-        let Some(row) = row else { return Ok(Checked::Filtered) };
-        let has_text = row
-            .metadata
-            .as_ref()
-            .is_some_and(|metadata| self.text.matches(&Folded::of_video(&metadata.video)));
-        Ok(if has_text { Checked::Selected(Box::new(row)) } else { Checked::OtherText })
+        let mut rows = statement.query(params_from_iter(values))?;
+        let Some(row) = rows.next()? else { return Ok(Checked::Filtered) };
+        if let Some(text) = self.text
+            && !text.matches(&Texts::read(row.get_ref(DOCUMENT_COLUMN)?.as_str()?)?)
+        {
+            return Ok(Checked::OtherText);
+        }
+        Ok(Checked::Selected(Box::new(videos::video_row(row)?)))
+    }
+}
+
+/// Whether a video has the text.
+fn has_text(connection: &Connection, sequence: i64, text: &SearchText) -> rusqlite::Result<bool> {
+    let query = "SELECT d.document FROM video v JOIN document d ON d.id = v.newest_id
+        WHERE v.sequence = ?1";
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query([sequence])?;
+    let Some(row) = rows.next()? else { return Ok(false) };
+    Ok(text.matches(&Texts::read(row.get_ref(0)?.as_str()?)?))
+}
+
+/// The part of a document that is searched: most candidates that do not match need no more of it.
+#[derive(Debug, Deserialize)]
+struct Texts<'a> {
+    #[serde(borrow)]
+    video: Option<VideoTexts<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct VideoTexts<'a> {
+    #[serde(borrow)]
+    title: Cow<'a, str>,
+    description: Option<Cow<'a, str>>,
+}
+
+impl Texts<'_> {
+    /// Reads and folds them.
+    fn read(document: &str) -> rusqlite::Result<Folded> {
+        let texts: Texts<'_> = codec::decode(DOCUMENT_COLUMN, document)?;
+        let Some(video) = &texts.video else { return Ok(Folded::default()) };
+        let description = video.description.as_deref();
+        Ok(Folded::of_all(std::iter::once(&*video.title).chain(description)))
     }
 }

@@ -138,6 +138,8 @@ pub(super) fn forget(connection: &Connection, video_ids: BTreeSet<String>) -> ru
 /// The columns that [`video_row`] reads, of the row `v` and the document `d` of its metadata.
 pub(super) const COLUMNS: &str =
     "v.sequence, v.video_id, v.first_seen, v.last_seen, v.failure, d.document";
+/// The index of the document among them.
+pub(super) const DOCUMENT_COLUMN: usize = 5;
 
 pub(super) fn video(
     connection: &Connection,
@@ -168,9 +170,9 @@ pub(super) fn stored_among(
 /// Reads a row with [`COLUMNS`].
 pub(super) fn video_row(row: &Row<'_>) -> rusqlite::Result<VideoRow> {
     let failure: Option<&str> = row.get_ref(4)?.as_str_or_null()?;
-    let document: Option<&str> = row.get_ref(5)?.as_str_or_null()?;
+    let document: Option<&str> = row.get_ref(DOCUMENT_COLUMN)?.as_str_or_null()?;
     let document: Option<LinkDocument> =
-        document.map(|document| codec::decode(5, document)).transpose()?;
+        document.map(|document| codec::decode(DOCUMENT_COLUMN, document)).transpose()?;
     Ok(VideoRow {
         video_id: video_id(row, 1)?,
         sequence: row.get(0)?,
