@@ -251,7 +251,7 @@ pub struct ExportEnd {
 
 /// How many documents and videos there are: the answer of `GET /stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Totals {
+pub struct Statistics {
     /// When they were counted: at most once a minute for all clients.
     #[schema(value_type = String, format = DateTime)]
     pub as_of: Timestamp,

@@ -59,7 +59,7 @@ struct FilterArguments {
     #[arg(long, value_name = "TIME")]
     published_before: Option<String>,
 
-    /// Only those with at least so many seconds
+    /// Only those that are at least this long, in seconds
     #[arg(long, value_name = "SECONDS")]
     length_from: Option<u64>,
 

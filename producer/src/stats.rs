@@ -31,7 +31,7 @@ pub(crate) enum StatsError {
     Pending,
 }
 
-/// The statistics at one time.
+/// The statistics of one computation.
 #[derive(Debug)]
 pub(crate) struct Stats {
     /// When the computation began.

@@ -35,7 +35,7 @@ pub struct Job {
 /// Whether a job runs, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
-    /// It runs, if its row is young enough; otherwise its process was killed.
+    /// It runs, if its row was updated lately; otherwise its process was killed.
     Running,
     /// It has done all that was asked for.
     Done,

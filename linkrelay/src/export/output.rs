@@ -18,7 +18,7 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Opens the output. A file is begun anew, unless it is continued behind a cursor.
+    /// Opens the output. A new file is begun, unless an older one is continued behind a cursor.
     ///
     /// # Errors
     /// If the file cannot be written, or does not end with the row of that cursor.

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// How often a plain line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The progress of rows whose number nobody knows.
+/// The progress of rows whose number is not known.
 pub(super) struct RowProgress {
     bar: Option<ProgressBar>,
     begun: Instant,

@@ -194,7 +194,7 @@ mod tests {
                     (None, _) => others.to_owned(),
                     (Some("-5.2"), _) => "c,1\r\n".to_owned(),
                     (Some(_), true) => String::new(),
-                    (Some("2"), false) => others[29..].replace("rows\":2", "rows\":1"),
+                    (Some("2"), false) => others[28..].replace("rows\":2", "rows\":1"),
                     (Some(_), false) => "{\"end\":true,\"rows\":0}\n".to_owned(),
                 };
                 let (rest, ended) = taken(&mut rows, &format!("{header}{others}"), 7);

@@ -99,7 +99,8 @@ async fn withstands(path: Path) {
         watch_health(&consumer, &is_over),
     );
     let after = [resident_bytes(&producer), resident_bytes(&consumer)];
-    assert!(producer_answered > 10 && consumer_answered > 10);
+    let probes = [producer_answered, consumer_answered];
+    assert!(probes.iter().all(|answered| *answered > 10), "{probes:?} probes; {answers:?}");
     let refused = answers.refused.load(Ordering::Relaxed);
     assert_eq!(answers.other.load(Ordering::Relaxed), 0, "{answers:?}");
     assert!(refused > 0 && answers.done.load(Ordering::Relaxed) > 0, "{answers:?}");

@@ -26,7 +26,7 @@ enum Then {
     Stall,
 }
 
-/// A proxy in front of a server, which lets through so many bytes of the answer on each of the
+/// A proxy in front of a server, which passes on a number of bytes of the answer on each of the
 /// first connections, and then does this. Returns its address, and how many connections there were.
 async fn proxy(
     to: SocketAddr,

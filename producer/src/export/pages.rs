@@ -55,7 +55,7 @@ pub(crate) enum Step {
     },
     /// The export breaks off.
     Broken {
-        /// Why.
+        /// The reason.
         error: ExportError,
         /// Where the rest begins; `None` at the first row of all.
         after: Option<VideoCursor>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use linkrelay_http::wire::{ChannelVideos, Totals, VideoTotals};
+use linkrelay_http::wire::{ChannelVideos, Statistics, VideoTotals};
 use linkrelay_store::LinkState;
 
 use super::parameters::NoParameters;
@@ -20,7 +20,7 @@ use crate::stats::Stats;
     path = "/stats",
     tag = "Videos",
     responses(
-        (status = 200, description = "The numbers, as of `as_of`.", body = Totals),
+        (status = 200, description = "The numbers, as of `as_of`.", body = Statistics),
         (status = 400, description = "`bad_query`: a parameter is not known."),
         (status = 500, description = "`store_unreadable`: a stored document cannot be read."),
         (status = 503, description = "`store_unavailable`: the store cannot be reached; \
@@ -30,12 +30,12 @@ use crate::stats::Stats;
 pub(super) async fn stats(
     State(app): State<Arc<AppState>>,
     _: NoParameters,
-) -> Result<Json<Totals>, ApiError> {
+) -> Result<Json<Statistics>, ApiError> {
     let stats = app.stats.get(app.store_timeout).await?;
     Ok(Json(totals(&stats)))
 }
 
-fn totals(stats: &Stats) -> Totals {
+fn totals(stats: &Stats) -> Statistics {
     let Stats { as_of, store, channel_names } = stats;
     let videos = store.videos.clone();
     let (first_seen_at, last_seen_at) = videos.seen.unzip();
@@ -43,7 +43,7 @@ fn totals(stats: &Stats) -> Totals {
     let of_state = |state: LinkState| store.documents.get(&state).copied().unwrap_or_default();
     let documents = LinkState::ALL.map(|state| (state.as_str().to_owned(), of_state(state)));
     let channels = store.top_channels.iter().zip(channel_names);
-    Totals {
+    Statistics {
         as_of: *as_of,
         documents_total: store.documents.values().sum(),
         documents: documents.into(),

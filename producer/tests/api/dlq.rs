@@ -40,7 +40,7 @@ async fn bad_input_is_named_and_begins_nothing() {
         (json!({"classes": "transient"}), "sequence"),
         (json!({"request_id": "7"}), "request"),
         (json!({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}), "since"),
-        (json!({"since": "soon"}), "year"),
+        (json!({"since": "soon"}), "soon"),
         (json!({"all": true, "max_replays": 0}), "max_replays"),
         (json!({"all": true, "batch": 0}), "batch"),
         (json!({"all": true, "batch": 501}), "batch"),

@@ -29,8 +29,8 @@ async fn documents_and_videos_are_counted() {
                 "by_availability": { "age_restricted": 2 },
                 "by_source": { "watch_page": 2 },
                 "by_error_class": { "permanent": 1 },
-                "first_seen_at": "1970-01-01T00:00:01Z",
-                "last_seen_at": "1970-01-01T00:00:01Z",
+                "first_seen_at": "2025-11-24T16:00:01Z",
+                "last_seen_at": "2025-11-24T16:00:01Z",
             },
             "top_channels": [
                 { "channel_id": "UC0123456789012345678901", "name": "An author", "videos": 2 },
