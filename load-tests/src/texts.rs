@@ -103,7 +103,7 @@ fn push_word(text: &mut String, script: &Script, word: u64, script_number: u64) 
         text.extend(character(script.first));
         text.extend(character(script.second));
     }
-    if word % 3 == 0 {
+    if word.is_multiple_of(3) {
         text.extend(character(script.first));
     }
 }

@@ -1,11 +1,11 @@
 //! Dead letters, the links that were given up: which there are, and their replay.
 //!
-//! In reading order: [`letter`] is one dead letter, [`filter`] selects some, [`source`] says where
-//! they are, [`reader`] reads all of them, from their topic ([`topic_reader`]) or from the rows of
-//! the embedded mode. [`replay`] publishes them again: it reads them twice, once for the [`newest`]
-//! of each document ([`survey`]), and once for [`pages`] of those, which [`check`] compares with
-//! the store and with the replays [`in_flight`], and [`publish`] sends; [`tally`] counts. [`page`]
-//! reads the newest, which [`listing`] compares in the same way, and [`jobs`] run replays for clients.
+//! In reading order: `letter` is one dead letter, `filter` selects some, `source` says where
+//! they are, `reader` reads all of them, from their topic (`topic_reader`) or from the rows of
+//! the embedded mode. `replay` publishes them again: it reads them twice, once for the `newest`
+//! of each document (`survey`), and once for `pages` of those, which `check` compares with
+//! the store and with the replays `in_flight`, and `publish` sends; `tally` counts. `page`
+//! reads the newest, which `listing` compares in the same way, and `jobs` run replays for clients.
 //!
 //! The topic of dead letters is never changed: replayed ones remain in it, and are complete once
 //! their documents are stored.
