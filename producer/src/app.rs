@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::{ListenError, ServeSettings, health_routes, layers, listen, serve};
@@ -25,9 +26,10 @@ use crate::dlq::listing::Listing;
 use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
+use crate::openapi::openapi;
 use crate::rates::{self, Rates};
 use crate::requests::RequestLog;
-use crate::routes;
+use crate::routes::{self, Served};
 use crate::state::AppState;
 use crate::stats::StatsCache;
 
@@ -262,7 +264,9 @@ fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
     };
     let state = Arc::new(state);
     let exempt = health.merge(routes::streams().with_state(Arc::clone(&state)));
-    layers::stack(routes::limited().with_state(state).into(), exempt.into(), limits)
+    let document = Arc::new(Served::new(&openapi()));
+    let limited = routes::limited().with_state(state).layer(Extension(document));
+    layers::stack(limited.into(), exempt.into(), limits)
 }
 
 fn report_drain(aborted_count: usize, unacked_count: usize) {

@@ -1,34 +1,14 @@
-//! The OpenAPI document of the producer: what its routes say of themselves, and what they share.
+//! The OpenAPI document of the producer, of what its routes say of themselves.
 //!
 //! It must not know: how a route makes its answer.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-use bytes::Bytes;
 use linkrelay_common::health::Health;
 use linkrelay_http::health_routes;
-use linkrelay_http::openapi::{add_defects, add_limits, complete, problems};
-use utoipa::openapi::{OpenApi, RefOr, Response};
-use utoipa::{IntoResponses, OpenApi as _};
-use uuid::Uuid;
+use linkrelay_http::openapi::{add_defects, add_limits, complete};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 
 use crate::routes;
-
-/// The document as it is served.
-pub(crate) struct Served {
-    pub(crate) json: Bytes,
-    /// Names the content.
-    pub(crate) etag: String,
-}
-
-/// It is the same as long as the process runs.
-pub(crate) static SERVED: LazyLock<Served> = LazyLock::new(|| {
-    // Numbers and texts can always be serialized.
-    let json = serde_json::to_vec(&openapi()).unwrap_or_default();
-    let etag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_URL, &json).simple());
-    Served { json: json.into(), etag }
-});
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -64,35 +44,4 @@ pub fn openapi() -> OpenApi {
     add_defects(&mut document);
     complete(&mut document);
     document
-}
-
-/// What a route answers if the store fails.
-#[derive(Debug)]
-pub(crate) struct StoreProblems;
-
-impl IntoResponses for StoreProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
-            (500, "`store_unreadable`: a stored document cannot be read."),
-            (503, "`store_unavailable`: the store cannot be reached."),
-        ])
-    }
-}
-
-/// What a route answers if links cannot be made safe.
-#[derive(Debug)]
-pub(crate) struct PublishProblems;
-
-impl IntoResponses for PublishProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
-            (500, "`store_unreadable`: a stored document cannot be read."),
-            (
-                503,
-                "`queue_full`, `delivery_timeout`, `broker_refused`, `topic_missing`, `stopping`, \
-                 `journal_unavailable`, `store_unavailable`: not every link was accepted; \
-                 `results` says which, if they were checked.",
-            ),
-        ])
-    }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Accept;
 use crate::dlq::jobs::ReplayJobs;
 use crate::dlq::listing::Listing;
+use crate::error::ApiError;
 use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
@@ -52,6 +53,18 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
+    /// Waits for the store, but not longer than a request may.
+    ///
+    /// # Errors
+    /// [`ApiError::StoreTimeout`] after that time, otherwise those of what was asked.
+    pub(crate) async fn in_time<T, E: Into<ApiError>>(
+        &self,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ApiError> {
+        let answer = tokio::time::timeout(self.store_timeout, asked).await;
+        answer.map_err(|_| ApiError::StoreTimeout)?.map_err(Into::into)
+    }
+
     /// Returns what a link of the Kafka path names.
     ///
     /// # Errors

@@ -10,9 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::{InPath, NoParameters};
+use super::problems::StoreProblems;
 use crate::error::ApiError;
 use crate::measure;
-use crate::openapi::StoreProblems;
 use crate::state::AppState;
 use crate::status::{LinksPage, RequestProgress};
 
@@ -46,9 +46,7 @@ pub(super) async fn delete_request(
     InPath(id): InPath<RequestId>,
     _: NoParameters,
 ) -> Result<Json<DeleteAnswer>, ApiError> {
-    let deleting = delete_if_complete(&app, id);
-    let deleted = tokio::time::timeout(app.store_timeout, deleting);
-    let deleted = deleted.await.map_err(|_| ApiError::StoreTimeout)??;
+    let deleted = app.in_time(delete_if_complete(&app, id)).await?;
     measure::documents_removed(deleted);
     Ok(Json(DeleteAnswer { id, deleted }))
 }

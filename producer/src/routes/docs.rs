@@ -5,14 +5,34 @@
 
 use std::sync::{Arc, LazyLock};
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
 use linkrelay_http::Problem;
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
+use uuid::Uuid;
 
-use crate::openapi::SERVED;
+/// The document as it is served.
+#[derive(Debug)]
+pub(crate) struct Served {
+    json: Bytes,
+    /// Names the content.
+    etag: String,
+}
+
+impl Served {
+    /// Makes it of the document, which is the same as long as the process runs.
+    pub(crate) fn new(document: &OpenApi) -> Self {
+        // Numbers and texts can always be serialized.
+        let json = serde_json::to_vec(document).unwrap_or_default();
+        let etag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_URL, &json).simple());
+        Self { json: json.into(), etag }
+    }
+}
 
 /// Everything comes from this server. Swagger UI sets styles of elements, and draws its icons from
 /// `data:` addresses.
@@ -47,20 +67,23 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         (status = 304, description = "The content is the one that the client has."),
     )
 )]
-pub(super) async fn document(headers: HeaderMap) -> Response {
+pub(super) async fn document(
+    Extension(served): Extension<Arc<Served>>,
+    headers: HeaderMap,
+) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let is_known = known.is_some_and(|known| {
         known
             .split(',')
             .map(str::trim)
-            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == SERVED.etag)
+            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == served.etag)
     });
-    let headers = [(header::ETAG, SERVED.etag.as_str()), (header::CACHE_CONTROL, "no-cache")];
+    let headers = [(header::ETAG, served.etag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if is_known {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let json = [(header::CONTENT_TYPE, "application/json")];
-    (headers, json, SERVED.json.clone()).into_response()
+    (headers, json, served.json.clone()).into_response()
 }
 
 /// Leads to the pages, whose addresses are relative to `/docs/`.

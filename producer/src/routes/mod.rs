@@ -8,6 +8,7 @@ mod events;
 mod export;
 mod parameters;
 mod parse;
+mod problems;
 mod processes;
 mod replays;
 mod requests;
@@ -25,6 +26,8 @@ use linkrelay_common::LinkError;
 use linkrelay_http::intake::{CheckedLinks, SentLink};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub(crate) use docs::Served;
 
 use crate::error::ApiError;
 use crate::measure;

@@ -8,8 +8,8 @@ use linkrelay_http::wire::{ProcessEntry, ProcessList};
 use linkrelay_store::processes::{ProcessFigures, ProcessIdentity, SeenProcess};
 
 use super::parameters::NoParameters;
+use super::problems::StoreProblems;
 use crate::error::ApiError;
-use crate::openapi::StoreProblems;
 use crate::state::AppState;
 
 /// Every producer and consumer, as of its last heartbeat.
@@ -29,8 +29,7 @@ pub(super) async fn processes(
     State(app): State<Arc<AppState>>,
     _: NoParameters,
 ) -> Result<Json<ProcessList>, ApiError> {
-    let asked = tokio::time::timeout(app.store_timeout, app.store.processes()).await;
-    let mut seen = asked.map_err(|_| ApiError::StoreTimeout)??;
+    let mut seen = app.in_time(app.store.processes()).await?;
     seen.sort_by(|a, b| {
         let key = |seen: &SeenProcess| (seen.row.identity.role, seen.row.identity.instance.clone());
         key(a).cmp(&key(b))

@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, ErrorClass, RequestId};
 use linkrelay_http::intake::read_json;
 use linkrelay_http::openapi::{BodyProblems, one_of};
-use linkrelay_store::StoreError;
 use linkrelay_store::jobs::{Job, JobState};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -22,10 +21,10 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
 use super::parameters::{NoParameters, Parameters, wrong};
+use super::problems::StoreProblems;
 use crate::dlq::jobs::{JobProgress, KIND, state};
 use crate::dlq::{LetterFilter, ReplayOptions};
 use crate::error::{ApiError, replay_url};
-use crate::openapi::StoreProblems;
 use crate::state::AppState;
 
 const DEFAULT_MAX_REPLAYS: u32 = 10;
@@ -192,9 +191,7 @@ pub(super) async fn begin_replay(
     body.validate()?;
     // Texts and numbers can always be serialized.
     let arguments = serde_json::to_string(&body).unwrap_or_default();
-    let begun = app.replays.begin(options(body, &app), arguments);
-    let job = tokio::time::timeout(app.store_timeout, begun).await;
-    let job = job.map_err(|_| ApiError::StoreTimeout)??;
+    let job = app.in_time(app.replays.begin(options(body, &app), arguments)).await?;
     let url = replay_url(&job.id);
     let answer = ReplayBegun { res: "ok", id: job.id, status_url: url.clone() };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, url)], Json(answer)).into_response())
@@ -245,7 +242,7 @@ pub(super) async fn replays(
     }
     let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     parameters.end()?;
-    let jobs = within(&app, app.store.jobs(KIND, after.as_deref(), limit)).await?;
+    let jobs = app.in_time(app.store.jobs(KIND, after.as_deref(), limit)).await?;
     let last = jobs.last().filter(|_| jobs.len() == limit as usize).map(|job| job.id.clone());
     let next = last.map(|after| parameters.path_with("/dlq/replays", "after", after));
     Ok(Json(ReplayList { replays: jobs.into_iter().map(entry).collect(), next }))
@@ -272,17 +269,9 @@ pub(super) async fn replay(
     _: NoParameters,
 ) -> Result<Json<ReplayEntry>, ApiError> {
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    let job = within(&app, app.store.job(&id)).await?;
+    let job = app.in_time(app.store.job(&id)).await?;
     let job = job.filter(|job| job.kind == KIND).ok_or(ApiError::UnknownReplay)?;
     Ok(Json(entry(job)))
-}
-
-async fn within<T>(
-    app: &AppState,
-    ask: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, ApiError> {
-    let asked = tokio::time::timeout(app.store_timeout, ask).await;
-    Ok(asked.map_err(|_| ApiError::StoreTimeout)??)
 }
 
 fn entry(job: Job) -> ReplayEntry {

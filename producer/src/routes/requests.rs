@@ -9,8 +9,8 @@ use linkrelay_store::requests::RequestCursor;
 use utoipa::IntoParams;
 
 use super::parameters::Parameters;
+use super::problems::StoreProblems;
 use crate::error::ApiError;
-use crate::openapi::StoreProblems;
 use crate::requests::{self, ListedRequest, RequestsQuery};
 use crate::state::AppState;
 
@@ -59,9 +59,7 @@ pub(super) async fn requests(
         after,
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
     };
-    let reading = requests::read(app.store.as_ref(), query);
-    let page = tokio::time::timeout(app.store_timeout, reading).await;
-    let page = page.map_err(|_| ApiError::StoreTimeout)??;
+    let page = app.in_time(requests::read(app.store.as_ref(), query)).await?;
     Ok(Json(RequestList {
         requests: page.requests.into_iter().map(entry).collect(),
         next: page.next.map(|after| parameters.path_with("/requests", "after", after)),

@@ -21,11 +21,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
 use super::parameters::{InPath, Parameters};
+use super::problems::PublishProblems;
 use super::submit::valid_results;
 use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
-use crate::openapi::PublishProblems;
 use crate::retry::{Choice, failed_links};
 use crate::state::AppState;
 
@@ -109,8 +109,7 @@ pub(super) async fn retry(
     let (body, trace_parent) = read_json(request, &app.intake).await?;
     let choice = choice(&body, from, app.intake.max_links_per_request)?;
     let finding = failed_links(app.store.as_ref(), id, choice, trace_parent.as_deref());
-    let found = tokio::time::timeout(app.store_timeout, finding).await;
-    let failed = found.map_err(|_| ApiError::StoreTimeout)??;
+    let failed = app.in_time(finding).await?;
     let accepted = app.accept.accept(failed.records, None).await?;
     let next = failed.next.map(|from| format!("/links/{id}/retry?from={from}"));
     answer(id, &accepted, next).map(|body| (StatusCode::ACCEPTED, Json(body)))

@@ -13,8 +13,8 @@ use linkrelay_http::wire::{LinkEntry, RequestStatus};
 use linkrelay_store::{LinkStatus, RequestCounts};
 
 use super::parameters::{InPath, Parameters};
+use super::problems::StoreProblems;
 use crate::error::ApiError;
-use crate::openapi::StoreProblems;
 use crate::state::AppState;
 use crate::status::{LinksPage, RequestProgress};
 
@@ -51,8 +51,7 @@ pub(super) async fn status(
     let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     parameters.end()?;
     let ask = RequestProgress::ask(app.store.as_ref(), id, LinksPage { from, limit });
-    let asked = tokio::time::timeout(app.store_timeout, ask);
-    let status = asked.await.map_err(|_| ApiError::StoreTimeout)??;
+    let status = app.in_time(ask).await?;
     if status.counts.deleted > 0 {
         return Err(ApiError::Deleted);
     }

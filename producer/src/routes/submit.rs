@@ -24,10 +24,10 @@ use utoipa::ToSchema;
 
 use super::check;
 use super::parameters::{Parameters, wrong};
+use super::problems::PublishProblems;
 use crate::accept::Accepted;
 use crate::error::{ApiError, StatusUrl, Unpublished};
 use crate::measure;
-use crate::openapi::PublishProblems;
 use crate::state::AppState;
 
 /// Between two queries of a client that waits.

@@ -12,9 +12,9 @@ use linkrelay_store::videos::{LinkCursor, VideoLink};
 use utoipa::IntoParams;
 
 use super::parameters::{InPath, Parameters};
+use super::problems::StoreProblems;
 use super::video_query::{self, SelectParameters};
 use crate::error::ApiError;
-use crate::openapi::StoreProblems;
 use crate::state::AppState;
 use crate::video_entry::entry;
 
@@ -50,9 +50,9 @@ pub(super) async fn videos(
             Some(true) => Some(app.store.count_videos(&query.filter).await?),
             _ => None,
         };
-        Ok((page, total))
+        Ok::<_, StoreError>((page, total))
     };
-    let (page, total) = within(&app, ask).await?;
+    let (page, total) = app.in_time(ask).await?;
     Ok(Json(VideoList {
         total,
         videos: page.videos.into_iter().map(entry).collect(),
@@ -102,9 +102,10 @@ pub(super) async fn video(
     let ask = async {
         let row = app.store.video(video_id).await?;
         let links = app.store.links_of_video(video_id, after, limit).await?;
-        Ok((row, links, app.store.count_links_of_video(video_id).await?))
+        let count = app.store.count_links_of_video(video_id).await?;
+        Ok::<_, StoreError>((row, links, count))
     };
-    let (row, links, links_count) = within(&app, ask).await?;
+    let (row, links, links_count) = app.in_time(ask).await?;
     let row = row.ok_or(ApiError::UnknownVideo)?;
     let is_full = links.len() == limit as usize;
     let next = links.last().filter(|_| is_full).map(VideoLink::cursor);
@@ -115,15 +116,6 @@ pub(super) async fn video(
         next: next
             .map(|after| parameters.path_with(&format!("/videos/{video_id}"), "after", after)),
     }))
-}
-
-/// Waits for the store, but not longer than a request may.
-async fn within<T>(
-    app: &AppState,
-    ask: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, ApiError> {
-    let asked = tokio::time::timeout(app.store_timeout, ask).await;
-    Ok(asked.map_err(|_| ApiError::StoreTimeout)??)
 }
 
 fn link_entry(link: VideoLink) -> VideoLinkEntry {
