@@ -25,6 +25,9 @@ use linkrelay_store::{
     RequestCounts, RequestStore, StatsStore, Store, StoreError, VideoStore, WriteOutcome,
 };
 
+/// The pause between two removals of old rows.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
+
 /// The store `documents`, with the journal in `file`.
 #[derive(Debug)]
 pub(crate) struct JournaledStore {
@@ -113,7 +116,10 @@ impl LinkStore for JournaledStore {
         stored_before: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.file.remove_old_rows(stored_before, limit).await?;
+        while self.file.remove_old_rows(stored_before, limit).await? >= limit {
+            // In between, others write.
+            tokio::time::sleep(REMOVAL_PAUSE).await;
+        }
         self.documents.remove_expired(stored_before, limit).await
     }
 
@@ -253,6 +259,7 @@ impl JobStore for JournaledStore {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would leave `documents` out")]
 #[async_trait]
 impl StatsStore for JournaledStore {
     async fn stats(&self) -> Result<StoreStats, StoreError> {
@@ -262,7 +269,9 @@ impl StatsStore for JournaledStore {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use linkrelay_store::contract::sample;
+    use linkrelay_store::requests::RequestPath;
     use linkrelay_store::sqlite::{JournalEntry, JournalPosition, JournalSize, LetterEntry};
 
     use super::*;
@@ -310,6 +319,20 @@ mod tests {
         }
         assert_eq!(store.request_counts(request_id).await.unwrap().deleted, 1);
         assert_eq!(file.letters_after(0, 10).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn every_old_row_of_the_file_is_removed_although_few_documents_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name| Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap());
+        let (file, documents) = (open("journal.sqlite"), open("documents.sqlite"));
+        let store = JournaledStore { documents, file };
+        let rows =
+            (1..=25).map(|n| RequestRow::new(RequestId::new(n), RequestPath::Kafka, false, []));
+        store.add_requests(&rows.collect::<Vec<_>>()).await.unwrap();
+        let later = Timestamp::now() + SignedDuration::from_secs(60);
+        assert_eq!(store.remove_expired(later, 10).await.unwrap(), 0);
+        assert_eq!(store.requests(None, 100).await.unwrap(), []);
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ use tokio_util::task::TaskTracker;
 const KEPT_FOR: Duration = Duration::from_secs(60);
 /// How long a failed computation is not repeated.
 const FAILED_FOR: Duration = Duration::from_secs(5);
+/// How many times as long as a computation the next one waits at least.
+const RESTS_PER_COMPUTATION: u32 = 20;
 
 /// Why there are no statistics.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,17 +141,20 @@ async fn renew(
     latest: watch::Sender<Latest>,
     _permit: OwnedSemaphorePermit,
 ) {
+    let begin = Instant::now();
     let computed = compute(store.as_ref()).await;
+    // So the store spends a twentieth of its time at most on this.
+    let rest = begin.elapsed() * RESTS_PER_COMPUTATION;
     latest.send_modify(|latest| match computed {
         Ok(stats) => {
             latest.stats = Some(Arc::new(stats));
             latest.error = None;
-            latest.due_at = Instant::now() + KEPT_FOR;
+            latest.due_at = Instant::now() + KEPT_FOR.max(rest);
         }
         Err(error) => {
             tracing::warn!("the statistics cannot be computed: {error}");
             latest.error = Some(error);
-            latest.due_at = Instant::now() + FAILED_FOR;
+            latest.due_at = Instant::now() + FAILED_FOR.max(rest);
         }
     });
 }

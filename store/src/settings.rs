@@ -98,7 +98,7 @@ impl StoreSettings {
     }
 
     /// Opens the SQLite file, for the embedded mode, which also needs its journal. Blocks for some
-    /// milliseconds.
+    /// milliseconds, or until an older file is migrated.
     ///
     /// # Errors
     /// Fails if the directory cannot be made, or the file in it cannot be used.

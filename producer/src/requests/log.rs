@@ -101,11 +101,18 @@ impl Writer {
         }
     }
 
-    /// Tries until the store has the rows. That the store fails is reported by its watch.
+    /// Tries until the store has the rows. The first failure is a warning: the store may refuse
+    /// these rows alone, which its watch does not notice.
     async fn write_batch(&self) {
         let waits = std::iter::successors(Some(MIN_WAIT), |wait| Some((*wait * 2).min(MAX_WAIT)));
+        let (rows, mut failures) = (self.unwritten.len(), 0_u64);
         let failed = |error| {
-            tracing::debug!(%error, rows = self.unwritten.len(), "requests are listed later");
+            if failures == 0 {
+                tracing::warn!(%error, rows, "requests are listed later: {error}");
+            } else {
+                tracing::debug!(%error, rows, failures, "requests are listed later");
+            }
+            failures += 1;
         };
         until_it_works(waits, || self.store.add_requests(&self.unwritten), failed).await;
     }

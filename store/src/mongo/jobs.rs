@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::options::{ReadPreference, SelectionCriteria};
 use serde::{Deserialize, Serialize};
 
 use super::deadline::{CALL_TIMEOUT, within};
@@ -81,9 +82,15 @@ impl Jobs {
     }
 
     async fn find(&self, id: &str) -> Result<Option<Job>, StoreError> {
-        let found = self.rows.find_one(doc! { "_id": id, "kind": { "$exists": true } }).await?;
+        let of_kind = doc! { "_id": id, "kind": { "$exists": true } };
+        let found = self.rows.find_one(of_kind).selection_criteria(primary()).await?;
         found.map(Job::try_from).transpose()
     }
+}
+
+/// What decides about a job is read where it is written, also if the connection string prefers another place.
+fn primary() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::Primary)
 }
 
 fn lock_id(kind: &str) -> String {
@@ -110,7 +117,7 @@ async fn begin(jobs: &Jobs, job: &Job, alive_since: Timestamp) -> Result<JobBegi
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        let holder = jobs.all.find_one(doc! { "_id": &lock }).await?;
+        let holder = jobs.all.find_one(doc! { "_id": &lock }).selection_criteria(primary()).await?;
         let holder = holder.and_then(|lock| lock.get_str("job").ok().map(str::to_owned));
         let Some(holder) = holder else { continue };
         if let Some(running) = jobs.find(&holder).await? {

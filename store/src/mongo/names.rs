@@ -21,7 +21,7 @@ pub(super) fn of_processes(documents: &str) -> String {
 /// Checks `MONGODB_DATABASE`, `MONGODB_COLLECTION` and `MONGODB_VIDEOS_COLLECTION`.
 pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(), SettingsError> {
     let same = || "must not be that of MONGODB_COLLECTION".to_owned();
-    let own = [of_requests(documents), of_processes(documents)];
+    let own = [of_requests(documents), of_processes(documents), jobs(documents)];
     let taken = || "must not be that of MONGODB_COLLECTION with an end of linkrelay's".to_owned();
     for (setting, problem) in [
         ("MONGODB_DATABASE", database_problem(database)),
@@ -86,8 +86,10 @@ mod tests {
             let error = check("linkrelay", "youtube", name).unwrap_err();
             assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION", "{name}");
         }
-        let error = check("linkrelay", "youtube", "youtube").unwrap_err();
-        assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION");
+        for taken in ["youtube", "youtube.requests", "youtube.processes", "youtube.jobs"] {
+            let error = check("linkrelay", "youtube", taken).unwrap_err();
+            assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION", "{taken}");
+        }
     }
 
     #[test]

@@ -30,7 +30,9 @@ impl ProcessStore for MongoStore {
         let processes = self.processes_collection().await?;
         let text = serde_json::to_string(row)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        let change = doc! { "$set": { "row": text }, "$currentDate": { "beat_at": true } };
+        let started_at = row.identity.started_at.to_string();
+        let set = doc! { "row": text, "started_at": started_at };
+        let change = doc! { "$set": set, "$currentDate": { "beat_at": true } };
         let beat = processes.update_one(doc! { "_id": row.key() }, change).upsert(true);
         within(CALL_TIMEOUT, beat.into_future()).await.map(drop)
     }
@@ -42,7 +44,9 @@ impl ProcessStore for MongoStore {
 
     async fn remove_process(&self, identity: &ProcessIdentity) -> Result<(), StoreError> {
         let processes = self.processes_collection().await?;
-        let remove = processes.delete_one(doc! { "_id": identity.key() });
+        // A static member's row may be that of its next process by now.
+        let own = doc! { "_id": identity.key(), "started_at": identity.started_at.to_string() };
+        let remove = processes.delete_one(own);
         within(CALL_TIMEOUT, remove.into_future()).await.map(drop)
     }
 

@@ -62,7 +62,6 @@ async fn rebuild(
             }
         }
     }
-    // This is also where an index of rows, as for a search, would be made again.
     videos::write(rows, &documents.iter().collect::<Vec<_>>()).await?;
     forget_removed(collection, rows, &documents).await?;
     Ok(page)

@@ -3,19 +3,37 @@
 use jiff::Timestamp;
 use linkrelay_common::RequestId;
 use mongodb::Collection;
-use mongodb::bson::{self, Bson, RawDocumentBuf, doc};
+use mongodb::bson::{self, Bson, DateTime, RawDocumentBuf, doc};
 
-use super::{codec, video_removal};
+use super::retention::ACCEPTED_AT;
+use super::{codec, schema, video_removal};
 use crate::document::{LinkState, deletion};
 use crate::error::StoreError;
 
-/// Removes the row of a request.
+/// The path of a row whose request was deleted: it stays, so that it is not added again.
+pub(super) const DELETED_PATH: &str = "deleted";
+
+/// Empties the row of a request, so that it is not listed, and not added again.
 pub(super) async fn forget_request(
     requests: &Collection<RawDocumentBuf>,
     request_id: RequestId,
 ) -> Result<(), StoreError> {
-    requests.delete_one(doc! { "_id": request_id.to_string() }).await?;
-    Ok(())
+    let emptied = doc! {
+        "$set": { "path": DELETED_PATH, "has_key": false, "links": [] },
+        "$setOnInsert": { ACCEPTED_AT: DateTime::now() },
+    };
+    let forget = requests.update_one(doc! { "_id": request_id.to_string() }, emptied).upsert(true);
+    match forget.await {
+        Err(error) if schema::is_left_to_the_operator(&error) => {
+            tracing::warn!(
+                %request_id, collection = requests.name(), problem = %StoreError::from(error),
+                "this user may not update the rows of requests, so GET /requests may still list \
+                 a deleted one"
+            );
+            Ok(())
+        }
+        done => Ok(done.map(drop)?),
+    }
 }
 
 /// Empties the documents of a request, except their ids, and returns how many there were. The

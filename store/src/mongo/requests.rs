@@ -12,14 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::deadline::{CALL_TIMEOUT, within};
 use super::read_indexes::ReadIndex;
+use super::removal::DELETED_PATH;
+use super::retention::ACCEPTED_AT;
 use super::store::MongoStore;
 use super::{codec, failure, insert};
 use crate::LinkState;
 use crate::error::StoreError;
 use crate::requests::{RequestCursor, RequestPath, RequestRow, RequestStore, RequestTally};
-
-/// The field by which rows expire.
-pub(super) const ACCEPTED_AT: &str = "accepted_at";
 
 /// A row as MongoDB has it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,12 +92,14 @@ async fn page(
     after: Option<RequestCursor>,
     limit: u32,
 ) -> Result<Vec<RequestRow>, StoreError> {
+    let not_deleted = doc! { "$ne": DELETED_PATH };
     let behind = match after {
-        None => doc! {},
+        None => doc! { "path": not_deleted },
         Some(RequestCursor { accepted_ms, id }) => {
             let accepted_at = DateTime::from_millis(accepted_ms);
             // The first condition is what an index serves.
             doc! {
+                "path": not_deleted,
                 ACCEPTED_AT: { "$lte": accepted_at },
                 "$or": [
                     { ACCEPTED_AT: { "$lt": accepted_at } },

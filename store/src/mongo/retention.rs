@@ -16,7 +16,13 @@ const NAME: &str = "linkrelay_keep_documents_for";
 /// Another process has dropped the index.
 const INDEX_NOT_FOUND: i32 = 27;
 
-/// Makes, changes or drops the index on the time in this field. Returns a text that says what to do if this user may not.
+/// The field by which documents and the rows of videos expire.
+pub(super) const STORED_AT: &str = "stored_at";
+/// The field by which the rows of requests expire.
+pub(super) const ACCEPTED_AT: &str = "accepted_at";
+
+/// Makes, changes or drops the index on the time in this field. Returns a text that says what to do
+/// if this user may not.
 pub(super) async fn set(
     collection: &Collection<RawDocumentBuf>,
     field: &str,

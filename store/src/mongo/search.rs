@@ -1,14 +1,65 @@
-//! Searches titles by reading them: the rows of a page's window, each compared with the text.
+//! Searches titles by reading them: of the rows of a page's window only the titles, each compared
+//! with the text, and of those that match the whole row.
+
+use std::collections::HashMap;
 
 use futures::TryStreamExt;
+use linkrelay_common::VideoId;
 use mongodb::Collection;
-use mongodb::bson::doc;
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Deserialize;
 
-use super::video_pages::{filter, order, window};
+use super::video_pages::{PUBLISHED, filter, order, window};
 use super::video_row::StoredRow;
 use crate::error::StoreError;
 use crate::search::{Folded, SearchText};
-use crate::videos::{MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoPage, VideoQuery, VideoRow};
+use crate::videos::{
+    MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoOrder, VideoPage, VideoQuery, VideoRow,
+};
+
+const TITLE: &str = "newest.video.title";
+/// After how many titles other tasks of the runtime have their turn.
+const TITLES_PER_TURN: u32 = 500;
+
+/// What is read of a row to compare it.
+#[derive(Debug, Deserialize)]
+struct Candidate {
+    #[serde(rename = "_id")]
+    video_id: VideoId,
+    sequence: i64,
+    newest: Option<CandidateMetadata>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CandidateMetadata {
+    video: CandidateVideo,
+}
+
+#[derive(Debug, Deserialize)]
+struct CandidateVideo {
+    title: String,
+    publish_date: Option<DateTime>,
+}
+
+impl Candidate {
+    fn fields() -> Document {
+        doc! { "sequence": 1, TITLE: 1, PUBLISHED: 1 }
+    }
+
+    fn has(&self, text: &SearchText) -> bool {
+        let has_text = |title: &str| text.matches(&Folded::of(title));
+        self.newest.as_ref().is_some_and(|newest| has_text(&newest.video.title))
+    }
+
+    fn cursor(&self, order: VideoOrder) -> VideoCursor {
+        let published = self.newest.as_ref().and_then(|newest| newest.video.publish_date);
+        let published = published.filter(|_| order == VideoOrder::Published);
+        VideoCursor {
+            published_ms: published.map(DateTime::timestamp_millis),
+            sequence: self.sequence,
+        }
+    }
+}
 
 pub(super) async fn videos(
     videos: &Collection<StoredRow>,
@@ -16,24 +67,48 @@ pub(super) async fn videos(
     text: &SearchText,
 ) -> Result<VideoPage, StoreError> {
     let selected = doc! { "$and": vec![window(query), filter(&query.filter)] };
-    let examined = i64::from(MAX_ROWS_EXAMINED);
-    let mut rows = videos.find(selected).sort(order(query)).limit(examined).await?;
-    let mut page = VideoPage::default();
-    let (mut count, mut last) = (0, None);
-    while let Some(row) = rows.try_next().await? {
-        if page.videos.len() == query.limit as usize {
-            page.next = last;
-            return Ok(page);
+    let candidates = videos.clone_with_type::<Candidate>();
+    let mut candidates = candidates
+        .find(selected)
+        .projection(Candidate::fields())
+        .sort(order(query))
+        .limit(i64::from(MAX_ROWS_EXAMINED))
+        .await?;
+    let (mut found, mut count, mut last, mut next) = (Vec::new(), 0, None, None);
+    while let Some(candidate) = candidates.try_next().await? {
+        if found.len() == query.limit as usize {
+            next = last;
+            break;
         }
-        let row = VideoRow::try_from(row)?;
         count += 1;
-        last = Some(VideoCursor::of(&row, query.order));
-        if has_text(&row, text) {
-            page.videos.push(row);
+        last = Some(candidate.cursor(query.order));
+        if candidate.has(text) {
+            found.push(candidate.video_id);
         }
+        take_turns(count).await;
     }
-    page.next = last.filter(|_| count == MAX_ROWS_EXAMINED);
-    Ok(page)
+    let next = next.or_else(|| last.filter(|_| count == MAX_ROWS_EXAMINED));
+    Ok(VideoPage { videos: rows(videos, &found).await?, next })
+}
+
+/// Returns these rows, in this order; one that was removed meanwhile is left out.
+async fn rows(
+    videos: &Collection<StoredRow>,
+    ids: &[VideoId],
+) -> Result<Vec<VideoRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let texts: Vec<&str> = ids.iter().map(VideoId::as_str).collect();
+    let found = videos.find(doc! { "_id": { "$in": texts } }).await?;
+    let found: Vec<StoredRow> = found.try_collect().await?;
+    let found = found.into_iter().map(VideoRow::try_from);
+    let mut by_id = HashMap::new();
+    for row in found {
+        let row = row?;
+        by_id.insert(row.video_id, row);
+    }
+    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
 }
 
 pub(super) async fn count(
@@ -41,15 +116,20 @@ pub(super) async fn count(
     selected: &VideoFilter,
     text: &SearchText,
 ) -> Result<u64, StoreError> {
-    let mut rows = videos.find(filter(selected)).await?;
-    let mut count = 0;
-    while let Some(row) = rows.try_next().await? {
-        count += u64::from(has_text(&VideoRow::try_from(row)?, text));
+    let candidates = videos.clone_with_type::<Candidate>();
+    let mut candidates = candidates.find(filter(selected)).projection(Candidate::fields()).await?;
+    let (mut count, mut compared) = (0, 0);
+    while let Some(candidate) = candidates.try_next().await? {
+        count += u64::from(candidate.has(text));
+        compared += 1;
+        take_turns(compared).await;
     }
     Ok(count)
 }
 
-fn has_text(row: &VideoRow, text: &SearchText) -> bool {
-    let has_text = |title: &str| text.matches(&Folded::of(title));
-    row.metadata.as_ref().is_some_and(|metadata| has_text(&metadata.video.title))
+/// The rows that a cursor has read already come without a wait.
+async fn take_turns(titles: u32) {
+    if titles.is_multiple_of(TITLES_PER_TURN) {
+        tokio::task::yield_now().await;
+    }
 }

@@ -20,8 +20,9 @@ use tokio::sync::OnceCell;
 
 use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
+use super::retention::{ACCEPTED_AT, STORED_AT};
 use super::uri::MongoUri;
-use super::{names, read, removal, requests, retention, schema, write};
+use super::{names, read, removal, retention, schema, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
@@ -34,8 +35,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// unless the connection string sets another time.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The field by which documents and the rows of videos expire.
-const STORED_AT: &str = "stored_at";
 /// The store in a collection of MongoDB.
 #[derive(Debug)]
 pub struct MongoStore {
@@ -226,8 +225,10 @@ impl LinkStore for MongoStore {
     ) -> Result<u64, StoreError> {
         let Connected { documents: collection, videos, requests, .. } = self.connected().await?;
         let deleting = async {
+            let deleted =
+                removal::delete_request(collection, videos, request_id, deleted_at).await?;
             removal::forget_request(requests, request_id).await?;
-            removal::delete_request(collection, videos, request_id, deleted_at).await
+            Ok::<_, StoreError>(deleted)
         };
         within(CALL_TIMEOUT, deleting).await
     }
@@ -236,14 +237,14 @@ impl LinkStore for MongoStore {
     async fn set_retention(&self, keep_for: Option<Duration>) -> Result<(), StoreError> {
         let Connected { documents, videos, requests, .. } = self.connected().await?;
         for (collection, field) in
-            [(documents, STORED_AT), (videos, STORED_AT), (requests, requests::ACCEPTED_AT)]
+            [(documents, STORED_AT), (videos, STORED_AT), (requests, ACCEPTED_AT)]
         {
             let set = retention::set(collection, field, keep_for);
             let problem = within(SCHEMA_TIMEOUT, set).await?;
             if let Some(problem) = problem {
                 tracing::warn!(
-                    "documents, videos and requests are not removed as KEEP_DOCUMENTS_FOR says, because the \
-                     index for that cannot be changed: {problem}"
+                    "documents, videos and requests are not removed as KEEP_DOCUMENTS_FOR says, \
+                     because the index for that cannot be changed: {problem}"
                 );
             }
         }

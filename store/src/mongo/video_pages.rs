@@ -14,7 +14,7 @@ use crate::videos::{
     VideoQuery, VideoRow, VideoStatus,
 };
 
-const PUBLISHED: &str = "newest.video.publish_date";
+pub(super) const PUBLISHED: &str = "newest.video.publish_date";
 pub(super) const CHANNEL: &str = "newest.video.author.channel_id";
 
 /// Returns the index that serves a query, and its keys.

@@ -7,6 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{ProcessFigures, ProcessIdentity, ProcessRow, ProcessStore};
+use crate::StoreError;
 
 /// How long a call of the store may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
@@ -48,6 +49,7 @@ impl Heartbeat {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut beats_count, mut last) = (0_u64, Instant::now());
+        let mut is_failing = false;
         loop {
             ticks.tick().await;
             let row = ProcessRow {
@@ -56,20 +58,33 @@ impl Heartbeat {
                 figures: figures(last.elapsed()),
             };
             last = Instant::now();
-            report(timeout(CALL_LIMIT, self.store.beat(&row)).await);
+            let beat = called(self.store.beat(&row)).await;
+            report(beat, &mut is_failing);
             if beats_count.is_multiple_of(BEATS_PER_REMOVAL) {
-                report(timeout(CALL_LIMIT, self.store.remove_silent(KEEP_SILENT_FOR)).await);
+                let removed = called(self.store.remove_silent(KEEP_SILENT_FOR)).await;
+                report(removed, &mut is_failing);
             }
             beats_count += 1;
         }
     }
 }
 
-fn report(called: Result<Result<(), crate::StoreError>, tokio::time::error::Elapsed>) {
+async fn called(call: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    let late = |_| StoreError::Unreachable(format!("no answer within {CALL_LIMIT:?}"));
+    timeout(CALL_LIMIT, call).await.map_err(late).and_then(|done| done)
+}
+
+/// The first failure is a warning: the store may refuse these rows alone, which its watch does not
+/// notice.
+fn report(called: Result<(), StoreError>, is_failing: &mut bool) {
     match called {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a heartbeat was not written"),
-        Err(_) => tracing::debug!("a heartbeat was not written in time"),
+        Ok(()) => *is_failing = false,
+        Err(error) if *is_failing => tracing::debug!(%error, "no heartbeat was written"),
+        Err(error) => {
+            *is_failing = true;
+            tracing::warn!(%error, "no heartbeat was written, so GET /processes may show this \
+                process as gone: {error}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::failure;
 
 /// How long to wait for another process that has locked the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between two attempts where SQLite itself does not wait.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// A larger write-ahead log is truncated to this after a checkpoint.

@@ -31,7 +31,11 @@ impl LinkStore for SqliteStore {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<_> = documents.iter().map(codec::encode).collect();
+        let documents = documents.to_vec();
+        // The grams of long descriptions take milliseconds.
+        let encode = move || documents.iter().map(codec::encode).collect::<Vec<_>>();
+        let encoded = tokio::task::spawn_blocking(encode).await;
+        let rows = encoded.map_err(|error| StoreError::Unreachable(error.to_string()))?;
         self.writer.run(move |connection| write_rows(connection, &rows)).await
     }
 

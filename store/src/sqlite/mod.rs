@@ -17,6 +17,7 @@ mod codec;
 mod connection;
 mod documents;
 mod failure;
+mod grams;
 mod jobs;
 pub mod journal;
 pub mod letters;

@@ -16,6 +16,9 @@ const BEAT: &str = "INSERT INTO process (id, beat_at, row)
     ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at, row = excluded.row";
 const ALL: &str = "SELECT row, beat_at, CAST(unixepoch('subsec') * 1000 AS INTEGER) - beat_at
     FROM process ORDER BY beat_at DESC LIMIT ?1";
+/// A static member's row may be that of its next process by now.
+const REMOVE_OWN: &str =
+    "DELETE FROM process WHERE id = ?1 AND row ->> '$.identity.started_at' = ?2";
 const REMOVE_SILENT: &str =
     "DELETE FROM process WHERE beat_at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?1";
 
@@ -39,9 +42,9 @@ impl ProcessStore for SqliteStore {
     }
 
     async fn remove_process(&self, identity: &ProcessIdentity) -> Result<(), StoreError> {
-        let key = identity.key();
+        let (key, started_at) = (identity.key(), identity.started_at.to_string());
         let remove = move |connection: &Connection| {
-            connection.execute("DELETE FROM process WHERE id = ?1", [&key]).map(drop)
+            connection.execute(REMOVE_OWN, [&key, &started_at]).map(drop)
         };
         self.writer.run(remove).await
     }

@@ -58,7 +58,7 @@ impl RebuildStore for SqliteStore {
     }
 }
 
-/// Reads a page; `None` if there is none.
+/// Reads a page; `None` if there are no more documents.
 fn read(
     connection: &Connection,
     after: &str,
@@ -109,8 +109,8 @@ fn write(connection: &Connection, changes: &[Change]) -> rusqlite::Result<usize>
             .prepare_cached("SELECT 1 FROM document WHERE id = ?1 AND status = ?2")?
             .exists(params![id.as_str(), status.as_str()])?;
         if is_there {
-            // This is also where an index of rows, as for a search, would be made again.
             videos::write(connection, row)?;
+            videos::complete(connection, row)?;
         }
         done += 1;
         if begin.elapsed() >= TRANSACTION_LIMIT {

@@ -50,7 +50,8 @@ impl SqliteStore {
     }
 
     /// Removes up to `limit` dead letters that were written before this time, the oldest first,
-    /// except those that are being replayed, and as many rows of requests.
+    /// except those that are being replayed, and as many rows of requests. Returns the larger of
+    /// both numbers.
     ///
     /// # Errors
     /// Fails if the file cannot be written; then none is removed.
@@ -58,10 +59,10 @@ impl SqliteStore {
         &self,
         written_before: Timestamp,
         limit: u32,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u32, StoreError> {
         let remove = move |connection: &Connection| {
-            requests::remove_old(connection, written_before, limit)?;
-            remove_letters(connection, written_before, limit)
+            let requests = requests::remove_old(connection, written_before, limit)?;
+            Ok(requests.max(remove_letters(connection, written_before, limit)?))
         };
         self.writer.run(remove).await
     }
@@ -88,14 +89,16 @@ pub(super) fn remove_documents(
     Ok(count)
 }
 
-/// Removes up to `limit` dead letters that were written before this time, the oldest first.
+/// Removes up to `limit` dead letters that were written before this time, the oldest first, and
+/// returns how many.
 pub(super) fn remove_letters(
     connection: &Connection,
     written_before: Timestamp,
     limit: u32,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u32> {
     let before_ms = written_before.as_millisecond();
-    connection.prepare_cached(REMOVE_LETTERS)?.execute(params![before_ms, limit]).map(drop)
+    let removed = connection.prepare_cached(REMOVE_LETTERS)?.execute(params![before_ms, limit])?;
+    Ok(u32::try_from(removed).unwrap_or(u32::MAX))
 }
 
 /// Empties the documents of a request, except their ids, and returns how many there were.
@@ -128,7 +131,7 @@ pub(super) fn forget_request(
     // The ids of its documents are those that begin with the request's id and a colon, after
     // which the next character is a semicolon.
     let (first, end) = (format!("{request_id}:"), format!("{request_id};"));
-    requests::remove(connection, request_id)?;
+    requests::forget(connection, request_id)?;
     connection
         .prepare_cached("DELETE FROM dead_letter WHERE id >= ?1 AND id < ?2")?
         .execute(params![first, end])?;

@@ -14,10 +14,14 @@ use crate::requests::{RequestCursor, RequestPath, RequestRow, RequestStore, Requ
 
 const ADD: &str = "INSERT INTO request (id, accepted_at, path, has_key, links)
     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING";
+const FORGET: &str = "INSERT INTO request (id, accepted_at, path, has_key, links)
+    VALUES (?1, CAST(unixepoch('subsec') * 1000 AS INTEGER), 'deleted', 0, '[]')
+    ON CONFLICT (id) DO UPDATE SET path = excluded.path, has_key = excluded.has_key,
+        links = excluded.links";
 const NEWEST: &str = "SELECT id, accepted_at, path, has_key, links FROM request
-    ORDER BY accepted_at DESC, id DESC LIMIT ?1";
+    WHERE path <> 'deleted' ORDER BY accepted_at DESC, id DESC LIMIT ?1";
 const BEHIND: &str = "SELECT id, accepted_at, path, has_key, links FROM request
-    WHERE (accepted_at, id) < (?2, ?3) ORDER BY accepted_at DESC, id DESC LIMIT ?1";
+    WHERE (accepted_at, id) < (?2, ?3) AND path <> 'deleted' ORDER BY accepted_at DESC, id DESC LIMIT ?1";
 /// From the index by request alone.
 const COUNTS: &str = "SELECT request_id, status, count(*) FROM document
     WHERE request_id IN (SELECT value FROM json_each(?1)) GROUP BY request_id, status";
@@ -70,20 +74,21 @@ pub(super) fn add<'a>(
     Ok(())
 }
 
-/// Removes the row of a request.
-pub(super) fn remove(connection: &Connection, id: RequestId) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("DELETE FROM request WHERE id = ?1")?;
-    statement.execute(params![id.to_string()]).map(drop)
+/// Empties the row of a request, so that it is not listed, and not added again.
+pub(super) fn forget(connection: &Connection, id: RequestId) -> rusqlite::Result<()> {
+    connection.prepare_cached(FORGET)?.execute(params![id.to_string()]).map(drop)
 }
 
-/// Removes up to `limit` rows of requests that were accepted before this time, the oldest first.
+/// Removes up to `limit` rows of requests that were accepted before this time, the oldest first,
+/// and returns how many.
 pub(super) fn remove_old(
     connection: &Connection,
     accepted_before: Timestamp,
     limit: u32,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u32> {
     let mut statement = connection.prepare_cached(REMOVE_OLD)?;
-    statement.execute(params![accepted_before.as_millisecond(), limit]).map(drop)
+    let removed = statement.execute(params![accepted_before.as_millisecond(), limit])?;
+    Ok(u32::try_from(removed).unwrap_or(u32::MAX))
 }
 
 fn page(

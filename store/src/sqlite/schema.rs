@@ -1,7 +1,10 @@
 //! The tables, and the migrations of an older file; `PRAGMA user_version` is a file's version.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::connection::BUSY_TIMEOUT;
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
@@ -115,6 +118,9 @@ const MIGRATIONS: [&str; 11] = [
     CREATE INDEX document_without_request ON document (status) WHERE request_id IS NULL;",
 ];
 
+/// How long to wait for another process that migrates the file.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// The version of a file with all migrations.
 const VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;
 
@@ -126,6 +132,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     if version(connection)? == VERSION {
         return Ok(());
     }
+    // Another process may be at it, which takes long for a large file.
+    connection.busy_timeout(MIGRATION_TIMEOUT)?;
+    let migrated = migrate_locked(connection);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    migrated
+}
+
+fn migrate_locked(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again under the lock, because another process may have been faster.
     let from = version(&transaction)?;
@@ -136,6 +150,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
              made by a newer one"
         )));
     };
+    if from > 0 && !todo.is_empty() {
+        tracing::info!(
+            from,
+            to = VERSION,
+            "the SQLite file is brought from schema version {from} to {VERSION}, which takes some \
+             seconds for a million documents"
+        );
+    }
     for migration in todo {
         transaction.execute_batch(migration)?;
     }

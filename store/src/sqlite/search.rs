@@ -3,32 +3,13 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::codec;
+use super::grams::tokens;
+use super::{codec, failure};
 use crate::document::LinkDocument;
-use crate::search::{Folded, SearchText, grams};
+use crate::search::Folded;
 
 /// How many older videos are indexed in one transaction, which a write may have to wait for.
-const OLDER_AT_ONCE: i64 = 200;
-
-/// Returns the grams of a text as the index takes them.
-pub(super) fn tokens(text: &Folded) -> String {
-    let mut tokens = String::new();
-    for gram in grams(text) {
-        gram.push_to(&mut tokens);
-        tokens.push(' ');
-    }
-    tokens
-}
-
-/// Returns the expression that selects what has all grams.
-pub(super) fn expression(text: &SearchText) -> String {
-    let quoted = text.grams().into_iter().map(|gram| {
-        let mut token = String::new();
-        gram.push_to(&mut token);
-        format!("\"{}\"", token.replace('"', "\"\""))
-    });
-    quoted.collect::<Vec<_>>().join(" AND ")
-}
+const OLDER_AT_ONCE: i64 = 50;
 
 /// Adds a video that the index does not have.
 pub(super) fn insert(connection: &Connection, sequence: i64, tokens: &str) -> rusqlite::Result<()> {
@@ -61,6 +42,16 @@ pub(super) fn remove(connection: &Connection, video_id: &str) -> rusqlite::Resul
     Ok(sequence)
 }
 
+/// Sets the source of a row that is older than this column.
+fn set_source(
+    connection: &Connection,
+    video_id: &str,
+    source: Option<&str>,
+) -> rusqlite::Result<()> {
+    let set = "UPDATE video SET source = ?2 WHERE video_id = ?1 AND source IS NULL";
+    connection.prepare_cached(set)?.execute(params![video_id, source]).map(drop)
+}
+
 /// Whether every video is in the index.
 pub(super) fn is_complete(connection: &Connection) -> rusqlite::Result<bool> {
     let older = connection.prepare_cached("SELECT 1 FROM search_backlog")?.exists([])?;
@@ -70,9 +61,12 @@ pub(super) fn is_complete(connection: &Connection) -> rusqlite::Result<bool> {
 /// Indexes some of the videos that are older than the index. Returns whether there are more.
 pub(super) fn index_older(connection: &mut Connection) -> bool {
     try_index_older(connection, OLDER_AT_ONCE).unwrap_or_else(|error| {
-        // Searches read the texts meanwhile.
-        tracing::warn!(%error, "videos could not be indexed for search; the next start tries again");
-        false
+        let is_busy = failure::is_busy(&error);
+        if !is_busy {
+            // Searches read the texts meanwhile.
+            tracing::warn!(%error, "videos could not be indexed for search; the next start tries again");
+        }
+        is_busy
     })
 }
 
@@ -93,10 +87,17 @@ fn try_index_older(connection: &mut Connection, limit: i64) -> rusqlite::Result<
         )?;
         let mut rows = videos.query(params![first, end, last])?;
         while let Some(row) = rows.next()? {
-            let document: LinkDocument = codec::decode(1, row.get_ref(1)?.as_str()?)?;
-            if let Some(video) = &document.video {
-                let tokens = tokens(&Folded::of_video(video));
-                replace(&transaction, row.get_ref(0)?.as_str()?, &tokens)?;
+            let video_id = row.get_ref(0)?.as_str()?;
+            match codec::decode::<LinkDocument>(1, row.get_ref(1)?.as_str()?) {
+                Ok(document) => {
+                    if let Some(video) = &document.video {
+                        replace(&transaction, video_id, &tokens(&Folded::of_video(video)))?;
+                    }
+                    set_source(&transaction, video_id, document.source.as_deref())?;
+                }
+                Err(error) => {
+                    tracing::warn!(video_id, %error, "a document cannot be read, so no search finds it");
+                }
             }
         }
     }
@@ -117,10 +118,11 @@ mod tests {
     use linkrelay_common::RequestId;
     use tempfile::TempDir;
 
+    use super::super::grams::expression;
     use super::*;
     use crate::contract::sample;
     use crate::sqlite::{SqliteStore, schema, search_pages};
-    use crate::videos::{VideoFilter, VideoQuery};
+    use crate::videos::{RebuildStore, VideoFilter, VideoQuery};
     use crate::{LinkStore, VideoStore};
 
     fn found(connection: &Connection, text: &str) -> Vec<i64> {
@@ -219,6 +221,40 @@ mod tests {
             try_index_older(&mut connection, 4).unwrap();
         }
         assert_eq!(indexed, [0, 4, 8, 10]);
+        assert_eq!(with_source(&connection), 10);
+    }
+
+    fn with_source(connection: &Connection) -> i64 {
+        let count = "SELECT count(*) FROM video WHERE source = 'watch_page'";
+        connection.query_row(count, [], |row| row.get(0)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_document_hides_no_other_video_from_searches() {
+        let folder = older_file(10).await;
+        let mut connection = Connection::open(folder.path().join("store.sqlite")).unwrap();
+        let spoil = "UPDATE document SET document = '{' WHERE idx = 2";
+        assert_eq!(connection.execute(spoil, []).unwrap(), 1);
+        schema::migrate(&mut connection).unwrap();
+        assert_eq!(hits(&connection, "even"), 4);
+        while try_index_older(&mut connection, 4).unwrap() {}
+        assert!(is_complete(&connection).unwrap());
+        assert_eq!(hits(&connection, "even"), 4);
+    }
+
+    #[tokio::test]
+    async fn a_rebuild_completes_a_row_that_an_older_program_has_written() {
+        let folder = older_file(3).await;
+        let file = folder.path().join("store.sqlite");
+        let store = SqliteStore::open(&file).unwrap();
+        let other = Connection::open(&file).unwrap();
+        while !is_complete(&other).unwrap() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        other.execute_batch("DELETE FROM video_grams; UPDATE video SET source = NULL").unwrap();
+        store.rebuild_videos(None, 10).await.unwrap();
+        assert_eq!((found(&other, "even").len(), with_source(&other)), (2, 3));
+        store.close().await;
     }
 
     #[tokio::test]

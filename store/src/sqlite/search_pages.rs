@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use serde::Deserialize;
 
+use super::grams::expression;
 use super::video_pages::{Conditions, Window, filter};
 use super::videos::{self, COLUMNS, DOCUMENT_COLUMN};
 use super::{codec, search};
@@ -72,7 +73,7 @@ pub(super) fn count(
     let mut all = filter(selected, VideoOrder::FirstSeen);
     all.add_some("v.channel_id = ?", selected.channel_id.clone());
     if is_complete {
-        all.add(IS_MATCH, [search::expression(text).into()]);
+        all.add(IS_MATCH, [expression(text).into()]);
     }
     let statement = format!("SELECT v.sequence FROM video v {}", all.as_where());
     let mut statement = transaction.prepare(&statement)?;
@@ -106,7 +107,7 @@ fn candidates(
     let Window { mut conditions, .. } = Window::of(query);
     let have_grams = is_complete && are_few(connection, text)?;
     if have_grams {
-        conditions.add(IS_MATCH, [search::expression(text).into()]);
+        conditions.add(IS_MATCH, [expression(text).into()]);
     }
     let (selected, order) = (conditions.as_where(), Window::of(query).order());
     let statement =
@@ -120,7 +121,7 @@ fn by_number(query: &VideoQuery, text: &SearchText) -> Candidates {
         Direction::Ascending => ("rowid > ?", "rowid"),
     };
     let mut conditions = Conditions::default();
-    conditions.add("video_grams MATCH ?", [search::expression(text).into()]);
+    conditions.add("video_grams MATCH ?", [expression(text).into()]);
     conditions.add_some(compare, query.after.map(|after| after.sequence));
     let selected = conditions.as_where();
     let statement = format!("SELECT NULL, rowid FROM video_grams {selected} ORDER BY {order}");
@@ -130,7 +131,7 @@ fn by_number(query: &VideoQuery, text: &SearchText) -> Candidates {
 fn are_few(connection: &Connection, text: &SearchText) -> rusqlite::Result<bool> {
     let count = "SELECT count(*) FROM
         (SELECT 1 FROM video_grams WHERE video_grams MATCH ?1 LIMIT ?2)";
-    let values = (search::expression(text), FEW + 1);
+    let values = (expression(text), FEW + 1);
     let count: i64 = connection.prepare_cached(count)?.query_row(values, |row| row.get(0))?;
     Ok(count <= FEW)
 }
@@ -168,7 +169,7 @@ impl<'a> Check<'a> {
         let mut rows = statement.query(params_from_iter(values))?;
         let Some(row) = rows.next()? else { return Ok(Checked::Filtered) };
         if let Some(text) = self.text
-            && !text.matches(&Texts::read(row.get_ref(DOCUMENT_COLUMN)?.as_str()?)?)
+            && !text.matches(&Texts::read(row.get_ref(DOCUMENT_COLUMN)?.as_str()?))
         {
             return Ok(Checked::OtherText);
         }
@@ -183,7 +184,7 @@ fn has_text(connection: &Connection, sequence: i64, text: &SearchText) -> rusqli
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([sequence])?;
     let Some(row) = rows.next()? else { return Ok(false) };
-    Ok(text.matches(&Texts::read(row.get_ref(0)?.as_str()?)?))
+    Ok(text.matches(&Texts::read(row.get_ref(0)?.as_str()?)))
 }
 
 /// The part of a document that is searched: most candidates that do not match need no more of it.
@@ -201,11 +202,11 @@ struct VideoTexts<'a> {
 }
 
 impl Texts<'_> {
-    /// Reads and folds them.
-    fn read(document: &str) -> rusqlite::Result<Folded> {
-        let texts: Texts<'_> = codec::decode(DOCUMENT_COLUMN, document)?;
-        let Some(video) = &texts.video else { return Ok(Folded::default()) };
+    /// Reads and folds them; a document that cannot be read has none.
+    fn read(document: &str) -> Folded {
+        let texts: Option<Texts<'_>> = codec::decode(DOCUMENT_COLUMN, document).ok();
+        let Some(video) = texts.and_then(|texts| texts.video) else { return Folded::default() };
         let description = video.description.as_deref();
-        Ok(Folded::of_all(std::iter::once(&*video.title).chain(description)))
+        Folded::of_all(std::iter::once(&*video.title).chain(description))
     }
 }

@@ -19,7 +19,7 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the file, makes it if it does not exist, and brings its tables up to date. Blocks for
-    /// some milliseconds; meant for a program's start.
+    /// some milliseconds, or until an older file is migrated; meant for a program's start.
     ///
     /// # Errors
     /// Fails if the file cannot be written, is not a SQLite file, or was made by a newer program.

@@ -2,7 +2,7 @@
 
 use linkrelay_common::video::Availability;
 
-use super::search;
+use super::grams::tokens;
 use crate::document::LinkDocument;
 use crate::search::Folded;
 use crate::videos::VideoChange;
@@ -43,7 +43,7 @@ impl VideoRowChange {
             published_ms: video.publish_date.map(|date| date.as_millisecond()),
             // No video is longer than 64 bits of seconds.
             length_seconds: video.length_seconds.and_then(|length| length.try_into().ok()),
-            grams: search::tokens(&Folded::of_video(video)),
+            grams: tokens(&Folded::of_video(video)),
             source: document.source.clone(),
         });
         Ok(Some(Self {

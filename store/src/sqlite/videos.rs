@@ -9,7 +9,7 @@ use super::video_change::VideoRowChange;
 use super::{codec, search};
 use crate::document::LinkDocument;
 use crate::videos::{
-    LinkCursor, Newest, Seen, VideoLink, VideoMetadata, VideoRegisters, VideoRow, changes,
+    LinkCursor, Newest, Seen, VideoChange, VideoLink, VideoMetadata, VideoRegisters, VideoRow,
 };
 
 const INSERT_SEEN: &str = "INSERT INTO video (video_id, first_seen, last_seen)
@@ -111,12 +111,8 @@ const RESET: &str = "UPDATE video SET first_seen = :first_seen, last_seen = :las
 /// documents were removed.
 pub(super) fn forget(connection: &Connection, video_ids: BTreeSet<String>) -> rusqlite::Result<()> {
     for video_id in video_ids {
-        let left: Vec<LinkDocument> = connection
-            .prepare_cached("SELECT document FROM document WHERE video_id = ?1")?
-            .query_map(params![video_id], |row| codec::decode(0, row.get_ref(0)?.as_str()?))?
-            .collect::<rusqlite::Result<_>>()?;
         search::remove(connection, &video_id)?;
-        let Some(change) = changes(&left).pop() else {
+        let Some(change) = left(connection, &video_id)? else {
             let remove = "DELETE FROM video WHERE video_id = ?1";
             connection.prepare_cached(remove)?.execute(params![video_id])?;
             continue;
@@ -126,11 +122,49 @@ pub(super) fn forget(connection: &Connection, video_ids: BTreeSet<String>) -> ru
             ":first_seen": change.seen.first_at.as_millisecond(),
             ":last_seen": change.seen.last_at.as_millisecond(),
         })?;
-        for document in &left {
-            if let Some(row) = VideoRowChange::of(document).map_err(codec::not_written)? {
+        let newest = change.newest.map(|newest| newest.document_id);
+        let failed = change.failure.map(|failure| failure.0.document_id);
+        for id in newest.into_iter().chain(failed) {
+            let document: LinkDocument = connection
+                .prepare_cached("SELECT document FROM document WHERE id = ?1")?
+                .query_row(params![id.as_str()], |row| {
+                    codec::decode(0, row.get_ref(0)?.as_str()?)
+                })?;
+            if let Some(row) = VideoRowChange::of(&document).map_err(codec::not_written)? {
                 write(connection, &row)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Returns what the documents of a video say together; a popular video has many.
+fn left(connection: &Connection, video_id: &str) -> rusqlite::Result<Option<VideoChange>> {
+    let mut statement =
+        connection.prepare_cached("SELECT document FROM document WHERE video_id = ?1")?;
+    let mut rows = statement.query(params![video_id])?;
+    let mut left: Option<VideoChange> = None;
+    while let Some(row) = rows.next()? {
+        let document: LinkDocument = codec::decode(0, row.get_ref(0)?.as_str()?)?;
+        if let Some(change) = VideoChange::of(&document) {
+            left = Some(match left {
+                Some(before) => before.merge(change),
+                None => change,
+            });
+        }
+    }
+    Ok(left)
+}
+
+/// Makes again what a row that already has this document's metadata keeps for searches and counts:
+/// an older linkrelay has not written it.
+pub(super) fn complete(connection: &Connection, row: &VideoRowChange) -> rusqlite::Result<()> {
+    let Some(newest) = &row.change.newest else { return Ok(()) };
+    let video_id = row.change.video_id.as_str();
+    let set = "UPDATE video SET source = ?3 WHERE video_id = ?1 AND newest_id = ?2";
+    let values = params![video_id, newest.document_id.as_str(), row.columns.source];
+    if connection.prepare_cached(set)?.execute(values)? > 0 {
+        search::replace(connection, video_id, &row.columns.grams)?;
     }
     Ok(())
 }

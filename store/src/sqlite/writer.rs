@@ -4,6 +4,7 @@
 //! It must not know what is written: a job is a function on the connection.
 
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
@@ -17,6 +18,9 @@ use super::failure;
 const QUEUE_CAPACITY: usize = 64;
 /// How many jobs share one transaction at most, so that the first does not wait too long.
 const JOBS_PER_COMMIT: usize = 32;
+
+/// The longest pause after a piece of idle work; a job that comes meanwhile waits for it.
+const MAX_IDLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Does a short piece of work, and returns whether there is more.
 pub(super) type Idle = fn(&mut Connection) -> bool;
@@ -126,7 +130,10 @@ fn write_until_closed(mut connection: Connection, mut queue: mpsc::Receiver<Mess
         let first = match queue.try_recv() {
             Ok(message) => message,
             Err(TryRecvError::Empty) if has_more => {
+                let begin = Instant::now();
                 has_more = idle(&mut connection);
+                // SQLite's lock is not fair: without a pause, other processes would seldom get it.
+                std::thread::sleep(begin.elapsed().min(MAX_IDLE_PAUSE));
                 continue;
             }
             Err(TryRecvError::Empty) => match queue.blocking_recv() {

@@ -29,7 +29,7 @@ impl ProcessStore for FaultyStore {
 
     async fn remove_process(&self, identity: &ProcessIdentity) -> Result<(), StoreError> {
         self.call(Method::RemoveProcess, 0).await?;
-        self.rows_of_processes().remove(&identity.key());
+        self.rows_of_processes().retain(|_, (_, row)| row.identity != *identity);
         Ok(())
     }
 

@@ -6,15 +6,20 @@ use async_trait::async_trait;
 use linkrelay_common::RequestId;
 
 use super::{FaultyStore, Method};
-use crate::StoreError;
 use crate::requests::{RequestCursor, RequestRow, RequestStore, RequestTally};
+use crate::{LinkDocument, LinkState, StoreError};
 
 #[async_trait]
 impl RequestStore for FaultyStore {
     async fn add_requests(&self, rows: &[RequestRow]) -> Result<(), StoreError> {
         self.call(Method::AddRequests, rows.len()).await?;
+        let is_deleted = |row: &&RequestRow| {
+            let of_request = |document: &LinkDocument| document.request_id == Some(row.id);
+            let is_deleted = |document: &LinkDocument| document.status == LinkState::Deleted;
+            self.documents().iter().any(|document| of_request(document) && is_deleted(document))
+        };
         let mut all = self.rows_of_requests();
-        for row in rows {
+        for row in rows.iter().filter(|row| !is_deleted(row)) {
             all.entry(row.id.to_string()).or_insert_with(|| row.clone());
         }
         Ok(())
