@@ -38,11 +38,11 @@ pub struct ProblemBody {
     /// A sentence for people. Of a wrong parameter it begins with the parameter's name.
     #[schema(example = "limit: must be a number from 1 to 500")]
     detail: String,
-    /// The request, if its links were checked.
+    /// The request, if its links were checked, or the replay that runs.
     id: Option<String>,
     /// How many of its links were accepted nevertheless.
     accepted: Option<u32>,
-    /// Where to ask for the outcome of the request.
+    /// Where to ask for the outcome of the request or replay.
     status_url: Option<String>,
     /// The outcome of each link, as in the answer of a request that succeeds.
     results: Option<Vec<Value>>,

@@ -44,6 +44,10 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    // A connection to a server may break in the same way.
+    if error.chain().any(|cause| cause.is::<reqwest::Error>()) {
+        return false;
+    }
     let causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.into_iter().any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -13,6 +13,7 @@ mod extract;
 mod links;
 mod man;
 mod progress;
+mod quoted;
 mod rebuild;
 mod refresh;
 mod search;
@@ -20,6 +21,7 @@ mod status;
 mod submit;
 mod topics;
 mod up;
+mod video_filter;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use linkrelay_store::{Store, StoreSettings};
 use crate::data_dir;
 use crate::exit::Outcome;
 use crate::progress::Progress;
+use crate::quoted::quoted;
 
 /// How many documents or rows are read at a time.
 const PAGE: u32 = 500;
@@ -92,7 +93,9 @@ impl Rebuild {
             "documents read {documents}, not readable {unreadable}, rows without documents {without}"
         )?;
         if !matches!(ended, Some(Ok(()))) {
-            let command = command(std::env::args(), self.after.as_ref());
+            // An argument need not be Unicode.
+            let arguments = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+            let command = command(arguments, self.after.as_ref());
             eprintln!("interrupted; go on with: {command}");
         }
         match ended {
@@ -127,16 +130,6 @@ fn command(arguments: impl Iterator<Item = String>, after: Option<&DocumentId>) 
     }
     words.extend(after.map(|after| format!("--after {}", quoted(after.as_str()))));
     words.join(" ")
-}
-
-/// Returns a word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::io::Write;
 
 use clap::Args;
 use linkrelay_http::wire::VideoEntry;
+use linkrelay_producer::dlq::printable;
 use url::form_urlencoded::Serializer;
 
 use crate::api::ServerArguments;
 use crate::columns::columns;
 use crate::exit::Outcome;
+use crate::video_filter::FilterArguments;
 
 const MAX_PAGE: u64 = 500;
 
@@ -16,7 +18,7 @@ const MAX_PAGE: u64 = 500;
 #[derive(Debug, Args)]
 pub(crate) struct SearchArguments {
     /// Parts of words that a video must have in its title (with SQLite: or in its description), in
-    /// any order and script; put those that belong together in double quotes
+    /// any order and script; those that belong together in double quotes: '"new york"'
     #[arg(required = true, value_name = "WORDS")]
     words: Vec<String>,
 
@@ -33,65 +35,6 @@ pub(crate) struct SearchArguments {
 
     #[command(flatten)]
     server: ServerArguments,
-}
-
-/// The parameters of `GET /videos`, of which the server says what they may be.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Which videos")]
-struct FilterArguments {
-    /// Only of this channel
-    #[arg(long, value_name = "ID")]
-    channel_id: Option<String>,
-
-    /// Only of this category
-    #[arg(long)]
-    category: Option<String>,
-
-    /// Only with this availability, like `ok` or `age_restricted`
-    #[arg(long)]
-    availability: Option<String>,
-
-    /// Only those published at this time or later: a day, or an RFC 3339 time
-    #[arg(long, value_name = "TIME")]
-    published_from: Option<String>,
-
-    /// Only those published before this time
-    #[arg(long, value_name = "TIME")]
-    published_before: Option<String>,
-
-    /// Only those that are at least this long, in seconds
-    #[arg(long, value_name = "SECONDS")]
-    length_from: Option<u64>,
-
-    /// Only those with fewer seconds
-    #[arg(long, value_name = "SECONDS")]
-    length_below: Option<u64>,
-
-    /// Sort by `first_seen` or `published`
-    #[arg(long)]
-    sort: Option<String>,
-
-    /// Sort `desc` (the newest first) or `asc`
-    #[arg(long)]
-    order: Option<String>,
-}
-
-impl FilterArguments {
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        let length = |seconds: Option<u64>| seconds.map(|seconds| seconds.to_string());
-        let all = [
-            ("channel_id", self.channel_id.clone()),
-            ("category", self.category.clone()),
-            ("availability", self.availability.clone()),
-            ("published_from", self.published_from.clone()),
-            ("published_before", self.published_before.clone()),
-            ("length_from", length(self.length_from)),
-            ("length_below", length(self.length_below)),
-            ("sort", self.sort.clone()),
-            ("order", self.order.clone()),
-        ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-    }
 }
 
 pub(crate) async fn run(arguments: SearchArguments) -> anyhow::Result<Outcome> {
@@ -134,11 +77,6 @@ fn row(entry: &VideoEntry) -> [String; 4] {
     let day = published.map(|time| time.strftime("%Y-%m-%d").to_string());
     let channel = video.and_then(|video| video.author.name.as_deref());
     let title = video.map(|video| video.title.as_str());
-    let [channel, title] = [channel, title].map(|text| one_line(text.unwrap_or_default()));
+    let [channel, title] = [channel, title].map(|text| printable(text.unwrap_or_default()));
     [entry.video_id.to_string(), day.unwrap_or_default(), channel, title]
-}
-
-/// A terminal must not obey what a title says.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }

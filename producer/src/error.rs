@@ -15,7 +15,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accept::AcceptError;
-use crate::dlq::jobs::{BeginError, for_clients, with_causes};
+use crate::dlq::error::{for_clients, with_causes};
+use crate::dlq::jobs::BeginError;
 use crate::dlq::listing::ListError;
 use crate::events::IndexRangesError;
 use crate::export::ExportError;
@@ -58,6 +59,11 @@ pub(crate) enum ApiError {
     BadReplayBody(String),
     #[error("{0}")]
     NoReplay(#[from] BeginError),
+    #[error(
+        "the store did not answer in time, so it is not known whether the replay has begun: \
+         GET /dlq/replays shows it if it has"
+    )]
+    ReplayUnknown,
     #[error("no replay has this id, or it is older than 30 days")]
     UnknownReplay,
     #[error("{0}")]
@@ -177,7 +183,9 @@ impl ApiError {
             Self::Store(StoreError::Unreadable(_)) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", None)
             }
-            Self::Store(_) | Self::StoreTimeout => (UNAVAILABLE, "store_unavailable", Some(5)),
+            Self::Store(_) | Self::StoreTimeout | Self::ReplayUnknown => {
+                (UNAVAILABLE, "store_unavailable", Some(5))
+            }
             Self::NotForwarded(not_forwarded) => match not_forwarded.error {
                 ForwardError::TooManyWait => (UNAVAILABLE, "overloaded", Some(1)),
                 ForwardError::Unreachable(_) => (UNAVAILABLE, "extractor_unavailable", Some(5)),

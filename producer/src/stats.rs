@@ -154,7 +154,7 @@ async fn renew(
         Err(error) => {
             tracing::warn!("the statistics cannot be computed: {error}");
             latest.error = Some(error);
-            latest.due_at = Instant::now() + FAILED_FOR.max(rest);
+            latest.due_at = Instant::now() + FAILED_FOR.max(rest.min(KEPT_FOR));
         }
     });
 }

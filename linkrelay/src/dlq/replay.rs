@@ -100,6 +100,7 @@ impl ReplayArguments {
             group: self.group,
             max_replays: self.max_replays,
             page_length: usize::from(self.batch),
+            max_letters: u64::MAX,
             dry_run: self.dry_run,
         }
     }

@@ -13,10 +13,13 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use linkrelay_common::{SettingsError, shutdown};
+use reqwest::Version;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{Api, ExportRefusal, ServerArguments};
 use crate::exit::Outcome;
+use crate::quoted::quoted;
+use crate::video_filter::FilterArguments;
 use output::Output;
 use progress::RowProgress;
 use rows::Rows;
@@ -25,8 +28,8 @@ use rows::Rows;
 const MAX_ATTEMPTS: u32 = 6;
 /// The pause before the first of these; each one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a connection may be without a byte.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may be without a byte: a filter may select nothing of millions of videos.
+const READ_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The format of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,9 +51,13 @@ pub(crate) struct ExportArguments {
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     output: String,
 
-    /// Go on behind the row with this cursor, at the end of FILE.part
+    /// Go on behind the row with this cursor, at the end of FILE.part; on stdout without a header
     #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
+
+    /// Only videos with these parts of words, as `linkrelay search` finds them
+    #[arg(long, value_name = "WORDS")]
+    q: Option<String>,
 
     #[command(flatten)]
     filter: FilterArguments,
@@ -67,74 +74,12 @@ pub(crate) struct ExportArguments {
     server: ServerArguments,
 }
 
-/// The filter and the order of videos; the server checks the values.
-#[derive(Debug, Args)]
-struct FilterArguments {
-    /// Only videos of this channel
-    #[arg(long, value_name = "ID")]
-    channel_id: Option<String>,
-
-    /// Only videos of this category
-    #[arg(long, value_name = "NAME")]
-    category: Option<String>,
-
-    /// Only videos with this availability (ok, age_restricted, geo_blocked, …)
-    #[arg(long, value_name = "NAME")]
-    availability: Option<String>,
-
-    /// Only videos that are stored, or whose links have all failed
-    #[arg(long, value_parser = ["stored", "failed"])]
-    status: Option<String>,
-
-    /// Only videos published at this day or time, or later
-    #[arg(long, value_name = "TIME")]
-    published_from: Option<String>,
-
-    /// Only videos published before this day or time
-    #[arg(long, value_name = "TIME")]
-    published_before: Option<String>,
-
-    /// Only videos of this many seconds, or longer ones
-    #[arg(long, value_name = "SECONDS")]
-    length_from: Option<String>,
-
-    /// Only videos that are shorter than this many seconds
-    #[arg(long, value_name = "SECONDS")]
-    length_below: Option<String>,
-
-    /// By what the videos are sorted
-    #[arg(long, value_parser = ["first_seen", "published"])]
-    sort: Option<String>,
-
-    /// In which direction they are sorted
-    #[arg(long, value_parser = ["desc", "asc"])]
-    order: Option<String>,
-}
-
-impl FilterArguments {
-    /// Returns the parameters of the query that are given, with their values.
-    fn parameters(&self) -> Vec<(&'static str, &str)> {
-        let all = [
-            ("channel_id", &self.channel_id),
-            ("category", &self.category),
-            ("availability", &self.availability),
-            ("status", &self.status),
-            ("published_from", &self.published_from),
-            ("published_before", &self.published_before),
-            ("length_from", &self.length_from),
-            ("length_below", &self.length_below),
-            ("sort", &self.sort),
-            ("order", &self.order),
-        ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
-    }
-}
-
 impl ExportArguments {
     /// Returns the parameters of the request for what is behind `after`.
     fn parameters<'a>(&'a self, after: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
         let format = if self.format == Format::Csv { "csv" } else { "ndjson" };
         let mut all = vec![("format", format)];
+        all.extend(self.q.as_deref().map(|q| ("q", q)));
         all.extend(self.filter.parameters());
         all.extend(self.bom.then_some(("bom", "true")));
         all.extend(self.raw.then_some(("raw", "true")));
@@ -172,21 +117,13 @@ impl ExportArguments {
     }
 }
 
-/// Returns a value as a shell reads it.
-fn quoted(value: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+@%".contains(&byte);
-    if !value.is_empty() && value.bytes().all(is_plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
-}
-
 pub(crate) async fn run(arguments: ExportArguments) -> anyhow::Result<Outcome> {
     arguments.check()?;
     let stop = shutdown::on_signal().context("signals cannot be received")?;
     let output = Output::open(&arguments.output, arguments.after.as_deref())?;
-    let is_continued = output.has_rows();
+    // What is on stdout already, this process cannot see.
+    let goes_to_stdout = arguments.output == "-";
+    let is_continued = output.has_rows() || (goes_to_stdout && arguments.after.is_some());
     let mut export = Export {
         api: arguments.server.connect()?,
         rows: Rows::new(arguments.format == Format::Csv, is_continued, arguments.after.clone()),
@@ -244,6 +181,12 @@ impl Export {
             }
             Err(ExportRefusal::Again(error, wait)) => return Err(Failure::Again(error, wait)),
         };
+        // Over HTTP/1.0 a connection that breaks looks like the end of the answer.
+        if self.arguments.format == Format::Csv && response.version() < Version::HTTP_11 {
+            let problem = "a server between answers by HTTP/1.0, over which the end of a CSV cannot \
+                be told from a break: let it use 1.1, or export ndjson";
+            return Err(Failure::Final(anyhow::anyhow!(problem)));
+        }
         let mut complete = Vec::new();
         loop {
             let chunk = match timeout(READ_TIMEOUT, response.chunk()).await {

@@ -113,6 +113,9 @@ impl Rows {
 
     fn csv_row(&mut self, row: &[u8], complete: &mut Vec<u8>) -> Result<(), String> {
         if !self.answer.has_header {
+            if !row.ends_with(b",cursor\r\n") {
+                return Err("a table that is not linkrelay's".to_owned());
+            }
             self.answer.has_header = true;
             if !std::mem::replace(&mut self.has_header, true) {
                 complete.extend_from_slice(row);
@@ -205,6 +208,15 @@ mod tests {
                 assert_eq!(rows.count(), 2);
             }
         }
+    }
+
+    #[test]
+    fn another_page_is_no_table() {
+        let mut rows = Rows::new(true, false, None);
+        let page = "<!doctype html>\r\n<title>Log in</title>\r\n";
+        let (complete, ended) = taken(&mut rows, page, 7);
+        assert_eq!((complete.as_str(), rows.count()), ("", 0));
+        assert_eq!(ended, Err("a table that is not linkrelay's".to_owned()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The errors of reading and replaying dead letters.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -59,6 +60,12 @@ pub enum DlqError {
     /// Every record of several was refused, so the cause is not in the records.
     #[error("no dead letter can be published")]
     NonePublished(#[source] Box<DlqError>),
+    /// There are more than one replay may have.
+    #[error(
+        "there are more than {0} dead letters: choose by class, code, request or time, or use \
+         `linkrelay dlq replay`, which has no limit"
+    )]
+    TooMany(u64),
     /// What a replay would publish cannot be shown.
     #[error("showing a dead letter")]
     Output(#[from] io::Error),
@@ -71,7 +78,9 @@ impl DlqError {
     /// Whether another attempt can help.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Settings(_) | Self::Output(_) | Self::Ended(_) => ErrorClass::Permanent,
+            Self::Settings(_) | Self::TooMany(_) | Self::Output(_) | Self::Ended(_) => {
+                ErrorClass::Permanent
+            }
             Self::Store { source, .. } => source.class(),
             // An operator can create a missing topic, and grant a missing permission.
             Self::Asking { .. }
@@ -81,4 +90,28 @@ impl DlqError {
             | Self::NonePublished(_) => ErrorClass::Transient,
         }
     }
+}
+
+/// Returns what clients see of an error; hosts and accounts are only logged.
+pub(crate) fn for_clients(error: &DlqError) -> String {
+    match error {
+        DlqError::Asking { source: missing @ TopicError::Missing(_), .. } => missing.to_string(),
+        DlqError::TooMany(_) => error.to_string(),
+        DlqError::Store { .. } => "the store cannot be reached".to_owned(),
+        DlqError::Settings(_) | DlqError::Output(_) | DlqError::Ended(_) => {
+            "this server cannot replay; its log says why".to_owned()
+        }
+        _ => "the broker does not answer, or refuses; the server's log says why".to_owned(),
+    }
+}
+
+/// Returns an error and its causes, for the log.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -3,12 +3,11 @@
 //! Over all producers one runs at a time: each reads at its beginning which replays are in flight,
 //! so two at once could publish the same dead letter twice.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{error, io};
 
 use jiff::{SignedDuration, Timestamp};
-use linkrelay_kafka::topic::TopicError;
 use linkrelay_store::jobs::{Job, JobBegin, JobState};
 use linkrelay_store::{LinkStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::error::DlqError;
+use super::error::{DlqError, for_clients, with_causes};
 use super::letter::DeadLetter;
 use super::replay::{Observe, Replay, ReplayOptions};
 use super::source::LetterSource;
@@ -272,27 +271,4 @@ impl Observe for SharedProgress {
 /// Numbers and texts can always be serialized.
 fn json(progress: &JobProgress) -> String {
     serde_json::to_string(progress).unwrap_or_default()
-}
-
-/// Returns what clients see of an error; hosts and accounts are only logged.
-pub(crate) fn for_clients(error: &DlqError) -> String {
-    match error {
-        DlqError::Asking { source: missing @ TopicError::Missing(_), .. } => missing.to_string(),
-        DlqError::Store { .. } => "the store cannot be reached".to_owned(),
-        DlqError::Settings(_) | DlqError::Output(_) | DlqError::Ended(_) => {
-            "this server cannot replay; its log says why".to_owned()
-        }
-        _ => "the broker does not answer, or refuses; the server's log says why".to_owned(),
-    }
-}
-
-/// Returns an error and its causes, for the log.
-pub(crate) fn with_causes(error: &dyn error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -10,7 +10,7 @@ use tokio::time::{error::Elapsed, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::check::{Checked, Rules, Verdict, checked};
-use super::error::DlqError;
+use super::error::{DlqError, with_causes};
 use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
@@ -143,7 +143,13 @@ fn read_all(
     let mut page = page::read(source, query, stop)?;
     let in_flight = match source {
         LetterSource::Topic(_) if page.letters.is_empty() => Some(InFlight::default()),
-        LetterSource::Topic(kafka) => InFlight::read_few(kafka, group, MAX_UNCOMMITTED, stop)?,
+        LetterSource::Topic(kafka) => {
+            let read = InFlight::read_few(kafka, group, MAX_UNCOMMITTED, stop);
+            read.unwrap_or_else(|error| {
+                tracing::warn!("which replays are in flight is not known: {}", with_causes(&error));
+                None
+            })
+        }
         LetterSource::Rows(_) => Some(std::mem::take(&mut page.marked)),
     };
     Ok((page, in_flight))

@@ -13,7 +13,7 @@
 //! It must not know: HTTP, or a terminal.
 
 pub(crate) mod check;
-mod error;
+pub(crate) mod error;
 mod filter;
 mod in_flight;
 pub(crate) mod jobs;

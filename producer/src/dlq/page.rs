@@ -20,7 +20,7 @@ use super::error::DlqError;
 use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::{DeadLetter, RawLetter};
-use super::reader::unreadable;
+use super::reader::{PAGE_ROWS, unreadable};
 use super::source::LetterSource;
 use super::topic_reader::TopicReader;
 
@@ -208,7 +208,7 @@ fn of_rows(
 ) -> Result<LetterPage, DlqError> {
     let after = query.after.as_ref().map(|after| after.0.get(&0).copied().unwrap_or(0));
     let mut below = after.unwrap_or(i64::MAX);
-    let piece = u32::try_from(query.limit).unwrap_or(u32::MAX);
+    let piece = u32::try_from(query.limit).unwrap_or(u32::MAX).min(PAGE_ROWS);
     let mut page = LetterPage::default();
     while page.letters.len() < query.limit && page.examined < MAX_EXAMINED && !stop.is_cancelled() {
         let rows = Handle::current().block_on(file.letters_before(below, piece));

@@ -18,7 +18,7 @@ use super::source::LetterSource;
 use super::topic_reader::TopicReader;
 
 /// Rows read at a time; one may be as large as a record.
-const PAGE_ROWS: u32 = 50;
+pub(super) const PAGE_ROWS: u32 = 50;
 
 /// A reader of all dead letters up to a fixed end.
 pub struct LetterReader(Letters);

@@ -32,6 +32,8 @@ pub struct ReplayOptions {
     pub max_replays: u32,
     /// How many dead letters are published at once; a stop ends the replay after such a page.
     pub page_length: usize,
+    /// How many dead letters it may find: it keeps some 200 bytes of each in memory.
+    pub max_letters: u64,
     /// Whether to publish nothing.
     pub dry_run: bool,
 }
@@ -203,9 +205,10 @@ fn prepare(
     stop: &CancellationToken,
 ) -> Result<Prepared, DlqError> {
     let target = if options.dry_run { None } else { Some(ReplayTarget::open(source)?) };
-    let mut survey = Survey::read(LetterReader::open(source)?, &options.filter, stop)?;
+    let reader = LetterReader::open(source)?;
+    let mut survey = Survey::read(reader, &options.filter, options.max_letters, stop)?;
     let in_flight = match source {
-        LetterSource::Topic(kafka) if survey.newest.count() > 0 => {
+        LetterSource::Topic(kafka) if survey.newest.count() > 0 && !stop.is_cancelled() => {
             InFlight::read(kafka, &options.group, stop)?
         }
         _ => std::mem::take(&mut survey.in_flight),

@@ -28,10 +28,11 @@ impl Survey {
     /// Reads all dead letters, or until `stop` is cancelled. Blocks.
     ///
     /// # Errors
-    /// If the broker or file cannot be read.
+    /// If the broker or file cannot be read, or there are more than `max_letters`.
     pub(super) fn read(
         reader: LetterReader,
         filter: &LetterFilter,
+        max_letters: u64,
         stop: &CancellationToken,
     ) -> Result<Self, DlqError> {
         let (mut newest, mut tally) = (NewestLetters::default(), Tally::default());
@@ -43,6 +44,9 @@ impl Survey {
             }
             if filter.takes(&letter) {
                 sort(&letter, filter, &mut newest, &mut tally);
+            }
+            if newest.count() > max_letters {
+                return Err(DlqError::TooMany(max_letters));
             }
             Ok::<_, DlqError>(ControlFlow::Continue(()))
         })?;

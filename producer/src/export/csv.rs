@@ -192,11 +192,14 @@ fn write_row(
     writer.write_record(None::<&[u8]>)
 }
 
+/// With what a text begins that a spreadsheet may take for a formula, also in full width.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
 /// Returns a text that no spreadsheet takes for a formula: one more apostrophe before any
-/// apostrophes and then one of `= + - @`, tab or carriage return. So a reader gets the text back
+/// apostrophes and then one of [`FORMULA`]. So a reader gets the text back
 /// by taking away one apostrophe where one or more are before one of these.
 fn guarded(text: &str) -> Cow<'_, str> {
-    let is_formula = text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = text.trim_start_matches('\'').starts_with(FORMULA);
     if is_formula { format!("'{text}").into() } else { text.into() }
 }
 
@@ -236,12 +239,12 @@ mod tests {
     fn unguarded(cell: &str) -> &str {
         let Some(text) = cell.strip_prefix('\'') else { return cell };
         let rest = text.trim_start_matches('\'');
-        if rest.starts_with(['=', '+', '-', '@', '\t', '\r']) { text } else { cell }
+        if rest.starts_with(FORMULA) { text } else { cell }
     }
 
     proptest! {
         #[test]
-        fn a_reader_gets_every_text_back(texts in prop::collection::vec("['=+@,\"|\t\r\n-]{0,4}\\PC{0,6}", 1..6)) {
+        fn a_reader_gets_every_text_back(texts in prop::collection::vec("['=+@＝＠,\"|\t\r\n-]{0,4}\\PC{0,6}", 1..6)) {
             let mut writer =
                 WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
             writer.write_record(texts.iter().map(|text| guarded(text).into_owned())).unwrap();
@@ -252,7 +255,7 @@ mod tests {
             let read: Vec<&str> = record.iter().map(unguarded).collect();
             prop_assert_eq!(read, texts);
             for cell in &record {
-                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
+                prop_assert!(!cell.starts_with(FORMULA));
             }
         }
     }

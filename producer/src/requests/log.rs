@@ -44,19 +44,22 @@ impl RequestLog {
         Self { queue, is_full: Arc::default() }
     }
 
-    /// Hands a row over. While the queue is full, because the store fails, the request
-    /// is not listed.
+    /// Hands a row over. While the queue is full, because the store fails or is too slow, the
+    /// request is not listed.
     pub(crate) fn write(&self, row: RequestRow) {
         if self.queue.try_send(row).is_ok() {
-            self.is_full.store(false, Ordering::Relaxed);
+            // One row that fits between others does not mean that it is over.
+            if self.queue.capacity() > QUEUE_ROWS / 2 {
+                self.is_full.store(false, Ordering::Relaxed);
+            }
             return;
         }
         counter!(names::REQUESTS_UNLISTED).increment(1);
         if !self.is_full.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 rows = QUEUE_ROWS,
-                "the store fails, and {QUEUE_ROWS} requests wait to be listed: further ones are \
-                 accepted, and are missing in GET /requests"
+                "the store fails or is too slow, and {QUEUE_ROWS} requests wait to be listed: \
+                 further ones are accepted, and are missing in GET /requests"
             );
         }
     }
@@ -89,7 +92,9 @@ impl Writer {
             if self.unwritten.is_empty() {
                 let Some(first) = self.rows.recv().await else { return };
                 self.unwritten.push(first);
-                tokio::time::sleep(linger).await;
+                if self.rows.len() < BATCH_ROWS {
+                    tokio::time::sleep(linger).await;
+                }
             }
             while self.unwritten.len() < BATCH_ROWS
                 && let Ok(row) = self.rows.try_recv()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
@@ -59,14 +59,22 @@ enum FormatName {
         (status = 400, description = "`bad_query`: a parameter is wrong or not known."),
         (status = 500, description = "`store_unreadable`: a stored document cannot be read."),
         (status = 503, description = "`store_unavailable`: the store cannot be reached; \
-            `too_many_exports`: MAX_EXPORTS are open."),
+            `too_many_exports`: MAX_EXPORTS are open; `stopping`: the server stops."),
     )
 )]
 pub(super) async fn export(
     State(app): State<Arc<AppState>>,
+    version: Version,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let format = format(&mut parameters)?;
+    if version < Version::HTTP_11 && matches!(format, Format::Csv(_)) {
+        return Err(wrong(
+            "format",
+            "csv needs HTTP/1.1, because over 1.0 a connection that breaks looks like the end \
+             (nginx: proxy_http_version 1.1); ndjson does not",
+        ));
+    }
     let query = video_query::read(&mut parameters, PAGE_VIDEOS)?;
     parameters.end()?;
     let export = app.exports.open(query, format).await?;

@@ -30,6 +30,8 @@ use crate::state::AppState;
 const DEFAULT_MAX_REPLAYS: u32 = 10;
 const MAX_BATCH: u16 = 500;
 const MAX_IDS: usize = 1_000;
+/// How many dead letters a process that also takes links keeps in mind.
+const MAX_LETTERS: u64 = 2_000_000;
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
 
@@ -177,7 +179,8 @@ fn ok() -> Object {
             is not of this form, or has neither `all` nor a selection; or a parameter is given."),
         (status = 409, description = "`replay_running`: one runs already, which `id` and \
             `status_url` name."),
-        (status = 503, description = "`store_unavailable`, `stopping`: the replay has not begun."),
+        (status = 503, description = "`stopping`: the replay has not begun. `store_unavailable`: it \
+            may have, if the store did not answer in time; `GET /dlq/replays` shows it."),
     )
 )]
 pub(super) async fn begin_replay(
@@ -191,7 +194,12 @@ pub(super) async fn begin_replay(
     body.validate()?;
     // Texts and numbers can always be serialized.
     let arguments = serde_json::to_string(&body).unwrap_or_default();
-    let job = app.in_time(app.replays.begin(options(body, &app), arguments)).await?;
+    let begun = app.in_time(app.replays.begin(options(body, &app), arguments)).await;
+    let job = begun.map_err(|error| match error {
+        // The replay has a task of its own, which goes on.
+        ApiError::StoreTimeout => ApiError::ReplayUnknown,
+        error => error,
+    })?;
     let url = replay_url(&job.id);
     let answer = ReplayBegun { res: "ok", id: job.id, status_url: url.clone() };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, url)], Json(answer)).into_response())
@@ -211,6 +219,7 @@ fn options(body: ReplayBody, app: &AppState) -> ReplayOptions {
         group: app.group.clone(),
         max_replays: body.max_replays.unwrap_or(DEFAULT_MAX_REPLAYS),
         page_length: usize::from(body.batch.unwrap_or(MAX_BATCH)),
+        max_letters: MAX_LETTERS,
         dry_run: body.dry_run,
     }
 }

@@ -33,6 +33,18 @@ async fn read(app: &TestApp, path: &str) -> (String, bool) {
     }
 }
 
+#[tokio::test]
+async fn a_csv_is_refused_over_http_1_0_where_a_break_looks_like_the_end() {
+    let app = app_with_videos(1).await;
+    let by_1_0 = |path: &str| app.request("GET", path).version(reqwest::Version::HTTP_10);
+    let refused = answer(by_1_0("/export?format=csv")).await;
+    refused.assert_problem(400, "bad_query");
+    assert!(refused.json["detail"].as_str().unwrap().starts_with("format: csv needs HTTP/1.1"));
+    let whole = by_1_0("/export?format=ndjson").send().await.unwrap().text().await.unwrap();
+    assert!(whole.ends_with("{\"end\":true,\"rows\":2}\n"), "{whole}");
+    app.stop().await;
+}
+
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

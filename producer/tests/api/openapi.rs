@@ -83,8 +83,12 @@ fn every_code_and_every_parameter_of_the_document_is_in_the_page() {
             }
         }
     }
+    let is_in_page = |name: &str| {
+        let forms = [format!("`{name}"), format!("?{name}="), format!("{{{name}}}")];
+        forms.iter().any(|form| API.contains(form))
+    };
     // HTTP's own.
-    let left_out: Vec<_> = names.into_iter().filter(|name| !API.contains(*name)).collect();
+    let left_out: Vec<_> = names.into_iter().filter(|name| !is_in_page(name)).collect();
     assert_eq!(left_out, ["If-None-Match"]);
 }
 

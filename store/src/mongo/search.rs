@@ -9,13 +9,11 @@ use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 
-use super::video_pages::{PUBLISHED, filter, order, window};
+use super::video_pages::{PUBLISHED, end_of_window, filter, order, window, within};
 use super::video_row::StoredRow;
 use crate::error::StoreError;
 use crate::search::{Folded, SearchText};
-use crate::videos::{
-    MAX_ROWS_EXAMINED, VideoCursor, VideoFilter, VideoOrder, VideoPage, VideoQuery, VideoRow,
-};
+use crate::videos::{VideoCursor, VideoFilter, VideoOrder, VideoPage, VideoQuery, VideoRow};
 
 const TITLE: &str = "newest.video.title";
 /// After how many titles other tasks of the runtime have their turn.
@@ -66,14 +64,13 @@ pub(super) async fn videos(
     query: &VideoQuery,
     text: &SearchText,
 ) -> Result<VideoPage, StoreError> {
-    let selected = doc! { "$and": vec![window(query), filter(&query.filter)] };
+    let window = window(query);
+    let end = end_of_window(videos, query, &window).await?;
+    let within = end.map(|end| within(query, end)).unwrap_or_default();
+    let selected = doc! { "$and": vec![window, within, filter(&query.filter)] };
     let candidates = videos.clone_with_type::<Candidate>();
-    let mut candidates = candidates
-        .find(selected)
-        .projection(Candidate::fields())
-        .sort(order(query))
-        .limit(i64::from(MAX_ROWS_EXAMINED))
-        .await?;
+    let mut candidates =
+        candidates.find(selected).projection(Candidate::fields()).sort(order(query)).await?;
     let (mut found, mut count, mut last, mut next) = (Vec::new(), 0, None, None);
     while let Some(candidate) = candidates.try_next().await? {
         if found.len() == query.limit as usize {
@@ -87,8 +84,7 @@ pub(super) async fn videos(
         }
         take_turns(count).await;
     }
-    let next = next.or_else(|| last.filter(|_| count == MAX_ROWS_EXAMINED));
-    Ok(VideoPage { videos: rows(videos, &found).await?, next })
+    Ok(VideoPage { videos: rows(videos, &found).await?, next: next.or(end) })
 }
 
 /// Returns these rows, in this order; one that was removed meanwhile is left out.

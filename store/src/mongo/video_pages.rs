@@ -90,7 +90,7 @@ fn behind(query: &VideoQuery, cursor: VideoCursor, is_reversed: bool) -> Documen
 }
 
 /// Returns which rows of the window are not behind its end.
-fn within(query: &VideoQuery, end: VideoCursor) -> Document {
+pub(super) fn within(query: &VideoQuery, end: VideoCursor) -> Document {
     behind(query, end, true)
 }
 
@@ -104,7 +104,7 @@ pub(super) fn order(query: &VideoQuery) -> Document {
 
 /// Returns the last row of the window, unless it ends before its limit, or the filter selects
 /// every row.
-async fn end_of_window(
+pub(super) async fn end_of_window(
     videos: &Collection<StoredRow>,
     query: &VideoQuery,
     window: &Document,
