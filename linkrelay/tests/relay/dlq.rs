@@ -212,10 +212,10 @@ async fn check_failed_again(site: &Site) {
     }
 }
 
-const PREPARED: i64 = 1_000;
+pub(crate) const PREPARED: i64 = 1_000;
 
 /// Dead letters and failed documents, as if a consumer had given their links up.
-async fn prepare_dead_letters(site: &Site) {
+pub(crate) async fn prepare_dead_letters(site: &Site) {
     let producer: FutureProducer = site.broker.client_config().create().unwrap();
     let (mut documents, mut sent) = (Vec::new(), Vec::new());
     for number in 0..PREPARED {

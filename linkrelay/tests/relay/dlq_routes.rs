@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use linkrelay_fake_youtube::{Failure, FakeYouTube};
 use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
-use mongodb::bson::{DateTime, doc};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use mongodb::bson::doc;
+use rdkafka::message::OwnedHeaders;
 use serde_json::{Value, json};
 
-use crate::helpers::{VERY_LONG, link, links, until, video_id};
+use crate::dlq::{PREPARED, prepare_dead_letters};
+use crate::helpers::{VERY_LONG, links, until, video_id};
 use crate::role::{Role, stop, up};
 use crate::site::{Site, youtube};
 
@@ -111,41 +111,6 @@ async fn a_failed_link_is_listed_and_replayed_by_routes_of_any_producer() {
     stop([first, second, consumer]).await;
 }
 
-const PREPARED: i64 = 1_000;
-
-/// Dead letters and failed documents, as if a consumer had given their links up.
-async fn prepare(site: &Site) {
-    let producer: FutureProducer = site.broker.client_config().create().unwrap();
-    let (mut documents, mut sent) = (Vec::new(), Vec::new());
-    for number in 0..PREPARED {
-        // Offsets that no record of this test has.
-        let origin = format!("{}:0:{}:7", site.topic, 1_000_000 + number);
-        let link = link(usize::try_from(number).unwrap());
-        documents.push(
-            doc! { "_id": format!("{origin}:0"), "request_id": null, "index": 0, "link": &link,
-            "video_id": null, "status": "failed", "stored_at": DateTime::now() },
-        );
-        let headers = [
-            ("linkrelay-error-class", "transient"),
-            ("linkrelay-error", "as if"),
-            ("linkrelay-attempts", "5"),
-            ("linkrelay-origin", origin.as_str()),
-            ("linkrelay-failed-at", "2026-11-27T00:00:00Z"),
-            ("linkrelay-index", "0"),
-        ];
-        let headers = headers.into_iter().fold(OwnedHeaders::new(), |all, (key, value)| {
-            all.insert(Header { key, value: Some(value) })
-        });
-        let record =
-            FutureRecord::<[u8], [u8]>::to(&site.dlq).payload(link.as_bytes()).headers(headers);
-        sent.push(producer.send_result(record).map_err(|(error, _)| error).unwrap());
-    }
-    site.documents.insert_many(documents).await.unwrap();
-    for delivery in sent {
-        delivery.await.unwrap().unwrap();
-    }
-}
-
 async fn topic_count(site: &Site) -> i64 {
     site.broker.end_offsets(&site.topic).await.unwrap().values().sum()
 }
@@ -153,7 +118,7 @@ async fn topic_count(site: &Site) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_whose_producer_was_killed_is_interrupted_and_completed_by_another_one() {
     let site = Site::new().await;
-    prepare(&site).await;
+    prepare_dead_letters(&site).await;
     let (first, second) = (site.ready_producer(&[]).await, site.ready_producer(&[]).await);
     let all = json!({"all": true, "batch": 1});
     let job = begin(&first, &all).await;
@@ -190,7 +155,7 @@ async fn a_replay_whose_producer_was_killed_is_interrupted_and_completed_by_anot
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_interrupts_a_replay_and_says_so() {
     let site = Site::new().await;
-    prepare(&site).await;
+    prepare_dead_letters(&site).await;
     let (first, second) = (site.ready_producer(&[]).await, site.ready_producer(&[]).await);
     let job = begin(&first, &json!({"all": true, "batch": 1})).await;
     wait_for("a few to be replayed", LONG, Duration::from_millis(5), async || {

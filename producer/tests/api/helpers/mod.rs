@@ -199,3 +199,30 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Wrong parameters of every route that selects videos.
+pub(crate) const WRONG_SELECTIONS: [&str; 12] = [
+    "after=x",
+    "after=1.2",
+    "after=01",
+    "sort=views",
+    "order=up",
+    "status=pending",
+    "availability=gone",
+    "published_from=yesterday",
+    "published_before=2026-02-30",
+    "length_from=1.5",
+    "length_below=99999999999999999999",
+    "q=%20",
+];
+
+/// Checks that each of these queries is refused by the name of its first parameter.
+pub(crate) async fn assert_each_is_named(app: &TestApp, path: &str, queries: &[&str]) {
+    for query in queries {
+        let answer = app.get(&format!("{path}?{query}")).await;
+        answer.assert_problem(400, "bad_query");
+        let name = query.split('=').next().unwrap();
+        let detail = answer.json["detail"].as_str().unwrap();
+        assert!(detail.starts_with(name), "{query}: {detail}");
+    }
+}
