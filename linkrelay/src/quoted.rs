@@ -1,4 +1,4 @@
-//! Commands that a person can copy into a shell.
+//! Commands that can be pasted into a shell.
 
 /// Returns a word as a shell reads it.
 pub(crate) fn quoted(word: &str) -> String {

@@ -62,7 +62,7 @@ impl ReaderPool {
     }
 }
 
-/// Who waits for a query; when it leaves, the query ends.
+/// The caller of a query; when it is dropped, the query ends.
 #[derive(Default)]
 struct Caller {
     query: Arc<Mutex<Query>>,
