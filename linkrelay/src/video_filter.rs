@@ -20,7 +20,7 @@ pub(crate) struct FilterArguments {
     availability: Option<String>,
 
     /// Only videos that are `stored`, or `failed`: all of their links have
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = ["stored", "failed"])]
     status: Option<String>,
 
     /// Only videos published at this day (in UTC) or RFC 3339 time, or later
