@@ -7,22 +7,26 @@ use std::collections::BTreeSet;
 
 use super::Folded;
 
-/// One character of a text, or two neighbours.
+/// One character of a text, or two neighbours, as a number: a character has 21 bits, and the second
+/// is 0 if there is none, because a folded text has no character 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Gram(char, Option<char>);
+pub struct Gram(i64);
 
 impl Gram {
-    /// Packs the gram into a number that no other gram has. It is never negative.
+    fn of(first: char, second: Option<char>) -> Self {
+        Self((i64::from(u32::from(first)) << 21) | i64::from(second.map_or(0, u32::from)))
+    }
+
+    /// Returns a number that no other gram has. It is never negative.
     pub fn as_i64(self) -> i64 {
-        // A character has 21 bits, and a folded text has no character 0.
-        let second = self.1.map_or(0, u32::from);
-        (i64::from(u32::from(self.0)) << 21) | i64::from(second)
+        self.0
     }
 
     /// Appends the characters.
     pub fn push_to(self, text: &mut String) {
-        text.push(self.0);
-        text.extend(self.1);
+        let character = |bits: i64| char::from_u32((bits & 0x1F_FFFF) as u32);
+        text.extend(character(self.0 >> 21));
+        text.extend(character(self.0).filter(|second| *second != '\0'));
     }
 }
 
@@ -39,11 +43,11 @@ pub(super) fn grams_of_word(word: &str) -> Vec<Gram> {
 }
 
 fn single(word: &str) -> impl Iterator<Item = Gram> {
-    word.chars().map(|character| Gram(character, None))
+    word.chars().map(|character| Gram::of(character, None))
 }
 
 fn pairs(word: &str) -> impl Iterator<Item = Gram> {
-    word.chars().zip(word.chars().skip(1)).map(|(first, second)| Gram(first, Some(second)))
+    word.chars().zip(word.chars().skip(1)).map(|(first, second)| Gram::of(first, Some(second)))
 }
 
 #[cfg(test)]
@@ -72,8 +76,8 @@ mod tests {
         #[test]
         fn no_two_grams_have_the_same_number(a: char, b: Option<char>, c: char, d: Option<char>) {
             prop_assume!(b != Some('\0') && d != Some('\0'));
-            let (one, other) = (Gram(a, b), Gram(c, d));
-            prop_assert_eq!(one == other, one.as_i64() == other.as_i64());
+            let (one, other) = (Gram::of(a, b), Gram::of(c, d));
+            prop_assert_eq!(one == other, (a, b) == (c, d));
             prop_assert!(one.as_i64() >= 0);
         }
     }
