@@ -6,6 +6,7 @@
 //! compared before it is part of a page.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -23,6 +24,10 @@ use crate::videos::{
 
 /// How many texts that do not match a page may compare, because each has to be read and folded.
 const MAX_TEXTS_COMPARED: u32 = 2_000;
+/// How many of them it compares also if that takes longer than [`COMPARING_TIME`].
+const MIN_TEXTS_COMPARED: u32 = 100;
+/// How long a page goes on comparing texts, which take ten times as long if the disk has to be read.
+const COMPARING_TIME: Duration = Duration::from_millis(80);
 /// Up to how many candidates are sorted.
 const FEW: i64 = 5_000;
 
@@ -42,9 +47,12 @@ pub(super) fn videos(
     let mut page = VideoPage::default();
     let mut last = None;
     let (mut examined, mut compared) = (0, 0);
+    let begun = Instant::now();
     while let Some(row) = rows.next()? {
         let is_full = page.videos.len() == query.limit as usize;
-        if is_full || examined == MAX_ROWS_EXAMINED || compared == MAX_TEXTS_COMPARED {
+        let has_compared = compared == MAX_TEXTS_COMPARED
+            || (compared >= MIN_TEXTS_COMPARED && begun.elapsed() >= COMPARING_TIME);
+        if is_full || has_compared || examined == MAX_ROWS_EXAMINED {
             page.next = last;
             break;
         }
