@@ -1,7 +1,7 @@
 //! What every HTTP server of linkrelay has in common.
 //!
 //! [`Problem`] is an error answer; [`health_routes`] are the routes of health; [`intake`] reads a
-//! request for links and describes the outcome of each; [`layers`] come before the routes;
+//! request for links and describes the outcome of each; [`keys`] are who may send one; [`layers`] come before the routes;
 //! [`serve()`] serves connections and ends them; [`wire`] has the answers that other parts of
 //! linkrelay read; [`openapi`] describes what all routes have in common.
 //!
@@ -10,6 +10,7 @@
 mod health;
 pub mod intake;
 mod keep_alive;
+pub mod keys;
 pub mod layers;
 pub mod openapi;
 mod problem;
