@@ -1,10 +1,12 @@
 //! The whole consumer: builds the parts, runs them, and ends them in order.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::health::{Health, Part};
+use linkrelay_http::keys::{self, Access, KeySettings};
 use linkrelay_http::{ServeSettings, listen, serve};
 use linkrelay_store::Store;
 use linkrelay_store::processes::{Heartbeat, ProcessFigures, ProcessIdentity, ProcessRole};
@@ -41,8 +43,15 @@ pub struct Consumer {
     client: BaseConsumer<GroupContext>,
     publishing: Publishing,
     lists: Part,
-    listener: Option<TcpListener>,
+    door: Option<Door>,
     health: Health,
+}
+
+/// Where the extractor server listens, and who may use it.
+struct Door {
+    listener: TcpListener,
+    /// `None` if nobody may.
+    access: Option<Access>,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -62,10 +71,10 @@ impl Consumer {
         let interval = store.heartbeat_interval;
         let (extractor, store) = (extractor.build()?, store.open()?);
         let beats = Some(Beats { store: Arc::<dyn Store>::clone(&store), interval });
-        let (intake, post_links) = (settings.intake, settings.post_links);
+        let (intake, post_links, keys) = (settings.intake, settings.post_links, settings.keys);
         let max_links_per_record = intake.max_links_per_request;
-        let server =
-            Some(ServerSettings { http_addr, addr_setting: "HTTP_ADDR", intake, post_links });
+        let addr_setting = "HTTP_ADDR";
+        let server = Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys });
         let parts = ConsumerParts {
             kafka,
             group,
@@ -101,16 +110,16 @@ impl Consumer {
             Some(publishing) => publishing.clone(),
             None => Publishing::to_topics(&parts.kafka, lists.clone())?,
         };
-        let listener = match &parts.server {
+        let door = match &parts.server {
             None => None,
-            Some(server) => Some(listen(server.addr_setting, server.http_addr).await?),
+            Some(server) => Some(Door::open(server).await?),
         };
-        Ok(Self { parts, client, publishing, lists, listener, health })
+        Ok(Self { parts, client, publishing, lists, door, health })
     }
 
     /// Returns the address where the extractor server listens, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
-        self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.door.as_ref().and_then(|door| door.listener.local_addr().ok())
     }
 
     /// Returns the handle to the state of its parts, for a caller that reads it while it runs.
@@ -123,15 +132,15 @@ impl Consumer {
     /// # Errors
     /// [`ConsumerError`] if the consumer had to end without being stopped.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, publishing, lists, listener, health } = self;
+        let Self { parts, mut client, publishing, lists, door, health } = self;
         let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
         let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
         let liveness = Arc::new(Liveness::new(parts.group.session_timeout(&parts.kafka)));
         // It is also cancelled when a Kafka client has failed permanently.
         let stop = stop.child_token();
         let noted = Noted::default();
-        let http_addr = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let around = Around::start(&parts, &publishing, listener, &health, &liveness, stop.clone());
+        let http_addr = door.as_ref().and_then(|door| door.listener.local_addr().ok());
+        let around = Around::start(&parts, &publishing, door, &health, &liveness, stop.clone());
         around.beat(&parts, http_addr, noted.clone());
         let reports = Reports {
             group: health.part("group"),
@@ -165,6 +174,18 @@ impl Consumer {
     }
 }
 
+impl Door {
+    /// A server that nobody may use still has its health.
+    async fn open(server: &ServerSettings) -> Result<Self, ConsumerError> {
+        let access = server.keys.access_at(server.http_addr)?;
+        if access.is_none() {
+            let closed = KeySettings::closed(server.addr_setting, server.http_addr);
+            tracing::warn!("POST /links is not served: {closed}");
+        }
+        Ok(Self { listener: listen(server.addr_setting, server.http_addr).await?, access })
+    }
+}
+
 /// The tasks around the pipeline, from before it begins until after it ends.
 struct Around {
     tasks: TaskTracker,
@@ -177,7 +198,7 @@ impl Around {
     fn start(
         parts: &ConsumerParts,
         publishing: &Publishing,
-        listener: Option<TcpListener>,
+        door: Option<Door>,
         health: &Health,
         liveness: &Arc<Liveness>,
         asked_to_stop: CancellationToken,
@@ -197,7 +218,7 @@ impl Around {
         let watching =
             watch_broker(publishing.clone(), broker.clone(), asked_to_stop.clone(), stop.clone());
         tasks.spawn(watching);
-        if let Some((listener, settings)) = listener.zip(parts.server.as_ref()) {
+        if let Some((Door { listener, access }, settings)) = door.zip(parts.server.as_ref()) {
             let posted_links = Arc::new(PostedLinks::new(
                 Arc::clone(&parts.extractor),
                 Arc::clone(&parts.store),
@@ -208,6 +229,7 @@ impl Around {
             ));
             let router = server::router(
                 settings,
+                access.as_ref(),
                 Arc::clone(&posted_links),
                 health.clone(),
                 Arc::clone(liveness),
@@ -217,6 +239,10 @@ impl Around {
                 keep_alive_timeout: settings.intake.keep_alive_timeout,
                 drain_timeout: LAST_ANSWERS_TIMEOUT,
             };
+            if let Some(access) = access {
+                let file = settings.keys.key_file().map(Path::to_owned);
+                tasks.spawn(keys::watch(access, file, stop.clone()));
+            }
             let stop = stop.clone();
             tasks.spawn(async move {
                 let cut_off_count = serve(listener, router, timeouts, stop).await;

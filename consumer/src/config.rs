@@ -10,6 +10,7 @@ use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_http::intake::IntakeSettings;
+use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
 use tokio::sync::Semaphore;
@@ -62,6 +63,10 @@ pub struct ConsumerSettings {
     /// How many links the extractor server takes, and for how long.
     #[command(flatten)]
     pub post_links: PostLinksSettings,
+
+    /// Who may use `POST /links`.
+    #[command(flatten)]
+    pub keys: KeySettings,
 
     /// The settings of the log.
     #[command(flatten)]

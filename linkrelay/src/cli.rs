@@ -6,8 +6,8 @@ use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
 use crate::{
-    check, completions, dlq, export, extract, man, rebuild, refresh, search, status, submit,
-    topics, up,
+    check, completions, dlq, export, extract, health, keys, man, rebuild, refresh, search, status,
+    submit, topics, up,
 };
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
@@ -48,6 +48,11 @@ enum Command {
     Dlq(dlq::DlqCommand),
     /// Check whether every configured part can be reached; takes the settings of `up`
     Check(Box<check::CheckArguments>),
+    /// Ask a running role whether it is alive, or ready; for the health check of a container
+    Health(health::HealthArguments),
+    /// Make, list and revoke the API keys of servers
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the completions of a shell
     Completions(completions::CompletionsArguments),
     /// Write a man page for each command
@@ -68,6 +73,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Topics(command) => topics::run(command).await,
         Command::Dlq(command) => dlq::run(command).await,
         Command::Check(arguments) => check::run(*arguments).await,
+        Command::Health(arguments) => health::run(arguments).await,
+        Command::Keys(command) => keys::run(command),
         Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
         Command::Man(arguments) => man::run(&arguments, Cli::command()),
     }

@@ -10,6 +10,8 @@ mod dlq;
 mod exit;
 mod export;
 mod extract;
+mod health;
+mod keys;
 mod links;
 mod man;
 mod progress;

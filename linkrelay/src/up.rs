@@ -18,6 +18,7 @@ use linkrelay_consumer::{
 use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
+use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
@@ -63,6 +64,9 @@ pub(crate) struct UpSettings {
 
     #[command(flatten)]
     pub(crate) post_links: PostLinksSettings,
+
+    #[command(flatten)]
+    pub(crate) keys: KeySettings,
 }
 
 /// What the roles use, and what is dropped after them.
@@ -122,6 +126,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         addr_setting: "EXTRACTOR_ADDR",
         intake: settings.api.intake.clone(),
         post_links: settings.post_links.clone(),
+        keys: settings.keys.clone(),
     };
     let publishing = ground.embedded.as_ref().map(Embedded::publishing).transpose()?;
     let mut consumers = Vec::new();

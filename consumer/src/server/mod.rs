@@ -17,6 +17,7 @@ use axum::routing::post;
 use linkrelay_common::health::Health;
 use linkrelay_common::parse_link;
 use linkrelay_http::intake::{CheckedLinks, IntakeSettings, read_links};
+use linkrelay_http::keys::{Access, Scope, guard};
 use linkrelay_http::{Problem, health_routes, layers};
 
 pub use settings::{PostLinksSettings, ServerSettings};
@@ -34,15 +35,23 @@ struct ServerState {
     intake: Arc<IntakeSettings>,
 }
 
-/// Returns the routes of the server, with the layers before them.
+/// Returns the routes of the server, with the layers before them. Without `access` there is no
+/// `POST /links`.
 pub(crate) fn router(
     settings: &ServerSettings,
+    access: Option<&Access>,
     posted_links: Arc<PostedLinks>,
     health: Health,
     liveness: Arc<Liveness>,
 ) -> Router {
     let state = ServerState { posted_links, intake: Arc::new(settings.intake.clone()) };
-    let links = Router::new().route("/links", post(post_links)).with_state(state);
+    let links = match access {
+        Some(access) => {
+            let links = Router::new().route("/links", post(post_links)).with_state(state);
+            guard(links, access, Scope::Submit)
+        }
+        None => Router::new(),
+    };
     let health = health_routes(health, move || liveness.is_alive());
     let limits = layers::Limits {
         max_concurrent_requests: settings.intake.max_concurrent_requests,

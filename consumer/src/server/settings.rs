@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use linkrelay_common::SettingsError;
 use linkrelay_http::intake::IntakeSettings;
+use linkrelay_http::keys::KeySettings;
 use tokio::sync::Semaphore;
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -37,7 +38,7 @@ impl Default for PostLinksSettings {
 }
 
 /// The consumer's HTTP address, and what is taken there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ServerSettings {
     /// Where it listens (port 0: any free one).
     pub http_addr: SocketAddr,
@@ -47,6 +48,8 @@ pub struct ServerSettings {
     pub intake: IntakeSettings,
     /// What `POST /links` may cost.
     pub post_links: PostLinksSettings,
+    /// Who may use `POST /links`.
+    pub keys: KeySettings,
 }
 
 impl ServerSettings {

@@ -11,6 +11,7 @@ use linkrelay_consumer::{
     Consumer, ConsumerError, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_http::intake::IntakeSettings;
+use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_kafka::{LinkMessage, RecordHeaders};
 use linkrelay_store::LinkDocument;
@@ -116,8 +117,8 @@ impl Relay {
         let (extractor, store) = (Arc::clone(&self.extractor) as _, Arc::clone(&self.store) as _);
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let max_links_per_record = intake.max_links_per_request;
-        let server =
-            Some(ServerSettings { http_addr, addr_setting: "HTTP_ADDR", intake, post_links });
+        let (addr_setting, keys) = ("HTTP_ADDR", KeySettings::default());
+        let server = Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys });
         let parts = ConsumerParts {
             kafka,
             group,

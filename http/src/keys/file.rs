@@ -134,7 +134,7 @@ impl KeyFile {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         // A temporary file has mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))?;
         write!(file, "{self}")?;
         file.as_file().sync_all()?;
         file.persist(path)?;

@@ -22,7 +22,7 @@ impl KeyHolder {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Known {
     hash: KeyHash,
     holder: KeyHolder,
@@ -47,21 +47,29 @@ impl KeyRing {
         Self { plain: plain.collect(), of_file: RwLock::default() }
     }
 
-    /// Replaces the keys of the file.
-    pub fn replace(&self, file: &KeyFile) {
+    /// Replaces the keys of the file. Returns whether they have changed.
+    pub fn replace(&self, file: &KeyFile) -> bool {
         let known = file.entries.iter().map(|entry| {
             let holder =
                 KeyHolder { name: entry.name.as_str().into(), scopes: entry.scopes.clone() };
             (entry.id.clone(), Known { hash: entry.hash, holder })
         });
+        let known: HashMap<_, _> = known.collect();
         // Nothing panics while it holds the lock.
-        *self.of_file.write().unwrap_or_else(PoisonError::into_inner) = known.collect();
+        let mut of_file = self.of_file.write().unwrap_or_else(PoisonError::into_inner);
+        let has_changed = *of_file != known;
+        *of_file = known;
+        has_changed
     }
 
     /// Returns whose key this is. How long it takes does not tell how much of a key is right.
     pub fn holder(&self, text: &str) -> Option<KeyHolder> {
         let hash = KeyHash::of(text);
-        let plain = self.plain.iter().filter(|known| known.hash.is_same(&hash)).last();
+        // Every key is compared, whether one before it is the same or not.
+        let plain = self
+            .plain
+            .iter()
+            .fold(None, |found, known| if known.hash.is_same(&hash) { Some(known) } else { found });
         plain.map(|known| known.holder.clone()).or_else(|| self.holder_in_file(text))
     }
 

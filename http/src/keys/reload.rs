@@ -1,0 +1,111 @@
+//! Reads the file of keys again when it changes, and on SIGHUP.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Access, KeyFile, KeyRing};
+
+/// How soon a key that was revoked is refused, at the latest.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Keeps the keys as their file is, until `stop` is cancelled; ends at once where there is none.
+pub async fn watch(access: Access, path: Option<PathBuf>, stop: CancellationToken) {
+    if let (Access::Keys(ring), Some(path)) = (access, path) {
+        keep_current(ring, path, stop).await;
+    }
+}
+
+/// Keeps a ring as the file is, until `stop` is cancelled. A file that cannot be read changes
+/// nothing, and is logged once.
+async fn keep_current(ring: Arc<KeyRing>, path: PathBuf, stop: CancellationToken) {
+    let mut hangup = signal(SignalKind::hangup())
+        .inspect_err(|error| tracing::warn!(error = %error, "SIGHUP cannot be received: {error}"))
+        .ok();
+    let mut seen = None;
+    loop {
+        let is_asked = tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => false,
+            () = received(hangup.as_mut()) => true,
+        };
+        let version = version(&path).await;
+        if is_asked || seen.as_ref() != Some(&version) {
+            read(&ring, &path).await;
+            seen = Some(version);
+        }
+    }
+}
+
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What changes when a file is written or replaced; `None` if there is none.
+async fn version(path: &Path) -> Option<(SystemTime, u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = tokio::fs::metadata(path).await.ok()?;
+    Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+}
+
+async fn read(ring: &KeyRing, path: &Path) {
+    let of_file = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || KeyFile::read(&of_file)).await;
+    let file = path.display();
+    match read {
+        Ok(Ok(keys)) => {
+            let (keys_count, changed) = (keys.entries.len(), ring.replace(&keys));
+            if changed {
+                tracing::info!(%file, keys_count, "the API keys of {file} have changed");
+            }
+        }
+        Ok(Err(error)) => tracing::error!(
+            %file, error = %error,
+            "the API keys of {file} cannot be read, so the keys of before stay: {error}"
+        ),
+        Err(error) => tracing::error!(%file, "the API keys of {file} were not read: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{KeyEntry, KeyText, Scopes};
+    use super::*;
+
+    async fn until(is: impl Fn() -> bool) {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_file_is_read_and_a_broken_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let (old, new) = (KeyText::generate(), KeyText::generate());
+        let write = |key: &KeyText| {
+            let entry = KeyEntry::new(key, Scopes::all(), "x").unwrap();
+            KeyFile { entries: vec![entry] }.write(&path).unwrap();
+        };
+        write(&old);
+        let (ring, stop) = (Arc::new(KeyRing::new([])), CancellationToken::new());
+        let task = tokio::spawn(keep_current(Arc::clone(&ring), path.clone(), stop.clone()));
+        until(|| ring.holder(old.expose()).is_some()).await;
+        write(&new);
+        until(|| ring.holder(new.expose()).is_some()).await;
+        assert_eq!(ring.holder(old.expose()), None);
+        std::fs::write(&path, "broken").unwrap();
+        tokio::time::sleep(LOOK_EVERY * 3).await;
+        assert!(ring.holder(new.expose()).is_some());
+        write(&old);
+        until(|| ring.holder(old.expose()).is_some()).await;
+        stop.cancel();
+        task.await.unwrap();
+    }
+}

@@ -1,0 +1,166 @@
+//! Which keys a server asks for, and whether it may do without.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{ArgAction, Args};
+use linkrelay_common::SettingsError;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{KeyFile, KeyRing};
+
+const FILE: &str = "LINKRELAY_API_KEYS_FILE";
+const PLAIN: &str = "LINKRELAY_API_KEYS";
+const ANONYMOUS: &str = "LINKRELAY_ALLOW_ANONYMOUS";
+/// A shorter one can be guessed.
+const MIN_PLAIN_KEY_CHARS: usize = 16;
+
+/// The settings of who may use a server.
+#[derive(Debug, Clone, Default, Args)]
+pub struct KeySettings {
+    /// File of API keys, made by `linkrelay keys add`; read again when it changes, and on SIGHUP.
+    /// With it, every request needs a key, except for health and metrics.
+    #[arg(long = "api-keys-file", env = FILE, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// API keys of 16 characters or more, separated by commas, that may do everything: for a first
+    /// try, since they are never read again
+    #[arg(long = "api-keys", env = PLAIN, value_name = "KEYS", hide_env_values = true)]
+    pub plain: Option<SecretString>,
+
+    /// Serve everyone who reaches the address, also on one that is not loopback
+    #[arg(long, env = ANONYMOUS, action = ArgAction::Set, num_args = 0..=1, default_value_t = false,
+        default_missing_value = "true")]
+    pub allow_anonymous: bool,
+}
+
+/// Who may use a server.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Everyone who reaches its address.
+    Everyone,
+    /// Who has a key.
+    Keys(Arc<KeyRing>),
+}
+
+impl KeySettings {
+    /// Reads the keys, if any are set.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    fn access(&self) -> Result<Access, SettingsError> {
+        let (plain, file) = (self.plain_keys(), self.key_file());
+        if plain.is_empty() && file.is_none() {
+            return Ok(Access::Everyone);
+        }
+        if self.allow_anonymous {
+            let problem = format!("must not be true while there are keys ({FILE} or {PLAIN})");
+            return Err(SettingsError::new(ANONYMOUS, problem));
+        }
+        if plain.iter().any(|key| key.chars().count() < MIN_PLAIN_KEY_CHARS) {
+            let problem = format!("each key must have {MIN_PLAIN_KEY_CHARS} characters or more");
+            return Err(SettingsError::new(PLAIN, problem));
+        }
+        let ring = KeyRing::new(plain);
+        if let Some(path) = file {
+            let wrong = |problem: String| {
+                SettingsError::new(FILE, format!("{}: {problem}", path.display()))
+            };
+            let file = KeyFile::read(path).map_err(|error| wrong(error.to_string()))?;
+            if file.entries.is_empty() {
+                return Err(wrong("has no key; `linkrelay keys add` makes one".to_owned()));
+            }
+            ring.replace(&file);
+        }
+        Ok(Access::Keys(Arc::new(ring)))
+    }
+
+    /// Reads the keys of a server on this address; `None` if it may serve nobody, because there are
+    /// no keys and others than this machine can reach it.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub fn access_at(&self, addr: SocketAddr) -> Result<Option<Access>, SettingsError> {
+        match self.access()? {
+            Access::Everyone if !self.may_be_open(addr) => Ok(None),
+            access => Ok(Some(access)),
+        }
+    }
+
+    /// Returns the file of keys, if one is set; an empty setting counts as not set.
+    pub fn key_file(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    fn may_be_open(&self, addr: SocketAddr) -> bool {
+        self.allow_anonymous || addr.ip().to_canonical().is_loopback()
+    }
+
+    /// Returns the error of a server without keys on an address that others may reach.
+    pub fn closed(setting: &'static str, addr: SocketAddr) -> SettingsError {
+        let problem = format!(
+            "{addr} can be reached by others, and there are no keys. Make one with `linkrelay keys \
+             add --file keys --name me` and set {FILE}=keys; or set {ANONYMOUS}=true to serve \
+             everyone"
+        );
+        SettingsError::new(setting, problem)
+    }
+
+    fn plain_keys(&self) -> Vec<&str> {
+        let keys = self.plain.as_ref().map_or("", |keys| keys.expose_secret());
+        keys.split(',').map(str::trim).filter(|key| !key.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_is_named_and_no_key_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| Some(folder.path().join(name));
+        std::fs::write(folder.path().join("empty"), "# nothing\n").unwrap();
+        std::fs::write(folder.path().join("wrong"), "x").unwrap();
+        let key = "sixteen letters!";
+        let plain = |keys: &str| Some(SecretString::from(keys.to_owned()));
+        for (settings, setting) in [
+            (KeySettings { plain: plain("too short"), ..KeySettings::default() }, PLAIN),
+            (KeySettings { plain: plain(key), allow_anonymous: true, file: None }, ANONYMOUS),
+            (KeySettings { file: path("missing"), ..KeySettings::default() }, FILE),
+            (KeySettings { file: path("empty"), ..KeySettings::default() }, FILE),
+            (KeySettings { file: path("wrong"), ..KeySettings::default() }, FILE),
+        ] {
+            let error = settings.access().expect_err(setting);
+            assert_eq!(error.setting, setting, "{error}");
+            assert!(!error.to_string().contains("short"), "{error}");
+        }
+        let settings = KeySettings { plain: plain(key), ..KeySettings::default() };
+        assert!(matches!(settings.access(), Ok(Access::Keys(_))));
+        let empty = KeySettings { plain: plain(" , "), ..KeySettings::default() };
+        assert!(matches!(empty.access(), Ok(Access::Everyone)));
+    }
+
+    #[test]
+    fn only_loopback_is_open_by_default() {
+        for (addr, is_open) in [
+            ("127.0.0.1:3000", true),
+            ("127.9.9.9:3000", true),
+            ("[::1]:3000", true),
+            ("[::ffff:127.0.0.1]:3000", true),
+            ("0.0.0.0:3000", false),
+            ("[::]:3000", false),
+            ("192.168.1.1:3000", false),
+        ] {
+            let addr = addr.parse().unwrap();
+            let access = KeySettings::default().access_at(addr).unwrap();
+            assert_eq!(access.is_some(), is_open, "{addr}");
+            let settings = KeySettings { allow_anonymous: true, ..KeySettings::default() };
+            assert!(settings.access_at(addr).unwrap().is_some());
+            let plain = Some(SecretString::from("sixteen letters!"));
+            let settings = KeySettings { plain, ..KeySettings::default() };
+            assert!(matches!(settings.access_at(addr).unwrap(), Some(Access::Keys(_))));
+        }
+    }
+}
