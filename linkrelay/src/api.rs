@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use linkrelay_common::SettingsError;
 use linkrelay_http::wire::{RequestStatus, VideoList};
-use reqwest::{RequestBuilder, StatusCode, header};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{RequestBuilder, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// Longer than the deadline of the server, so that the server answers first.
@@ -28,6 +31,11 @@ pub(crate) struct ServerArguments {
         value_name = "URL"
     )]
     server: String,
+
+    /// The API key, if the server asks for one; other users of this machine can read the command
+    /// line, but not the variable
+    #[arg(long = "api-key", env = "LINKRELAY_API_KEY", value_name = "KEY", hide_env_values = true)]
+    key: Option<SecretString>,
 }
 
 /// A client of one server.
@@ -96,9 +104,23 @@ impl ServerArguments {
         &self.server
     }
 
+    fn headers(&self) -> Result<HeaderMap, SettingsError> {
+        let key = self.key.as_ref().map_or("", |key| key.expose_secret()).trim();
+        if key.is_empty() {
+            return Ok(HeaderMap::new());
+        }
+        let value = HeaderValue::from_str(&format!("Bearer {key}"));
+        let mut value = value.map_err(|_| {
+            SettingsError::new("LINKRELAY_API_KEY", "has characters that no key has")
+        })?;
+        value.set_sensitive(true);
+        Ok(HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
+    }
+
     pub(crate) fn connect(&self) -> anyhow::Result<Api> {
         let http = reqwest::Client::builder()
             .timeout(REQUEST_TIMEOUT)
+            .default_headers(self.headers()?)
             .build()
             .context("no HTTP client")?;
         Ok(Api { server: self.server.trim_end_matches('/').to_owned(), http })

@@ -1,5 +1,6 @@
 //! `linkrelay health`: asks a role for its health, as the check of a container does.
 
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(crate) async fn run(arguments: HealthArguments) -> anyhow::Result<Outcome> {
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
     let answer = client.get(&url).send().await.with_context(|| format!("{url} does not answer"))?;
     let status = answer.status();
-    println!("{}", answer.text().await.unwrap_or_default());
+    writeln!(io::stdout(), "{}", answer.text().await.unwrap_or_default())?;
     if !status.is_success() {
         bail!("{url} answers {status}");
     }
