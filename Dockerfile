@@ -1,8 +1,9 @@
 # One image with linkrelay's three binaries; the default runs all roles in one process.
 #
 #   docker build -t linkrelay .
-#   docker run --rm -p 3000:3000 -v linkrelay:/data linkrelay
+#   docker run --rm -e LINKRELAY_ALLOW_ANONYMOUS=true -p 127.0.0.1:3000:3000 -v linkrelay:/data linkrelay
 #
+# For others than this machine, make keys first (docs/OPERATIONS.md, "On a network").
 # Needs BuildKit (the default builder of Docker 23 and newer) for the cache mounts.
 
 FROM rust:1.95-bookworm AS build
@@ -29,14 +30,14 @@ RUN apt-get update && \
     useradd --system --uid 10001 --user-group --home-dir /data linkrelay && \
     install -d -o linkrelay -g linkrelay /data
 COPY --from=build /out/ /usr/local/bin/
-COPY scripts/healthcheck.sh /usr/local/bin/healthcheck
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/linkrelay/
-# Inside a container, 127.0.0.1 cannot be reached from outside.
+# Inside a container, 127.0.0.1 cannot be reached from outside. So a producer and `up` end at start
+# until LINKRELAY_API_KEYS_FILE or LINKRELAY_ALLOW_ANONYMOUS is set.
 ENV HTTP_ADDR=0.0.0.0:3000 EXTRACTOR_ADDR=0.0.0.0:5000 DATA_DIR=/data
 USER linkrelay
 WORKDIR /data
 VOLUME /data
 EXPOSE 3000 5000
 # Alive, not ready: a store that is down is no reason to replace a container.
-HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["healthcheck", "/health/live"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["linkrelay", "health"]
 CMD ["linkrelay", "up"]

@@ -1,8 +1,8 @@
 //! Every metric of linkrelay: its name, its labels and its help.
 //!
 //! Names follow Prometheus (base units, `_total` for counters, one quantity for each name); labels
-//! are few and bounded: a topic, a partition, an outcome, a class, a strategy, never a link or an
-//! id.
+//! are few and bounded: a topic, a partition, an outcome, a class, a strategy, a client, never a
+//! link or an id.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,6 +13,11 @@ use metrics_util::MetricKindMask;
 
 /// HTTP requests answered, by `route` and `status`.
 pub const HTTP_REQUESTS: &str = "linkrelay_http_requests_total";
+/// Requests to routes that need an API key, by `client` and `outcome`.
+///
+/// The client is a key's name, for the first hundred that a process serves, or other, or none
+/// without a key that is known. Outcomes: allowed, no_key, unknown_key, insufficient_scope.
+pub const CLIENT_REQUESTS: &str = "linkrelay_client_requests_total";
 /// Time from a request's header to its answer, by `route`.
 pub const HTTP_REQUEST_DURATION: &str = "linkrelay_http_request_duration_seconds";
 /// Links submitted by HTTP, by `outcome`: accepted, rejected, unavailable.
@@ -98,6 +103,7 @@ pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
 const COUNTERS: &[(&str, &str)] = &[
     (HTTP_REQUESTS, "HTTP requests answered."),
+    (CLIENT_REQUESTS, "Requests to routes that need an API key."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),
     (RECORDS_MISSED, "Records that were deleted before they were read, at most."),

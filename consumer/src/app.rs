@@ -1,13 +1,12 @@
 //! The whole consumer: builds the parts, runs them, and ends them in order.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::keys::{self, Access, KeySettings};
-use linkrelay_http::{ServeSettings, listen, serve};
+use linkrelay_http::{MetricsListener, ServeSettings, listen, serve};
 use linkrelay_store::Store;
 use linkrelay_store::processes::{Heartbeat, ProcessFigures, ProcessIdentity, ProcessRole};
 use rdkafka::consumer::BaseConsumer;
@@ -43,15 +42,16 @@ pub struct Consumer {
     client: BaseConsumer<GroupContext>,
     publishing: Publishing,
     lists: Part,
-    door: Option<Door>,
+    endpoint: Option<Endpoint>,
     health: Health,
 }
 
 /// Where the extractor server listens, and who may use it.
-struct Door {
+struct Endpoint {
     listener: TcpListener,
-    /// `None` if nobody may.
+    /// `None` if no client may.
     access: Option<Access>,
+    metrics: Option<MetricsListener>,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -72,9 +72,11 @@ impl Consumer {
         let (extractor, store) = (extractor.build()?, store.open()?);
         let beats = Some(Beats { store: Arc::<dyn Store>::clone(&store), interval });
         let (intake, post_links, keys) = (settings.intake, settings.post_links, settings.keys);
+        let metrics = settings.metrics;
         let max_links_per_record = intake.max_links_per_request;
         let addr_setting = "HTTP_ADDR";
-        let server = Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys });
+        let server =
+            Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys, metrics });
         let parts = ConsumerParts {
             kafka,
             group,
@@ -110,16 +112,16 @@ impl Consumer {
             Some(publishing) => publishing.clone(),
             None => Publishing::to_topics(&parts.kafka, lists.clone())?,
         };
-        let door = match &parts.server {
+        let endpoint = match &parts.server {
             None => None,
-            Some(server) => Some(Door::open(server).await?),
+            Some(server) => Some(Endpoint::open(server).await?),
         };
-        Ok(Self { parts, client, publishing, lists, door, health })
+        Ok(Self { parts, client, publishing, lists, endpoint, health })
     }
 
     /// Returns the address where the extractor server listens, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
-        self.door.as_ref().and_then(|door| door.listener.local_addr().ok())
+        self.endpoint.as_ref().and_then(|endpoint| endpoint.listener.local_addr().ok())
     }
 
     /// Returns the handle to the state of its parts, for a caller that reads it while it runs.
@@ -132,15 +134,15 @@ impl Consumer {
     /// # Errors
     /// [`ConsumerError`] if the consumer had to end without being stopped.
     pub async fn run_until_stopped(self, stop: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { parts, mut client, publishing, lists, door, health } = self;
+        let Self { parts, mut client, publishing, lists, endpoint, health } = self;
         let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
         let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
         let liveness = Arc::new(Liveness::new(parts.group.session_timeout(&parts.kafka)));
         // It is also cancelled when a Kafka client has failed permanently.
         let stop = stop.child_token();
         let noted = Noted::default();
-        let http_addr = door.as_ref().and_then(|door| door.listener.local_addr().ok());
-        let around = Around::start(&parts, &publishing, door, &health, &liveness, stop.clone());
+        let http_addr = endpoint.as_ref().and_then(|endpoint| endpoint.listener.local_addr().ok());
+        let around = Around::start(&parts, &publishing, endpoint, &health, &liveness, stop.clone());
         around.beat(&parts, http_addr, noted.clone());
         let reports = Reports {
             group: health.part("group"),
@@ -174,15 +176,17 @@ impl Consumer {
     }
 }
 
-impl Door {
-    /// A server that nobody may use still has its health.
+impl Endpoint {
+    /// A server that no client may use still has its health.
     async fn open(server: &ServerSettings) -> Result<Self, ConsumerError> {
         let access = server.keys.access_at(server.http_addr)?;
         if access.is_none() {
             let closed = KeySettings::closed(server.addr_setting, server.http_addr);
             tracing::warn!("POST /links is not served: {closed}");
         }
-        Ok(Self { listener: listen(server.addr_setting, server.http_addr).await?, access })
+        let metrics = server.metrics.listen().await?;
+        let listener = listen(server.addr_setting, server.http_addr).await?;
+        Ok(Self { listener, access, metrics })
     }
 }
 
@@ -198,7 +202,7 @@ impl Around {
     fn start(
         parts: &ConsumerParts,
         publishing: &Publishing,
-        door: Option<Door>,
+        endpoint: Option<Endpoint>,
         health: &Health,
         liveness: &Arc<Liveness>,
         asked_to_stop: CancellationToken,
@@ -218,7 +222,9 @@ impl Around {
         let watching =
             watch_broker(publishing.clone(), broker.clone(), asked_to_stop.clone(), stop.clone());
         tasks.spawn(watching);
-        if let Some((Door { listener, access }, settings)) = door.zip(parts.server.as_ref()) {
+        if let Some((Endpoint { listener, access, metrics }, settings)) =
+            endpoint.zip(parts.server.as_ref())
+        {
             let posted_links = Arc::new(PostedLinks::new(
                 Arc::clone(&parts.extractor),
                 Arc::clone(&parts.store),
@@ -239,9 +245,14 @@ impl Around {
                 keep_alive_timeout: settings.intake.keep_alive_timeout,
                 drain_timeout: LAST_ANSWERS_TIMEOUT,
             };
-            if let Some(access) = access {
-                let file = settings.keys.key_file().map(Path::to_owned);
-                tasks.spawn(keys::watch(access, file, stop.clone()));
+            let key_file = settings.keys.key_file();
+            if let Some(watch) =
+                access.and_then(|access| keys::watch(&access, key_file, stop.clone()))
+            {
+                tasks.spawn(watch);
+            }
+            if let Some(metrics) = metrics {
+                tasks.spawn(metrics.serve(timeouts, stop.clone()));
             }
             let stop = stop.clone();
             tasks.spawn(async move {

@@ -9,6 +9,7 @@ use humantime::parse_duration;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
+use linkrelay_http::MetricsSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
@@ -67,6 +68,10 @@ pub struct ConsumerSettings {
     /// Who may use `POST /links`.
     #[command(flatten)]
     pub keys: KeySettings,
+
+    /// Where metrics are served.
+    #[command(flatten)]
+    pub metrics: MetricsSettings,
 
     /// The settings of the log.
     #[command(flatten)]

@@ -31,8 +31,8 @@ impl fmt::Debug for HealthState {
     }
 }
 
-/// Returns the routes `GET /health/ready` (200 or 503, with each part by name), `GET /health/live`
-/// (200 while `is_alive` says that the role makes progress, otherwise 503) and `GET /metrics`.
+/// Returns the routes `GET /health/ready` (200 or 503, with each part by name) and `GET /health/live`
+/// (200 while `is_alive` says that the role makes progress, otherwise 503).
 pub fn health_routes<S>(
     health: Health,
     is_alive: impl Fn() -> bool + Send + Sync + 'static,
@@ -43,8 +43,15 @@ where
     OpenApiRouter::new()
         .routes(routes!(ready))
         .routes(routes!(live))
-        .routes(routes!(metrics_text))
         .with_state(HealthState { health, is_alive: Arc::new(is_alive) })
+}
+
+/// Returns the route `GET /metrics`.
+pub fn metrics_route<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    OpenApiRouter::new().routes(routes!(metrics_text))
 }
 
 /// Whether every part works.

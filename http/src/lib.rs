@@ -1,7 +1,8 @@
 //! What every HTTP server of linkrelay has in common.
 //!
-//! [`Problem`] is an error answer; [`health_routes`] are the routes of health; [`intake`] reads a
-//! request for links and describes the outcome of each; [`keys`] are who may send one; [`layers`] come before the routes;
+//! [`Problem`] is an error answer; [`health_routes`] are the routes of health, and
+//! [`MetricsSettings`] say where metrics are; [`intake`] reads a request for links and describes
+//! the outcome of each; [`keys`] are who may send one; [`layers`] come before the routes;
 //! [`serve()`] serves connections and ends them; [`wire`] has the answers that other parts of
 //! linkrelay read; [`openapi`] describes what all routes have in common.
 //!
@@ -12,11 +13,13 @@ pub mod intake;
 mod keep_alive;
 pub mod keys;
 pub mod layers;
+mod metrics_server;
 pub mod openapi;
 mod problem;
 mod serve;
 pub mod wire;
 
-pub use health::health_routes;
+pub use health::{health_routes, metrics_route};
+pub use metrics_server::{MetricsListener, MetricsSettings};
 pub use problem::Problem;
 pub use serve::{ListenError, ServeSettings, listen, serve};

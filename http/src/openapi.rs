@@ -14,10 +14,18 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::schema::{
     AnyOfBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
 };
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema,
 };
 use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
+
+use crate::keys::Scope;
+
+const BEARER: &str = "bearer";
+const API_KEY: &str = "api_key";
 
 /// The form of every error (RFC 9457).
 #[derive(Debug, ToSchema)]
@@ -145,6 +153,36 @@ pub fn add_limits(document: &mut OpenApi) {
     each_operation(document, |operation| add(operation, "503", text));
 }
 
+/// Adds to every operation of a path what a route answers whose clients need a key with this scope,
+/// and if the server has keys also that one is needed.
+pub(crate) fn add_keys(item: &mut PathItem, scope: Scope, needs_key: bool) {
+    for operation in operations(item).into_iter().flatten() {
+        add(
+            operation,
+            "401",
+            "`no_key`, `unknown_key`: no API key was sent, or one that is not known.",
+        );
+        let text = format!("`insufficient_scope`: the API key does not have the scope `{scope}`.");
+        add(operation, "403", &text);
+        if needs_key {
+            let either =
+                [BEARER, API_KEY].map(|name| SecurityRequirement::new(name, [scope.as_str()]));
+            operation.security = Some(either.into());
+        }
+    }
+}
+
+/// Adds the two forms in which clients send their API key.
+pub fn add_key_schemes(document: &mut OpenApi) {
+    let text = "An API key of `linkrelay keys add`, as `Authorization: Bearer …`.";
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text));
+    let header =
+        ApiKeyValue::with_description("X-API-Key", "The same key, in a header of its own.");
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
+    components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(header)));
+}
+
 /// Adds to every operation what follows from its description.
 ///
 /// An error answer without a body gets the one of [`ProblemBody`], with the first code as an
@@ -183,6 +221,13 @@ fn complete_problem(status: &str, response: &mut Response) {
     let body = Ref::from_schema_name(ProblemBody::name());
     let content = ContentBuilder::new().schema(Some(body)).example(Some(example)).build();
     response.content.insert("application/problem+json".to_owned(), content.into());
+    if matches!(status, "401" | "403") {
+        let header = HeaderBuilder::new()
+            .schema(Some(Schema::from(ObjectBuilder::new().schema_type(Type::String).build())))
+            .description(Some("`Bearer`, with what is wrong (RFC 6750)."))
+            .build();
+        response.headers.insert("WWW-Authenticate".to_owned(), header.into());
+    }
     if matches!(status, "503" | "504") {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
         let header = HeaderBuilder::new()

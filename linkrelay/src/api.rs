@@ -55,6 +55,7 @@ pub(crate) struct Reply {
     pub(crate) results: Vec<LinkAnswer>,
     /// Why the request was refused, if it was.
     detail: Option<String>,
+    code: Option<String>,
 }
 
 /// Why an export has not begun.
@@ -94,7 +95,13 @@ impl Reply {
 
     /// Returns why the request was refused.
     pub(crate) fn refusal(self) -> String {
-        self.detail.unwrap_or_else(|| "the server refuses".to_owned())
+        let detail = self.detail.unwrap_or_else(|| "the server refuses".to_owned());
+        match self.code.as_deref() {
+            Some("no_key" | "unknown_key" | "insufficient_scope") => {
+                format!("{detail} (LINKRELAY_API_KEY)")
+            }
+            _ => detail,
+        }
     }
 }
 

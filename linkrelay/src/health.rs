@@ -1,12 +1,13 @@
 //! `linkrelay health`: asks a role for its health, as the check of a container does.
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::check::url_here;
 use crate::exit::Outcome;
 
 /// A role that hangs must not keep the check waiting forever.
@@ -27,7 +28,7 @@ pub(crate) struct HealthArguments {
 pub(crate) async fn run(arguments: HealthArguments) -> anyhow::Result<Outcome> {
     let HealthArguments { addr, ready } = arguments;
     let path = if ready { "/health/ready" } else { "/health/live" };
-    let url = format!("http://{}{path}", reachable(addr));
+    let url = url_here(addr, path);
     // A proxy of the environment does not reach this process.
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
     let answer = client.get(&url).send().await.with_context(|| format!("{url} does not answer"))?;
@@ -37,15 +38,4 @@ pub(crate) async fn run(arguments: HealthArguments) -> anyhow::Result<Outcome> {
         bail!("{url} answers {status}");
     }
     Ok(Outcome::Done)
-}
-
-/// Returns the address at which a process on this machine reaches one that listens on `addr`.
-fn reachable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    addr
 }

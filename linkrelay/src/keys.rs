@@ -1,11 +1,11 @@
 //! `linkrelay keys`: makes, lists and revokes API keys in the file that servers read.
 
-use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use linkrelay_http::keys::{KeyEntry, KeyFile, KeyFileError, KeyText, Scope, Scopes};
+use linkrelay_http::keys::{KeyEntry, KeyFile, KeyText, Scope, Scopes, add_key, revoke_key};
 
 use crate::exit::Outcome;
 
@@ -16,7 +16,7 @@ pub(crate) enum KeysCommand {
     Add(AddArguments),
     /// List the keys: id, scopes, name
     List(FileArguments),
-    /// Remove a key, which then lets nobody in
+    /// Remove a key, which servers then refuse
     Revoke(RevokeArguments),
 }
 
@@ -60,14 +60,10 @@ pub(crate) fn run(command: KeysCommand) -> anyhow::Result<Outcome> {
 
 fn add(arguments: &AddArguments) -> anyhow::Result<Outcome> {
     let path = &arguments.file.file;
-    let mut keys = match KeyFile::read(path) {
-        Err(KeyFileError::Io(error)) if error.kind() == ErrorKind::NotFound => KeyFile::default(),
-        read => read.with_context(|| path.display().to_string())?,
-    };
     let key = KeyText::generate();
-    let entry = KeyEntry::new(&key, arguments.scopes.clone(), &arguments.name);
-    keys.entries.push(entry.map_err(anyhow::Error::msg).context("--name")?);
-    write(&keys, path)?;
+    let entry = KeyEntry::new(&key, arguments.scopes, &arguments.name);
+    let entry = entry.map_err(anyhow::Error::msg).context("--name")?;
+    add_key(path, &entry).with_context(|| path.display().to_string())?;
     writeln!(io::stdout(), "{}", key.expose())?;
     eprintln!("This key is shown only once. {} has its hash.", path.display());
     Ok(Outcome::Done)
@@ -86,15 +82,10 @@ fn list(arguments: &FileArguments) -> anyhow::Result<Outcome> {
 
 fn revoke(arguments: &RevokeArguments) -> anyhow::Result<Outcome> {
     let path = &arguments.file.file;
-    let mut keys = KeyFile::read(path).with_context(|| path.display().to_string())?;
-    let Some(entry) = keys.remove(&arguments.id) else {
+    let revoked = revoke_key(path, &arguments.id).with_context(|| path.display().to_string())?;
+    let Some(entry) = revoked else {
         bail!("{} has no key with the id {}", path.display(), arguments.id);
     };
-    write(&keys, path)?;
     eprintln!("The key {} of {} is revoked.", entry.id, entry.name);
     Ok(Outcome::Done)
-}
-
-fn write(keys: &KeyFile, path: &Path) -> anyhow::Result<()> {
-    keys.write(path).with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -18,7 +18,8 @@ use linkrelay_consumer::{
 use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
-use linkrelay_http::keys::KeySettings;
+use linkrelay_http::MetricsSettings;
+use linkrelay_http::keys::{KeySettings, KeyText};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
@@ -67,6 +68,9 @@ pub(crate) struct UpSettings {
 
     #[command(flatten)]
     pub(crate) keys: KeySettings,
+
+    #[command(flatten)]
+    pub(crate) metrics: MetricsSettings,
 }
 
 /// What the roles use, and what is dropped after them.
@@ -79,15 +83,23 @@ struct Ground {
     fake: Option<FakeYouTube>,
 }
 
-pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
     let stop = shutdown::on_signal().context("signals cannot be received")?;
     metrics::start().context("nothing can be counted")?;
-    let ground = prepare(&settings).await?;
-    let consumers = build_consumers(&settings, &ground).await?;
     let mut api = settings.api.clone();
+    for (setting, addr) in
+        [("HTTP_ADDR", api.http_addr), ("EXTRACTOR_ADDR", settings.extractor_addr)]
+    {
+        settings.keys.access_needed_at(setting, addr)?;
+    }
+    let ground = prepare(&settings).await?;
+    let own_key = KeyText::generate();
+    settings.keys.own = Some(own_key.clone());
+    let consumers = build_consumers(&settings, &ground).await?;
     if api.extractor_url.is_none() {
         let own = consumers.first().and_then(Consumer::http_addr);
         api.extractor_url = own.map(|addr| format!("http://{addr}").parse()).transpose()?;
+        api.extractor_api_key = Some(own_key.expose().into());
     }
     api.expand_lists.get_or_insert_with(|| ground.extractor.has_api_key());
     let producer_settings = ProducerSettings {
@@ -100,6 +112,8 @@ pub(crate) async fn run(settings: UpSettings, log: LogSettings) -> anyhow::Resul
         store: settings.store,
         kafka: ground.kafka.clone(),
         group: settings.group.clone(),
+        keys: KeySettings { own: None, ..settings.keys },
+        metrics: settings.metrics,
         log,
     };
     let producer = match &ground.embedded {
@@ -127,6 +141,8 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         intake: settings.api.intake.clone(),
         post_links: settings.post_links.clone(),
         keys: settings.keys.clone(),
+        // Those of the process are the producer's.
+        metrics: MetricsSettings { is_served_elsewhere: true, ..settings.metrics },
     };
     let publishing = ground.embedded.as_ref().map(Embedded::publishing).transpose()?;
     let mut consumers = Vec::new();

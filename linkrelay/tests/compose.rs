@@ -155,6 +155,35 @@ fn the_servers_listen_where_others_reach_them() {
     }
 }
 
+/// As the file is for those who want keys: without the line that serves everyone, and with those
+/// that are commented out (`#` and no space).
+#[test]
+fn the_lines_for_keys_are_complete() {
+    let yaml = read("docker-compose.yml");
+    let lines = yaml.lines().filter(|line| !line.contains("LINKRELAY_ALLOW_ANONYMOUS:"));
+    let lines = lines.map(|line| match line.trim_start().strip_prefix('#') {
+        Some(setting) if setting.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            line.replacen('#', "", 1)
+        }
+        _ => line.to_owned(),
+    });
+    let yaml = lines.collect::<Vec<_>>().join("\n");
+    let mut with_keys: Value = serde_norway::from_str(&yaml).unwrap();
+    with_keys.apply_merge().unwrap();
+    for role in ROLES {
+        assert_eq!(environment(role)["LINKRELAY_ALLOW_ANONYMOUS"], "true");
+        let role = at(&with_keys, &["services", role]);
+        let file = text(at(role, &["environment", "LINKRELAY_API_KEYS_FILE"]));
+        let (volume, folder) = text(&at(role, &["volumes"])[0]).split_once(':').unwrap();
+        assert_eq!(file, format!("{folder}/keys"));
+        assert!(keys(at(&with_keys, &["volumes"])).contains(volume), "{volume}");
+        assert!(read("Dockerfile").contains(&format!("VOLUME {folder}")), "{folder}");
+    }
+    let variable =
+        text(at(&with_keys, &["services", "producer", "environment", "EXTRACTOR_API_KEY"]));
+    assert_eq!(variable, "${EXTRACTOR_API_KEY:-}");
+}
+
 #[test]
 fn consumers_can_be_many() {
     let compose = compose();
@@ -205,8 +234,9 @@ fn the_image_runs_without_root_and_has_a_health_check() {
         found.unwrap_or_else(|| panic!("no {name}in the last stage")).trim()
     };
     assert!(!["root", "0"].contains(&instruction("USER ")), "{}", instruction("USER "));
-    assert!(instruction("HEALTHCHECK ").ends_with(r#"CMD ["healthcheck", "/health/live"]"#));
-    assert!(last.contains("COPY scripts/healthcheck.sh /usr/local/bin/healthcheck"));
+    assert!(instruction("HEALTHCHECK ").ends_with(r#"CMD ["linkrelay", "health"]"#));
+    // Who may use a server is decided by the operator.
+    assert!(!instruction("ENV ").contains("LINKRELAY_"), "{}", instruction("ENV "));
     assert!(!last.contains("-dev"), "what only a build needs stays in its stage");
     for binary in ["linkrelay", "linkrelay-producer", "linkrelay-consumer"] {
         assert!(stages[0].contains(&format!("target/release/{binary}")), "{binary}");
@@ -218,8 +248,7 @@ fn the_build_sees_every_crate_and_no_secret() {
     let ignore = read(".dockerignore");
     let lines: BTreeSet<&str> = ignore.lines().collect();
     assert!(lines.contains("*"), "everything is left out but what is named");
-    let files =
-        ["Cargo.toml", "Cargo.lock", "scripts/healthcheck.sh", "LICENSE-MIT", "LICENSE-APACHE"];
+    let files = ["Cargo.toml", "Cargo.lock", "LICENSE-MIT", "LICENSE-APACHE"];
     for needed in members().into_iter().chain(files.map(str::to_owned)) {
         assert!(lines.contains(format!("!{needed}").as_str()), "{needed} is left out");
         assert!(workspace().join(&needed).exists(), "{needed}");
@@ -249,9 +278,8 @@ fn the_health_check_passes_only_for_a_healthy_role() {
         let addr = format!("0.0.0.0:{}", listener.local_addr().unwrap().port());
         let server =
             answer.map(|answer| std::thread::spawn(move || answer_once(&listener, answer)));
-        let status = Command::new("bash")
-            .arg(workspace().join("scripts/healthcheck.sh"))
-            .arg("/health/ready")
+        let status = Command::new(env!("CARGO_BIN_EXE_linkrelay"))
+            .args(["health", "--ready"])
             .env("HTTP_ADDR", addr)
             .status()
             .unwrap();

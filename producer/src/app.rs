@@ -8,7 +8,11 @@ use std::time::Duration;
 use axum::Extension;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
-use linkrelay_http::{ListenError, ServeSettings, health_routes, layers, listen, serve};
+use linkrelay_http::keys::{self, Access};
+use linkrelay_http::{
+    ListenError, MetricsListener, ServeSettings, health_routes, layers, listen, metrics_route,
+    serve,
+};
 use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_store::processes::{Heartbeat, ProcessIdentity, ProcessRole};
 use linkrelay_store::{Store, supervise};
@@ -19,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Accept, TopicAccept};
 use crate::background::Background;
-use crate::config::{ApiSettings, ProducerSettings};
+use crate::config::ProducerSettings;
 use crate::dlq::LetterSource;
 use crate::dlq::jobs::ReplayJobs;
 use crate::dlq::listing::Listing;
@@ -63,6 +67,8 @@ pub struct PartDied {
 #[derive(Debug)]
 pub struct Producer {
     listener: TcpListener,
+    metrics: Option<MetricsListener>,
+    access: Access,
     addr: SocketAddr,
     settings: ProducerSettings,
     store: Arc<dyn Store>,
@@ -101,13 +107,17 @@ impl Producer {
         health: Health,
     ) -> Result<Self, StartError> {
         settings.validate()?;
+        let access = settings.access()?;
         let extractor_server = settings.api.extractor_server()?;
+        let metrics = settings.metrics.listen().await?;
         let listener = listen("HTTP_ADDR", settings.api.http_addr).await?;
         let addr = listener.local_addr()?;
         let store_part = health.part("store");
         let letters = LetterSource::Topic(settings.kafka.clone());
         Ok(Self {
             listener,
+            metrics,
+            access,
             addr,
             settings,
             store,
@@ -160,7 +170,9 @@ impl Producer {
 
     /// Starts the server and the background tasks.
     fn start(self, stop_accepting: CancellationToken) -> RunningProducer {
-        let Self { listener, settings, store, mut accept, letters, health, .. } = self;
+        let Self {
+            listener, metrics, access, settings, store, mut accept, letters, health, ..
+        } = self;
         let mut background = Background::default();
         accept.start(&mut background);
         let stop = background.stop_token();
@@ -216,13 +228,20 @@ impl Producer {
             max_wait: api.wait_timeout,
             stopping: stop_accepting.clone(),
         };
-        let router = router(api, state, &health)
+        let router = router(&settings, &access, state, &health)
             .layer(axum::middleware::from_fn_with_state(rates, rates::count));
         let serve_settings = ServeSettings {
             header_read_timeout: api.intake.header_read_timeout,
             keep_alive_timeout: api.intake.keep_alive_timeout,
             drain_timeout: settings.drain_timeout,
         };
+        let keys = &settings.keys;
+        if let Some(watch) = keys::watch(&access, keys.key_file(), background.stop_token()) {
+            background.spawn("API keys", watch);
+        }
+        if let Some(metrics) = metrics {
+            background.spawn("metrics", metrics.serve(serve_settings, background.stop_token()));
+        }
         tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);
         let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
         RunningProducer { serving, background, accept, health }
@@ -253,7 +272,13 @@ impl RunningProducer {
     }
 }
 
-fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
+fn router(
+    settings: &ProducerSettings,
+    access: &Access,
+    state: AppState,
+    health: &Health,
+) -> axum::Router {
+    let api = &settings.api;
     let accept = Arc::clone(&state.accept);
     let health = health_routes(health.clone(), move || accept.fatal_error().is_none());
     // A client may wait for documents after the broker has acknowledged its links.
@@ -263,9 +288,12 @@ fn router(api: &ApiSettings, state: AppState, health: &Health) -> axum::Router {
         request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,
     };
     let state = Arc::new(state);
-    let exempt = health.merge(routes::streams().with_state(Arc::clone(&state)));
-    let document = Arc::new(Served::new(&openapi()));
-    let limited = routes::limited().with_state(state).layer(Extension(document));
+    let mut exempt = health.merge(routes::streams(access).with_state(Arc::clone(&state)));
+    if settings.metrics.is_beside_health() {
+        exempt = exempt.merge(metrics_route());
+    }
+    let document = Arc::new(Served::new(&openapi(access, &settings.metrics)));
+    let limited = routes::limited(access).with_state(state).layer(Extension(document));
     layers::stack(limited.into(), exempt.into(), limits)
 }
 

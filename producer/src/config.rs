@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use clap::{Args, Parser};
 use linkrelay_common::SettingsError;
 use linkrelay_common::telemetry::LogSettings;
+use linkrelay_http::MetricsSettings;
 use linkrelay_http::intake::IntakeSettings;
+use linkrelay_http::keys::{Access, KeySettings};
 use linkrelay_kafka::{GroupProtocol, GroupSettings, KafkaSettings};
 use linkrelay_store::StoreSettings;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::forward::ExtractorServer;
@@ -44,13 +48,21 @@ pub struct ProducerSettings {
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
     pub drain_timeout: Duration,
 
+    /// Who may use the API.
+    #[command(flatten)]
+    pub keys: KeySettings,
+
+    /// Where metrics are served.
+    #[command(flatten)]
+    pub metrics: MetricsSettings,
+
     /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
 }
 
 /// The settings of the HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ApiSettings {
     /// Where the API listens, `address:port` (port 0: any free one)
     #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:3000")]
@@ -64,6 +76,10 @@ pub struct ApiSettings {
     /// http://127.0.0.1:5000; `up`: its own]
     #[arg(long, env = "EXTRACTOR_URL")]
     pub extractor_url: Option<Url>,
+
+    /// The API key that is sent there, if that server has keys; it needs the scope `submit`
+    #[arg(long, env = "EXTRACTOR_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub extractor_api_key: Option<SecretString>,
 
     /// How long a request of the waiting path waits for its documents before 504 is answered; also
     /// the longest `?wait=` of the Kafka path
@@ -101,6 +117,8 @@ impl ProducerSettings {
             group: default_group(),
             store,
             drain_timeout: Duration::from_secs(15),
+            keys: KeySettings::default(),
+            metrics: MetricsSettings::default(),
             log: LogSettings::default(),
         }
     }
@@ -111,6 +129,7 @@ impl ProducerSettings {
     /// Names the first wrong setting.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.api.validate()?;
+        self.access()?;
         self.kafka.validate(&self.group)?;
         let waiting_max = self.max_waiting_records();
         if waiting_max.is_some_and(|max| self.api.intake.max_links_per_request > max) {
@@ -126,6 +145,15 @@ impl ProducerSettings {
             return Err(SettingsError::new("DRAIN_TIMEOUT", problem));
         }
         Ok(())
+    }
+
+    /// Reads who may use the API.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong; HTTP_ADDR if there are no keys and others than this machine
+    /// can reach it.
+    pub(crate) fn access(&self) -> Result<Access, SettingsError> {
+        self.keys.access_needed_at("HTTP_ADDR", self.api.http_addr)
     }
 
     /// Returns how long librdkafka tries to deliver a record: less than the request waits for it,
@@ -180,7 +208,9 @@ impl ApiSettings {
         if !is_http || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("must be of the form http://host:port".to_owned()));
         }
-        ExtractorServer::new(&url, self.wait_timeout, self.max_waiting_requests)
+        let key = self.extractor_api_key.as_ref().map_or("", |key| key.expose_secret()).trim();
+        let key = Some(key).filter(|key| !key.is_empty()).map(authorization).transpose()?;
+        ExtractorServer::new(&url, key, self.wait_timeout, self.max_waiting_requests)
             .map_err(|error| wrong(error.to_string()))
     }
 }
@@ -191,6 +221,7 @@ impl Default for ApiSettings {
             http_addr: SocketAddr::from(([127, 0, 0, 1], 3000)),
             request_timeout: Duration::from_secs(10),
             extractor_url: None,
+            extractor_api_key: None,
             wait_timeout: Duration::from_secs(10),
             max_waiting_requests: 500,
             max_event_streams: 1_000,
@@ -199,6 +230,14 @@ impl Default for ApiSettings {
             intake: IntakeSettings::default(),
         }
     }
+}
+
+fn authorization(key: &str) -> Result<HeaderValue, SettingsError> {
+    let value = HeaderValue::from_str(&format!("Bearer {key}"));
+    let mut value = value
+        .map_err(|_| SettingsError::new("EXTRACTOR_API_KEY", "has a character that no key has"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn default_group() -> GroupSettings {
@@ -227,7 +266,7 @@ mod tests {
     #[test]
     fn without_arguments_the_settings_are_the_defaults_and_valid() {
         let settings = parse(&[]);
-        assert_eq!(settings.api, ApiSettings::default());
+        assert_eq!(format!("{:?}", settings.api), format!("{:?}", ApiSettings::default()));
         let new = ProducerSettings::new(settings.kafka.clone(), settings.store.clone());
         assert_eq!(settings.drain_timeout, new.drain_timeout);
         assert_eq!(settings.validate(), Ok(()));
@@ -243,6 +282,9 @@ mod tests {
             (&["--max-event-streams", "0"], "MAX_EVENT_STREAMS"),
             (&["--max-exports", "0"], "MAX_EXPORTS"),
             (&["--extractor-url", "ftp://127.0.0.1"], "EXTRACTOR_URL"),
+            (&["--extractor-api-key", "a\nb"], "EXTRACTOR_API_KEY"),
+            (&["--http-addr", "0.0.0.0:0"], "HTTP_ADDR"),
+            (&["--api-keys", "short"], "LINKRELAY_API_KEYS"),
             (&["--header-read-timeout", "0s"], "HEADER_READ_TIMEOUT"),
             (&["--body-read-timeout", "0s"], "BODY_READ_TIMEOUT"),
             (&["--max-body-bytes", "0"], "MAX_BODY_BYTES"),

@@ -190,7 +190,9 @@ impl ApiError {
                 ForwardError::TooManyWait => (UNAVAILABLE, "overloaded", Some(1)),
                 ForwardError::Unreachable(_) => (UNAVAILABLE, "extractor_unavailable", Some(5)),
                 ForwardError::TimedOut(_) => (StatusCode::GATEWAY_TIMEOUT, "wait_timeout", Some(5)),
-                ForwardError::Unknown(_) => (StatusCode::BAD_GATEWAY, "bad_extractor_answer", None),
+                ForwardError::KeyRefused(_) | ForwardError::Unknown(_) => {
+                    (StatusCode::BAD_GATEWAY, "bad_extractor_answer", None)
+                }
             },
         }
     }
@@ -253,7 +255,7 @@ impl NotForwarded {
                  same Idempotency-Key, and none is doubled.",
                 self.error
             ),
-            ForwardError::Unknown(_) => self.error.to_string(),
+            ForwardError::KeyRefused(_) | ForwardError::Unknown(_) => self.error.to_string(),
         }
     }
 }

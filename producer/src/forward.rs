@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
 use bytes::{Bytes, BytesMut};
 use linkrelay_http::intake::TIMEOUT_HEADER;
@@ -40,6 +40,7 @@ const KNOWN_STATUSES: [StatusCode; 5] = [
 pub(crate) struct ExtractorServer {
     client: reqwest::Client,
     links_url: Url,
+    authorization: Option<HeaderValue>,
     timeout: Duration,
     slots: Arc<Semaphore>,
 }
@@ -72,7 +73,12 @@ pub(crate) enum ForwardError {
     Unreachable(String),
     #[error("the extractor server did not answer within {0:?}")]
     TimedOut(Duration),
-    #[error("the server at EXTRACTOR_URL is not an extractor server (status {0})")]
+    #[error("the extractor server refuses the producer's key (EXTRACTOR_API_KEY; status {0})")]
+    KeyRefused(u16),
+    #[error(
+        "the server at EXTRACTOR_URL is not an extractor server, or one that \
+         serves no client because it has no keys (status {0})"
+    )]
     Unknown(u16),
 }
 
@@ -82,13 +88,14 @@ pub(crate) fn new_key() -> String {
 }
 
 impl ExtractorServer {
-    /// Makes the client; no request is made yet. At most `max_waiting` requests wait concurrently,
+    /// Makes the client, which sends `authorization`; no request is made yet. At most `max_waiting` requests wait concurrently,
     /// each for up to `timeout`.
     ///
     /// # Errors
     /// Fails if no HTTP client can be made.
     pub(crate) fn new(
         base_url: &Url,
+        authorization: Option<HeaderValue>,
         timeout: Duration,
         max_waiting: usize,
     ) -> Result<Self, reqwest::Error> {
@@ -97,7 +104,8 @@ impl ExtractorServer {
         // linkrelay's own server is not reached through the proxy of the environment.
         let client =
             reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build()?;
-        Ok(Self { client, links_url, timeout, slots: Arc::new(Semaphore::new(max_waiting)) })
+        let slots = Arc::new(Semaphore::new(max_waiting));
+        Ok(Self { client, links_url, authorization, timeout, slots })
     }
 
     /// Forwards a request and waits for its answer.
@@ -143,8 +151,14 @@ impl ExtractorServer {
         if let Some(trace_parent) = &forwarded.trace_parent {
             request = request.header(TRACE_PARENT, trace_parent);
         }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
         let mut response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(ForwardError::KeyRefused(status.as_u16()));
+        }
         if !KNOWN_STATUSES.contains(&status) {
             return Err(ForwardError::Unknown(status.as_u16()));
         }

@@ -3,8 +3,9 @@
 //! It must not know: how a route makes its answer.
 
 use linkrelay_common::health::Health;
-use linkrelay_http::health_routes;
-use linkrelay_http::openapi::{add_defects, add_limits, complete};
+use linkrelay_http::keys::Access;
+use linkrelay_http::openapi::{add_defects, add_key_schemes, add_limits, complete};
+use linkrelay_http::{MetricsSettings, health_routes, metrics_route};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
@@ -20,7 +21,9 @@ use crate::routes;
             come from the HTTP library, before any route, without a body: 400 for what is not \
             HTTP, 414 for an address and 431 for a header that is too large.\n\nLimits are those \
             of the default settings; an operator can change them. A consumer's own server answers \
-            `POST /links` as `POST /links/send-message-http` does here."
+            `POST /links` as `POST /links/send-message-http` does here.\n\nA server that has API \
+            keys answers 401 or 403 to a request without one that allows it; a route names the \
+            scope that it needs."
     ),
     tags(
         (name = "Links", description = "Links go in."),
@@ -33,14 +36,19 @@ use crate::routes;
 )]
 struct Document;
 
-/// Returns the OpenAPI document of all routes of the producer.
-pub fn openapi() -> OpenApi {
-    let mut limited = routes::limited().into_openapi();
+/// Returns the OpenAPI document of all routes of a producer whose clients have this access; metrics
+/// are one of them unless they have an address of their own.
+pub fn openapi(access: &Access, metrics: &MetricsSettings) -> OpenApi {
+    let mut limited = routes::limited(access).into_openapi();
     add_limits(&mut limited);
     let mut document = Document::openapi();
     document.merge(limited);
-    document.merge(routes::streams().into_openapi());
+    document.merge(routes::streams(access).into_openapi());
     document.merge(health_routes::<()>(Health::default(), || true).into_openapi());
+    if metrics.is_beside_health() {
+        document.merge(metrics_route::<()>().into_openapi());
+    }
+    add_key_schemes(&mut document);
     add_defects(&mut document);
     complete(&mut document);
     document

@@ -18,7 +18,7 @@ use linkrelay_common::health::Health;
 use linkrelay_common::parse_link;
 use linkrelay_http::intake::{CheckedLinks, IntakeSettings, read_links};
 use linkrelay_http::keys::{Access, Scope, guard};
-use linkrelay_http::{Problem, health_routes, layers};
+use linkrelay_http::{Problem, health_routes, layers, metrics_route};
 
 pub use settings::{PostLinksSettings, ServerSettings};
 use work::Posted;
@@ -47,12 +47,15 @@ pub(crate) fn router(
     let state = ServerState { posted_links, intake: Arc::new(settings.intake.clone()) };
     let links = match access {
         Some(access) => {
-            let links = Router::new().route("/links", post(post_links)).with_state(state);
-            guard(links, access, Scope::Submit)
+            let links = guard(post(post_links), access, Scope::Submit);
+            Router::new().route("/links", links).with_state(state)
         }
         None => Router::new(),
     };
-    let health = health_routes(health, move || liveness.is_alive());
+    let mut health = health_routes(health, move || liveness.is_alive());
+    if settings.metrics.is_beside_health() {
+        health = health.merge(metrics_route());
+    }
     let limits = layers::Limits {
         max_concurrent_requests: settings.intake.max_concurrent_requests,
         request_timeout: settings.intake.body_read_timeout

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use linkrelay_common::SettingsError;
+use linkrelay_http::MetricsSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use tokio::sync::Semaphore;
@@ -50,6 +51,8 @@ pub struct ServerSettings {
     pub post_links: PostLinksSettings,
     /// Who may use `POST /links`.
     pub keys: KeySettings,
+    /// Where metrics are served.
+    pub metrics: MetricsSettings,
 }
 
 impl ServerSettings {

@@ -10,6 +10,7 @@ use linkrelay_common::health::Health;
 use linkrelay_consumer::{
     Consumer, ConsumerError, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
+use linkrelay_http::MetricsSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
@@ -118,7 +119,9 @@ impl Relay {
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let max_links_per_record = intake.max_links_per_request;
         let (addr_setting, keys) = ("HTTP_ADDR", KeySettings::default());
-        let server = Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys });
+        let metrics = MetricsSettings::default();
+        let server =
+            Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys, metrics });
         let parts = ConsumerParts {
             kafka,
             group,

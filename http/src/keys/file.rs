@@ -1,15 +1,14 @@
 //! The file of keys: a line for each, with a hash and never the key itself.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use super::key_text::{KeyHash, KeyText, is_id};
 use super::scope::Scopes;
 
-const HEADER: &str = "# linkrelay's API keys: id, scopes, SHA-256 of the secret, name.\n\
-                      # `linkrelay keys add` makes a key, and `linkrelay keys revoke` removes one.\n";
 const MAX_NAME_BYTES: usize = 64;
 
 /// One line of the file: `<id> <scopes> sha256:<hash> <name>`.
@@ -104,83 +103,35 @@ impl KeyFile {
         Self::parse(&std::fs::read_to_string(path)?)
     }
 
-    fn parse(text: &str) -> Result<Self, KeyFileError> {
-        let mut file = Self::default();
+    pub(super) fn parse(text: &str) -> Result<Self, KeyFileError> {
+        let (mut entries, mut ids) = (Vec::new(), HashSet::new());
         for (line, text) in (1..).zip(text.lines().map(str::trim)) {
             if text.is_empty() || text.starts_with('#') {
                 continue;
             }
             let wrong = |problem| KeyFileError::Line { line, problem };
             let entry: KeyEntry = text.parse().map_err(wrong)?;
-            if file.entries.iter().any(|other| other.id == entry.id) {
+            if !ids.insert(entry.id.clone()) {
                 return Err(wrong(format!("another key has the id {} as well", entry.id)));
             }
-            file.entries.push(entry);
+            entries.push(entry);
         }
-        Ok(file)
-    }
-
-    /// Removes a key by its id, and returns it.
-    pub fn remove(&mut self, id: &str) -> Option<KeyEntry> {
-        let position = self.entries.iter().position(|entry| entry.id == id)?;
-        Some(self.entries.remove(position))
-    }
-
-    /// Replaces the file: a reader sees either the old one or the new one, and only its owner may
-    /// read it.
-    ///
-    /// # Errors
-    /// If the folder cannot be written.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // A temporary file has mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))?;
-        write!(file, "{self}")?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    }
-}
-
-impl fmt::Display for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HEADER)?;
-        self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
+        Ok(Self { entries })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
+    use super::super::{KeyText, Scopes};
     use super::*;
-
-    fn entry(name: &str) -> KeyEntry {
-        KeyEntry::new(&KeyText::generate(), Scopes::all(), name).unwrap()
-    }
-
-    #[test]
-    fn a_file_is_read_as_it_is_written_and_only_its_owner_may_read_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys");
-        let mut file = KeyFile { entries: vec![entry("the site"), entry("Fran\u{e7}ois")] };
-        file.write(&path).unwrap();
-        assert_eq!(KeyFile::read(&path).unwrap(), file);
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let removed = file.remove(&file.entries[0].id.clone()).unwrap();
-        assert_eq!(removed.name, "the site");
-        file.write(&path).unwrap();
-        assert_eq!(KeyFile::read(&path).unwrap(), file);
-        assert_eq!(file.remove("none"), None);
-    }
 
     #[test]
     fn a_wrong_line_is_named_by_its_number() {
-        let good = entry("a");
+        let good = KeyEntry::new(&KeyText::generate(), Scopes::all(), "a").unwrap();
         for (line, problem) in [
             ("abc", "the scopes is missing"),
             ("abc submit", "the hash is missing"),
-            ("abc write sha256:00 x", "is no scope"),
+            ("abc write sha256:00 x", "is not a scope"),
             ("abc submit sha256:00 x", "64 hexadecimal digits"),
             ("ABC submit,read sha256:00 x", "lower-case"),
             (&good.to_string(), "as well"),

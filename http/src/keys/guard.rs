@@ -1,46 +1,87 @@
-//! The layer in front of a route that asks for a key (RFC 6750).
+//! The layer in front of a route whose clients need a key (RFC 6750).
 
-use axum::Router;
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+use linkrelay_common::metrics as names;
+use metrics::counter;
+use tracing::Instrument as _;
 
-use super::{Access, KeyHolder, Scope};
+use super::{Access, KeyRing, Scope};
 use crate::Problem;
 
 const API_KEY: &str = "x-api-key";
+/// The label of requests without a key that is known.
+const NO_CLIENT: &str = "none";
+const NO_KEY: HeaderValue = HeaderValue::from_static(r#"Bearer realm="linkrelay""#);
+const UNKNOWN_KEY: HeaderValue =
+    HeaderValue::from_static(r#"Bearer realm="linkrelay", error="invalid_token""#);
 
 #[derive(Debug, Clone)]
 struct Guard {
-    access: Access,
+    ring: Arc<KeyRing>,
     scope: Scope,
 }
 
-/// Lets only requests to these routes pass whose key allows this. A request that passes carries
-/// the [`KeyHolder`] as an extension.
-pub fn guard<S>(routes: Router<S>, access: &Access, scope: Scope) -> Router<S>
+/// Lets only requests to these routes pass whose key has this scope.
+///
+/// A request that passes carries the [`KeyHolder`](super::KeyHolder) as an extension, and no longer
+/// the key; the log lines that it causes name the client.
+pub fn guard<S>(routes: MethodRouter<S>, access: &Access, scope: Scope) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let guard = Guard { access: access.clone(), scope };
-    routes.route_layer(middleware::from_fn_with_state(guard, check))
+    match access {
+        Access::Everyone => routes,
+        Access::Keys(ring) => {
+            let guard = Guard { ring: Arc::clone(ring), scope };
+            routes.route_layer(middleware::from_fn_with_state(guard, check))
+        }
+    }
 }
 
 async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let Access::Keys(ring) = &guard.access else { return next.run(request).await };
-    let Some(text) = presented(request.headers()) else { return no_key() };
-    let Some(holder) = ring.holder(text) else { return unknown_key() };
-    if !holder.may(guard.scope) {
-        return wrong_scope(&holder, guard.scope);
+    let Guard { ring, scope } = guard;
+    let Some(text) = presented(request.headers()) else {
+        count(NO_CLIENT, "no_key");
+        return no_key();
+    };
+    let Some(holder) = ring.holder(text) else {
+        count(NO_CLIENT, "unknown_key");
+        return unknown_key();
+    };
+    let client = tracing::info_span!("client", client = &*holder.name);
+    let label = ring.label(&holder);
+    if !holder.may(scope) {
+        count(label, "insufficient_scope");
+        return client.in_scope(|| wrong_scope(scope));
     }
-    tracing::Span::current().record("client", &*holder.name);
+    count(label, "allowed");
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request.headers_mut().remove(API_KEY);
+    if scope == Scope::Admin {
+        client.in_scope(|| log_admin(&request));
+    }
     request.extensions_mut().insert(holder);
-    next.run(request).await
+    next.run(request).instrument(client).await
 }
 
-/// Returns the key that a request has sent. An `Authorization` of another scheme is not for us: a
-/// proxy may have asked for it.
+fn count(client: impl Into<metrics::SharedString>, outcome: &'static str) {
+    counter!(names::CLIENT_REQUESTS, "client" => client, "outcome" => outcome).increment(1);
+}
+
+/// The log names each client that acts on the links of others.
+fn log_admin(request: &Request) {
+    let (method, path) = (request.method(), request.uri().path());
+    tracing::info!("{method} {path}, by a key with the scope admin");
+}
+
+/// Returns the key that a request has sent. An `Authorization` of another scheme is not linkrelay's:
+/// a proxy may have asked for it.
 fn presented(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get_all(header::AUTHORIZATION).iter().find_map(|value| {
         let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
@@ -52,17 +93,17 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
 fn no_key() -> Response {
     let detail =
         "this address needs an API key: send it as `Authorization: Bearer …` or `X-API-Key`";
-    refuse(StatusCode::UNAUTHORIZED, "no_key", detail, HeaderValue::from_static(REALM))
+    refuse(StatusCode::UNAUTHORIZED, "no_key", detail, NO_KEY)
 }
 
 fn unknown_key() -> Response {
     tracing::debug!("request refused: its key is not known");
-    let challenge = HeaderValue::from_static(r#"Bearer realm="linkrelay", error="invalid_token""#);
-    refuse(StatusCode::UNAUTHORIZED, "unknown_key", "this API key is not known", challenge)
+    let detail = "this API key is not known: it is mistyped, or revoked";
+    refuse(StatusCode::UNAUTHORIZED, "unknown_key", detail, UNKNOWN_KEY)
 }
 
-fn wrong_scope(holder: &KeyHolder, scope: Scope) -> Response {
-    tracing::debug!(client = &*holder.name, %scope, "request refused: its key lacks a scope");
+fn wrong_scope(scope: Scope) -> Response {
+    tracing::debug!(%scope, "request refused: its key lacks a scope");
     let challenge = match scope {
         Scope::Submit => r#"Bearer realm="linkrelay", error="insufficient_scope", scope="submit""#,
         Scope::Read => r#"Bearer realm="linkrelay", error="insufficient_scope", scope="read""#,
@@ -72,8 +113,6 @@ fn wrong_scope(holder: &KeyHolder, scope: Scope) -> Response {
     let challenge = HeaderValue::from_static(challenge);
     refuse(StatusCode::FORBIDDEN, "insufficient_scope", &detail, challenge)
 }
-
-const REALM: &str = r#"Bearer realm="linkrelay""#;
 
 fn refuse(
     status: StatusCode,
@@ -88,15 +127,13 @@ fn refuse(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use axum::Extension;
     use axum::body::Body;
     use axum::http::request::Builder;
     use axum::routing::get;
+    use axum::{Extension, Router};
     use tower::ServiceExt as _;
 
-    use super::super::{KeyEntry, KeyFile, KeyRing, KeyText};
+    use super::super::{KeyEntry, KeyFile, KeyHolder, KeyText};
     use super::*;
 
     async fn answer(router: &Router, request: Builder) -> (u16, Option<String>) {
@@ -112,11 +149,15 @@ mod tests {
         let (reader, sender) = (KeyText::generate(), KeyText::generate());
         let entry = |key, scopes: &str| KeyEntry::new(key, scopes.parse().unwrap(), "x").unwrap();
         let entries = vec![entry(&reader, "read"), entry(&sender, "submit,admin")];
-        let ring = Arc::new(KeyRing::new([]));
+        let ring = Arc::new(KeyRing::new([], None));
         ring.replace(&KeyFile { entries });
-        let name = async |holder: Extension<KeyHolder>| holder.0.name.to_string();
-        let routes = Router::new().route("/", get(name));
-        let router = guard(routes, &Access::Keys(ring), Scope::Read);
+        // A handler knows the holder, and never the key.
+        let name = async |holder: Extension<KeyHolder>, headers: HeaderMap| {
+            assert_eq!(presented(&headers), None);
+            holder.0.name.to_string()
+        };
+        let routes = guard(get(name), &Access::Keys(ring), Scope::Read);
+        let router = Router::new().route("/", routes);
         let bearer = |key: &KeyText| format!("Bearer {}", key.expose());
         let wrong = format!("{}0", reader.expose());
         let none = Request::builder;
@@ -142,7 +183,7 @@ mod tests {
             let told = told.unwrap_or_default();
             assert!(challenge.is_none_or(|part| told.contains(part)), "{shown}: {told}");
         }
-        let open = guard(Router::new().route("/", get("x")), &Access::Everyone, Scope::Read);
+        let open = Router::new().route("/", guard(get("x"), &Access::Everyone, Scope::Read));
         assert_eq!(answer(&open, none()).await.0, 200);
     }
 }

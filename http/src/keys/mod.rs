@@ -1,24 +1,29 @@
 //! Who may use a server: API keys, what each may do, and the file that has them.
 //!
 //! [`KeySettings`] say where the keys are and whether a server may do without; [`KeyText`] is what
-//! a client sends; [`KeyFile`] is the file that operators edit, with a hash for each key;
+//! a client sends; [`KeyFile`] is the file that operators edit, with a hash for each key; [`add_key`] and
+//! [`revoke_key`] change it;
 //! [`KeyRing`] answers whose key a text is, and [`watch`] reads the file again; [`guard()`]
-//! stands in front of routes.
+//! comes before routes, and [`KeyedRoutes`] puts it there and into the OpenAPI document.
 //!
-//! It must not know: which route asks for which scope.
+//! It must not know: which route needs which scope.
 
+mod edit;
 mod file;
 mod guard;
 mod key_text;
 mod reload;
 mod ring;
+mod routes;
 mod scope;
 mod settings;
 
+pub use edit::{add_key, revoke_key};
 pub use file::{KeyEntry, KeyFile, KeyFileError};
 pub use guard::guard;
 pub use key_text::KeyText;
 pub use reload::watch;
 pub use ring::{KeyHolder, KeyRing};
+pub use routes::KeyedRoutes;
 pub use scope::{Scope, Scopes};
 pub use settings::{Access, KeySettings};

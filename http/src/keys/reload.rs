@@ -12,11 +12,15 @@ use super::{Access, KeyFile, KeyRing};
 /// How soon a key that was revoked is refused, at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Keeps the keys as their file is, until `stop` is cancelled; ends at once where there is none.
-pub async fn watch(access: Access, path: Option<PathBuf>, stop: CancellationToken) {
-    if let (Access::Keys(ring), Some(path)) = (access, path) {
-        keep_current(ring, path, stop).await;
-    }
+/// Returns the task that keeps the keys as their file is, until `stop` is cancelled; `None` if there
+/// is no file.
+pub fn watch(
+    access: &Access,
+    file: Option<&Path>,
+    stop: CancellationToken,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let (Access::Keys(ring), Some(path)) = (access, file) else { return None };
+    Some(keep_current(Arc::clone(ring), path.to_owned(), stop))
 }
 
 /// Keeps a ring as the file is, until `stop` is cancelled. A file that cannot be read changes
@@ -67,7 +71,7 @@ async fn read(ring: &KeyRing, path: &Path) {
         }
         Ok(Err(error)) => tracing::error!(
             %file, error = %error,
-            "the API keys of {file} cannot be read, so the keys of before stay: {error}"
+            "the API keys of {file} cannot be read, so it goes on with the keys that it has read before: {error}"
         ),
         Err(error) => tracing::error!(%file, "the API keys of {file} were not read: {error}"),
     }
@@ -91,10 +95,10 @@ mod tests {
         let (old, new) = (KeyText::generate(), KeyText::generate());
         let write = |key: &KeyText| {
             let entry = KeyEntry::new(key, Scopes::all(), "x").unwrap();
-            KeyFile { entries: vec![entry] }.write(&path).unwrap();
+            std::fs::write(&path, entry.to_string()).unwrap();
         };
         write(&old);
-        let (ring, stop) = (Arc::new(KeyRing::new([])), CancellationToken::new());
+        let (ring, stop) = (Arc::new(KeyRing::new([], None)), CancellationToken::new());
         let task = tokio::spawn(keep_current(Arc::clone(&ring), path.clone(), stop.clone()));
         until(|| ring.holder(old.expose()).is_some()).await;
         write(&new);

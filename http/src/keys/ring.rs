@@ -1,11 +1,15 @@
 //! Whose key a text is. The keys of the file can be replaced while the server runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::file::KeyFile;
 use super::key_text::{KeyHash, KeyText};
 use super::scope::{Scope, Scopes};
+
+/// The most clients that metrics tell apart; any more are counted together.
+const MAX_LABELS: usize = 100;
+const OTHER_LABEL: &str = "other";
 
 /// Who has sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,24 +38,31 @@ pub struct KeyRing {
     /// Keys that were set as they are, without an id, with every scope.
     plain: Vec<Known>,
     of_file: RwLock<HashMap<String, Known>>,
+    /// The names of keys that metrics have as a label. It only grows.
+    labels: RwLock<HashSet<Arc<str>>>,
 }
 
 impl KeyRing {
-    /// Makes a ring of plain keys, which have every scope; their holders are named `key-1` and so
-    /// on. The keys of a file are added by [`replace`](Self::replace).
-    pub fn new<'a>(plain: impl IntoIterator<Item = &'a str>) -> Self {
-        let plain = (1..).zip(plain).map(|(number, key)| Known {
+    /// Makes a ring of plain keys, whose holders are named `key-1` and so on, and of the key of the
+    /// process itself; they have every scope. [`replace`](Self::replace) adds the keys of a file.
+    pub fn new<'a>(plain: impl IntoIterator<Item = &'a str>, own: Option<&KeyText>) -> Self {
+        let known = |key: &str, name: String| Known {
             hash: KeyHash::of(key),
-            holder: KeyHolder { name: format!("key-{number}").into(), scopes: Scopes::all() },
-        });
-        Self { plain: plain.collect(), of_file: RwLock::default() }
+            holder: KeyHolder { name: name.into(), scopes: Scopes::all() },
+        };
+        let plain = (1..).zip(plain).map(|(number, key)| known(key, format!("key-{number}")));
+        let own = own.map(|key| known(key.expose(), "linkrelay".to_owned()));
+        Self {
+            plain: plain.chain(own).collect(),
+            of_file: RwLock::default(),
+            labels: RwLock::default(),
+        }
     }
 
     /// Replaces the keys of the file. Returns whether they have changed.
     pub fn replace(&self, file: &KeyFile) -> bool {
         let known = file.entries.iter().map(|entry| {
-            let holder =
-                KeyHolder { name: entry.name.as_str().into(), scopes: entry.scopes.clone() };
+            let holder = KeyHolder { name: entry.name.as_str().into(), scopes: entry.scopes };
             (entry.id.clone(), Known { hash: entry.hash, holder })
         });
         let known: HashMap<_, _> = known.collect();
@@ -64,13 +75,20 @@ impl KeyRing {
 
     /// Returns whose key this is. How long it takes does not tell how much of a key is right.
     pub fn holder(&self, text: &str) -> Option<KeyHolder> {
+        self.plain_holder(text).or_else(|| self.holder_in_file(text))
+    }
+
+    fn plain_holder(&self, text: &str) -> Option<KeyHolder> {
+        if self.plain.is_empty() {
+            return None;
+        }
         let hash = KeyHash::of(text);
         // Every key is compared, whether one before it is the same or not.
-        let plain = self
+        let found = self
             .plain
             .iter()
             .fold(None, |found, known| if known.hash.is_same(&hash) { Some(known) } else { found });
-        plain.map(|known| known.holder.clone()).or_else(|| self.holder_in_file(text))
+        found.map(|known| known.holder.clone())
     }
 
     fn holder_in_file(&self, text: &str) -> Option<KeyHolder> {
@@ -79,6 +97,21 @@ impl KeyRing {
         let of_file = self.of_file.read().unwrap_or_else(PoisonError::into_inner);
         let known = of_file.get(key.id())?;
         known.hash.is_same(&hash).then(|| known.holder.clone())
+    }
+
+    /// Returns what metrics call a client: its name, if it is one of the first that this process
+    /// has served.
+    pub fn label(&self, holder: &KeyHolder) -> Arc<str> {
+        let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
+        if labels.contains(&holder.name) {
+            return Arc::clone(&holder.name);
+        }
+        drop(labels);
+        let mut labels = self.labels.write().unwrap_or_else(PoisonError::into_inner);
+        if labels.len() < MAX_LABELS {
+            labels.insert(Arc::clone(&holder.name));
+        }
+        labels.get(&holder.name).map_or_else(|| OTHER_LABEL.into(), Arc::clone)
     }
 }
 
@@ -94,7 +127,7 @@ mod tests {
             let scopes = "submit".parse().unwrap();
             KeyFile { entries: vec![KeyEntry::new(key, scopes, "site").unwrap()] }
         };
-        let ring = KeyRing::new(["a plain key of the environment"]);
+        let ring = KeyRing::new(["a plain key of the environment"], None);
         ring.replace(&file(&old));
         let holder = ring.holder(old.expose()).unwrap();
         assert_eq!(&*holder.name, "site");
@@ -108,9 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn a_right_id_with_another_secret_is_nobody() {
+    fn metrics_tell_a_bounded_number_of_clients_apart() {
+        let ring = KeyRing::new([], None);
+        let label = |number: usize| {
+            let name = Arc::from(format!("client {number}"));
+            ring.label(&KeyHolder { name, scopes: Scopes::all() }).to_string()
+        };
+        let labels: HashSet<_> = (0..MAX_LABELS * 3).map(label).collect();
+        assert_eq!(labels.len(), MAX_LABELS + 1);
+        assert_eq!((label(0), label(MAX_LABELS)), ("client 0".to_owned(), "other".to_owned()));
+    }
+
+    #[test]
+    fn a_right_id_with_another_secret_has_no_holder() {
         let key = KeyText::generate();
-        let ring = KeyRing::new([]);
+        let ring = KeyRing::new([], None);
         let entry = KeyEntry::new(&key, Scopes::all(), "site").unwrap();
         ring.replace(&KeyFile { entries: vec![entry] });
         let mut text = key.expose().to_owned();

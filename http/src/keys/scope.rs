@@ -1,6 +1,5 @@
 //! What a key allows.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -27,6 +26,10 @@ impl Scope {
             Self::Admin => "admin",
         }
     }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
 }
 
 impl fmt::Display for Scope {
@@ -42,29 +45,42 @@ impl FromStr for Scope {
         Self::ALL
             .into_iter()
             .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| format!("{text:?} is no scope; those are submit, read and admin"))
+            .ok_or_else(|| format!("{text:?} is not a scope; those are submit, read and admin"))
     }
 }
 
 /// One or more scopes, written with commas between them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scopes(BTreeSet<Scope>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scopes {
+    /// A bit for each scope.
+    bits: u8,
+}
 
 impl Scopes {
     /// Returns every scope.
     pub fn all() -> Self {
-        Self(Scope::ALL.into())
+        Scope::ALL.into_iter().collect()
     }
 
     /// Whether this scope is one of them.
-    pub fn contains(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
+    pub fn contains(self, scope: Scope) -> bool {
+        self.bits & scope.bit() != 0
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self { bits: scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()) }
     }
 }
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.iter().map(|scope| scope.as_str()).collect();
+        let names: Vec<_> = Scope::ALL
+            .into_iter()
+            .filter(|scope| self.contains(*scope))
+            .map(Scope::as_str)
+            .collect();
         f.write_str(&names.join(","))
     }
 }
@@ -73,6 +89,29 @@ impl FromStr for Scopes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Ok(Self(text.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>()?))
+        text.split(',').map(|name| name.trim().parse::<Scope>()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_as_they_are_written_and_none_includes_another() {
+        for (text, written) in [
+            ("submit", "submit"),
+            ("admin, read", "read,admin"),
+            ("read,read,submit,admin", "submit,read,admin"),
+        ] {
+            assert_eq!(text.parse::<Scopes>().unwrap().to_string(), written);
+        }
+        for text in ["", "read,", "Read", "write"] {
+            assert!(text.parse::<Scopes>().is_err(), "{text}");
+        }
+        for one in Scope::ALL {
+            let only = Scopes::from_iter([one]);
+            assert!(Scope::ALL.into_iter().all(|scope| only.contains(scope) == (scope == one)));
+        }
     }
 }

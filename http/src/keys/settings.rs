@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use linkrelay_common::SettingsError;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{KeyFile, KeyRing};
+use super::{KeyFile, KeyRing, KeyText};
 
 const FILE: &str = "LINKRELAY_API_KEYS_FILE";
 const PLAIN: &str = "LINKRELAY_API_KEYS";
@@ -20,19 +20,28 @@ const MIN_PLAIN_KEY_CHARS: usize = 16;
 #[derive(Debug, Clone, Default, Args)]
 pub struct KeySettings {
     /// File of API keys, made by `linkrelay keys add`; read again when it changes, and on SIGHUP.
-    /// With it, every request needs a key, except for health and metrics.
-    #[arg(long = "api-keys-file", env = FILE, value_name = "FILE")]
+    /// With it, every request needs a key, except for health, metrics and the API's documentation
+    #[arg(long = "api-keys-file", env = "LINKRELAY_API_KEYS_FILE", value_name = "FILE")]
     pub file: Option<PathBuf>,
 
     /// API keys of 16 characters or more, separated by commas, that may do everything: for a first
     /// try, since they are never read again
-    #[arg(long = "api-keys", env = PLAIN, value_name = "KEYS", hide_env_values = true)]
+    #[arg(
+        long = "api-keys",
+        env = "LINKRELAY_API_KEYS",
+        value_name = "KEYS",
+        hide_env_values = true
+    )]
     pub plain: Option<SecretString>,
 
     /// Serve everyone who reaches the address, also on one that is not loopback
-    #[arg(long, env = ANONYMOUS, action = ArgAction::Set, num_args = 0..=1, default_value_t = false,
+    #[arg(long, env = "LINKRELAY_ALLOW_ANONYMOUS", action = ArgAction::Set, num_args = 0..=1, default_value_t = false,
         default_missing_value = "true")]
     pub allow_anonymous: bool,
+
+    /// A key of the process itself, with which one of its roles asks another.
+    #[arg(skip)]
+    pub own: Option<KeyText>,
 }
 
 /// Who may use a server.
@@ -40,7 +49,7 @@ pub struct KeySettings {
 pub enum Access {
     /// Everyone who reaches its address.
     Everyone,
-    /// Who has a key.
+    /// Clients with a key.
     Keys(Arc<KeyRing>),
 }
 
@@ -58,11 +67,16 @@ impl KeySettings {
             let problem = format!("must not be true while there are keys ({FILE} or {PLAIN})");
             return Err(SettingsError::new(ANONYMOUS, problem));
         }
-        if plain.iter().any(|key| key.chars().count() < MIN_PLAIN_KEY_CHARS) {
-            let problem = format!("each key must have {MIN_PLAIN_KEY_CHARS} characters or more");
+        let is_key = |key: &&str| {
+            key.len() >= MIN_PLAIN_KEY_CHARS && key.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if !plain.iter().all(is_key) {
+            let problem = format!(
+                "each key must have {MIN_PLAIN_KEY_CHARS} ASCII characters or more, and no space"
+            );
             return Err(SettingsError::new(PLAIN, problem));
         }
-        let ring = KeyRing::new(plain);
+        let ring = KeyRing::new(plain, self.own.as_ref());
         if let Some(path) = file {
             let wrong = |problem: String| {
                 SettingsError::new(FILE, format!("{}: {problem}", path.display()))
@@ -76,8 +90,8 @@ impl KeySettings {
         Ok(Access::Keys(Arc::new(ring)))
     }
 
-    /// Reads the keys of a server on this address; `None` if it may serve nobody, because there are
-    /// no keys and others than this machine can reach it.
+    /// Reads the keys of a server on this address; `None` if it may serve no client, because there
+    /// are no keys and others than this machine can reach it.
     ///
     /// # Errors
     /// Names the setting that is wrong.
@@ -86,6 +100,19 @@ impl KeySettings {
             Access::Everyone if !self.may_be_open(addr) => Ok(None),
             access => Ok(Some(access)),
         }
+    }
+
+    /// Reads the keys of a server that must serve clients on this address, which `setting` gives.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong; `setting` if there are no keys and others than this machine
+    /// can reach the address.
+    pub fn access_needed_at(
+        &self,
+        setting: &'static str,
+        addr: SocketAddr,
+    ) -> Result<Access, SettingsError> {
+        self.access_at(addr)?.ok_or_else(|| Self::closed(setting, addr))
     }
 
     /// Returns the file of keys, if one is set; an empty setting counts as not set.
@@ -100,9 +127,8 @@ impl KeySettings {
     /// Returns the error of a server without keys on an address that others may reach.
     pub fn closed(setting: &'static str, addr: SocketAddr) -> SettingsError {
         let problem = format!(
-            "{addr} can be reached by others, and there are no keys. Make one with `linkrelay keys \
-             add --file keys --name me` and set {FILE}=keys; or set {ANONYMOUS}=true to serve \
-             everyone"
+            "others can reach {addr}, and there are no keys: make one (`linkrelay keys add --file \
+             keys --name me`) and set {FILE}=keys, or set {ANONYMOUS}=true to serve everyone"
         );
         SettingsError::new(setting, problem)
     }
@@ -123,18 +149,22 @@ mod tests {
         let path = |name: &str| Some(folder.path().join(name));
         std::fs::write(folder.path().join("empty"), "# nothing\n").unwrap();
         std::fs::write(folder.path().join("wrong"), "x").unwrap();
-        let key = "sixteen letters!";
+        let key = "sixteen-letters!";
         let plain = |keys: &str| Some(SecretString::from(keys.to_owned()));
         for (settings, setting) in [
-            (KeySettings { plain: plain("too short"), ..KeySettings::default() }, PLAIN),
-            (KeySettings { plain: plain(key), allow_anonymous: true, file: None }, ANONYMOUS),
+            (KeySettings { plain: plain("too-short"), ..KeySettings::default() }, PLAIN),
+            (KeySettings { plain: plain("of 16 with a space"), ..KeySettings::default() }, PLAIN),
+            (
+                KeySettings { plain: plain(key), allow_anonymous: true, ..KeySettings::default() },
+                ANONYMOUS,
+            ),
             (KeySettings { file: path("missing"), ..KeySettings::default() }, FILE),
             (KeySettings { file: path("empty"), ..KeySettings::default() }, FILE),
             (KeySettings { file: path("wrong"), ..KeySettings::default() }, FILE),
         ] {
             let error = settings.access().expect_err(setting);
             assert_eq!(error.setting, setting, "{error}");
-            assert!(!error.to_string().contains("short"), "{error}");
+            assert!(!error.to_string().contains("-short"), "{error}");
         }
         let settings = KeySettings { plain: plain(key), ..KeySettings::default() };
         assert!(matches!(settings.access(), Ok(Access::Keys(_))));
@@ -156,9 +186,11 @@ mod tests {
             let addr = addr.parse().unwrap();
             let access = KeySettings::default().access_at(addr).unwrap();
             assert_eq!(access.is_some(), is_open, "{addr}");
+            let needed = KeySettings::default().access_needed_at("HTTP_ADDR", addr);
+            assert_eq!(needed.is_ok(), is_open, "{addr}");
             let settings = KeySettings { allow_anonymous: true, ..KeySettings::default() };
             assert!(settings.access_at(addr).unwrap().is_some());
-            let plain = Some(SecretString::from("sixteen letters!"));
+            let plain = Some(SecretString::from("sixteen-letters!"));
             let settings = KeySettings { plain, ..KeySettings::default() };
             assert!(matches!(settings.access_at(addr).unwrap(), Some(Access::Keys(_))));
         }

@@ -17,6 +17,8 @@ use clap::Args;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
+pub(crate) use self::server::url_here;
+
 use self::probe::{Finding, Probe, Report};
 use crate::columns::columns;
 use crate::exit::Outcome;
@@ -44,7 +46,9 @@ pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
     pipeline.validate(kafka, group)?;
     let mut parts = broker::parts(kafka, group);
     parts.push(store::part(store.clone()));
-    parts.extend(server::parts(&arguments.up.api, arguments.up.extractor_addr));
+    let UpSettings { api, extractor_addr, metrics, keys, .. } = &arguments.up;
+    parts.push(server::keys(keys, api.http_addr));
+    parts.extend(server::parts(api, *extractor_addr, metrics));
     if arguments.up.demo {
         parts.push(Probe::fine("extractor", "the built-in fake YouTube (--demo)"));
     } else {

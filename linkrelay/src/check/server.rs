@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use linkrelay_common::metrics;
+use linkrelay_http::MetricsSettings;
+use linkrelay_http::keys::{Access, KeySettings};
 use linkrelay_producer::ApiSettings;
 use serde::Deserialize;
 use url::Url;
@@ -25,17 +27,37 @@ struct Readiness {
     parts: BTreeMap<String, String>,
 }
 
-pub(super) fn parts(api: &ApiSettings, consumer: SocketAddr) -> Vec<Probe> {
+pub(super) fn parts(
+    api: &ApiSettings,
+    consumer: SocketAddr,
+    metrics: &MetricsSettings,
+) -> Vec<Probe> {
+    let metrics_addr = metrics.metrics_addr.unwrap_or(consumer);
     let mut parts = vec![
         Probe::new("api", API_TAKEN, address(api.http_addr, API_TAKEN)),
         Probe::new("consumer", CONSUMER_TAKEN, address(consumer, CONSUMER_TAKEN)),
-        Probe::optional("breakers", "", breakers(consumer)),
+        Probe::optional("breakers", "", breakers(metrics_addr)),
     ];
     // Without a URL, `up` uses its own extractor server.
     if let Some(url) = &api.extractor_url {
         parts.push(Probe::new("extractor server", NOT_THERE, extractor_server(url.clone())));
     }
     parts
+}
+
+/// Whether clients need keys. A server that would not start is only a warning, because a consumer
+/// of its own starts without keys.
+pub(super) fn keys(settings: &KeySettings, addr: SocketAddr) -> Probe {
+    match settings.access_needed_at("HTTP_ADDR", addr) {
+        Ok(Access::Keys(_)) => Probe::fine("keys", "clients need one"),
+        Ok(Access::Everyone) => {
+            Probe::fine("keys", "none: everyone who reaches the address is served")
+        }
+        Err(error) if error.setting == "HTTP_ADDR" => {
+            Probe::wrong("keys", Finding::warning(error, ""))
+        }
+        Err(error) => Probe::wrong("keys", Finding::new(error, "`up` would not start")),
+    }
 }
 
 /// Succeeds if linkrelay answers there; whether it is ready is checked where it runs.
@@ -54,7 +76,7 @@ async fn address(addr: SocketAddr, fix: &'static str) -> ProbeResult {
     if addr.port() == 0 {
         return Ok("will take a free port".to_owned());
     }
-    let url = url(addr, "/health/ready");
+    let url = url_here(addr, "/health/ready");
     let response = match client()?.get(&url).send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() => return free(addr, fix),
@@ -84,8 +106,8 @@ fn taken(addr: SocketAddr, fix: &str) -> Finding {
 }
 
 /// Returns nothing if no consumer answers, or one without these metrics.
-async fn breakers(consumer: SocketAddr) -> Option<ProbeResult> {
-    let response = client().ok()?.get(url(consumer, "/metrics")).send().await.ok()?;
+async fn breakers(metrics_addr: SocketAddr) -> Option<ProbeResult> {
+    let response = client().ok()?.get(url_here(metrics_addr, "/metrics")).send().await.ok()?;
     breaker_result(&response.text().await.ok()?)
 }
 
@@ -121,7 +143,7 @@ fn client() -> Result<reqwest::Client, Finding> {
 }
 
 /// Returns the URL of a server; one that listens on all addresses is asked on this machine.
-fn url(addr: SocketAddr, path: &str) -> String {
+pub(crate) fn url_here(addr: SocketAddr, path: &str) -> String {
     let ip = match addr.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -159,7 +181,7 @@ mod tests {
             ("[::]:3000", "http://[::1]:3000/x"),
             ("10.0.0.7:3000", "http://10.0.0.7:3000/x"),
         ] {
-            assert_eq!(url(addr.parse().unwrap(), "/x"), expected);
+            assert_eq!(url_here(addr.parse().unwrap(), "/x"), expected);
         }
     }
 }

@@ -45,6 +45,8 @@ mod group;
 mod identity;
 /// The journal of the embedded mode.
 mod journal;
+/// API keys, and servers that need them.
+mod keys;
 /// Records that are too large for a dead letter, and topics that take none.
 mod large;
 /// Links to many videos.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use linkrelay_common::LinkError;
 use linkrelay_http::intake::{CheckedLinks, SentLink};
+use linkrelay_http::keys::{Access, KeyedRoutes, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -33,34 +34,42 @@ use crate::error::ApiError;
 use crate::measure;
 use crate::state::AppState;
 
-/// Returns the routes that the layers of [`linkrelay_http::layers`] limit; a route without a
-/// description does not compile.
-pub(crate) fn limited() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new()
-        .routes(routes!(submit::submit))
-        .routes(routes!(parse::parse))
-        .routes(routes!(wait::wait))
-        .routes(routes!(wait::wait_by_its_old_name))
-        .routes(routes!(status::status, delete::delete_request))
-        .routes(routes!(retry::retry))
-        .routes(routes!(videos::videos))
-        .routes(routes!(videos::video))
-        .routes(routes!(requests::requests))
-        .routes(routes!(processes::processes))
-        .routes(routes!(dlq::letters))
-        .routes(routes!(replays::begin_replay))
-        .routes(routes!(replays::replays))
-        .routes(routes!(replays::replay))
-        .routes(routes!(docs::document))
-        .routes(routes!(docs::to_index))
-        .routes(routes!(docs::index))
-        .routes(routes!(docs::file))
-        .routes(routes!(stats::stats))
+/// Returns the routes that the layers of [`linkrelay_http::layers`] limit. A route without a
+/// description, or without saying who may use it, does not compile.
+///
+/// To read needs the scope `read`, to submit `submit`, and to act on what others may have submitted
+/// `admin`.
+pub(crate) fn limited(access: &Access) -> OpenApiRouter<Arc<AppState>> {
+    KeyedRoutes::new(access)
+        .with(Scope::Submit, routes!(submit::submit))
+        .with(Scope::Submit, routes!(parse::parse))
+        .with(Scope::Submit, routes!(wait::wait))
+        .with(Scope::Submit, routes!(wait::wait_by_its_old_name))
+        .with(Scope::Read, routes!(status::status))
+        .with(Scope::Admin, routes!(delete::delete_request))
+        .with(Scope::Admin, routes!(retry::retry))
+        .with(Scope::Read, routes!(videos::videos))
+        .with(Scope::Read, routes!(videos::video))
+        .with(Scope::Read, routes!(requests::requests))
+        .with(Scope::Read, routes!(processes::processes))
+        .with(Scope::Read, routes!(dlq::letters))
+        .with(Scope::Admin, routes!(replays::begin_replay))
+        .with(Scope::Read, routes!(replays::replays))
+        .with(Scope::Read, routes!(replays::replay))
+        .with(Scope::Read, routes!(stats::stats))
+        .open(routes!(docs::document))
+        .open(routes!(docs::to_index))
+        .open(routes!(docs::index))
+        .open(routes!(docs::file))
+        .into_router()
 }
 
 /// Returns the routes without limits: their answers last for as long as a client listens or reads.
-pub(crate) fn streams() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new().routes(routes!(events::events)).routes(routes!(export::export))
+pub(crate) fn streams(access: &Access) -> OpenApiRouter<Arc<AppState>> {
+    KeyedRoutes::new(access)
+        .with(Scope::Read, routes!(events::events))
+        .with(Scope::Read, routes!(export::export))
+        .into_router()
 }
 
 /// Checks the links of a request.

@@ -18,6 +18,8 @@ mod docs;
 mod events;
 /// `GET /export`.
 mod export;
+/// API keys.
+mod keys;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.

@@ -6,12 +6,19 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
+use linkrelay_http::MetricsSettings;
+use linkrelay_http::keys::Access;
 use serde_json::{Map, Value, json};
 
 use super::TestAnswer;
 
-pub(crate) static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::to_value(linkrelay_producer::openapi()).unwrap());
+/// Of a producer without keys.
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document(&Access::Everyone));
+
+pub(crate) fn document(access: &Access) -> Value {
+    let document = linkrelay_producer::openapi(access, &MetricsSettings::default());
+    serde_json::to_value(document).unwrap()
+}
 
 /// The forms of all answers with JSON, by method, path, status and content type.
 static FORMS: LazyLock<HashMap<[String; 4], Validator>> = LazyLock::new(|| {

@@ -1,0 +1,56 @@
+//! Where the metrics of a process are served: beside health, or on an address of their own.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::health::metrics_route;
+use crate::layers::{self, Limits};
+use crate::serve::{ListenError, ServeSettings, listen, serve};
+
+/// The settings of metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub struct MetricsSettings {
+    /// Where `/metrics` is served, `address:port`, instead of on the role's own address
+    #[arg(long, env = "METRICS_ADDR")]
+    pub metrics_addr: Option<SocketAddr>,
+
+    /// Whether another role of the same process serves that address.
+    #[arg(skip)]
+    pub is_served_elsewhere: bool,
+}
+
+/// The address of metrics alone, bound and not yet served.
+#[derive(Debug)]
+pub struct MetricsListener(TcpListener);
+
+impl MetricsSettings {
+    /// Whether `/metrics` is a route of the role's own address.
+    pub fn is_beside_health(&self) -> bool {
+        self.metrics_addr.is_none()
+    }
+
+    /// Listens on the address of metrics, if there is one for this role.
+    ///
+    /// # Errors
+    /// [`ListenError`] if the operating system refuses.
+    pub async fn listen(&self) -> Result<Option<MetricsListener>, ListenError> {
+        match self.metrics_addr.filter(|_| !self.is_served_elsewhere) {
+            Some(addr) => Ok(Some(MetricsListener(listen("METRICS_ADDR", addr).await?))),
+            None => Ok(None),
+        }
+    }
+}
+
+impl MetricsListener {
+    /// Serves `/metrics` until `stop` is cancelled.
+    pub async fn serve(self, settings: ServeSettings, stop: CancellationToken) {
+        // No limit applies to the routes that are exempt.
+        let limits =
+            Limits { max_concurrent_requests: 1, request_timeout: settings.keep_alive_timeout };
+        let router = layers::stack(axum::Router::new(), metrics_route().into(), limits);
+        serve(self.0, router, settings, stop).await;
+    }
+}
