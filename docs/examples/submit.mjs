@@ -11,7 +11,11 @@ async function submit(url, links, key, tries = 6) {
     try {
       const response = await fetch(`${url}/links/send-message-kafka`, {
         method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": key },
+        headers: {
+          "content-type": "application/json",
+          "idempotency-key": key,
+          "x-api-key": process.env.LINKRELAY_API_KEY ?? "",
+        },
         body: JSON.stringify({ links }),
       });
       if (response.status !== 503 || attempt === tries - 1) {

@@ -18,7 +18,11 @@ def submit(url, links, key, tries=6):
     request = urllib.request.Request(
         f"{url}/links/send-message-kafka",
         data=json.dumps({"links": links}).encode(),
-        headers={"content-type": "application/json", "idempotency-key": key},
+        headers={
+            "content-type": "application/json",
+            "idempotency-key": key,
+            "x-api-key": os.environ.get("LINKRELAY_API_KEY", ""),
+        },
     )
     for attempt in range(tries):
         pause = 2**attempt

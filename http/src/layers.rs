@@ -112,6 +112,8 @@ fn request_span<B>(request: &Request<B>) -> Span {
         http.request.method = %request.method(),
         url.path = request.uri().path(),
         http.response.status_code = field::Empty,
+        // Set by the guard of a route that needs a key.
+        client = field::Empty,
     )
 }
 

@@ -19,7 +19,7 @@ use linkrelay_embedded::{Embedded, Replays};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_http::MetricsSettings;
-use linkrelay_http::keys::{KeySettings, KeyText};
+use linkrelay_http::keys::{Access, KeySettings, KeyText};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
@@ -87,11 +87,9 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
     let stop = shutdown::on_signal().context("signals cannot be received")?;
     metrics::start().context("nothing can be counted")?;
     let mut api = settings.api.clone();
-    for (setting, addr) in
-        [("HTTP_ADDR", api.http_addr), ("EXTRACTOR_ADDR", settings.extractor_addr)]
-    {
-        settings.keys.access_needed_at(setting, addr)?;
-    }
+    let access = settings.keys.access_needed_at("HTTP_ADDR", api.http_addr)?;
+    settings.keys.access_needed_at("EXTRACTOR_ADDR", settings.extractor_addr)?;
+    let needs_key = matches!(access, Access::Keys(_));
     let ground = prepare(&settings).await?;
     let own_key = KeyText::generate();
     settings.keys.own = Some(own_key.clone());
@@ -122,7 +120,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
     };
     announce(&producer, &ground, settings.consumers);
     if log.log_format == LogFormat::Text {
-        print_first_steps(producer.addr())?;
+        print_first_steps(producer.addr(), needs_key)?;
     }
     let replays = ground.replays()?;
     let ended = run_roles(producer, consumers, replays, stop).await;
@@ -210,15 +208,16 @@ fn announce(producer: &Producer, ground: &Ground, consumers: u16) {
 }
 
 /// What a newcomer may try next.
-fn print_first_steps(addr: SocketAddr) -> io::Result<()> {
+fn print_first_steps(addr: SocketAddr, needs_key: bool) -> io::Result<()> {
     let url = format!("http://{addr}");
+    let key = if needs_key { " -H \"X-API-Key: $LINKRELAY_API_KEY\"" } else { "" };
     writeln!(
         io::stdout(),
         "linkrelay is up on {url}. Submit a link:\n\
-         \n  curl -sS {url}/links/send-message-kafka -H 'content-type: application/json' \\\n    \
+         \n  curl -sS {url}/links/send-message-kafka{key} -H 'content-type: application/json' \\\n    \
          -d '{{\"links\":\"https://youtu.be/5fR9AHlSDtc\"}}'\n\
          \nThe answer has an id. See its status:\n\
-         \n  curl -sS {url}/links/<id>\n\
+         \n  curl -sS{key} {url}/links/<id>\n\
          \nCtrl-C finishes what is in flight, and ends.\n"
     )
 }

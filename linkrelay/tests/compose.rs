@@ -155,7 +155,7 @@ fn the_servers_listen_where_others_reach_them() {
     }
 }
 
-/// As the file is for those who want keys: without the line that serves everyone, and with those
+/// The file of an operator who wants keys: without the line that serves everyone, and with those
 /// that are commented out (`#` and no space).
 #[test]
 fn the_lines_for_keys_are_complete() {

@@ -69,7 +69,7 @@ async fn round(broker: &KafkaBroker, mongo_uri: &str, requests_count: usize) -> 
     let (health, consumer) =
         start_consumer(&relay, Arc::clone(&extractor) as _, Arc::clone(&store) as _).await?;
     until_ready("the consumer", &health).await?;
-    let (addr, producer) = start_producer(broker, &topic, inner).await?;
+    let (addr, producer) = start_producer(broker, &topic, inner, None).await?;
     let meter = LoadMeter::start()?;
     let posted = post_all(addr, requests_count).await?;
     let ended = timeout(LIMIT, store.all_acknowledged()).await;

@@ -9,6 +9,7 @@ mod drain;
 mod export;
 mod http;
 mod kafka;
+mod keys;
 mod latency;
 mod load;
 mod machine;

@@ -235,14 +235,8 @@ impl Producer {
             keep_alive_timeout: api.intake.keep_alive_timeout,
             drain_timeout: settings.drain_timeout,
         };
-        let keys = &settings.keys;
-        if let Some(watch) = keys::watch(&access, keys.key_file(), background.stop_token()) {
-            background.spawn("API keys", watch);
-        }
-        if let Some(metrics) = metrics {
-            background.spawn("metrics", metrics.serve(serve_settings, background.stop_token()));
-        }
-        tracing::info!(addr = %self.addr, "listening on http://{}", self.addr);
+        start_beside(&settings, &access, metrics, serve_settings, &mut background);
+        log_address(self.addr, &access);
         let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
         RunningProducer { serving, background, accept, health }
     }
@@ -295,6 +289,30 @@ fn router(
     let document = Arc::new(Served::new(&openapi(access, &settings.metrics)));
     let limited = routes::limited(access).with_state(state).layer(Extension(document));
     layers::stack(limited.into(), exempt.into(), limits)
+}
+
+/// Starts what belongs to the server and is not on its address.
+fn start_beside(
+    settings: &ProducerSettings,
+    access: &Access,
+    metrics: Option<MetricsListener>,
+    serve_settings: ServeSettings,
+    background: &mut Background,
+) {
+    let stop = background.stop_token();
+    if let Some(watch) = keys::watch(access, settings.keys.key_file(), stop.clone()) {
+        background.spawn("API keys", watch);
+    }
+    if let Some(metrics) = metrics {
+        background.spawn("metrics", metrics.serve(serve_settings, stop));
+    }
+}
+
+fn log_address(addr: SocketAddr, access: &Access) {
+    if matches!(access, Access::Everyone) && !addr.ip().to_canonical().is_loopback() {
+        tracing::warn!("everyone who reaches {addr} is served, without a key");
+    }
+    tracing::info!(%addr, "listening on http://{addr}");
 }
 
 fn report_drain(aborted_count: usize, unacked_count: usize) {

@@ -54,6 +54,7 @@ async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> 
         count(NO_CLIENT, "unknown_key");
         return unknown_key();
     };
+    tracing::Span::current().record("client", &*holder.name);
     let client = tracing::info_span!("client", client = &*holder.name);
     let label = ring.label(&holder);
     if !holder.may(scope) {

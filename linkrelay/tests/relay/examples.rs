@@ -23,14 +23,15 @@ fn clients() -> Vec<Vec<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_reads_a_207_and_its_retry_doubles_nothing() {
     let site = Site::new().await;
-    let (producer, consumer) = site.roles(&[], &[]).await;
+    let key = ("LINKRELAY_API_KEYS", "a-key-of-the-examples");
+    let (producer, consumer) = site.roles(&[key], &[]).await;
     let url = producer.url();
     let clients = clients();
     for (number, client) in clients.iter().enumerate() {
         let (program, arguments) = client.split_first().unwrap();
         let submit = |links: &[&str]| {
             let mut command = Command::new(program);
-            command.args(arguments).arg(&url).args(links);
+            command.args(arguments).arg(&url).args(links).env("LINKRELAY_API_KEY", key.1);
             run(command.env("IDEMPOTENCY_KEY", format!("example-{number}")))
         };
         let good = link(number);

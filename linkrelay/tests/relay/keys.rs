@@ -289,7 +289,7 @@ async fn a_log_and_the_metrics_have_the_name_of_a_key_and_never_the_key() {
     let env = [("LINKRELAY_API_KEYS_FILE", file.as_str()), ("RUST_LOG", "trace")];
     let producer = [&env[..], &[("EXTRACTOR_API_KEY", forwarded.as_str())]].concat();
     let (producer, consumer) = site.roles_of_both_paths(&producer, &env).await;
-    // One that nobody has: a mistyped key must not be in a log either.
+    // A mistyped key must not be in a log either.
     let mistyped = format!("{site_key}0");
     for key in [&site_key, &operator, &mistyped] {
         for path in [SUBMIT, WAITING] {
@@ -327,7 +327,7 @@ async fn a_log_and_the_metrics_have_the_name_of_a_key_and_never_the_key() {
     stop([producer, consumer]).await;
 }
 
-/// Runs a server that must end by itself.
+/// Runs a server that ends without being stopped.
 fn ended(arguments: &[&str], data: &File, env: &[(&str, &str)]) -> Said {
     let mut command = Command::new("timeout");
     command.arg("60").arg(binary(arguments[0])).args(&arguments[1..]);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::{batch, drain, export, http, latency, memory, search, store};
+use crate::{batch, drain, export, http, keys, latency, memory, search, store};
 use settings::BenchSettings;
 
 /// Measures linkrelay and what it is compared with, one right after the other, and prints both.
@@ -32,6 +32,8 @@ enum Benchmark {
     Memory,
     /// Acknowledged POSTs a second against an axum no-op
     Http,
+    /// What API keys cost: POSTs a second with a thousand of them against none
+    Keys,
     /// Links a second in requests of 100 against a bare FutureProducer
     Batch,
     /// From POST to stored document at 50 a second
@@ -59,6 +61,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Store => store::run(settings).await?,
             Benchmark::Memory => memory::run(settings).await?,
             Benchmark::Http => http::run(settings).await?,
+            Benchmark::Keys => keys::run(settings).await?,
             Benchmark::Batch => batch::run(settings).await?,
             Benchmark::Latency => latency::run(settings).await?,
             Benchmark::Export => export::run(settings).await?,

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
 use crate::kafka::fresh_topic;
+use crate::keys::Keys;
 use crate::load::closed_loop::{ClosedLoop, Posted};
 use crate::machine::{Load, LoadMeter};
 use crate::measurement::{Measurement, Round, Target};
@@ -44,7 +45,7 @@ async fn round(broker: &KafkaBroker, closed_loop: ClosedLoop) -> Result<Round> {
     let (no_op_addr, no_op) = no_op::start().await?;
     let baseline = closed_loop.run(no_op_addr).await?;
     drop(no_op);
-    let (ours, load) = post_to_producer(broker, closed_loop).await?;
+    let (ours, load) = post_to_producer(broker, closed_loop, None).await?;
     let details = json!({ "ours": ours.latencies, "no_op": baseline.latencies });
     Ok(Round {
         ours: ours.requests_per_second(),
@@ -69,19 +70,20 @@ pub(crate) fn closed_loop(
     }
 }
 
-/// Posts to a producer on a new topic, and checks that every link that was answered 201 is there.
+/// Posts to a producer on a new topic, with these API keys if there are any, and checks that every link that was answered 201 is there.
 ///
 /// # Errors
 /// If the producer does not start, an answer is not 201, or the topic has another number of links.
 pub(crate) async fn post_to_producer(
     broker: &KafkaBroker,
     closed_loop: ClosedLoop,
+    keys: Option<&Keys>,
 ) -> Result<(Posted, Load)> {
     let topic = fresh_topic(broker).await?;
     let store = Arc::new(FaultyStore::default());
-    let (addr, producer) = start_producer(broker, &topic, store).await?;
+    let (addr, producer) = start_producer(broker, &topic, store, keys).await?;
     let meter = LoadMeter::start()?;
-    let posted = closed_loop.run(addr).await?;
+    let posted = closed_loop.run_with_key(addr, keys.map(|keys| keys.key.clone())).await?;
     let load = meter.load()?;
     producer.stop().await?;
     let arrived: i64 = broker.end_offsets(&topic).await?.values().sum();

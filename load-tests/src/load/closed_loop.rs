@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
+use linkrelay_http::keys::KeyText;
 
 use super::connection::Connection;
 use super::on_own_thread;
@@ -55,15 +56,27 @@ impl ClosedLoop {
     /// # Errors
     /// If an answer is not 201.
     pub(crate) async fn run(self, addr: SocketAddr) -> Result<Posted> {
-        on_own_thread(move || self.post_all(addr)).await
+        self.run_with_key(addr, None).await
     }
 
-    async fn post_all(self, addr: SocketAddr) -> Result<Posted> {
+    /// Like [`ClosedLoop::run`], with an API key.
+    ///
+    /// # Errors
+    /// As of [`ClosedLoop::run`].
+    pub(crate) async fn run_with_key(
+        self,
+        addr: SocketAddr,
+        key: Option<KeyText>,
+    ) -> Result<Posted> {
+        on_own_thread(move || self.post_all(addr, key)).await
+    }
+
+    async fn post_all(self, addr: SocketAddr, key: Option<KeyText>) -> Result<Posted> {
         let numbers = Arc::new(AtomicUsize::new(0));
         let counted_from = Instant::now() + self.warm_up;
         let ends = counted_from + self.duration;
         let clients = (0..self.connections)
-            .map(|_| self.post_until(addr, Arc::clone(&numbers), counted_from, ends));
+            .map(|_| self.post_until(addr, key.as_ref(), Arc::clone(&numbers), counted_from, ends));
         let latencies: Vec<Duration> = try_join_all(clients).await?.concat();
         Ok(Posted {
             requests: latencies.len(),
@@ -77,11 +90,12 @@ impl ClosedLoop {
     async fn post_until(
         self,
         addr: SocketAddr,
+        key: Option<&KeyText>,
         numbers: Arc<AtomicUsize>,
         counted_from: Instant,
         ends: Instant,
     ) -> Result<Vec<Duration>> {
-        let mut connection = Connection::open(addr, PATH).await?;
+        let mut connection = Connection::open(addr, PATH, key).await?;
         let mut latencies = Vec::new();
         loop {
             let begun = Instant::now();

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use linkrelay_http::keys::KeyText;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -26,13 +27,15 @@ pub(crate) struct Response<'a> {
 }
 
 impl Connection {
-    /// Opens a connection for POSTs to this path.
-    pub(crate) async fn open(addr: SocketAddr, path: &str) -> Result<Self> {
+    /// Opens a connection for POSTs to this path, with an API key if there is one.
+    pub(crate) async fn open(addr: SocketAddr, path: &str, key: Option<&KeyText>) -> Result<Self> {
         let stream =
             TcpStream::connect(addr).await.with_context(|| format!("connecting to {addr}"))?;
         stream.set_nodelay(true)?;
+        let key = key.map(|key| format!("authorization: Bearer {}\r\n", key.expose()));
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\ncontent-length: "
+            "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\n{}content-length: ",
+            key.unwrap_or_default()
         );
         Ok(Self { stream, head, request: Vec::new(), received: Vec::with_capacity(4_096) })
     }

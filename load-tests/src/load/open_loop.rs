@@ -98,7 +98,7 @@ async fn post<T>(
     body: String,
     read: fn(Response<'_>) -> T,
 ) -> Result<T> {
-    let mut connection = Connection::open(addr, path).await?;
+    let mut connection = Connection::open(addr, path, None).await?;
     Ok(read(connection.post(body.as_bytes()).await?))
 }
 

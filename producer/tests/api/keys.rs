@@ -118,7 +118,7 @@ async fn each_route_asks_for_the_scope_that_the_document_names_and_the_page_show
     assert_eq!(rows, by_scope);
 }
 
-/// Whoever only reads can change nothing, and whoever submits sees nothing.
+/// A key that reads can change nothing, and one that submits sees nothing.
 #[test]
 fn every_get_needs_read_and_nothing_else_does() {
     let keys = linkrelay_http::keys::KeySettings {
