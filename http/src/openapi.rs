@@ -22,8 +22,6 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
-use crate::keys::Scope;
-
 const BEARER: &str = "bearer";
 const API_KEY: &str = "api_key";
 
@@ -155,7 +153,7 @@ pub fn add_limits(document: &mut OpenApi) {
 
 /// Adds to every operation of a path what a route answers whose clients need a key with this scope,
 /// and if the server has keys also that one is needed.
-pub(crate) fn add_keys(item: &mut PathItem, scope: Scope, needs_key: bool) {
+pub(crate) fn add_keys(item: &mut PathItem, scope: &str, needs_key: bool) {
     for operation in operations(item).into_iter().flatten() {
         add(
             operation,
@@ -165,8 +163,7 @@ pub(crate) fn add_keys(item: &mut PathItem, scope: Scope, needs_key: bool) {
         let text = format!("`insufficient_scope`: the API key does not have the scope `{scope}`.");
         add(operation, "403", &text);
         if needs_key {
-            let either =
-                [BEARER, API_KEY].map(|name| SecurityRequirement::new(name, [scope.as_str()]));
+            let either = [BEARER, API_KEY].map(|name| SecurityRequirement::new(name, [scope]));
             operation.security = Some(either.into());
         }
     }

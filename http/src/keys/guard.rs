@@ -81,14 +81,16 @@ fn log_admin(request: &Request) {
     tracing::info!("{method} {path}, by a key with the scope admin");
 }
 
-/// Returns the key that a request has sent. An `Authorization` of another scheme is not linkrelay's:
-/// a proxy may have asked for it.
+/// Returns the key that a request has sent. `X-API-Key` counts first, because `Authorization` may be
+/// for a proxy.
 fn presented(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get_all(header::AUTHORIZATION).iter().find_map(|value| {
-        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
-    bearer.or_else(|| headers.get(API_KEY)?.to_str().ok().map(str::trim))
+    let own = headers.get(API_KEY).and_then(|value| value.to_str().ok()).map(str::trim);
+    own.filter(|key| !key.is_empty()).or_else(|| {
+        headers.get_all(header::AUTHORIZATION).iter().find_map(|value| {
+            let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+        })
+    })
 }
 
 fn no_key() -> Response {
@@ -171,6 +173,12 @@ mod tests {
                 200,
                 None,
             ),
+            (
+                none().header("Authorization", "Bearer x").header("x-api-key", reader.expose()),
+                200,
+                None,
+            ),
+            (none().header("Authorization", bearer(&reader)).header("x-api-key", ""), 200, None),
             (none(), 401, Some("realm")),
             (none().header("Authorization", "Basic x"), 401, Some("realm")),
             (none().header("X-API-Key", wrong), 401, Some("invalid_token")),

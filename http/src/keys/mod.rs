@@ -1,10 +1,10 @@
 //! Who may use a server: API keys, what each may do, and the file that has them.
 //!
 //! [`KeySettings`] say where the keys are and whether a server may do without; [`KeyText`] is what
-//! a client sends; [`KeyFile`] is the file that operators edit, with a hash for each key; [`add_key`] and
-//! [`revoke_key`] change it;
-//! [`KeyRing`] answers whose key a text is, and [`watch`] reads the file again; [`guard()`]
-//! comes before routes, and [`KeyedRoutes`] puts it there and into the OpenAPI document.
+//! a client sends; [`KeyFile`] is the file that operators edit, with a hash for each key, which
+//! [`add_key`] and [`revoke_key`] change; [`KeyRing`] answers whose key a text is, and [`watch`]
+//! reads the file again; [`guard()`] comes before routes, and [`KeyedRoutes`] puts it there and
+//! into the OpenAPI document.
 //!
 //! It must not know: which route needs which scope.
 

@@ -33,7 +33,7 @@ impl<S: Clone + Send + Sync + 'static> KeyedRoutes<S> {
         let (schemas, mut paths, handlers): (_, Paths, MethodRouter<S>) = routes;
         let needs_key = matches!(self.access, Access::Keys(_));
         for item in paths.paths.values_mut() {
-            add_keys(item, scope, needs_key);
+            add_keys(item, scope.as_str(), needs_key);
         }
         let handlers = guard(handlers, &self.access, scope);
         Self { router: self.router.routes((schemas, paths, handlers)), ..self }
