@@ -155,7 +155,7 @@ fn the_servers_listen_where_others_reach_them() {
     }
 }
 
-/// The file of an operator who wants keys: without the line that serves everyone, and with those
+/// The file with keys: without the line that serves everyone, and with the lines
 /// that are commented out (`#` and no space).
 #[test]
 fn the_lines_for_keys_are_complete() {
