@@ -203,7 +203,7 @@ async fn what_up_starts_itself_needs_no_server_and_a_check_makes_nothing() {
     for words in ["embedded", "will be made", "built-in fake"] {
         assert!(said.stdout.contains(words), "{said:?}");
     }
-    assert_eq!(said.stdout.lines().count(), 5, "{said:?}");
+    assert_eq!(said.stdout.lines().count(), 6, "{said:?}");
     assert!(!folder.exists(), "a check makes nothing");
     let wrong = check(&["--max-in-flight=0"]);
     assert_eq!(wrong.code, Some(2));

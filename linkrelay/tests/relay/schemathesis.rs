@@ -30,7 +30,9 @@ async fn schemathesis_finds_nothing() {
     let mut command = Command::new(schemathesis_home().unwrap().join("bin/schemathesis"));
     command.arg("--config-file").arg(config).args(["--no-color", "run"]);
     command.arg(format!("{}/openapi.json", relay.url()));
+    // Both forms, or it makes up the one that is not given.
     command.arg("--header").arg(format!("Authorization: Bearer {KEY}"));
+    command.arg("--header").arg(format!("X-API-Key: {KEY}"));
     command.args(["--seed", SEED, "--max-examples", MAX_EXAMPLES, "--checks", "all"]);
     command.args(["--workers", "1", "--continue-on-failure", "--generation-database", "none"]);
     // They are guesses, by how often generated data is refused.
