@@ -13,6 +13,9 @@ use metrics_util::MetricKindMask;
 
 /// HTTP requests answered, by `route` and `status`.
 pub const HTTP_REQUESTS: &str = "linkrelay_http_requests_total";
+/// Requests and connections refused because of who sent them, by `limit`: requests, links,
+/// connections, in_flight, bodies, waiting, streams, exports (what one client has), host.
+pub const HTTP_REFUSED: &str = "linkrelay_http_refused_total";
 /// Requests to routes that need an API key, by `client` and `outcome`.
 ///
 /// The client is a key's name, for the first hundred that a process serves, or other, or none
@@ -103,6 +106,7 @@ pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 
 const COUNTERS: &[(&str, &str)] = &[
     (HTTP_REQUESTS, "HTTP requests answered."),
+    (HTTP_REFUSED, "HTTP requests and connections refused because of who sent them."),
     (CLIENT_REQUESTS, "Requests to routes that need an API key."),
     (LINKS_SUBMITTED, "Links submitted by HTTP."),
     (RECORDS, "Records taken from Kafka."),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkrelay_common::health::{Health, Part};
+use linkrelay_http::client::ClientLimits;
 use linkrelay_http::keys::{self, Access, KeySettings};
 use linkrelay_http::{MetricsListener, ServeSettings, listen, serve};
 use linkrelay_store::Store;
@@ -233,14 +234,21 @@ impl Around {
                 &settings.post_links,
                 asked_to_stop,
             ));
+            let clients = ClientLimits::of_bodies(
+                settings.intake.max_concurrent_requests,
+                settings.intake.client_slots_percent,
+            );
             let router = server::router(
                 settings,
+                listener.local_addr().unwrap_or(settings.http_addr),
+                Arc::clone(&clients),
                 access.as_ref(),
                 Arc::clone(&posted_links),
                 health.clone(),
                 Arc::clone(liveness),
             );
             let timeouts = ServeSettings {
+                clients,
                 header_read_timeout: settings.intake.header_read_timeout,
                 keep_alive_timeout: settings.intake.keep_alive_timeout,
                 drain_timeout: LAST_ANSWERS_TIMEOUT,
@@ -252,7 +260,7 @@ impl Around {
                 tasks.spawn(watch);
             }
             if let Some(metrics) = metrics {
-                tasks.spawn(metrics.serve(timeouts, stop.clone()));
+                tasks.spawn(metrics.serve(timeouts.clone(), stop.clone()));
             }
             let stop = stop.clone();
             tasks.spawn(async move {

@@ -1,6 +1,8 @@
 //! The layers that a request passes before the routes.
 
 use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -11,12 +13,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::util::option_layer;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
 use super::Problem;
+use crate::browser::{self, AllowedHosts, CorsOrigins};
+use crate::client::{self, ClientLimits};
+use crate::keys::{self, Access};
 use linkrelay_common::metrics as names;
 
 /// The limits on a server's own routes.
@@ -29,21 +35,57 @@ pub struct Limits {
     pub request_timeout: Duration,
 }
 
-/// Adds the layers to the routes `api` and to the routes `exempt`, which have no limits. From the
-/// outside in:
+/// Who may come in.
+#[derive(Debug)]
+pub struct Admission {
+    /// What each client may have.
+    pub clients: Arc<ClientLimits>,
+    /// The names of this server beside those of the machine.
+    pub hosts: AllowedHosts,
+    /// The other pages that may use the API.
+    pub origins: CorsOrigins,
+    /// Where the server listens.
+    pub listens_on: SocketAddr,
+    /// Whose requests are served.
+    pub access: Access,
+}
+
+/// The routes of a server, by the limits that they have.
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// The routes with every limit.
+    pub limited: Router,
+    /// The routes that answer for as long as a client reads: they limit themselves.
+    pub streams: Router,
+    /// The routes without limits.
+    pub exempt: Router,
+}
+
+/// Adds the layers to the routes. From the outside in:
 ///
-/// 1. *catch panic*, so that neither a handler nor a layer below it ends a connection silently;
-/// 2. *trace*, so that requests that are shed or time out are also traced;
-/// 3. *count and time*, by route;
-/// 4. *load shedding* over the concurrency limit, around `api` only: a health probe must be
-///    answered even when there are too many requests, or a busy process would be taken for a dead
-///    one;
-/// 5. *request time-out*, inside the limit, so that a request that hangs releases its slot.
+/// 1. *CORS*, so that a page can read every answer, and a preflight needs nothing else;
+/// 2. *headers of security*, for every answer;
+/// 3. *catch panic*, so that neither a handler nor a layer below it ends a connection silently;
+/// 4. *trace*, so that requests that are shed or time out are also traced;
+/// 5. *count and time*, by route;
+/// 6. *the check of the host*, if names are set or only this machine reaches the server;
+/// 7. *the holder of the key*, if there are keys, and *the client's limits*, around all but the exempt routes, which are answered even when there
+///    are too many requests, or a busy process would be taken for a dead one;
+/// 8. *load shedding* over the concurrency limit, around the limited routes only;
+/// 9. *request time-out*, inside the limit, so that a request that hangs releases its slot.
 ///
 /// The handler limits the body's size and time ([`super::intake`]), because only it knows whether
 /// it needs a body, and what to answer.
-pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
-    let limited = api.layer(
+pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
+    let Admission { clients, hosts, origins, listens_on, access } = admission;
+    let ring = match access {
+        Access::Everyone => None,
+        Access::Keys(ring) => Some(ring),
+    };
+    let check_host = hosts
+        .are_checked(listens_on, ring.is_some())
+        .then(|| middleware::from_fn_with_state(Arc::new(hosts), browser::check_host));
+    let limited = routes.limited.layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(limit_reached))
             .load_shed()
@@ -51,11 +93,21 @@ pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
             .timeout(limits.request_timeout),
     );
     limited
-        .merge(exempt)
+        .merge(routes.streams)
+        .layer(
+            ServiceBuilder::new()
+                .layer(option_layer(
+                    ring.map(|ring| middleware::from_fn_with_state(ring, keys::identify)),
+                ))
+                .layer(middleware::from_fn_with_state(clients, client::admit)),
+        )
+        .merge(routes.exempt)
         .fallback(async || unknown_route())
         .method_not_allowed_fallback(async || method_not_allowed())
         .layer(
             ServiceBuilder::new()
+                .layer(option_layer(browser::cors(&origins)))
+                .layer(middleware::from_fn(browser::secure))
                 .layer(CatchPanicLayer::custom(panicked))
                 // At the level debug, so that a span costs nothing by default. Each failure is
                 // logged by the code that knows its cause.
@@ -68,7 +120,8 @@ pub fn stack(api: Router, exempt: Router, limits: Limits) -> Router {
                         .on_eos(())
                         .on_failure(()),
                 )
-                .layer(middleware::from_fn(count_and_time)),
+                .layer(middleware::from_fn(count_and_time))
+                .layer(option_layer(check_host)),
         )
 }
 

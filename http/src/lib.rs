@@ -2,18 +2,22 @@
 //!
 //! [`Problem`] is an error answer; [`health_routes`] are the routes of health, and
 //! [`MetricsSettings`] say where metrics are; [`intake`] reads a request for links and describes
-//! the outcome of each; [`keys`] are who may send one; [`layers`] come before the routes;
-//! [`serve()`] serves connections and ends them; [`wire`] has the answers that other parts of
-//! linkrelay read; [`openapi`] describes what all routes have in common.
+//! the outcome of each; [`keys`] are who may send one; [`client`] says who a client is and what it
+//! may have, [`browser`] what browsers may do; [`layers`] come before the routes; [`serve()`]
+//! serves connections and ends them; [`wire`] has the answers that other parts of linkrelay read;
+//! [`openapi`] describes what all routes have in common.
 //!
 //! It must not know: Kafka, stores, or what a role does with a link.
 
+pub mod browser;
+pub mod client;
 mod health;
 pub mod intake;
 mod keep_alive;
 pub mod keys;
 pub mod layers;
 mod metrics_server;
+mod open_files;
 pub mod openapi;
 mod problem;
 mod serve;

@@ -1,13 +1,16 @@
 //! Where the metrics of a process are served: beside health, or on an address of their own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::browser::{AllowedHosts, CorsOrigins};
 use crate::health::metrics_route;
-use crate::layers::{self, Limits};
+use crate::keys::Access;
+use crate::layers::{self, Admission, Limits, Routes};
 use crate::serve::{ListenError, ServeSettings, listen, serve};
 
 /// The settings of metrics.
@@ -24,7 +27,10 @@ pub struct MetricsSettings {
 
 /// The address of metrics alone, bound and not yet served.
 #[derive(Debug)]
-pub struct MetricsListener(TcpListener);
+pub struct MetricsListener {
+    listener: TcpListener,
+    addr: SocketAddr,
+}
 
 impl MetricsSettings {
     /// Whether `/metrics` is a route of the role's own address.
@@ -38,7 +44,10 @@ impl MetricsSettings {
     /// [`ListenError`] if the operating system refuses.
     pub async fn listen(&self) -> Result<Option<MetricsListener>, ListenError> {
         match self.metrics_addr.filter(|_| !self.is_served_elsewhere) {
-            Some(addr) => Ok(Some(MetricsListener(listen("METRICS_ADDR", addr).await?))),
+            Some(addr) => {
+                let listener = listen("METRICS_ADDR", addr).await?;
+                Ok(Some(MetricsListener { listener, addr }))
+            }
             None => Ok(None),
         }
     }
@@ -50,7 +59,15 @@ impl MetricsListener {
         // No limit applies to the routes that are exempt.
         let limits =
             Limits { max_concurrent_requests: 1, request_timeout: settings.keep_alive_timeout };
-        let router = layers::stack(axum::Router::new(), metrics_route().into(), limits);
-        serve(self.0, router, settings, stop).await;
+        let routes = Routes { exempt: metrics_route().into(), ..Routes::default() };
+        let admission = Admission {
+            clients: Arc::clone(&settings.clients),
+            hosts: AllowedHosts::default(),
+            origins: CorsOrigins::default(),
+            listens_on: self.addr,
+            access: Access::Everyone,
+        };
+        let router = layers::stack(routes, limits, admission);
+        serve(self.listener, router, settings, stop).await;
     }
 }

@@ -138,10 +138,15 @@ impl PartialSchema for DayOrTime {
 
 impl ToSchema for DayOrTime {}
 
-/// Adds to every operation of `document` what all routes answer: a defect is a 500.
+/// Adds to every operation of `document` what all routes answer: a defect is a 500, and the wrong
+/// name of the server a 421.
 pub fn add_defects(document: &mut OpenApi) {
-    let text = "`internal_error`: the server has a defect; its log has the details.";
-    each_operation(document, |operation| add(operation, "500", text));
+    let defect = "`internal_error`: the server has a defect; its log has the details.";
+    let host = "`unknown_host`: `Host` is no name of this server (ALLOWED_HOSTS).";
+    each_operation(document, |operation| {
+        add(operation, "500", defect);
+        add(operation, "421", host);
+    });
 }
 
 /// Adds to every operation of `document` the answers of the layer that limits requests.
@@ -149,6 +154,20 @@ pub fn add_limits(document: &mut OpenApi) {
     let text = "`overloaded`, `request_timeout`: too many requests are in flight, or this one took \
                 too long.";
     each_operation(document, |operation| add(operation, "503", text));
+}
+
+/// Adds to every operation of `document` the answers to a client that exceeds its limits.
+pub fn add_client_limits(document: &mut OpenApi) {
+    let any = "`client_requests`, `client_in_flight`: this client sends too many requests a \
+               second, or has too many in flight.";
+    let with_body = "`client_bodies`, `client_links`: too many of its bodies are still arriving, \
+                     or it sends too many links a second.";
+    each_operation(document, |operation| {
+        add(operation, "429", any);
+        if operation.request_body.is_some() {
+            add(operation, "429", with_body);
+        }
+    });
 }
 
 /// Adds to every operation of a path what a route answers whose clients need a key with this scope,
@@ -225,14 +244,23 @@ fn complete_problem(status: &str, response: &mut Response) {
             .build();
         response.headers.insert("WWW-Authenticate".to_owned(), header.into());
     }
-    if matches!(status, "503" | "504") {
+    if matches!(status, "429" | "503" | "504") {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
-        let header = HeaderBuilder::new()
-            .schema(Some(Schema::from(seconds)))
-            .description(Some("After how many seconds the same request can succeed."))
-            .build();
-        response.headers.insert("Retry-After".to_owned(), header.into());
+        let text = "After how many seconds the same request can succeed.";
+        add_header(response, "Retry-After", seconds, text);
     }
+    if status == "429" {
+        let text = || ObjectBuilder::new().schema_type(Type::String).build();
+        let left = "What is left to the client, as in `\"requests\";r=0;t=5`.";
+        add_header(response, "RateLimit", text(), left);
+        let policy = "What it may send, as in `\"requests\";q=1000;w=5`.";
+        add_header(response, "RateLimit-Policy", text(), policy);
+    }
+}
+
+fn add_header(response: &mut Response, name: &str, schema: Object, text: &str) {
+    let header = HeaderBuilder::new().schema(Some(Schema::from(schema))).description(Some(text));
+    response.headers.insert(name.to_owned(), header.build().into());
 }
 
 fn complete_parameter(parameter: &mut Parameter) {

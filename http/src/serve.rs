@@ -15,12 +15,22 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::client::{ClientLimits, Peer, Share};
 use crate::keep_alive::{HeaderDeadline, Requests};
+use crate::open_files;
+
+/// The answer to a connection that is one too many of its address. No request is read for it, so
+/// it is sent without one.
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
+    content-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\n\r\n\
+    {\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,\
+    \"code\":\"client_connections\",\
+    \"detail\":\"this address has as many connections as one may (CLIENT_CONNECTIONS)\"}";
 
 /// The pause after the process has run out of a resource, most likely file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -56,9 +66,11 @@ pub async fn listen(setting: &'static str, addr: SocketAddr) -> Result<TcpListen
     TcpListener::bind(addr).await.map_err(|source| ListenError { setting, addr, source })
 }
 
-/// The time-outs of a server.
-#[derive(Debug, Clone, Copy)]
+/// The limits of a server's connections.
+#[derive(Debug, Clone)]
 pub struct ServeSettings {
+    /// How many connections each client may have.
+    pub clients: Arc<ClientLimits>,
     /// How long a request's header may take to arrive.
     pub header_read_timeout: Duration,
     /// How long a connection may wait for its next request, or for its client to take some of an
@@ -80,18 +92,25 @@ pub async fn serve(
     settings: ServeSettings,
     stop: CancellationToken,
 ) -> usize {
+    open_files::raise_limit();
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Ok(slot) = settings.clients.connection(peer) else {
+                    refuse(&stream);
+                    continue;
+                };
                 // An answer is written at once; waiting for more bytes would only delay it.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(error = %error, "cannot set TCP_NODELAY");
                 }
                 let connection = ServedConnection {
                     router: router.clone(),
-                    settings,
+                    peer,
+                    settings: settings.clone(),
+                    _slot: slot,
                     stop: stop.clone(),
                     abort: abort.clone(),
                 };
@@ -126,9 +145,20 @@ async fn after_failed_accept(error: &io::Error, stop: &CancellationToken) {
     }
 }
 
+/// Closes a connection before a request is read. The buffer of a new connection has room for the
+/// answer; if the client has sent something already, the answer may get lost nevertheless.
+fn refuse(stream: &TcpStream) {
+    if let Err(error) = stream.try_write(TOO_MANY_CONNECTIONS) {
+        tracing::debug!(error = %error, "a connection is refused without an answer: {error}");
+    }
+}
+
 struct ServedConnection {
     router: Router,
+    peer: SocketAddr,
     settings: ServeSettings,
+    /// Held for as long as the connection is open.
+    _slot: Option<Share>,
     stop: CancellationToken,
     abort: CancellationToken,
 }
@@ -143,8 +173,9 @@ impl ServedConnection {
         stream.set_timeout(Some(keep_alive_timeout));
         let stream = HeaderDeadline::new(Box::pin(stream), Arc::clone(&requests), timeout);
         let router = TowerToHyperService::new(self.router);
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
             requests.begin();
+            request.extensions_mut().insert(Peer(self.peer));
             let (answer, requests) = (router.call(request), Arc::clone(&requests));
             async move {
                 let answer = answer.await;
@@ -173,11 +204,15 @@ impl ServedConnection {
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-    use tokio::net::TcpStream;
     use tokio::sync::Notify;
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::client::ClientSettings;
+
+    fn no_limits() -> Arc<ClientLimits> {
+        ClientLimits::new(&ClientSettings::default(), 10, 100)
+    }
 
     struct Running {
         addr: SocketAddr,
@@ -189,6 +224,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let settings = ServeSettings {
+            clients: no_limits(),
             header_read_timeout: Duration::from_millis(header_read_timeout_ms),
             keep_alive_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_millis(drain_timeout_ms),
@@ -289,7 +325,10 @@ mod tests {
                 .route("/", get(async || "done"))
                 .route("/slow", get(slow_words))
                 .route("/endless", get(endless)),
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            _slot: None,
             settings: ServeSettings {
+                clients: no_limits(),
                 header_read_timeout: 10 * SECOND,
                 keep_alive_timeout: 75 * SECOND,
                 drain_timeout: SECOND,

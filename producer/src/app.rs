@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Extension;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
+use linkrelay_http::client::ClientLimits;
 use linkrelay_http::keys::{self, Access};
 use linkrelay_http::{
     ListenError, MetricsListener, ServeSettings, health_routes, layers, listen, metrics_route,
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Accept, TopicAccept};
 use crate::background::Background;
+use crate::client_slots::ClientSlots;
 use crate::config::ProducerSettings;
 use crate::dlq::LetterSource;
 use crate::dlq::jobs::ReplayJobs;
@@ -222,20 +224,34 @@ impl Producer {
             events,
             exports,
             stats,
+            client_slots: ClientSlots::new(api),
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,
             max_wait: api.wait_timeout,
             stopping: stop_accepting.clone(),
         };
-        let router = router(&settings, &access, state, &health)
+        let clients = ClientLimits::new(
+            &api.clients,
+            api.intake.max_concurrent_requests,
+            api.intake.client_slots_percent,
+        );
+        let admission = layers::Admission {
+            clients: Arc::clone(&clients),
+            hosts: api.intake.allowed_hosts.clone(),
+            origins: api.cors_origins.clone(),
+            listens_on: self.addr,
+            access: access.clone(),
+        };
+        let router = router(&settings, admission, state, &health)
             .layer(axum::middleware::from_fn_with_state(rates, rates::count));
         let serve_settings = ServeSettings {
+            clients,
             header_read_timeout: api.intake.header_read_timeout,
             keep_alive_timeout: api.intake.keep_alive_timeout,
             drain_timeout: settings.drain_timeout,
         };
-        start_beside(&settings, &access, metrics, serve_settings, &mut background);
+        start_beside(&settings, &access, metrics, serve_settings.clone(), &mut background);
         log_address(self.addr, &access);
         let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
         RunningProducer { serving, background, accept, health }
@@ -268,11 +284,11 @@ impl RunningProducer {
 
 fn router(
     settings: &ProducerSettings,
-    access: &Access,
+    admission: layers::Admission,
     state: AppState,
     health: &Health,
 ) -> axum::Router {
-    let api = &settings.api;
+    let (api, access) = (&settings.api, &admission.access);
     let accept = Arc::clone(&state.accept);
     let health = health_routes(health.clone(), move || accept.fatal_error().is_none());
     // A client may wait for documents after the broker has acknowledged its links.
@@ -282,13 +298,16 @@ fn router(
         request_timeout: api.intake.body_read_timeout + longest_wait + LAST_MOMENT,
     };
     let state = Arc::new(state);
-    let mut exempt = health.merge(routes::streams(access).with_state(Arc::clone(&state)));
+    let streams = routes::streams(access).with_state(Arc::clone(&state));
+    let mut exempt = health;
     if settings.metrics.is_beside_health() {
         exempt = exempt.merge(metrics_route());
     }
     let document = Arc::new(Served::new(&openapi(access, &settings.metrics)));
     let limited = routes::limited(access).with_state(state).layer(Extension(document));
-    layers::stack(limited.into(), exempt.into(), limits)
+    let routes =
+        layers::Routes { limited: limited.into(), streams: streams.into(), exempt: exempt.into() };
+    layers::stack(routes, limits, admission)
 }
 
 /// Starts what belongs to the server and is not on its address.

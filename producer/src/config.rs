@@ -8,6 +8,8 @@ use clap::{Args, Parser};
 use linkrelay_common::SettingsError;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_http::MetricsSettings;
+use linkrelay_http::browser::CorsOrigins;
+use linkrelay_http::client::ClientSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::{Access, KeySettings};
 use linkrelay_kafka::{GroupProtocol, GroupSettings, KafkaSettings};
@@ -103,9 +105,18 @@ pub struct ApiSettings {
     #[arg(long, env = "EXPAND_LISTS")]
     pub expand_lists: Option<bool>,
 
+    /// The origins whose pages may use the API from a browser (https://app.example.org), separated
+    /// by commas, or * for every page; without it, only this server's own pages may
+    #[arg(long, env = "CORS_ORIGINS", default_value = "")]
+    pub cors_origins: CorsOrigins,
+
     /// What clients may send.
     #[command(flatten)]
     pub intake: IntakeSettings,
+
+    /// What one client may have.
+    #[command(flatten)]
+    pub clients: ClientSettings,
 }
 
 impl ProducerSettings {
@@ -191,7 +202,8 @@ impl ApiSettings {
             }
         }
         self.extractor_server()?;
-        self.intake.validate()
+        self.intake.validate()?;
+        self.clients.validate(self.intake.max_links_per_request)
     }
 
     /// Makes the client of the extractor server; no request is made yet.
@@ -227,7 +239,9 @@ impl Default for ApiSettings {
             max_event_streams: 1_000,
             max_exports: 4,
             expand_lists: None,
+            cors_origins: CorsOrigins::default(),
             intake: IntakeSettings::default(),
+            clients: ClientSettings::default(),
         }
     }
 }
@@ -290,6 +304,9 @@ mod tests {
             (&["--max-body-bytes", "0"], "MAX_BODY_BYTES"),
             (&["--max-links-per-request", "0"], "MAX_LINKS_PER_REQUEST"),
             (&["--max-links-per-request", "100001"], "MAX_LINKS_PER_REQUEST"),
+            (&["--client-requests-burst", "0"], "CLIENT_REQUESTS_BURST"),
+            (&["--client-links-burst", "999"], "CLIENT_LINKS_BURST"),
+            (&["--max-links-per-request", "10001"], "CLIENT_LINKS_BURST"),
             (&["--max-concurrent-requests", "0"], "MAX_CONCURRENT_REQUESTS"),
             (&["--max-concurrent-requests", "18446744073709551615"], "MAX_CONCURRENT_REQUESTS"),
             (&["--drain-timeout", "9s"], "DRAIN_TIMEOUT"),

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
 use linkrelay_http::Problem;
+use linkrelay_http::client::Refusal;
 use linkrelay_http::intake::IntakeError;
 use linkrelay_kafka::publish::PublishError;
 use linkrelay_store::StoreError;
@@ -29,6 +30,8 @@ use crate::stats::StatsError;
 pub(crate) enum ApiError {
     #[error("{0}")]
     Intake(#[from] IntakeError),
+    #[error("{0}")]
+    Refused(#[from] Refusal),
     #[error("none of the links names a video")]
     NoValidLinks { results: serde_json::Value },
     #[error("{0}")]
@@ -145,7 +148,10 @@ impl ApiError {
     fn answer(&self) -> (StatusCode, &'static str, Option<u64>) {
         const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
         match self {
-            Self::Intake(error) => (error.status(), error.code(), None),
+            Self::Intake(error) => (error.status(), error.code(), error.retry_after_seconds()),
+            Self::Refused(refusal) => {
+                (StatusCode::TOO_MANY_REQUESTS, refusal.code(), Some(refusal.retry_after_seconds()))
+            }
             Self::NoValidLinks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_valid_links", None),
             Self::BadRequestId(_) => (StatusCode::BAD_REQUEST, "bad_request_id", None),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_query", None),

@@ -156,6 +156,10 @@ impl ExtractorServer {
         }
         let mut response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
+        // It limits its clients, which are producers: the client of this one has done nothing.
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(ForwardError::TooManyWait);
+        }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(ForwardError::KeyRefused(status.as_u16()));
         }

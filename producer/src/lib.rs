@@ -17,6 +17,7 @@ mod accept;
 mod app;
 mod background;
 mod broker;
+mod client_slots;
 mod config;
 pub mod dlq;
 mod error;

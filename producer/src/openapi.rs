@@ -4,7 +4,9 @@
 
 use linkrelay_common::health::Health;
 use linkrelay_http::keys::Access;
-use linkrelay_http::openapi::{add_defects, add_key_schemes, add_limits, complete};
+use linkrelay_http::openapi::{
+    add_client_limits, add_defects, add_key_schemes, add_limits, complete,
+};
 use linkrelay_http::{MetricsSettings, health_routes, metrics_route};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -44,6 +46,7 @@ pub fn openapi(access: &Access, metrics: &MetricsSettings) -> OpenApi {
     let mut document = Document::openapi();
     document.merge(limited);
     document.merge(routes::streams(access).into_openapi());
+    add_client_limits(&mut document);
     document.merge(health_routes::<()>(Health::default(), || true).into_openapi());
     if metrics.is_beside_health() {
         document.merge(metrics_route::<()>().into_openapi());

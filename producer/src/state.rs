@@ -10,6 +10,7 @@ use linkrelay_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
+use crate::client_slots::ClientSlots;
 use crate::dlq::jobs::ReplayJobs;
 use crate::dlq::listing::Listing;
 use crate::error::ApiError;
@@ -40,6 +41,8 @@ pub(crate) struct AppState {
     pub(crate) exports: Exports,
     /// The statistics, computed once for all clients.
     pub(crate) stats: StatsCache,
+    /// What each client has of the slots.
+    pub(crate) client_slots: ClientSlots,
     /// The limits of a request.
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.

@@ -7,6 +7,7 @@ mod answer;
 mod settings;
 mod work;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use linkrelay_common::health::Health;
 use linkrelay_common::parse_link;
+use linkrelay_http::browser::CorsOrigins;
+use linkrelay_http::client::ClientLimits;
 use linkrelay_http::intake::{CheckedLinks, IntakeSettings, read_links};
 use linkrelay_http::keys::{Access, Scope, guard};
 use linkrelay_http::{Problem, health_routes, layers, metrics_route};
@@ -39,6 +42,8 @@ struct ServerState {
 /// `POST /links`.
 pub(crate) fn router(
     settings: &ServerSettings,
+    listens_on: SocketAddr,
+    clients: Arc<ClientLimits>,
     access: Option<&Access>,
     posted_links: Arc<PostedLinks>,
     health: Health,
@@ -62,7 +67,15 @@ pub(crate) fn router(
             + settings.post_links.post_links_timeout
             + LAST_MOMENT,
     };
-    layers::stack(links, health.into(), limits)
+    let admission = layers::Admission {
+        clients,
+        hosts: settings.intake.allowed_hosts.clone(),
+        origins: CorsOrigins::default(),
+        listens_on,
+        access: access.cloned().unwrap_or(Access::Everyone),
+    };
+    let routes = layers::Routes { limited: links, streams: Router::new(), exempt: health.into() };
+    layers::stack(routes, limits, admission)
 }
 
 async fn post_links(

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::Problem;
+use crate::client::Refusal;
 
 /// The form of the body, for every error about it.
 const EXPECTED_BODY: &str = r#"send {"links": "https://…"} or {"links": ["https://…", …]}"#;
@@ -48,6 +49,9 @@ pub enum IntakeError {
         /// The most links in one request.
         max: usize,
     },
+    /// 429.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
 }
 
 impl IntakeError {
@@ -63,6 +67,7 @@ impl IntakeError {
                 StatusCode::BAD_REQUEST
             }
             Self::NoLinks | Self::TooManyLinks { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Refused(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -79,12 +84,25 @@ impl IntakeError {
             Self::BadIdempotencyKey => "bad_idempotency_key",
             Self::NoLinks => "no_links",
             Self::TooManyLinks { .. } => "too_many_links",
+            Self::Refused(refusal) => refusal.code(),
+        }
+    }
+
+    /// Returns after how many seconds the same request can succeed; `None` if it cannot.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.retry_after_seconds()),
+            _ => None,
         }
     }
 }
 
 impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
-        Self::new(error.status(), error.code(), error.to_string())
+        let problem = Self::new(error.status(), error.code(), error.to_string());
+        match error.retry_after_seconds() {
+            Some(seconds) => problem.retry_after(seconds),
+            None => problem,
+        }
     }
 }

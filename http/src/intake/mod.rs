@@ -15,6 +15,7 @@ mod results;
 mod settings;
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -22,9 +23,12 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use tokio::time::timeout;
 use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::client::Pass;
 
 pub use check::{CheckedLink, CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
@@ -36,11 +40,16 @@ pub use settings::IntakeSettings;
 /// forwards a request sets it, so that the work ends before its own client times out.
 pub const TIMEOUT_HEADER: &str = "linkrelay-timeout-ms";
 
+/// A body that is here in this time takes nothing from other clients, and is not counted.
+const PROMPT: Duration = Duration::from_millis(250);
+
 /// A request for links.
 #[derive(Debug)]
 pub struct LinksRequest {
     /// The links in the texts that were submitted; at least one.
     pub links: Vec<SentLink>,
+    /// What the client may have.
+    pub client: Pass,
     /// Whether YouTube must be asked even if an answer is cached.
     pub force: bool,
     /// The client's key for this request.
@@ -56,12 +65,14 @@ pub struct LinksRequest {
 /// Reads a request; its links are found and counted, but not yet checked.
 ///
 /// # Errors
-/// [`IntakeError`] if the headers, the body or the number of links are wrong.
+/// [`IntakeError`] if the headers, the body or the number of links are wrong, or if the client
+/// sends too many links a second.
 pub async fn read_links(
     request: Request,
     limits: &IntakeSettings,
 ) -> Result<LinksRequest, IntakeError> {
     let idempotency_key = headers::idempotency_key(request.headers())?;
+    let client = Pass::of(request.extensions());
     let (headers, body) = read_body(request, limits).await?;
     let LinksBody { links: Submitted(texts), force } =
         serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
@@ -73,9 +84,10 @@ pub async fn read_links(
     if links_count > max {
         return Err(IntakeError::TooManyLinks { links_count, max });
     }
+    client.links(links_count)?;
     let trace_parent = headers::trace_parent(&headers);
     let timeout = headers::timeout(&headers);
-    Ok(LinksRequest { links, force, idempotency_key, trace_parent, timeout, body })
+    Ok(LinksRequest { links, client, force, idempotency_key, trace_parent, timeout, body })
 }
 
 /// Reads a request about links that linkrelay has already, within the same limits. Returns its
@@ -97,9 +109,17 @@ async fn read_body(
     limits: &IntakeSettings,
 ) -> Result<(HeaderMap, Bytes), IntakeError> {
     let (parts, body) = request.into_parts();
+    let client = Pass::of(&parts.extensions);
     headers::expect_json(&parts.headers)?;
     let is_gzip = headers::is_gzip(&parts.headers)?;
-    let mut body = body::read(body, limits.max_body_bytes, limits.body_read_timeout).await?;
+    let mut reading = pin!(body::read(body, limits.max_body_bytes, limits.body_read_timeout));
+    let mut body = match timeout(PROMPT, reading.as_mut()).await {
+        Ok(body) => body?,
+        Err(_) => {
+            let _slot = client.body()?;
+            reading.await?
+        }
+    };
     if is_gzip {
         body = body::decompress(&body, limits.max_body_bytes)?;
     }

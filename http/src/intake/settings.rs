@@ -6,6 +6,8 @@ use clap::Args;
 
 use linkrelay_common::settings::SettingsError;
 
+use crate::browser::AllowedHosts;
+
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 /// Limits on what clients send.
@@ -35,6 +37,17 @@ pub struct IntakeSettings {
     /// The most requests in flight; any more are answered 503 immediately (health is exempt)
     #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 1_000)]
     pub max_concurrent_requests: usize,
+
+    /// The part of all slots (requests in flight, bodies that are still arriving, waiting requests,
+    /// event streams, exports) that one client may have, in percent
+    #[arg(long, env = "CLIENT_SLOTS_PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub client_slots_percent: u8,
+
+    /// The names by which this server may be asked for, separated by commas, beside localhost and
+    /// its addresses; *.example.org, or * for every name. Without it, other names are refused only
+    /// where the server listens on a loopback address and needs no keys
+    #[arg(long, env = "ALLOWED_HOSTS", default_value = "")]
+    pub allowed_hosts: AllowedHosts,
 }
 
 impl Default for IntakeSettings {
@@ -46,6 +59,8 @@ impl Default for IntakeSettings {
             max_body_bytes: 1_048_576,
             max_links_per_request: 1_000,
             max_concurrent_requests: 1_000,
+            client_slots_percent: 50,
+            allowed_hosts: AllowedHosts::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use linkrelay_common::metrics as names;
 use metrics::counter;
 use tracing::Instrument as _;
 
-use super::{Access, KeyRing, Scope};
+use super::{Access, KeyHolder, KeyRing, Scope};
 use crate::Problem;
 
 const API_KEY: &str = "x-api-key";
@@ -44,13 +44,27 @@ where
     }
 }
 
+/// Adds the [`KeyHolder`] of a request whose key is known to its extensions, for what comes before
+/// the guards. It refuses no request.
+pub(crate) async fn identify(
+    State(ring): State<Arc<KeyRing>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(holder) = presented(request.headers()).and_then(|text| ring.holder(text)) {
+        request.extensions_mut().insert(holder);
+    }
+    next.run(request).await
+}
+
 async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let Guard { ring, scope } = guard;
     let Some(text) = presented(request.headers()) else {
         count(NO_CLIENT, "no_key");
         return no_key();
     };
-    let Some(holder) = ring.holder(text) else {
+    let known = request.extensions().get::<KeyHolder>().cloned();
+    let Some(holder) = known.or_else(|| ring.holder(text)) else {
         count(NO_CLIENT, "unknown_key");
         return unknown_key();
     };

@@ -21,6 +21,7 @@ mod settings;
 pub use edit::{add_key, revoke_key};
 pub use file::{KeyEntry, KeyFile, KeyFileError};
 pub use guard::guard;
+pub(crate) use guard::identify;
 pub use key_text::KeyText;
 pub use reload::watch;
 pub use ring::{KeyHolder, KeyRing};

@@ -161,7 +161,7 @@ async fn a_client_may_send_slowly_if_it_never_stops() {
     let body = json!({ "links": link(1) }).to_string();
     for route in ["send-message-kafka", "send-message-http"] {
         let request = format!(
-            "POST /links/{route} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+            "POST /links/{route} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );

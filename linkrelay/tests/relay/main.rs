@@ -11,6 +11,8 @@ mod site;
 
 /// Clients that send too much, too slowly, or odd requests.
 mod abuse;
+/// Clients that want all for themselves, and pages of other sites.
+mod abuse_clients;
 /// Refusals of every video, and links that are throttled alone.
 mod canary;
 /// `linkrelay check`.

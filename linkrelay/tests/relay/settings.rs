@@ -40,11 +40,22 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
         ("MONGODB_URI", "mongodb://user:hunter2@127.0.0.1:1/?journal=false"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "linkrelay=verbose=3"),
+        ("ALLOWED_HOSTS", "links.example.org:80"),
+        ("CLIENT_SLOTS_PERCENT", "0"),
     ];
     for (setting, value) in wrong {
         for binary in ["linkrelay-producer", "linkrelay-consumer"] {
             check(binary, &[], setting, &[("DATA_DIR", &data_dir), (setting, value)]).await;
         }
+    }
+    for (setting, value) in [
+        ("TRUSTED_PROXIES", "proxy"),
+        ("CORS_ORIGINS", "https://app.example.org/"),
+        ("CLIENT_REQUESTS_BURST", "0"),
+        ("CLIENT_LINKS_BURST", "999"),
+    ] {
+        let env = [("DATA_DIR", data_dir.as_str()), (setting, value)];
+        check("linkrelay-producer", &[], setting, &env).await;
     }
     for (setting, value) in [
         ("EXTRACTORS", "watch_page,telepathy"),

@@ -12,6 +12,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use linkrelay_common::RequestId;
+use linkrelay_http::client::Pass;
 use linkrelay_store::RequestCounts;
 use serde::Serialize;
 
@@ -54,6 +55,7 @@ struct CountersData {
             content_type = "text/event-stream"),
         (status = 400, description = "`bad_request_id`, `bad_last_event_id`, `bad_query`: the id, \
             the header or a parameter is wrong."),
+        (status = 429, description = "`client_streams`: this client has too many event streams."),
         (status = 503, description = "`too_many_streams`: MAX_EVENT_STREAMS (1,000) are open."),
     )
 )]
@@ -61,12 +63,14 @@ pub(super) async fn events(
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<RequestId>,
     _: NoParameters,
+    client: Pass,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let slot = client.slot(&app.client_slots.streams)?;
     let watcher = app.events.watch(id, seen(&headers)?)?;
-    let events = stream::unfold(watcher, move |mut watcher| async move {
+    let events = stream::unfold((watcher, slot), move |(mut watcher, slot)| async move {
         let news = watcher.next().await?;
-        Some((Ok::<_, Infallible>(event(id, news)), watcher))
+        Some((Ok::<_, Infallible>(event(id, news)), (watcher, slot)))
     });
     let keep_alive = KeepAlive::new().interval(COMMENT_INTERVAL);
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();

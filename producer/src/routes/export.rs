@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
+use linkrelay_http::client::{Pass, Share};
 use utoipa::{IntoParams, ToSchema};
 
 use super::parameters::{Parameters, wrong};
@@ -57,6 +58,7 @@ enum FormatName {
             (String = "text/csv; charset=utf-8; header=present"),
         )),
         (status = 400, description = "`bad_query`: a parameter is wrong or not known."),
+        (status = 429, description = "`client_exports`: this client has too many exports."),
         (status = 500, description = "`store_unreadable`: a stored document cannot be read."),
         (status = 503, description = "`store_unavailable`: the store cannot be reached; \
             `too_many_exports`: MAX_EXPORTS are open; `stopping`: the server stops."),
@@ -65,6 +67,7 @@ enum FormatName {
 pub(super) async fn export(
     State(app): State<Arc<AppState>>,
     version: Version,
+    client: Pass,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let format = format(&mut parameters)?;
@@ -77,6 +80,7 @@ pub(super) async fn export(
     }
     let query = video_query::read(&mut parameters, PAGE_VIDEOS)?;
     parameters.end()?;
+    let slot = client.slot(&app.client_slots.exports)?;
     let export = app.exports.open(query, format).await?;
     let (media_type, ending) = format.names();
     let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
@@ -86,7 +90,7 @@ pub(super) async fn export(
         (header::CONTENT_DISPOSITION, name),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, Body::from_stream(body(export, format))).into_response())
+    Ok((headers, Body::from_stream(body(export, format, slot))).into_response())
 }
 
 /// Reads the format and its options.
@@ -105,8 +109,14 @@ fn format(parameters: &mut Parameters) -> Result<Format, ApiError> {
 
 /// An error is the last item: it breaks the connection, so that no client takes what it has for
 /// all of it.
-fn body(export: Export, format: Format) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let steps = stream::unfold(export, async |mut export| Some((export.next().await?, export)));
+fn body(
+    export: Export,
+    format: Format,
+    slot: Option<Share>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let steps = stream::unfold((export, slot), async |(mut export, slot)| {
+        Some((export.next().await?, (export, slot)))
+    });
     let rows = steps.flat_map(move |step| {
         let (bytes, error) = match step {
             Step::Rows(bytes) => (bytes, None),

@@ -12,6 +12,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use linkrelay_common::{DocumentId, RequestId};
+use linkrelay_http::client::Pass;
 use linkrelay_http::intake::{
     IntakeError, LinkIndex, LinkOutcome, ResultError, ValidResult, echo, read_json,
 };
@@ -102,6 +103,7 @@ pub(super) async fn retry(
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<RequestId>,
     mut parameters: Parameters,
+    client: Pass,
     request: Request,
 ) -> Result<(StatusCode, Json<RetryAnswer>), ApiError> {
     let from = parameters.index("from")?.unwrap_or_default();
@@ -110,6 +112,7 @@ pub(super) async fn retry(
     let choice = choice(&body, from, app.intake.max_links_per_request)?;
     let finding = failed_links(app.store.as_ref(), id, choice, trace_parent.as_deref());
     let failed = app.in_time(finding).await?;
+    client.links(failed.records.len())?;
     let accepted = app.accept.accept(failed.records, None).await?;
     let next = failed.next.map(|from| format!("/links/{id}/retry?from={from}"));
     answer(id, &accepted, next).map(|body| (StatusCode::ACCEPTED, Json(body)))

@@ -29,6 +29,7 @@ struct WaitProblems;
 impl IntoResponses for WaitProblems {
     fn responses() -> BTreeMap<String, RefOr<DescribedResponse>> {
         problems(&[
+            (429, "`client_waiting`: too many requests of this client wait already."),
             (502, "`bad_extractor_answer`: what answers at EXTRACTOR_URL is no extractor server."),
             (
                 503,
@@ -94,6 +95,7 @@ async fn answer(app: &AppState, request: Request) -> Result<Response, ApiError> 
     let request = read_links(request, &app.intake).await?;
     let checked = check(request.links, parse_link)?;
     let has_key = request.idempotency_key.is_some();
+    let _slot = request.client.slot(&app.client_slots.waiting)?;
     let key = request.idempotency_key.unwrap_or_else(new_key);
     let id = checked.request_id(Some(&key));
     let forwarded = ForwardRequest { body: request.body, key, trace_parent: request.trace_parent };

@@ -159,3 +159,28 @@ async fn a_refusal_is_a_problem_with_a_code_of_its_own() {
     .await;
     app.stop().await;
 }
+
+/// Two keys at one address are two clients, and one key is a client wherever it is used; a key that
+/// is not known counts for the address.
+#[tokio::test]
+async fn a_key_is_a_client_with_limits_of_its_own() {
+    let keys = Keys::new();
+    let mut settings = settings(NO_BROKER);
+    settings.keys.file = Some(keys.path());
+    settings.api.clients.limit_loopback_clients = true;
+    settings.api.clients.client_requests_per_second = 1;
+    settings.api.clients.client_requests_burst = 3;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
+    let statuses = async |key: &str| {
+        let mut statuses = BTreeSet::new();
+        for _ in 0..12 {
+            let request = app.request("GET", "/links/x").header("x-api-key", key);
+            statuses.insert(answer(request).await.status);
+        }
+        statuses
+    };
+    assert_eq!(statuses("not a key").await, [401, 429].into());
+    assert_eq!(statuses(keys.by_scope["read"].expose()).await, [400, 429].into());
+    assert_eq!(statuses(keys.by_scope["submit"].expose()).await, [403, 429].into());
+    app.stop().await;
+}

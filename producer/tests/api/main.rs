@@ -8,6 +8,8 @@ mod helpers;
 
 /// A request while the broker is unreachable, slow, full or has no topic.
 mod broker;
+/// What one client may have, and what browsers may do.
+mod clients;
 /// `DELETE /links/{id}`.
 mod delete;
 /// Dead letters, and their replay as a job.

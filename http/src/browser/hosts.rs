@@ -1,0 +1,214 @@
+//! By which names this server may be asked for.
+//!
+//! A page of another site can have its own name resolved to this server's address (DNS rebinding);
+//! then the browser takes the server for a part of that site. The browser still sends the site's
+//! name as `Host`, so a server that only this machine should reach refuses names that are not its
+//! own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use linkrelay_common::metrics as names;
+use metrics::counter;
+
+use crate::Problem;
+
+/// The longest name that an answer repeats.
+const MAX_SHOWN: usize = 100;
+
+/// A name that the operator allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    Any,
+    Exactly(String),
+    /// The names that end with this text, which begins with a dot.
+    Below(String),
+}
+
+/// The names that the operator allows (`ALLOWED_HOSTS`), beside those of this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<Name>);
+
+impl FromStr for AllowedHosts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        texts.map(name).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    if text == "*" {
+        return Ok(Name::Any);
+    }
+    let (suffix, is_below) = match text.strip_prefix('*') {
+        Some(suffix) => (suffix, true),
+        None => (text, false),
+    };
+    let plain = suffix.strip_prefix('.').filter(|_| is_below).unwrap_or(suffix);
+    let is_plain = host_of(plain).is_some_and(|host| host == plain.to_ascii_lowercase());
+    if !is_plain || (is_below && !suffix.starts_with('.')) {
+        return Err(format!(
+            "`{text}` is no name of a host: write links.example.org, *.example.org, an address, or \
+             * for every name, without a port"
+        ));
+    }
+    let suffix = suffix.to_ascii_lowercase();
+    Ok(if is_below { Name::Below(suffix) } else { Name::Exactly(suffix) })
+}
+
+impl AllowedHosts {
+    /// Whether requests to a server are checked: if names are set, or if only this machine reaches
+    /// the server and no key protects it.
+    pub(crate) fn are_checked(&self, listens_on: SocketAddr, has_keys: bool) -> bool {
+        let is_local = listens_on.ip().to_canonical().is_loopback();
+        !self.0.contains(&Name::Any) && (!self.0.is_empty() || (is_local && !has_keys))
+    }
+
+    /// Whether this value of `Host` names the server; the port does not count.
+    fn allow(&self, host: &str) -> bool {
+        let Some(host) = host_of(host) else { return false };
+        is_this_machine(&host)
+            || self.0.iter().any(|name| match name {
+                Name::Any => true,
+                Name::Exactly(name) => *name == host,
+                Name::Below(suffix) => host.ends_with(suffix.as_str()),
+            })
+    }
+}
+
+/// Returns the name in small letters, without a port and without the dot at its end; `None` if the
+/// text is malformed.
+fn host_of(text: &str) -> Option<String> {
+    let (host, port) = match text.find(']') {
+        Some(end) => text.split_at(end + 1),
+        None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
+    };
+    let is_port = |port: &str| {
+        port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let is_valid =
+        !host.is_empty() && host.chars().all(is_host) && (port.is_empty() || is_port(port));
+    is_valid.then_some(host)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let v6 = || {
+        let address: std::net::Ipv6Addr =
+            host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
+        Some(std::net::IpAddr::from(address).to_canonical().is_loopback())
+    };
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+        || v6().unwrap_or(false)
+}
+
+/// Answers 421 to a request whose host is not allowed.
+///
+/// A request without a host is not from a browser, and probes of health may name anything: they
+/// tell a page nothing.
+pub(crate) async fn check(
+    State(allowed): State<Arc<AllowedHosts>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match refused_host(&allowed, &request) {
+        Some(host) if !request.uri().path().starts_with("/health/") => {
+            counter!(names::HTTP_REFUSED, "limit" => "host").increment(1);
+            let shown: String = host.chars().take(MAX_SHOWN).collect();
+            let detail = format!("this server is not {shown}; ALLOWED_HOSTS does not name it");
+            Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Returns the host of a request if it is not allowed.
+fn refused_host(allowed: &AllowedHosts, request: &Request) -> Option<String> {
+    // An absolute target counts before the header (RFC 9112, 3.2.2), but a browser sends both
+    // alike, so each of them has to be allowed.
+    let target = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let headers = request.headers().get_all(header::HOST).iter();
+    let texts = headers.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    target.into_iter().chain(texts).find(|host| !allowed.allow(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_and_the_names_of_the_setting_are_allowed() {
+        let none = AllowedHosts::default();
+        let some: AllowedHosts = "links.example.org, *.Example.net,192.0.2.7".parse().unwrap();
+        for (host, by_default, by_setting) in [
+            ("localhost", true, true),
+            ("LOCALHOST:3000", true, true),
+            ("localhost.", true, true),
+            ("app.localhost:3000", true, true),
+            ("127.0.0.1:3000", true, true),
+            ("127.9.9.9", true, true),
+            ("[::1]:3000", true, true),
+            ("[::1]", true, true),
+            ("[::ffff:127.0.0.1]", true, true),
+            ("links.example.org", false, true),
+            ("Links.Example.org.:80", false, true),
+            ("a.example.net", false, true),
+            ("a.b.example.net:1", false, true),
+            ("192.0.2.7:3000", false, true),
+            ("example.net", false, false),
+            ("evilexample.net", false, false),
+            ("links.example.org.evil.test", false, false),
+            ("evil.test", false, false),
+            ("127.0.0.1.evil.test", false, false),
+            ("localhost.evil.test", false, false),
+            ("evillocalhost", false, false),
+            ("128.0.0.1", false, false),
+            ("[::2]", false, false),
+            ("localhost:evil", false, false),
+            ("evil.test#localhost", false, false),
+            ("localhost@evil.test", false, false),
+            ("localhost evil.test", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(none.allow(host), by_default, "{host} by default");
+            assert_eq!(some.allow(host), by_setting, "{host} by the setting");
+        }
+    }
+
+    #[test]
+    fn a_server_of_this_machine_without_keys_is_checked() {
+        let none = AllowedHosts::default();
+        let (some, every) = ("a.example".parse().unwrap(), "*".parse().unwrap());
+        let (local, open) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
+        for (allowed, addr, has_keys, are_checked) in [
+            (&none, local, false, true),
+            (&none, "[::1]:1".parse().unwrap(), false, true),
+            (&none, local, true, false),
+            (&none, open, false, false),
+            (&some, open, true, true),
+            (&some, local, true, true),
+            (&every, local, false, false),
+        ] {
+            let found = AllowedHosts::are_checked(allowed, addr, has_keys);
+            assert_eq!(found, are_checked, "{allowed:?} {addr} {has_keys}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_no_port_and_no_scheme() {
+        for text in ["a.example:80", "https://a.example", "a b", "*example.org", "*.", "a/b"] {
+            assert!(text.parse::<AllowedHosts>().is_err(), "{text}");
+        }
+        assert_eq!("".parse(), Ok(AllowedHosts::default()));
+    }
+}
