@@ -13,6 +13,8 @@ mod refusals;
 mod retention;
 #[path = "mongo/rights.rs"]
 mod rights;
+#[path = "mongo/version.rs"]
+mod version;
 
 use linkrelay_store::{LinkStore, MongoStore, Store};
 use linkrelay_testkit::mongo::MongoServer;

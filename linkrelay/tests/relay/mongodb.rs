@@ -42,6 +42,26 @@ async fn a_user_without_the_right_to_indexes_is_warned_once_and_works_without() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_database_of_a_newer_program_is_refused_by_every_role_and_command() {
+    let site = Site::new().await;
+    let versions = database(&site, &site.database).await.collection("linkrelay_schema");
+    versions.insert_one(doc! { "_id": "youtube", "version": 99_i64 }).await.unwrap();
+    let words = "has schema version 99, this program knows 1: a newer one has used it";
+    for role in [site.producer(&[]), site.consumer(&[])] {
+        role.until_not_ready(words).await;
+        assert!(role.log().contains(words), "{}", role.log());
+        role.stop().await;
+    }
+    for command in [&["check"][..], &["status", "x"], &["search", "x"], &["rebuild-videos"]] {
+        let said = site.linkrelay(command, &[]);
+        assert_eq!(said.code, Some(1), "{command:?}: {said:?}");
+        assert!(said.all().contains(words), "{command:?}: {said:?}");
+    }
+    let names = database(&site, &site.database).await.list_collection_names().await.unwrap();
+    assert_eq!(names, ["linkrelay_schema"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_path_of_the_connection_string_is_the_database_if_nothing_else_names_one() {
     let site = Site::new().await;
     let name = fresh_name("linkrelay-path");

@@ -1,7 +1,8 @@
 //! The store of a deployment with servers: MongoDB, through the official driver.
 //!
 //! In reading order: `uri` and `names` refuse settings that can never work; `store` connects at
-//! the first call, and `deadline` bounds each call; `schema` makes the indexes, `read_indexes` those
+//! the first call, `deadline` bounds each call, and `version` refuses the collections of a newer
+//! program; `schema` makes the indexes, `read_indexes` those
 //! that reads of videos make when they need them, and `retention` those by which documents expire;
 //! `write` (with `insert`), `removal` and `read` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
@@ -28,6 +29,7 @@ mod search;
 mod stats;
 mod store;
 mod uri;
+mod version;
 mod video_pages;
 mod video_removal;
 mod video_row;

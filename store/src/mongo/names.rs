@@ -3,6 +3,8 @@
 
 use linkrelay_common::SettingsError;
 
+use super::version;
+
 /// MongoDB's own limit for a database's name.
 const MAX_DATABASE_BYTES: usize = 63;
 /// MongoDB's own limit for `database.collection`.
@@ -30,6 +32,8 @@ pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(),
         ("MONGODB_COLLECTION", collection_problem(database, documents)),
         ("MONGODB_COLLECTION", collection_problem(database, &jobs(documents))),
         ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, videos)),
+        ("MONGODB_COLLECTION", reserved_problem(documents)),
+        ("MONGODB_VIDEOS_COLLECTION", reserved_problem(videos)),
         ("MONGODB_VIDEOS_COLLECTION", (videos == documents).then(same)),
         ("MONGODB_VIDEOS_COLLECTION", own.iter().any(|own| own == videos).then(taken)),
     ] {
@@ -42,6 +46,11 @@ pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(),
 /// deployments that share a database have one each.
 pub(super) fn jobs(documents: &str) -> String {
     format!("{documents}.jobs")
+}
+
+/// Refuses the collection that has the schema version.
+fn reserved_problem(name: &str) -> Option<String> {
+    (name == version::COLLECTION).then(|| format!("must not be {}", version::COLLECTION))
 }
 
 fn database_problem(name: &str) -> Option<String> {
@@ -89,6 +98,12 @@ mod tests {
         for taken in ["youtube", "youtube.requests", "youtube.processes", "youtube.jobs"] {
             let error = check("linkrelay", "youtube", taken).unwrap_err();
             assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION", "{taken}");
+        }
+        for (documents, videos, setting) in [
+            (version::COLLECTION, "videos", "MONGODB_COLLECTION"),
+            ("youtube", version::COLLECTION, "MONGODB_VIDEOS_COLLECTION"),
+        ] {
+            assert_eq!(check("linkrelay", documents, videos).unwrap_err().setting, setting);
         }
     }
 

@@ -53,7 +53,11 @@ pub(super) fn is_left_to_the_operator(error: &Error) -> bool {
 }
 
 /// Returns a text that says why something was refused, and which call on the collection does it.
-pub(super) fn advice(collection: &Collection<RawDocumentBuf>, error: Error, call: &str) -> String {
+pub(super) fn advice<T: Send + Sync>(
+    collection: &Collection<T>,
+    error: Error,
+    call: &str,
+) -> String {
     let namespace = collection.namespace();
     format!(
         "{}: run db.getSiblingDB(\"{}\").getCollection(\"{}\").{call} in mongosh as a user with \

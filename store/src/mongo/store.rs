@@ -11,8 +11,8 @@ use linkrelay_common::{DocumentId, RequestId, SettingsError};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::{
-    Acknowledgment, ClientOptions, CollectionOptions, ReadPreference, SelectionCriteria,
-    WriteConcern,
+    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, Collection};
 use secrecy::SecretString;
@@ -22,6 +22,7 @@ use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
 use super::retention::{ACCEPTED_AT, STORED_AT};
 use super::uri::MongoUri;
+use super::version::{self, SchemaVersion, Version};
 use super::{names, read, removal, retention, schema, write};
 use crate::error::StoreError;
 use crate::{
@@ -44,6 +45,7 @@ pub struct MongoStore {
     videos: String,
     jobs: String,
     connected: OnceCell<Connected>,
+    version: SchemaVersion,
     /// Whether it has been logged that the index is missing.
     has_logged_index: AtomicBool,
     /// The indexes that only reads of videos need.
@@ -58,6 +60,8 @@ struct Connected {
     requests: Collection<RawDocumentBuf>,
     processes: Collection<RawDocumentBuf>,
     jobs: Collection<RawDocumentBuf>,
+    /// Where their version is; read from the primary, as a majority has it.
+    versions: Collection<Version>,
 }
 
 impl MongoStore {
@@ -80,6 +84,7 @@ impl MongoStore {
             videos: videos.to_owned(),
             jobs: names::jobs(collection),
             connected: OnceCell::new(),
+            version: SchemaVersion::default(),
             has_logged_index: AtomicBool::new(false),
             read_indexes: ReadIndexes::default(),
         })
@@ -116,9 +121,13 @@ impl MongoStore {
         Ok(&self.connected().await?.jobs)
     }
 
+    /// Returns the collections, unless a newer program has used them.
     async fn connected(&self) -> Result<&Connected, StoreError> {
         let connecting = self.connected.get_or_try_init(|| self.connect());
-        within(CALL_TIMEOUT, connecting).await
+        let connected = within(CALL_TIMEOUT, connecting).await?;
+        let checked = self.version.check(&connected.versions, &self.collection);
+        within(CALL_TIMEOUT, checked).await?;
+        Ok(connected)
     }
 
     async fn connect(&self) -> Result<Connected, Error> {
@@ -132,6 +141,10 @@ impl MongoStore {
             .w_timeout(set.unwrap_or(MAJORITY_TIMEOUT))
             .build();
         let options_of_collection = CollectionOptions::builder().write_concern(durable).build();
+        let mut options_of_versions = options_of_collection.clone();
+        options_of_versions.read_concern = Some(ReadConcern::majority());
+        options_of_versions.selection_criteria =
+            Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let database = Client::with_options(options)?.database(&self.database);
         let collection =
             |name: &str| database.collection_with_options(name, options_of_collection.clone());
@@ -141,6 +154,7 @@ impl MongoStore {
             requests: collection(&names::of_requests(&self.collection)),
             processes: collection(&names::of_processes(&self.collection)),
             jobs: collection(&self.jobs),
+            versions: database.collection_with_options(version::COLLECTION, options_of_versions),
         })
     }
 }
@@ -158,7 +172,8 @@ impl LinkStore for MongoStore {
     /// A missing index is only logged: without it, a status is read from the complete collection,
     /// which is slow but correct.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
-        let collection = self.collection().await?;
+        let Connected { documents: collection, versions, .. } = self.connected().await?;
+        within(CALL_TIMEOUT, self.version.raise(versions, &self.collection)).await?;
         let problem =
             within(SCHEMA_TIMEOUT, schema::ensure(collection, schema::request_index())).await?;
         if let Some(problem) = problem
