@@ -54,6 +54,12 @@ pub const DOCUMENTS_REFUSED: &str = "linkrelay_documents_refused_total";
 pub const DOCUMENTS_REMOVED: &str = "linkrelay_documents_removed_total";
 /// Accepted requests that `GET /requests` leaves out, because the store failed for too long.
 pub const REQUESTS_UNLISTED: &str = "linkrelay_requests_unlisted_total";
+/// Titles merged into blocks after they were written (MongoDB).
+pub const SEARCH_INDEXED: &str = "linkrelay_search_indexed_titles_total";
+/// How long enough titles for a block have waited to be merged; 0 if fewer wait.
+pub const SEARCH_LAG: &str = "linkrelay_search_lag_seconds";
+/// Written batches whose titles are not merged yet.
+pub const SEARCH_WAITING: &str = "linkrelay_search_waiting_batches";
 /// Open streams of events (`GET /links/{id}/events`).
 pub const EVENT_STREAMS: &str = "linkrelay_event_streams";
 /// Open exports (`GET /export`).
@@ -124,6 +130,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (EXTRACTOR_ANSWERS, "Answers of the extractor: from the cache, with others, or by a request."),
     (REUSE_LOOKUPS, "Lookups of recent metadata in the store before YouTube is asked."),
     (EXPANDED_VIDEOS, "Videos of playlists and channels that were put into the topic."),
+    (SEARCH_INDEXED, "Titles merged into blocks after they were written."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
     (CANARY_REQUESTS, "Requests for the video that confirms refusals."),
 ];
@@ -140,6 +147,8 @@ const GAUGES: &[(&str, Unit, &str)] = &[
         Unit::Seconds,
         "Time for which records are not read although there is room.",
     ),
+    (SEARCH_LAG, Unit::Seconds, "Time for which titles wait although they are enough for a block."),
+    (SEARCH_WAITING, Unit::Count, "Written batches whose titles are not merged yet."),
     (COMMIT_AGE, Unit::Seconds, "Time since the last acknowledged commit."),
     (COOLING_DOWN, Unit::Count, "1 while the process cools down after throttling."),
     (BREAKER_OPEN, Unit::Count, "1 while the breaker holds the pipeline."),

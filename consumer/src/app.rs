@@ -26,6 +26,7 @@ use crate::pipeline::{Pipeline, Reports};
 use crate::publishing::Publishing;
 use crate::retention;
 use crate::reuse::Reuse;
+use crate::search_index;
 use crate::server::{self, PostedLinks, ServerSettings};
 
 /// How long HTTP requests in flight may still take after the pipeline has ended.
@@ -85,6 +86,7 @@ impl Consumer {
             server,
             extractor,
             videos: Some(Arc::<dyn linkrelay_store::Store>::clone(&store)),
+            search_index: Some(Arc::clone(&store) as _),
             store,
             max_links_per_record,
             publishing: None,
@@ -220,6 +222,9 @@ impl Around {
             parts.pipeline.retention(),
             stop.clone(),
         ));
+        if let Some(search_index) = &parts.search_index {
+            tasks.spawn(search_index::run(Arc::clone(search_index), stop.clone()));
+        }
         let watching =
             watch_broker(publishing.clone(), broker.clone(), asked_to_stop.clone(), stop.clone());
         tasks.spawn(watching);

@@ -58,6 +58,7 @@ mod record;
 mod retention;
 mod retry;
 mod reuse;
+mod search_index;
 pub mod server;
 mod topic_id;
 mod tracker;

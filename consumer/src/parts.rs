@@ -7,7 +7,7 @@ use std::time::Duration;
 use linkrelay_common::SettingsError;
 use linkrelay_extractor::Extract;
 use linkrelay_kafka::{GroupSettings, KafkaSettings, RelayContext, unknown_key};
-use linkrelay_store::{LinkStore, ProcessStore, VideoStore};
+use linkrelay_store::{LinkStore, ProcessStore, SearchIndexStore, VideoStore};
 use rdkafka::consumer::BaseConsumer;
 
 use crate::config::PipelineSettings;
@@ -32,6 +32,8 @@ pub struct ConsumerParts {
     pub store: Arc<dyn LinkStore>,
     /// The rows of videos, whose metadata REUSE_WITHIN reuses; without them it reuses none.
     pub videos: Option<Arc<dyn VideoStore>>,
+    /// The same store, which videos are indexed in after they were written; `None` for never.
+    pub search_index: Option<Arc<dyn SearchIndexStore>>,
     /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
     pub max_links_per_record: usize,
     /// Where the videos of lists and dead letters go; `None` for the two topics.

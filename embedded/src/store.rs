@@ -21,8 +21,9 @@ use linkrelay_store::videos::{
     VideoRegisters, VideoRow,
 };
 use linkrelay_store::{
-    ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore, ProcessStore,
-    RequestCounts, RequestStore, StatsStore, Store, StoreError, VideoStore, WriteOutcome,
+    ExpandedRange, Indexed, KnownDocument, LinkDocument, LinkState, LinkStatus, LinkStore,
+    ProcessStore, RequestCounts, RequestStore, SearchIndexStore, StatsStore, Store, StoreError,
+    VideoStore, WriteOutcome,
 };
 
 /// The pause between two removals of old rows.
@@ -264,6 +265,13 @@ impl JobStore for JournaledStore {
 impl StatsStore for JournaledStore {
     async fn stats(&self) -> Result<StoreStats, StoreError> {
         self.documents.stats().await
+    }
+}
+
+#[async_trait]
+impl SearchIndexStore for JournaledStore {
+    async fn index_videos(&self) -> Result<Option<Indexed>, StoreError> {
+        self.documents.index_videos().await
     }
 }
 

@@ -154,6 +154,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
             extractor: Arc::clone(&extractor),
             store: Arc::<dyn Store>::clone(&ground.store),
             videos: Some(Arc::<dyn Store>::clone(&ground.store)),
+            search_index: Some(Arc::<dyn Store>::clone(&ground.store)),
             max_links_per_record: settings.api.intake.max_links_per_request,
             publishing: publishing.clone(),
             beats: Some(Beats {

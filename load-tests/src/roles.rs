@@ -64,6 +64,7 @@ pub(crate) async fn start_consumer(
         extractor,
         store,
         videos: None,
+        search_index: None,
         max_links_per_record: 1_000,
         publishing: None,
         beats: None,

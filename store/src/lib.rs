@@ -14,6 +14,7 @@
 pub mod contract;
 pub mod document;
 pub mod error;
+pub mod indexing;
 pub mod jobs;
 pub mod mongo;
 pub mod processes;
@@ -38,6 +39,7 @@ use serde::Deserialize;
 
 pub use document::{Expansion, KnownDocument, LinkDocument, LinkState, MAX_DOCUMENT_BYTES};
 pub use error::StoreError;
+pub use indexing::{Indexed, SearchIndexStore};
 pub use jobs::JobStore;
 pub use mongo::MongoStore;
 pub use processes::ProcessStore;
@@ -218,11 +220,25 @@ pub trait LinkStore: Debug + Send + Sync {
 
 /// A complete store.
 pub trait Store:
-    LinkStore + VideoStore + RebuildStore + StatsStore + RequestStore + ProcessStore + JobStore
+    LinkStore
+    + VideoStore
+    + RebuildStore
+    + SearchIndexStore
+    + StatsStore
+    + RequestStore
+    + ProcessStore
+    + JobStore
 {
 }
 
 impl<T> Store for T where
-    T: LinkStore + VideoStore + RebuildStore + StatsStore + RequestStore + ProcessStore + JobStore
+    T: LinkStore
+        + VideoStore
+        + RebuildStore
+        + SearchIndexStore
+        + StatsStore
+        + RequestStore
+        + ProcessStore
+        + JobStore
 {
 }

@@ -13,8 +13,12 @@ mod refusals;
 mod retention;
 #[path = "mongo/rights.rs"]
 mod rights;
+#[path = "mongo/search_index.rs"]
+mod search_index;
 #[path = "mongo/version.rs"]
 mod version;
+#[path = "mongo/write_rate.rs"]
+mod write_rate;
 
 use linkrelay_store::{LinkStore, MongoStore, Store};
 use linkrelay_testkit::mongo::MongoServer;

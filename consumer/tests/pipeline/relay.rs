@@ -130,6 +130,7 @@ impl Relay {
             extractor,
             store,
             videos: None,
+            search_index: None,
             max_links_per_record,
             publishing: None,
             beats: None,

@@ -29,6 +29,13 @@ fn query(text: &str) -> VideoQuery {
     }
 }
 
+/// Writes documents, and lets a store that indexes later do it now.
+async fn write(store: &dyn Store, documents: &[LinkDocument]) -> Result<(), StoreError> {
+    store.write_batch(documents).await?;
+    while store.index_videos().await?.is_some_and(|indexed| indexed.has_more) {}
+    Ok(())
+}
+
 /// Returns the indexes of the videos on all pages, and checks that as many are counted.
 async fn found(store: &dyn Store, mut query: VideoQuery) -> Result<Vec<u32>, StoreError> {
     let mut indexes = Vec::new();
@@ -63,7 +70,7 @@ pub async fn a_search_finds_parts_of_words_in_any_script(
     let mut documents: Vec<_> =
         (0..).zip(titles).map(|(index, title)| titled(request_id, index, title)).collect();
     documents.push(sample::failed(request_id, 6));
-    store.write_batch(&documents).await?;
+    write(store, &documents).await?;
     for (text, expected) in [
         ("beyonce", &[0][..]),
         ("LIVE hal", &[0]),
@@ -91,7 +98,7 @@ pub async fn a_search_finds_parts_of_words_in_any_script(
     newer.video_id.clone_from(&documents[1].video_id);
     newer.extracted_at =
         newer.extracted_at.and_then(|time| time.checked_add(SignedDuration::from_secs(9)).ok());
-    store.write_batch(&[newer]).await?;
+    write(store, &[newer]).await?;
     assert_eq!(found(store, query("another")).await?, [1]);
     assert_eq!(found(store, query("뉴스")).await?, [0_u32; 0]);
     store.delete_request(request_id, Timestamp::UNIX_EPOCH).await?;
@@ -113,7 +120,7 @@ pub async fn a_search_comes_page_by_page_with_every_filter(
         video.author.channel_id = Some(channel.to_owned());
     }
     for document in &documents {
-        store.write_batch(std::slice::from_ref(document)).await?;
+        write(store, std::slice::from_ref(document)).await?;
     }
     for channel_id in [None, Some("UCone")] {
         for order in [VideoOrder::FirstSeen, VideoOrder::Published] {

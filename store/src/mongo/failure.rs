@@ -20,6 +20,15 @@ pub(super) fn is_of_the_server(code: i32) -> bool {
     OF_THE_SERVER.contains(&code)
 }
 
+/// Whether one write, or one command, failed because of a duplicate key.
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
+
 /// Returns the index that has the duplicate key. Only its name is taken from the message, which
 /// also contains the key itself.
 pub(super) fn unique_index(message: &str) -> String {

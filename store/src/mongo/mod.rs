@@ -6,12 +6,14 @@
 //! that reads of videos make when they need them, and `retention` those by which documents expire;
 //! `write` (with `insert`), `removal` and `read` are the parts of
 //! [`LinkStore`](crate::LinkStore); `videos` writes the rows of videos, `video_removal` takes back
-//! what it wrote, `rebuild` makes them from the documents, `video_store` and `video_pages` read
-//! them as `video_row`; `requests` are the accepted requests, `processes` the running processes,
+//! what it wrote, `rebuild` makes them from the documents, `video_store`, `video_pages` and `search`
+//! read them as `video_row`, by `condition`s; `titles` are kept beside the rows, `title_blocks` merges them, and
+//! `title_search` reads them; `requests` are the accepted requests, `processes` the running processes,
 //! `jobs` the rows of jobs; `codec` is a document's BSON form; `failure` maps the driver's errors
 //! to [`StoreError`](crate::StoreError).
 
 mod codec;
+mod condition;
 mod deadline;
 mod failure;
 mod insert;
@@ -28,6 +30,9 @@ mod schema;
 mod search;
 mod stats;
 mod store;
+mod title_blocks;
+mod title_search;
+mod titles;
 mod uri;
 mod version;
 mod video_pages;

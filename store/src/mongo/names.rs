@@ -3,7 +3,7 @@
 
 use linkrelay_common::SettingsError;
 
-use super::version;
+use super::{titles, version};
 
 /// MongoDB's own limit for a database's name.
 const MAX_DATABASE_BYTES: usize = 63;
@@ -24,6 +24,9 @@ pub(super) fn of_processes(documents: &str) -> String {
 pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(), SettingsError> {
     let same = || "must not be that of MONGODB_COLLECTION".to_owned();
     let own = [of_requests(documents), of_processes(documents), jobs(documents)];
+    let of_videos = titles::names(videos);
+    let is_taken = own.contains(&videos.to_owned())
+        || of_videos.iter().any(|name| name == documents || own.contains(name));
     let taken = || "must not be that of MONGODB_COLLECTION with an end of linkrelay's".to_owned();
     for (setting, problem) in [
         ("MONGODB_DATABASE", database_problem(database)),
@@ -32,10 +35,12 @@ pub(super) fn check(database: &str, documents: &str, videos: &str) -> Result<(),
         ("MONGODB_COLLECTION", collection_problem(database, documents)),
         ("MONGODB_COLLECTION", collection_problem(database, &jobs(documents))),
         ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, videos)),
+        // The longer one of its own.
+        ("MONGODB_VIDEOS_COLLECTION", collection_problem(database, &of_videos[0])),
         ("MONGODB_COLLECTION", reserved_problem(documents)),
         ("MONGODB_VIDEOS_COLLECTION", reserved_problem(videos)),
         ("MONGODB_VIDEOS_COLLECTION", (videos == documents).then(same)),
-        ("MONGODB_VIDEOS_COLLECTION", own.iter().any(|own| own == videos).then(taken)),
+        ("MONGODB_VIDEOS_COLLECTION", is_taken.then(taken)),
     ] {
         problem.map_or(Ok(()), |problem| Err(SettingsError::new(setting, problem)))?;
     }
@@ -99,6 +104,8 @@ mod tests {
             let error = check("linkrelay", "youtube", taken).unwrap_err();
             assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION", "{taken}");
         }
+        let error = check("linkrelay", "videos.titles", "videos").unwrap_err();
+        assert_eq!(error.setting, "MONGODB_VIDEOS_COLLECTION");
         for (documents, videos, setting) in [
             (version::COLLECTION, "videos", "MONGODB_COLLECTION"),
             ("youtube", version::COLLECTION, "MONGODB_VIDEOS_COLLECTION"),

@@ -23,11 +23,13 @@ pub(super) enum ReadIndex {
     LinksOfVideo,
     /// The requests by the time at which they were accepted.
     RequestsByTime,
+    /// The blocks of titles by gram.
+    BlocksByGram,
 }
 
 /// Which of them exist.
 #[derive(Debug, Default)]
-pub(super) struct ReadIndexes([AtomicBool; 5]);
+pub(super) struct ReadIndexes([AtomicBool; 6]);
 
 impl ReadIndexes {
     /// Makes an index unless it exists. The caller may have a shorter deadline; the server goes on

@@ -11,6 +11,7 @@ use mongodb::options::{FindOptions, ReadConcern, ReadPreference, SelectionCriter
 
 use super::deadline::{CALL_TIMEOUT, within};
 use super::store::MongoStore;
+use super::titles::Titles;
 use super::video_removal::{self, Removed};
 use super::{codec, read, videos};
 use crate::document::{LinkDocument, LinkState};
@@ -30,7 +31,8 @@ impl RebuildStore for MongoStore {
         after: Option<&DocumentId>,
         limit: u32,
     ) -> Result<Option<RebuiltPage>, StoreError> {
-        let (documents, rows) = (self.collection().await?, self.videos_collection().await?);
+        let documents = self.collection().await?;
+        let rows = (self.videos_collection().await?, self.titles().await?);
         let after = after.map_or("", DocumentId::as_str);
         within(CALL_TIMEOUT, rebuild(documents, rows, after, limit)).await
     }
@@ -38,7 +40,7 @@ impl RebuildStore for MongoStore {
 
 async fn rebuild(
     collection: &Collection<RawDocumentBuf>,
-    rows: &Collection<RawDocumentBuf>,
+    (rows, titles): (&Collection<RawDocumentBuf>, &Titles),
     after: &str,
     limit: u32,
 ) -> Result<Option<RebuiltPage>, StoreError> {
@@ -62,8 +64,8 @@ async fn rebuild(
             }
         }
     }
-    videos::write(rows, &documents.iter().collect::<Vec<_>>()).await?;
-    forget_removed(collection, rows, &documents).await?;
+    videos::write(rows, titles, &documents.iter().collect::<Vec<_>>()).await?;
+    forget_removed(collection, (rows, titles), &documents).await?;
     Ok(page)
 }
 
@@ -99,7 +101,7 @@ fn decode(raw: &RawDocumentBuf) -> Result<LinkDocument, StoreError> {
 /// Takes back what was written from documents that were removed or deleted since they were read.
 async fn forget_removed(
     collection: &Collection<RawDocumentBuf>,
-    rows: &Collection<RawDocumentBuf>,
+    rows: (&Collection<RawDocumentBuf>, &Titles),
     documents: &[LinkDocument],
 ) -> Result<(), StoreError> {
     let of_videos: HashMap<&DocumentId, &String> = documents

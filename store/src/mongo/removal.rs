@@ -6,6 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Bson, DateTime, RawDocumentBuf, doc};
 
 use super::retention::ACCEPTED_AT;
+use super::titles::Titles;
 use super::{codec, schema, video_removal};
 use crate::document::{LinkState, deletion};
 use crate::error::StoreError;
@@ -40,7 +41,7 @@ pub(super) async fn forget_request(
 /// fields are those of [`LinkDocument::deleted`](crate::LinkDocument::deleted).
 pub(super) async fn delete_request(
     collection: &Collection<RawDocumentBuf>,
-    rows: &Collection<RawDocumentBuf>,
+    rows: (&Collection<RawDocumentBuf>, &Titles),
     request_id: RequestId,
     deleted_at: Timestamp,
 ) -> Result<u64, StoreError> {

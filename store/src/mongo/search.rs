@@ -1,7 +1,7 @@
-//! Searches titles by reading them: of the rows of a page's window only the titles, each compared
-//! with the text, and of those that match the whole row.
+//! Searches titles: of few rows that may match, or else of those of a page's window, the titles are
+//! read and compared with the text, and of those that match the whole row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::TryStreamExt;
 use linkrelay_common::VideoId;
@@ -9,15 +9,21 @@ use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 
+use super::condition::all_of;
 use super::video_pages::{PUBLISHED, end_of_window, filter, order, window, within};
 use super::video_row::StoredRow;
 use crate::error::StoreError;
 use crate::search::{Folded, SearchText};
-use crate::videos::{VideoCursor, VideoFilter, VideoOrder, VideoPage, VideoQuery, VideoRow};
+use crate::videos::{
+    Direction, VideoCursor, VideoFilter, VideoOrder, VideoPage, VideoQuery, VideoRow,
+};
 
 const TITLE: &str = "newest.video.title";
 /// After how many titles other tasks of the runtime have their turn.
 const TITLES_PER_TURN: u32 = 500;
+
+/// All videos that may match, if they are few.
+pub(super) type Among = BTreeSet<VideoId>;
 
 /// What is read of a row to compare it.
 #[derive(Debug, Deserialize)]
@@ -59,6 +65,7 @@ impl Candidate {
     }
 }
 
+/// Returns a page of the rows in the query's order.
 pub(super) async fn videos(
     videos: &Collection<StoredRow>,
     query: &VideoQuery,
@@ -67,7 +74,7 @@ pub(super) async fn videos(
     let window = window(query);
     let end = end_of_window(videos, query, &window).await?;
     let within = end.map(|end| within(query, end)).unwrap_or_default();
-    let selected = doc! { "$and": vec![window, within, filter(&query.filter)] };
+    let selected = all_of([window, within, filter(&query.filter)]);
     let candidates = videos.clone_with_type::<Candidate>();
     let mut candidates =
         candidates.find(selected).projection(Candidate::fields()).sort(order(query)).await?;
@@ -85,6 +92,48 @@ pub(super) async fn videos(
         take_turns(count).await;
     }
     Ok(VideoPage { videos: rows(videos, &found).await?, next: next.or(end) })
+}
+
+/// Returns a page of these rows. Their order and the page before are left to this program, because
+/// some servers use no index for several conditions.
+pub(super) async fn videos_among(
+    videos: &Collection<StoredRow>,
+    query: &VideoQuery,
+    (text, among): (&SearchText, &Among),
+) -> Result<VideoPage, StoreError> {
+    let selected = all_of([may_match(Some(among)), filter(&query.filter)]);
+    let candidates = videos.clone_with_type::<Candidate>();
+    let candidates = candidates.find(selected).projection(Candidate::fields()).await?;
+    let candidates: Vec<Candidate> = candidates.try_collect().await?;
+    let is_descending = query.direction == Direction::Descending;
+    let is_behind = |cursor: &VideoCursor| {
+        query.after.is_none_or(|after| {
+            let (cursor, after) = (place(cursor), place(&after));
+            if is_descending { cursor < after } else { cursor > after }
+        })
+    };
+    let matching = candidates.into_iter().filter(|candidate| candidate.has(text));
+    let mut matching: Vec<(VideoCursor, VideoId)> = matching
+        .map(|candidate| (candidate.cursor(query.order), candidate.video_id))
+        .filter(|(cursor, _)| {
+            let is_in_order = query.order == VideoOrder::FirstSeen || cursor.published_ms.is_some();
+            is_in_order && is_behind(cursor)
+        })
+        .collect();
+    matching.sort_by_key(|(cursor, _)| place(cursor));
+    if is_descending {
+        matching.reverse();
+    }
+    let has_more = matching.len() > query.limit as usize;
+    matching.truncate(query.limit as usize);
+    let next = matching.last().filter(|_| has_more).map(|(cursor, _)| *cursor);
+    let ids: Vec<VideoId> = matching.into_iter().map(|(_, video_id)| video_id).collect();
+    Ok(VideoPage { videos: rows(videos, &ids).await?, next })
+}
+
+/// By what rows are sorted.
+fn place(cursor: &VideoCursor) -> (Option<i64>, i64) {
+    (cursor.published_ms, cursor.sequence)
 }
 
 /// Returns these rows, in this order; one that was removed meanwhile is left out.
@@ -110,10 +159,13 @@ async fn rows(
 pub(super) async fn count(
     videos: &Collection<StoredRow>,
     selected: &VideoFilter,
-    text: &SearchText,
+    (text, among): (&SearchText, Option<&Among>),
 ) -> Result<u64, StoreError> {
     let candidates = videos.clone_with_type::<Candidate>();
-    let mut candidates = candidates.find(filter(selected)).projection(Candidate::fields()).await?;
+    let mut candidates = candidates
+        .find(all_of([may_match(among), filter(selected)]))
+        .projection(Candidate::fields())
+        .await?;
     let (mut count, mut compared) = (0, 0);
     while let Some(candidate) = candidates.try_next().await? {
         count += u64::from(candidate.has(text));
@@ -121,6 +173,13 @@ pub(super) async fn count(
         take_turns(compared).await;
     }
     Ok(count)
+}
+
+/// Returns which rows may match.
+fn may_match(among: Option<&Among>) -> Document {
+    let Some(among) = among else { return doc! {} };
+    let ids: Vec<&str> = among.iter().map(VideoId::as_str).collect();
+    doc! { "_id": { "$in": ids } }
 }
 
 /// The rows that a cursor has read already come without a wait.

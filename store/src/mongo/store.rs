@@ -21,6 +21,8 @@ use tokio::sync::OnceCell;
 use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
 use super::retention::{ACCEPTED_AT, STORED_AT};
+use super::title_blocks::OlderRows;
+use super::titles::Titles;
 use super::uri::MongoUri;
 use super::version::{self, SchemaVersion, Version};
 use super::{names, read, removal, retention, schema, write};
@@ -50,6 +52,7 @@ pub struct MongoStore {
     has_logged_index: AtomicBool,
     /// The indexes that only reads of videos need.
     pub(super) read_indexes: ReadIndexes,
+    pub(super) older_rows: OlderRows,
 }
 
 /// The collections.
@@ -62,6 +65,7 @@ struct Connected {
     jobs: Collection<RawDocumentBuf>,
     /// Where their version is; read from the primary, as a majority has it.
     versions: Collection<Version>,
+    titles: Titles,
 }
 
 impl MongoStore {
@@ -87,6 +91,7 @@ impl MongoStore {
             version: SchemaVersion::default(),
             has_logged_index: AtomicBool::new(false),
             read_indexes: ReadIndexes::default(),
+            older_rows: OlderRows::default(),
         })
     }
 
@@ -119,6 +124,11 @@ impl MongoStore {
     /// Returns the collection of jobs.
     pub(super) async fn jobs_collection(&self) -> Result<&Collection<RawDocumentBuf>, StoreError> {
         Ok(&self.connected().await?.jobs)
+    }
+
+    /// Returns the titles beside the videos' rows.
+    pub(super) async fn titles(&self) -> Result<&Titles, StoreError> {
+        Ok(&self.connected().await?.titles)
     }
 
     /// Returns the collections, unless a newer program has used them.
@@ -154,6 +164,7 @@ impl MongoStore {
             requests: collection(&names::of_requests(&self.collection)),
             processes: collection(&names::of_processes(&self.collection)),
             jobs: collection(&self.jobs),
+            titles: Titles::new(&database, &self.videos, options_of_collection.clone()),
             versions: database.collection_with_options(version::COLLECTION, options_of_versions),
         })
     }
@@ -191,8 +202,8 @@ impl LinkStore for MongoStore {
         &self,
         documents: &[LinkDocument],
     ) -> Result<Vec<WriteOutcome>, StoreError> {
-        let Connected { documents: collection, videos, .. } = self.connected().await?;
-        within(CALL_TIMEOUT, write::write_batch(collection, videos, documents)).await
+        let Connected { documents: collection, videos, titles, .. } = self.connected().await?;
+        within(CALL_TIMEOUT, write::write_batch(collection, (videos, titles), documents)).await
     }
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
@@ -238,10 +249,11 @@ impl LinkStore for MongoStore {
         request_id: RequestId,
         deleted_at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let Connected { documents: collection, videos, requests, .. } = self.connected().await?;
+        let Connected { documents: collection, videos, titles, requests, .. } =
+            self.connected().await?;
         let deleting = async {
-            let deleted =
-                removal::delete_request(collection, videos, request_id, deleted_at).await?;
+            let rows = (videos, titles);
+            let deleted = removal::delete_request(collection, rows, request_id, deleted_at).await?;
             removal::forget_request(requests, request_id).await?;
             Ok::<_, StoreError>(deleted)
         };

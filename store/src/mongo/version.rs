@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
-use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ async fn write(versions: &Collection<Version>, documents: &str) -> Result<Option
     };
     match raise().await {
         // Another process has inserted it at the same moment.
-        Err(error) if is_duplicate(&error) => raise().await,
+        Err(error) if failure::is_duplicate(&error) => raise().await,
         raised => raised,
     }
 }
@@ -121,14 +121,6 @@ fn to_this_version() -> Document {
 /// Returns the call by which an operator does what [`write()`] does.
 fn call(documents: &str) -> String {
     format!("updateOne({{ _id: \"{documents}\" }}, {}, {{ upsert: true }})", to_this_version())
-}
-
-fn is_duplicate(error: &Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) => command.code == failure::DUPLICATE_KEY,
-        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == failure::DUPLICATE_KEY,
-        _ => false,
-    }
 }
 
 fn refuse_newer(

@@ -6,6 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::codec;
+use super::condition::all_of;
 use super::read_indexes::ReadIndex;
 use super::video_row::StoredRow;
 use crate::error::StoreError;
@@ -38,7 +39,7 @@ pub(super) async fn videos(
     let order = order(query);
     let end = end_of_window(videos, query, &window).await?;
     let within = end.map(|end| within(query, end)).unwrap_or_default();
-    let selected = doc! { "$and": vec![window, within, filter(&query.filter)] };
+    let selected = all_of([window, within, filter(&query.filter)]);
     let one_more = i64::from(query.limit) + 1;
     let found = videos.find(selected).sort(order).limit(one_more).await?;
     let found: Vec<StoredRow> = found.try_collect().await?;
@@ -61,7 +62,7 @@ pub(super) fn window(query: &VideoQuery) -> Document {
         VideoOrder::Published => doc! { PUBLISHED: { "$type": "date" } },
     };
     if let Some(after) = query.after {
-        window = doc! { "$and": vec![window, behind(query, after, false)] };
+        window = all_of([window, behind(query, after, false)]);
     }
     if let (VideoOrder::FirstSeen, Some(channel_id)) = (query.order, &query.filter.channel_id) {
         window.insert(CHANNEL, channel_id);
@@ -154,11 +155,7 @@ pub(super) fn filter(filter: &VideoFilter) -> Document {
     conditions.extend(range(PUBLISHED, published, codec::date));
     let seconds = |length: u64| Bson::Int64(i64::try_from(length).unwrap_or(i64::MAX));
     conditions.extend(range("newest.video.length_seconds", length_seconds, seconds));
-    if conditions.is_empty() {
-        doc! {}
-    } else {
-        doc! { "$and": conditions }
-    }
+    all_of(conditions)
 }
 
 /// Returns the condition for a range; a comparison selects no value of another type, so none that

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
-use linkrelay_common::DocumentId;
+use linkrelay_common::{DocumentId, VideoId};
 use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use serde::Deserialize;
 
+use super::titles::Titles;
 use super::{codec, videos};
 use crate::error::StoreError;
 use crate::videos::VideoChange;
@@ -48,7 +49,7 @@ const REGISTERS: [Register; 2] = [
 /// this fails, it can be repeated.
 pub(super) async fn forget(
     collection: &Collection<RawDocumentBuf>,
-    rows: &Collection<RawDocumentBuf>,
+    rows: (&Collection<RawDocumentBuf>, &Titles),
     mut documents: Document,
 ) -> Result<(), StoreError> {
     documents.insert("video_id", doc! { "$type": "string" });
@@ -61,12 +62,15 @@ pub(super) async fn forget(
 /// Like [`forget`], of documents that may already have been removed.
 pub(super) async fn forget_removed(
     collection: &Collection<RawDocumentBuf>,
-    rows: &Collection<RawDocumentBuf>,
+    (rows, titles): (&Collection<RawDocumentBuf>, &Titles),
     removed: &[Removed],
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = removed.iter().map(|removed| removed.id.as_str()).collect();
     let video_ids: BTreeSet<&str> =
         removed.iter().map(|removed| removed.video_id.as_str()).collect();
+    let erased: Vec<VideoId> =
+        video_ids.iter().filter_map(|video_id| VideoId::parse(video_id).ok()).collect();
+    titles.begin_erasure(erased.clone()).await?;
     for video_id in video_ids {
         for register in &REGISTERS {
             forget_register(collection, rows, (video_id, &ids), register).await?;
@@ -76,7 +80,7 @@ pub(super) async fn forget_removed(
         };
         rows.delete_one(has_nothing).await?;
     }
-    Ok(())
+    titles.erase(&erased).await
 }
 
 async fn forget_register(

@@ -12,9 +12,11 @@ use serde::Deserialize;
 use super::deadline::{CALL_TIMEOUT, within};
 use super::read_indexes::ReadIndex;
 use super::store::MongoStore;
+use super::titles::GRAMS;
 use super::video_row::{StoredRegisters, StoredRow};
-use super::{codec, schema, search, video_pages};
+use super::{codec, schema, search, title_search, video_pages};
 use crate::error::StoreError;
+use crate::search::SearchText;
 use crate::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStore,
 };
@@ -26,6 +28,18 @@ impl MongoStore {
         let keys = schema::links_index();
         self.read_indexes.ensure(ReadIndex::LinksOfVideo, documents, keys).await?;
         Ok(documents)
+    }
+
+    /// Returns the videos whose titles may have this text; `None` if they are too many, or not
+    /// known.
+    async fn may_match(&self, text: &SearchText) -> Result<Option<search::Among>, StoreError> {
+        let titles = self.titles().await?;
+        if !within(CALL_TIMEOUT, self.older_rows.are_in_blocks(titles)).await? {
+            return Ok(None);
+        }
+        let blocks = titles.blocks.clone_with_type();
+        self.read_indexes.ensure(ReadIndex::BlocksByGram, &blocks, doc! { GRAMS: 1 }).await?;
+        within(CALL_TIMEOUT, title_search::candidates(titles, text)).await
     }
 }
 
@@ -65,7 +79,13 @@ impl VideoStore for MongoStore {
         self.read_indexes.ensure(index, videos, keys).await?;
         let videos = videos.clone_with_type::<StoredRow>();
         if let Some(text) = &query.filter.text {
-            return within(CALL_TIMEOUT, search::videos(&videos, query, text)).await;
+            return match self.may_match(text).await? {
+                Some(among) => {
+                    let searched = search::videos_among(&videos, query, (text, &among));
+                    within(CALL_TIMEOUT, searched).await
+                }
+                None => within(CALL_TIMEOUT, search::videos(&videos, query, text)).await,
+            };
         }
         within(CALL_TIMEOUT, video_pages::videos(&videos, query)).await
     }
@@ -83,7 +103,9 @@ impl VideoStore for MongoStore {
         let videos = self.videos_collection().await?;
         if let Some(text) = &filter.text {
             let videos = videos.clone_with_type::<StoredRow>();
-            return within(CALL_TIMEOUT, search::count(&videos, filter, text)).await;
+            let among = self.may_match(text).await?;
+            let counted = search::count(&videos, filter, (text, among.as_ref()));
+            return within(CALL_TIMEOUT, counted).await;
         }
         let count = videos.count_documents(video_pages::filter(filter));
         within(CALL_TIMEOUT, count.into_future()).await

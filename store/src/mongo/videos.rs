@@ -3,9 +3,10 @@
 //!
 //! Most videos are new, so all rows of a batch are inserted, and the unique `_id` refuses those that
 //! exist; an upsert of each costs three times as much. One command updates these rows. The filter
-//! of an update does not match a register that has something newer already.
+//! of an update does not match a register that has something newer already. At last the titles are
+//! added beside the rows, for searches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,6 +17,8 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc, rawdoc};
 use serde::Deserialize;
 
+use super::titles::{self, Title, Titles};
+use super::video_row::StoredTitle;
 use super::{codec, failure, insert};
 use crate::LinkDocument;
 use crate::error::StoreError;
@@ -59,6 +62,7 @@ struct UpdateError {
 /// Fails if the outcome of at least one row is unknown.
 pub(super) async fn write(
     videos: &Collection<RawDocumentBuf>,
+    titles: &Titles,
     documents: &[&LinkDocument],
 ) -> Result<(), StoreError> {
     let by_id: HashMap<&str, &LinkDocument> =
@@ -68,7 +72,7 @@ pub(super) async fn write(
     let registers = registers.collect::<Result<Vec<_>, _>>()?;
     let rows = changes.iter().zip(&registers).map(|(change, registers)| row(change, registers));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let mut updates = Vec::new();
+    let (mut updates, mut existing) = (Vec::new(), Vec::new());
     for error in insert::unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
         let Some((change, registers)) = changes.get(error.index).zip(registers.get(error.index))
         else {
@@ -79,11 +83,36 @@ pub(super) async fn write(
                 updates.push(update(change, rank, fields)?);
             }
             updates.push(seen(change)?);
+            existing.push(change.video_id);
         } else {
             refused(change.video_id, error.code, &error.message)?;
         }
     }
-    run(videos, &updates).await
+    let had = titles_of(videos, &existing).await?;
+    run(videos, &updates).await?;
+    let has = changes.iter().filter_map(|change| title(change, &by_id));
+    titles.add(has.filter(|title| !had.contains(title)).collect()).await
+}
+
+/// Returns the titles that these rows have. While a title stays, it need not be added again; if a
+/// document of the video is deleted at this moment, the end of that erasure adds it.
+async fn titles_of(
+    videos: &Collection<RawDocumentBuf>,
+    existing: &[VideoId],
+) -> Result<HashSet<Title>, StoreError> {
+    if existing.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<&str> = existing.iter().map(VideoId::as_str).collect();
+    let rows =
+        titles::of_rows(&videos.clone_with_type(), doc! { "_id": { "$in": ids } }, 0).await?;
+    Ok(rows.into_iter().filter_map(StoredTitle::into_title).collect())
+}
+
+/// Returns the title that a change gives to a row, if it gives one.
+fn title(change: &VideoChange, by_id: &HashMap<&str, &LinkDocument>) -> Option<Title> {
+    let document = by_id.get(change.newest.as_ref()?.document_id.as_str())?;
+    Some(Title::new(change.video_id, &document.video.as_ref()?.title))
 }
 
 /// Returns the registers that a change has, each with the name of its rank and its fields.

@@ -11,6 +11,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
 
+use super::titles::Titles;
 use super::{codec, failure, insert, read, videos};
 use crate::document::KnownDocument;
 use crate::error::StoreError;
@@ -31,13 +32,13 @@ struct Encoded {
 /// See [`LinkStore::write_batch`](crate::LinkStore::write_batch).
 pub(super) async fn write_batch(
     collection: &Collection<RawDocumentBuf>,
-    of_videos: &Collection<RawDocumentBuf>,
+    (rows, titles): (&Collection<RawDocumentBuf>, &Titles),
     documents: &[LinkDocument],
 ) -> Result<Vec<WriteOutcome>, StoreError> {
     let mut outcomes = vec![WriteOutcome::Inserted; documents.len()];
     let encoded = encode(documents, &mut outcomes);
     let accepted: Vec<_> = encoded.iter().map(|encoded| &documents[encoded.index]).collect();
-    videos::write(of_videos, &accepted).await?;
+    videos::write(rows, titles, &accepted).await?;
     let mut to_insert: Vec<&Encoded> = encoded.iter().collect();
     for _ in 0..INSERT_ATTEMPTS {
         let duplicates = insert(collection, &to_insert, &mut outcomes).await?;

@@ -46,6 +46,11 @@ impl Folded {
         Self::of_all(std::iter::once(video.title.as_str()).chain(video.description.as_deref()))
     }
 
+    /// Takes a text that [`of`](Self::of) has folded before.
+    pub(crate) fn of_folded(folded: String) -> Self {
+        Self(folded)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

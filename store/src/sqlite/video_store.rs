@@ -8,6 +8,7 @@ use linkrelay_common::VideoId;
 use super::store::SqliteStore;
 use super::{search_pages, video_pages, videos};
 use crate::error::StoreError;
+use crate::indexing::{Indexed, SearchIndexStore};
 use crate::videos::{
     LinkCursor, VideoFilter, VideoLink, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStore,
 };
@@ -63,5 +64,13 @@ impl VideoStore for SqliteStore {
             None => video_pages::count(connection, &filter),
         };
         self.readers.run(read).await
+    }
+}
+
+#[async_trait]
+impl SearchIndexStore for SqliteStore {
+    /// A video is indexed in the transaction of its row.
+    async fn index_videos(&self) -> Result<Option<Indexed>, StoreError> {
+        Ok(None)
     }
 }

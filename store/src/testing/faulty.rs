@@ -54,6 +54,20 @@ impl FaultyStore {
         self.plan().hanging.insert(method);
     }
 
+    /// Lets videos be indexed by [`index_videos`](crate::SearchIndexStore::index_videos), of which
+    /// this many batches wait.
+    pub fn set_unindexed(&self, batches: u64) {
+        self.plan().unindexed_batches = Some(batches);
+    }
+
+    /// Takes one of the batches that wait. Returns how many there were.
+    pub(super) fn take_unindexed(&self) -> Option<u64> {
+        let mut plan = self.plan();
+        let waiting = plan.unindexed_batches?;
+        plan.unindexed_batches = Some(waiting.saturating_sub(1));
+        Some(waiting)
+    }
+
     /// Refuses the `stored` documents of a link; its `failed` ones are written.
     pub fn refuse(&self, link: &str) {
         self.plan().refused_links.insert(link.to_owned());

@@ -41,6 +41,7 @@ pub enum Method {
     Jobs,
     RemoveJobs,
     Stats,
+    IndexVideos,
 }
 
 /// How often a method was called.
@@ -59,6 +60,8 @@ pub(super) struct Plan {
     pub(super) is_down: bool,
     pub(super) failing: HashMap<Method, Range<usize>>,
     pub(super) hanging: HashSet<Method>,
+    /// `None`: videos are indexed as they are written.
+    pub(super) unindexed_batches: Option<u64>,
     pub(super) refused_links: HashSet<String>,
     pub(super) counts: HashMap<Method, MethodCounts>,
 }

@@ -12,7 +12,7 @@ use crate::videos::{
     VideoMetadata, VideoOrder, VideoPage, VideoQuery, VideoRegisters, VideoRow, VideoStatus,
     VideoStore, changes,
 };
-use crate::{LinkDocument, StoreError};
+use crate::{Indexed, LinkDocument, SearchIndexStore, StoreError};
 
 impl FaultyStore {
     /// Returns all rows, by their sequence.
@@ -156,6 +156,22 @@ fn registers(row: VideoRow) -> VideoRegisters {
         document_id: metadata.document_id,
     });
     VideoRegisters { video_id: row.video_id, newest, failure: row.last_failure }
+}
+
+#[async_trait]
+impl SearchIndexStore for FaultyStore {
+    /// A call indexes one of the batches that the test has set.
+    async fn index_videos(&self) -> Result<Option<Indexed>, StoreError> {
+        self.call(Method::IndexVideos, 0).await?;
+        let Some(waiting_batches) = self.take_unindexed() else { return Ok(None) };
+        let is_any = waiting_batches > 0;
+        Ok(Some(Indexed {
+            titles_count: u64::from(is_any),
+            waiting_batches,
+            oldest_at: is_any.then_some(jiff::Timestamp::UNIX_EPOCH),
+            has_more: waiting_batches > 1,
+        }))
+    }
 }
 
 /// Returns by what a row is sorted; `None` if it is not in this order.
