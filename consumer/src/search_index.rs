@@ -19,8 +19,8 @@ const MIN_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause while nothing comes.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// How many times as long as a step the pause after it is at least, so that a store that is slow,
-/// or busy with writes, spends a quarter of its time at most on this.
-const PAUSES_PER_STEP: u32 = 3;
+/// or busy with writes, spends a tenth of its time at most on this. Nothing waits for it.
+const PAUSES_PER_STEP: u32 = 9;
 
 /// Indexes titles until `stop` is cancelled. An unreachable store is reported by the watch of the
 /// store.

@@ -21,7 +21,6 @@ use tokio::sync::OnceCell;
 use super::deadline::{CALL_TIMEOUT, SCHEMA_TIMEOUT, within};
 use super::read_indexes::ReadIndexes;
 use super::retention::{ACCEPTED_AT, STORED_AT};
-use super::title_blocks::OlderRows;
 use super::titles::Titles;
 use super::uri::MongoUri;
 use super::version::{self, SchemaVersion, Version};
@@ -52,7 +51,6 @@ pub struct MongoStore {
     has_logged_index: AtomicBool,
     /// The indexes that only reads of videos need.
     pub(super) read_indexes: ReadIndexes,
-    pub(super) older_rows: OlderRows,
 }
 
 /// The collections.
@@ -91,7 +89,6 @@ impl MongoStore {
             version: SchemaVersion::default(),
             has_logged_index: AtomicBool::new(false),
             read_indexes: ReadIndexes::default(),
-            older_rows: OlderRows::default(),
         })
     }
 

@@ -3,7 +3,6 @@
 //! Until then a search reads them one by one, so merging may be late, and nothing waits for it.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,21 +31,11 @@ const CALLS_HAVE_ENDED: Duration = CALL_TIMEOUT.saturating_mul(2);
 /// The document, among the blocks, that says which rows older than entries are in blocks.
 const OLDER_ROWS: &str = "older_rows";
 
-/// Whether all rows have entries or blocks, also those that were written before there were any.
-#[derive(Debug, Default)]
-pub(super) struct OlderRows(AtomicBool);
-
-impl OlderRows {
-    /// Whether searches may rely on entries and blocks.
-    pub(super) async fn are_in_blocks(&self, titles: &Titles) -> Result<bool, StoreError> {
-        if self.0.load(Ordering::Acquire) {
-            return Ok(true);
-        }
-        let after = rows_after(titles).await?;
-        let is_complete = after.is_some_and(|after| after.is_none());
-        self.0.fetch_or(is_complete, Ordering::AcqRel);
-        Ok(is_complete)
-    }
+/// Whether searches may rely on entries and blocks: all rows are in them, also those that were
+/// written before there were any. An operator may drop both collections at any time, so it is read
+/// for each search.
+pub(super) async fn have_all_rows(titles: &Titles) -> Result<bool, StoreError> {
+    Ok(rows_after(titles).await?.is_some_and(|after| after.is_none()))
 }
 
 #[async_trait]
@@ -54,16 +43,15 @@ impl SearchIndexStore for MongoStore {
     async fn index_videos(&self) -> Result<Option<Indexed>, StoreError> {
         let (videos, titles) = (self.videos_collection().await?, self.titles().await?);
         let videos = videos.clone_with_type::<StoredTitle>();
-        within(CALL_TIMEOUT, step(&videos, titles, &self.older_rows)).await.map(Some)
+        within(CALL_TIMEOUT, step(&videos, titles)).await.map(Some)
     }
 }
 
 async fn step(
     videos: &Collection<StoredTitle>,
     titles: &Titles,
-    older_rows: &OlderRows,
 ) -> Result<Indexed, StoreError> {
-    if !older_rows.are_in_blocks(titles).await? {
+    if !have_all_rows(titles).await? {
         let titles_count = add_older_rows(videos, titles).await?;
         return Ok(Indexed { titles_count, has_more: true, ..Indexed::default() });
     }

@@ -14,7 +14,7 @@ use super::read_indexes::ReadIndex;
 use super::store::MongoStore;
 use super::titles::GRAMS;
 use super::video_row::{StoredRegisters, StoredRow};
-use super::{codec, schema, search, title_search, video_pages};
+use super::{codec, schema, search, title_blocks, title_search, video_pages};
 use crate::error::StoreError;
 use crate::search::SearchText;
 use crate::videos::{
@@ -34,7 +34,7 @@ impl MongoStore {
     /// known.
     async fn may_match(&self, text: &SearchText) -> Result<Option<search::Among>, StoreError> {
         let titles = self.titles().await?;
-        if !within(CALL_TIMEOUT, self.older_rows.are_in_blocks(titles)).await? {
+        if !within(CALL_TIMEOUT, title_blocks::have_all_rows(titles)).await? {
             return Ok(None);
         }
         let blocks = titles.blocks.clone_with_type();
