@@ -47,10 +47,7 @@ impl SearchIndexStore for MongoStore {
     }
 }
 
-async fn step(
-    videos: &Collection<StoredTitle>,
-    titles: &Titles,
-) -> Result<Indexed, StoreError> {
+async fn step(videos: &Collection<StoredTitle>, titles: &Titles) -> Result<Indexed, StoreError> {
     if !have_all_rows(titles).await? {
         let titles_count = add_older_rows(videos, titles).await?;
         return Ok(Indexed { titles_count, has_more: true, ..Indexed::default() });
