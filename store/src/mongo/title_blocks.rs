@@ -22,7 +22,7 @@ use crate::search::{Gram, grams};
 
 /// How many titles a block has at least, unless it has [`ENTRIES_PER_BLOCK`].
 const TITLES_PER_BLOCK: usize = 500;
-/// How many small entries make a block: so many documents may a search read one by one.
+/// How many small entries make a block, so that a search reads few documents.
 const ENTRIES_PER_BLOCK: usize = 64;
 /// How many entries one look reads.
 const ENTRIES_READ: i64 = 100;

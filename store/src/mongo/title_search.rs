@@ -30,7 +30,7 @@ pub(super) async fn candidates(
 ) -> Result<Option<BTreeSet<VideoId>>, StoreError> {
     let mut found = BTreeSet::new();
     let mut read = 0;
-    // An entry becomes a block and never the other way round, so they are read in this order.
+    // An entry becomes a block, and no block an entry, so they are read in this order.
     let mut entries = titles.entries.find(doc! {}).await?;
     while let Some(Entry { titles, erased, .. }) = entries.try_next().await? {
         found.extend(erased);

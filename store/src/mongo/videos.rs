@@ -3,7 +3,7 @@
 //!
 //! Most videos are new, so all rows of a batch are inserted, and the unique `_id` refuses those that
 //! exist; an upsert of each costs three times as much. One command updates these rows. The filter
-//! of an update does not match a register that has something newer already. At last the titles are
+//! of an update does not match a register that has something newer already. Then the titles are
 //! added beside the rows, for searches.
 
 use std::collections::{HashMap, HashSet};
@@ -83,7 +83,7 @@ pub(super) async fn write(
                 updates.push(update(change, rank, fields)?);
             }
             updates.push(seen(change)?);
-            existing.push(change.video_id);
+            existing.extend(change.newest.is_some().then_some(change.video_id));
         } else {
             refused(change.video_id, error.code, &error.message)?;
         }
@@ -95,7 +95,7 @@ pub(super) async fn write(
 }
 
 /// Returns the titles that these rows have. While a title stays, it need not be added again; if a
-/// document of the video is deleted at this moment, the end of that erasure adds it.
+/// document of the video is deleted meanwhile, the end of that erasure adds it.
 async fn titles_of(
     videos: &Collection<RawDocumentBuf>,
     existing: &[VideoId],

@@ -109,7 +109,7 @@ async fn run(name: &str, (merges, has_index): (bool, bool)) {
 async fn documents_a_second() {
     for number in 0..RUNS {
         for (name, merges, has_index) in [
-            ("nobody merges", false, false),
+            ("not merged", false, false),
             ("merged beside, never searched", true, false),
             ("merged beside, with the index", true, true),
         ] {
