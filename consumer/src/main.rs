@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use linkrelay_common::{metrics, shutdown};
+use linkrelay_common::{metrics, secrets, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(ConsumerSettings::parse()).await {
+    match run(secrets::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("linkrelay-consumer: {error}");

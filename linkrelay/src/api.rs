@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::TypedValueParser as _;
 use linkrelay_common::SettingsError;
+use linkrelay_common::secrets::UrlWithoutPassword;
 use linkrelay_http::wire::{RequestStatus, VideoList};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
@@ -28,7 +30,8 @@ pub(crate) struct ServerArguments {
         long,
         env = "LINKRELAY_URL",
         default_value = "http://127.0.0.1:3000",
-        value_name = "URL"
+        value_name = "URL",
+        value_parser = UrlWithoutPassword.map(String::from)
     )]
     server: String,
 

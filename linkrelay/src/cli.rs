@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
+use linkrelay_common::secrets::with_files;
 use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
@@ -75,8 +76,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Check(arguments) => check::run(*arguments).await,
         Command::Health(arguments) => health::run(arguments).await,
         Command::Keys(command) => keys::run(command),
-        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
-        Command::Man(arguments) => man::run(&arguments, Cli::command()),
+        Command::Completions(arguments) => completions::run(&arguments, with_files(Cli::command())),
+        Command::Man(arguments) => man::run(&arguments, with_files(Cli::command())),
     }
 }
 
@@ -86,6 +87,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_valid() {
-        Cli::command().debug_assert();
+        with_files(Cli::command()).debug_assert();
     }
 }

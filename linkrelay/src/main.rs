@@ -27,9 +27,9 @@ mod video_filter;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use linkrelay_common::secrets;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit::code(cli::run(cli::Cli::parse()).await)
+    exit::code(cli::run(secrets::parse()).await)
 }

@@ -311,8 +311,15 @@ fn the_example_has_every_setting_that_the_code_has_and_no_other() {
     for member in members().iter().filter(|member| !apparatus.contains(&member.as_str())) {
         for file in rust_files(&workspace().join(member).join("src")) {
             let code = std::fs::read_to_string(file).unwrap();
-            let after = code.split("env = \"").skip(1);
-            in_code.extend(after.filter_map(|rest| rest.split('"').next().map(str::to_owned)));
+            for rest in code.split("env = \"").skip(1) {
+                let name = rest.split('"').next().unwrap();
+                in_code.insert(name.to_owned());
+                // linkrelay_common::secrets adds a setting for the file of each secret.
+                let is_secret = rest.split(")]").next().unwrap().contains("hide_env_values");
+                if is_secret && !name.ends_with("_FILE") {
+                    in_code.insert(format!("{name}_FILE"));
+                }
+            }
         }
     }
     in_code.retain(|name| is_setting_name(name));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use clap::{Args, Parser};
 use linkrelay_common::SettingsError;
+use linkrelay_common::secrets::UrlWithoutPassword;
 use linkrelay_common::telemetry::LogSettings;
 use linkrelay_http::MetricsSettings;
 use linkrelay_http::browser::CorsOrigins;
@@ -76,7 +77,7 @@ pub struct ApiSettings {
 
     /// The extractor server of the waiting path (`POST /links/send-message-axios`) [default:
     /// http://127.0.0.1:5000; `up`: its own]
-    #[arg(long, env = "EXTRACTOR_URL")]
+    #[arg(long, env = "EXTRACTOR_URL", value_parser = UrlWithoutPassword)]
     pub extractor_url: Option<Url>,
 
     /// The API key that is sent there, if that server has keys; it needs the scope `submit`

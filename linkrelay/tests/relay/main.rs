@@ -89,6 +89,8 @@ mod reuse;
 mod schemathesis;
 /// Search.
 mod search;
+/// Secrets, which no log, error or answer shows.
+mod secrets;
 /// Kafka behind TLS and SASL.
 mod secured;
 /// Wrong settings, which end a process at its start.
