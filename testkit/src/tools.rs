@@ -38,6 +38,15 @@ pub fn schemathesis_home() -> Result<PathBuf> {
     tool("schemathesis", "bin/schemathesis")
 }
 
+/// The program nginx.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn nginx() -> Result<PathBuf> {
+    let program = "usr/sbin/nginx";
+    tool("nginx", program).map(|home| home.join(program))
+}
+
 /// A port on 127.0.0.1 that was free a moment ago, each one given once in this process.
 ///
 /// # Errors

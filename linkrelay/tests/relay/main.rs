@@ -57,6 +57,8 @@ mod lists;
 mod main_job;
 /// MongoDB as operators run it: users with few rights, TLS, connection strings with options.
 mod mongodb;
+/// nginx in front, as docs/OPERATIONS.md tells.
+mod nginx;
 /// Videos whose metadata is odd: blank, elsewhere, or not quite Unicode.
 mod odd_videos;
 /// Topics whose first records were deleted, or that were created again.

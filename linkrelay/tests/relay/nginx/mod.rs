@@ -1,0 +1,193 @@
+//! `deploy/nginx.conf`, which docs/OPERATIONS.md tells operators to use, with Debian's nginx.
+
+/// nginx, and its clients.
+mod server;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use linkrelay_fake_youtube::Failure;
+use linkrelay_testkit::wait::{LONG, ok_if};
+use reqwest::{Response, StatusCode, Version};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::helpers::{link, links, until, video_id};
+use crate::role::up;
+use crate::site::youtube;
+use server::{HOST, Nginx, file};
+
+/// What a stream has sent until it contains `words`.
+async fn read_until(response: &mut Response, words: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(words) {
+        let chunk = timeout(LONG, response.chunk()).await;
+        let chunk = chunk.unwrap_or_else(|_| panic!("no {words} in {text}")).unwrap();
+        let chunk = chunk.unwrap_or_else(|| panic!("ended without {words}: {text}"));
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_pass_nginx_while_their_request_is_pending() {
+    let data = tempfile::tempdir().unwrap();
+    let (fake, env) = youtube(Duration::ZERO).await;
+    fake.set_failure(&video_id(1), Some(Failure::Hang));
+    let relay = up(data.path(), &[], &env).ready().await;
+    let nginx = Nginx::in_front_of(relay.addr()).await;
+    let client = nginx.client();
+    let posted = client
+        .post(nginx.url("/links/send-message-kafka"))
+        .json(&json!({ "links": links(0..2) }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((posted.status(), posted.version()), (StatusCode::CREATED, Version::HTTP_2));
+    let posted: Value = posted.json().await.unwrap();
+    let url = nginx.url(&format!("/links/{}/events", posted["id"].as_str().unwrap()));
+    let mut stream = client.get(url).send().await.unwrap();
+    let text = read_until(&mut stream, "event: link").await;
+    // The other link is not answered until now, so nginx did not wait for the end.
+    assert!(!text.contains("event: done"), "{text}");
+    fake.set_failure(&video_id(1), None);
+    read_until(&mut stream, "event: done").await;
+    drop(stream);
+    nginx.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_pass_nginx_up_to_linkrelay_s_limit_and_are_refused_clearly_above() {
+    let data = tempfile::tempdir().unwrap();
+    let relay = up(data.path(), &["--demo"], &[]).ready().await;
+    let nginx = Nginx::in_front_of(relay.addr()).await;
+    let client = nginx.client();
+    // Spaces fill a body up to its size.
+    let body = |bytes: usize| {
+        let text = json!({ "links": link(0) }).to_string();
+        let fill = " ".repeat(bytes - text.len());
+        text + &fill
+    };
+    for (bytes, status, said) in [
+        (1_048_576, 201, "\"accepted\":1"),
+        (1_048_577, 413, "1048576"),
+        (2 * 1_048_576, 413, "1048576"),
+        (2 * 1_048_576 + 1, 413, "client_max_body_size"),
+        (8 * 1_048_576, 413, "client_max_body_size"),
+    ] {
+        let url = nginx.url("/links/send-message-kafka");
+        let request = client.post(url).header("content-type", "application/json");
+        let answer = request.body(body(bytes)).send().await.unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        let answered = answer.status();
+        let text = answer.text().await.unwrap();
+        assert_eq!(answered, status, "{bytes}: {text}");
+        assert!(text.contains(said), "{bytes}: {text}");
+        if status == 413 {
+            let problem: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(kind, "application/problem+json", "{bytes}");
+            assert_eq!(
+                (&problem["code"], &problem["status"]),
+                (&json!("body_too_large"), &json!(413))
+            );
+        }
+    }
+    // A thousand links, and an export of them, which nginx passes on whole.
+    let many = json!({ "links": links(0..1_000) });
+    let posted = client.post(nginx.url("/links/send-message-kafka")).json(&many).send().await;
+    let posted: Value = posted.unwrap().json().await.unwrap();
+    assert_eq!(posted["accepted"], 1_000, "{posted}");
+    until("an export of every video", async || {
+        let export = client.get(nginx.url("/export?format=ndjson")).send().await.unwrap();
+        let lines = export.text().await.unwrap().lines().count();
+        ok_if(lines >= 1_000, lines)
+    })
+    .await;
+    nginx.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_waiting_path_times_out_in_linkrelay_and_not_in_nginx() {
+    let data = tempfile::tempdir().unwrap();
+    let (fake, env) = youtube(Duration::ZERO).await;
+    fake.set_failure_of_all(Some(Failure::Hang));
+    let env = [&env[..], &[("WAIT_TIMEOUT", "2s".to_owned())]].concat();
+    let relay = up(data.path(), &[], &env).ready().await;
+    let nginx = Nginx::in_front_of(relay.addr()).await;
+    let request = nginx.client().post(nginx.url("/links/send-message-http"));
+    let answer = request.json(&json!({ "links": link(0) })).send().await.unwrap();
+    assert_eq!(answer.status(), 504);
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!(problem["code"], "wait_timeout", "{problem}");
+    nginx.stop().await;
+    relay.stop().await;
+    for directive in ["proxy_read_timeout", "proxy_send_timeout"] {
+        let waits = seconds(&file(), directive);
+        assert!(waits > 30.0, "{directive} must be above WAIT_TIMEOUT and the 15 s of a stream");
+    }
+    // Otherwise nginx would send into a connection that linkrelay has closed.
+    assert!(seconds(&file(), "    keepalive_timeout") < 75.0);
+}
+
+fn seconds(file: &str, directive: &str) -> f64 {
+    let (_, rest) = file.split_once(&format!("{directive} ")).unwrap();
+    let value = rest.split(';').next().unwrap();
+    humantime::parse_duration(value).unwrap().as_secs_f64()
+}
+
+/// Takes one request, answers it, and returns its headers.
+async fn headers_of_one_request(listener: TcpListener) -> BTreeMap<String, String> {
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let (reader, mut writer) = connection.split();
+    let mut lines = BufReader::new(reader).lines();
+    let mut headers = BTreeMap::new();
+    while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.is_empty()) {
+        if let Some((name, value)) = line.split_once(": ") {
+            headers.insert(name.to_lowercase(), value.to_owned());
+        }
+    }
+    writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    headers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn linkrelay_learns_from_nginx_where_a_request_comes_from() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nginx = Nginx::in_front_of(listener.local_addr().unwrap()).await;
+    let upstream = tokio::spawn(headers_of_one_request(listener));
+    let request = nginx.client().get(nginx.url("/stats"));
+    // A client's own word about itself.
+    let request =
+        request.header("X-Forwarded-For", "192.0.2.1").header("Forwarded", "for=192.0.2.2");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let headers = upstream.await.unwrap();
+    assert_eq!(headers["x-forwarded-for"], "192.0.2.1, 127.0.0.1", "{headers:?}");
+    assert_eq!(headers["x-forwarded-proto"], "https");
+    assert_eq!(headers["host"], HOST);
+    assert!(!headers.contains_key("forwarded"), "{headers:?}");
+    // With TRUSTED_PROXIES=127.0.0.1 the producer would count this client as 192.0.2.1's proxy,
+    // 127.0.0.1: to be asserted through its limits where that setting is.
+    nginx.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tls_nginx_redirects_and_metrics_stay_inside() {
+    let data = tempfile::tempdir().unwrap();
+    let relay = up(data.path(), &["--demo"], &[]).ready().await;
+    let nginx = Nginx::in_front_of(relay.addr()).await;
+    let plain = nginx.builder().resolve(HOST, nginx.http).build().unwrap();
+    let url = format!("http://{HOST}:{}/links/x?y=z", nginx.http.port());
+    let answer = plain.post(url).send().await.unwrap();
+    assert_eq!(answer.status(), 308);
+    assert_eq!(answer.headers()["location"], format!("https://{HOST}/links/x?y=z").as_str());
+    let metrics = nginx.client().get(nginx.url("/metrics")).send().await.unwrap();
+    assert_eq!((metrics.status(), relay.get("/metrics").await.0), (StatusCode::NOT_FOUND, 200));
+    let ready = nginx.client().get(nginx.url("/health/ready")).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+    nginx.stop().await;
+    relay.stop().await;
+}
