@@ -8,6 +8,10 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 # The one crate with code for builds without rusty_ytdl.
 cargo clippy --package linkrelay-extractor --no-default-features --locked -- -D warnings
+# The fuzz targets, whose workspace is their own; only running them needs a nightly toolchain.
+cargo fmt --manifest-path fuzz/Cargo.toml --check
+cargo clippy --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" --locked -- \
+  -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 shellcheck kafka-topics.sh .ci/run scripts/*.sh docs/examples/*.sh
 scripts/tools.sh cargo-deny

@@ -13,6 +13,9 @@
 //! It must not know: Kafka, databases, or its callers.
 
 mod address;
+#[cfg(feature = "properties")]
+#[doc(hidden)]
+pub mod answers;
 mod body;
 mod breaker;
 mod cache;

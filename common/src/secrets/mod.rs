@@ -104,7 +104,7 @@ impl Secret {
     }
 
     /// Returns what its file contains, if a file is given.
-    fn from_file(&self, matches: &ArgMatches) -> Result<Option<String>, String> {
+    fn file_contents(&self, matches: &ArgMatches) -> Result<Option<String>, String> {
         let file = self.file_id();
         // Compose files and shells unset a variable by setting it to nothing.
         let path = matches.get_one::<OsString>(&file).filter(|path| !path.is_empty());
@@ -142,7 +142,7 @@ fn filled(command: &Command, matches: &ArgMatches) -> Result<Option<Command>, cl
         command.get_arguments().any(|argument| argument.get_id() == secret.file_id().as_str())
     };
     for secret in secrets(command).filter(has_file) {
-        let contents = secret.from_file(matches).map_err(|problem| wrong(command, &problem))?;
+        let contents = secret.file_contents(matches).map_err(|problem| wrong(command, &problem))?;
         let Some(contents) = contents else { continue };
         let target = filled_command.take().unwrap_or_else(|| command.clone());
         filled_command = Some(target.mut_arg(secret.id, |argument| {

@@ -20,6 +20,13 @@ pub(crate) use oembed::Oembed;
 pub(crate) use rusty_ytdl::{PageReaders, RustyYtdl};
 pub(crate) use watch_page::WatchPage;
 
+#[cfg(feature = "properties")]
+pub use data_api::{playlist_page, uploads};
+#[cfg(feature = "properties")]
+pub(crate) use {
+    data_api::read_one as read_data_api, innertube::read_web, oembed::read as read_oembed,
+};
+
 /// The name of a strategy in `EXTRACTORS`, in documents and in metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StrategyName {

@@ -55,7 +55,7 @@ impl Strategy for Oembed {
 }
 
 /// Reads the answer, if it is about this video.
-pub(super) fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
+pub(crate) fn read(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let unreadable = |what: &str| ExtractError::Unreadable(format!("oEmbed: {what}"));
     let answer: Value = body::whole(body).ok_or_else(|| unreadable("the answer is not JSON"))?;
     if !is_about(&answer, video_id) {

@@ -71,6 +71,11 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
         check("linkrelay", &["up"], setting, &[("EXTRACTOR_ADDR", "127.0.0.1:0"), env[0], env[1]])
             .await;
     }
+    // These are shown in logs, so that they may have no password.
+    for url in ["http://user:hunter2@127.0.0.1:1", "http://user:hunter2@127.0.0.1:x"] {
+        check("linkrelay-producer", &[], "EXTRACTOR_URL", &[("EXTRACTOR_URL", url)]).await;
+        check("linkrelay", &["status", "x"], "LINKRELAY_URL", &[("LINKRELAY_URL", url)]).await;
+    }
 }
 
 async fn check(binary: &str, arguments: &[&str], setting: &str, env: &[(&str, &str)]) {

@@ -75,9 +75,21 @@ async fn call(api: &DataApiClient, video_ids: &[VideoId]) -> VideoAnswers {
     }
 }
 
+/// Reads a page of a playlist: its videos, and the token of the next page; for tests.
+#[cfg(feature = "properties")]
+pub fn playlist_page(body: &[u8]) -> Result<(Vec<VideoId>, Option<String>), ExtractError> {
+    list_answer::page(body).map(|page| (page.video_ids, page.next_token))
+}
+
+/// Reads the playlist of all videos of a channel, for tests.
+#[cfg(feature = "properties")]
+pub fn uploads(body: &[u8], channel_id: Option<&str>) -> Result<Option<String>, ExtractError> {
+    list_answer::uploads(body, channel_id)
+}
+
 /// Reads the answer about one video, for tests.
-#[cfg(test)]
-pub(super) fn read_one(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
+#[cfg(any(test, feature = "properties"))]
+pub(crate) fn read_one(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     let mut answers = answer::videos(body, &[video_id])?;
     let missing = || Err(ExtractError::Unreadable("missing".to_owned()));
     answers.remove(&video_id).unwrap_or_else(missing)

@@ -81,8 +81,8 @@ fn read(profile: &Profile, body: &[u8], video_id: VideoId) -> Result<Video, Extr
 }
 
 /// Reads an answer to the first program, for tests.
-#[cfg(test)]
-pub(super) fn read_web(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
+#[cfg(any(test, feature = "properties"))]
+pub(crate) fn read_web(body: &[u8], video_id: VideoId) -> Result<Video, ExtractError> {
     read(&PROFILES[0], body, video_id)
 }
 
