@@ -101,9 +101,10 @@ fn is_id(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// A name as YouTube's pages write it: in one form, however its accents were typed.
+/// A name as YouTube's pages write it: in one form, however its accents were typed, and without the
+/// point of a sentence that ends with it, because no name ends with one.
 fn name_of(name: &str) -> Result<String, BadListName> {
-    let name: String = name.nfc().collect();
+    let name: String = name.trim_end_matches('.').nfc().collect();
     let is_length = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
     let is_name_char = |char: char| {
         char.is_alphanumeric() || is_combining_mark(char) || matches!(char, '-' | '_' | '.' | '·')

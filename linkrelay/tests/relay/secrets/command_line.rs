@@ -43,9 +43,10 @@ impl Entry {
 
     /// With the arguments that let it do its work. A new command needs a line here.
     pub(crate) fn command(&self, out: &str) -> Command {
+        let keys = &format!("{out}.keys");
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let arguments: &[&str] = match words[..] {
-            [] | ["rebuild-videos" | "check"] | ["topics", _] | ["dlq", "list"] => &[],
+            [] | ["rebuild-videos" | "check" | "health"] | ["topics", _] | ["dlq", "list"] => &[],
             ["dlq", "replay"] => &["--all"],
             ["up"] => &["--demo"],
             ["submit"] => &["--wait", LINK],
@@ -56,6 +57,9 @@ impl Entry {
             ["extract"] => &[LINK],
             ["completions"] => &["bash"],
             ["man"] => &["--out", out],
+            ["keys", "add"] => &["--file", keys, "--name", "site"],
+            ["keys", "list"] => &["--file", keys],
+            ["keys", "revoke"] => &["--file", keys, "0123"],
             _ => panic!("`{}` has no arguments here: how is it run?", self.name()),
         };
         let mut command = Command::new(binary(self.program));

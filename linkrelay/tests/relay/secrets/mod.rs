@@ -30,7 +30,7 @@ struct Case {
 }
 
 /// A new secret needs a line here.
-const CASES: [Case; 5] = [
+const CASES: [Case; 8] = [
     Case {
         secret: "KAFKA_CONFIG",
         value: "security.protocol=SASL_PLAINTEXT,sasl.mechanism=PLAIN,sasl.username=me,sasl.password={},debug=all",
@@ -52,11 +52,16 @@ const CASES: [Case; 5] = [
         value: "http://user:{}@127.0.0.1:1",
         malformed: &["ftp://user:{}@127.0.0.1:1", "http://user:{}@127.0.0.1:x", "{}"],
     },
+    Case { secret: "LINKRELAY_API_KEYS", value: "{}", malformed: &["{} x", "x,{}"] },
+    Case { secret: "LINKRELAY_API_KEY", value: "{}", malformed: &["{}\u{1}"] },
+    // `up` replaces it by a key of its own.
+    Case { secret: "EXTRACTOR_API_KEY", value: "{}", malformed: &[] },
 ];
 
 /// Settings whose names look like those of secrets, and are none: `UrlWithoutPassword` or the like
-/// refuses a password in them.
-const NOT_SECRET: [&str; 3] = ["EXTRACTOR_URL", "LINKRELAY_URL", "YOUTUBE_BASE_URL"];
+/// refuses a password in them, and a file of keys has their hashes alone.
+const NOT_SECRET: [&str; 4] =
+    ["EXTRACTOR_URL", "LINKRELAY_URL", "YOUTUBE_BASE_URL", "LINKRELAY_API_KEYS_FILE"];
 const LOOKS_SECRET: [&str; 12] = [
     "PASSWORD",
     "PASSWD",
@@ -96,7 +101,7 @@ fn given(given: Given, secret: &str, value: &str, folder: &Path) -> (String, Str
 
 /// Secrets that `linkrelay` itself reads from a file: all but those whose file has its own format.
 fn has_file(secret: &str) -> bool {
-    secret != "KAFKA_CONFIG" && !secret.ends_with("_FILE")
+    !matches!(secret, "KAFKA_CONFIG" | "LINKRELAY_API_KEYS") && !secret.ends_with("_FILE")
 }
 
 /// An environment in which no server is reached, with every log line.
