@@ -9,6 +9,7 @@ use axum::Extension;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::client::ClientLimits;
+use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::{self, Access};
 use linkrelay_http::{
     ListenError, MetricsListener, ServeSettings, health_routes, layers, listen, metrics_route,
@@ -231,18 +232,8 @@ impl Producer {
             max_wait: api.wait_timeout,
             stopping: stop_accepting.clone(),
         };
-        let clients = ClientLimits::new(
-            &api.clients,
-            api.intake.max_concurrent_requests,
-            api.intake.client_slots_percent,
-        );
-        let admission = layers::Admission {
-            clients: Arc::clone(&clients),
-            hosts: api.intake.allowed_hosts.clone(),
-            origins: api.cors_origins.clone(),
-            listens_on: self.addr,
-            access: access.clone(),
-        };
+        let admission = admission(&settings, self.addr, &access);
+        let clients = Arc::clone(&admission.clients);
         let router = router(&settings, admission, state, &health)
             .layer(axum::middleware::from_fn_with_state(rates, rates::count));
         let serve_settings = ServeSettings {
@@ -279,6 +270,22 @@ impl RunningProducer {
         // Joins librdkafka's threads, which blocks.
         let accept = self.accept;
         tokio::task::spawn_blocking(move || drop(accept)).await.ok();
+    }
+}
+
+fn admission(
+    settings: &ProducerSettings,
+    listens_on: SocketAddr,
+    access: &Access,
+) -> layers::Admission {
+    let api = &settings.api;
+    let IntakeSettings { max_concurrent_requests, client_slots_percent, .. } = api.intake;
+    layers::Admission {
+        clients: ClientLimits::new(&api.clients, max_concurrent_requests, client_slots_percent),
+        hosts: api.intake.allowed_hosts.clone(),
+        origins: api.cors_origins.clone(),
+        listens_on,
+        access: access.clone(),
     }
 }
 
