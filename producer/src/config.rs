@@ -106,7 +106,7 @@ pub struct ApiSettings {
     #[arg(long, env = "EXPAND_LISTS")]
     pub expand_lists: Option<bool>,
 
-    /// The origins whose pages may use the API from a browser (https://app.example.org), separated
+    /// The origins whose pages may use the API from a browser (`https://app.example.org`), separated
     /// by commas, or * for every page; without it, only this server's own pages may
     #[arg(long, env = "CORS_ORIGINS", default_value = "")]
     pub cors_origins: CorsOrigins,
