@@ -29,7 +29,7 @@ struct Guard {
 
 /// Lets only requests to these routes pass whose key has this scope.
 ///
-/// A request that passes carries the [`KeyHolder`](super::KeyHolder) as an extension, and no longer
+/// A request that passes carries the [`KeyHolder`] as an extension, and no longer
 /// the key; the log lines that it causes name the client.
 pub fn guard<S>(routes: MethodRouter<S>, access: &Access, scope: Scope) -> MethodRouter<S>
 where
