@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use linkrelay_common::health::Health;
 use linkrelay_common::parse_link;
-use linkrelay_http::browser::CorsOrigins;
+use linkrelay_http::browser::{AllowedHosts, CorsOrigins};
 use linkrelay_http::client::ClientLimits;
 use linkrelay_http::intake::{CheckedLinks, IntakeSettings, read_links};
 use linkrelay_http::keys::{Access, Scope, guard};
@@ -69,7 +69,8 @@ pub(crate) fn router(
     };
     let admission = layers::Admission {
         clients,
-        hosts: settings.intake.allowed_hosts.clone(),
+        // Producers ask by the address of EXTRACTOR_URL, and ALLOWED_HOSTS are the API's names.
+        hosts: AllowedHosts::default(),
         origins: CorsOrigins::default(),
         listens_on,
         access: access.cloned().unwrap_or(Access::Everyone),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName, header};
 
 use super::id::{ClientId, Peer};
 use super::proxies::TrustedProxies;
@@ -83,7 +83,7 @@ impl ClientLimits {
         let address = peer.map(|peer| self.proxies.client_address(peer, request.headers()));
         let of_client = OfClient {
             id: client_id(extensions, address),
-            is_limited: !self.is_exempt(peer),
+            is_limited: is_forwarded(request.headers()) || !self.is_exempt(peer),
             limits: Arc::clone(self),
             requests_left: OnceLock::new(),
             links_left: OnceLock::new(),
@@ -97,6 +97,11 @@ impl ClientLimits {
         let is_local = |peer: IpAddr| peer.is_loopback() && !self.proxies.trusts(peer);
         !self.limits_loopback && peer.is_none_or(is_local)
     }
+}
+
+/// Whether a request came through a proxy, whose clients are on other machines than this one.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED)
 }
 
 /// Who a client is: the name of its key, otherwise its address.

@@ -273,7 +273,7 @@ mod tests {
         ]);
         assert_eq!(
             arguments.command(Some("-5.7")),
-            r"linkrelay export --format csv --category 'People & Blogs' --length-from 60 --after -5.7 --output 'my file'\''s.csv' --server http://127.0.0.1:9 --bom"
+            r"linkrelay export --format csv --category 'People & Blogs' --length-from 60 --after -5.7 --output 'my file'\''s.csv' --server http://127.0.0.1:9/ --bom"
         );
         let again = parse(&["--after", "-5.7"]);
         assert_eq!(again.after.as_deref(), Some("-5.7"));

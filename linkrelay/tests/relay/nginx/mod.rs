@@ -4,6 +4,7 @@
 mod server;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use linkrelay_fake_youtube::Failure;
@@ -15,9 +16,16 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::helpers::{link, links, until, video_id};
-use crate::role::up;
+use crate::role::{Role, up};
 use crate::site::youtube;
 use server::{HOST, Nginx, file};
+
+/// The embedded mode with the settings that it needs behind nginx; each test is its only client.
+fn behind_nginx(data: &Path, arguments: &[&str], env: &[(&str, String)]) -> Role {
+    let of_proxy = [("ALLOWED_HOSTS", HOST), ("TRUSTED_PROXIES", "127.0.0.1,::1")];
+    let of_proxy = of_proxy.map(|(name, value)| (name, value.to_owned()));
+    up(data, arguments, &[env, &of_proxy].concat())
+}
 
 /// What a stream has sent until it contains `words`.
 async fn read_until(response: &mut Response, words: &str) -> String {
@@ -36,7 +44,7 @@ async fn events_pass_nginx_while_their_request_is_pending() {
     let data = tempfile::tempdir().unwrap();
     let (fake, env) = youtube(Duration::ZERO).await;
     fake.set_failure(&video_id(1), Some(Failure::Hang));
-    let relay = up(data.path(), &[], &env).ready().await;
+    let relay = behind_nginx(data.path(), &[], &env).ready().await;
     let nginx = Nginx::in_front_of(relay.addr()).await;
     let client = nginx.client();
     let posted = client
@@ -62,7 +70,7 @@ async fn events_pass_nginx_while_their_request_is_pending() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_pass_nginx_up_to_linkrelay_s_limit_and_are_refused_clearly_above() {
     let data = tempfile::tempdir().unwrap();
-    let relay = up(data.path(), &["--demo"], &[]).ready().await;
+    let relay = behind_nginx(data.path(), &["--demo"], &[]).ready().await;
     let nginx = Nginx::in_front_of(relay.addr()).await;
     let client = nginx.client();
     // Spaces fill a body up to its size.
@@ -116,7 +124,7 @@ async fn the_waiting_path_times_out_in_linkrelay_and_not_in_nginx() {
     let (fake, env) = youtube(Duration::ZERO).await;
     fake.set_failure_of_all(Some(Failure::Hang));
     let env = [&env[..], &[("WAIT_TIMEOUT", "2s".to_owned())]].concat();
-    let relay = up(data.path(), &[], &env).ready().await;
+    let relay = behind_nginx(data.path(), &[], &env).ready().await;
     let nginx = Nginx::in_front_of(relay.addr()).await;
     let request = nginx.client().post(nginx.url("/links/send-message-http"));
     let answer = request.json(&json!({ "links": link(0) })).send().await.unwrap();
@@ -177,7 +185,7 @@ async fn linkrelay_learns_from_nginx_where_a_request_comes_from() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_tls_nginx_redirects_and_metrics_stay_inside() {
     let data = tempfile::tempdir().unwrap();
-    let relay = up(data.path(), &["--demo"], &[]).ready().await;
+    let relay = behind_nginx(data.path(), &["--demo"], &[]).ready().await;
     let nginx = Nginx::in_front_of(relay.addr()).await;
     let plain = nginx.builder().resolve(HOST, nginx.http).build().unwrap();
     let url = format!("http://{HOST}:{}/links/x?y=z", nginx.http.port());
