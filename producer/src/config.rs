@@ -304,7 +304,10 @@ mod tests {
             (&["--body-read-timeout", "0s"], "BODY_READ_TIMEOUT"),
             (&["--max-body-bytes", "0"], "MAX_BODY_BYTES"),
             (&["--max-links-per-request", "0"], "MAX_LINKS_PER_REQUEST"),
-            (&["--max-links-per-request", "100001"], "MAX_LINKS_PER_REQUEST"),
+            (
+                &["--max-links-per-request", "100001", "--client-links-burst", "100001"],
+                "MAX_LINKS_PER_REQUEST",
+            ),
             (&["--client-requests-burst", "0"], "CLIENT_REQUESTS_BURST"),
             (&["--client-links-burst", "999"], "CLIENT_LINKS_BURST"),
             (&["--max-links-per-request", "10001"], "CLIENT_LINKS_BURST"),
