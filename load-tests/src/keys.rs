@@ -1,52 +1,20 @@
 //! What API keys cost: acknowledged POSTs a second of a producer with a thousand keys, against the
 //! same producer without keys.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
-use linkrelay_http::keys::{KeyEntry, KeyText, Scopes, add_key};
 use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::bench::settings::BenchSettings;
 use crate::http::{closed_loop, post_to_producer};
+use crate::key_file::{KEYS, KeyFile};
 use crate::load::closed_loop::ClosedLoop;
 use crate::measurement::{Measurement, Round, Target};
 
 const CONNECTIONS: usize = 64;
-const KEYS: usize = 1_000;
-
-/// A file of keys, and one of them.
-#[derive(Debug)]
-pub(crate) struct Keys {
-    folder: TempDir,
-    pub(crate) key: KeyText,
-}
-
-impl Keys {
-    fn new() -> Result<Self> {
-        let keys = Self { folder: tempfile::tempdir()?, key: KeyText::generate() };
-        for _ in 1..KEYS {
-            keys.add(&KeyText::generate())?;
-        }
-        keys.add(&keys.key)?;
-        Ok(keys)
-    }
-
-    /// The file.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("keys")
-    }
-
-    fn add(&self, key: &KeyText) -> Result<()> {
-        let entry = KeyEntry::new(key, Scopes::all(), "bench").map_err(anyhow::Error::msg)?;
-        Ok(add_key(&self.path(), &entry)?)
-    }
-}
 
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
-    let (broker, keys) = (KafkaBroker::start().await?, Keys::new()?);
+    let (broker, keys) = (KafkaBroker::start().await?, KeyFile::new()?);
     let case = format!("one link a request, {CONNECTIONS} connections, {KEYS} keys");
     if !settings.includes(&case) {
         return Ok(());
@@ -67,7 +35,7 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
 async fn round(
     broker: &KafkaBroker,
     closed_loop: ClosedLoop,
-    keys: &Keys,
+    keys: &KeyFile,
     keys_first: bool,
 ) -> Result<Round> {
     let with_keys = async || post_to_producer(broker, closed_loop, Some(keys)).await;

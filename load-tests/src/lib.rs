@@ -9,6 +9,7 @@ mod drain;
 mod export;
 mod http;
 mod kafka;
+mod key_file;
 mod keys;
 mod latency;
 mod load;

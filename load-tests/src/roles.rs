@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::kafka::RelaySettings;
-use crate::keys::Keys;
+use crate::key_file::KeyFile;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -74,12 +74,12 @@ pub(crate) async fn start_consumer(
     Ok((health, Running::spawn(|stop| consumer.run_until_stopped(stop))))
 }
 
-/// Starts a producer on a free port, with these API keys if there are any, and waits until it is ready.
+/// Starts a producer on a free port, with API keys or without, and waits until it is ready.
 pub(crate) async fn start_producer(
     broker: &KafkaBroker,
     topic: &str,
     store: Arc<dyn Store>,
-    keys: Option<&Keys>,
+    keys: Option<&KeyFile>,
 ) -> Result<(SocketAddr, Running<PartDied>)> {
     let brokers = broker.bootstrap_servers();
     let mut settings = ProducerSettings::try_parse_from([
@@ -93,7 +93,7 @@ pub(crate) async fn start_producer(
         "--kafka-dlq-topic",
         &crate::kafka::dlq(topic),
     ])?;
-    settings.keys.file = keys.map(Keys::path);
+    settings.keys.file = keys.map(KeyFile::path);
     let producer = Producer::build(settings, store).await?;
     let (addr, health) = (producer.addr(), producer.health());
     let running = Running::spawn(|stop| producer.run_until_stopped(stop));

@@ -17,8 +17,6 @@ mod rights;
 mod search_index;
 #[path = "mongo/version.rs"]
 mod version;
-#[path = "mongo/write_rate.rs"]
-mod write_rate;
 
 use linkrelay_store::{LinkStore, MongoStore, Store};
 use linkrelay_testkit::mongo::MongoServer;

@@ -135,7 +135,7 @@ fn is_given(matches: &ArgMatches, id: &str) -> bool {
 }
 
 /// Returns the command with each secret that has a file as the default of its argument, along the
-/// chosen subcommands; `None` if there is none. `command` is one of [`with_files`].
+/// chosen subcommands; `None` if no secret has one. `command` is one of [`with_files`].
 fn filled(command: &Command, matches: &ArgMatches) -> Result<Option<Command>, clap::Error> {
     let mut filled_command = None;
     let has_file = |secret: &Secret| {

@@ -14,7 +14,7 @@ const HEADER: &str = "# linkrelay's API keys: id, scopes, SHA-256 of the secret,
 /// A file that its owner's group may read stays so; others never may.
 const KEPT_MODE: u32 = 0o640;
 
-/// Adds a key, and makes the file if there is none.
+/// Adds a key, and creates the file if it does not exist.
 ///
 /// # Errors
 /// [`KeyFileError`] if the file has a wrong line, or cannot be read or replaced.
@@ -33,7 +33,7 @@ pub fn add_key(path: &Path, entry: &KeyEntry) -> Result<(), KeyFileError> {
     target.replace(&text)
 }
 
-/// Removes the key with this id, and returns its entry; `None` if there is none.
+/// Removes the key with this id, and returns its entry; `None` if no key has it.
 ///
 /// # Errors
 /// As of [`add_key`].

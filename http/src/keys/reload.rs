@@ -51,7 +51,7 @@ async fn received(signal: Option<&mut Signal>) {
     }
 }
 
-/// What changes when a file is written or replaced; `None` if there is none.
+/// What changes when a file is written or replaced; `None` if it does not exist.
 async fn version(path: &Path) -> Option<(SystemTime, u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = tokio::fs::metadata(path).await.ok()?;

@@ -1,6 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path as File, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,30 +9,30 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::helpers::{Said, binary, link, nowhere, run, until, until_is};
+use crate::helpers::{Said, binary, link, run, until, until_is};
 use crate::role::{Role, stop, up};
 use crate::site::Site;
 
 const SUBMIT: &str = "/links/send-message-kafka";
-const WAITING: &str = "/links/send-message-http";
+pub(crate) const WAITING: &str = "/links/send-message-http";
 /// How many keys a file may have without any request being slower.
 const MANY_KEYS: usize = 10_000;
 
 /// A file of keys that the command writes.
-struct Keys {
+pub(crate) struct Keys {
     folder: TempDir,
 }
 
 impl Keys {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("keys")
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.path().display().to_string()
     }
 
@@ -42,7 +42,7 @@ impl Keys {
     }
 
     /// Makes a key, and returns what the command prints on stdout: the key.
-    fn add(&self, name: &str, scopes: &str) -> String {
+    pub(crate) fn add(&self, name: &str, scopes: &str) -> String {
         let said = self.command(&["add", "--name", name, "--scopes", scopes]);
         assert_eq!(said.code, Some(0), "{}", said.all());
         said.stdout.trim_end().to_owned()
@@ -52,7 +52,7 @@ impl Keys {
         self.command(&["revoke", id_of(key)]).done();
     }
 
-    fn env(&self) -> [(&'static str, String); 1] {
+    pub(crate) fn env(&self) -> [(&'static str, String); 1] {
         [("LINKRELAY_API_KEYS_FILE", self.text())]
     }
 }
@@ -65,18 +65,18 @@ fn secret_of(key: &str) -> &str {
     key.split('_').nth(2).unwrap()
 }
 
-fn request(role: &Role, method: &str, path: &str) -> RequestBuilder {
+pub(crate) fn request(role: &Role, method: &str, path: &str) -> RequestBuilder {
     let method: Method = method.parse().unwrap();
     let is_post = method == Method::POST;
     let request = reqwest::Client::new().request(method, role.url() + path);
     if is_post { request.json(&json!({ "links": link(0) })) } else { request }
 }
 
-async fn status(request: RequestBuilder) -> u16 {
+pub(crate) async fn status(request: RequestBuilder) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-async fn with_key(role: &Role, method: &str, path: &str, key: &str) -> u16 {
+pub(crate) async fn with_key(role: &Role, method: &str, path: &str, key: &str) -> u16 {
     status(request(role, method, path).bearer_auth(key)).await
 }
 
@@ -325,125 +325,6 @@ async fn a_log_and_the_metrics_have_the_name_of_a_key_and_never_the_key() {
         assert!(!all.contains(secret_of(key)), "the secret of {key} is in a log");
     }
     stop([producer, consumer]).await;
-}
-
-/// Runs a server that ends without being stopped.
-fn ended(arguments: &[&str], data: &File, env: &[(&str, &str)]) -> Said {
-    let mut command = Command::new("timeout");
-    command.arg("60").arg(binary(arguments[0])).args(&arguments[1..]);
-    command.env("DATA_DIR", data).env("HTTP_ADDR", nowhere()).env("EXTRACTOR_ADDR", nowhere());
-    run(command.envs(env.iter().copied()))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_others_reach_does_not_start_without_keys() {
-    let (data, keys) = (tempfile::tempdir().unwrap(), Keys::new());
-    let (file, empty) = (keys.text(), keys.folder.path().join("empty").display().to_string());
-    keys.add("me", "read");
-    fs::write(&empty, "# nothing\n").unwrap();
-    let up = &["linkrelay", "up", "--demo"][..];
-    let producer = &["linkrelay-producer"][..];
-    let anonymous = ("LINKRELAY_ALLOW_ANONYMOUS", "true");
-    let open = ("HTTP_ADDR", "0.0.0.0:0");
-    for (command, setting, env) in [
-        (producer, "HTTP_ADDR", &[open][..]),
-        (producer, "HTTP_ADDR", &[("HTTP_ADDR", "[::]:0")]),
-        (up, "HTTP_ADDR", &[open]),
-        (up, "EXTRACTOR_ADDR", &[("EXTRACTOR_ADDR", "0.0.0.0:0")]),
-        (up, "HTTP_ADDR", &[open, ("LINKRELAY_API_KEYS", "")]),
-        (up, "LINKRELAY_API_KEYS", &[open, ("LINKRELAY_API_KEYS", "0123456789abcde")]),
-        (up, "LINKRELAY_API_KEYS_FILE", &[open, ("LINKRELAY_API_KEYS_FILE", "/nowhere")]),
-        (up, "LINKRELAY_API_KEYS_FILE", &[open, ("LINKRELAY_API_KEYS_FILE", &empty)]),
-        (up, "LINKRELAY_ALLOW_ANONYMOUS", &[anonymous, ("LINKRELAY_API_KEYS_FILE", &file)]),
-    ] {
-        let said = ended(command, data.path(), env);
-        let shown = format!("{command:?} {env:?}: {}", said.all());
-        assert_eq!(said.code, Some(2), "{shown}");
-        assert_eq!(said.stderr.lines().count(), 1, "{shown}");
-        assert!(said.stderr.contains(&format!(": {setting}: ")), "{shown}");
-        assert!(!said.stderr.contains("0123456789"), "{shown}");
-        if setting.ends_with("_ADDR") {
-            let ways = ["linkrelay keys add", "LINKRELAY_ALLOW_ANONYMOUS=true"];
-            assert!(ways.into_iter().all(|way| said.stderr.contains(way)), "{shown}");
-        }
-    }
-    // Nothing was made before that was known.
-    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_open_address_is_served_with_keys_or_when_that_is_said() {
-    let data = tempfile::tempdir().unwrap();
-    let key = "a-key-of-a-first-try";
-    for (setting, value, without) in
-        [("LINKRELAY_ALLOW_ANONYMOUS", "true", 200), ("LINKRELAY_API_KEYS", key, 401)]
-    {
-        let open = [("EXTRACTOR_ADDR", format!("0.0.0.0:{}", port())), (setting, value.to_owned())];
-        let relay = crate::role::Role::start(
-            linkrelay_testkit::site::Role::new("linkrelay", binary("linkrelay"))
-                .map(|role| role.args(["up", "--demo"])),
-            &open,
-            &[("DATA_DIR", &data.path().display().to_string())],
-        );
-        let relay = relay.ready().await;
-        assert_eq!(status(request(&relay, "GET", "/requests")).await, without);
-        assert_eq!(with_key(&relay, "GET", "/requests", key).await, 200);
-        assert_eq!(with_key(&relay, "POST", WAITING, key).await, 201);
-        relay.stop().await;
-    }
-}
-
-fn port() -> u16 {
-    linkrelay_testkit::tools::free_port().unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_without_keys_on_an_open_address_serves_health_alone() {
-    let site = Site::new().await;
-    let addr = format!("0.0.0.0:{}", port());
-    let consumer = site.consumer(&[("HTTP_ADDR", &addr)]);
-    let url = format!("http://{}", addr.replace("0.0.0.0", "127.0.0.1"));
-    let client = reqwest::Client::new();
-    let get = async |path: &str| client.get(format!("{url}{path}")).send().await;
-    until("the consumer to be ready", async || match get("/health/ready").await {
-        Ok(answer) => ok_if(answer.status() == 200, answer.status()),
-        Err(error) => Err(error.to_string()),
-    })
-    .await;
-    assert_eq!(get("/metrics").await.unwrap().status(), 200);
-    let posted = client.post(format!("{url}/links")).json(&json!({ "links": link(0) }));
-    assert_eq!(status(posted).await, 404);
-    let log = consumer.log();
-    assert!(log.contains("POST /links is not served") && log.contains("keys add"), "{log}");
-    // It is a consumer all the same, and its health check works as in a container.
-    let healthy = site.linkrelay(&["health", "--ready"], &[("HTTP_ADDR", &addr)]);
-    assert_eq!(healthy.code, Some(0), "{}", healthy.all());
-    let producer = site.ready_producer(&[]).await;
-    let id = producer.post_valid(&json!(link(1))).await;
-    producer.until_stored(&id, 1).await;
-    stop([consumer, producer]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_may_have_an_address_of_their_own() {
-    let site = Site::new().await;
-    let [producer_metrics, consumer_metrics, up_metrics] = [(); 3].map(|()| nowhere());
-    let (producer, consumer) = site
-        .roles(&[("METRICS_ADDR", &producer_metrics)], &[("METRICS_ADDR", &consumer_metrics)])
-        .await;
-    let data = tempfile::tempdir().unwrap();
-    let relay = up(data.path(), &["--demo"], &[("METRICS_ADDR", up_metrics.clone())]).ready().await;
-    for (role, addr) in
-        [(&producer, producer_metrics), (&consumer, consumer_metrics), (&relay, up_metrics)]
-    {
-        assert_eq!(role.get("/metrics").await.0, 404);
-        let metrics = reqwest::get(format!("http://{addr}/metrics")).await.unwrap();
-        assert_eq!(metrics.status(), 200);
-        assert!(metrics.text().await.unwrap().contains("linkrelay_http_requests_total"));
-        let other = reqwest::get(format!("http://{addr}/requests")).await.unwrap();
-        assert_eq!(other.status(), 404);
-    }
-    stop([producer, consumer, relay]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ mod group;
 mod identity;
 /// The journal of the embedded mode.
 mod journal;
-/// API keys, and servers that need them.
+/// API keys: what each allows, and the file that has them.
 mod keys;
 /// Records that are too large for a dead letter, and topics that take none.
 mod large;
@@ -63,6 +63,8 @@ mod nginx;
 mod odd_videos;
 /// Topics whose first records were deleted, or that were created again.
 mod offsets;
+/// Servers on addresses that others reach, with keys and without.
+mod open_addresses;
 /// Links as people paste them.
 mod pasted;
 /// `GET /processes`.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
 use crate::kafka::fresh_topic;
-use crate::keys::Keys;
+use crate::key_file::KeyFile;
 use crate::load::closed_loop::{ClosedLoop, Posted};
 use crate::machine::{Load, LoadMeter};
 use crate::measurement::{Measurement, Round, Target};
@@ -70,14 +70,15 @@ pub(crate) fn closed_loop(
     }
 }
 
-/// Posts to a producer on a new topic, with these API keys if there are any, and checks that every link that was answered 201 is there.
+/// Posts to a producer on a new topic, with an API key if it has some, and checks that every link
+/// that was answered 201 is there.
 ///
 /// # Errors
 /// If the producer does not start, an answer is not 201, or the topic has another number of links.
 pub(crate) async fn post_to_producer(
     broker: &KafkaBroker,
     closed_loop: ClosedLoop,
-    keys: Option<&Keys>,
+    keys: Option<&KeyFile>,
 ) -> Result<(Posted, Load)> {
     let topic = fresh_topic(broker).await?;
     let store = Arc::new(FaultyStore::default());

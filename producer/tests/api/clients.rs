@@ -207,3 +207,25 @@ async fn a_preflight_needs_nothing_else() {
     assert!(exposed.contains("retry-after") && exposed.contains("ratelimit"), "{exposed}");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn what_comes_through_a_proxy_of_this_machine_has_limits() {
+    let mut settings = settings(NO_BROKER);
+    settings.api.clients.client_requests_per_second = 1;
+    settings.api.clients.client_requests_burst = 1;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Hold)).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = || client.get(format!("http://{}/links/x", app.addr));
+    for header in [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")] {
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            answers.push(answer(get().header(header.0, header.1)).await.status);
+        }
+        assert!(answers.contains(&429), "{header:?}: {answers:?}");
+    }
+    // Without a proxy, a client on this machine has none.
+    for _ in 0..3 {
+        answer(get()).await.assert_problem(400, "bad_request_id");
+    }
+    app.stop().await;
+}

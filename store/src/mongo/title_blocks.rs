@@ -13,8 +13,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 
 use super::deadline::{CALL_TIMEOUT, within};
 use super::store::MongoStore;
-use super::titles::{Block, Entry, Title, Titles, of_rows};
-use super::video_row::StoredTitle;
+use super::titles::{Block, Entry, StoredTitle, Title, Titles, of_rows};
 use super::{codec, failure};
 use crate::error::StoreError;
 use crate::indexing::{Indexed, SearchIndexStore};

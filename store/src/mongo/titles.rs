@@ -14,7 +14,6 @@ use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, Selection
 use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
 
-use super::video_row::StoredTitle;
 use crate::error::StoreError;
 use crate::search::Folded;
 
@@ -37,6 +36,36 @@ impl Title {
 
     pub(super) fn folded(&self) -> Folded {
         Folded::of_folded(self.folded.clone())
+    }
+}
+
+/// A row of which only the title is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredTitle {
+    #[serde(rename = "_id")]
+    pub(super) video_id: VideoId,
+    newest: Option<MetadataOfTitle>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MetadataOfTitle {
+    video: VideoOfTitle,
+}
+
+#[derive(Debug, Deserialize)]
+struct VideoOfTitle {
+    title: String,
+}
+
+impl StoredTitle {
+    /// Returns the fields of a row that are read.
+    pub(super) fn fields() -> Document {
+        doc! { "newest.video.title": 1 }
+    }
+
+    /// Returns the title; `None` if the row has no metadata.
+    pub(super) fn into_title(self) -> Option<Title> {
+        self.newest.map(|newest| Title::new(self.video_id, &newest.video.title))
     }
 }
 

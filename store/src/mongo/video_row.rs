@@ -5,7 +5,6 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 
 use super::codec;
-use super::titles::Title;
 use crate::error::StoreError;
 use crate::videos::{Newest, Seen, VideoFailure, VideoMetadata, VideoRegisters, VideoRow};
 
@@ -34,36 +33,6 @@ struct StoredFailure {
     document_id: DocumentId,
     failed_at: DateTime,
     error: LinkFailure,
-}
-
-/// A row of which only the title is read.
-#[derive(Debug, Deserialize)]
-pub(super) struct StoredTitle {
-    #[serde(rename = "_id")]
-    pub(super) video_id: VideoId,
-    newest: Option<MetadataOfTitle>,
-}
-
-#[derive(Debug, Deserialize)]
-struct MetadataOfTitle {
-    video: VideoOfTitle,
-}
-
-#[derive(Debug, Deserialize)]
-struct VideoOfTitle {
-    title: String,
-}
-
-impl StoredTitle {
-    /// Returns the fields of a row that are read.
-    pub(super) fn fields() -> Document {
-        doc! { "newest.video.title": 1 }
-    }
-
-    /// Returns the title; `None` if the row has no metadata.
-    pub(super) fn into_title(self) -> Option<Title> {
-        self.newest.map(|newest| Title::new(self.video_id, &newest.video.title))
-    }
 }
 
 /// A row without its metadata.

@@ -17,8 +17,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc, rawdoc};
 use serde::Deserialize;
 
-use super::titles::{self, Title, Titles};
-use super::video_row::StoredTitle;
+use super::titles::{self, StoredTitle, Title, Titles};
 use super::{codec, failure, insert};
 use crate::LinkDocument;
 use crate::error::StoreError;

@@ -59,7 +59,7 @@ impl Folded {
 
 /// Returns what a character becomes wherever it is, if that is one character.
 fn plain_form(character: char) -> Option<char> {
-    /// The forms that were looked for, of characters up to U+FFFF; 0 is none yet.
+    /// The forms of the characters up to U+FFFF; 0 until a character is met for the first time.
     static FORMS: [AtomicU32; 1 << 16] = [const { AtomicU32::new(0) }; 1 << 16];
     const NOT_PLAIN: u32 = u32::MAX;
     if character.is_ascii() {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::Folded;
 
 /// One character of a text, or two neighbours, as a number: a character has 21 bits, and the second
-/// is 0 if there is none, because a folded text has no character 0.
+/// is 0 in a gram of one character, because a folded text has no character 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gram(i64);
 

@@ -4,8 +4,9 @@
 mod server;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linkrelay_fake_youtube::Failure;
 use linkrelay_testkit::wait::{LONG, ok_if};
@@ -177,9 +178,32 @@ async fn linkrelay_learns_from_nginx_where_a_request_comes_from() {
     assert_eq!(headers["x-forwarded-proto"], "https");
     assert_eq!(headers["host"], HOST);
     assert!(!headers.contains_key("forwarded"), "{headers:?}");
-    // With TRUSTED_PROXIES=127.0.0.1 the producer would count this client as 192.0.2.1's proxy,
-    // 127.0.0.1: to be asserted through its limits where that setting is.
     nginx.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_behind_nginx_has_its_own_limits_no_matter_what_it_says_of_itself() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = [("CLIENT_REQUESTS_PER_SECOND", "1"), ("CLIENT_REQUESTS_BURST", "5")];
+    let limits = limits.map(|(name, value)| (name, value.to_owned()));
+    let relay = behind_nginx(data.path(), &["--demo"], &limits).ready().await;
+    let nginx = Nginx::in_front_of(relay.addr()).await;
+    // The proxy itself is 127.0.0.1.
+    let at = |last| nginx.builder().local_address(IpAddr::from([127, 0, 0, last])).build().unwrap();
+    let (client, other) = (at(2), at(3));
+    let (begin, mut served) = (Instant::now(), 0);
+    for number in 0..20_u8 {
+        let invented =
+            if number % 2 == 0 { vec![0xE9] } else { format!("192.0.2.{number}").into() };
+        let request = client.get(nginx.url("/requests")).header("X-Forwarded-For", invented);
+        served += usize::from(request.send().await.unwrap().status() == 200);
+    }
+    // The burst, and one more a second; as two clients it would have two bursts.
+    let may_be_served = 5 + begin.elapsed().as_secs() + 1;
+    assert!(served as u64 <= may_be_served, "{served} of 20, {may_be_served} may be served");
+    assert_eq!(other.get(nginx.url("/requests")).send().await.unwrap().status(), 200);
+    nginx.stop().await;
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
