@@ -1,5 +1,5 @@
-//! What API keys cost: acknowledged POSTs a second of a producer with a thousand keys, against the
-//! same producer without keys.
+//! What API keys and the limits of a client cost: acknowledged POSTs a second of a producer with a
+//! thousand keys that counts what its clients send, against the same producer without either.
 
 use anyhow::Result;
 use linkrelay_testkit::kafka::KafkaBroker;
@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 64;
 
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     let (broker, keys) = (KafkaBroker::start().await?, KeyFile::new()?);
-    let case = format!("one link a request, {CONNECTIONS} connections, {KEYS} keys");
+    let case = format!("one link a request, {CONNECTIONS} connections, {KEYS} keys and limits");
     if !settings.includes(&case) {
         return Ok(());
     }
@@ -25,7 +25,7 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
         benchmark: "keys",
         case,
         unit: "acknowledged POSTs/s",
-        baseline_is: "the same producer without keys",
+        baseline_is: "the same producer without keys and limits",
         target: Some(Target::Ratio(0.95)),
         rounds: settings.rounds(round).await?,
     })

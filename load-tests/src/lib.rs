@@ -17,6 +17,7 @@ mod machine;
 mod many_videos;
 mod measurement;
 mod memory;
+mod reads;
 mod roles;
 mod sample;
 mod search;

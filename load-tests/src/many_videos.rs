@@ -53,14 +53,29 @@ pub(crate) fn documents(seed: u64) -> impl Iterator<Item = LinkDocument> {
 /// Writes as many documents to a new file, as fast as the store takes them.
 pub(crate) async fn write(file: &Path, seed: u64, count: usize) -> Result<()> {
     let store = Arc::new(SqliteStore::open(file)?);
+    write_to(&store, seed, count).await?;
+    println!("{} MiB\n", std::fs::metadata(file)?.len() / (1 << 20));
+    store.close().await;
+    Ok(())
+}
+
+/// Writes as many documents to a store that has none, and returns their requests.
+pub(crate) async fn write_to<S: LinkStore + 'static>(
+    store: &Arc<S>,
+    seed: u64,
+    count: usize,
+) -> Result<Vec<RequestId>> {
+    let mut requests = Vec::new();
     let mut documents = documents(seed).take(count);
     let batches = std::iter::from_fn(|| {
         let batch: Vec<LinkDocument> = documents.by_ref().take(BATCH_DOCUMENTS).collect();
+        let first = batch.iter().filter(|document| document.index == 0);
+        requests.extend(first.filter_map(|document| document.request_id));
         (!batch.is_empty()).then_some(batch)
     });
     let begun = Instant::now();
     let writes = futures::stream::iter(batches).map(|batch| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(store);
         tokio::spawn(async move { store.write_batch(&batch).await })
     });
     let mut writes = writes.buffer_unordered(BATCHES_IN_FLIGHT);
@@ -68,14 +83,8 @@ pub(crate) async fn write(file: &Path, seed: u64, count: usize) -> Result<()> {
         written?;
     }
     drop(writes);
-    let bytes = std::fs::metadata(file)?.len();
-    println!(
-        "{:.0} documents/s, {} MiB\n",
-        count as f64 / begun.elapsed().as_secs_f64(),
-        bytes / (1 << 20)
-    );
-    store.close().await;
-    Ok(())
+    println!("{:.0} documents/s", count as f64 / begun.elapsed().as_secs_f64());
+    Ok(requests)
 }
 
 fn stored(base: LinkDocument, draw: &mut Draw) -> LinkDocument {

@@ -20,6 +20,7 @@ use crate::kafka::RelaySettings;
 use crate::key_file::KeyFile;
 
 const LIMIT: Duration = Duration::from_secs(60);
+const MORE_THAN_IS_SENT: u32 = 10_000_000;
 
 /// A role that runs until it is stopped.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ pub(crate) async fn start_consumer(
     Ok((health, Running::spawn(|stop| consumer.run_until_stopped(stop))))
 }
 
-/// Starts a producer on a free port, with API keys or without, and waits until it is ready.
+/// Starts a producer on a free port, and waits until it is ready. With API keys it also counts
+/// what its clients send, against limits that a benchmark does not reach.
 pub(crate) async fn start_producer(
     broker: &KafkaBroker,
     topic: &str,
@@ -94,6 +96,16 @@ pub(crate) async fn start_producer(
         &crate::kafka::dlq(topic),
     ])?;
     settings.keys.file = keys.map(KeyFile::path);
+    let clients = &mut settings.api.clients;
+    clients.limit_loopback_clients = keys.is_some();
+    for limit in [
+        &mut clients.client_requests_per_second,
+        &mut clients.client_requests_burst,
+        &mut clients.client_links_per_second,
+        &mut clients.client_links_burst,
+    ] {
+        *limit = MORE_THAN_IS_SENT;
+    }
     let producer = Producer::build(settings, store).await?;
     let (addr, health) = (producer.addr(), producer.health());
     let running = Running::spawn(|stop| producer.run_until_stopped(stop));

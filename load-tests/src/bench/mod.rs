@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::{batch, drain, export, http, keys, latency, memory, search, store};
+use crate::{batch, drain, export, http, keys, latency, memory, reads, search, store};
 use settings::BenchSettings;
 
 /// Measures linkrelay and what it is compared with, one right after the other, and prints both.
@@ -32,7 +32,7 @@ enum Benchmark {
     Memory,
     /// Acknowledged POSTs a second against an axum no-op
     Http,
-    /// What API keys cost: POSTs a second with a thousand of them against none
+    /// What API keys and limits cost: POSTs a second with a thousand keys against none
     Keys,
     /// Links a second in requests of 100 against a bare FutureProducer
     Batch,
@@ -42,6 +42,8 @@ enum Benchmark {
     Export,
     /// First pages of searches in a SQLite file of a million videos, and what the index costs writes
     Search,
+    /// How long each route that reads takes, with a million videos in SQLite and 50,000 in MongoDB
+    Reads,
     /// All of them
     All,
 }
@@ -66,6 +68,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Latency => latency::run(settings).await?,
             Benchmark::Export => export::run(settings).await?,
             Benchmark::Search => search::run(settings).await?,
+            Benchmark::Reads => reads::run(settings).await?,
             // It is the list itself.
             Benchmark::All => {}
         }

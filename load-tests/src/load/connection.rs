@@ -1,4 +1,4 @@
-//! A connection that posts JSON and reads the answer as cheaply as possible: what the load
+//! A connection that sends requests and reads the answers as cheaply as possible: what the load
 //! generator costs is taken from the server on the same machine.
 
 use std::net::SocketAddr;
@@ -49,6 +49,22 @@ impl Connection {
         self.request.extend_from_slice(self.head.as_bytes());
         self.request.extend_from_slice(format!("{}\r\n\r\n", body.len()).as_bytes());
         self.request.extend_from_slice(body);
+        self.response().await
+    }
+
+    /// Gets a path and awaits the response.
+    ///
+    /// # Errors
+    /// As for [`post`](Self::post).
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Response<'_>> {
+        self.request.clear();
+        self.request.extend_from_slice(format!("GET {path} HTTP/1.1\r\n").as_bytes());
+        self.request.extend_from_slice(b"host: localhost\r\n\r\n");
+        self.response().await
+    }
+
+    /// Sends the request and reads its response.
+    async fn response(&mut self) -> Result<Response<'_>> {
         self.stream.write_all(&self.request).await?;
         self.received.clear();
         loop {

@@ -4,7 +4,7 @@
 //! and drops its pages from the kernel's cache (`dd iflag=nocache`). Every row of every page is
 //! compared with the query, and the hits of some queries are counted by a scan of all texts.
 
-mod queries;
+pub(crate) mod queries;
 mod writes;
 
 use std::path::Path;
