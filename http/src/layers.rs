@@ -69,7 +69,7 @@ pub struct Routes {
 /// 4. *trace*, so that requests that are shed or time out are also traced;
 /// 5. *count and time*, by route;
 /// 6. *the check of the host*, if names are set or only this machine reaches the server;
-/// 7. *the holder of the key*, if there are keys, and *the client's limits*, around all but the exempt routes, which are answered even when there
+/// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around all but the exempt routes, which are answered even when there
 ///    are too many requests, or a busy process would be taken for a dead one;
 /// 8. *load shedding* over the concurrency limit, around the limited routes only;
 /// 9. *request time-out*, inside the limit, so that a request that hangs releases its slot.
@@ -96,9 +96,10 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
         .merge(routes.streams)
         .layer(
             ServiceBuilder::new()
-                .layer(option_layer(
-                    ring.map(|ring| middleware::from_fn_with_state(ring, keys::identify)),
-                ))
+                .layer(option_layer(ring.map(|ring| {
+                    let state = (ring, Arc::clone(&clients));
+                    middleware::from_fn_with_state(state, keys::identify)
+                })))
                 .layer(middleware::from_fn_with_state(clients, client::admit)),
         )
         .merge(routes.exempt)

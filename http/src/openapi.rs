@@ -24,6 +24,7 @@ use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
 const BEARER: &str = "bearer";
 const API_KEY: &str = "api_key";
+const SESSION: &str = "session";
 
 /// The form of every error (RFC 9457).
 #[derive(Debug, ToSchema)]
@@ -173,22 +174,29 @@ pub fn add_client_limits(document: &mut OpenApi) {
 /// Adds to every operation of a path what a route answers whose clients need a key with this scope,
 /// and if the server has keys also that one is needed.
 pub(crate) fn add_keys(item: &mut PathItem, scope: &str, needs_key: bool) {
+    let is_read_alone = item.post.is_none() && item.delete.is_none();
     for operation in operations(item).into_iter().flatten() {
         add(
             operation,
             "401",
-            "`no_key`, `unknown_key`: no API key was sent, or one that is not known.",
+            "`no_key`, `unknown_key`, `session_expired`, `unknown_session`: no API key or session \
+             was sent, or one that is not known or has ended.",
         );
         let text = format!("`insufficient_scope`: the API key does not have the scope `{scope}`.");
         add(operation, "403", &text);
+        if !is_read_alone {
+            let text = "`wrong_origin`: a page of another origin has sent the session.";
+            add(operation, "403", text);
+        }
         if needs_key {
-            let either = [BEARER, API_KEY].map(|name| SecurityRequirement::new(name, [scope]));
+            let either =
+                [BEARER, API_KEY, SESSION].map(|name| SecurityRequirement::new(name, [scope]));
             operation.security = Some(either.into());
         }
     }
 }
 
-/// Adds the two forms in which clients send their API key.
+/// Adds the two forms in which clients send their API key, and the one of a session.
 pub fn add_key_schemes(document: &mut OpenApi) {
     let text = "An API key of `linkrelay keys add`, as `Authorization: Bearer …`.";
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text));
@@ -197,6 +205,10 @@ pub fn add_key_schemes(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
     components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(header)));
+    let text = "What `POST /session` gives a browser for a key; with TLS its name begins with \
+                `__Host-`.";
+    let cookie = ApiKeyValue::with_description("linkrelay_session", text);
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
 }
 
 /// Adds to every operation what follows from its description.

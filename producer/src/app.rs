@@ -230,6 +230,8 @@ impl Producer {
             takes_lists: api.expand_lists.unwrap_or(false),
             store_timeout: api.request_timeout,
             max_wait: api.wait_timeout,
+            access: access.clone(),
+            session_duration: api.session_duration,
             stopping: stop_accepting.clone(),
         };
         let admission = admission(&settings, self.addr, &access);

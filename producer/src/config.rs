@@ -26,6 +26,9 @@ const DELIVERY_MARGIN: Duration = Duration::from_millis(1_500);
 const DEFAULT_EXTRACTOR_URL: &str = "http://127.0.0.1:5000";
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const MIN_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
+const MIN_SESSION: Duration = Duration::from_secs(1);
+/// Browsers keep no cookie for longer.
+const MAX_SESSION: Duration = Duration::from_secs(400 * 24 * 3_600);
 
 /// linkrelay's HTTP API: accepts YouTube links, and answers when Kafka has them safely.
 #[derive(Debug, Clone, Parser)]
@@ -110,6 +113,10 @@ pub struct ApiSettings {
     /// by commas, or * for every page; without it, only this server's own pages may
     #[arg(long, env = "CORS_ORIGINS", default_value = "")]
     pub cors_origins: CorsOrigins,
+
+    /// How long a browser that has signed in with an API key stays signed in
+    #[arg(long, env = "SESSION_DURATION", default_value = "12h", value_parser = humantime::parse_duration)]
+    pub session_duration: Duration,
 
     /// What clients may send.
     #[command(flatten)]
@@ -202,6 +209,9 @@ impl ApiSettings {
                 return Err(SettingsError::new(setting, format!("must be from 1 to {most}")));
             }
         }
+        if !(MIN_SESSION..=MAX_SESSION).contains(&self.session_duration) {
+            return Err(SettingsError::new("SESSION_DURATION", "must be from 1s to 400days"));
+        }
         self.extractor_server()?;
         self.intake.validate()?;
         self.clients.validate(self.intake.max_links_per_request)
@@ -241,6 +251,7 @@ impl Default for ApiSettings {
             max_exports: 4,
             expand_lists: None,
             cors_origins: CorsOrigins::default(),
+            session_duration: Duration::from_secs(12 * 3_600),
             intake: IntakeSettings::default(),
             clients: ClientSettings::default(),
         }
@@ -296,6 +307,8 @@ mod tests {
             (&["--max-waiting-requests", "0"], "MAX_WAITING_REQUESTS"),
             (&["--max-event-streams", "0"], "MAX_EVENT_STREAMS"),
             (&["--max-exports", "0"], "MAX_EXPORTS"),
+            (&["--session-duration", "999ms"], "SESSION_DURATION"),
+            (&["--session-duration", "401days"], "SESSION_DURATION"),
             (&["--extractor-url", "ftp://127.0.0.1"], "EXTRACTOR_URL"),
             (&["--extractor-api-key", "a\nb"], "EXTRACTOR_API_KEY"),
             (&["--http-addr", "0.0.0.0:0"], "HTTP_ADDR"),

@@ -60,6 +60,9 @@ pub(crate) enum ApiError {
     NotFailed(Vec<u32>),
     #[error("the body cannot be read: {0}")]
     BadReplayBody(String),
+    /// What the body has instead may be a key, so it is not shown.
+    #[error("the body cannot be read; send {{\"key\": \"lr_…\"}}")]
+    BadSignInBody,
     #[error("{0}")]
     NoReplay(#[from] BeginError),
     #[error(
@@ -161,7 +164,9 @@ impl ApiError {
             Self::Pending(_) => (StatusCode::CONFLICT, "request_pending", None),
             Self::BadRetryBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
             Self::NotFailed(_) => (StatusCode::CONFLICT, "not_failed", None),
-            Self::BadReplayBody(_) => (StatusCode::BAD_REQUEST, "bad_body", None),
+            Self::BadReplayBody(_) | Self::BadSignInBody => {
+                (StatusCode::BAD_REQUEST, "bad_body", None)
+            }
             Self::NoReplay(BeginError::Running(_)) => {
                 (StatusCode::CONFLICT, "replay_running", None)
             }

@@ -33,6 +33,7 @@ use crate::routes;
         (name = "Videos", description = "Each video once, however many links named it."),
         (name = "Dead letters", description = "Links that were given up, and their replay."),
         (name = "Health", description = "For load balancers, orchestrators and Prometheus."),
+        (name = "Sessions", description = "How a browser signs in with an API key."),
         (name = "Documentation", description = "This document, and pages that show it."),
     )
 )]

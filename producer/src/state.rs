@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use linkrelay_common::{LinkError, LinkTarget, parse_link, parse_target};
 use linkrelay_http::intake::IntakeSettings;
+use linkrelay_http::keys::Access;
 use linkrelay_kafka::GroupSettings;
 use linkrelay_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,10 @@ pub(crate) struct AppState {
     pub(crate) intake: IntakeSettings,
     /// Whether playlists and channels are accepted, because the consumers can expand them.
     pub(crate) takes_lists: bool,
+    /// Who may use the API.
+    pub(crate) access: Access,
+    /// How long a session lasts.
+    pub(crate) session_duration: Duration,
     /// How long the queries of one request to the store may take.
     pub(crate) store_timeout: Duration,
     /// The longest `?wait=`.

@@ -62,6 +62,11 @@ impl ClientLimits {
         })
     }
 
+    /// The proxies that are trusted.
+    pub(crate) fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
     /// Takes a connection for this address; `None` if its number is not limited.
     ///
     /// # Errors

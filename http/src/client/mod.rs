@@ -1,7 +1,8 @@
 //! Who a client is, and what one client may have.
 //!
 //! [`ClientId`] is the name of the client's key, otherwise its address, which is found behind
-//! [`TrustedProxies`]. [`ClientLimits`] has what every client may have, and counts it: requests and
+//! [`TrustedProxies`], which also tell under which [`OwnOrigin`] it has reached this server.
+//! [`ClientLimits`] has what every client may have, and counts it: requests and
 //! links a second, connections, requests in flight, and bodies that are still arriving. A [`Pass`]
 //! is what a handler sees of it, for links and for [`Shares`] of its own kinds of slots.
 //!
@@ -12,6 +13,7 @@ mod address;
 mod id;
 mod layer;
 mod limits;
+mod origin;
 mod proxies;
 mod rates;
 mod refusal;
@@ -21,6 +23,7 @@ mod shares;
 pub use id::{ClientId, Peer};
 pub(crate) use layer::admit;
 pub use limits::{ClientLimits, Pass};
+pub use origin::OwnOrigin;
 pub use proxies::TrustedProxies;
 pub use refusal::{Limit, Refusal};
 pub use settings::ClientSettings;

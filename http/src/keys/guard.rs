@@ -1,9 +1,9 @@
-//! The layer in front of a route whose clients need a key (RFC 6750).
+//! The layer in front of a route whose clients need a key (RFC 6750), or a session.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -11,10 +11,12 @@ use linkrelay_common::metrics as names;
 use metrics::counter;
 use tracing::Instrument as _;
 
-use super::{Access, KeyHolder, KeyRing, Scope};
+use super::credential::{API_KEY, Credential, is_from_own_page, own_origin, writes};
+use super::session::SessionError;
+use super::{Access, KeyRing, Scope};
 use crate::Problem;
+use crate::client::{ClientLimits, OwnOrigin, TrustedProxies};
 
-const API_KEY: &str = "x-api-key";
 /// The label of requests without a key that is known.
 const NO_CLIENT: &str = "none";
 const NO_KEY: HeaderValue = HeaderValue::from_static(r#"Bearer realm="linkrelay""#);
@@ -29,7 +31,7 @@ struct Guard {
 
 /// Lets only requests to these routes pass whose key has this scope.
 ///
-/// A request that passes carries the [`KeyHolder`] as an extension, and no longer
+/// A request that passes carries the `KeyHolder` as an extension, and no longer
 /// the key; the log lines that it causes name the client.
 pub fn guard<S>(routes: MethodRouter<S>, access: &Access, scope: Scope) -> MethodRouter<S>
 where
@@ -44,29 +46,51 @@ where
     }
 }
 
-/// Adds the [`KeyHolder`] of a request whose key is known to its extensions, for what comes before
-/// the guards. It refuses no request.
+/// What a request shows of its sender, as [`identify`] has found it.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) credential: Credential,
+    pub(super) origin: OwnOrigin,
+    pub(super) is_from_own_page: bool,
+}
+
+impl Shown {
+    fn of(request: &Request, ring: &KeyRing, proxies: &TrustedProxies) -> Self {
+        let (origin, headers) = (own_origin(request, proxies), request.headers());
+        let credential = Credential::read(headers, &origin, ring);
+        Self { credential, is_from_own_page: is_from_own_page(headers, &origin), origin }
+    }
+}
+
+/// Adds what a request shows of its sender to its extensions, and its `KeyHolder` if it is known,
+/// for what comes before the guards. It refuses no request.
 pub(crate) async fn identify(
-    State(ring): State<Arc<KeyRing>>,
+    State((ring, clients)): State<(Arc<KeyRing>, Arc<ClientLimits>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Some(holder) = presented(request.headers()).and_then(|text| ring.holder(text)) {
+    let shown = Shown::of(&request, &ring, clients.proxies());
+    if let Some(holder) = shown.credential.holder() {
+        let holder = holder.clone();
         request.extensions_mut().insert(holder);
     }
+    request.extensions_mut().insert(shown);
     next.run(request).await
 }
 
 async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let Guard { ring, scope } = guard;
-    let Some(text) = presented(request.headers()) else {
-        count(NO_CLIENT, "no_key");
-        return no_key();
-    };
-    let known = request.extensions().get::<KeyHolder>().cloned();
-    let Some(holder) = known.or_else(|| ring.holder(text)) else {
-        count(NO_CLIENT, "unknown_key");
-        return unknown_key();
+    let shown = request.extensions().get::<Shown>().cloned();
+    let shown = shown.unwrap_or_else(|| Shown::of(&request, &ring, &TrustedProxies::default()));
+    let holder = match shown.credential {
+        Credential::None => return refused("no_key", no_key()),
+        Credential::Key(None) => return refused("unknown_key", unknown_key()),
+        Credential::Session(Err(error)) => return refused("no_session", no_session(error)),
+        Credential::Session(Ok(_)) if writes(request.method()) && !shown.is_from_own_page => {
+            return refused("wrong_origin", wrong_origin());
+        }
+        Credential::Key(Some(holder)) => holder,
+        Credential::Session(Ok(session)) => session.holder,
     };
     tracing::Span::current().record("client", &*holder.name);
     let client = tracing::info_span!("client", client = &*holder.name);
@@ -76,13 +100,20 @@ async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> 
         return client.in_scope(|| wrong_scope(scope));
     }
     count(label, "allowed");
-    request.headers_mut().remove(header::AUTHORIZATION);
-    request.headers_mut().remove(API_KEY);
+    for name in [header::AUTHORIZATION.as_str(), API_KEY, header::COOKIE.as_str()] {
+        request.headers_mut().remove(name);
+    }
     if scope == Scope::Admin {
         client.in_scope(|| log_admin(&request));
     }
     request.extensions_mut().insert(holder);
     next.run(request).instrument(client).await
+}
+
+/// Counts a request whose client is not known.
+fn refused(outcome: &'static str, answer: Response) -> Response {
+    count(NO_CLIENT, outcome);
+    answer
 }
 
 fn count(client: impl Into<metrics::SharedString>, outcome: &'static str) {
@@ -95,28 +126,35 @@ fn log_admin(request: &Request) {
     tracing::info!("{method} {path}, by a key with the scope admin");
 }
 
-/// Returns the key that a request has sent. `X-API-Key` counts first, because `Authorization` may be
-/// for a proxy.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    let own = headers.get(API_KEY).and_then(|value| value.to_str().ok()).map(str::trim);
-    own.filter(|key| !key.is_empty()).or_else(|| {
-        headers.get_all(header::AUTHORIZATION).iter().find_map(|value| {
-            let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-        })
-    })
-}
-
 fn no_key() -> Response {
     let detail =
         "this address needs an API key: send it as `Authorization: Bearer …` or `X-API-Key`";
     refuse(StatusCode::UNAUTHORIZED, "no_key", detail, NO_KEY)
 }
 
-fn unknown_key() -> Response {
+pub(super) fn unknown_key() -> Response {
     tracing::debug!("request refused: its key is not known");
     let detail = "this API key is not known: it is mistyped, or revoked";
     refuse(StatusCode::UNAUTHORIZED, "unknown_key", detail, UNKNOWN_KEY)
+}
+
+fn no_session(error: SessionError) -> Response {
+    let (code, detail) = match error {
+        SessionError::Expired => ("session_expired", "this session has ended; sign in again"),
+        SessionError::Unknown => {
+            ("unknown_session", "this session is not known: its key is revoked; sign in again")
+        }
+    };
+    tracing::debug!(code, "request refused: {detail}");
+    refuse(StatusCode::UNAUTHORIZED, code, detail, UNKNOWN_KEY)
+}
+
+pub(super) fn wrong_origin() -> Response {
+    let detail = "a session changes something only for this server's own pages: their Origin must \
+                  be the scheme, host and port of this server. Behind a proxy with TLS, \
+                  TRUSTED_PROXIES must name it, and it must send X-Forwarded-Proto and Host";
+    tracing::debug!("request refused: its Origin is not this server");
+    refuse(StatusCode::FORBIDDEN, "wrong_origin", detail, NO_KEY)
 }
 
 fn wrong_scope(scope: Scope) -> Response {
@@ -143,70 +181,4 @@ fn refuse(
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::body::Body;
-    use axum::http::request::Builder;
-    use axum::routing::get;
-    use axum::{Extension, Router};
-    use tower::ServiceExt as _;
-
-    use super::super::{KeyEntry, KeyFile, KeyHolder, KeyText};
-    use super::*;
-
-    async fn answer(router: &Router, request: Builder) -> (u16, Option<String>) {
-        let request = request.uri("/").body(Body::empty()).unwrap();
-        let response = router.clone().oneshot(request).await.unwrap();
-        let challenge = response.headers().get(header::WWW_AUTHENTICATE);
-        let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
-        (response.status().as_u16(), challenge)
-    }
-
-    #[tokio::test]
-    async fn a_request_passes_only_with_a_key_that_allows_it() {
-        let (reader, sender) = (KeyText::generate(), KeyText::generate());
-        let entry = |key, scopes: &str| KeyEntry::new(key, scopes.parse().unwrap(), "x").unwrap();
-        let entries = vec![entry(&reader, "read"), entry(&sender, "submit,admin")];
-        let ring = Arc::new(KeyRing::new([], None));
-        ring.replace(&KeyFile { entries });
-        // A handler knows the holder, and never the key.
-        let name = async |holder: Extension<KeyHolder>, headers: HeaderMap| {
-            assert_eq!(presented(&headers), None);
-            holder.0.name.to_string()
-        };
-        let routes = guard(get(name), &Access::Keys(ring), Scope::Read);
-        let router = Router::new().route("/", routes);
-        let bearer = |key: &KeyText| format!("Bearer {}", key.expose());
-        let wrong = format!("{}0", reader.expose());
-        let none = Request::builder;
-        for (request, status, challenge) in [
-            (none().header("Authorization", bearer(&reader)), 200, None),
-            (none().header("authorization", format!("bearer  {}", reader.expose())), 200, None),
-            (none().header("X-API-Key", reader.expose()), 200, None),
-            (
-                none().header("Authorization", "Basic x").header("x-api-key", reader.expose()),
-                200,
-                None,
-            ),
-            (
-                none().header("Authorization", "Bearer x").header("x-api-key", reader.expose()),
-                200,
-                None,
-            ),
-            (none().header("Authorization", bearer(&reader)).header("x-api-key", ""), 200, None),
-            (none(), 401, Some("realm")),
-            (none().header("Authorization", "Basic x"), 401, Some("realm")),
-            (none().header("X-API-Key", wrong), 401, Some("invalid_token")),
-            (none().header("X-API-Key", "\u{e9}"), 401, Some("realm")),
-            (none().header("Authorization", bearer(&sender)), 403, Some("scope=\"read\"")),
-        ] {
-            let shown = format!("{request:?}");
-            let (answered, told) = answer(&router, request).await;
-            assert_eq!(answered, status, "{shown}");
-            assert_eq!(told.is_some(), challenge.is_some(), "{shown}");
-            let told = told.unwrap_or_default();
-            assert!(challenge.is_none_or(|part| told.contains(part)), "{shown}: {told}");
-        }
-        let open = Router::new().route("/", guard(get("x"), &Access::Everyone, Scope::Read));
-        assert_eq!(answer(&open, none()).await.0, 200);
-    }
-}
+mod tests;

@@ -71,6 +71,11 @@ impl KeyHash {
         Self(Sha256::digest(secret.as_bytes()).into())
     }
 
+    /// Returns its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether both are the same; the time that this takes does not depend on where they differ.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         subtle::ConstantTimeEq::ct_eq(&self.0[..], &other.0[..]).into()
@@ -102,7 +107,8 @@ impl fmt::Debug for KeyHash {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Writes two digits for each byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -3,11 +3,14 @@
 //! [`KeySettings`] say where the keys are and whether a server may do without; [`KeyText`] is what
 //! a client sends; [`KeyFile`] is the file that operators edit, with a hash for each key, which
 //! [`add_key`] and [`revoke_key`] change; [`KeyRing`] answers whose key a text is, and [`watch`]
-//! reads the file again; [`guard()`] comes before routes, and [`KeyedRoutes`] puts it there and
-//! into the OpenAPI document.
+//! reads the file again; a `session` is what a browser has instead of a key, in a `cookie`, and a
+//! [`Visitor`] may sign in for it; a `credential` is either of them; [`guard()`] comes before
+//! routes, and [`KeyedRoutes`] puts it there and into the OpenAPI document.
 //!
 //! It must not know: which route needs which scope.
 
+mod cookie;
+mod credential;
 mod edit;
 mod file;
 mod guard;
@@ -16,7 +19,9 @@ mod reload;
 mod ring;
 mod routes;
 mod scope;
+mod session;
 mod settings;
+mod sign_in;
 
 pub use edit::{add_key, revoke_key};
 pub use file::{KeyEntry, KeyFile, KeyFileError};
@@ -28,3 +33,4 @@ pub use ring::{KeyHolder, KeyRing};
 pub use routes::KeyedRoutes;
 pub use scope::{Scope, Scopes};
 pub use settings::{Access, KeySettings};
+pub use sign_in::{SessionState, Visitor};

@@ -20,16 +20,22 @@ pub struct KeyHolder {
 }
 
 impl KeyHolder {
+    /// What the key allows.
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
     /// Whether the key allows this.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(scope)
     }
 }
 
-#[derive(Debug, PartialEq)]
-struct Known {
-    hash: KeyHash,
-    holder: KeyHolder,
+/// What the server knows of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Known {
+    pub(super) hash: KeyHash,
+    pub(super) holder: KeyHolder,
 }
 
 /// The keys of a server.
@@ -75,20 +81,41 @@ impl KeyRing {
 
     /// Returns whose key this is. How long it takes does not tell how much of a key is right.
     pub fn holder(&self, text: &str) -> Option<KeyHolder> {
-        self.plain_holder(text).or_else(|| self.holder_in_file(text))
+        let plain = self.plain_key(text).map(|known| known.holder.clone());
+        plain.or_else(|| self.holder_in_file(text))
     }
 
-    fn plain_holder(&self, text: &str) -> Option<KeyHolder> {
+    /// Returns the id of the key with this text, and what is known of it.
+    pub(super) fn with_text(&self, text: &str) -> Option<(String, Known)> {
+        let of_plain =
+            || self.plain_key(text).map(|known| (known.holder.name.to_string(), known.clone()));
+        let of_file = || {
+            let key = KeyText::parse(text)?;
+            let known = self.with_id(key.id())?;
+            known.hash.is_same(&key.hash()).then(|| (key.id().to_owned(), known))
+        };
+        of_plain().or_else(of_file)
+    }
+
+    /// Returns what is known of the key with this id. The id of a plain key is its holder's name,
+    /// which no key of a file has: its ids have no hyphen.
+    pub(super) fn with_id(&self, id: &str) -> Option<Known> {
+        let plain = self.plain.iter().find(|known| id.contains('-') && &*known.holder.name == id);
+        plain.cloned().or_else(|| {
+            let of_file = self.of_file.read().unwrap_or_else(PoisonError::into_inner);
+            of_file.get(id).cloned()
+        })
+    }
+
+    fn plain_key(&self, text: &str) -> Option<&Known> {
         if self.plain.is_empty() {
             return None;
         }
         let hash = KeyHash::of(text);
         // Every key is compared, whether one before it is the same or not.
-        let found = self
-            .plain
+        self.plain
             .iter()
-            .fold(None, |found, known| if known.hash.is_same(&hash) { Some(known) } else { found });
-        found.map(|known| known.holder.clone())
+            .fold(None, |found, known| if known.hash.is_same(&hash) { Some(known) } else { found })
     }
 
     fn holder_in_file(&self, text: &str) -> Option<KeyHolder> {

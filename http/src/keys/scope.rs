@@ -62,6 +62,11 @@ impl Scopes {
         Scope::ALL.into_iter().collect()
     }
 
+    /// Returns each of them.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    }
+
     /// Whether this scope is one of them.
     pub fn contains(self, scope: Scope) -> bool {
         self.bits & scope.bit() != 0
@@ -76,11 +81,7 @@ impl FromIterator<Scope> for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = Scope::ALL
-            .into_iter()
-            .filter(|scope| self.contains(*scope))
-            .map(Scope::as_str)
-            .collect();
+        let names: Vec<_> = self.iter().map(Scope::as_str).collect();
         f.write_str(&names.join(","))
     }
 }

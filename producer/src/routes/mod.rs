@@ -13,6 +13,7 @@ mod processes;
 mod replays;
 mod requests;
 mod retry;
+mod session;
 mod stats;
 mod status;
 mod submit;
@@ -57,6 +58,9 @@ pub(crate) fn limited(access: &Access) -> OpenApiRouter<Arc<AppState>> {
         .with(Scope::Read, routes!(replays::replays))
         .with(Scope::Read, routes!(replays::replay))
         .with(Scope::Read, routes!(stats::stats))
+        .open(routes!(session::session))
+        .open(routes!(session::sign_in))
+        .open(routes!(session::sign_out))
         .open(routes!(docs::document))
         .open(routes!(docs::to_index))
         .open(routes!(docs::index))

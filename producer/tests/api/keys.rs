@@ -55,8 +55,9 @@ fn scopes(document: &Value) -> BTreeMap<String, String> {
                 let of = |scheme: &str| {
                     either.iter().find_map(|one| one[scheme][0].as_str()).unwrap().to_owned()
                 };
-                assert_eq!(either.len(), 2, "{method} {path}");
+                assert_eq!(either.len(), 3, "{method} {path}");
                 assert_eq!(of("bearer"), of("api_key"), "{method} {path}");
+                assert_eq!(of("bearer"), of("session"), "{method} {path}");
                 of("bearer")
             });
             (format!("{} {path}", method.to_uppercase()), needed.unwrap_or_else(|| OPEN.to_owned()))

@@ -35,6 +35,8 @@ mod process;
 /// `POST /links/{id}/retry`.
 mod requests;
 mod retry;
+/// `/session`.
+mod session;
 /// `GET /stats`.
 mod stats;
 /// `GET /links/{id}`.

@@ -75,6 +75,13 @@ pub(crate) fn check(method: &str, path: &str, answer: &TestAnswer) {
     }
 }
 
+/// Checks an answer without a body.
+pub(crate) fn check_empty(method: &str, path: &str, status: u16) {
+    let (_, item) = find(path).unwrap();
+    let response = &item[&method.to_ascii_lowercase()]["responses"][status.to_string()];
+    assert!(response.is_object() && response.get("content").is_none(), "{method} {path}: {status}");
+}
+
 /// Returns the description of a path: that with the fewest parameters that fits.
 fn find(path: &str) -> Option<(&'static str, &'static Map<String, Value>)> {
     let path = path.split('?').next().unwrap();

@@ -1,0 +1,146 @@
+//! Signing in: a key is given once, and a session comes back in a cookie.
+//!
+//! It must not know: the routes that do it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder};
+
+use super::cookie;
+use super::credential::Credential;
+use super::guard::{Shown, unknown_key, wrong_origin};
+use super::ring::KeyHolder;
+use super::scope::{Scope, Scopes};
+use super::session;
+use super::settings::Access;
+use crate::Problem;
+use crate::openapi::one_of;
+use axum::http::StatusCode;
+
+/// Who a client is to the server, and what it may do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionState {
+    /// Whether the server has API keys, so that a client needs one.
+    pub keys_required: bool,
+    /// Whether the request has a session, or a key, that is known.
+    pub signed_in: bool,
+    /// The name of the key.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// What the client may do.
+    #[schema(schema_with = scopes)]
+    pub scopes: Vec<&'static str>,
+    /// When the session ends.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+}
+
+fn scopes() -> Array {
+    ArrayBuilder::new().items(one_of(Scope::ALL.map(Scope::as_str))).build()
+}
+
+impl SessionState {
+    fn new(keys_required: bool, holder: Option<&KeyHolder>, expires_at: Option<Timestamp>) -> Self {
+        let none: Scopes = std::iter::empty().collect();
+        let without_holder = if keys_required { none } else { Scopes::all() };
+        let scopes = holder.map_or(without_holder, KeyHolder::scopes);
+        Self {
+            keys_required,
+            signed_in: holder.is_some(),
+            name: holder.map(|holder| holder.name.to_string()),
+            scopes: scopes.iter().map(Scope::as_str).collect(),
+            expires_at,
+        }
+    }
+}
+
+/// The sender of a request to the routes of sessions, which need no key.
+#[derive(Debug, Default)]
+pub struct Visitor {
+    shown: Option<Shown>,
+    /// Whether a browser names a page as the sender.
+    has_origin: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let has_origin = parts.headers.contains_key(axum::http::header::ORIGIN);
+        Ok(Self { shown: parts.extensions.get().cloned(), has_origin })
+    }
+}
+
+impl Visitor {
+    /// Returns who the sender is.
+    pub fn state(&self, access: &Access) -> SessionState {
+        let shown = self.shown.as_ref().map(|shown| &shown.credential);
+        let expires_at = match shown {
+            Some(Credential::Session(Ok(session))) => Some(session.expires_at),
+            _ => None,
+        };
+        let holder = shown.and_then(Credential::holder);
+        SessionState::new(matches!(access, Access::Keys(_)), holder, expires_at)
+    }
+
+    /// Makes a session of a key, with the header that gives it to a browser.
+    ///
+    /// # Errors
+    /// The answer to a client whose key is not known or whose page is not this server's, or of a
+    /// server without keys.
+    pub fn sign_in(
+        &self,
+        access: &Access,
+        key: &str,
+        lasts: Duration,
+    ) -> Result<(SessionState, Option<HeaderValue>), Response> {
+        let Access::Keys(ring) = access else {
+            let detail = "this server has no API keys: nothing here needs a session";
+            return Err(Problem::new(StatusCode::CONFLICT, "no_keys", detail).into_response());
+        };
+        if self.has_origin && !self.is_from_own_page() {
+            return Err(wrong_origin());
+        }
+        let (id, known) = ring.with_text(key.trim()).ok_or_else(unknown_key)?;
+        let now = Timestamp::now();
+        let lasts_signed = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::MAX);
+        let expires_at = now.saturating_add(lasts_signed).unwrap_or(now);
+        // A session is written by the second.
+        let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap_or(expires_at);
+        let text = session::write(&id, &known, expires_at);
+        let holder = &known.holder;
+        tracing::info!(client = &*holder.name, %expires_at, "a user has signed in with the key of {}", holder.name);
+        let state = SessionState::new(true, Some(holder), Some(expires_at));
+        Ok((state, cookie::set(Some(&text), lasts, self.is_https())))
+    }
+
+    /// Returns the header that takes the session from a browser. The session itself is kept
+    /// nowhere, so a copy of it counts until it ends.
+    ///
+    /// # Errors
+    /// The answer to a page that is not this server's.
+    pub fn sign_out(&self) -> Result<Option<HeaderValue>, Response> {
+        let shown = self.shown.as_ref().map(|shown| &shown.credential);
+        let has_session = matches!(shown, Some(Credential::Session(_)));
+        if has_session && !self.is_from_own_page() {
+            return Err(wrong_origin());
+        }
+        Ok(cookie::set(None, Duration::ZERO, self.is_https()))
+    }
+
+    fn is_https(&self) -> bool {
+        self.shown.as_ref().is_some_and(|shown| shown.origin.is_https)
+    }
+
+    fn is_from_own_page(&self) -> bool {
+        self.shown.as_ref().is_some_and(|shown| shown.is_from_own_page)
+    }
+}
