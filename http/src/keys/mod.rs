@@ -33,4 +33,4 @@ pub use ring::{KeyHolder, KeyRing};
 pub use routes::KeyedRoutes;
 pub use scope::{Scope, Scopes};
 pub use settings::{Access, KeySettings};
-pub use sign_in::{SessionState, Visitor};
+pub use sign_in::{SessionState, SignInError, Visitor};

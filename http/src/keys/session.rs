@@ -120,7 +120,7 @@ mod tests {
         ring.replace(&KeyFile { entries: vec![another.clone()] });
         assert_eq!(read(&text, &ring, at(999)), Err(SessionError::Unknown), "a revoked key");
         // Another key in a line with the same id.
-        let replaced = KeyEntry { id: mine.id.clone(), ..another };
+        let replaced = KeyEntry { id: mine.id, ..another };
         ring.replace(&KeyFile { entries: vec![replaced] });
         assert_eq!(read(&text, &ring, at(999)), Err(SessionError::Unknown), "a changed key");
         let plain = signed(&ring, PLAIN, 1_000);

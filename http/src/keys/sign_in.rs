@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -23,7 +23,6 @@ use super::session;
 use super::settings::Access;
 use crate::Problem;
 use crate::openapi::one_of;
-use axum::http::StatusCode;
 
 /// Who a client is to the server, and what it may do.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,6 +61,30 @@ impl SessionState {
     }
 }
 
+/// Why a client is not signed in or out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInError {
+    /// The server has no keys.
+    NoKeys,
+    /// No key has this text.
+    UnknownKey,
+    /// A page of another origin asks.
+    WrongOrigin,
+}
+
+impl IntoResponse for SignInError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoKeys => {
+                let detail = "this server has no API keys: nothing here needs a session";
+                Problem::new(StatusCode::CONFLICT, "no_keys", detail).into_response()
+            }
+            Self::UnknownKey => unknown_key(),
+            Self::WrongOrigin => wrong_origin(),
+        }
+    }
+}
+
 /// The sender of a request to the routes of sessions, which need no key.
 #[derive(Debug, Default)]
 pub struct Visitor {
@@ -74,7 +97,7 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let has_origin = parts.headers.contains_key(axum::http::header::ORIGIN);
+        let has_origin = parts.headers.contains_key(header::ORIGIN);
         Ok(Self { shown: parts.extensions.get().cloned(), has_origin })
     }
 }
@@ -94,22 +117,18 @@ impl Visitor {
     /// Makes a session of a key, with the header that gives it to a browser.
     ///
     /// # Errors
-    /// The answer to a client whose key is not known or whose page is not this server's, or of a
-    /// server without keys.
+    /// [`SignInError`] if the key is not known, the page is not this server's, or there are no keys.
     pub fn sign_in(
         &self,
         access: &Access,
         key: &str,
         lasts: Duration,
-    ) -> Result<(SessionState, Option<HeaderValue>), Response> {
-        let Access::Keys(ring) = access else {
-            let detail = "this server has no API keys: nothing here needs a session";
-            return Err(Problem::new(StatusCode::CONFLICT, "no_keys", detail).into_response());
-        };
+    ) -> Result<(SessionState, Option<HeaderValue>), SignInError> {
+        let Access::Keys(ring) = access else { return Err(SignInError::NoKeys) };
         if self.has_origin && !self.is_from_own_page() {
-            return Err(wrong_origin());
+            return Err(SignInError::WrongOrigin);
         }
-        let (id, known) = ring.with_text(key.trim()).ok_or_else(unknown_key)?;
+        let (id, known) = ring.with_text(key.trim()).ok_or(SignInError::UnknownKey)?;
         let now = Timestamp::now();
         let lasts_signed = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::MAX);
         let expires_at = now.saturating_add(lasts_signed).unwrap_or(now);
@@ -126,12 +145,12 @@ impl Visitor {
     /// nowhere, so a copy of it counts until it ends.
     ///
     /// # Errors
-    /// The answer to a page that is not this server's.
-    pub fn sign_out(&self) -> Result<Option<HeaderValue>, Response> {
+    /// [`SignInError::WrongOrigin`] for a page that is not this server's.
+    pub fn sign_out(&self) -> Result<Option<HeaderValue>, SignInError> {
         let shown = self.shown.as_ref().map(|shown| &shown.credential);
         let has_session = matches!(shown, Some(Credential::Session(_)));
         if has_session && !self.is_from_own_page() {
-            return Err(wrong_origin());
+            return Err(SignInError::WrongOrigin);
         }
         Ok(cookie::set(None, Duration::ZERO, self.is_https()))
     }

@@ -83,7 +83,7 @@ pub(super) async fn sign_in(
     let signed_in = visitor.sign_in(&app.access, body.key.expose_secret(), app.session_duration);
     Ok(match signed_in {
         Ok((state, cookie)) => with_cookie(Json(state).into_response(), cookie),
-        Err(refusal) => refusal,
+        Err(error) => error.into_response(),
     })
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn sign_in(
 pub(super) async fn sign_out(_: NoParameters, visitor: Visitor) -> Response {
     match visitor.sign_out() {
         Ok(cookie) => with_cookie(StatusCode::NO_CONTENT.into_response(), cookie),
-        Err(refusal) => refusal,
+        Err(error) => error.into_response(),
     }
 }
 
