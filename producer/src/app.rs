@@ -33,6 +33,7 @@ use crate::dlq::listing::Listing;
 use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
+use crate::history::{History, Sampler};
 use crate::openapi::openapi;
 use crate::rates::{self, Rates};
 use crate::requests::RequestLog;
@@ -194,14 +195,18 @@ impl Producer {
         background.spawn("events", events.ended());
         let requests = RequestLog::start(Arc::<dyn Store>::clone(&store), &mut background);
         let (rates, http_addr) = (Rates::default(), self.addr.to_string());
+        let identity = ProcessIdentity::new(ProcessRole::Producer, None);
         let heartbeat = Heartbeat {
             store: Arc::<dyn Store>::clone(&store),
-            identity: ProcessIdentity::new(ProcessRole::Producer, None),
+            identity: identity.clone(),
             interval: settings.store.heartbeat_interval,
         };
-        let noted = rates.clone();
-        let figures = move |since_last| noted.beat(since_last, http_addr.clone());
+        let mut beats = rates.reader();
+        let figures = move |since_last| beats.beat(since_last, http_addr.clone());
         background.spawn("heartbeat", heartbeat.run(figures, background.stop_token()));
+        let history = History::new();
+        let sampler = Sampler::new(Arc::<dyn Store>::clone(&store), rates.reader(), identity);
+        background.spawn("history", history.clone().keep(sampler, background.stop_token()));
         let replays = ReplayJobs::new(letters.clone(), Arc::clone(&store), stop_accepting.clone());
         background.spawn("replays", replays.ended());
         let group = settings.group.clone();
@@ -225,6 +230,7 @@ impl Producer {
             events,
             exports,
             stats,
+            history,
             client_slots: ClientSlots::new(api),
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),

@@ -18,6 +18,7 @@ use crate::error::ApiError;
 use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
+use crate::history::History;
 use crate::requests::RequestLog;
 use crate::stats::StatsCache;
 
@@ -42,6 +43,8 @@ pub(crate) struct AppState {
     pub(crate) exports: Exports,
     /// The statistics, computed once for all clients.
     pub(crate) stats: StatsCache,
+    /// What the deployment did in the last hour.
+    pub(crate) history: History,
     /// What each client has of the slots.
     pub(crate) client_slots: ClientSlots,
     /// The limits of a request.

@@ -6,6 +6,7 @@ mod dlq;
 mod docs;
 mod events;
 mod export;
+mod history;
 mod parameters;
 mod parse;
 mod problems;
@@ -53,6 +54,7 @@ pub(crate) fn limited(access: &Access) -> OpenApiRouter<Arc<AppState>> {
         .with(Scope::Read, routes!(videos::video))
         .with(Scope::Read, routes!(requests::requests))
         .with(Scope::Read, routes!(processes::processes))
+        .with(Scope::Read, routes!(history::history))
         .with(Scope::Read, routes!(dlq::letters))
         .with(Scope::Admin, routes!(replays::begin_replay))
         .with(Scope::Read, routes!(replays::replays))

@@ -20,6 +20,8 @@ mod docs;
 mod events;
 /// `GET /export`.
 mod export;
+/// `GET /history`.
+mod history;
 /// API keys.
 mod keys;
 /// Start and stop.
