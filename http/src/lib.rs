@@ -4,13 +4,15 @@
 //! [`MetricsSettings`] say where metrics are; [`intake`] reads a request for links and describes
 //! the outcome of each; [`keys`] are who may send one; [`client`] says who a client is and what it
 //! may have, [`browser`] what browsers may do; [`layers`] come before the routes; [`serve()`]
-//! serves connections and ends them; [`wire`] has the answers that other parts of linkrelay read;
+//! serves connections and ends them; [`etag`] tells what a client has already;
+//! [`wire`] has the answers that other parts of linkrelay read;
 //! [`openapi`] describes what all routes have in common.
 //!
 //! It must not know: Kafka, stores, or what a role does with a link.
 
 pub mod browser;
 pub mod client;
+pub mod etag;
 mod health;
 pub mod intake;
 mod keep_alive;

@@ -43,6 +43,7 @@ struct Document;
 /// are one of them unless they have an address of their own.
 pub fn openapi(access: &Access, metrics: &MetricsSettings) -> OpenApi {
     let mut limited = routes::limited(access).into_openapi();
+    name_rests(&mut limited);
     add_limits(&mut limited);
     let mut document = Document::openapi();
     document.merge(limited);
@@ -56,4 +57,11 @@ pub fn openapi(access: &Access, metrics: &MetricsSettings) -> OpenApi {
     add_defects(&mut document);
     complete(&mut document);
     document
+}
+
+/// OpenAPI has no sign for a parameter that is the rest of a path; axum writes `{*name}`.
+fn name_rests(document: &mut OpenApi) {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
 }

@@ -11,7 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
-use linkrelay_http::Problem;
+use linkrelay_http::{Problem, etag};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 use uuid::Uuid;
@@ -71,13 +71,7 @@ pub(super) async fn document(
     Extension(served): Extension<Arc<Served>>,
     headers: HeaderMap,
 ) -> Response {
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|known| {
-        known
-            .split(',')
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == served.etag)
-    });
+    let is_known = etag::is_known(&headers, &served.etag);
     let headers = [(header::ETAG, served.etag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if is_known {
         return (StatusCode::NOT_MODIFIED, headers).into_response();

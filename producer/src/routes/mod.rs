@@ -7,6 +7,7 @@ mod docs;
 mod events;
 mod export;
 mod history;
+mod page;
 mod parameters;
 mod parse;
 mod problems;
@@ -63,6 +64,8 @@ pub(crate) fn limited(access: &Access) -> OpenApiRouter<Arc<AppState>> {
         .open(routes!(session::session))
         .open(routes!(session::sign_in))
         .open(routes!(session::sign_out))
+        .open(routes!(page::index))
+        .open(routes!(page::file))
         .open(routes!(docs::document))
         .open(routes!(docs::to_index))
         .open(routes!(docs::index))

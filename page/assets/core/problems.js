@@ -1,0 +1,38 @@
+// What went wrong, in the words of the person's language.
+import { fine, has, t } from "./i18n.js";
+
+/** An answer that is an error, or no answer at all (`offline`). */
+export class Problem extends Error {
+  constructor(status, body = {}, retryAfter = null) {
+    super(body.detail ?? body.code ?? String(status));
+    this.status = status;
+    this.code = body.code ?? (status === 0 ? "offline" : "internal_error");
+    this.detail = body.detail ?? "";
+    this.retryAfter = retryAfter;
+    this.body = body;
+  }
+
+  /** Whether the same request may succeed later. */
+  get isPassing() {
+    return this.status === 0 || this.status === 429 || this.status === 503 || this.status === 504 || this.status === 502;
+  }
+}
+
+/** The text of a code; what the server said itself where the page has no text. */
+export function textOfCode(code, detail = "") {
+  return has(`problem.${code}`) ? t(`problem.${code}`) : detail || code;
+}
+
+/** The text of what was caught. */
+export function textOf(problem) {
+  if (!(problem instanceof Problem)) return t("problem.internal_error");
+  if (problem.code === "insufficient_scope") {
+    const scope = /`?(submit|read|admin)`?/.exec(`${problem.body.scope ?? ""} ${problem.detail}`)?.[1];
+    return scope ? t("problem.scope", { scope }) : t("problem.insufficient_scope");
+  }
+  const text = textOfCode(problem.code, problem.detail);
+  return problem.retryAfter ? `${text} ${t("problem.again_in", { seconds: fine(problem.retryAfter) })}` : text;
+}
+
+/** Whether it only says that the person went elsewhere. */
+export const isAbort = (error) => error?.name === "AbortError";

@@ -1,0 +1,13 @@
+// Starts the page: language, theme, session, then the view that the address names.
+import * as router from "./core/router.js";
+import { startChoosers } from "./core/choosers.js";
+import { loadLanguage } from "./core/i18n.js";
+import { startSession } from "./core/session.js";
+import { startSignIn } from "./views/sign-in.js";
+
+await loadLanguage(document.documentElement.lang);
+startChoosers(router.refresh);
+startSignIn();
+// What the server asks for is known before a view asks it for data.
+await startSession();
+router.start();
