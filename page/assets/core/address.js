@@ -3,6 +3,9 @@
 /** The event that says that the person goes to another view. */
 export const MOVED = "linkrelay:moved";
 
+/** The event before that, while the view is still there. */
+export const LEAVING = "linkrelay:leaving";
+
 /** What the address says: `{ view, q, … }`. */
 export const paramsOf = () => Object.fromEntries(new URLSearchParams(location.search));
 
@@ -14,6 +17,7 @@ export function hrefOf(view, params = {}) {
 
 /** Goes to another view. */
 export function go(href) {
+  dispatchEvent(new Event(LEAVING));
   keepPlace();
   history.pushState({}, "", href);
   dispatchEvent(new Event(MOVED));

@@ -52,6 +52,8 @@ async function bodyOf(response) {
 export async function problemOf(response) {
   let body = {};
   try { body = await response.json(); } catch { /* Something in between answered. */ }
+  const scope = /scope="([^"]+)"/.exec(response.headers.get("www-authenticate") ?? "")?.[1];
+  if (scope) body = { ...body, scope };
   const seconds = Number.parseFloat(response.headers.get("retry-after") ?? "");
   return new Problem(response.status, body, Number.isFinite(seconds) ? seconds : null);
 }

@@ -51,9 +51,9 @@ export function t(key, values = {}) {
 }
 
 /** The text of a value of a kind, as in `tOf("status", "stored")`; the value itself if there is none. */
-export function tOf(kind, value) {
+export function tOf(kind, value, values) {
   const key = `${kind}.${value}`;
-  return has(key) ? t(key) : String(value ?? "");
+  return has(key) ? t(key, values) : String(value ?? "");
 }
 
 export const number = (value) => forms.number.format(value);

@@ -1,5 +1,5 @@
 // What went wrong, in the words of the person's language.
-import { fine, has, t } from "./i18n.js";
+import { fine, has, t, tOf } from "./i18n.js";
 
 /** An answer that is an error, or no answer at all (`offline`). */
 export class Problem extends Error {
@@ -20,14 +20,14 @@ export class Problem extends Error {
 
 /** The text of a code; what the server said itself where the page has no text. */
 export function textOfCode(code, detail = "") {
-  return has(`problem.${code}`) ? t(`problem.${code}`) : detail || code;
+  return has(`problem.${code}`) ? tOf("problem", code) : detail || code;
 }
 
 /** The text of what was caught. */
 export function textOf(problem) {
   if (!(problem instanceof Problem)) return t("problem.internal_error");
   if (problem.code === "insufficient_scope") {
-    const scope = /`?(submit|read|admin)`?/.exec(`${problem.body.scope ?? ""} ${problem.detail}`)?.[1];
+    const { scope } = problem.body;
     return scope ? t("problem.scope", { scope }) : t("problem.insufficient_scope");
   }
   const text = textOfCode(problem.code, problem.detail);

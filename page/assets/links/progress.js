@@ -1,7 +1,7 @@
 // How far the links are: a bar, and counts that are also spoken at each quarter.
 import { announce } from "../core/announce.js";
 import { h, setText, setVars } from "../core/dom.js";
-import { number, t } from "../core/i18n.js";
+import { number, t, tOf } from "../core/i18n.js";
 
 /** Returns the bar and its counts, which show the set from now on. */
 export function progress(set, signal) {
@@ -11,7 +11,7 @@ export function progress(set, signal) {
   const counts = {};
   const list = h("dl", { class: "counts" }, ["stored", "failed", "pending"].map((name) => {
     counts[name] = h("dd", { "data-count": name });
-    return h("div", { class: `count is-${name}` }, counts[name], h("dt", {}, t(`status.${name}`)));
+    return h("div", { class: `count is-${name}` }, h("dt", {}, tOf("status", name)), counts[name]);
   }));
   let quarter = -1;
   const draw = () => {

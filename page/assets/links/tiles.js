@@ -41,8 +41,7 @@ export function tiles(set, { signal, onRetry }) {
 function newTile(link) {
   return h("li", { class: "video", "data-link": link.key },
     thumb({ video_id: null }),
-    h("div", { class: "video-text" },
-      h("a", { class: "video-title" }), h("p", { class: "video-by" }), h("p", { class: "video-state" })));
+    h("a", { class: "video-title" }), h("p", { class: "video-by" }), h("p", { class: "video-state" }));
 }
 
 function fill(tile, link, onRetry) {

@@ -24,6 +24,12 @@ export function startSignIn() {
   });
 }
 
+/** Asks for a key before the first view, where nothing can be done without one. */
+export async function signInFirst() {
+  const session = currentSession();
+  if (session.keys_required && session.scopes.length === 0) await askForKey({ code: "no_key" });
+}
+
 /** All requests that wait share one form. */
 function askForKey(problem, signal) {
   asked ??= showForm(problem).finally(() => { asked = null; });
@@ -67,7 +73,7 @@ function form(problem) {
       button.disabled = false;
     }
   };
-  const why = problem.code === "no_key" ? t("session.why") : textOfCode(problem.code, problem.detail);
+  const why = textOfCode(problem.code, problem.detail);
   const section = h("section", { class: "sign-in", "data-view": "sign-in" },
     h("h1", { tabindex: "-1" }, t("session.title")),
     h("p", { class: "lead" }, why),

@@ -1,7 +1,7 @@
 // What the server understood: counts, what is here already, and what was refused and why.
 import { announce } from "../../core/announce.js";
 import { h, setText } from "../../core/dom.js";
-import { list, number, t } from "../../core/i18n.js";
+import { list, number, t, tOf } from "../../core/i18n.js";
 import { textOfCode } from "../../core/problems.js";
 import { browser } from "../../core/kept.js";
 
@@ -32,7 +32,7 @@ export function understoodPart({ onChange }) {
       chip.hidden = found === null || (count === 0 && name !== "videos");
       chip.dataset.n = count;
       setText(values[name], number(count));
-      setText(chip.lastElementChild, t(`understood.${name}`, { n: count }));
+      setText(chip.lastElementChild, tOf("understood", name, { n: count }));
     });
     skipLabel.hidden = counted.stored === 0;
     setText(skipLabel.lastElementChild, t("understood.skip", { n: counted.stored }));
