@@ -30,7 +30,7 @@ fn main() -> io::Result<()> {
     for path in paths {
         let name = path.strip_prefix(&assets).unwrap_or(&path);
         let name = name.to_string_lossy().replace('\\', "/");
-        files.push((name, fs::read(&path)?));
+        files.push((name, lean(&path, fs::read(&path)?)));
     }
     let build = name_of(&files);
     let mut code = format!("pub(crate) const BUILD: &str = {build:?};\n");
@@ -53,6 +53,24 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Leaves out what only who reads the source needs: lines that are comments, and indentation. A test
+/// holds that no text of a script goes over several lines.
+fn lean(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = String::from_utf8(bytes.clone()) else { return bytes };
+    let is_script = path.extension().is_some_and(|ending| ending == "js");
+    let mut lines = Vec::new();
+    let mut is_in_comment = false;
+    for line in text.lines().map(str::trim) {
+        let begins = line.starts_with("/*");
+        let is_comment = is_in_comment || begins || (is_script && line.starts_with("//"));
+        is_in_comment = (is_in_comment || begins) && !line.ends_with("*/");
+        if !is_comment && !line.is_empty() {
+            lines.push(line);
+        }
+    }
+    lines.join("\n").into_bytes()
 }
 
 /// Names all files together, by what is in them.

@@ -214,7 +214,7 @@ fn print_first_steps(addr: SocketAddr, needs_key: bool) -> io::Result<()> {
     let key = if needs_key { " -H \"X-API-Key: $LINKRELAY_API_KEY\"" } else { "" };
     writeln!(
         io::stdout(),
-        "linkrelay is up on {url}. Submit a link:\n\
+        "linkrelay is up on {url}. Open that in a browser, or submit a link:\n\
          \n  curl -sS {url}/links/send-message-kafka{key} -H 'content-type: application/json' \\\n    \
          -d '{{\"links\":\"https://youtu.be/5fR9AHlSDtc\"}}'\n\
          \nThe answer has an id. See its status:\n\

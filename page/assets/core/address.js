@@ -1,6 +1,6 @@
 // The address of the page, and what the browser keeps with each entry of its history.
 
-/** The event that says that the person goes to another view. */
+/** The event that says that the user goes to another view. */
 export const MOVED = "linkrelay:moved";
 
 /** The event before that, while the view is still there. */
@@ -29,5 +29,5 @@ export function replaceAddress(href) { history.replaceState(history.state, "", h
 /** Keeps something with this entry of the history. */
 export function keepState(values) { history.replaceState({ ...history.state, ...values }, ""); }
 
-/** Keeps how far the person has scrolled. */
+/** Keeps how far the user has scrolled. */
 export function keepPlace() { keepState({ y: Math.round(scrollY) }); }

@@ -1,4 +1,4 @@
-// Tells a person who listens what has changed, at most once in two seconds and never twice.
+// Tells users of screen readers what has changed, at most once in two seconds and never twice.
 import { setText } from "./dom.js";
 
 const PAUSE = 2_000;

@@ -1,8 +1,8 @@
-// Asks the server. Whoever asks gets an answer or a Problem; a 401 waits for the person to sign in.
+// Asks the server. A caller gets an answer or a Problem; a 401 waits until the user has signed in.
 import { Problem } from "./problems.js";
 import { pause } from "./dom.js";
 
-/** Returns once the person has signed in; set by the view that asks for the key. */
+/** Returns once the user has signed in; set by the view that asks for the key. */
 let signedIn = () => Promise.reject(new Problem(401, { code: "no_key" }));
 export function onUnauthorized(wait) { signedIn = wait; }
 
@@ -28,7 +28,7 @@ export function post(path, json, { signal, headers = {} } = {}) {
   return ask(path, { method: "POST", json, signal, headers });
 }
 
-/** Sends a request, and returns the answer whatever its status is. */
+/** Sends a request, and returns the answer, also one that is an error. */
 export async function send(path, { method = "GET", json, headers = {}, signal } = {}) {
   const all = { accept: "application/json", ...headers };
   if (json !== undefined) all["content-type"] = "application/json";
@@ -59,7 +59,7 @@ export async function problemOf(response) {
 }
 
 /**
- * Asks until there is an answer that does not pass: after a 429 or 503, and while nobody answers,
+ * Asks until there is an answer that does not pass: after a 429 or 503, and while there is no answer,
  * it waits as long as the server says, or twice as long each time.
  */
 export async function askPatiently(request, { signal, onWait } = {}) {

@@ -2,7 +2,7 @@
 import { loadLanguage } from "./i18n.js";
 import { keepText, keptText } from "./kept.js";
 
-/** Lets the person choose; `again` draws the view in the new language. */
+/** Lets the user choose; `again` draws the view in the new language. */
 export function startChoosers(again) {
   const root = document.documentElement;
   const language = document.getElementById("language");

@@ -8,7 +8,7 @@ function formsOf(tag) {
   return {
     number: new Intl.NumberFormat(tag),
     fine: new Intl.NumberFormat(tag, { maximumFractionDigits: 1 }),
-    compact: new Intl.NumberFormat(tag, { notation: "compact", maximumFractionDigits: 1 }),
+    compact: new Intl.NumberFormat(tag, { notation: "compact" }),
     percent: new Intl.NumberFormat(tag, { style: "percent" }),
     plural: new Intl.PluralRules(tag),
     day: new Intl.DateTimeFormat(tag, { dateStyle: "medium" }),

@@ -1,4 +1,4 @@
-// Boxes that tell the person something.
+// Boxes that tell the user something.
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
 import { textOf } from "./problems.js";
@@ -17,7 +17,7 @@ export function emptyBox(title, text, ...more) {
     h("p", { class: "empty-title" }, title), text && h("p", {}, text), ...more);
 }
 
-/** Shows a problem in a place that is made for it, or empties the place. */
+/** Shows a problem in an element that is made for it, or empties that element. */
 export function showIn(place, problem, again) {
   place.replaceChildren(...(problem ? [problemBox(problem, again)] : []));
 }

@@ -3,6 +3,8 @@ import { h, svg } from "./dom.js";
 
 const WIDTH = 640;
 const HEIGHT = 150;
+/** Room for half a dot. */
+const EDGE = 5;
 
 /**
  * Makes a figure. `points` are `{ x, y }` in the order of x; where y is null the line is broken.
@@ -26,7 +28,7 @@ export function plot({ name, label, now, points, text, ends = [], showsDots = fa
 function scaleOf(points, known) {
   const values = known.map((point) => point.y);
   const most = Math.max(...values, 0);
-  // Counts of views are far from zero, and their changes are what a person looks for.
+  // Counts of views are far from zero, and their changes are what a user looks for.
   const smallest = values.length > 0 ? Math.min(...values) : 0;
   const least = smallest > most * 0.5 && smallest < most ? smallest : 0;
   const first = points[0]?.x ?? 0;
@@ -34,8 +36,8 @@ function scaleOf(points, known) {
   const height = most - least || 1;
   return {
     most, least,
-    x: (value) => points.length < 2 ? WIDTH / 2 : ((value - first) / width) * WIDTH,
-    y: (value) => HEIGHT - ((value - least) / height) * (HEIGHT - 6) - 3,
+    x: (value) => points.length < 2 ? WIDTH / 2 : EDGE + ((value - first) / width) * (WIDTH - 2 * EDGE),
+    y: (value) => HEIGHT - ((value - least) / height) * (HEIGHT - 2 * EDGE) - EDGE,
   };
 }
 

@@ -1,4 +1,4 @@
-// What went wrong, in the words of the person's language.
+// What went wrong, in the words of the user's language.
 import { fine, has, t, tOf } from "./i18n.js";
 
 /** An answer that is an error, or no answer at all (`offline`). */
@@ -23,16 +23,16 @@ export function textOfCode(code, detail = "") {
   return has(`problem.${code}`) ? tOf("problem", code) : detail || code;
 }
 
-/** The text of what was caught. */
-export function textOf(problem) {
+/** The text of what was caught, and after how many seconds it is tried again. */
+export function textOf(problem, seconds = null) {
   if (!(problem instanceof Problem)) return t("problem.internal_error");
   if (problem.code === "insufficient_scope") {
     const { scope } = problem.body;
     return scope ? t("problem.scope", { scope }) : t("problem.insufficient_scope");
   }
   const text = textOfCode(problem.code, problem.detail);
-  return problem.retryAfter ? `${text} ${t("problem.again_in", { seconds: fine(problem.retryAfter) })}` : text;
+  return seconds === null ? text : `${text} ${t("problem.again_in", { seconds: fine(seconds) })}`;
 }
 
-/** Whether it only says that the person went elsewhere. */
+/** Whether it only says that the user went elsewhere. */
 export const isAbort = (error) => error?.name === "AbortError";

@@ -22,7 +22,7 @@ let shown = new AbortController();
 
 const nameOf = (params) => (Object.hasOwn(VIEWS, params.view ?? "") ? params.view : DEFAULT);
 
-/** Draws the view again, in another language or for another person. */
+/** Draws the view again, in another language or for another user. */
 export function refresh() { keepPlace(); show({ isNew: false }); }
 
 export function start() {
@@ -48,7 +48,7 @@ async function show({ isNew, isFirst = false }) {
   const { signal } = shown;
   const params = paramsOf();
   const name = nameOf(params);
-  // Where the person was, before the empty view lets the browser scroll up.
+  // Where the user was, before the empty view lets the browser scroll up.
   const place = isNew ? {} : { ...history.state };
   markTab(TABS[name] ?? name);
   try {

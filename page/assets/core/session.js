@@ -1,4 +1,4 @@
-// Who the person is for the server, and what their key allows.
+// Who the user is for the server, and what their key allows.
 import { ask, send } from "./api.js";
 import { Problem } from "./problems.js";
 
@@ -9,7 +9,7 @@ const listeners = new Set();
 export const currentSession = () => session;
 export const may = (scope) => session.scopes.includes(scope);
 
-/** Calls `act` with each session from now on. */
+/** Calls `act` with each session. */
 export function onSession(act) { listeners.add(act); }
 
 function set(next) {
@@ -17,7 +17,7 @@ function set(next) {
   for (const act of listeners) act(session);
 }
 
-/** Asks who the person is; a cookie that is no longer good counts as none. */
+/** Asks the server for the session; a cookie that is no longer good counts as none. */
 export async function startSession() {
   try {
     set((await ask("/session", { signsIn: true })).data);

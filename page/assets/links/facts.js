@@ -19,7 +19,7 @@ export function factsOf(id) {
 async function next() {
   if (running >= AT_ONCE || waiting.length === 0) return;
   running += 1;
-  // The newest first: it is what the person looks at.
+  // The newest first: it is what the user looks at.
   const { id, resolve } = waiting.pop();
   try {
     resolve((await get(`/videos/${encodeURIComponent(id)}?limit=1`)).video ?? null);

@@ -6,7 +6,7 @@ import { may } from "../core/session.js";
 
 const MOST_SHOWN = 8;
 
-/** Returns the groups, which show the set from now on. */
+/** Returns the groups, which show the set. */
 export function failures(set, { signal, onRetry, id = "failures" }) {
   const place = h("section", { id, class: "failures", hidden: true, "aria-labelledby": `${id}-title` });
   let before = "";

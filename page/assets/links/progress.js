@@ -3,7 +3,7 @@ import { announce } from "../core/announce.js";
 import { h, setText, setVars } from "../core/dom.js";
 import { number, t, tOf } from "../core/i18n.js";
 
-/** Returns the bar and its counts, which show the set from now on. */
+/** Returns the bar and its counts, which show the set. */
 export function progress(set, signal) {
   const fill = h("i", {});
   const failedPart = h("i", { class: "bad" });

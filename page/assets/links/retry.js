@@ -1,4 +1,4 @@
-// Submits failed links again, and waits for what becomes of them.
+// Submits failed links again, and waits for their outcome.
 import { askPatiently, get, post } from "../core/api.js";
 import { pause } from "../core/dom.js";
 

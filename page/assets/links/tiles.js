@@ -4,10 +4,10 @@ import { h, setText } from "../core/dom.js";
 import { t, tOf } from "../core/i18n.js";
 import { textOfCode } from "../core/problems.js";
 import { may } from "../core/session.js";
-import { addPicture, setLength, thumb } from "../parts/thumb.js";
+import { addImage, setLength, thumb } from "../parts/thumb.js";
 import { factsOf } from "./facts.js";
 
-/** Returns the list, which shows the set from now on. */
+/** Returns the list, which shows the set. */
 export function tiles(set, { signal, onRetry }) {
   const list = h("ul", { class: "videos as-cards arriving" });
   const byKey = new Map();
@@ -48,13 +48,18 @@ function fill(tile, link, onRetry) {
   tile.dataset.status = link.status;
   const title = tile.querySelector(".video-title");
   const isStored = link.status === "stored";
-  setText(title, link.title || link.url || link.link || t("link.waiting", { n: link.index + 1 }));
+  setText(title, link.title || shortOf(link) || t("link.waiting", { n: link.index + 1 }));
   if (isStored && link.video_id) {
     title.href = hrefOf("video", { id: link.video_id });
-    addPicture(tile.querySelector(".thumb"), link.video_id);
+    addImage(tile.querySelector(".thumb"), link.video_id);
   }
   const state = tile.querySelector(".video-state");
   state.replaceChildren(...stateOf(link, onRetry));
+}
+
+/** While there is no title, what a user recognises of the link. */
+function shortOf(link) {
+  return (link.url ?? link.link ?? "").replace(/^https?:\/\/(www\.)?/, "").replace(/^youtube\.com\/watch\?v=/, "youtu.be/");
 }
 
 function stateOf(link, onRetry) {

@@ -2,7 +2,7 @@
 import { h } from "../core/dom.js";
 import { t } from "../core/i18n.js";
 
-/** Resolves to whether the person says yes. */
+/** Resolves to whether the user says yes. */
 export function confirmed(title, text, yes) {
   return new Promise((resolve) => {
     const dialog = h("dialog", { "aria-labelledby": "confirm-title" },

@@ -1,32 +1,32 @@
-// The picture of a video: from our server, over one that is drawn of the video's id.
+// The thumbnail of a video, from our server, over one that is drawn of the id of the video.
 import { h, svg } from "../core/dom.js";
 import { length } from "../core/i18n.js";
 
-/** Pictures that the server does not have; asked for once. */
+/** Images that the server does not have; asked for once. */
 const missing = new Set();
 
-/** Makes the picture; `video_id` may be null while it is not known. */
+/** Makes the thumbnail; `video_id` may be null while it is not known. */
 export function thumb({ video_id: id, seconds, isEager }) {
   const badge = seconds ? h("span", { class: "thumb-length" }, length(seconds)) : null;
   const place = h("span", { class: "thumb", "aria-hidden": "true", vars: { "--hue": hueOf(id) } }, drawing(), badge);
-  if (id) addPicture(place, id, isEager);
+  if (id) addImage(place, id, isEager);
   return place;
 }
 
-/** Shows the length on a picture that was made before it was known. */
+/** Shows the length on a thumbnail that was made before it was known. */
 export function setLength(place, seconds) {
   if (!seconds || place.querySelector(".thumb-length")) return;
   place.append(h("span", { class: "thumb-length" }, length(seconds)));
 }
 
-export function addPicture(place, id, isEager = false) {
+export function addImage(place, id, isEager = false) {
   if (missing.has(id) || place.querySelector("img")) return;
   place.style.setProperty("--hue", hueOf(id));
-  const picture = h("img", { alt: "", loading: isEager ? "eager" : "lazy", decoding: "async", width: 320, height: 180 });
-  picture.addEventListener("load", () => picture.classList.add("is-here"), { once: true });
-  picture.addEventListener("error", () => { missing.add(id); picture.remove(); }, { once: true });
-  picture.src = `/videos/${encodeURIComponent(id)}/thumbnail`;
-  place.querySelector("svg").after(picture);
+  const image = h("img", { alt: "", loading: isEager ? "eager" : "lazy", decoding: "async", width: 320, height: 180 });
+  image.addEventListener("load", () => image.classList.add("is-here"), { once: true });
+  image.addEventListener("error", () => { missing.add(id); image.remove(); }, { once: true });
+  image.src = `/videos/${encodeURIComponent(id)}/thumbnail`;
+  place.querySelector("svg").after(image);
 }
 
 function drawing() {

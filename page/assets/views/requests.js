@@ -5,6 +5,7 @@ import { h, setVars } from "../core/dom.js";
 import { ago, list, number, t, time } from "../core/i18n.js";
 import { emptyBox, showIn } from "../core/notices.js";
 import { isAbort } from "../core/problems.js";
+import { thumb } from "../parts/thumb.js";
 
 const PAGE = 50;
 
@@ -59,13 +60,18 @@ function empty(isFiltered) {
     : emptyBox(t("requests.empty"), t("library.empty_help"), h("a", { class: "button", href: hrefOf("submit") }, t("submit.title")));
 }
 
+/** The video in a link, if it is of a usual form: only for its thumbnail. */
+const idIn = (link) => /(?:[?&]v=|youtu\.be\/|\/(?:shorts|live|embed)\/)([\w-]{11})/.exec(link)?.[1] ?? null;
+
 function row(request) {
   const { total, stored, failed, expanded, pending } = request;
   const part = (count, name) => { const bar = h("i", { class: name }); setVars(bar, { width: `${total ? (count / total) * 100 : 0}%` }); return bar; };
   const words = [t("requests.stored", { n: stored })];
   if (failed > 0) words.push(t("requests.failed", { n: failed }));
   if (pending > 0) words.push(t("requests.pending", { n: pending }));
+  const images = request.links.map(idIn).map((id) => thumb({ video_id: id }));
   return h("li", { class: "request-row", "data-request": request.id, "data-pending": pending },
+    h("div", { class: "request-images", "aria-hidden": "true" }, images),
     h("div", { class: "row-between" },
       h("a", { class: "request-link", href: hrefOf("request", { id: request.id }) }, t("requests.links", { n: total, count: number(total) })),
       h("time", { class: "muted", datetime: request.accepted_at, title: time(request.accepted_at) }, ago(request.accepted_at))),

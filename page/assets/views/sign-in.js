@@ -1,4 +1,4 @@
-// Asks for an API key where the server wants one, and goes on where the person was.
+// Asks for an API key where the server wants one, and goes on where the user was.
 import { onUnauthorized } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { t } from "../core/i18n.js";

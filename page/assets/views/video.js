@@ -5,7 +5,7 @@ import { h } from "../core/dom.js";
 import { ago, compact, day, length, number, t, tOf, time } from "../core/i18n.js";
 import { emptyBox, problemBox } from "../core/notices.js";
 import { isAbort, textOfCode } from "../core/problems.js";
-import { addPicture, thumb } from "../parts/thumb.js";
+import { addImage, thumb } from "../parts/thumb.js";
 import { viewsPlot } from "../parts/views-plot.js";
 import { requestAgain } from "../parts/again.js";
 
@@ -36,11 +36,11 @@ export function view({ params, signal }) {
 function draw({ found, heading, body, signal }) {
   const { video } = found;
   heading.textContent = video?.title ?? found.video_id;
-  const picture = thumb({ video_id: null, seconds: video?.length_seconds });
-  if (found.status === "stored") addPicture(picture, found.video_id, true);
+  const image = thumb({ video_id: null, seconds: video?.length_seconds });
+  if (found.status === "stored") addImage(image, found.video_id, true);
   body.replaceChildren(
     h("div", { class: "video-top" },
-      h("div", {}, picture,
+      h("div", {}, image,
         h("div", { class: "row video-actions" },
           h("a", { class: "button", href: `https://www.youtube.com/watch?v=${encodeURIComponent(found.video_id)}`, target: "_blank", rel: "noopener noreferrer" }, t("video.watch")),
           requestAgain(found.video_id, signal))),

@@ -12,6 +12,7 @@ use linkrelay_http::Problem;
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "page",
     tag = "Documentation",
     params(("If-None-Match" = Option<String>, Header, description = "The ETag of an answer.")),
     responses(
@@ -30,6 +31,7 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 #[utoipa::path(
     get,
     path = "/page/{build}/{*path}",
+    operation_id = "page_file",
     tag = "Documentation",
     params(
         ("build" = String, Path, description = "Names all files of the page together.",

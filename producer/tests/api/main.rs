@@ -30,6 +30,8 @@ mod life;
 mod limits;
 /// `GET /openapi.json`, and docs/API.md.
 mod openapi;
+/// `GET /`, and the files of the page.
+mod page;
 /// `POST /links/parse`.
 mod parse;
 /// The program: exit codes, errors in one line, signals.

@@ -38,7 +38,7 @@ export function view({ signal }) {
     }
   };
   const ready = look();
-  ready.then(again).catch(() => { /* The person has gone elsewhere. */ });
+  ready.then(again).catch(() => { /* The user has gone elsewhere. */ });
   return { title, section, ready };
 }
 
@@ -46,7 +46,7 @@ async function drawBox({ ask, draw }, place, signal) {
   try {
     const data = await ask(signal);
     if (signal.aborted) return;
-    // What a person has opened or reads by keyboard stays where it is.
+    // What a user has opened or reads by keyboard stays where it is.
     if (place.contains(document.activeElement)) return;
     place.replaceChildren(...[draw(data)].flat());
   } catch (error) {

@@ -48,7 +48,7 @@ export function replayPart({ signal, chosen, all, onDone }) {
       const { data } = await askPatiently(() => post("/dlq/replay", body, { signal }), { signal });
       await run(data.status_url);
     } catch (problem) {
-      // Another person's replay is as good to look at.
+      // another user's replay is as good to look at.
       if (problem.code !== "replay_running") throw problem;
       await run(problem.body.status_url);
     }

@@ -15,7 +15,7 @@ export function filtersOf(params) {
   return Object.fromEntries(NAMES.filter((name) => params[name]).map((name) => [name, params[name]]));
 }
 
-/** Draws the filters; `change(values)` is called with those that the person has changed. */
+/** Draws the filters; `change(values)` is called with those that the user has changed. */
 export function filterBar(filters, change, signal) {
   const lengthName = Object.keys(LENGTHS).find((name) => same(LENGTHS[name], [filters.length_from, filters.length_below])) ?? "other";
   const orderName = Object.keys(ORDERS).find((name) => same(ORDERS[name], [filters.sort, filters.order])) ?? "newest";

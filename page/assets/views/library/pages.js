@@ -23,7 +23,7 @@ export class Pages {
     while (this.#next !== null && this.items.length === before) await this.#read(this.#next, signal);
   }
 
-  /** Reads on until there are so many videos, or all. */
+  /** Reads on until there are that many videos, or all. */
   async upTo(count, signal) {
     while (this.#next !== null && this.items.length < count) {
       await this.#read(withLimit(this.#next, Math.min(MOST, count - this.items.length)), signal);

@@ -1,8 +1,8 @@
-// Searches while a person types, but not in the middle of a syllable.
+// Searches while a user types, but not in the middle of a syllable.
 import { debounce } from "../../core/dom.js";
 
 const TYPING_PAUSE = 220;
-/** A consonant or vowel of Korean that is no syllable yet: 고양ㅇ is on its way to 고양이. */
+/** A consonant or vowel of Korean that is no syllable yet: 고양ㅇ becomes 고양이. */
 const LONE_JAMO = /[\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\ud7b0-\ud7ff]$/u;
 
 /** What is searched for when this has been typed. */

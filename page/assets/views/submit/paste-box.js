@@ -1,6 +1,6 @@
 // Where links are pasted, typed or dropped, and what the server understands of them.
 import { debounce, h, setText } from "../../core/dom.js";
-import { fine, t } from "../../core/i18n.js";
+import { t } from "../../core/i18n.js";
 import { tab } from "../../core/kept.js";
 import { showIn } from "../../core/notices.js";
 import { isAbort, textOf } from "../../core/problems.js";
@@ -80,7 +80,7 @@ async function readOnce(text, signal, { failed, understood, read }) {
   if (!text.trim()) { showIn(failed, null); understood.show(null); return; }
   understood.wait();
   try {
-    const onWait = (problem, seconds) => setText(waitingIn(failed), `${textOf(problem)} ${t("problem.again_in", { seconds: fine(seconds) })}`);
+    const onWait = (problem, seconds) => setText(waitingIn(failed), textOf(problem, seconds));
     const found = await understand(text, { signal, onWait });
     showIn(failed, null);
     understood.show(found);

@@ -10,7 +10,7 @@ export const isSending = () => running !== null;
 
 /**
  * Sends everything. `told` is told of each batch: `accepted(id, items)`, `refused(results)`,
- * `waits(problem, seconds)`; it rejects with the Problem of a batch that waits for the person.
+ * `waits(problem, seconds)`; it rejects with the Problem of a batch that waits for the user.
  */
 export function sendAll(told, signal) {
   running ??= alone(() => sendEach(told, signal), signal).finally(() => { running = null; });

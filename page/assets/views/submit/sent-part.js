@@ -1,7 +1,7 @@
 // What was sent, as it arrives. It goes on where it was after a reload, and in a tab that is opened
 // again after it was closed in the middle.
 import { h, setText } from "../../core/dom.js";
-import { fine, t } from "../../core/i18n.js";
+import { t } from "../../core/i18n.js";
 import { tab } from "../../core/kept.js";
 import { showIn } from "../../core/notices.js";
 import { isAbort, textOf } from "../../core/problems.js";
@@ -18,7 +18,7 @@ import { refusedList } from "./understood.js";
 
 const SENT = "sent";
 
-/** Outlives the view: the person may look at something else meanwhile. */
+/** Outlives the view: the user may look at something else meanwhile. */
 let sent = null;
 let onSent = () => {};
 
@@ -46,7 +46,7 @@ export function sentPart(signal) {
     refused: (results) => refused.append(refusedList(results.map(({ link, error }) => ({ link, code: error?.code, detail: error?.message })))),
     waits: (problem, seconds) => {
       sending.hidden = false;
-      setText(sending, `${t("sent.waits")} ${textOf(problem)} ${t("problem.again_in", { seconds: fine(seconds) })}`);
+      setText(sending, `${t("sent.waits")} ${textOf(problem, seconds)}`);
     },
   };
   const deliver = async () => {
@@ -114,7 +114,7 @@ function shower(place, signal) {
   return show;
 }
 
-/** A batch that the server does not take stays, until the person says what to do. */
+/** A batch that the server does not take stays, until the user says what to do. */
 function showUnsent(place, problem, again) {
   showIn(place, problem, again);
   const discard = () => { outbox.clear(); showIn(place, null); };
