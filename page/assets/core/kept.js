@@ -17,6 +17,8 @@ function keeper(storage) {
   };
 }
 
+const LOOKS = new Set(["linkrelay.theme", "linkrelay.language", "linkrelay.layout"]);
+
 /** For this tab, until it is closed. */
 export const tab = keeper(() => sessionStorage);
 /** For all tabs of this browser. */
@@ -28,4 +30,15 @@ export function keepText(name, text) {
 }
 export function keptText(name) {
   try { return localStorage.getItem(`linkrelay.${name}`); } catch { return null; }
+}
+
+/** Removes what belongs to one user: all but how the page looks. */
+export function forget() {
+  for (const storage of [() => sessionStorage, () => localStorage]) {
+    try {
+      for (const name of Object.keys(storage())) {
+        if (name.startsWith("linkrelay.") && !LOOKS.has(name)) storage().removeItem(name);
+      }
+    } catch { /* Nothing is kept. */ }
+  }
 }

@@ -1,5 +1,6 @@
 // The links that failed, grouped by the reason, each group to be tried again.
 import { h } from "../core/dom.js";
+import { groupBy } from "../core/group.js";
 import { number, t } from "../core/i18n.js";
 import { textOfCode } from "../core/problems.js";
 import { may } from "../core/session.js";
@@ -12,7 +13,7 @@ export function failures(set, { signal, onRetry, id = "failures" }) {
   let before = "";
   const draw = () => {
     const failed = set.with("failed");
-    const groups = groupsOf(failed);
+    const groups = groupBy(failed, (link) => link.error?.code ?? "internal_error");
     const state = groups.map(([code, links]) => `${code} ${links.length}`).join();
     if (state === before) return;
     before = state;
@@ -22,15 +23,6 @@ export function failures(set, { signal, onRetry, id = "failures" }) {
   draw();
   set.onChange(draw, signal);
   return place;
-}
-
-function groupsOf(failed) {
-  const groups = new Map();
-  for (const link of failed) {
-    const code = link.error?.code ?? "internal_error";
-    groups.set(code, [...(groups.get(code) ?? []), link]);
-  }
-  return [...groups].sort(([, a], [, b]) => b.length - a.length);
 }
 
 function drawn(groups, failed, { id, onRetry }) {

@@ -69,7 +69,9 @@ function row(request) {
   const words = [t("requests.stored", { n: stored })];
   if (failed > 0) words.push(t("requests.failed", { n: failed }));
   if (pending > 0) words.push(t("requests.pending", { n: pending }));
-  const images = request.links.map(idIn).map((id) => thumb({ video_id: id }));
+  // Of a video that failed there is no thumbnail.
+  const isStored = failed === 0 && pending === 0;
+  const images = request.links.map((link) => thumb({ video_id: isStored ? idIn(link) : null }));
   return h("li", { class: "request-row", "data-request": request.id, "data-pending": pending },
     h("div", { class: "request-images", "aria-hidden": "true" }, images),
     h("div", { class: "row-between" },

@@ -2,6 +2,7 @@
 import { onUnauthorized } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { t } from "../core/i18n.js";
+import { forget } from "../core/kept.js";
 import { showIn } from "../core/notices.js";
 import { textOfCode } from "../core/problems.js";
 import { currentSession, onSession, signIn, signOut } from "../core/session.js";
@@ -18,8 +19,7 @@ export function startSignIn() {
   });
   button.addEventListener("click", async () => {
     await signOut();
-    // What was shown belongs to the key.
-    sessionStorage.clear();
+    forget();
     location.reload();
   });
 }
@@ -27,30 +27,38 @@ export function startSignIn() {
 /** Asks for a key before the first view, where nothing can be done without one. */
 export async function signInFirst() {
   const session = currentSession();
-  if (session.keys_required && session.scopes.length === 0) await askForKey({ code: "no_key" });
+  if (session.keys_required && session.scopes.length === 0) await askForKey({ code: "no_key", detail: "" });
 }
 
 /** All requests that wait share one form. */
 function askForKey(problem, signal) {
-  asked ??= showForm(problem).finally(() => { asked = null; });
+  asked ??= showForm(problem);
+  // Another view may have been shown over it.
+  if (!asked.section.isConnected) cover(asked.section);
   return new Promise((resolve, reject) => {
-    asked.then(resolve, reject);
+    asked.done.then(resolve, reject);
     signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }
 
 function showForm(problem) {
-  const main = document.getElementById("main");
-  const covered = [...main.children].filter((section) => !section.hidden);
   const { section, done } = form(problem);
-  for (const one of covered) one.hidden = true;
-  main.append(section);
-  section.querySelector("#key").focus();
-  return done.then(() => {
+  const closed = done.then(() => {
+    asked = null;
     section.remove();
-    for (const one of covered) one.hidden = false;
+    const main = document.getElementById("main");
+    for (const one of main.children) one.hidden = false;
     main.querySelector("h1")?.focus();
   });
+  return { section, done: closed };
+}
+
+/** What is shown stays as it is, and is hidden. */
+function cover(section) {
+  const main = document.getElementById("main");
+  for (const one of main.children) one.hidden = true;
+  main.append(section);
+  section.querySelector("#key").focus();
 }
 
 function form(problem) {
@@ -78,6 +86,8 @@ function form(problem) {
     h("h1", { tabindex: "-1" }, t("session.title")),
     h("p", { class: "lead" }, why),
     h("form", { id: "sign-in", onsubmit: submit },
+      // What a password manager keeps the key under.
+      h("input", { type: "text", name: "username", value: location.host, autocomplete: "username", hidden: true }),
       h("label", { for: "key" }, t("session.key")), key,
       h("p", { id: "key-help", class: "hint" }, t("session.help")),
       failed, button));

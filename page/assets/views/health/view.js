@@ -42,16 +42,20 @@ export function view({ signal }) {
   return { title, section, ready };
 }
 
+/** Draws only what has changed, so that a screen reader says nothing twice. */
 async function drawBox({ ask, draw }, place, signal) {
+  let drawn;
   try {
     const data = await ask(signal);
-    if (signal.aborted) return;
-    // What a user has opened or reads by keyboard stays where it is.
-    if (place.contains(document.activeElement)) return;
-    place.replaceChildren(...[draw(data)].flat());
+    drawn = { is: JSON.stringify(data), make: () => [draw(data)].flat() };
   } catch (error) {
-    if (!isAbort(error) && !signal.aborted) place.replaceChildren(problemBox(error));
+    if (isAbort(error)) return;
+    drawn = { is: `${error.code} ${error.detail}`, make: () => [problemBox(error)] };
   }
+  // What has the focus stays where it is.
+  if (signal.aborted || place.shows === drawn.is || place.contains(document.activeElement)) return;
+  place.shows = drawn.is;
+  place.replaceChildren(...drawn.make());
 }
 
 /** A server that is not ready says why, with 503. */

@@ -1,6 +1,7 @@
 // Dead letters by their reason, each to be chosen alone or with its group.
 import { hrefOf } from "../../core/address.js";
 import { h } from "../../core/dom.js";
+import { groupBy } from "../../core/group.js";
 import { ago, number, t, tOf, time } from "../../core/i18n.js";
 import { textOfCode } from "../../core/problems.js";
 
@@ -12,14 +13,8 @@ export const canBeReplayed = (letter) => CAN_BE_REPLAYED.has(letter.state) && Bo
 
 /** Groups, the largest first: `{ code, class, letters }`. */
 export function groupsOf(letters) {
-  const groups = new Map();
-  for (const letter of letters) {
-    const code = letter.code ?? "";
-    const name = `${letter.class ?? ""} ${code}`;
-    if (!groups.has(name)) groups.set(name, { code, class: letter.class, letters: [] });
-    groups.get(name).letters.push(letter);
-  }
-  return [...groups.values()].sort((one, other) => other.letters.length - one.letters.length);
+  const groups = groupBy(letters, (letter) => `${letter.class ?? ""} ${letter.code ?? ""}`);
+  return groups.map(([, some]) => ({ code: some[0].code ?? "", class: some[0].class, letters: some }));
 }
 
 export function groupPart(group, { chosen, onChange }) {

@@ -9,6 +9,10 @@ import { may } from "../../core/session.js";
 import { canBeReplayed } from "./groups.js";
 
 const LOOK_PAUSE = 1_000;
+/** How many one replay may name. */
+const MOST_IDS = 1_000;
+
+const inParts = (ids) => Array.from({ length: Math.ceil(ids.length / MOST_IDS) }, (_, part) => ids.slice(part * MOST_IDS, (part + 1) * MOST_IDS));
 
 /** Returns the part; `chosen` are ids of documents, `all()` is the body that asks for all. */
 export function replayPart({ signal, chosen, all, onDone }) {
@@ -34,24 +38,17 @@ export function replayPart({ signal, chosen, all, onDone }) {
       isRunning = false;
       draw();
     }
-    // What was published has no outcome at once.
-    await pause(LOOK_PAUSE, signal);
-    onDone();
   };
   const guarded = async (act) => {
     showIn(failed, null);
     try { await act(); } catch (error) { if (!isAbort(error) && !signal.aborted) showIn(failed, error); }
   };
   const start = () => guarded(async () => {
-    const body = chosen.size > 0 ? { ids: [...chosen].slice(0, 1_000) } : all();
-    try {
-      const { data } = await askPatiently(() => post("/dlq/replay", body, { signal }), { signal });
-      await run(data.status_url);
-    } catch (problem) {
-      // another user's replay is as good to look at.
-      if (problem.code !== "replay_running") throw problem;
-      await run(problem.body.status_url);
-    }
+    const bodies = chosen.size > 0 ? inParts([...chosen]).map((ids) => ({ ids })) : [all()];
+    for (const body of bodies) await run(await begun(body, signal));
+    // What was published has no outcome at once.
+    await pause(LOOK_PAUSE, signal);
+    onDone();
   });
   /** A replay that runs already is shown. */
   const begin = () => guarded(async () => {
@@ -59,6 +56,17 @@ export function replayPart({ signal, chosen, all, onDone }) {
     if (replays[0]?.state === "running") guarded(() => run(`/dlq/replays/${replays[0].id}`));
   });
   return { element: h("div", { class: "replay" }, h("div", { class: "row" }, button), failed, place), draw, begin };
+}
+
+/** Begins a replay, and returns its path; while another one runs, that of the other. */
+async function begun(body, signal) {
+  try {
+    const { data } = await askPatiently(() => post("/dlq/replay", body, { signal }), { signal });
+    return data.status_url;
+  } catch (problem) {
+    if (problem.code !== "replay_running") throw problem;
+    return problem.body.status_url;
+  }
 }
 
 async function followed(path, place, signal) {

@@ -48,7 +48,7 @@ const same = (one, other) => one.every((value, index) => String(value ?? "") ===
 function choice(name, values, chosen, change) {
   const options = values.map((value) => h("option", { value, selected: value === chosen }, tOf("filter", `${name}_${value || "any"}`)));
   return h("label", { class: "filter" }, h("span", { class: "unseen" }, tOf("filter", name)),
-    h("select", { id: `filter-${name}`, "data-set": chosen !== values[0], onchange: (event) => change(event.target.value, event.target) }, options));
+    h("select", { id: `filter-${name}`, "data-set": chosen !== values[0], onchange: ({ target }) => { target.dataset.set = target.value !== values[0]; change(target.value); } }, options));
 }
 
 function dates(filters, change, signal) {
@@ -59,8 +59,12 @@ function dates(filters, change, signal) {
     input.addEventListener("change", later);
     return h("label", { class: "filter" }, h("span", {}, tOf("filter", name)), input);
   };
-  const isSet = Boolean(filters.published_from || filters.published_before);
-  return h("details", { class: "filter-dates", open: isSet },
-    h("summary", { class: "button quiet" }, t("filter.dates")),
-    h("div", { class: "filter-popup" }, field("published_from"), field("published_before")));
+  const fields = [field("published_from"), field("published_before")];
+  const summary = h("summary", { class: "button quiet" }, t("filter.dates"));
+  const mark = () => { summary.dataset.set = fields.some((one) => one.querySelector("input").value !== ""); };
+  mark();
+  const popup = h("details", { class: "filter-dates", onchange: mark }, summary, h("div", { class: "filter-popup" }, fields));
+  popup.addEventListener("keydown", (event) => { if (event.key === "Escape") { popup.open = false; summary.focus(); } });
+  document.addEventListener("click", (event) => { if (!popup.contains(event.target)) popup.open = false; }, { signal });
+  return popup;
 }

@@ -31,19 +31,17 @@ export function view({ params, signal, place }) {
   let current = filtersOf(params);
 
   const draw = () => {
-    filters.replaceChildren(...filterBar(current, change, signal));
     elsewhere.replaceChildren(...[chosenElsewhere(current, list.channelName(current.channel_id), change)].filter(Boolean));
     exports[0].href = withQuery("/export", { ...current, format: "csv", bom: true });
     exports[1].href = withQuery("/export", { ...current, format: "ndjson" });
   };
   const change = (values) => {
-    const focused = document.activeElement?.id;
     current = filtersOf({ ...current, ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value || null])) });
     replaceAddress(hrefOf("library", current));
     draw();
-    if (focused) document.getElementById(focused)?.focus();
     list.load(current);
   };
+  filters.append(...filterBar(current, change, signal));
   searchAsTyped(search, (q) => change({ q }), signal);
   draw();
 

@@ -11,7 +11,7 @@ import { understoodPart } from "./understood.js";
 const DRAFT = "draft";
 const TYPING_PAUSE = 350;
 
-/** Returns the form; `onSend(items)` resolves once the links are kept. */
+/** Returns the form; `onSend(items, refused)` takes what is to be sent, and what was refused. */
 export function pasteBox({ signal, onSend }) {
   const paste = h("textarea", { id: "paste", rows: 6, spellcheck: "false", autocomplete: "off", placeholder: t("submit.placeholder"), "aria-describedby": "paste-help" });
   paste.value = tab.get(DRAFT) ?? "";
@@ -27,7 +27,7 @@ export function pasteBox({ signal, onSend }) {
     const items = understood.chosen();
     if (items.length === 0) return;
     send.disabled = true;
-    onSend(items);
+    onSend(items, understood.refused());
     paste.value = "";
     tab.set(DRAFT, null);
     understood.show(null);

@@ -28,7 +28,7 @@ function restored() {
   return set;
 }
 
-/** Returns the part, with `send(items)`, and `begin()`, which goes on with what is not finished. */
+/** Returns the part, with `send(items, refused)`, and `begin()`, which goes on with what is not finished. */
 export function sentPart(signal) {
   sent ??= restored();
   const place = h("section", { id: "sent", class: "sent", hidden: true, "aria-labelledby": "sent-title" });
@@ -61,9 +61,9 @@ export function sentPart(signal) {
   };
   const show = shower(place, signal);
   onSent = show;
-  const send = (items) => {
+  const send = (items, refusedBefore) => {
     if (isFinished(sent)) { sent = new LinkSet(); show.again(); }
-    refused.replaceChildren();
+    refused.replaceChildren(...(refusedBefore.length > 0 ? [refusedList(refusedBefore)] : []));
     outbox.add(items);
     deliver();
   };

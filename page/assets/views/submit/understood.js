@@ -1,6 +1,7 @@
 // What the server understood: counts, what is here already, and what was refused and why.
 import { announce } from "../../core/announce.js";
 import { h, setText } from "../../core/dom.js";
+import { groupBy } from "../../core/group.js";
 import { list, number, t, tOf } from "../../core/i18n.js";
 import { textOfCode } from "../../core/problems.js";
 import { browser } from "../../core/kept.js";
@@ -9,7 +10,7 @@ const NAMES = ["videos", "lists", "doubles", "stored", "refused"];
 const MOST_SHOWN = 20;
 const SKIPS = "skips_stored";
 
-/** Returns its two parts; `chosen()` are the links that would be sent. */
+/** Returns its two parts; `chosen()` are the links that would be sent, `refused()` the others. */
 export function understoodPart({ onChange }) {
   let found = null;
   const values = Object.fromEntries(NAMES.map((name) => [name, h("b", {}, "0")]));
@@ -40,7 +41,7 @@ export function understoodPart({ onChange }) {
     if (found) announce(list(chips.filter((chip) => !chip.hidden).map((chip) => chip.textContent)));
     onChange(chosen());
   };
-  return { counts, details, chosen, show, wait: () => counts.classList.add("is-waiting") };
+  return { counts, details, chosen, refused: () => found?.refused ?? [], show, wait: () => counts.classList.add("is-waiting") };
 }
 
 function countsOf(found) {
@@ -51,10 +52,9 @@ function countsOf(found) {
 
 /** The refused links, by reason. */
 export function refusedList(links) {
-  const byCode = Map.groupBy ? Map.groupBy(links, (link) => link.code) : new Map([["", links]]);
   return h("details", { class: "refused" },
     h("summary", {}, t("understood.refused_title", { n: links.length })),
-    [...byCode].map(([code, some]) => h("div", { class: "refused-group", "data-reason": code },
+    groupBy(links, (link) => link.code).map(([code, some]) => h("div", { class: "refused-group", "data-reason": code },
       h("p", {}, textOfCode(code, some[0].detail)),
       h("ul", { class: "plain-list" }, some.slice(0, MOST_SHOWN).map((link) => h("li", {}, link.link)),
         some.length > MOST_SHOWN && h("li", {}, t("failures.more", { n: some.length - MOST_SHOWN }))))));
