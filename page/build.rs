@@ -12,6 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 /// Stands for the name of the build in the index.
 const BUILD: &str = "{build}";
+/// Stands for the modules that every view imports.
+const PRELOADS: &str = "{preloads}";
 const INDEX: &str = "index.html";
 /// How many digits of the hash name the build.
 const DIGITS: usize = 16;
@@ -35,8 +37,9 @@ fn main() -> io::Result<()> {
     let build = name_of(&files);
     let mut code = format!("pub(crate) const BUILD: &str = {build:?};\n");
     code.push_str("pub(crate) static ASSETS: &[Asset] = &[\n");
+    let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     for (number, (name, bytes)) in files.into_iter().enumerate() {
-        let bytes = if name == INDEX { with_build(&bytes, &build) } else { bytes };
+        let bytes = if name == INDEX { with_build(&bytes, &build, &names) } else { bytes };
         write_asset(&mut code, &out, number, &name, &bytes)?;
     }
     code.push_str("];\n");
@@ -94,8 +97,15 @@ fn hex(hash: &[u8]) -> String {
     digits.chars().take(DIGITS).collect()
 }
 
-fn with_build(index: &[u8], build: &str) -> Vec<u8> {
-    String::from_utf8_lossy(index).replace(BUILD, build).into_bytes()
+/// The index names the build, and what every view imports, so that a browser asks for all of it at
+/// once instead of after the file that imports it.
+fn with_build(index: &[u8], build: &str, names: &[String]) -> Vec<u8> {
+    let core = names.iter().filter(|name| name.starts_with("core/"));
+    let preloads: String = core
+        .map(|name| format!("<link rel=\"modulepreload\" href=\"/page/{BUILD}/{name}\">\n"))
+        .collect();
+    let index = String::from_utf8_lossy(index).replace(PRELOADS, preloads.trim_end());
+    index.replace(BUILD, build).into_bytes()
 }
 
 fn write_asset(

@@ -7,7 +7,7 @@ export function lagPart({ topic, group, lag, partitions }) {
   const most = Math.max(...partitions.map((one) => one.lag ?? 0), 1);
   return [
     h("p", { class: "hint" }, t("health.lag_of", { topic, group })),
-    h("p", {}, h("b", { class: "large" }, countText(lag)), " ", t("health.lag_count", { n: lag ?? 0 })),
+    h("p", { class: "large" }, t("health.lag_count", { n: lag ?? 0, value: countText(lag) })),
     h("div", { class: "scroller", tabindex: 0, role: "group", "aria-label": t("health.lag") }, h("table", {},
       h("thead", {}, h("tr", {}, ["partition", "lag_short", "committed", "end", "owner"].map((key) => h("th", { scope: "col", class: key === "owner" || key === "partition" ? null : "num" }, tOf("health", key))))),
       h("tbody", {}, partitions.map((one) => row(one, most))))),

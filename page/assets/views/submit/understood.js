@@ -2,7 +2,7 @@
 import { announce } from "../../core/announce.js";
 import { h, setText } from "../../core/dom.js";
 import { groupBy } from "../../core/group.js";
-import { list, number, t, tOf } from "../../core/i18n.js";
+import { list, t, tOf } from "../../core/i18n.js";
 import { textOfCode } from "../../core/problems.js";
 import { browser } from "../../core/kept.js";
 
@@ -13,8 +13,7 @@ const SKIPS = "skips_stored";
 /** Returns its two parts; `chosen()` are the links that would be sent, `refused()` the others. */
 export function understoodPart({ onChange }) {
   let found = null;
-  const values = Object.fromEntries(NAMES.map((name) => [name, h("b", {}, "0")]));
-  const chips = NAMES.map((name) => h("li", { "data-count": name, class: "chip", hidden: true }, values[name], " ", h("span", {})));
+  const chips = NAMES.map((name) => h("li", { "data-count": name, class: "chip", hidden: true }));
   const counts = h("ul", { id: "understood", class: "chips", "aria-label": t("understood.label") }, chips);
   const skip = h("input", { type: "checkbox", id: "skip-stored", checked: browser.get(SKIPS) === true });
   const skipLabel = h("label", { class: "check", for: "skip-stored", hidden: true }, skip, h("span", {}));
@@ -32,8 +31,7 @@ export function understoodPart({ onChange }) {
       const count = counted[name];
       chip.hidden = found === null || (count === 0 && name !== "videos");
       chip.dataset.n = count;
-      setText(values[name], number(count));
-      setText(chip.lastElementChild, tOf("understood", name, { n: count }));
+      setText(chip, tOf("understood", name, { n: count }));
     });
     skipLabel.hidden = counted.stored === 0;
     setText(skipLabel.lastElementChild, t("understood.skip", { n: counted.stored }));
