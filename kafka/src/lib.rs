@@ -4,7 +4,7 @@
 //! is one link as such a record; [`settings`] turns settings into librdkafka configurations (with
 //! `brokers`, `parse`, `pass_through` and `security`), and the `context` of each client turns the
 //! errors of librdkafka into a `reason` (for example of a `certificate`) on which an operator can
-//! act; [`topic`] asks a broker about its topics, and [`publish`] sends links and dead letters.
+//! act; [`topic`] asks a broker about its topics and [`lag`] about a group, and [`publish`] sends links and dead letters.
 //!
 //! It must not know: HTTP, extraction, stores, or either role's logic.
 
@@ -12,6 +12,7 @@ mod brokers;
 mod certificate;
 mod context;
 pub mod headers;
+pub mod lag;
 pub mod message;
 mod parse;
 mod pass_through;

@@ -34,6 +34,7 @@ use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
 use crate::history::{History, Sampler};
+use crate::lag::LagReading;
 use crate::openapi::openapi;
 use crate::rates::{self, Rates};
 use crate::requests::RequestLog;
@@ -211,6 +212,13 @@ impl Producer {
         background.spawn("replays", replays.ended());
         let group = settings.group.clone();
         let letters = Listing::new(letters, group.clone(), Arc::clone(&store), api.request_timeout);
+        let lag = LagReading::new(
+            settings.kafka.clone(),
+            group.clone(),
+            api.request_timeout,
+            stop_accepting.clone(),
+        );
+        background.spawn("lag", lag.ended());
         let exports = Exports::new(
             Arc::<dyn Store>::clone(&store),
             api.request_timeout,
@@ -231,6 +239,7 @@ impl Producer {
             exports,
             stats,
             history,
+            lag,
             client_slots: ClientSlots::new(api),
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),

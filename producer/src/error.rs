@@ -4,13 +4,17 @@
 //! Handlers return [`ApiError`] and know no status. The errors of this role's start are
 //! [`StartError`](crate::StartError).
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::RequestId;
 use linkrelay_http::Problem;
 use linkrelay_http::client::Refusal;
 use linkrelay_http::intake::IntakeError;
+use linkrelay_kafka::lag::LagError;
 use linkrelay_kafka::publish::PublishError;
+use linkrelay_kafka::topic::TopicError;
 use linkrelay_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -74,6 +78,10 @@ pub(crate) enum ApiError {
     UnknownReplay,
     #[error("{0}")]
     NoLetters(#[from] ListError),
+    #[error("{0}")]
+    NoLag(#[from] Arc<LagError>),
+    #[error("the lag was not read in time")]
+    LagTimeout,
     #[error("{0}")]
     BadLastEventId(#[from] IndexRangesError),
     #[error("{0}")]
@@ -176,6 +184,7 @@ impl ApiError {
             Self::UnknownReplay => (StatusCode::NOT_FOUND, "unknown_replay", None),
             Self::NoLetters(ListError::Busy(_)) => (UNAVAILABLE, "overloaded", Some(1)),
             Self::NoLetters(_) => (UNAVAILABLE, "dead_letters_unavailable", Some(5)),
+            Self::NoLag(_) | Self::LagTimeout => (UNAVAILABLE, "lag_unavailable", Some(5)),
             Self::BadLastEventId(_) => (StatusCode::BAD_REQUEST, "bad_last_event_id", None),
             Self::TooMany(too_many) => (UNAVAILABLE, too_many.kind.code, Some(5)),
             Self::Stopping => (UNAVAILABLE, "stopping", Some(5)),
@@ -217,6 +226,10 @@ impl ApiError {
                 "the store cannot be reached".to_owned()
             }
             Self::NoLetters(ListError::Dlq(error)) => for_clients(error),
+            Self::NoLag(error) => match error.as_ref() {
+                LagError::Topic(missing @ TopicError::Missing(_)) => missing.to_string(),
+                _ => "the broker does not answer, or refuses; the server's log says why".to_owned(),
+            },
             Self::NotAccepted(AcceptError::JournalUnusable(_)) => {
                 "the links could not be written to the journal; none was taken".to_owned()
             }

@@ -6,7 +6,8 @@
 //! `stored_videos` tells which videos are stored; `export` reads all videos, and `stats` counts
 //! them; `video_entry` is how a video is shown; `slots` bound the answers that last long;
 //! `requests` lists what was accepted; [`dlq`] lists and replays dead letters; `rates` is what its
-//! heartbeat says, and `history` what all processes said in the last hour; `forward` is the waiting path, for clients that wait for their documents;
+//! heartbeat says, and `history` what all processes said in the last hour; `lag` asks the
+//! broker how far the consumers are behind; `forward` is the waiting path, for clients that wait for their documents;
 //! `routes` are the HTTP routes, `error` are their error answers, and `openapi` is the document
 //! that describes them; `app` wires these parts, runs and ends
 //! them, with the tasks in the `background`.
@@ -25,6 +26,7 @@ mod events;
 mod export;
 mod forward;
 mod history;
+mod lag;
 mod measure;
 mod openapi;
 mod rates;

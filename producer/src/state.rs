@@ -19,6 +19,7 @@ use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
 use crate::history::History;
+use crate::lag::LagReading;
 use crate::requests::RequestLog;
 use crate::stats::StatsCache;
 
@@ -45,6 +46,8 @@ pub(crate) struct AppState {
     pub(crate) stats: StatsCache,
     /// What the deployment did in the last hour.
     pub(crate) history: History,
+    /// How far the consumers are behind.
+    pub(crate) lag: LagReading,
     /// What each client has of the slots.
     pub(crate) client_slots: ClientSlots,
     /// The limits of a request.

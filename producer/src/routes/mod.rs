@@ -8,6 +8,7 @@ mod events;
 mod export;
 mod history;
 mod page;
+mod lag;
 mod parameters;
 mod parse;
 mod problems;
@@ -56,6 +57,7 @@ pub(crate) fn limited(access: &Access) -> OpenApiRouter<Arc<AppState>> {
         .with(Scope::Read, routes!(requests::requests))
         .with(Scope::Read, routes!(processes::processes))
         .with(Scope::Read, routes!(history::history))
+        .with(Scope::Read, routes!(lag::lag))
         .with(Scope::Read, routes!(dlq::letters))
         .with(Scope::Admin, routes!(replays::begin_replay))
         .with(Scope::Read, routes!(replays::replays))

@@ -24,6 +24,8 @@ mod export;
 mod history;
 /// API keys.
 mod keys;
+/// `GET /lag`.
+mod lag;
 /// Start and stop.
 mod life;
 /// Clients that are too slow or too many.

@@ -52,6 +52,11 @@ impl Broker {
         self.0.broker_up(-1).unwrap();
     }
 
+    /// Takes the leader from a partition.
+    pub(crate) fn without_leader(&self, partition: i32) {
+        self.0.partition_leader(TOPIC, partition, None).unwrap();
+    }
+
     pub(crate) fn answer_after(&self, delay: Duration) {
         self.0.broker_round_trip_time(-1, delay).unwrap();
     }
