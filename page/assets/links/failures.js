@@ -4,6 +4,7 @@ import { groupBy } from "../core/group.js";
 import { number, t } from "../core/i18n.js";
 import { textOfCode } from "../core/problems.js";
 import { may } from "../core/session.js";
+import { shortOf } from "../parts/short.js";
 
 const MOST_SHOWN = 8;
 
@@ -38,7 +39,7 @@ function drawn(groups, failed, { id, onRetry }) {
       h("div", { class: "row-between" },
         h("p", {}, h("b", {}, number(links.length)), " ", textOfCode(code, links[0].error?.message)),
         groups.length > 1 && button(code, links, t("failures.again_these"))),
-      h("ul", { class: "plain-list" }, links.slice(0, MOST_SHOWN).map((link) => h("li", {}, link.title ?? link.link ?? link.url ?? link.key)),
+      h("ul", { class: "plain-list" }, links.slice(0, MOST_SHOWN).map((link) => h("li", {}, link.title ?? shortOf(link.link ?? link.url ?? link.key))),
         links.length > MOST_SHOWN && h("li", {}, t("failures.more", { n: links.length - MOST_SHOWN })))))),
   ];
 }

@@ -5,6 +5,7 @@ import { t, tOf } from "../core/i18n.js";
 import { textOfCode } from "../core/problems.js";
 import { may } from "../core/session.js";
 import { addImage, setLength, thumb } from "../parts/thumb.js";
+import { shortOf } from "../parts/short.js";
 import { factsOf } from "./facts.js";
 
 /** Returns the list, which shows the set. */
@@ -48,18 +49,13 @@ function fill(tile, link, onRetry) {
   tile.dataset.status = link.status;
   const title = tile.querySelector(".video-title");
   const isStored = link.status === "stored";
-  setText(title, link.title || shortOf(link) || t("link.waiting", { n: link.index + 1 }));
+  setText(title, link.title || shortOf(link.url ?? link.link) || t("link.waiting", { n: link.index + 1 }));
   if (isStored && link.video_id) {
     title.href = hrefOf("video", { id: link.video_id });
     addImage(tile.querySelector(".thumb"), link.video_id);
   }
   const state = tile.querySelector(".video-state");
   state.replaceChildren(...stateOf(link, onRetry));
-}
-
-/** While there is no title, what a user recognises of the link. */
-function shortOf(link) {
-  return (link.url ?? link.link ?? "").replace(/^https?:\/\/(www\.)?/, "").replace(/^youtube\.com\/watch\?v=/, "youtu.be/");
 }
 
 function stateOf(link, onRetry) {

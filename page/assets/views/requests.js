@@ -5,6 +5,7 @@ import { h, setVars } from "../core/dom.js";
 import { ago, list, number, t, time } from "../core/i18n.js";
 import { emptyBox, showIn } from "../core/notices.js";
 import { isAbort } from "../core/problems.js";
+import { shortOf } from "../parts/short.js";
 import { thumb } from "../parts/thumb.js";
 
 const PAGE = 50;
@@ -77,7 +78,7 @@ function row(request) {
     h("div", { class: "row-between" },
       h("a", { class: "request-link", href: hrefOf("request", { id: request.id }) }, t("requests.links", { n: total, count: number(total) })),
       h("time", { class: "muted", datetime: request.accepted_at, title: time(request.accepted_at) }, ago(request.accepted_at))),
-    h("p", { class: "muted one-line" }, request.links.join("  ·  ")),
+    h("p", { class: "muted one-line" }, request.links.map(shortOf).join("  ·  ")),
     h("div", { class: "bar-of thin", "aria-hidden": "true" }, part(stored + expanded, ""), part(failed, "bad")),
     h("p", { class: "hint" }, list(words)));
 }

@@ -4,6 +4,7 @@ import { h } from "../../core/dom.js";
 import { groupBy } from "../../core/group.js";
 import { ago, number, t, tOf, time } from "../../core/i18n.js";
 import { textOfCode } from "../../core/problems.js";
+import { shortOf } from "../../parts/short.js";
 
 const MOST_SHOWN = 100;
 /** What a replay would publish. */
@@ -48,11 +49,12 @@ function letterRow(letter, { chosen, boxes, follow }) {
     follow();
   } });
   if (isFree) boxes.push(box);
-  const name = letter.link ?? letter.raw ?? letter.origin;
+  const name = shortOf(letter.link) || letter.raw || letter.origin;
   return h("li", { "data-letter": letter.document_id ?? letter.origin, "data-state": letter.state }, box,
     h("div", { class: "letter-text" },
       letter.video_id ? h("a", { href: hrefOf("video", { id: letter.video_id }) }, name) : h("span", {}, name),
       h("p", { class: "hint" }, letter.error)),
-    letter.state && letter.state !== "waiting" ? h("span", { class: "badge" }, tOf("state", letter.state)) : null,
-    h("time", { class: "hint", datetime: letter.failed_at, title: time(letter.failed_at) }, ago(letter.failed_at)));
+    h("div", { class: "letter-more" },
+      letter.state && letter.state !== "waiting" ? h("span", { class: "badge" }, tOf("state", letter.state)) : null,
+      h("time", { class: "hint", datetime: letter.failed_at, title: time(letter.failed_at) }, ago(letter.failed_at))));
 }
