@@ -2,7 +2,7 @@
 //! answered.
 //!
 //! `assets/` is HTML, CSS and ES modules as a browser reads them. `build.rs` compresses them and
-//! names all of them together by what is in them. [`index`] answers `GET /`; [`file`] answers the
+//! names all of them together by what is in them. [`index`] answers `GET /`; [`file()`] answers the
 //! files, at addresses that never change what they mean; `encoding` chooses the form that a client
 //! takes.
 //!

@@ -23,26 +23,28 @@ let shown = new AbortController();
 const nameOf = (params) => (Object.hasOwn(VIEWS, params.view ?? "") ? params.view : DEFAULT);
 
 /** Draws the view again, in another language or for another user. */
-export function refresh() { keepPlace(); show({ isNew: false }); }
+export function refresh() { keepPlace(); show({ movesFocus: false }); }
 
 export function start() {
   history.scrollRestoration = "manual";
   addEventListener(MOVED, () => show({ isNew: true }));
-  addEventListener("popstate", () => show({ isNew: false }));
+  addEventListener("popstate", () => show());
   addEventListener("pagehide", keepPlace);
   let timer;
   addEventListener("scroll", () => { clearTimeout(timer); timer = setTimeout(keepPlace, 200); }, { passive: true });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[href^='?']");
+    const link = event.target.closest?.("a[href^='?'], a[href='#main']");
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(link.getAttribute("href"));
+    // An address with a fragment would be another entry of the history.
+    if (link.hash) document.getElementById("main").focus();
+    else go(link.getAttribute("href"));
   });
-  show({ isNew: false, isFirst: true });
+  show({ movesFocus: false });
 }
 
 /** A view makes its section; what it awaits ends with `signal`, when another one is shown. */
-async function show({ isNew, isFirst = false }) {
+async function show({ isNew = false, movesFocus = true } = {}) {
   shown.abort();
   shown = new AbortController();
   const { signal } = shown;
@@ -59,7 +61,7 @@ async function show({ isNew, isFirst = false }) {
     document.title = `${title} · linkrelay`;
     document.getElementById("main").replaceChildren(section);
     if (isNew) scrollTo(0, 0);
-    if (!isFirst) focusHeading(section);
+    if (movesFocus) focusHeading(section);
     await ready;
     if (!signal.aborted && place.y && !place.keepsPlace) scrollTo(0, place.y);
   } catch (error) {

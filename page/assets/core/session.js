@@ -17,7 +17,7 @@ function set(next) {
   for (const act of listeners) act(session);
 }
 
-/** Asks the server for the session; a cookie that is no longer good counts as none. */
+/** Asks the server for the session; a cookie that has expired is no session. */
 export async function startSession() {
   try {
     set((await ask("/session", { signsIn: true })).data);

@@ -48,6 +48,7 @@ export default {
   "understood.refused_title": { "one": "{n} link was refused", "other": "{n} links were refused" },
 
   "sent.title": "Arriving",
+  "sent.title_done": "Arrived",
   "sent.forget": "Clear",
   "sent.waits": "Nothing is lost: your links are kept here.",
   "sent.discard": "Discard these links",

@@ -47,6 +47,7 @@ export default {
   "understood.refused_title": "링크 {n}개를 거절했어요",
 
   "sent.title": "도착하는 중",
+  "sent.title_done": "모두 도착했어요",
   "sent.forget": "지우기",
   "sent.waits": "링크는 여기에 보관되어 있으니 안심하세요.",
   "sent.discard": "이 링크 버리기",

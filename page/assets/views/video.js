@@ -84,7 +84,7 @@ function chapters(list) {
 
 function description(text) {
   return h("details", { class: "panel" },
-    h("summary", {}, h("h2", {}, t("video.description"))), h("p", { class: "description" }, text));
+    h("summary", {}, h("h2", {}, t("video.description"))), h("p", { class: "description", dir: "auto" }, text));
 }
 
 function links(found) {

@@ -32,6 +32,7 @@ export class Pages {
 
   /** How many there are in all: the server counts them, which may take longer than a page. */
   async count(signal) {
+    if (this.isWhole) this.total = this.items.length;
     this.total ??= (await get(withQuery("/videos", { ...this.filters, limit: 1, total: true }), signal)).total ?? null;
     return this.total;
   }

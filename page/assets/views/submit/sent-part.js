@@ -83,12 +83,17 @@ function shower(place, signal) {
   let stop = new AbortController();
   const problem = h("div", {});
   const draw = () => {
-    const onRetry = (keys) => retry(drawn, keys, { signal }).catch((error) => { if (!isAbort(error)) showIn(problem, error); });
+    const set = drawn;
+    const onRetry = (keys) => retry(set, keys, { signal }).catch((error) => { if (!isAbort(error)) showIn(problem, error); });
     place.hidden = false;
+    const heading = h("h2", { id: "sent-title" });
+    const drawHeading = () => setText(heading, t(set.totals().pending > 0 ? "sent.title" : "sent.title_done"));
+    drawHeading();
+    set.onChange(drawHeading, signal);
     place.replaceChildren(
-      h("div", { class: "row-between" }, h("h2", { id: "sent-title" }, t("sent.title")),
+      h("div", { class: "row-between" }, heading,
         h("button", { type: "button", class: "quiet", onclick: forget }, t("sent.forget"))),
-      progress(drawn, signal), problem, failures(drawn, { signal, onRetry }), tiles(drawn, { signal, onRetry }));
+      progress(set, signal), problem, failures(set, { signal, onRetry }), tiles(set, { signal, onRetry }));
   };
   const forget = () => {
     sent = new LinkSet();
