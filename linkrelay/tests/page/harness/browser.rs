@@ -1,6 +1,6 @@
 //! The browser of one test: pages, elements, and waits that say what they waited for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use linkrelay_testkit::process::Process;
 use linkrelay_testkit::wait::{LONG, SHORT, wait_for};
@@ -34,7 +34,36 @@ impl Browser {
 
     /// Opens an address, and waits until everything that it names is loaded.
     pub(crate) async fn open(&self, url: &str) {
+        self.mark_document().await;
         self.driver.goto(url).await.unwrap();
+        self.until_loaded().await;
+    }
+
+    async fn mark_document(&self) {
+        self.eval::<Value>("window.isLeft = true; return null;").await;
+    }
+
+    async fn until_loaded(&self) {
+        let body =
+            "return !window.isLeft && document.readyState === 'complete' || document.readyState;";
+        self.until("the page to be loaded", body).await;
+    }
+
+    /// Loads the page again.
+    pub(crate) async fn reload(&self) {
+        self.begin_reload().await;
+        self.until_loaded().await;
+    }
+
+    /// Begins to load the page again, and does not wait for the server.
+    pub(crate) async fn begin_reload(&self) {
+        self.mark_document().await;
+        self.driver.refresh().await.unwrap();
+    }
+
+    /// Goes back in the history.
+    pub(crate) async fn back(&self) {
+        self.driver.back().await.unwrap();
     }
 
     /// Runs the body of a function in the page.
@@ -73,7 +102,27 @@ impl Browser {
                 Err(error) => Err(error.to_string()),
             }
         });
-        waited.await.unwrap();
+        self.or_fail(waited.await).await;
+    }
+
+    /// Runs the body of a function whose last argument takes the result.
+    pub(crate) async fn eval_async<T: DeserializeOwned>(&self, body: &str) -> T {
+        self.driver.execute_async(body, Vec::new()).await.unwrap().convert().unwrap()
+    }
+
+    /// Waits until such a function gives true.
+    pub(crate) async fn until_async(&self, what: &str, body: &str) {
+        let waited =
+            wait_for(what, LONG, SHORT * 5, async || match self.eval_async::<Value>(body).await {
+                Value::Bool(true) => Ok(()),
+                status => Err(status.to_string()),
+            });
+        self.or_fail(waited.await).await;
+    }
+
+    /// Waits until no element matches.
+    pub(crate) async fn until_gone(&self, selector: &str) {
+        self.until_count(selector, 0).await;
     }
 
     /// Waits until an element is shown.
@@ -86,7 +135,7 @@ impl Browser {
                 false => Err("it is hidden".to_owned()),
             }
         });
-        shown.await.unwrap()
+        self.or_fail(shown.await).await
     }
 
     /// Waits until a selector matches so many elements.
@@ -106,7 +155,7 @@ impl Browser {
             }
             element.click().await.map_err(short)
         });
-        clicked.await.unwrap();
+        self.or_fail(clicked.await).await;
     }
 
     /// The text of an element, as a person sees it.
@@ -152,6 +201,19 @@ impl Browser {
         self.driver.close_window().await.unwrap();
         let tabs = self.driver.windows().await.unwrap();
         self.driver.switch_to_window(tabs.last().unwrap().clone()).await.unwrap();
+    }
+
+    /// Writes a picture of what is on the screen.
+    pub(crate) async fn picture(&self, path: &Path) {
+        self.driver.screenshot(path).await.unwrap();
+    }
+
+    /// Fails with what is on the screen now: afterwards the server is gone.
+    async fn or_fail<T>(&self, waited: anyhow::Result<T>) -> T {
+        match waited {
+            Ok(value) => value,
+            Err(error) => panic!("{error:#}\n{}", self.shown().await),
+        }
     }
 
     /// What a failure needs to be understood: a picture, the address, the text and the log.

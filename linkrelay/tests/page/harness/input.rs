@@ -1,7 +1,9 @@
 //! Keys and text, as a person gives them.
 
+use std::path::Path;
+
 use serde_json::json;
-use thirtyfour::{Key, TypingData};
+use thirtyfour::{By, Key, TypingData};
 
 use super::Browser;
 
@@ -28,7 +30,7 @@ impl Browser {
         self.until_shown(selector).await.send_keys(text).await.unwrap();
     }
 
-    /// Pastes a text into an element, by the clipboard.
+    /// Pastes a text into an element, by the clipboard, instead of what is in it.
     pub(crate) async fn paste(&self, selector: &str, text: &str) {
         let permissions =
             json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
@@ -38,6 +40,7 @@ impl Browser {
             navigator.clipboard.writeText(arguments[0]).then(() => done(null), (error) => done(`${error}`));";
         let copied = self.driver.execute_async(body, vec![json!(text)]).await.unwrap();
         assert!(copied.json().is_null(), "{:?}", copied.json());
+        self.press_with(Key::Control, "a").await;
         self.press_with(Key::Control, "v").await;
         let arrived = "const value = document.querySelector(arguments[0]).value;
             return value.includes(arguments[1]) || value.length;";
@@ -65,8 +68,38 @@ impl Browser {
         .await
     }
 
+    /// Gives a file to an input.
+    pub(crate) async fn upload(&self, selector: &str, path: &Path) {
+        // It may be hidden behind its label.
+        self.until_count(selector, 1).await;
+        let input = self.driver.find(By::Css(selector)).await.unwrap();
+        input.send_keys(path.display().to_string()).await.unwrap();
+    }
+
+    /// Fails if nothing shows where the focus is.
+    pub(crate) async fn check_focus_is_visible(&self) {
+        let is_visible: bool = self
+            .eval(
+                "return [null, '::before', '::after'].some((part) => {
+                    const s = getComputedStyle(document.activeElement, part);
+                    return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none';
+                });",
+            )
+            .await;
+        assert!(is_visible, "the focus on {} is not visible", self.focused().await);
+    }
+
     /// Presses Tab until the focus is on an element, and fails after this many.
     pub(crate) async fn tab_to(&self, selector: &str, most: usize) {
+        self.go_to(selector, most, async || self.press(Key::Tab).await).await;
+    }
+
+    /// The same in the other direction.
+    pub(crate) async fn tab_back_to(&self, selector: &str, most: usize) {
+        self.go_to(selector, most, async || self.press_with(Key::Shift, Key::Tab).await).await;
+    }
+
+    async fn go_to(&self, selector: &str, most: usize, step: impl AsyncFn()) {
         let mut passed = Vec::new();
         for _ in 0..most {
             let is_there = "return document.activeElement.matches(arguments[0]);";
@@ -74,8 +107,8 @@ impl Browser {
                 return;
             }
             passed.push(self.focused().await);
-            self.press(Key::Tab).await;
+            step().await;
         }
-        panic!("{most} times Tab do not lead to {selector}: {passed:#?}");
+        panic!("{most} steps do not lead to {selector}: {passed:#?}");
     }
 }

@@ -9,20 +9,24 @@ pub(crate) mod axe;
 mod browser;
 /// How WebDriver commands are sent.
 mod client;
-/// Files that a browser downloads or uploads.
+/// Files that a browser downloads.
 pub(crate) mod files;
-/// Keys and text, as a person types them.
+/// Keys and text, as a person gives them.
 mod input;
+/// A linkrelay that wants keys.
+mod locked;
 /// The linkrelay of one test.
 mod relay;
 /// How a test runs.
 mod run;
+/// Every view with something to show.
+pub(crate) mod scene;
 /// What a browser asked for and complained about.
 mod traffic;
 /// Finds Chromium, and starts its driver.
 mod webdriver;
 
 pub(crate) use browser::Browser;
-pub(crate) use relay::{Relay, link, links, video_id};
+pub(crate) use locked::Locked;
+pub(crate) use relay::{Accepted, Relay, link, links, video_id};
 pub(crate) use run::in_browser;
-pub(crate) use traffic::Request;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use linkrelay_fake_youtube::pages::lists;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::process::workspace_binary;
 use linkrelay_testkit::site::Role;
@@ -9,6 +10,21 @@ use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// The links of all requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) total: u64,
+    pub(crate) stored: u64,
+    pub(crate) requests: usize,
+}
+
+impl Accepted {
+    /// As many links, all of them stored.
+    pub(crate) fn all(count: u64, requests: usize) -> Self {
+        Self { total: count, stored: count, requests }
+    }
+}
 
 /// A linkrelay in one process. Dropping it kills the process.
 #[derive(Debug)]
@@ -111,12 +127,21 @@ impl Relay {
         done.await.unwrap()
     }
 
-    /// How many documents there are, and of how many requests.
-    pub(crate) async fn documents_and_requests(&self) -> (u64, usize) {
-        let requests = self.get("/requests?limit=100").await;
-        let requests = requests["requests"].as_array().unwrap().clone();
-        let totals = requests.iter().map(|request| request["total"].as_u64().unwrap());
-        (totals.sum(), requests.len())
+    /// How many links were accepted, how many of them are stored, and how many requests they came in.
+    pub(crate) async fn links(&self) -> Accepted {
+        let list = self.get("/requests?limit=100").await;
+        let requests = list["requests"].as_array().unwrap();
+        let sum = |name: &str| requests.iter().map(|one| one[name].as_u64().unwrap()).sum();
+        Accepted { total: sum("total"), stored: sum("stored"), requests: requests.len() }
+    }
+
+    /// Waits until so many links are stored; returns how many were accepted, in how many requests.
+    pub(crate) async fn until_stored(&self, count: u64) -> Accepted {
+        let stored = wait_for("the links to be stored", LONG, SHORT * 3, async || {
+            let links = self.links().await;
+            ok_if(links.stored == count, format!("{links:?}")).map(|()| links)
+        });
+        stored.await.unwrap()
     }
 }
 
@@ -129,6 +154,7 @@ pub(crate) fn links(count: usize) -> Vec<String> {
     (0..count).map(link).collect()
 }
 
+/// An id as YouTube has them.
 pub(crate) fn video_id(number: usize) -> String {
-    format!("p{number:010}")
+    lists::video_id("PLpage", number)
 }

@@ -12,9 +12,9 @@ use super::webdriver::Programs;
 
 /// Runs `test` in a browser. Where there is none, it says so and runs nothing, but fails in CI.
 ///
-/// A test also fails if a request left for another host, or if the page logged an error or broke its
+/// The test returns its server, which so outlives what the page still asks. A test also fails if a request left for another host, or if the page logged an error or broke its
 /// own Content-Security-Policy; what belongs to the test is named with [`Browser::expect`].
-pub(crate) async fn in_browser(test: impl AsyncFnOnce(&Browser)) {
+pub(crate) async fn in_browser<S>(test: impl AsyncFnOnce(&Browser) -> S) {
     let programs = match Programs::find() {
         Ok(programs) => programs,
         Err(why) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => panic!("{why}"),
@@ -22,12 +22,13 @@ pub(crate) async fn in_browser(test: impl AsyncFnOnce(&Browser)) {
     };
     let browser = Browser::start(&programs, picture_of_this_test()).await;
     let ended = AssertUnwindSafe(async {
-        test(&browser).await;
+        let server = test(&browser).await;
         browser.check_traffic().await;
+        drop(server);
     });
     let ended = ended.catch_unwind().await;
     if ended.is_err() {
-        eprintln!("{}", browser.shown().await);
+        eprintln!("at the end of the test: {}", browser.shown().await);
     }
     browser.end().await;
     ended.unwrap_or_else(|panic| resume_unwind(panic));

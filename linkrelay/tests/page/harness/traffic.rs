@@ -15,6 +15,8 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     /// What came over the network for it: headers and the packed body.
     pub(crate) bytes: u64,
+    /// The packed body alone.
+    pub(crate) body_bytes: u64,
 }
 
 impl Request {
@@ -53,22 +55,29 @@ impl Log {
         let id = parameters["requestId"].as_str().unwrap_or_default();
         match method {
             "Network.requestWillBeSent" => self.take_request(id, &parameters["request"]),
+            "Network.dataReceived" => {
+                let bytes = bytes_of(parameters);
+                self.change(id, |request| request.body_bytes += bytes);
+            }
             "Network.loadingFinished" => {
-                let bytes = parameters["encodedDataLength"].as_f64().unwrap_or_default() as u64;
-                if let Some((_, request)) =
-                    self.requests.iter_mut().rev().find(|(known, _)| known == id)
-                {
-                    request.bytes = bytes;
-                }
+                let bytes = bytes_of(parameters);
+                self.change(id, |request| request.bytes = bytes);
             }
             _ => {}
+        }
+    }
+
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Request)) {
+        let mut newest_first = self.requests.iter_mut().rev();
+        if let Some((_, request)) = newest_first.find(|(known, _)| known == id) {
+            change(request);
         }
     }
 
     fn take_request(&mut self, id: &str, request: &Value) {
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
         let url = Url::parse(&text("url")).unwrap();
-        let request = Request { method: text("method"), url, bytes: 0 };
+        let request = Request { method: text("method"), url, bytes: 0, body_bytes: 0 };
         self.requests.push((id.to_owned(), request));
     }
 }
@@ -123,6 +132,10 @@ impl Browser {
         assert!(wrong.is_empty(), "the browser complained: {wrong:#?}");
         assert!(!requests.is_empty(), "no request is in the log, so nothing was checked");
     }
+}
+
+fn bytes_of(parameters: &Value) -> u64 {
+    parameters["encodedDataLength"].as_f64().unwrap_or_default() as u64
 }
 
 /// Whether a request with this address leaves the machine.

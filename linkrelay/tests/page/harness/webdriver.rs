@@ -58,6 +58,8 @@ impl Programs {
     fn capabilities(&self, downloads: &Path) -> Value {
         json!({
             "browserName": "chrome",
+            // No command waits for a page that is being loaded: a test pauses servers.
+            "pageLoadStrategy": "none",
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": {
                 "binary": self.browser,
