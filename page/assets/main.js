@@ -3,11 +3,11 @@ import * as router from "./core/router.js";
 import { startChoosers } from "./core/choosers.js";
 import { loadLanguage } from "./core/i18n.js";
 import { startSession } from "./core/session.js";
-import { signInFirst, startSignIn } from "./views/sign-in.js";
+import { redrawSignIn, signInFirst, startSignIn } from "./views/sign-in.js";
 
 await loadLanguage(document.documentElement.lang);
-startChoosers(router.refresh);
-startSignIn();
+startChoosers(() => { if (!redrawSignIn()) router.refresh(); });
+startSignIn(router.refresh);
 // What the server asks for is known before a view asks it for data.
 await startSession();
 await signInFirst();

@@ -8,9 +8,11 @@ import { textOfCode } from "../core/problems.js";
 import { currentSession, onSession, signIn, signOut } from "../core/session.js";
 
 let asked = null;
+let again = () => {};
 
-/** From now on, a request that needs a key waits for one. */
-export function startSignIn() {
+/** A request that needs a key waits for one; `redraw` draws the view again. */
+export function startSignIn(redraw) {
+  again = redraw;
   onUnauthorized(askForKey);
   const button = document.getElementById("sign-out");
   onSession((session) => {
@@ -42,15 +44,29 @@ function askForKey(problem, signal) {
 }
 
 function showForm(problem) {
-  const { section, done } = form(problem);
-  const closed = done.then(() => {
+  const shown = { problem };
+  const key = new Promise((resolve) => { shown.finish = resolve; });
+  shown.section = form(problem, shown.finish);
+  shown.done = key.then(() => {
     asked = null;
-    section.remove();
+    shown.section.remove();
     const main = document.getElementById("main");
     for (const one of main.children) one.hidden = false;
     main.querySelector("h1")?.focus();
+    // What was covered is still in the language before.
+    if (shown.isRedrawn) again();
   });
-  return { section, done: closed };
+  return shown;
+}
+
+/** Draws the form in another language; false if there is none. */
+export function redrawSignIn() {
+  if (!asked?.section.isConnected) return false;
+  const section = form(asked.problem, asked.finish);
+  section.querySelector("#key").value = asked.section.querySelector("#key").value;
+  asked.section.replaceWith(section);
+  Object.assign(asked, { section, isRedrawn: true });
+  return true;
 }
 
 /** What is shown stays as it is, and is hidden. */
@@ -61,19 +77,18 @@ function cover(section) {
   section.querySelector("#key").focus();
 }
 
-function form(problem) {
+/** `finish()` is called once the user has signed in. */
+function form(problem, finish) {
   const key = h("input", { id: "key", name: "key", type: "password", required: true, autocomplete: "current-password", spellcheck: "false", "aria-describedby": "key-help" });
   const failed = h("div", {});
   const button = h("button", { type: "submit", class: "main" }, t("session.sign_in"));
-  let finish;
-  const done = new Promise((resolve) => { finish = resolve; });
   const submit = async (event) => {
     event.preventDefault();
     button.disabled = true;
     showIn(failed, null);
     try {
       await signIn(key.value.trim());
-      finish(currentSession());
+      finish();
     } catch (refused) {
       showIn(failed, refused);
       key.select();
@@ -82,7 +97,7 @@ function form(problem) {
     }
   };
   const why = textOfCode(problem.code, problem.detail);
-  const section = h("section", { class: "sign-in", "data-view": "sign-in" },
+  return h("section", { class: "sign-in", "data-view": "sign-in" },
     h("h1", { tabindex: "-1" }, t("session.title")),
     h("p", { class: "lead" }, why),
     h("form", { id: "sign-in", onsubmit: submit },
@@ -91,5 +106,4 @@ function form(problem) {
       h("label", { for: "key" }, t("session.key")), key,
       h("p", { id: "key-help", class: "hint" }, t("session.help")),
       failed, button));
-  return { section, done };
 }
