@@ -5,6 +5,7 @@ use url::{Host, Url};
 
 const YOUTUBE: &str = "https://www.youtube.com/";
 const GOOGLE_APIS: &str = "https://www.googleapis.com/";
+const IMAGES: &str = "https://i.ytimg.com/";
 
 /// The server that is asked as YouTube: www.youtube.com, or the one of `YOUTUBE_BASE_URL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(crate) struct Address {
     base: Url,
     /// The Data API's server: www.googleapis.com for the real YouTube, the same server otherwise.
     api: Url,
+    /// The server of pictures: i.ytimg.com for the real YouTube, the same server otherwise.
+    images: Url,
     /// Whether this is the real YouTube, whose other hosts may be asked as well.
     is_youtube: bool,
 }
@@ -33,7 +36,8 @@ impl Address {
     pub(crate) fn youtube() -> Self {
         let base = Url::parse(YOUTUBE).expect("the address of YouTube is a URL");
         let api = Url::parse(GOOGLE_APIS).expect("the address of its API is a URL");
-        Self { base, api, is_youtube: true }
+        let images = Url::parse(IMAGES).expect("the address of its pictures is a URL");
+        Self { base, api, images, is_youtube: true }
     }
 
     /// Parses `https://host[:port]`; anything more is an error.
@@ -52,7 +56,7 @@ impl Address {
         } else if has_more {
             Err("must be https://host:port, without a path, a query or a user".to_owned())
         } else {
-            Ok(Self { api: base.clone(), base, is_youtube: false })
+            Ok(Self { api: base.clone(), images: base.clone(), base, is_youtube: false })
         }
     }
 
@@ -66,6 +70,13 @@ impl Address {
         let mut url = self.base.clone();
         url.set_path("/watch");
         url.query_pairs_mut().append_pair("v", video_id.as_str()).append_pair("hl", "en");
+        url
+    }
+
+    /// The picture of a video, 320 pixels wide.
+    pub(crate) fn thumbnail_url(&self, video_id: VideoId) -> Url {
+        let mut url = self.images.clone();
+        url.set_path(&format!("/vi/{}/mqdefault.jpg", video_id.as_str()));
         url
     }
 
@@ -187,6 +198,7 @@ mod tests {
         let youtube = Address::youtube();
         for (url, expected) in [
             (youtube.watch_url(id), "https://www.youtube.com/watch?v=5fR9AHlSDtc&hl=en"),
+            (youtube.thumbnail_url(id), "https://i.ytimg.com/vi/5fR9AHlSDtc/mqdefault.jpg"),
             (youtube.player_url(), "https://www.youtube.com/youtubei/v1/player?prettyPrint=false"),
             (
                 youtube.oembed_url(id),

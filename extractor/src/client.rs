@@ -1,4 +1,4 @@
-//! The one HTTP client that asks YouTube: answers are bounded in time and size, and redirects to
+//! The HTTP client that asks YouTube for pages: answers are bounded in time and size, and redirects to
 //! other servers are refused.
 //!
 //! It must not know: what is in a page.
@@ -126,7 +126,7 @@ impl YouTubeClient {
         let started = Instant::now();
         let response = self.api.get(url).header(API_KEY_HEADER, key).send().await;
         let response = response.map_err(|error| transport_error(error, started.elapsed()))?;
-        Ok((response.status(), body_of(response, started).await?))
+        Ok((response.status(), body_of(response, started, MAX_BODY_BYTES).await?))
     }
 
     /// Sends the request and returns the answer's body; any status but a success is an error.
@@ -136,7 +136,7 @@ impl YouTubeClient {
         let response = request.send().await;
         let response = response.map_err(|error| self.send_error(error, started.elapsed()))?;
         if response.status().is_success() {
-            body_of(response, started).await
+            body_of(response, started, MAX_BODY_BYTES).await
         } else {
             Err(self.status_error(&response))
         }
@@ -175,8 +175,12 @@ impl YouTubeClient {
     }
 }
 
-/// Returns the settings that both clients share.
-fn builder(address: &Address, certificates: &[Certificate], timeouts: Timeouts) -> ClientBuilder {
+/// Returns the settings that all clients share.
+pub(crate) fn builder(
+    address: &Address,
+    certificates: &[Certificate],
+    timeouts: Timeouts,
+) -> ClientBuilder {
     let english =
         HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("en-US,en;q=0.9"))]);
     let mut builder = reqwest::Client::builder()
@@ -203,21 +207,24 @@ fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
     }
 }
 
-async fn body_of(mut response: Response, started: Instant) -> Result<Vec<u8>, ExtractError> {
+/// Returns a body of up to `max_bytes`.
+pub(crate) async fn body_of(
+    mut response: Response,
+    started: Instant,
+    max_bytes: usize,
+) -> Result<Vec<u8>, ExtractError> {
     let mut body = Vec::new();
     let failed = |error| transport_error(error, started.elapsed());
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(ExtractError::Unreadable(format!(
-                "it is larger than {MAX_BODY_BYTES} bytes"
-            )));
+        if body.len() + chunk.len() > max_bytes {
+            return Err(ExtractError::Unreadable(format!("it is larger than {max_bytes} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-fn transport_error(error: reqwest::Error, elapsed: Duration) -> ExtractError {
+pub(crate) fn transport_error(error: reqwest::Error, elapsed: Duration) -> ExtractError {
     if error.is_timeout() {
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         return ExtractError::TimedOut(Duration::from_millis(millis));

@@ -5,7 +5,8 @@
 //! a `breaker` for each; `cache` makes one request of many for the same video; `gate` limits the
 //! requests of the process to YouTube, with a `cool_down` for each exit; [`config`] makes an
 //! `extractor` from settings, and `state` is a snapshot of it. Below them, [`page`] reads a watch
-//! page, `body` makes JSON of bytes, and `client` is the only module that talks to YouTube.
+//! page, `body` makes JSON of bytes, and `client` is the only module that talks to YouTube,
+//! but for `thumbnail`, which asks its image host for pictures.
 //!
 //! Callers pass only a [`VideoId`] or a [`ListLink`], and only YouTube is asked: no request goes
 //! to a host that a user named.
@@ -31,6 +32,7 @@ pub mod page;
 mod retry_after;
 mod state;
 mod strategies;
+mod thumbnail;
 
 use std::fmt::Debug;
 
@@ -47,6 +49,7 @@ pub use extraction::Extraction;
 pub use extractor::Extractor;
 pub use gate::GateState;
 pub use state::ExtractorState;
+pub use thumbnail::{PictureType, ThumbnailClient, ThumbnailServer};
 
 /// Finds the metadata of one video, and the videos of a list. The consumer uses an [`Extractor`];
 /// tests implement their own.

@@ -88,6 +88,14 @@ impl Faults {
         })
     }
 
+    /// Returns how every request for this video fails, if it does; nothing is counted.
+    pub(crate) fn lasting(&self, video_id: &str) -> Option<Failure> {
+        self.with(|choices| {
+            let by_rate = chosen_by_rate(self.seed, &choices.rates, video_id);
+            choices.set_for(video_id).or(by_rate.filter(|failure| !failure.is_transient()))
+        })
+    }
+
     fn by_count(&self, asked_total: u64) -> Option<Failure> {
         let period = u64::from(self.throttle_every?) + 1;
         asked_total.is_multiple_of(period).then_some(Failure::Throttled { retry_after: None })

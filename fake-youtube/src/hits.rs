@@ -22,6 +22,8 @@ pub enum Route {
     PlaylistItems,
     /// `GET /youtube/v3/channels`
     Channels,
+    /// `GET /vi/{id}/mqdefault.jpg`, of no video in the counts.
+    Picture,
     /// Anything else, which is answered 404.
     Other,
 }

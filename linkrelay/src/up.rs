@@ -16,6 +16,7 @@ use linkrelay_consumer::{
     Beats, Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_embedded::{Embedded, Replays};
+use linkrelay_extractor::ThumbnailServer;
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_http::MetricsSettings;
@@ -110,6 +111,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
         store: settings.store,
         kafka: ground.kafka.clone(),
         group: settings.group.clone(),
+        thumbnail_server: ThumbnailServer::from(&ground.extractor),
         keys: KeySettings { own: None, ..settings.keys },
         metrics: settings.metrics,
         log,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Extension;
 use linkrelay_common::SettingsError;
 use linkrelay_common::health::{Health, Part};
+use linkrelay_extractor::ThumbnailClient;
 use linkrelay_http::client::ClientLimits;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::{self, Access};
@@ -41,6 +42,7 @@ use crate::requests::RequestLog;
 use crate::routes::{self, Served};
 use crate::state::AppState;
 use crate::stats::StatsCache;
+use crate::thumbnails::Thumbnails;
 
 /// The time for the last records and tasks, even if the requests have used up the drain time-out.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -81,6 +83,7 @@ pub struct Producer {
     accept: Box<dyn Accept>,
     extractor_server: ExtractorServer,
     letters: LetterSource,
+    thumbnails: Option<ThumbnailClient>,
     health: Health,
 }
 
@@ -114,6 +117,7 @@ impl Producer {
         settings.validate()?;
         let access = settings.access()?;
         let extractor_server = settings.api.extractor_server()?;
+        let thumbnails = settings.thumbnail_client()?;
         let metrics = settings.metrics.listen().await?;
         let listener = listen("HTTP_ADDR", settings.api.http_addr).await?;
         let addr = listener.local_addr()?;
@@ -130,6 +134,7 @@ impl Producer {
             accept,
             extractor_server,
             letters,
+            thumbnails,
             health,
         })
     }
@@ -219,6 +224,8 @@ impl Producer {
             stop_accepting.clone(),
         );
         background.spawn("lag", lag.ended());
+        let thumbnails = thumbnails(&settings, self.thumbnails, &stop_accepting);
+        background.spawn("thumbnails", thumbnails.ended(stop_accepting.clone()));
         let exports = Exports::new(
             Arc::<dyn Store>::clone(&store),
             api.request_timeout,
@@ -240,6 +247,7 @@ impl Producer {
             stats,
             history,
             lag,
+            thumbnails,
             client_slots: ClientSlots::new(api),
             intake: api.intake.clone(),
             takes_lists: api.expand_lists.unwrap_or(false),
@@ -288,6 +296,18 @@ impl RunningProducer {
         let accept = self.accept;
         tokio::task::spawn_blocking(move || drop(accept)).await.ok();
     }
+}
+
+fn thumbnails(
+    settings: &ProducerSettings,
+    client: Option<ThumbnailClient>,
+    stop: &CancellationToken,
+) -> Thumbnails {
+    let folder = settings.store.data_dir.join("thumbnails");
+    let max_bytes = settings.api.thumbnail_cache_bytes;
+    client.map_or_else(Thumbnails::off, |client| {
+        Thumbnails::new(client, &folder, max_bytes, stop.clone())
+    })
 }
 
 fn admission(

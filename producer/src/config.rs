@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use clap::{Args, Parser};
+use clap::{ArgAction, Args, Parser};
 use linkrelay_common::SettingsError;
 use linkrelay_common::secrets::UrlWithoutPassword;
 use linkrelay_common::telemetry::LogSettings;
+use linkrelay_extractor::{ThumbnailClient, ThumbnailServer};
 use linkrelay_http::MetricsSettings;
 use linkrelay_http::browser::CorsOrigins;
 use linkrelay_http::client::ClientSettings;
@@ -27,6 +28,8 @@ const DEFAULT_EXTRACTOR_URL: &str = "http://127.0.0.1:5000";
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const MIN_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 const MIN_SESSION: Duration = Duration::from_secs(1);
+/// Room for more than ten thousand pictures.
+const DEFAULT_THUMBNAIL_CACHE_BYTES: u64 = 256 * 1024 * 1024;
 /// Browsers keep no cookie for longer.
 const MAX_SESSION: Duration = Duration::from_secs(400 * 24 * 3_600);
 
@@ -49,6 +52,10 @@ pub struct ProducerSettings {
     /// Where documents are looked up.
     #[command(flatten)]
     pub store: StoreSettings,
+
+    /// Where pictures of videos are fetched.
+    #[command(flatten)]
+    pub thumbnail_server: ThumbnailServer,
 
     /// How long a stop may take: requests in flight, then records in flight to the broker
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
@@ -114,6 +121,14 @@ pub struct ApiSettings {
     #[arg(long, env = "CORS_ORIGINS", default_value = "")]
     pub cors_origins: CorsOrigins,
 
+    /// Whether the pictures of videos are fetched from YouTube, for the page
+    #[arg(long, env = "THUMBNAILS", default_value_t = true, action = ArgAction::Set)]
+    pub thumbnails: bool,
+
+    /// The most bytes of pictures that are kept in DATA_DIR/thumbnails. 0: none
+    #[arg(long, env = "THUMBNAIL_CACHE_BYTES", default_value_t = DEFAULT_THUMBNAIL_CACHE_BYTES)]
+    pub thumbnail_cache_bytes: u64,
+
     /// How long a browser that has signed in with an API key stays signed in
     #[arg(long, env = "SESSION_DURATION", default_value = "12h", value_parser = humantime::parse_duration)]
     pub session_duration: Duration,
@@ -135,6 +150,7 @@ impl ProducerSettings {
             kafka,
             group: default_group(),
             store,
+            thumbnail_server: ThumbnailServer::default(),
             drain_timeout: Duration::from_secs(15),
             keys: KeySettings::default(),
             metrics: MetricsSettings::default(),
@@ -173,6 +189,15 @@ impl ProducerSettings {
     /// can reach it.
     pub(crate) fn access(&self) -> Result<Access, SettingsError> {
         self.keys.access_needed_at("HTTP_ADDR", self.api.http_addr)
+    }
+
+    /// Makes the client of pictures, if there is to be one; no request is made yet.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub(crate) fn thumbnail_client(&self) -> Result<Option<ThumbnailClient>, SettingsError> {
+        let wanted = self.api.thumbnails.then(|| ThumbnailClient::new(&self.thumbnail_server));
+        wanted.transpose()
     }
 
     /// Returns how long librdkafka tries to deliver a record: less than the request waits for it,
@@ -251,6 +276,8 @@ impl Default for ApiSettings {
             max_exports: 4,
             expand_lists: None,
             cors_origins: CorsOrigins::default(),
+            thumbnails: true,
+            thumbnail_cache_bytes: DEFAULT_THUMBNAIL_CACHE_BYTES,
             session_duration: Duration::from_secs(12 * 3_600),
             intake: IntakeSettings::default(),
             clients: ClientSettings::default(),

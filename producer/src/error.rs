@@ -29,6 +29,7 @@ use crate::forward::ForwardError;
 use crate::retry::RetryError;
 use crate::slots::TooMany;
 use crate::stats::StatsError;
+use crate::thumbnails::ThumbnailError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -82,6 +83,8 @@ pub(crate) enum ApiError {
     NoLag(#[from] Arc<LagError>),
     #[error("the lag was not read in time")]
     LagTimeout,
+    #[error("{0}")]
+    NoThumbnail(#[from] ThumbnailError),
     #[error("{0}")]
     BadLastEventId(#[from] IndexRangesError),
     #[error("{0}")]
@@ -185,6 +188,12 @@ impl ApiError {
             Self::NoLetters(ListError::Busy(_)) => (UNAVAILABLE, "overloaded", Some(1)),
             Self::NoLetters(_) => (UNAVAILABLE, "dead_letters_unavailable", Some(5)),
             Self::NoLag(_) | Self::LagTimeout => (UNAVAILABLE, "lag_unavailable", Some(5)),
+            Self::NoThumbnail(ThumbnailError::None) => {
+                (StatusCode::NOT_FOUND, "no_thumbnail", None)
+            }
+            Self::NoThumbnail(ThumbnailError::Unavailable) => {
+                (UNAVAILABLE, "thumbnail_unavailable", Some(30))
+            }
             Self::BadLastEventId(_) => (StatusCode::BAD_REQUEST, "bad_last_event_id", None),
             Self::TooMany(too_many) => (UNAVAILABLE, too_many.kind.code, Some(5)),
             Self::Stopping => (UNAVAILABLE, "stopping", Some(5)),
@@ -254,6 +263,8 @@ impl ApiError {
             Self::NoLetters(error) => {
                 tracing::warn!(code, "request refused: {}", with_causes(error));
             }
+            // The first of several is logged where it happens.
+            Self::NoThumbnail(error) => tracing::debug!(code, "request refused: {error}"),
             _ if status.is_server_error() => {
                 tracing::warn!(code, "request refused: {self}");
             }

@@ -4,7 +4,7 @@
 //! In reading order: `config` are the settings; `accept` makes records safe; `status` looks up
 //! the status of a request, `events` follow it, `retry` sends its failed links again, and
 //! `stored_videos` tells which videos are stored; `export` reads all videos, and `stats` counts
-//! them; `video_entry` is how a video is shown; `slots` bound the answers that last long;
+//! them; `video_entry` is how a video is shown, and `thumbnails` its picture; `slots` bound the answers that last long;
 //! `requests` lists what was accepted; [`dlq`] lists and replays dead letters; `rates` is what its
 //! heartbeat says, and `history` what all processes said in the last hour; `lag` asks the
 //! broker how far the consumers are behind; `forward` is the waiting path, for clients that wait for their documents;
@@ -38,6 +38,7 @@ mod state;
 mod stats;
 mod status;
 mod stored_videos;
+mod thumbnails;
 mod video_entry;
 
 pub use accept::{Accept, AcceptError, Accepted, TopicAccept};

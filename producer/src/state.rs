@@ -22,6 +22,7 @@ use crate::history::History;
 use crate::lag::LagReading;
 use crate::requests::RequestLog;
 use crate::stats::StatsCache;
+use crate::thumbnails::Thumbnails;
 
 /// The handlers share it behind an `Arc`.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) struct AppState {
     pub(crate) history: History,
     /// How far the consumers are behind.
     pub(crate) lag: LagReading,
+    /// The pictures of videos.
+    pub(crate) thumbnails: Thumbnails,
     /// What each client has of the slots.
     pub(crate) client_slots: ClientSlots,
     /// The limits of a request.

@@ -258,21 +258,35 @@ impl ExtractorSettings {
     }
 
     fn address(&self) -> Result<Address, SettingsError> {
-        // A compose file passes an unset variable on as an empty one.
-        match self.youtube_base_url.as_deref().filter(|text| !text.is_empty()) {
-            None => Ok(Address::youtube()),
-            Some(text) => {
-                Address::parse(text).map_err(|problem| SettingsError::new(BASE_URL, problem))
-            }
-        }
+        address(self.youtube_base_url.as_deref())
     }
 
     fn certificates(&self) -> Result<Vec<Certificate>, SettingsError> {
-        match self.youtube_ca_cert.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-            None => Ok(Vec::new()),
-            Some(path) => {
-                read_certificates(path).map_err(|problem| SettingsError::new(CA_CERT, problem))
-            }
+        certificates(self.youtube_ca_cert.as_deref())
+    }
+}
+
+/// Reads the value of `YOUTUBE_BASE_URL`.
+///
+/// # Errors
+/// Names it, if it is wrong.
+pub(crate) fn address(base_url: Option<&str>) -> Result<Address, SettingsError> {
+    // A compose file passes an unset variable on as an empty one.
+    match base_url.filter(|text| !text.is_empty()) {
+        None => Ok(Address::youtube()),
+        Some(text) => Address::parse(text).map_err(|problem| SettingsError::new(BASE_URL, problem)),
+    }
+}
+
+/// Reads the certificates of the file that `YOUTUBE_CA_CERT` names.
+///
+/// # Errors
+/// Names it, if they cannot be read.
+pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<Certificate>, SettingsError> {
+    match path.filter(|path| !path.as_os_str().is_empty()) {
+        None => Ok(Vec::new()),
+        Some(path) => {
+            read_certificates(path).map_err(|problem| SettingsError::new(CA_CERT, problem))
         }
     }
 }

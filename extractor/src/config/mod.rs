@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub(crate) use build::{address, certificates};
 pub use parts::PartAlone;
 
 const DEFAULT_EXTRACTORS: &str = if cfg!(feature = "rusty-ytdl") {

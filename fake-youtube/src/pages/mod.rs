@@ -15,6 +15,7 @@ mod escape;
 pub mod initial_data;
 pub mod lists;
 pub mod oembed;
+pub mod picture;
 pub mod player;
 pub mod refusal;
 pub mod video;

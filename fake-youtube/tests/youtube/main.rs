@@ -13,3 +13,5 @@ mod failures;
 mod running;
 // Captured answers.
 mod corpus;
+// Pictures of videos.
+mod pictures;

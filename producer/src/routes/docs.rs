@@ -16,6 +16,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 use uuid::Uuid;
 
+use super::etag;
+
 /// The document as it is served.
 #[derive(Debug)]
 pub(crate) struct Served {

@@ -4,6 +4,7 @@
 mod delete;
 mod dlq;
 mod docs;
+mod etag;
 mod events;
 mod export;
 mod history;
@@ -20,6 +21,7 @@ mod session;
 mod stats;
 mod status;
 mod submit;
+mod thumbnail;
 mod video_query;
 mod videos;
 mod wait;
@@ -54,6 +56,7 @@ pub(crate) fn limited(access: &Access) -> OpenApiRouter<Arc<AppState>> {
         .with(Scope::Admin, routes!(retry::retry))
         .with(Scope::Read, routes!(videos::videos))
         .with(Scope::Read, routes!(videos::video))
+        .with(Scope::Read, routes!(thumbnail::thumbnail))
         .with(Scope::Read, routes!(requests::requests))
         .with(Scope::Read, routes!(processes::processes))
         .with(Scope::Read, routes!(history::history))

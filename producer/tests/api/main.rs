@@ -49,6 +49,8 @@ mod stats;
 mod status;
 /// `POST /links/send-message-kafka`.
 mod submit;
+/// `GET /videos/{video_id}/thumbnail`.
+mod thumbnail;
 /// `GET /videos` and `GET /videos/{video_id}`.
 mod videos;
 /// `POST /links/send-message-http`, the waiting path.

@@ -69,6 +69,8 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
     let mut settings = ProducerSettings::new(kafka, store);
     settings.api.http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
     settings.api.request_timeout = Duration::from_secs(2);
+    // No test asks YouTube.
+    settings.api.thumbnails = false;
     settings
 }
 
