@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use linkrelay_testkit::process::workspace_binary;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{Browser, Relay};
@@ -30,6 +31,13 @@ impl Locked {
         let path = path.display().to_string();
         let env = [("LINKRELAY_API_KEYS_FILE", path.as_str()), ("SESSION_DURATION", duration)];
         Self { relay: Relay::demo_with(&env).await, key, _folder: folder }
+    }
+
+    /// The JSON of what the API answers to the key.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let request = reqwest::Client::new().get(self.relay.url(path)).bearer_auth(&self.key);
+        let answer = request.send().await.unwrap().error_for_status().unwrap();
+        answer.json().await.unwrap()
     }
 
     /// Signs in once the page asks for the key.

@@ -11,7 +11,6 @@ use super::Browser;
 /// A request that the page made.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    pub(crate) method: String,
     pub(crate) url: Url,
     /// What came over the network for it: headers and the packed body.
     pub(crate) bytes: u64,
@@ -75,9 +74,8 @@ impl Log {
     }
 
     fn take_request(&mut self, id: &str, request: &Value) {
-        let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
-        let url = Url::parse(&text("url")).unwrap();
-        let request = Request { method: text("method"), url, bytes: 0, body_bytes: 0 };
+        let url = Url::parse(request["url"].as_str().unwrap_or_default()).unwrap();
+        let request = Request { url, bytes: 0, body_bytes: 0 };
         self.requests.push((id.to_owned(), request));
     }
 }
