@@ -16,8 +16,6 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 use uuid::Uuid;
 
-use super::etag;
-
 /// The document as it is served.
 #[derive(Debug)]
 pub(crate) struct Served {

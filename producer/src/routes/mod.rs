@@ -4,7 +4,6 @@
 mod delete;
 mod dlq;
 mod docs;
-mod etag;
 mod events;
 mod export;
 mod history;

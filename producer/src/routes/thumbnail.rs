@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::VideoId;
+use linkrelay_http::etag;
 use tokio::time::timeout;
 
-use super::etag;
 use super::parameters::{InPath, NoParameters};
 use crate::error::ApiError;
 use crate::state::AppState;
