@@ -33,7 +33,11 @@ impl Wire {
         Self { front, requests, _server: server }
     }
 
-    fn base_url(&self) -> String {
+    pub(super) fn ca_cert_path(&self) -> &std::path::Path {
+        self.front.ca_cert_path()
+    }
+
+    pub(super) fn base_url(&self) -> String {
         format!("https://{}", self.front.addr())
     }
 
