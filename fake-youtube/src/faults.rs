@@ -92,7 +92,7 @@ impl Faults {
     pub(crate) fn lasting(&self, video_id: &str) -> Option<Failure> {
         self.with(|choices| {
             let by_rate = chosen_by_rate(self.seed, &choices.rates, video_id);
-            choices.set_for(video_id).or(by_rate.filter(|failure| !failure.is_transient()))
+            choices.set_for(video_id).or_else(|| by_rate.filter(|failure| !failure.is_transient()))
         })
     }
 

@@ -17,7 +17,6 @@ use linkrelay_http::{
     serve,
 };
 use linkrelay_kafka::publish::KafkaPublisher;
-use linkrelay_store::processes::{Heartbeat, ProcessIdentity, ProcessRole};
 use linkrelay_store::{Store, supervise};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -34,15 +33,13 @@ use crate::dlq::listing::Listing;
 use crate::events::Hub;
 use crate::export::Exports;
 use crate::forward::ExtractorServer;
-use crate::history::{History, Sampler};
-use crate::lag::LagReading;
 use crate::openapi::openapi;
+use crate::parts;
 use crate::rates::{self, Rates};
 use crate::requests::RequestLog;
 use crate::routes::{self, Served};
 use crate::state::AppState;
 use crate::stats::StatsCache;
-use crate::thumbnails::Thumbnails;
 
 /// The time for the last records and tasks, even if the requests have used up the drain time-out.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -201,31 +198,15 @@ impl Producer {
         background.spawn("events", events.ended());
         let requests = RequestLog::start(Arc::<dyn Store>::clone(&store), &mut background);
         let (rates, http_addr) = (Rates::default(), self.addr.to_string());
-        let identity = ProcessIdentity::new(ProcessRole::Producer, None);
-        let heartbeat = Heartbeat {
-            store: Arc::<dyn Store>::clone(&store),
-            identity: identity.clone(),
-            interval: settings.store.heartbeat_interval,
-        };
-        let mut beats = rates.reader();
-        let figures = move |since_last| beats.beat(since_last, http_addr.clone());
-        background.spawn("heartbeat", heartbeat.run(figures, background.stop_token()));
-        let history = History::new();
-        let sampler = Sampler::new(Arc::<dyn Store>::clone(&store), rates.reader(), identity);
-        background.spawn("history", history.clone().keep(sampler, background.stop_token()));
+        let history =
+            parts::heartbeat_and_history(&settings, &store, &rates, http_addr, &mut background);
         let replays = ReplayJobs::new(letters.clone(), Arc::clone(&store), stop_accepting.clone());
         background.spawn("replays", replays.ended());
         let group = settings.group.clone();
         let letters = Listing::new(letters, group.clone(), Arc::clone(&store), api.request_timeout);
-        let lag = LagReading::new(
-            settings.kafka.clone(),
-            group.clone(),
-            api.request_timeout,
-            stop_accepting.clone(),
-        );
-        background.spawn("lag", lag.ended());
-        let thumbnails = thumbnails(&settings, self.thumbnails, &stop_accepting);
-        background.spawn("thumbnails", thumbnails.ended(stop_accepting.clone()));
+        let lag = parts::lag(&settings, &stop_accepting, &mut background);
+        let thumbnails =
+            parts::thumbnails(&settings, self.thumbnails, &stop_accepting, &mut background);
         let exports = Exports::new(
             Arc::<dyn Store>::clone(&store),
             api.request_timeout,
@@ -296,18 +277,6 @@ impl RunningProducer {
         let accept = self.accept;
         tokio::task::spawn_blocking(move || drop(accept)).await.ok();
     }
-}
-
-fn thumbnails(
-    settings: &ProducerSettings,
-    client: Option<ThumbnailClient>,
-    stop: &CancellationToken,
-) -> Thumbnails {
-    let folder = settings.store.data_dir.join("thumbnails");
-    let max_bytes = settings.api.thumbnail_cache_bytes;
-    client.map_or_else(Thumbnails::off, |client| {
-        Thumbnails::new(client, &folder, max_bytes, stop.clone())
-    })
 }
 
 fn admission(

@@ -9,7 +9,7 @@
 //! heartbeat says, and `history` what all processes said in the last hour; `lag` asks the
 //! broker how far the consumers are behind; `forward` is the waiting path, for clients that wait for their documents;
 //! `routes` are the HTTP routes, `error` are their error answers, and `openapi` is the document
-//! that describes them; `app` wires these parts, runs and ends
+//! that describes them; `app` wires these parts (some by `parts`), runs and ends
 //! them, with the tasks in the `background`.
 //!
 //! It must not know: how metadata is found, or what reads the topic.
@@ -29,6 +29,7 @@ mod history;
 mod lag;
 mod measure;
 mod openapi;
+mod parts;
 mod rates;
 mod requests;
 mod retry;

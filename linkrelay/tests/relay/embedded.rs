@@ -2,7 +2,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use linkrelay_testkit::wait::ok_if;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::{binary, links, nowhere, run, until};
 use crate::role::up;
@@ -36,12 +36,35 @@ async fn a_newcomer_reads_where_it_listens_and_what_to_try() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_command_serves_the_whole_pipeline() {
     let data = tempfile::tempdir().unwrap();
-    let relay = up(data.path(), &["--demo", "--consumers", "2"], &[]).ready().await;
+    let relay = up(
+        data.path(),
+        &["--demo", "--consumers", "2"],
+        &[("HEARTBEAT_INTERVAL", "1s".to_owned())],
+    )
+    .ready()
+    .await;
     let id = relay.post_valid(&json!("https://www.youtube.com/watch?v=5fR9AHlSDtc")).await;
     let status = relay.until_nothing_is_pending(&id).await;
     assert_eq!(status["stored"], 1);
     assert_eq!(status["links"][0]["video_id"], "5fR9AHlSDtc");
     assert!(status["links"][0]["title"].is_string(), "{status}");
+    let picture = reqwest::get(format!("{}/videos/5fR9AHlSDtc/thumbnail", relay.url()));
+    let picture = picture.await.unwrap();
+    assert_eq!(
+        (picture.status().as_u16(), &picture.headers()["content-type"]),
+        (200, &"image/png".parse().unwrap())
+    );
+    assert!(data.path().join("thumbnails").join("5fR9AHlSDtc").exists());
+    // The embedded broker has no admin client, and tells no owner: the heartbeats do.
+    until("the commit, and the owners", async || {
+        let (status, lag) = relay.get("/lag").await;
+        let lag: Value = serde_json::from_str(&lag).unwrap();
+        let partitions = lag["partitions"].as_array().cloned().unwrap_or_default();
+        let is_known = |row: &Value| row["owner"].is_string() && row["error"].is_null();
+        let is_done = status == 200 && lag["lag"] == 0 && partitions.iter().all(is_known);
+        ok_if(is_done && !partitions.is_empty(), lag)
+    })
+    .await;
     until("the extractor's metrics", async || {
         let text = relay.metrics().await;
         let is_there = [

@@ -172,12 +172,16 @@ async fn linkrelay_learns_from_nginx_where_a_request_comes_from() {
     // A client's own word about itself.
     let request =
         request.header("X-Forwarded-For", "192.0.2.1").header("Forwarded", "for=192.0.2.2");
+    let request = request.header("X-Forwarded-Host", "evil.test");
     assert_eq!(request.send().await.unwrap().status(), 200);
     let headers = upstream.await.unwrap();
     assert_eq!(headers["x-forwarded-for"], "192.0.2.1, 127.0.0.1", "{headers:?}");
     assert_eq!(headers["x-forwarded-proto"], "https");
-    assert_eq!(headers["host"], HOST);
-    assert!(!headers.contains_key("forwarded"), "{headers:?}");
+    // With the port, which is a part of the origin.
+    assert_eq!(headers["host"], format!("{HOST}:{}", nginx.https.port()));
+    for own_word in ["forwarded", "x-forwarded-host"] {
+        assert!(!headers.contains_key(own_word), "{headers:?}");
+    }
     nginx.stop().await;
 }
 
@@ -220,6 +224,36 @@ async fn without_tls_nginx_redirects_and_metrics_stay_inside() {
     assert_eq!((metrics.status(), relay.get("/metrics").await.0), (StatusCode::NOT_FOUND, 200));
     let ready = nginx.client().get(nginx.url("/health/ready")).send().await.unwrap();
     assert_eq!(ready.status(), 200);
+    nginx.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_behind_nginx_has_a_secure_session_of_its_own_origin() {
+    let data = tempfile::tempdir().unwrap();
+    let keys = [("LINKRELAY_API_KEYS", "a-key-of-a-first-try".to_owned())];
+    let relay = behind_nginx(data.path(), &["--demo"], &keys).ready().await;
+    let nginx = Nginx::in_front_of(relay.addr()).await;
+    let client = nginx.client();
+    let sign_in = |origin: &str| {
+        let request = client.post(nginx.url("/session")).header("origin", origin);
+        request.json(&json!({ "key": "a-key-of-a-first-try" })).send()
+    };
+    let own = nginx.url("");
+    assert_eq!(sign_in("https://links.example.org").await.unwrap().status(), 403, "another port");
+    let signed_in = sign_in(&own).await.unwrap();
+    assert_eq!(signed_in.status(), 200);
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-linkrelay_session="), "{cookie}");
+    assert!(cookie.split("; ").any(|part| part == "Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let post = |origin: &str| {
+        let request = client.post(nginx.url("/links/send-message-kafka"));
+        let request = request.header("cookie", cookie).header("origin", origin);
+        request.json(&json!({ "links": link(0) })).send()
+    };
+    assert_eq!(post(&own).await.unwrap().status(), 201);
+    assert_eq!(post("https://evil.test").await.unwrap().status(), 403);
     nginx.stop().await;
     relay.stop().await;
 }

@@ -55,7 +55,22 @@ impl Folders {
     }
 
     /// Asks a role everything, stops it, and keeps what it answered and wrote.
-    async fn keep_all_of(&self, role: Role, name: &str) {
+    async fn keep_all_of(&self, role: Role, name: &str, markers: &Markers) {
+        // A sign-in, and bodies that are refused with the key elsewhere in them.
+        let key = markers.of("LINKRELAY_API_KEYS");
+        for (number, body) in
+            [json!({ "key": key }), json!(key), json!({ key: 1 }), json!({ "key": [key] })]
+                .iter()
+                .enumerate()
+        {
+            let request = reqwest::Client::new().post(format!("{}/session", role.url())).json(body);
+            let answer = request.send().await.unwrap();
+            let shown = format!("{} {:?}", answer.status(), answer.headers());
+            self.keep(
+                &format!("sign-in {number} of {name}"),
+                &(shown + &answer.text().await.unwrap()),
+            );
+        }
         for path in PATHS {
             let (status, answer) = role.get(path).await;
             self.keep(&format!("answer of {name} {path}"), &format!("{status} {answer}"));
@@ -95,7 +110,7 @@ async fn shows_no_secret(source: Given) {
     settings.push(("EXTRACTORS".to_owned(), "data_api,watch_page".to_owned()));
     for entry in Entry::all().iter().filter(|entry| entry.is_role()) {
         let role = lost_role(entry, &settings, &folders).await;
-        folders.keep_all_of(role, &entry.name()).await;
+        folders.keep_all_of(role, &entry.name(), &markers).await;
     }
     let relay = working_up(source, &markers, &folders).await;
     settings.push(("LINKRELAY_URL".to_owned(), relay.url()));
@@ -113,7 +128,7 @@ async fn shows_no_secret(source: Given) {
         folders.keep(&format!("help of {}", entry.name()), &ended(help).await.done());
     });
     join_all(helps).await;
-    folders.keep_all_of(relay, "linkrelay up").await;
+    folders.keep_all_of(relay, "linkrelay up", &markers).await;
     assert_eq!(markers.found_in(folders.searched.path()), Vec::<String>::new());
 }
 
