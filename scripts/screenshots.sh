@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes pictures of every view of the page, in both themes and languages, at 360 and 1,280 pixels,
+# Takes screenshots of every view of the page, in both themes and languages, at 360 and 1,280 pixels,
 # into docs/page. The README shows two of them.
 #
 #   scripts/screenshots.sh [FOLDER]
@@ -14,17 +14,17 @@ folder=${1:-docs/page}
 
 say() { echo "screenshots: $*" >&2; }
 
-# In a folder of its own first, so that a run that fails leaves the old pictures.
+# In a folder of its own first, so that a run that fails leaves the old ones.
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 cargo build --package linkrelay --bins --locked
-CI=true LINKRELAY_PAGE_PICTURES=$fresh cargo test --package linkrelay --test page --locked -- \
+CI=true LINKRELAY_PAGE_SCREENSHOTS=$fresh cargo test --package linkrelay --test page --locked -- \
   --exact views::every_view_fits_its_screen_in_both_languages
 
 if command -v pngquant >/dev/null; then
   pngquant --ext .png --force --strip --speed 3 64 "$fresh"/*.png
 else
-  say "pngquant is missing, so the pictures are large"
+  say "pngquant is missing, so the files are large"
 fi
 bytes=$(cat "$fresh"/*.png | wc -c)
 if ((bytes > most_bytes)); then
@@ -35,4 +35,4 @@ mkdir -p "$folder"
 rm -f "$folder"/*.png
 mv "$fresh"/*.png "$folder"
 chmod 644 "$folder"/*.png
-say "$(find "$folder" -name '*.png' | wc -l) pictures with $bytes bytes in $folder"
+say "$(find "$folder" -name '*.png' | wc -l) screenshots with $bytes bytes in $folder"

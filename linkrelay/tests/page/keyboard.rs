@@ -3,7 +3,7 @@ use thirtyfour::Key;
 use crate::harness::{Relay, in_browser, link, links};
 use crate::submit::{until_links, until_understood};
 
-/// More than a person would press; the page has less.
+/// More than a user would press; the page has less.
 const MOST_TABS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]

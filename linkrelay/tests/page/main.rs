@@ -24,7 +24,7 @@ mod missing;
 mod place;
 /// A server that is killed and started again under a page.
 mod restart;
-/// Search while a person types, also by an input method.
+/// Search while a user types, also by an input method.
 mod search;
 /// Keys, sessions, and their end.
 mod sign_in;
@@ -32,7 +32,7 @@ mod sign_in;
 mod submit;
 /// Tabs that are closed in the middle.
 mod tabs;
-/// Every view in both themes and languages: accessibility, narrow screens, pictures of them.
+/// Every view in both themes and languages: accessibility, narrow screens, screenshots.
 mod views;
 /// What the page costs: bytes, and the time to the first paint.
 mod weight;

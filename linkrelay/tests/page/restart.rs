@@ -43,7 +43,7 @@ async fn what_is_sent_while_the_server_is_down_arrives_once_it_is_up() {
         crate::submit::until_understood(browser, "videos", 20).await;
         relay.role().kill().unwrap();
         browser.click("#send").await;
-        let tried = wait_for("the links to be sent to nobody", LONG, SHORT, async || {
+        let tried = wait_for("the links to be sent", LONG, SHORT, async || {
             let asked = browser.asked("/links/send-message-kafka").await;
             ok_if(!asked.is_empty(), format!("{asked:?}"))
         });

@@ -19,7 +19,7 @@ async fn a_key_opens_the_page_where_the_person_was_and_a_wrong_one_says_so() {
         let cookie: String = browser.eval("return document.cookie;").await;
         assert_eq!(cookie, "", "no script sees the cookie");
 
-        // Streams and pictures come with the cookie as well.
+        // Streams and thumbnails come with the cookie as well.
         browser.click("a[data-view=submit]").await;
         browser.paste("#paste", &links(5).join("\n")).await;
         until_understood(browser, "videos", 5).await;
@@ -37,7 +37,7 @@ async fn a_key_opens_the_page_where_the_person_was_and_a_wrong_one_says_so() {
     .await;
 }
 
-/// Signs in as often as a slow machine lets the session end again, until so many links are stored.
+/// Signs in as often as a slow machine lets the session end again, until this number of links is stored.
 async fn sign_in_until_stored(browser: &Browser, locked: &Locked, count: usize) {
     let stored = wait_for("the links to be stored", LONG, SHORT * 3, async || {
         if browser.eval("return document.querySelector('#sign-in') !== null;").await {

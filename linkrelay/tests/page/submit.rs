@@ -11,7 +11,7 @@ pub(crate) async fn until_understood(browser: &Browser, name: &str, count: usize
     browser.until_with(&what, body, json!([name, count])).await;
 }
 
-/// Waits until so many links have this status.
+/// Waits until this number of links have this status.
 pub(crate) async fn until_links(browser: &Browser, status: &str, count: usize) {
     let body = "const states = {};
         for (const e of document.querySelectorAll('#sent [data-link]')) states[e.dataset.status] = (states[e.dataset.status] ?? 0) + 1;
@@ -21,7 +21,7 @@ pub(crate) async fn until_links(browser: &Browser, status: &str, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_pasted_links_are_seen_stored_with_title_and_picture() {
+async fn two_hundred_pasted_links_are_seen_stored_with_title_and_thumbnail() {
     in_browser(async |browser| {
         let relay = Relay::demo().await;
         let links = links(200);
@@ -45,9 +45,9 @@ async fn two_hundred_pasted_links_are_seen_stored_with_title_and_picture() {
             const missing = arguments[0].filter((title) => !normal(text).includes(normal(title)));
             return missing.length === 0 || missing;";
         browser.until_with("every title", missing, json!([titles])).await;
-        let pictures = "const shown = [...document.querySelectorAll('#sent [data-link] img')].filter((i) => i.complete && i.naturalWidth > 0);
+        let thumbnails = "const shown = [...document.querySelectorAll('#sent [data-link] img')].filter((i) => i.complete && i.naturalWidth > 0);
             return shown.length > 3 || shown.length;";
-        browser.until("pictures of those on the screen", pictures).await;
+        browser.until("thumbnails of those on the screen", thumbnails).await;
         let stays: String = browser.eval("return document.querySelector('#paste').value;").await;
         assert_eq!(stays, "", "what was sent is no longer in the box");
         relay

@@ -19,7 +19,7 @@ async fn check_documents(relay: &Relay) {
     let links = relay.until_stored(COUNT as u64).await;
     assert_eq!(links, Accepted::all(COUNT as u64, 2));
     let videos = relay.get("/videos?limit=1&total=true").await;
-    assert_eq!(videos["total"], COUNT, "so many different videos");
+    assert_eq!(videos["total"], COUNT, "as many different videos");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +40,7 @@ async fn a_tab_that_is_closed_before_the_answer_loses_and_doubles_nothing() {
 
         browser.new_tab().await;
         browser.open(&relay.view("submit")).await;
-        // Closed once more, wherever it is now.
+        // Closed again, in the middle of the rest.
         browser.until_shown("#sent").await;
         browser.close_tab().await;
         browser.new_tab().await;
@@ -65,7 +65,7 @@ async fn a_reload_before_the_answer_goes_on_where_it_was() {
         relay.role().process_mut().unwrap().resume().unwrap();
         until_links(browser, "stored", COUNT).await;
         check_documents(&relay).await;
-        // And once more when all is done: nothing is sent again, and all is shown.
+        // And again when all is done: nothing is sent again, and all is shown.
         browser.reload().await;
         until_links(browser, "stored", COUNT).await;
         check_documents(&relay).await;

@@ -8,8 +8,8 @@ const LANGUAGES: [&str; 2] = ["en", "ko"];
 const THEMES: [&str; 2] = ["light", "dark"];
 /// The narrowest screen that is in use, and a usual one.
 const SIZES: [(u32, u32); 2] = [(360, 740), (1_280, 800)];
-/// Where pictures of every view go, if they are wanted (scripts/screenshots.sh).
-const PICTURES: &str = "LINKRELAY_PAGE_PICTURES";
+/// Where screenshots of every view go, if they are wanted (scripts/screenshots.sh).
+const SCREENSHOTS: &str = "LINKRELAY_PAGE_SCREENSHOTS";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_view_fits_its_screen_in_both_languages() {
@@ -27,7 +27,7 @@ async fn every_view_fits_its_screen_in_both_languages() {
                         browser.resize(width, height).await;
                         let place = format!("{}-{language}-{theme}-{width}", scene.name());
                         wide.extend(wider_than_screen(browser, &place).await);
-                        take_picture(browser, &place).await;
+                        take_screenshot(browser, &place).await;
                     }
                 }
             }
@@ -88,9 +88,9 @@ async fn wider_than_screen(browser: &Browser, place: &str) -> Option<String> {
     wide.map(|wide| format!("{place}: {wide}"))
 }
 
-async fn take_picture(browser: &Browser, name: &str) {
-    if let Some(folder) = std::env::var_os(PICTURES) {
+async fn take_screenshot(browser: &Browser, name: &str) {
+    if let Some(folder) = std::env::var_os(SCREENSHOTS) {
         crate::harness::scene::settle(browser).await;
-        browser.picture(&PathBuf::from(folder).join(format!("{name}.png"))).await;
+        browser.take_screenshot(&PathBuf::from(folder).join(format!("{name}.png"))).await;
     }
 }

@@ -138,7 +138,7 @@ impl Browser {
         self.or_fail(shown.await).await
     }
 
-    /// Waits until a selector matches so many elements.
+    /// Waits until a selector matches this number of elements.
     pub(crate) async fn until_count(&self, selector: &str, count: usize) {
         let body = "const n = document.querySelectorAll(arguments[0]).length;
             return n === arguments[1] || n;";
@@ -158,7 +158,7 @@ impl Browser {
         self.or_fail(clicked.await).await;
     }
 
-    /// The text of an element, as a person sees it.
+    /// The text of an element, as a user sees it.
     pub(crate) async fn text(&self, selector: &str) -> String {
         self.until_shown(selector).await.text().await.unwrap()
     }
@@ -180,7 +180,7 @@ impl Browser {
         self.driver.cdp().send_raw(method, parameters).await.unwrap()
     }
 
-    /// Shows the page in this size, whatever the window's is.
+    /// Shows the page in this size, which need not be that of the window.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
@@ -188,13 +188,13 @@ impl Browser {
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Opens another tab, which is driven from now on.
+    /// Opens another tab, which is then driven.
     pub(crate) async fn new_tab(&self) {
         let tab = self.driver.new_tab().await.unwrap();
         self.driver.switch_to_window(tab).await.unwrap();
     }
 
-    /// Closes the tab that is driven; another one is driven from now on.
+    /// Closes the tab that is driven; another one is then driven.
     pub(crate) async fn close_tab(&self) {
         // What it has asked for is not known once it is closed.
         self.read_traffic().await;
@@ -203,8 +203,8 @@ impl Browser {
         self.driver.switch_to_window(tabs.last().unwrap().clone()).await.unwrap();
     }
 
-    /// Writes a picture of what is on the screen.
-    pub(crate) async fn picture(&self, path: &Path) {
+    /// Writes a screenshot of what is on the screen.
+    pub(crate) async fn take_screenshot(&self, path: &Path) {
         self.driver.screenshot(path).await.unwrap();
     }
 
@@ -216,7 +216,7 @@ impl Browser {
         }
     }
 
-    /// What a failure needs to be understood: a picture, the address, the text and the log.
+    /// What a failure needs to be understood: a screenshot, the address, the text and the log.
     pub(super) async fn shown(&self) -> String {
         let text: Result<String, _> = self
             .try_eval(
@@ -225,13 +225,13 @@ impl Browser {
             )
             .await;
         let text = text.unwrap_or_else(|error| error.to_string());
-        let picture = match self.driver.screenshot(&self.failures).await {
+        let screenshot = match self.driver.screenshot(&self.failures).await {
             Ok(()) => self.failures.display().to_string(),
             Err(error) => error.to_string(),
         };
         self.read_traffic().await;
         let log = self.traffic.complaints().join("\n");
-        format!("picture: {picture}\npage: {text}\nlog of the browser:\n{log}")
+        format!("screenshot: {screenshot}\npage: {text}\nlog of the browser:\n{log}")
     }
 
     /// Ends the browser; its driver is killed with the handle.

@@ -1,4 +1,4 @@
-//! Keys and text, as a person gives them.
+//! Keys and text, as a user gives them.
 
 use std::path::Path;
 

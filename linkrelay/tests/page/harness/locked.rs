@@ -1,4 +1,4 @@
-//! A linkrelay that wants API keys, and how a person signs in.
+//! A linkrelay that wants API keys, and how a user signs in.
 
 use std::process::Command;
 
@@ -17,12 +17,12 @@ pub(crate) struct Locked {
 }
 
 impl Locked {
-    /// A demo whose one key has these scopes, and whose sessions last so long.
+    /// A demo whose one key has these scopes, and whose sessions last this long.
     pub(crate) async fn new(scopes: &str, duration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         let made = Command::new(workspace_binary("linkrelay").unwrap())
-            .args(["keys", "add", "--name", "a person", "--scopes", scopes])
+            .args(["keys", "add", "--name", "a user", "--scopes", scopes])
             .env("LINKRELAY_API_KEYS_FILE", &path)
             .output()
             .unwrap();

@@ -11,7 +11,7 @@ mod browser;
 mod client;
 /// Files that a browser downloads.
 pub(crate) mod files;
-/// Keys and text, as a person gives them.
+/// Keys and text, as a user gives them.
 mod input;
 /// A linkrelay that wants keys.
 mod locked;

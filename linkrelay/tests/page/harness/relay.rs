@@ -135,7 +135,7 @@ impl Relay {
         Accepted { total: sum("total"), stored: sum("stored"), requests: requests.len() }
     }
 
-    /// Waits until so many links are stored; returns how many were accepted, in how many requests.
+    /// Waits until this number of links is stored; returns how many were accepted, in how many requests.
     pub(crate) async fn until_stored(&self, count: u64) -> Accepted {
         let stored = wait_for("the links to be stored", LONG, SHORT * 3, async || {
             let links = self.links().await;

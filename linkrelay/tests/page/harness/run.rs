@@ -20,7 +20,7 @@ pub(crate) async fn in_browser<S>(test: impl AsyncFnOnce(&Browser) -> S) {
         Err(why) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => panic!("{why}"),
         Err(why) => return say_once(&why),
     };
-    let browser = Browser::start(&programs, picture_of_this_test()).await;
+    let browser = Browser::start(&programs, screenshot_of_this_test()).await;
     let ended = AssertUnwindSafe(async {
         let server = test(&browser).await;
         browser.check_traffic().await;
@@ -42,8 +42,8 @@ fn say_once(why: &str) {
     });
 }
 
-/// A picture of the failure of the test that runs in this thread, in the folder of builds.
-fn picture_of_this_test() -> PathBuf {
+/// A screenshot of the failure of the test that runs in this thread, in the folder of builds.
+fn screenshot_of_this_test() -> PathBuf {
     let name = std::thread::current().name().unwrap_or("a-test").replace("::", "-");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
     std::fs::create_dir_all(&folder).unwrap();

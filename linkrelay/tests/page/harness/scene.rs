@@ -10,7 +10,7 @@ use super::{Browser, Locked, Relay, link, video_id};
 
 const LIST: &str = "https://www.youtube.com/playlist?list=PLdemo_20";
 
-/// A view as a person sees it.
+/// A view as a user sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scene {
     /// Nothing is pasted yet.
@@ -169,7 +169,7 @@ impl Stage {
         browser.choose("#layout", layout).await;
     }
 
-    /// Sends links, and waits until all but so many are done.
+    /// Sends links, and waits until all but `pending` of them are done.
     async fn send(&self, browser: &Browser, at: Range<usize>, pending: usize) {
         browser.open(&self.relay.view("submit")).await;
         let links = self.links(at);

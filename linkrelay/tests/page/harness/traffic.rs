@@ -118,7 +118,7 @@ impl Browser {
         log.complaints.extend(errors.map(|entry| entry.message));
     }
 
-    /// Checks that nobody but this machine was asked, and that nothing went wrong unexpectedly.
+    /// Checks that no other host was asked, and that nothing went wrong unexpectedly.
     pub(super) async fn check_traffic(&self) {
         let requests = self.requests().await;
         let outside: Vec<&Url> =

@@ -15,7 +15,7 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const DRIVER: &str = "chromedriver";
 
 /// Every name but this machine's fails at once: a page that asks another host fails its test, and
-/// the browser itself reaches nobody.
+/// the browser itself reaches no other host.
 const NO_OTHER_HOST: &str = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1";
 
 /// The programs of a browser.
