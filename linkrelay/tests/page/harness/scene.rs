@@ -133,8 +133,9 @@ impl Stage {
                 browser.open(&self.locked.relay.view("library")).await;
                 browser.until_shown("#sign-in").await;
             }
-            Scene::LibraryCards => self.library(browser, "cards").await,
-            Scene::LibraryRows => self.library(browser, "rows").await,
+            // By a date that does not depend on which link was faster.
+            Scene::LibraryCards => self.library(browser, "library&sort=published", "cards").await,
+            Scene::LibraryRows => self.library(browser, "library", "rows").await,
             Scene::LibraryEmpty => browser.open(&relay.view("library&q=zzzz")).await,
             Scene::Video => {
                 browser
@@ -163,8 +164,8 @@ impl Stage {
         settle(browser).await;
     }
 
-    async fn library(&self, browser: &Browser, layout: &str) {
-        browser.open(&self.relay.view("library")).await;
+    async fn library(&self, browser: &Browser, view: &str, layout: &str) {
+        browser.open(&self.relay.view(view)).await;
         browser.until_shown("[data-video]").await;
         browser.choose("#layout", layout).await;
     }
