@@ -245,7 +245,6 @@ impl Around {
             );
             let router = server::router(
                 settings,
-                listener.local_addr().unwrap_or(settings.http_addr),
                 Arc::clone(&clients),
                 access.as_ref(),
                 Arc::clone(&posted_links),

@@ -1,7 +1,6 @@
 //! The layers that a request passes before the routes.
 
 use std::any::Any;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,8 +43,6 @@ pub struct Admission {
     pub hosts: AllowedHosts,
     /// The other pages that may use the API.
     pub origins: CorsOrigins,
-    /// Where the server listens.
-    pub listens_on: SocketAddr,
     /// Whose requests are served.
     pub access: Access,
 }
@@ -68,7 +65,7 @@ pub struct Routes {
 /// 3. *catch panic*, so that neither a handler nor a layer below it ends a connection silently;
 /// 4. *trace*, so that requests that are shed or time out are also traced;
 /// 5. *count and time*, by route;
-/// 6. *the check of the host*, if names are set or only this machine reaches the server;
+/// 6. *the check of the host*, if names are set or no key protects the server;
 /// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around all but the exempt routes, which are answered even when there
 ///    are too many requests, or a busy process would be taken for a dead one;
 /// 8. *load shedding* over the concurrency limit, around the limited routes only;
@@ -77,13 +74,13 @@ pub struct Routes {
 /// The handler limits the body's size and time ([`super::intake`]), because only it knows whether
 /// it needs a body, and what to answer.
 pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
-    let Admission { clients, hosts, origins, listens_on, access } = admission;
+    let Admission { clients, hosts, origins, access } = admission;
     let ring = match access {
         Access::Everyone => None,
         Access::Keys(ring) => Some(ring),
     };
     let check_host = hosts
-        .are_checked(listens_on, ring.is_some())
+        .are_checked(ring.is_some())
         .then(|| middleware::from_fn_with_state(Arc::new(hosts), browser::check_host));
     let limited = routes.limited.layer(
         ServiceBuilder::new()

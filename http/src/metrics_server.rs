@@ -54,6 +54,12 @@ impl MetricsSettings {
 }
 
 impl MetricsListener {
+    /// Prometheus may ask by any name; on a loopback address only this machine's own lead here.
+    fn hosts(&self) -> AllowedHosts {
+        let is_local = self.addr.ip().to_canonical().is_loopback();
+        if is_local { AllowedHosts::default() } else { AllowedHosts::any() }
+    }
+
     /// Serves `/metrics` until `stop` is cancelled.
     pub async fn serve(self, settings: ServeSettings, stop: CancellationToken) {
         // No limit applies to the routes that are exempt.
@@ -62,9 +68,8 @@ impl MetricsListener {
         let routes = Routes { exempt: metrics_route().into(), ..Routes::default() };
         let admission = Admission {
             clients: Arc::clone(&settings.clients),
-            hosts: AllowedHosts::default(),
+            hosts: self.hosts(),
             origins: CorsOrigins::default(),
-            listens_on: self.addr,
             access: Access::Everyone,
         };
         let router = layers::stack(routes, limits, admission);

@@ -155,12 +155,15 @@ fn the_servers_listen_where_others_reach_them() {
     }
 }
 
-/// The file with keys: without the line that serves everyone, and with the lines
+/// The file with keys: without the lines for a server that serves everyone, and with the lines
 /// that are commented out (`#` and no space).
 #[test]
 fn the_lines_for_keys_are_complete() {
     let yaml = read("docker-compose.yml");
-    let lines = yaml.lines().filter(|line| !line.contains("LINKRELAY_ALLOW_ANONYMOUS:"));
+    let is_anonymous = |line: &&str| {
+        ["LINKRELAY_ALLOW_ANONYMOUS:", "ALLOWED_HOSTS:"].iter().any(|name| line.contains(name))
+    };
+    let lines = yaml.lines().filter(|line| !is_anonymous(line));
     let lines = lines.map(|line| match line.trim_start().strip_prefix('#') {
         Some(setting) if setting.starts_with(|c: char| c.is_ascii_alphabetic()) => {
             line.replacen('#', "", 1)
@@ -173,6 +176,7 @@ fn the_lines_for_keys_are_complete() {
     for role in ROLES {
         assert_eq!(environment(role)["LINKRELAY_ALLOW_ANONYMOUS"], "true");
         let role = at(&with_keys, &["services", role]);
+        assert!(role["environment"].get("ALLOWED_HOSTS").is_none());
         let file = text(at(role, &["environment", "LINKRELAY_API_KEYS_FILE"]));
         let (volume, folder) = text(&at(role, &["volumes"])[0]).split_once(':').unwrap();
         assert_eq!(file, format!("{folder}/keys"));

@@ -238,7 +238,7 @@ impl Producer {
             session_duration: api.session_duration,
             stopping: stop_accepting.clone(),
         };
-        let admission = admission(&settings, self.addr, &access);
+        let admission = admission(&settings, &access);
         let clients = Arc::clone(&admission.clients);
         let router = router(&settings, admission, state, &health)
             .layer(axum::middleware::from_fn_with_state(rates, rates::count));
@@ -279,18 +279,13 @@ impl RunningProducer {
     }
 }
 
-fn admission(
-    settings: &ProducerSettings,
-    listens_on: SocketAddr,
-    access: &Access,
-) -> layers::Admission {
+fn admission(settings: &ProducerSettings, access: &Access) -> layers::Admission {
     let api = &settings.api;
     let IntakeSettings { max_concurrent_requests, client_slots_percent, .. } = api.intake;
     layers::Admission {
         clients: ClientLimits::new(&api.clients, max_concurrent_requests, client_slots_percent),
         hosts: api.intake.allowed_hosts.clone(),
         origins: api.cors_origins.clone(),
-        listens_on,
         access: access.clone(),
     }
 }

@@ -7,7 +7,6 @@ mod answer;
 mod settings;
 mod work;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +41,6 @@ struct ServerState {
 /// `POST /links`.
 pub(crate) fn router(
     settings: &ServerSettings,
-    listens_on: SocketAddr,
     clients: Arc<ClientLimits>,
     access: Option<&Access>,
     posted_links: Arc<PostedLinks>,
@@ -69,14 +67,21 @@ pub(crate) fn router(
     };
     let admission = layers::Admission {
         clients,
-        // Producers ask by the address of EXTRACTOR_URL, and ALLOWED_HOSTS are the API's names.
-        hosts: AllowedHosts::default(),
+        hosts: hosts(settings, access),
         origins: CorsOrigins::default(),
-        listens_on,
         access: access.cloned().unwrap_or(Access::Everyone),
     };
     let routes = layers::Routes { limited: links, streams: Router::new(), exempt: health.into() };
     layers::stack(routes, limits, admission)
+}
+
+/// ALLOWED_HOSTS are the API's names, while producers ask by the address of EXTRACTOR_URL; so only
+/// an extractor server that everyone may use is asked by those names.
+fn hosts(settings: &ServerSettings, access: Option<&Access>) -> AllowedHosts {
+    match access {
+        Some(Access::Everyone) => settings.intake.allowed_hosts.clone(),
+        Some(Access::Keys(_)) | None => AllowedHosts::any(),
+    }
 }
 
 async fn post_links(

@@ -2,10 +2,10 @@
 //!
 //! A page of another site can have its own name resolved to this server's address (DNS rebinding);
 //! then the browser takes the server for a part of that site. The browser still sends the site's
-//! name as `Host`, so a server that only this machine should reach refuses names that are not its
-//! own.
+//! name as `Host`, so a server that asks for no key refuses names that are not its own. No name can
+//! be resolved into an IP address that a client asks for, so those always pass.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -64,17 +64,21 @@ fn name(text: &str) -> Result<Name, String> {
 }
 
 impl AllowedHosts {
-    /// Whether requests to a server are checked: if names are set, or if only this machine reaches
-    /// the server and no key protects it.
-    pub(crate) fn are_checked(&self, listens_on: SocketAddr, has_keys: bool) -> bool {
-        let is_local = listens_on.ip().to_canonical().is_loopback();
-        !self.0.contains(&Name::Any) && (!self.0.is_empty() || (is_local && !has_keys))
+    /// Every name, for a server that shows and does nothing that a page must not reach.
+    pub fn any() -> Self {
+        Self(vec![Name::Any])
+    }
+
+    /// Whether requests to a server are checked: if names are set, or if no key protects it,
+    /// wherever it listens; the address that a container sees says nothing of who reaches it.
+    pub(crate) fn are_checked(&self, has_keys: bool) -> bool {
+        !self.0.contains(&Name::Any) && (!self.0.is_empty() || !has_keys)
     }
 
     /// Whether this value of `Host` names the server; the port does not count.
     fn allow(&self, host: &str) -> bool {
         let Some(host) = host_of(host) else { return false };
-        is_this_machine(&host)
+        is_never_rebound(&host)
             || self.0.iter().any(|name| match name {
                 Name::Any => true,
                 Name::Exactly(name) => *name == host,
@@ -100,16 +104,14 @@ fn host_of(text: &str) -> Option<String> {
     is_valid.then_some(host)
 }
 
-fn is_this_machine(host: &str) -> bool {
-    let v6 = || {
-        let address: std::net::Ipv6Addr =
-            host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
-        Some(std::net::IpAddr::from(address).to_canonical().is_loopback())
-    };
+/// Whether no other site can have this name lead here: an IP address, or a name that every browser
+/// resolves to its own machine.
+fn is_never_rebound(host: &str) -> bool {
+    let v6 = || host.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
     host == "localhost"
         || host.ends_with(".localhost")
-        || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
-        || v6().unwrap_or(false)
+        || host.parse::<Ipv4Addr>().is_ok()
+        || v6().is_some()
 }
 
 /// Answers 421 to a request whose host is not allowed.
@@ -147,9 +149,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_and_the_names_of_the_setting_are_allowed() {
+    fn addresses_localhost_and_the_names_of_the_setting_are_allowed() {
         let none = AllowedHosts::default();
-        let some: AllowedHosts = "links.example.org, *.Example.net,192.0.2.7".parse().unwrap();
+        let some: AllowedHosts = "links.example.org, *.Example.net".parse().unwrap();
         for (host, by_default, by_setting) in [
             ("localhost", true, true),
             ("LOCALHOST:3000", true, true),
@@ -160,11 +162,19 @@ mod tests {
             ("[::1]:3000", true, true),
             ("[::1]", true, true),
             ("[::ffff:127.0.0.1]", true, true),
+            ("128.0.0.1", true, true),
+            ("192.0.2.8:3000", true, true),
+            ("[::2]", true, true),
+            ("[2001:db8::1]:3000", true, true),
             ("links.example.org", false, true),
             ("Links.Example.org.:80", false, true),
             ("a.example.net", false, true),
             ("a.b.example.net:1", false, true),
-            ("192.0.2.7:3000", false, true),
+            ("links", false, false),
+            ("1.2.3", false, false),
+            ("1.2.3.4.5", false, false),
+            ("[192.0.2.7]", false, false),
+            ("[::1", false, false),
             ("example.net", false, false),
             ("evilexample.net", false, false),
             ("links.example.org.evil.test", false, false),
@@ -172,8 +182,6 @@ mod tests {
             ("127.0.0.1.evil.test", false, false),
             ("localhost.evil.test", false, false),
             ("evillocalhost", false, false),
-            ("128.0.0.1", false, false),
-            ("[::2]", false, false),
             ("localhost:evil", false, false),
             ("evil.test#localhost", false, false),
             ("localhost@evil.test", false, false),
@@ -186,21 +194,19 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_this_machine_without_keys_is_checked() {
+    fn whoever_serves_without_keys_is_checked() {
         let none = AllowedHosts::default();
         let (some, every) = ("a.example".parse().unwrap(), "*".parse().unwrap());
-        let (local, open) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
-        for (allowed, addr, has_keys, are_checked) in [
-            (&none, local, false, true),
-            (&none, "[::1]:1".parse().unwrap(), false, true),
-            (&none, local, true, false),
-            (&none, open, false, false),
-            (&some, open, true, true),
-            (&some, local, true, true),
-            (&every, local, false, false),
+        for (allowed, has_keys, are_checked) in [
+            (&none, false, true),
+            (&none, true, false),
+            (&some, false, true),
+            (&some, true, true),
+            (&every, false, false),
+            (&every, true, false),
         ] {
-            let found = AllowedHosts::are_checked(allowed, addr, has_keys);
-            assert_eq!(found, are_checked, "{allowed:?} {addr} {has_keys}");
+            let found = AllowedHosts::are_checked(allowed, has_keys);
+            assert_eq!(found, are_checked, "{allowed:?} {has_keys}");
         }
     }
 

@@ -44,8 +44,8 @@ pub struct IntakeSettings {
     pub client_slots_percent: u8,
 
     /// The names by which this server may be asked for, separated by commas, beside localhost and
-    /// its addresses; *.example.org, or * for every name. Without it, other names are refused only
-    /// where the server listens on a loopback address and needs no keys
+    /// IP addresses; *.example.org, or * for every name. Without it, other names are refused only by
+    /// a server that needs no keys; an extractor server with keys takes every name
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "")]
     pub allowed_hosts: AllowedHosts,
 }

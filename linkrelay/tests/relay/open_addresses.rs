@@ -2,12 +2,13 @@ use std::fs;
 use std::path::Path as File;
 use std::process::Command;
 
+use linkrelay_testkit::site as testkit;
 use linkrelay_testkit::wait::ok_if;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::{Said, binary, link, nowhere, run, until};
 use crate::keys::{Keys, WAITING, request, status, with_key};
-use crate::role::{stop, up};
+use crate::role::{Role, stop, up};
 use crate::site::Site;
 
 /// Runs a server that ends without being stopped.
@@ -67,8 +68,8 @@ async fn an_open_address_is_served_with_keys_or_when_that_is_said() {
             ("ALLOWED_HOSTS", "links.example.org".to_owned()),
             (setting, value.to_owned()),
         ];
-        let relay = crate::role::Role::start(
-            linkrelay_testkit::site::Role::new("linkrelay", binary("linkrelay"))
+        let relay = Role::start(
+            testkit::Role::new("linkrelay", binary("linkrelay"))
                 .map(|role| role.args(["up", "--demo"])),
             &open,
             &[("DATA_DIR", &data.path().display().to_string())],
@@ -79,6 +80,79 @@ async fn an_open_address_is_served_with_keys_or_when_that_is_said() {
         assert_eq!(with_key(&relay, "POST", WAITING, key).await, 201);
         relay.stop().await;
     }
+}
+
+/// Starts a program on all addresses of this machine, as in a container.
+fn on_all_addresses(program: &str, arguments: &[&str], env: &[(&str, String)]) -> Role {
+    let role = testkit::Role::new(program, binary(program)).unwrap().args(arguments);
+    let open = format!("0.0.0.0:{}", role.addr().port());
+    Role::start(Ok(role), env, &[("HTTP_ADDR", &open)])
+}
+
+/// The status of a request that names its server like this.
+async fn as_host(role: &Role, method: &str, path: &str, host: &str) -> u16 {
+    status(request(role, method, path).header("host", host)).await
+}
+
+/// Names that a page can have lead to any address.
+const OF_OTHERS: [&str; 4] =
+    ["evil.test:3000", "producer.evil.test", "links", "localhost.evil.test"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_reaches_a_container_without_keys_by_a_name_of_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    let env = [
+        // The line of the README for the image.
+        ("LINKRELAY_ALLOW_ANONYMOUS", "true".to_owned()),
+        ("DATA_DIR", data.path().display().to_string()),
+        ("EXTRACTOR_ADDR", nowhere()),
+    ];
+    let relay = on_all_addresses("linkrelay", &["up", "--demo"], &env).ready().await;
+    for host in OF_OTHERS {
+        assert_eq!(as_host(&relay, "GET", "/requests", host).await, 421, "{host}");
+        assert_eq!(as_host(&relay, "POST", WAITING, host).await, 421, "{host}");
+        assert_eq!(as_host(&relay, "GET", "/health/live", host).await, 200, "{host}");
+    }
+    for host in ["localhost:3000", "127.0.0.1:3000", "192.0.2.7:3000", "[2001:db8::1]"] {
+        assert_eq!(as_host(&relay, "GET", "/requests", host).await, 200, "{host}");
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_of_the_compose_file_are_those_by_which_its_containers_ask() {
+    let file = File::new(env!("CARGO_MANIFEST_DIR")).join("../docker-compose.yml");
+    let mut compose: serde_norway::Value =
+        serde_norway::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    compose.apply_merge().unwrap();
+    let of_compose = |service: &str, name: &str| {
+        compose["services"][service]["environment"][name].as_str().unwrap().to_owned()
+    };
+    let site = Site::new().await;
+    let env = |service: &str| {
+        assert!(of_compose(service, "HTTP_ADDR").starts_with("0.0.0.0:"));
+        let names = ["LINKRELAY_ALLOW_ANONYMOUS", "ALLOWED_HOSTS"];
+        let who = names.map(|name| (name, of_compose(service, name)));
+        [site.env(), who.to_vec()].concat()
+    };
+    let consumer = on_all_addresses("linkrelay-consumer", &[], &env("consumer"));
+    let env = [env("producer"), vec![("EXTRACTOR_URL", consumer.url())]].concat();
+    let producer = on_all_addresses("linkrelay-producer", &[], &env);
+    let (producer, consumer) = (producer.ready().await, consumer.ready().await);
+    let extractor_url = of_compose("producer", "EXTRACTOR_URL");
+    let consumer_name = extractor_url.trim_start_matches("http://");
+    assert_eq!(as_host(&consumer, "POST", "/links", consumer_name).await, 201);
+    for host in ["localhost:3000", "127.0.0.1:3000", "producer:3000"] {
+        assert_eq!(as_host(&producer, "POST", WAITING, host).await, 201, "{host}");
+    }
+    for host in OF_OTHERS {
+        assert_eq!(as_host(&producer, "POST", WAITING, host).await, 421, "{host}");
+        assert_eq!(as_host(&consumer, "POST", "/links", host).await, 421, "{host}");
+    }
+    let refused = request(&consumer, "POST", "/links").header("host", "evil.test").send().await;
+    let problem: Value = refused.unwrap().json().await.unwrap();
+    assert_eq!(problem["code"], "unknown_host", "{problem}");
+    stop([producer, consumer]).await;
 }
 
 fn port() -> u16 {
