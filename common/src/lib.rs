@@ -11,6 +11,7 @@
 
 pub mod class;
 pub mod failure;
+pub mod hangup;
 pub mod health;
 pub mod ids;
 pub mod link;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use linkrelay_common::{metrics, secrets, shutdown};
+use linkrelay_common::{hangup, metrics, secrets, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
 
 #[tokio::main]
@@ -20,6 +20,7 @@ async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
     settings.log.start()?;
     metrics::start().map_err(|_| ConsumerError::Died("the metrics recorder"))?;
     let stop = shutdown::on_signal()?;
+    hangup::listen()?;
     Consumer::build(settings).await?.run_until_stopped(stop).await
 }
 

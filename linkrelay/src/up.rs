@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::telemetry::{LogFormat, LogSettings};
-use linkrelay_common::{metrics, shutdown};
+use linkrelay_common::{hangup, metrics, shutdown};
 use linkrelay_consumer::{
     Beats, Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
@@ -86,6 +86,7 @@ struct Ground {
 
 pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
     let stop = shutdown::on_signal().context("signals cannot be received")?;
+    hangup::listen().context("SIGHUP cannot be received")?;
     metrics::start().context("nothing can be counted")?;
     let mut api = settings.api.clone();
     let access = settings.keys.access_needed_at("HTTP_ADDR", api.http_addr)?;

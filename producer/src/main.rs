@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use linkrelay_common::{SettingsError, metrics, secrets, shutdown};
+use linkrelay_common::{SettingsError, hangup, metrics, secrets, shutdown};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 
 #[tokio::main]
@@ -22,6 +22,7 @@ async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
     settings.log.start()?;
     metrics::start().context("counting")?;
     let stop = shutdown::on_signal().context("listening for signals")?;
+    hangup::listen().context("listening for SIGHUP")?;
     settings.validate()?;
     let store = settings.store.open()?;
     let producer = Producer::build(settings, store).await?;

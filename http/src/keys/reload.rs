@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use linkrelay_common::hangup;
 use tokio_util::sync::CancellationToken;
 
 use super::{Access, KeyFile, KeyRing};
@@ -26,28 +26,19 @@ pub fn watch(
 /// Keeps a ring as the file is, until `stop` is cancelled. A file that cannot be read changes
 /// nothing, and is logged once.
 async fn keep_current(ring: Arc<KeyRing>, path: PathBuf, stop: CancellationToken) {
-    let mut hangup = signal(SignalKind::hangup())
-        .inspect_err(|error| tracing::warn!(error = %error, "SIGHUP cannot be received: {error}"))
-        .ok();
+    let mut hangups = hangup::hangups();
     let mut seen = None;
     loop {
         let is_asked = tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => false,
-            () = received(hangup.as_mut()) => true,
+            Ok(()) = hangups.changed() => true,
         };
         let version = version(&path).await;
         if is_asked || seen.as_ref() != Some(&version) {
             read(&ring, &path).await;
             seen = Some(version);
         }
-    }
-}
-
-async fn received(signal: Option<&mut Signal>) {
-    match signal {
-        Some(signal) => drop(signal.recv().await),
-        None => std::future::pending().await,
     }
 }
 

@@ -219,6 +219,26 @@ async fn sighup_reads_the_file_again() {
     let file = fs::File::options().read(true).write(true).open(keys.path()).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
     let text = fs::read_to_string(keys.path()).unwrap();
+fn hang_up(role: &Role) {
+    let pid = role.process().unwrap().pid().to_string();
+    run(Command::new("kill").args(["-HUP", &pid])).done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_ends_no_role_that_has_no_file() {
+    let (site, data) = (Site::new().await, tempfile::tempdir().unwrap());
+    let (producer, consumer) = site.roles(&[], &[]).await;
+    let relay = up(data.path(), &["--demo"], &[]).ready().await;
+    for role in [&producer, &consumer, &relay] {
+        hang_up(role);
+        let log =
+            || async { ok_if(role.log().contains("no file that it reads again"), role.log()) };
+        until("the log to say that nothing is read again", log).await;
+        assert_eq!(role.get("/health/live").await.0, 200);
+    }
+    stop([producer, consumer, relay]).await;
+}
+
     let other_id: String = id_of(&key).chars().rev().collect();
     assert_ne!(other_id, id_of(&key));
     std::os::unix::fs::FileExt::write_all_at(
@@ -228,11 +248,7 @@ async fn sighup_reads_the_file_again() {
     )
     .unwrap();
     file.set_modified(modified).unwrap();
-    let hang_up = || {
-        let pid = relay.process().unwrap().pid().to_string();
-        run(Command::new("kill").args(["-HUP", &pid])).done();
-    };
-    hang_up();
+    hang_up(&relay);
     until_is("the key without a line", 401, answers).await;
     // The process has not ended: SIGHUP without a handler would end it.
     assert_eq!(relay.get("/health/live").await.0, 200);
