@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use linkrelay_common::health::{Health, Part};
 use linkrelay_http::client::ClientLimits;
-use linkrelay_http::keys::{self, Access, KeySettings};
+use linkrelay_http::keys::{self, Access, Service};
 use linkrelay_http::{MetricsListener, ServeSettings, listen, serve};
 use linkrelay_store::Store;
 use linkrelay_store::processes::{Heartbeat, ProcessFigures, ProcessIdentity, ProcessRole};
@@ -182,11 +182,13 @@ impl Consumer {
 impl Endpoint {
     /// A server that no client may use still has its health.
     async fn open(server: &ServerSettings) -> Result<Self, ConsumerError> {
-        let access = server.keys.access_at(server.http_addr)?;
-        if access.is_none() {
-            let closed = KeySettings::closed(server.addr_setting, server.http_addr);
-            tracing::warn!("POST /links is not served: {closed}");
-        }
+        let access = match server.keys.service_at(server.addr_setting, server.http_addr)? {
+            Service::Open(access) => Some(access),
+            Service::Closed(reason) => {
+                tracing::warn!("POST /links is not served until the next start: {reason}");
+                None
+            }
+        };
         let metrics = server.metrics.listen().await?;
         let listener = listen(server.addr_setting, server.http_addr).await?;
         Ok(Self { listener, access, metrics })

@@ -87,5 +87,13 @@ fn revoke(arguments: &RevokeArguments) -> anyhow::Result<Outcome> {
         bail!("{} has no key with the id {}", path.display(), arguments.id);
     };
     eprintln!("The key {} of {} is revoked.", entry.id, entry.name);
+    if KeyFile::read(path).is_ok_and(|keys| keys.entries.is_empty()) {
+        eprintln!(
+            "Warning: that was the last key of {}. Servers that run refuse every client from now \
+             on; a producer does not start with this file, and a consumer serves no POST /links. \
+             `linkrelay keys add` makes a key.",
+            path.display()
+        );
+    }
     Ok(Outcome::Done)
 }

@@ -32,5 +32,5 @@ pub use reload::watch;
 pub use ring::{KeyHolder, KeyRing};
 pub use routes::KeyedRoutes;
 pub use scope::{Scope, Scopes};
-pub use settings::{Access, KeySettings};
+pub use settings::{Access, KeySettings, Service};
 pub use sign_in::{SessionState, SignInError, Visitor};

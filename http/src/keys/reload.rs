@@ -56,13 +56,21 @@ async fn read(ring: &KeyRing, path: &Path) {
     match read {
         Ok(Ok(keys)) => {
             let (keys_count, changed) = (keys.entries.len(), ring.replace(&keys));
-            if changed {
-                tracing::info!(%file, keys_count, "the API keys of {file} have changed");
+            match (keys_count, changed) {
+                (_, false) => {}
+                (0, true) => tracing::error!(
+                    %file,
+                    "{file} has no API key any more: every client that had one is refused, and a \
+                     producer does not start with this file; `linkrelay keys add` makes a key"
+                ),
+                (_, true) => {
+                    tracing::info!(%file, keys_count, "the API keys of {file} have changed");
+                }
             }
         }
         Ok(Err(error)) => tracing::error!(
             %file, error = %error,
-            "the API keys of {file} cannot be read, so it goes on with the keys that it has read before: {error}"
+            "the API keys of {file} cannot be read, so it goes on with the keys that it has read before, and a producer does not start with this file: {error}"
         ),
         Err(error) => tracing::error!(%file, "the API keys of {file} were not read: {error}"),
     }

@@ -44,6 +44,16 @@ pub struct KeySettings {
     pub own: Option<KeyText>,
 }
 
+/// Whether a server serves clients.
+#[derive(Debug)]
+pub enum Service {
+    /// It does, those who have access.
+    Open(Access),
+    /// It serves none, for this reason: its file of keys is wrong, or there are no keys and others
+    /// than this machine can reach it.
+    Closed(SettingsError),
+}
+
 /// Who may use a server.
 #[derive(Debug, Clone)]
 pub enum Access {
@@ -90,29 +100,40 @@ impl KeySettings {
         Ok(Access::Keys(Arc::new(ring)))
     }
 
-    /// Reads the keys of a server on this address; `None` if it may serve no client, because there
-    /// are no keys and others than this machine can reach it.
+    /// Reads the keys of a server that has work without clients, on this address, which `setting`
+    /// gives. A file that became wrong closes it, and never opens it to everyone.
     ///
     /// # Errors
-    /// Names the setting that is wrong.
-    pub fn access_at(&self, addr: SocketAddr) -> Result<Option<Access>, SettingsError> {
-        match self.access()? {
-            Access::Everyone if !self.may_be_open(addr) => Ok(None),
-            access => Ok(Some(access)),
+    /// Names the setting that is wrong, other than the file.
+    pub fn service_at(
+        &self,
+        setting: &'static str,
+        addr: SocketAddr,
+    ) -> Result<Service, SettingsError> {
+        match self.access() {
+            Ok(Access::Everyone) if !self.may_be_open(addr) => {
+                Ok(Service::Closed(Self::closed(setting, addr)))
+            }
+            Ok(access) => Ok(Service::Open(access)),
+            Err(wrong) if wrong.setting == FILE => Ok(Service::Closed(wrong)),
+            Err(wrong) => Err(wrong),
         }
     }
 
     /// Reads the keys of a server that must serve clients on this address, which `setting` gives.
     ///
     /// # Errors
-    /// Names the setting that is wrong; `setting` if there are no keys and others than this machine
-    /// can reach the address.
+    /// Names the setting that is wrong, the file as well; `setting` if there are no keys and others
+    /// than this machine can reach the address.
     pub fn access_needed_at(
         &self,
         setting: &'static str,
         addr: SocketAddr,
     ) -> Result<Access, SettingsError> {
-        self.access_at(addr)?.ok_or_else(|| Self::closed(setting, addr))
+        match self.service_at(setting, addr)? {
+            Service::Open(access) => Ok(access),
+            Service::Closed(reason) => Err(reason),
+        }
     }
 
     /// Returns the file of keys, if one is set; an empty setting counts as not set.
@@ -125,7 +146,7 @@ impl KeySettings {
     }
 
     /// Returns the error of a server without keys on an address that others may reach.
-    pub fn closed(setting: &'static str, addr: SocketAddr) -> SettingsError {
+    fn closed(setting: &'static str, addr: SocketAddr) -> SettingsError {
         let problem = format!(
             "others can reach {addr}, and there are no keys: make one (`linkrelay keys add --file \
              keys --name me`) and set {FILE}=keys, or set {ANONYMOUS}=true to serve everyone"
@@ -184,15 +205,21 @@ mod tests {
             ("192.168.1.1:3000", false),
         ] {
             let addr = addr.parse().unwrap();
-            let access = KeySettings::default().access_at(addr).unwrap();
-            assert_eq!(access.is_some(), is_open, "{addr}");
+            let service = KeySettings::default().service_at("HTTP_ADDR", addr).unwrap();
+            assert_eq!(matches!(service, Service::Open(_)), is_open, "{addr}");
             let needed = KeySettings::default().access_needed_at("HTTP_ADDR", addr);
             assert_eq!(needed.is_ok(), is_open, "{addr}");
             let settings = KeySettings { allow_anonymous: true, ..KeySettings::default() };
-            assert!(settings.access_at(addr).unwrap().is_some());
+            assert!(matches!(settings.access_needed_at("HTTP_ADDR", addr), Ok(Access::Everyone)));
             let plain = Some(SecretString::from("sixteen-letters!"));
             let settings = KeySettings { plain, ..KeySettings::default() };
-            assert!(matches!(settings.access_at(addr).unwrap(), Some(Access::Keys(_))));
+            assert!(matches!(settings.access_needed_at("HTTP_ADDR", addr), Ok(Access::Keys(_))));
+            // A wrong file closes a server on every address.
+            let settings = KeySettings { file: Some("/nowhere".into()), ..KeySettings::default() };
+            match settings.service_at("HTTP_ADDR", addr).unwrap() {
+                Service::Closed(reason) => assert_eq!(reason.setting, FILE),
+                Service::Open(access) => panic!("{addr} serves {access:?}"),
+            }
         }
     }
 }

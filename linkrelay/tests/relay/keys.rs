@@ -48,8 +48,11 @@ impl Keys {
         said.stdout.trim_end().to_owned()
     }
 
-    fn revoke(&self, key: &str) {
-        self.command(&["revoke", id_of(key)]).done();
+    /// Revokes a key, and returns what the command says.
+    fn revoke(&self, key: &str) -> String {
+        let said = self.command(&["revoke", id_of(key)]);
+        assert_eq!(said.code, Some(0), "{}", said.all());
+        said.stderr
     }
 
     pub(crate) fn env(&self) -> [(&'static str, String); 1] {
@@ -193,7 +196,8 @@ async fn keys_are_added_and_revoked_while_the_server_runs() {
     assert_eq!(answers(&first).await, 200);
     let second = keys.add("second", "read");
     until_is("a key that was added", 200, async || answers(&second).await).await;
-    keys.revoke(&first);
+    let said = keys.revoke(&first);
+    assert!(!said.contains("last key"), "{said}");
     until_is("a key that was revoked", 401, async || answers(&first).await).await;
     assert_eq!(answers(&second).await, 200);
     // A file that cannot be read changes nothing, and the log says so.
@@ -204,21 +208,17 @@ async fn keys_are_added_and_revoked_while_the_server_runs() {
     assert_eq!(answers(&second).await, 200);
     fs::write(keys.path(), good).unwrap();
     // The last key: from then on nothing is let in.
-    keys.revoke(&second);
+    let said = keys.revoke(&second);
+    assert!(said.contains("the last key") && said.contains("does not start"), "{said}");
     until_is("the last key that was revoked", 401, async || answers(&second).await).await;
+    let log = || async { ok_if(relay.log().contains("has no API key any more"), relay.log()) };
+    until("the log to say that nobody comes in", log).await;
+    let log = relay.log();
+    let line = log.lines().find(|line| line.contains("has no API key any more")).unwrap();
+    assert!(line.contains("ERROR") && line.contains("does not start"), "{line}");
     relay.stop().await;
 }
 
-/// A change that leaves no trace in the file's length, time and name is found on SIGHUP alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn sighup_reads_the_file_again() {
-    let (data, keys) = (tempfile::tempdir().unwrap(), Keys::new());
-    let key = keys.add("me", "read");
-    let relay = up(data.path(), &["--demo"], &keys.env()).ready().await;
-    let answers = async || with_key(&relay, "GET", "/requests", &key).await;
-    let file = fs::File::options().read(true).write(true).open(keys.path()).unwrap();
-    let modified = file.metadata().unwrap().modified().unwrap();
-    let text = fs::read_to_string(keys.path()).unwrap();
 fn hang_up(role: &Role) {
     let pid = role.process().unwrap().pid().to_string();
     run(Command::new("kill").args(["-HUP", &pid])).done();
@@ -239,6 +239,16 @@ async fn sighup_ends_no_role_that_has_no_file() {
     stop([producer, consumer, relay]).await;
 }
 
+/// A change that leaves no trace in the file's length, time and name is found on SIGHUP alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_reads_the_file_again() {
+    let (data, keys) = (tempfile::tempdir().unwrap(), Keys::new());
+    let key = keys.add("me", "read");
+    let relay = up(data.path(), &["--demo"], &keys.env()).ready().await;
+    let answers = async || with_key(&relay, "GET", "/requests", &key).await;
+    let file = fs::File::options().read(true).write(true).open(keys.path()).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    let text = fs::read_to_string(keys.path()).unwrap();
     let other_id: String = id_of(&key).chars().rev().collect();
     assert_ne!(other_id, id_of(&key));
     std::os::unix::fs::FileExt::write_all_at(

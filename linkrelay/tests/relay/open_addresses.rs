@@ -187,6 +187,33 @@ async fn a_consumer_without_keys_on_an_open_address_serves_health_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_whose_file_of_keys_became_wrong_works_and_serves_health_alone() {
+    let (site, keys) = (Site::new().await, Keys::new());
+    let data = tempfile::tempdir().unwrap();
+    let file = keys.text();
+    let env = [("LINKRELAY_API_KEYS_FILE", file.as_str())];
+    for text in [None, Some("# nothing\n"), Some("broken\n")] {
+        match text {
+            Some(text) => fs::write(keys.path(), text).unwrap(),
+            None => assert!(!keys.path().exists()),
+        }
+        let consumer = site.ready_consumer(&env).await;
+        let posted = request(&consumer, "POST", "/links").send().await.unwrap();
+        assert_eq!(posted.status(), 404, "{text:?}");
+        let log = consumer.log();
+        let warned = log.lines().find(|line| line.contains("POST /links is not served"));
+        let warned = warned.unwrap_or_else(|| panic!("{text:?}: {log}"));
+        assert!(warned.contains("WARN") && warned.contains("LINKRELAY_API_KEYS_FILE"), "{warned}");
+        assert_eq!(consumer.get("/metrics").await.0, 200);
+        let more = [("HTTP_ADDR", "127.0.0.1:0"), env[0]];
+        let said = ended(&["linkrelay-producer"], data.path(), &more);
+        assert_eq!(said.code, Some(2), "{text:?}: {}", said.all());
+        assert!(said.stderr.contains(": LINKRELAY_API_KEYS_FILE: "), "{text:?}: {}", said.all());
+        consumer.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_may_have_an_address_of_their_own() {
     let site = Site::new().await;
     let [producer_metrics, consumer_metrics, up_metrics] = [(); 3].map(|()| nowhere());
