@@ -6,17 +6,20 @@ mod server;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use linkrelay_fake_youtube::Failure;
 use linkrelay_testkit::wait::{LONG, ok_if};
-use reqwest::{Response, StatusCode, Version};
+use reqwest::{Client, Response, StatusCode, Version};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::helpers::{link, links, until, video_id};
+use crate::helpers::{link, links, until, until_is, video_id};
 use crate::role::{Role, up};
 use crate::site::youtube;
 use server::{HOST, Nginx, file};
@@ -208,6 +211,65 @@ async fn a_client_behind_nginx_has_its_own_limits_no_matter_what_it_says_of_itse
     assert_eq!(other.get(nginx.url("/requests")).send().await.unwrap().status(), 200);
     nginx.stop().await;
     relay.stop().await;
+}
+
+/// Answers every request but exports, which it holds; counts those in `held`.
+async fn hold_exports(listener: TcpListener, held: Arc<AtomicUsize>) {
+    loop {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let held = Arc::clone(&held);
+        tokio::spawn(async move {
+            let mut request = vec![0; 4_096];
+            let length = connection.read(&mut request).await.unwrap_or_default();
+            if request[..length].starts_with(b"GET /export ") {
+                held.fetch_add(1, Ordering::SeqCst);
+                // Until nginx gives the connection up.
+                connection.read(&mut request).await.ok();
+            } else {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                connection.write_all(answer).await.ok();
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_cannot_take_all_connections_of_nginx() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nginx = Nginx::in_front_of(listener.local_addr().unwrap()).await;
+    let held = Arc::new(AtomicUsize::new(0));
+    let upstream = tokio::spawn(hold_exports(listener, Arc::clone(&held)));
+    let mut idle = TcpStream::connect(nginx.https).await.unwrap();
+    let at = |last| {
+        let address = IpAddr::from([127, 0, 0, last]);
+        nginx.builder().local_address(address).http1_only().build().unwrap()
+    };
+    let (client, other) = (at(2), at(3));
+    let status = async |client: &Client| {
+        client.get(nginx.url("/stats")).send().await.unwrap().status().as_u16()
+    };
+    let file = file();
+    let (_, limit) = file.split_once("limit_conn linkrelay_clients ").unwrap();
+    let limit: usize = limit.split(';').next().unwrap().parse().unwrap();
+    let mut exports = JoinSet::new();
+    for _ in 0..limit {
+        exports.spawn(client.get(nginx.url("/export")).send());
+    }
+    until_is("every export to be under way", limit, async || held.load(Ordering::SeqCst)).await;
+    let refused = client.get(nginx.url("/stats")).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let problem: Value = refused.json().await.unwrap();
+    assert_eq!(problem["code"], "client_connections", "{problem}");
+    assert_eq!(status(&other).await, 200);
+    exports.shutdown().await;
+    until_is("the client to be served again", 200, async || status(&client).await).await;
+    // A connection on which nothing comes is not counted, and does not stay.
+    let closed = timeout(LONG, idle.read(&mut [0; 64])).await;
+    assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
+    upstream.abort();
+    nginx.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
