@@ -74,11 +74,18 @@ impl Consumer {
         let (extractor, store) = (extractor.build()?, store.open()?);
         let beats = Some(Beats { store: Arc::<dyn Store>::clone(&store), interval });
         let (intake, post_links, keys) = (settings.intake, settings.post_links, settings.keys);
-        let metrics = settings.metrics;
+        let (connections, metrics) = (settings.connections, settings.metrics);
         let max_links_per_record = intake.max_links_per_request;
         let addr_setting = "HTTP_ADDR";
-        let server =
-            Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys, metrics });
+        let server = Some(ServerSettings {
+            http_addr,
+            addr_setting,
+            intake,
+            connections,
+            post_links,
+            keys,
+            metrics,
+        });
         let parts = ConsumerParts {
             kafka,
             group,
@@ -241,7 +248,8 @@ impl Around {
                 &settings.post_links,
                 asked_to_stop,
             ));
-            let clients = ClientLimits::of_bodies(
+            let clients = ClientLimits::of_producers(
+                &settings.connections,
                 settings.intake.max_concurrent_requests,
                 settings.intake.client_slots_percent,
             );

@@ -10,6 +10,7 @@ use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_http::MetricsSettings;
+use linkrelay_http::client::ConnectionSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
@@ -60,6 +61,10 @@ pub struct ConsumerSettings {
     /// What clients of the extractor server may send.
     #[command(flatten)]
     pub intake: IntakeSettings,
+
+    /// How many connections one client of the extractor server may have.
+    #[command(flatten)]
+    pub connections: ConnectionSettings,
 
     /// How many links the extractor server takes, and for how long.
     #[command(flatten)]

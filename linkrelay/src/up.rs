@@ -140,6 +140,7 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
         http_addr: settings.extractor_addr,
         addr_setting: "EXTRACTOR_ADDR",
         intake: settings.api.intake.clone(),
+        connections: settings.api.clients.connections.clone(),
         post_links: settings.post_links.clone(),
         keys: settings.keys.clone(),
         // Those of the process are the producer's.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use linkrelay_common::SettingsError;
 use linkrelay_http::MetricsSettings;
+use linkrelay_http::client::ConnectionSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use tokio::sync::Semaphore;
@@ -47,6 +48,8 @@ pub struct ServerSettings {
     pub addr_setting: &'static str,
     /// What clients may send.
     pub intake: IntakeSettings,
+    /// How many connections one address may have.
+    pub connections: ConnectionSettings,
     /// What `POST /links` may cost.
     pub post_links: PostLinksSettings,
     /// Who may use `POST /links`.

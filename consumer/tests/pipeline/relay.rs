@@ -11,6 +11,7 @@ use linkrelay_consumer::{
     Consumer, ConsumerError, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
 };
 use linkrelay_http::MetricsSettings;
+use linkrelay_http::client::ConnectionSettings;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
@@ -119,9 +120,16 @@ impl Relay {
         let (http_addr, intake) = (([127, 0, 0, 1], 0).into(), IntakeSettings::default());
         let max_links_per_record = intake.max_links_per_request;
         let (addr_setting, keys) = ("HTTP_ADDR", KeySettings::default());
-        let metrics = MetricsSettings::default();
-        let server =
-            Some(ServerSettings { http_addr, addr_setting, intake, post_links, keys, metrics });
+        let (connections, metrics) = (ConnectionSettings::default(), MetricsSettings::default());
+        let server = Some(ServerSettings {
+            http_addr,
+            addr_setting,
+            intake,
+            connections,
+            post_links,
+            keys,
+            metrics,
+        });
         let parts = ConsumerParts {
             kafka,
             group,

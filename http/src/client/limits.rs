@@ -10,7 +10,7 @@ use super::id::{ClientId, Peer};
 use super::proxies::TrustedProxies;
 use super::rates::{Left, RateLimits, Rates, rate_limit};
 use super::refusal::{BODIES, CONNECTIONS, IN_FLIGHT, Refusal};
-use super::settings::ClientSettings;
+use super::settings::{ClientSettings, ConnectionSettings};
 use super::shares::{Share, Shares, share_of};
 use crate::keys::KeyHolder;
 
@@ -37,28 +37,32 @@ impl ClientLimits {
         slots_percent: u8,
     ) -> Arc<Self> {
         let share = share_of(max_concurrent_requests, slots_percent);
-        let max_connections = settings.client_connections;
+        let of_connections = &settings.connections;
         Arc::new(Self {
-            proxies: settings.trusted_proxies.clone(),
-            limits_loopback: settings.limit_loopback_clients,
+            proxies: of_connections.trusted_proxies.clone(),
+            limits_loopback: of_connections.limit_loopback_clients,
             rates: Rates::new(settings.rates()),
             in_flight: Some(Shares::new(&IN_FLIGHT, share)),
             bodies: Shares::new(&BODIES, share),
-            connections: (max_connections > 0).then(|| Shares::new(&CONNECTIONS, max_connections)),
+            connections: connections(of_connections),
         })
     }
 
-    /// Makes the limits of a server whose clients are linkrelay's own producers, which limit
-    /// theirs: only bodies that do not arrive are limited.
-    pub fn of_bodies(max_concurrent_requests: usize, slots_percent: u8) -> Arc<Self> {
+    /// Makes the limits of a server whose clients are linkrelay's own producers, which limit the
+    /// requests and links of theirs: only connections, and bodies that do not arrive, are limited.
+    pub fn of_producers(
+        settings: &ConnectionSettings,
+        max_concurrent_requests: usize,
+        slots_percent: u8,
+    ) -> Arc<Self> {
         let share = share_of(max_concurrent_requests, slots_percent);
         Arc::new(Self {
-            proxies: TrustedProxies::default(),
-            limits_loopback: false,
+            proxies: settings.trusted_proxies.clone(),
+            limits_loopback: settings.limit_loopback_clients,
             rates: Rates::new(RateLimits { requests: None, links: None }),
             in_flight: None,
             bodies: Shares::new(&BODIES, share),
-            connections: None,
+            connections: connections(settings),
         })
     }
 
@@ -102,6 +106,11 @@ impl ClientLimits {
         let is_local = |peer: IpAddr| peer.is_loopback() && !self.proxies.trusts(peer);
         !self.limits_loopback && peer.is_none_or(is_local)
     }
+}
+
+fn connections(settings: &ConnectionSettings) -> Option<Arc<Shares>> {
+    let max = settings.client_connections;
+    (max > 0).then(|| Shares::new(&CONNECTIONS, max))
 }
 
 /// Whether a request came through a proxy, whose clients are on other machines than this one.

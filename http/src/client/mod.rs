@@ -26,5 +26,5 @@ pub use limits::{ClientLimits, Pass};
 pub use origin::OwnOrigin;
 pub use proxies::TrustedProxies;
 pub use refusal::{Limit, Refusal};
-pub use settings::ClientSettings;
+pub use settings::{ClientSettings, ConnectionSettings};
 pub use shares::{Share, Shares, share_of};

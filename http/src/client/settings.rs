@@ -8,13 +8,42 @@ use linkrelay_common::settings::SettingsError;
 use super::proxies::TrustedProxies;
 use super::rates::{Rate, RateLimits};
 
-/// What one client may have; a client is an API key, otherwise an address (of IPv6 a /64).
+/// What one address may have on every server that takes links.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct ClientSettings {
+pub struct ConnectionSettings {
     /// The addresses or networks of your proxies, separated by commas: only their X-Forwarded-For
     /// or Forwarded says who a client is
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: TrustedProxies,
+
+    /// The connections that one address may have; any more are closed before HTTP is read. A
+    /// trusted proxy may have any number. 0: any number
+    #[arg(long, env = "CLIENT_CONNECTIONS", default_value_t = 512)]
+    pub client_connections: usize,
+
+    /// Whether clients on the same machine (127.0.0.0/8, ::1) have these limits as well; without
+    /// it, only CLIENT_SLOTS_PERCENT counts for their bodies. What comes through a trusted proxy
+    /// always has them
+    #[arg(long, env = "LIMIT_LOOPBACK_CLIENTS", default_value_t = false, action = ArgAction::Set)]
+    pub limit_loopback_clients: bool,
+}
+
+impl Default for ConnectionSettings {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: TrustedProxies::default(),
+            client_connections: 512,
+            limit_loopback_clients: false,
+        }
+    }
+}
+
+/// What one client may have; a client is an API key, otherwise an address (of IPv6 a /64).
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ClientSettings {
+    /// What one address may have.
+    #[command(flatten)]
+    pub connections: ConnectionSettings,
 
     /// The requests that one client may send a second; any more are answered 429. 0: any number
     #[arg(long, env = "CLIENT_REQUESTS_PER_SECOND", default_value_t = 200)]
@@ -32,29 +61,16 @@ pub struct ClientSettings {
     /// The links that one client may send at once: at least MAX_LINKS_PER_REQUEST
     #[arg(long, env = "CLIENT_LINKS_BURST", default_value_t = 10_000)]
     pub client_links_burst: u32,
-
-    /// The connections that one address may have; any more are closed before HTTP is read. A
-    /// trusted proxy may have any number. 0: any number
-    #[arg(long, env = "CLIENT_CONNECTIONS", default_value_t = 512)]
-    pub client_connections: usize,
-
-    /// Whether clients on the same machine (127.0.0.0/8, ::1) have these limits as well; without
-    /// it, only CLIENT_SLOTS_PERCENT counts for their bodies. What comes through a trusted proxy
-    /// always has them
-    #[arg(long, env = "LIMIT_LOOPBACK_CLIENTS", default_value_t = false, action = ArgAction::Set)]
-    pub limit_loopback_clients: bool,
 }
 
 impl Default for ClientSettings {
     fn default() -> Self {
         Self {
-            trusted_proxies: TrustedProxies::default(),
+            connections: ConnectionSettings::default(),
             client_requests_per_second: 200,
             client_requests_burst: 1_000,
             client_links_per_second: 500,
             client_links_burst: 10_000,
-            client_connections: 512,
-            limit_loopback_clients: false,
         }
     }
 }

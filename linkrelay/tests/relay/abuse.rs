@@ -1,3 +1,4 @@
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -5,7 +6,7 @@ use futures::future::join_all;
 use linkrelay_testkit::wait::{LONG, ok_if};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::helpers::{link, until};
 use crate::role::{Path, Role, stop};
@@ -153,6 +154,44 @@ async fn a_thousand_idle_connections_block_no_client() {
     assert_eq!(producer.get("/health/live").await.0, 200);
     drop(idle);
     stop([producer, consumer]).await;
+}
+
+/// A connection from one of this machine's addresses.
+async fn connect_from(last: u8, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_of_the_extractor_server_has_its_connections_and_no_more() {
+    let site = Site::new().await;
+    let limits = [("CLIENT_CONNECTIONS", "4"), ("LIMIT_LOOPBACK_CLIENTS", "true")];
+    let consumer = site.ready_consumer(&limits).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(connect_from(2, consumer.addr()).await);
+    }
+    let mut answer = String::new();
+    connect_from(2, consumer.addr()).await.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 429") && answer.contains("client_connections"),
+        "{answer}"
+    );
+    let other = reqwest::Client::builder().local_address(IpAddr::from([127, 0, 0, 3]));
+    let posted = other.build().unwrap().post(consumer.url() + "/links");
+    let posted = posted.json(&json!({ "links": link(0) })).send().await.unwrap();
+    assert_eq!(posted.status(), 201);
+    drop(held);
+    let again = async || {
+        let mut stream = connect_from(2, consumer.addr()).await;
+        let request = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        let (mut answer, sent) = (String::new(), stream.write_all(request).await);
+        let read = stream.read_to_string(&mut answer).await;
+        ok_if(answer.starts_with("HTTP/1.1 200"), format!("{sent:?} {read:?} {answer}"))
+    };
+    until("its connections to be free again", again).await;
+    consumer.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

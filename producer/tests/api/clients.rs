@@ -16,7 +16,7 @@ use crate::helpers::{LINK, NO_BROKER, TestApp, answer, settings, until};
 /// Settings whose limits count for clients on this machine.
 fn limited(change: impl FnOnce(&mut ApiSettings)) -> ProducerSettings {
     let mut settings = settings(NO_BROKER);
-    settings.api.clients.limit_loopback_clients = true;
+    settings.api.clients.connections.limit_loopback_clients = true;
     settings.api.request_timeout = Duration::from_secs(15);
     change(&mut settings.api);
     settings
@@ -104,7 +104,7 @@ async fn one_client_has_half_of_the_streams_and_exports() {
 #[tokio::test]
 async fn what_comes_through_a_local_proxy_is_limited() {
     let mut settings = settings(NO_BROKER);
-    settings.api.clients.trusted_proxies = "127.0.0.1".parse().unwrap();
+    settings.api.clients.connections.trusted_proxies = "127.0.0.1".parse().unwrap();
     settings.api.clients.client_requests_per_second = 1;
     settings.api.clients.client_requests_burst = 2;
     let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;

@@ -168,7 +168,7 @@ async fn a_key_is_a_client_with_limits_of_its_own() {
     let keys = Keys::new();
     let mut settings = settings(NO_BROKER);
     settings.keys.file = Some(keys.path());
-    settings.api.clients.limit_loopback_clients = true;
+    settings.api.clients.connections.limit_loopback_clients = true;
     settings.api.clients.client_requests_per_second = 1;
     settings.api.clients.client_requests_burst = 3;
     let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
