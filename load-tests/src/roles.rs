@@ -97,7 +97,7 @@ pub(crate) async fn start_producer(
     ])?;
     settings.keys.file = keys.map(KeyFile::path);
     let clients = &mut settings.api.clients;
-    clients.limit_loopback_clients = keys.is_some();
+    clients.connections.limit_loopback_clients = keys.is_some();
     for limit in [
         &mut clients.client_requests_per_second,
         &mut clients.client_requests_burst,

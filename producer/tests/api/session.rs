@@ -155,7 +155,7 @@ async fn a_session_ends_in_time_and_with_its_key() {
 async fn a_session_behind_a_trusted_proxy_is_secure_and_has_the_limits_of_its_key() {
     let site = Site::start("read", |settings| {
         let clients = &mut settings.api.clients;
-        clients.trusted_proxies = "127.0.0.1".parse().unwrap();
+        clients.connections.trusted_proxies = "127.0.0.1".parse().unwrap();
         clients.client_requests_per_second = 1;
         clients.client_requests_burst = 4;
     })
