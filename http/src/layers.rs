@@ -66,8 +66,9 @@ pub struct Routes {
 /// 4. *trace*, so that requests that are shed or time out are also traced;
 /// 5. *count and time*, by route;
 /// 6. *the check of the host*, if names are set or no key protects the server;
-/// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around all but the exempt routes, which are answered even when there
-///    are too many requests, or a busy process would be taken for a dead one;
+/// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around all
+///    but the exempt routes (also unknown addresses and methods), which are answered even when there are
+///    too many requests, or a busy process would be taken for a dead one;
 /// 8. *load shedding* over the concurrency limit, around the limited routes only;
 /// 9. *request time-out*, inside the limit, so that a request that hangs releases its slot.
 ///
@@ -91,6 +92,10 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
     );
     limited
         .merge(routes.streams)
+        // Before the layers, which go around what is there: a client that asks for unknown
+        // addresses is a client as any other.
+        .fallback(async || unknown_route())
+        .method_not_allowed_fallback(async || method_not_allowed())
         .layer(
             ServiceBuilder::new()
                 .layer(option_layer(ring.map(|ring| {
@@ -99,9 +104,7 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
                 })))
                 .layer(middleware::from_fn_with_state(clients, client::admit)),
         )
-        .merge(routes.exempt)
-        .fallback(async || unknown_route())
-        .method_not_allowed_fallback(async || method_not_allowed())
+        .merge(routes.exempt.method_not_allowed_fallback(async || method_not_allowed()))
         .layer(
             ServiceBuilder::new()
                 .layer(option_layer(browser::cors(&origins)))

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::stub_extractor::{Reply, StubExtractor};
-use crate::helpers::{LINK, NO_BROKER, TestApp, answer, settings, until};
+use crate::helpers::{LINK, NO_BROKER, TestAnswer, TestApp, answer, settings, until};
 
 /// Settings whose limits count for clients on this machine.
 fn limited(change: impl FnOnce(&mut ApiSettings)) -> ProducerSettings {
@@ -178,6 +178,47 @@ async fn a_server_is_asked_for_by_its_own_names() {
     }
     own.stop().await;
     named.stop().await;
+}
+
+#[tokio::test]
+async fn unknown_addresses_and_methods_count_for_their_client() {
+    for (method, path, status, code) in [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("PATCH", "/links/x", 405, "method_not_allowed"),
+        ("GET", "/links/send-message-kafka", 405, "method_not_allowed"),
+        ("PUT", "/links/x/events", 405, "method_not_allowed"),
+    ] {
+        let settings = limited(|api| {
+            api.clients.client_requests_per_second = 1;
+            api.clients.client_requests_burst = 2;
+        });
+        let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
+        let ask = async || answer(app.request(method, path)).await;
+        for _ in 0..2 {
+            ask().await.assert_problem(status, code);
+        }
+        // A second may pass between two requests, and a request comes back with it.
+        let refused = until_refused(&ask).await;
+        refused.assert_problem(429, "client_requests");
+        answer(from_elsewhere(&app, method, path)).await.assert_problem(status, code);
+        for _ in 0..3 {
+            answer(app.request("PUT", "/health/live"))
+                .await
+                .assert_problem(405, "method_not_allowed");
+        }
+        app.stop().await;
+    }
+}
+
+/// Asks until the client has no request left; a slow machine gives some back meanwhile.
+pub(crate) async fn until_refused(ask: &impl AsyncFn() -> TestAnswer) -> TestAnswer {
+    for _ in 0..50 {
+        let answered = ask().await;
+        if answered.status == 429 {
+            return answered;
+        }
+    }
+    panic!("a client without requests left is answered");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use linkrelay_http::keys::{KeyEntry, KeyText, Scope, Scopes, add_key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::clients::until_refused;
 use crate::helpers::document::{DOCUMENT, operations};
 use crate::helpers::fake_publish::{Do, FakePublish};
 use crate::helpers::{NO_BROKER, TestApp, answer, settings, until};
@@ -64,6 +65,25 @@ fn scopes(document: &Value) -> BTreeMap<String, String> {
         })
     });
     scopes.collect()
+}
+
+#[tokio::test]
+async fn an_unknown_address_counts_for_the_holder_of_the_key() {
+    let keys = Keys::new();
+    let mut settings = settings(NO_BROKER);
+    settings.keys.file = Some(keys.path().into());
+    settings.api.clients.connections.limit_loopback_clients = true;
+    settings.api.clients.client_requests_per_second = 1;
+    settings.api.clients.client_requests_burst = 1;
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
+    // Each of them has a request of its own, and so has the address without a key.
+    for key in keys.by_scope.values() {
+        let ask = async || answer(app.request("GET", "/nowhere").bearer_auth(key.expose())).await;
+        ask().await.assert_problem(404, "not_found");
+        until_refused(&ask).await.assert_problem(429, "client_requests");
+    }
+    app.get("/nowhere").await.assert_problem(404, "not_found");
+    app.stop().await;
 }
 
 #[tokio::test]
