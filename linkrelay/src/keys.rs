@@ -1,11 +1,13 @@
 //! `linkrelay keys`: makes, lists and revokes API keys in the file that servers read.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
-use linkrelay_http::keys::{KeyEntry, KeyFile, KeyText, Scope, Scopes, add_key, revoke_key};
+use linkrelay_http::keys::{
+    KeyEntry, KeyFile, KeyPath, KeyText, Scope, Scopes, add_key, revoke_key,
+};
 
 use crate::exit::Outcome;
 
@@ -23,8 +25,15 @@ pub(crate) enum KeysCommand {
 #[derive(Debug, Args)]
 pub(crate) struct FileArguments {
     /// The file of keys; `add` makes it
-    #[arg(long, env = "LINKRELAY_API_KEYS_FILE", value_name = "FILE")]
-    file: PathBuf,
+    #[arg(
+        long,
+        env = "LINKRELAY_API_KEYS_FILE",
+        value_name = "FILE",
+        // A key may be given there by mistake.
+        hide_env_values = true,
+        value_parser = OsStringValueParser::new().map(KeyPath::from)
+    )]
+    file: KeyPath,
 }
 
 #[derive(Debug, Args)]
@@ -60,18 +69,21 @@ pub(crate) fn run(command: KeysCommand) -> anyhow::Result<Outcome> {
 
 fn add(arguments: &AddArguments) -> anyhow::Result<Outcome> {
     let path = &arguments.file.file;
+    if path.is_key() {
+        bail!("--file (LINKRELAY_API_KEYS_FILE) is a key: it must be the path of the file of keys");
+    }
     let key = KeyText::generate();
     let entry = KeyEntry::new(&key, arguments.scopes, &arguments.name);
     let entry = entry.map_err(anyhow::Error::msg).context("--name")?;
-    add_key(path, &entry).with_context(|| path.display().to_string())?;
+    add_key(path.as_path(), &entry).with_context(|| path.to_string())?;
     writeln!(io::stdout(), "{}", key.expose())?;
-    eprintln!("This key is shown only once. {} has its hash.", path.display());
+    eprintln!("This key is shown only once. The file of keys has its hash.");
     Ok(Outcome::Done)
 }
 
 fn list(arguments: &FileArguments) -> anyhow::Result<Outcome> {
     let path = &arguments.file;
-    let keys = KeyFile::read(path).with_context(|| path.display().to_string())?;
+    let keys = KeyFile::read(path.as_path()).with_context(|| path.to_string())?;
     let mut out = io::stdout().lock();
     for KeyEntry { id, scopes, name, .. } in &keys.entries {
         let width = Scope::ALL.map(Scope::as_str).join(",").len();
@@ -82,17 +94,16 @@ fn list(arguments: &FileArguments) -> anyhow::Result<Outcome> {
 
 fn revoke(arguments: &RevokeArguments) -> anyhow::Result<Outcome> {
     let path = &arguments.file.file;
-    let revoked = revoke_key(path, &arguments.id).with_context(|| path.display().to_string())?;
+    let revoked = revoke_key(path.as_path(), &arguments.id).with_context(|| path.to_string())?;
     let Some(entry) = revoked else {
-        bail!("{} has no key with the id {}", path.display(), arguments.id);
+        bail!("{path} has no key with the id {}", arguments.id);
     };
     eprintln!("The key {} of {} is revoked.", entry.id, entry.name);
-    if KeyFile::read(path).is_ok_and(|keys| keys.entries.is_empty()) {
+    if KeyFile::read(path.as_path()).is_ok_and(|keys| keys.entries.is_empty()) {
         eprintln!(
-            "Warning: that was the last key of {}. Servers that run refuse every client from now \
+            "Warning: that was the last key of {path}. Servers that run refuse every client from now \
              on; a producer does not start with this file, and a consumer serves no POST /links. \
-             `linkrelay keys add` makes a key.",
-            path.display()
+             `linkrelay keys add` makes a key."
         );
     }
     Ok(Outcome::Done)

@@ -95,7 +95,7 @@ pub(crate) async fn start_producer(
         "--kafka-dlq-topic",
         &crate::kafka::dlq(topic),
     ])?;
-    settings.keys.file = keys.map(KeyFile::path);
+    settings.keys.file = keys.map(KeyFile::path).map(Into::into);
     let clients = &mut settings.api.clients;
     clients.connections.limit_loopback_clients = keys.is_some();
     for limit in [

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use linkrelay_common::hangup;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, KeyFile, KeyRing};
+use super::{Access, KeyFile, KeyPath, KeyRing};
 
 /// How soon a key that was revoked is refused, at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -16,11 +16,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// is no file.
 pub fn watch(
     access: &Access,
-    file: Option<&Path>,
+    file: Option<&KeyPath>,
     stop: CancellationToken,
 ) -> Option<impl Future<Output = ()> + Send + use<>> {
     let (Access::Keys(ring), Some(path)) = (access, file) else { return None };
-    Some(keep_current(Arc::clone(ring), path.to_owned(), stop))
+    Some(keep_current(Arc::clone(ring), path.as_path().to_owned(), stop))
 }
 
 /// Keeps a ring as the file is, until `stop` is cancelled. A file that cannot be read changes

@@ -1,14 +1,14 @@
 //! Which keys a server asks for, and whether it may do without.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgAction, Args};
 use linkrelay_common::SettingsError;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{KeyFile, KeyRing, KeyText};
+use super::{KeyFile, KeyPath, KeyRing, KeyText};
 
 const FILE: &str = "LINKRELAY_API_KEYS_FILE";
 const PLAIN: &str = "LINKRELAY_API_KEYS";
@@ -21,8 +21,15 @@ const MIN_PLAIN_KEY_CHARS: usize = 16;
 pub struct KeySettings {
     /// File of API keys, made by `linkrelay keys add`; read again when it changes, and on SIGHUP.
     /// With it, every request needs a key, except for health, metrics and the API's documentation
-    #[arg(long = "api-keys-file", env = "LINKRELAY_API_KEYS_FILE", value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    #[arg(
+        long = "api-keys-file",
+        env = "LINKRELAY_API_KEYS_FILE",
+        value_name = "FILE",
+        // A key may be given there by mistake.
+        hide_env_values = true,
+        value_parser = OsStringValueParser::new().map(KeyPath::from)
+    )]
+    pub file: Option<KeyPath>,
 
     /// API keys of 16 characters or more, separated by commas, that may do everything: for a first
     /// try, since they are never read again
@@ -88,10 +95,8 @@ impl KeySettings {
         }
         let ring = KeyRing::new(plain, self.own.as_ref());
         if let Some(path) = file {
-            let wrong = |problem: String| {
-                SettingsError::new(FILE, format!("{}: {problem}", path.display()))
-            };
-            let file = KeyFile::read(path).map_err(|error| wrong(error.to_string()))?;
+            let wrong = |problem: String| SettingsError::new(FILE, format!("{path}: {problem}"));
+            let file = KeyFile::read(path.as_path()).map_err(|error| wrong(error.to_string()))?;
             if file.entries.is_empty() {
                 return Err(wrong("has no key; `linkrelay keys add` makes one".to_owned()));
             }
@@ -137,8 +142,8 @@ impl KeySettings {
     }
 
     /// Returns the file of keys, if one is set; an empty setting counts as not set.
-    pub fn key_file(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|path| !path.as_os_str().is_empty())
+    pub fn key_file(&self) -> Option<&KeyPath> {
+        self.file.as_ref().filter(|path| !path.as_path().as_os_str().is_empty())
     }
 
     fn may_be_open(&self, addr: SocketAddr) -> bool {
@@ -162,12 +167,14 @@ impl KeySettings {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
     fn a_wrong_setting_is_named_and_no_key_is_shown() {
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| Some(folder.path().join(name));
+        let path = |name: &str| Some(KeyPath::from(folder.path().join(name)));
         std::fs::write(folder.path().join("empty"), "# nothing\n").unwrap();
         std::fs::write(folder.path().join("wrong"), "x").unwrap();
         let key = "sixteen-letters!";
@@ -215,7 +222,10 @@ mod tests {
             let settings = KeySettings { plain, ..KeySettings::default() };
             assert!(matches!(settings.access_needed_at("HTTP_ADDR", addr), Ok(Access::Keys(_))));
             // A wrong file closes a server on every address.
-            let settings = KeySettings { file: Some("/nowhere".into()), ..KeySettings::default() };
+            let settings = KeySettings {
+                file: Some(KeyPath::from(PathBuf::from("/nowhere"))),
+                ..KeySettings::default()
+            };
             match settings.service_at("HTTP_ADDR", addr).unwrap() {
                 Service::Closed(reason) => assert_eq!(reason.setting, FILE),
                 Service::Open(access) => panic!("{addr} serves {access:?}"),

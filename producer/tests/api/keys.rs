@@ -42,7 +42,7 @@ impl Keys {
 
     async fn app(&self) -> TestApp {
         let mut settings = settings(NO_BROKER);
-        settings.keys.file = Some(self.path());
+        settings.keys.file = Some(self.path().into());
         TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await
     }
 }
@@ -187,7 +187,7 @@ async fn a_refusal_is_a_problem_with_a_code_of_its_own() {
 async fn a_key_is_a_client_with_limits_of_its_own() {
     let keys = Keys::new();
     let mut settings = settings(NO_BROKER);
-    settings.keys.file = Some(keys.path());
+    settings.keys.file = Some(keys.path().into());
     settings.api.clients.connections.limit_loopback_clients = true;
     settings.api.clients.client_requests_per_second = 1;
     settings.api.clients.client_requests_burst = 3;

@@ -46,6 +46,8 @@ async fn found_after(leak: &str) -> Vec<String> {
         let value = case.value.replace("{}", markers.of(case.secret));
         given(Given::Variable, case.secret, &value, secrets.path())
     }));
+    // No path: a key by mistake.
+    child.env(super::FILE_OF_KEYS, markers.of("LINKRELAY_API_KEY"));
     let said = ended(child).await;
     assert!(said.stderr.contains("panicked at"), "{said:?}");
     std::fs::write(folder.path().join("stdout"), &said.stdout).unwrap();

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
@@ -25,23 +25,28 @@ const PATHS: [&str; 8] = [
 ];
 
 /// The folders of one test: what is searched, and what may contain secrets.
-struct Folders {
+pub(super) struct Folders {
     searched: tempfile::TempDir,
     secrets: tempfile::TempDir,
 }
 
 impl Folders {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { searched: tempfile::tempdir().unwrap(), secrets: tempfile::tempdir().unwrap() }
     }
 
-    fn make(&self, name: &str) -> PathBuf {
+    /// The folder that is searched.
+    pub(super) fn path(&self) -> &Path {
+        self.searched.path()
+    }
+
+    pub(super) fn make(&self, name: &str) -> PathBuf {
         let folder = self.searched.path().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         folder
     }
 
-    fn keep(&self, name: &str, text: &str) {
+    pub(super) fn keep(&self, name: &str, text: &str) {
         std::fs::write(self.searched.path().join(name.replace(['/', ' '], "-")), text).unwrap();
     }
 
@@ -55,7 +60,7 @@ impl Folders {
     }
 
     /// Asks a role everything, stops it, and keeps what it answered and wrote.
-    async fn keep_all_of(&self, role: Role, name: &str, markers: &Markers) {
+    pub(super) async fn keep_all_of(&self, role: Role, name: &str, markers: &Markers) {
         // A sign-in, and bodies that are refused with the key elsewhere in them.
         let key = markers.of("LINKRELAY_API_KEYS");
         for (number, body) in
@@ -83,7 +88,11 @@ impl Folders {
 }
 
 /// Starts a role that reaches no server, and waits until it answers.
-async fn lost_role(entry: &Entry, settings: &[(String, String)], folders: &Folders) -> Role {
+pub(super) async fn lost_role(
+    entry: &Entry,
+    settings: &[(String, String)],
+    folders: &Folders,
+) -> Role {
     let role = site::Role::new(&entry.name(), binary(entry.program)).unwrap();
     let role = role.args(&entry.words).log_dir(folders.make("logs"));
     // The role has its own address.
