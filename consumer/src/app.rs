@@ -196,6 +196,7 @@ impl Endpoint {
                 None
             }
         };
+        server.log_without_effect(access.as_ref());
         let metrics = server.metrics.listen().await?;
         let listener = listen(server.addr_setting, server.http_addr).await?;
         Ok(Self { listener, access, metrics })

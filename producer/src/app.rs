@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::{Accept, TopicAccept};
 use crate::background::Background;
 use crate::client_slots::ClientSlots;
-use crate::config::ProducerSettings;
+use crate::config::{ApiSettings, ProducerSettings};
 use crate::dlq::LetterSource;
 use crate::dlq::jobs::ReplayJobs;
 use crate::dlq::listing::Listing;
@@ -249,6 +249,7 @@ impl Producer {
             drain_timeout: settings.drain_timeout,
         };
         start_beside(&settings, &access, metrics, serve_settings.clone(), &mut background);
+        log_without_effect(&settings.api, self.addr, &access);
         log_address(self.addr, &access);
         let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
         RunningProducer { serving, background, accept, health }
@@ -332,6 +333,17 @@ fn start_beside(
     }
     if let Some(metrics) = metrics {
         background.spawn("metrics", metrics.serve(serve_settings, stop));
+    }
+}
+
+/// A setting of who may come in that changes nothing is a misunderstanding.
+fn log_without_effect(api: &ApiSettings, addr: SocketAddr, access: &Access) {
+    let has_keys = matches!(access, Access::Keys(_));
+    if let Some(reason) = api.intake.allowed_hosts.without_effect(has_keys) {
+        tracing::warn!(%addr, "ALLOWED_HOSTS has no effect on {addr}: {reason}");
+    }
+    if let Some(reason) = api.clients.connections.trusted_proxies.without_effect(addr.ip()) {
+        tracing::warn!(%addr, "TRUSTED_PROXIES has no effect on {addr}: {reason}");
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use linkrelay_common::SettingsError;
 use linkrelay_http::MetricsSettings;
+use linkrelay_http::browser::AllowedHosts;
 use linkrelay_http::client::ConnectionSettings;
 use linkrelay_http::intake::IntakeSettings;
-use linkrelay_http::keys::KeySettings;
+use linkrelay_http::keys::{Access, KeySettings};
 use tokio::sync::Semaphore;
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -83,5 +84,22 @@ impl ServerSettings {
             return Err(SettingsError::new("POST_LINKS_TIMEOUT", problem));
         }
         Ok(())
+    }
+
+    /// A setting of who may come in that changes nothing is a misunderstanding. Names that another
+    /// role of the same process checks are none.
+    pub(crate) fn log_without_effect(&self, access: Option<&Access>) {
+        let (addr, hosts) = (self.http_addr, &self.intake.allowed_hosts);
+        let reason = match access {
+            Some(Access::Everyone) => hosts.without_effect(false),
+            Some(Access::Keys(_)) | None => (*hosts != AllowedHosts::default())
+                .then_some("an extractor server that not everyone may use is asked by any name"),
+        };
+        if let Some(reason) = reason.filter(|_| self.addr_setting == "HTTP_ADDR") {
+            tracing::warn!(%addr, "ALLOWED_HOSTS has no effect on {addr}: {reason}");
+        }
+        if let Some(reason) = self.connections.trusted_proxies.without_effect(addr.ip()) {
+            tracing::warn!(%addr, "TRUSTED_PROXIES has no effect on {addr}: {reason}");
+        }
     }
 }

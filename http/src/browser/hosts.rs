@@ -75,6 +75,25 @@ impl AllowedHosts {
         !self.0.contains(&Name::Any) && (!self.0.is_empty() || !has_keys)
     }
 
+    /// Says what the setting does not do on a server with or without keys; `None` if every name in
+    /// it has an effect.
+    pub fn without_effect(&self, has_keys: bool) -> Option<&'static str> {
+        let is_any = self.0.contains(&Name::Any);
+        let is_allowed_anyway =
+            |name: &Name| matches!(name, Name::Exactly(host) if is_never_rebound(host));
+        if self.0.is_empty() {
+            None
+        } else if is_any && has_keys {
+            Some("* allows every name, and a server with keys refuses none")
+        } else if is_any && self.0.len() > 1 {
+            Some("* allows every name, so the other names add nothing")
+        } else if !has_keys && self.0.iter().all(is_allowed_anyway) {
+            Some("localhost and IP addresses are always allowed, so these names add nothing")
+        } else {
+            None
+        }
+    }
+
     /// Whether this value of `Host` names the server; the port does not count.
     fn allow(&self, host: &str) -> bool {
         let Some(host) = host_of(host) else { return false };
@@ -207,6 +226,28 @@ mod tests {
         ] {
             let found = AllowedHosts::are_checked(allowed, has_keys);
             assert_eq!(found, are_checked, "{allowed:?} {has_keys}");
+        }
+    }
+
+    #[test]
+    fn what_a_setting_does_not_do_is_said() {
+        for (text, without_keys, with_keys) in [
+            ("", None, None),
+            ("links.example.org", None, None),
+            ("links.example.org,localhost", None, None),
+            ("localhost,127.0.0.1,[::1]", Some("always allowed"), None),
+            ("*", None, Some("refuses none")),
+            ("*,links.example.org", Some("add nothing"), Some("refuses none")),
+        ] {
+            let hosts: AllowedHosts = text.parse().unwrap();
+            for (has_keys, expected) in [(false, without_keys), (true, with_keys)] {
+                let said = hosts.without_effect(has_keys);
+                assert_eq!(said.is_some(), expected.is_some(), "{text} {has_keys}: {said:?}");
+                assert!(
+                    said.unwrap_or_default().contains(expected.unwrap_or_default()),
+                    "{said:?}"
+                );
+            }
         }
     }
 

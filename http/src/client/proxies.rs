@@ -1,6 +1,6 @@
 //! The proxies whose headers are believed (`TRUSTED_PROXIES`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -15,6 +15,26 @@ impl TrustedProxies {
     /// Whether this address, which is not a mapped one, is one of them.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl TrustedProxies {
+    /// Says what the setting does not do on a server at this address; `None` if one of the proxies
+    /// can connect to it.
+    pub fn without_effect(&self, listens_on: IpAddr) -> Option<&'static str> {
+        let local = match listens_on.to_canonical() {
+            IpAddr::V4(address) if address.is_loopback() => {
+                IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8))
+            }
+            IpAddr::V6(address) if address.is_loopback() => IpNet::from(IpAddr::V6(address)),
+            _ => return None,
+        };
+        let can_connect =
+            |network: &IpNet| network.contains(&local.addr()) || local.contains(network);
+        (!self.0.is_empty() && !self.0.iter().any(can_connect)).then_some(
+            "only this machine can connect to this address, and none of the proxies is on it, so \
+             no client is found behind a proxy",
+        )
     }
 }
 
@@ -57,6 +77,29 @@ mod tests {
         ] {
             let read_as = network(text).ok().map(|network| network.to_string());
             assert_eq!(read_as.as_deref(), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn proxies_that_cannot_connect_have_no_effect() {
+        for (proxies, listens_on, has_effect) in [
+            ("", "127.0.0.1", true),
+            ("10.0.0.0/8", "127.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:127.0.0.1", false),
+            ("10.0.0.0/8", "::1", false),
+            ("10.0.0.0/8", "0.0.0.0", true),
+            ("10.0.0.0/8", "10.0.0.1", true),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.9", "127.0.0.1", true),
+            ("0.0.0.0/0", "127.0.0.1", true),
+            ("127.0.0.1", "::1", false),
+            ("127.0.0.1,::1", "::1", true),
+            ("::/0", "::1", true),
+            ("10.0.0.0/8,127.0.0.1", "127.0.0.1", true),
+        ] {
+            let parsed: TrustedProxies = proxies.parse().unwrap();
+            let said = parsed.without_effect(listens_on.parse().unwrap());
+            assert_eq!(said.is_none(), has_effect, "{proxies} {listens_on}");
         }
     }
 

@@ -213,6 +213,43 @@ async fn a_consumer_whose_file_of_keys_became_wrong_works_and_serves_health_alon
     }
 }
 
+/// The settings of who may come in that change nothing, as the log of a role names them.
+fn without_effect(role: &Role) -> Vec<String> {
+    let log = role.log();
+    let lines = log.lines().filter(|line| line.contains("has no effect"));
+    lines
+        .map(|line| {
+            assert!(line.contains("WARN"), "{line}");
+            line.to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_changes_nothing_is_named_at_start() {
+    let (site, keys) = (Site::new().await, Keys::new());
+    keys.add("me", "submit");
+    let file = keys.text();
+    let with_keys = ("LINKRELAY_API_KEYS_FILE", file.as_str());
+    let names = ("ALLOWED_HOSTS", "links.example.org");
+    let (here, elsewhere) = (("TRUSTED_PROXIES", "127.0.0.1"), ("TRUSTED_PROXIES", "10.0.0.0/8"));
+    for (settings, of_producer, of_consumer) in [
+        (&[names, here][..], &[][..], &[][..]),
+        (&[names, with_keys, elsewhere], &["TRUSTED"], &["ALLOWED_HOSTS", "TRUSTED"]),
+        (&[("ALLOWED_HOSTS", "*"), with_keys], &["ALLOWED_HOSTS"], &["ALLOWED_HOSTS"]),
+        (&[("ALLOWED_HOSTS", "localhost")], &["ALLOWED_HOSTS"], &["ALLOWED_HOSTS"]),
+    ] {
+        let (producer, consumer) = site.roles(settings, settings).await;
+        for (role, expected) in [(&producer, of_producer), (&consumer, of_consumer)] {
+            let said = without_effect(role);
+            assert_eq!(said.len(), expected.len(), "{settings:?}: {said:?}");
+            let named = said.iter().zip(expected).all(|(line, name)| line.contains(name));
+            assert!(named, "{settings:?}: {said:?}");
+        }
+        stop([producer, consumer]).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_may_have_an_address_of_their_own() {
     let site = Site::new().await;
