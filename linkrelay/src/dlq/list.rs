@@ -42,7 +42,9 @@ pub(super) async fn run(arguments: ListArguments) -> anyhow::Result<Outcome> {
 }
 
 fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
-    let reader = LetterReader::open(&super::source(&arguments.kafka, &arguments.store)?)?;
+    // A signal ends the command.
+    let stop = CancellationToken::new();
+    let reader = LetterReader::open(&super::source(&arguments.kafka, &arguments.store)?, &stop)?;
     let filter: LetterFilter = arguments.filter.clone().into();
     let form = Form::of_stdout(arguments.json);
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -51,7 +53,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<Outcome> {
     }
     let mut last = arguments.limit.map(Last::new);
     let (mut read, mut shown) = (0_u64, 0_u64);
-    reader.read(&CancellationToken::new(), |raw| {
+    reader.read(&stop, |raw| {
         read += 1;
         let letter = DeadLetter::read(&raw);
         if filter.takes(&letter) {

@@ -25,6 +25,9 @@ pub enum DlqError {
         /// The answer.
         source: TopicError,
     },
+    /// The process stops, or the time is over, before the broker was asked for all.
+    #[error("stopped before the broker had answered")]
+    Stopped,
     /// The broker does not let a topic be read.
     #[error("reading {topic}")]
     Reading {
@@ -84,6 +87,7 @@ impl DlqError {
             Self::Store { source, .. } => source.class(),
             // An operator can create a missing topic, and grant a missing permission.
             Self::Asking { .. }
+            | Self::Stopped
             | Self::Reading { .. }
             | Self::Silent { .. }
             | Self::Publishing(_)

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use linkrelay_common::{DocumentId, LinkIdentity, Offset, Partition, RecordOrigin};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage, RecordHeaders};
@@ -15,6 +16,7 @@ use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::error::DlqError;
 use super::letter::DeadLetter;
 use super::topic_reader::TopicReader;
@@ -44,8 +46,9 @@ impl InFlight {
         group: &GroupSettings,
         stop: &CancellationToken,
     ) -> Result<Self, DlqError> {
-        let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
-        Self::from(&reader, stop)
+        let asking = Asking::until_stopped(stop);
+        let reader = TopicReader::open(kafka, &kafka.kafka_topic, asking)?;
+        Self::from(&reader.uncommitted(kafka, group, asking)?, stop)
     }
 
     /// Like [`read`](Self::read), but returns `None` if there are more than `max` records.
@@ -56,9 +59,12 @@ impl InFlight {
         kafka: &KafkaSettings,
         group: &GroupSettings,
         max: i64,
+        deadline: Instant,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, DlqError> {
-        let reader = TopicReader::open(kafka, &kafka.kafka_topic)?.uncommitted(kafka, group)?;
+        let asking = Asking::until(deadline, stop);
+        let reader = TopicReader::open(kafka, &kafka.kafka_topic, asking)?;
+        let reader = reader.uncommitted(kafka, group, asking)?;
         let is_few = reader.offsets_count() <= max;
         is_few.then(|| Self::from(&reader, stop)).transpose()
     }

@@ -191,7 +191,9 @@ impl JobTask {
             }
         };
         (job.state, job.error) = match ended {
-            Ok(()) if self.stop.is_cancelled() => (JobState::Interrupted, None),
+            Ok(()) | Err(DlqError::Stopped) if self.stop.is_cancelled() => {
+                (JobState::Interrupted, None)
+            }
             Ok(()) => (JobState::Done, None),
             Err(error) => {
                 tracing::warn!(id = job.id, "a replay failed: {}", with_causes(&error));

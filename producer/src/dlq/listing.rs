@@ -87,8 +87,10 @@ impl Listing {
     ) -> Result<Listed, ListError> {
         let permit = Arc::clone(&self.permits).try_acquire_owned()?;
         let (source, group) = (self.source.clone(), self.group.clone());
-        let until = Instant::now() + self.timeout / 2;
-        let query = LetterQuery { filter: filter.clone(), after, limit, until };
+        let begun = Instant::now();
+        // Before the time of the answer, so that the thread ends with its list.
+        let (until, deadline) = (begun + self.timeout / 2, begun + self.timeout * 9 / 10);
+        let query = LetterQuery { filter: filter.clone(), after, limit, until, deadline };
         let stop = CancellationToken::new();
         // Ends the thread soon after its list is no longer awaited.
         let _guard = stop.clone().drop_guard();
@@ -144,7 +146,7 @@ fn read_all(
     let in_flight = match source {
         LetterSource::Topic(_) if page.letters.is_empty() => Some(InFlight::default()),
         LetterSource::Topic(kafka) => {
-            let read = InFlight::read_few(kafka, group, MAX_UNCOMMITTED, stop);
+            let read = InFlight::read_few(kafka, group, MAX_UNCOMMITTED, query.deadline, stop);
             read.unwrap_or_else(|error| {
                 tracing::warn!("which replays are in flight is not known: {}", with_causes(&error));
                 None

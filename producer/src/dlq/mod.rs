@@ -12,6 +12,7 @@
 //!
 //! It must not know: HTTP, or a terminal.
 
+mod asking;
 pub(crate) mod check;
 pub(crate) mod error;
 mod filter;

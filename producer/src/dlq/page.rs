@@ -16,6 +16,7 @@ use linkrelay_store::sqlite::SqliteStore;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::error::DlqError;
 use super::filter::LetterFilter;
 use super::in_flight::InFlight;
@@ -38,6 +39,8 @@ pub(crate) struct LetterQuery {
     pub(crate) limit: usize,
     /// When no further piece is begun.
     pub(crate) until: Instant,
+    /// When the broker is asked no more.
+    pub(crate) deadline: Instant,
 }
 
 /// Some dead letters, the newest first.
@@ -95,7 +98,8 @@ pub(crate) fn read(
 ) -> Result<LetterPage, DlqError> {
     match source {
         LetterSource::Topic(kafka) => {
-            let reader = TopicReader::open(kafka, &kafka.kafka_dlq_topic)?;
+            let asking = Asking::until(query.deadline, stop);
+            let reader = TopicReader::open(kafka, &kafka.kafka_dlq_topic, asking)?;
             of_topic(reader, query, stop)
         }
         LetterSource::Rows(file) => of_rows(file, query, stop),

@@ -13,6 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::Instant;
 
+use super::asking::Asking;
 use super::error::DlqError;
 use super::letter::{DeadLetter, RawLetter};
 use super::pages::Candidate;
@@ -35,9 +36,11 @@ impl ReplayTarget {
     ///
     /// # Errors
     /// If the topic does not exist, or the broker does not answer.
-    pub(super) fn open(source: &LetterSource) -> Result<Self, DlqError> {
+    pub(super) fn open(source: &LetterSource, asking: Asking<'_>) -> Result<Self, DlqError> {
         Ok(match source {
-            LetterSource::Topic(kafka) => Self::Topic(Publisher::connect(kafka)?),
+            LetterSource::Topic(kafka) => {
+                Self::Topic(Publisher::connect_within(kafka, asking.answer_limit()?)?)
+            }
             LetterSource::Rows(file) => Self::Rows(Arc::clone(file)),
         })
     }
@@ -73,9 +76,13 @@ impl Publisher {
     /// # Errors
     /// If the topic does not exist, or the broker does not answer.
     pub fn connect(kafka: &KafkaSettings) -> Result<Self, DlqError> {
+        Self::connect_within(kafka, DESCRIBE_TIMEOUT)
+    }
+
+    fn connect_within(kafka: &KafkaSettings, limit: Duration) -> Result<Self, DlqError> {
         kafka.validate_clients()?;
         let producer = TopicProducer::new(kafka, &kafka.kafka_topic, DELIVERY_TIMEOUT)?;
-        let described = producer.describe(DESCRIBE_TIMEOUT);
+        let described = producer.describe(limit);
         described.map_err(|source| {
             let asked = format!("asking {}", kafka.brokers());
             DlqError::Asking { asked, source }

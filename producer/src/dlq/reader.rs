@@ -12,6 +12,7 @@ use linkrelay_store::sqlite::SqliteStore;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::error::DlqError;
 use super::letter::RawLetter;
 use super::source::LetterSource;
@@ -32,11 +33,13 @@ impl LetterReader {
     /// Opens the topic or the file, and finds its end.
     ///
     /// # Errors
-    /// If the topic does not exist, or the broker or file does not answer.
-    pub fn open(source: &LetterSource) -> Result<Self, DlqError> {
+    /// If the topic does not exist, or the broker or file does not answer; [`DlqError::Stopped`]
+    /// after a stop.
+    pub fn open(source: &LetterSource, stop: &CancellationToken) -> Result<Self, DlqError> {
         let letters = match source {
             LetterSource::Topic(kafka) => {
-                Letters::Topic(TopicReader::open(kafka, &kafka.kafka_dlq_topic)?)
+                let asking = Asking::until_stopped(stop);
+                Letters::Topic(TopicReader::open(kafka, &kafka.kafka_dlq_topic, asking)?)
             }
             LetterSource::Rows(file) => {
                 let end = Handle::current().block_on(file.letters_end());

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::check::{self, Rules, Verdict};
 use super::error::DlqError;
 use super::filter::LetterFilter;
@@ -68,7 +69,8 @@ impl Replay {
     /// store, no document is looked up.
     ///
     /// # Errors
-    /// If the topics or the file do not exist, or the broker does not answer.
+    /// If the topics or the file do not exist, or the broker does not answer; [`DlqError::Stopped`]
+    /// if `stop` is cancelled before the broker was asked for all.
     pub async fn prepare(
         source: LetterSource,
         store: Option<Arc<dyn LinkStore>>,
@@ -204,8 +206,9 @@ fn prepare(
     options: &ReplayOptions,
     stop: &CancellationToken,
 ) -> Result<Prepared, DlqError> {
-    let target = if options.dry_run { None } else { Some(ReplayTarget::open(source)?) };
-    let reader = LetterReader::open(source)?;
+    let asking = Asking::until_stopped(stop);
+    let target = if options.dry_run { None } else { Some(ReplayTarget::open(source, asking)?) };
+    let reader = LetterReader::open(source, stop)?;
     let mut survey = Survey::read(reader, &options.filter, options.max_letters, stop)?;
     let in_flight = match source {
         LetterSource::Topic(kafka) if survey.newest.count() > 0 && !stop.is_cancelled() => {

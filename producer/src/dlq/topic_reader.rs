@@ -16,10 +16,9 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::Offset;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Asking;
 use super::error::DlqError;
 
-/// How long one request to the broker may take.
-const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 /// A broker that sends nothing for this long, although there is more to read, is unreachable.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 /// A stop takes effect within this time.
@@ -37,20 +36,25 @@ impl TopicReader {
     /// Returns a reader of a complete topic; asks for the end of each partition.
     ///
     /// # Errors
-    /// If the topic does not exist, or the broker does not answer.
-    pub(super) fn open(kafka: &KafkaSettings, topic: &str) -> Result<Self, DlqError> {
+    /// If the topic does not exist, or the broker does not answer while it is asked.
+    pub(super) fn open(
+        kafka: &KafkaSettings,
+        topic: &str,
+        asking: Asking<'_>,
+    ) -> Result<Self, DlqError> {
         kafka.validate_clients()?;
+        let limit = asking.answer_limit()?;
         let consumer = client(kafka, &kafka.reader())?;
         let asked = |source| {
             let asked = format!("asking {} about topic {topic}", kafka.brokers());
             DlqError::Asking { asked, source }
         };
-        let described = topic::describe(consumer.client(), topic, ANSWER_LIMIT);
+        let described = topic::describe(consumer.client(), topic, limit);
         let described = topic::explained_to(&consumer, described).map_err(asked)?;
         let partitions_count = described.partitions_count;
         let mut ranges = BTreeMap::new();
         for partition in 0..i32::try_from(partitions_count).unwrap_or(i32::MAX) {
-            let marks = consumer.fetch_watermarks(topic, partition, ANSWER_LIMIT);
+            let marks = consumer.fetch_watermarks(topic, partition, asking.answer_limit()?);
             let (start, end) = topic::explained_to(&consumer, marks).map_err(asked)?;
             if start < end {
                 ranges.insert(partition, start..end);
@@ -62,18 +66,20 @@ impl TopicReader {
     /// Returns a reader of the records that the group has not committed.
     ///
     /// # Errors
-    /// If the group's coordinator does not answer.
+    /// If the group's coordinator does not answer while it is asked.
     pub(super) fn uncommitted(
         mut self,
         kafka: &KafkaSettings,
         group: &GroupSettings,
+        asking: Asking<'_>,
     ) -> Result<Self, DlqError> {
+        let limit = asking.answer_limit()?;
         let mut list = TopicPartitionList::new();
         for partition in self.ranges.keys() {
             list.add_partition(&self.topic, *partition);
         }
         let consumer = client(kafka, &kafka.consumer(group))?;
-        let committed = consumer.committed_offsets(list, ANSWER_LIMIT);
+        let committed = consumer.committed_offsets(list, limit);
         let committed = topic::explained_to(&consumer, committed).map_err(|source| {
             let asked = format!("asking what group {} has done", group.kafka_group_id);
             DlqError::Asking { asked, source }

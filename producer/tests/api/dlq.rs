@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use linkrelay_store::jobs::{Job, JobState};
 use linkrelay_store::{JobStore, testing::Method};
 use serde_json::{Value, json};
 
-use crate::helpers::{TestAnswer, TestApp, answer};
+use crate::helpers::fake_publish::{Do, FakePublish};
+use crate::helpers::{NO_BROKER, TestAnswer, TestApp, answer, settings};
 
 async fn replay(app: &TestApp, body: &Value) -> TestAnswer {
     answer(app.request("POST", "/dlq/replay").json(body)).await
@@ -128,6 +131,24 @@ async fn a_store_that_hangs_leaves_open_whether_a_replay_has_begun() {
     answer.assert_problem(503, "store_unavailable");
     let detail = answer.json["detail"].as_str().unwrap();
     assert!(detail.contains("not known whether the replay has begun"), "{detail}");
+    app.stop().await;
+}
+
+/// A list whose broker does not answer ends with its answer, so that its place is free again.
+#[tokio::test]
+async fn a_list_without_a_broker_holds_its_place_no_longer_than_its_client_waits() {
+    let mut settings = settings(NO_BROKER);
+    settings.api.request_timeout = Duration::from_secs(2);
+    let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;
+    for _ in 0..2 {
+        // As many as are read at the same time.
+        let (one, other) = tokio::join!(app.get("/dlq"), app.get("/dlq"));
+        for refused in [one, other] {
+            refused.assert_problem(503, "dead_letters_unavailable");
+            let detail = refused.json["detail"].as_str().unwrap();
+            assert!(detail.contains("the broker does not answer"), "{detail}");
+        }
+    }
     app.stop().await;
 }
 
