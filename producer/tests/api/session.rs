@@ -30,7 +30,7 @@ impl Site {
         let other = KeyEntry::new(&KeyText::generate(), "read".parse().unwrap(), "other").unwrap();
         add_key(&path, &other).unwrap();
         let mut settings = settings(NO_BROKER);
-        settings.keys.file = Some(path);
+        settings.keys.file = Some(path.into());
         settings.keys.plain = Some("a-plain-key-of-a-first-try".into());
         change(&mut settings);
         let app = TestApp::start(settings, FakePublish::new(|_| Do::Ack)).await;

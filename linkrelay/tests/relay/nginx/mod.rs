@@ -223,8 +223,9 @@ async fn hold_exports(listener: TcpListener, held: Arc<AtomicUsize>) {
             let length = connection.read(&mut request).await.unwrap_or_default();
             if request[..length].starts_with(b"GET /export ") {
                 held.fetch_add(1, Ordering::SeqCst);
-                // Until nginx gives the connection up.
-                connection.read(&mut request).await.ok();
+                // Until nginx gives the connection up, and sends nothing before.
+                let rest = connection.read(&mut request).await.unwrap_or_default();
+                assert_eq!(rest, 0);
             } else {
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 connection.write_all(answer).await.ok();

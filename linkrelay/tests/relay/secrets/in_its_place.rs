@@ -24,7 +24,7 @@ async fn a_key_in_place_of_the_path_of_its_file_is_repeated_nowhere() {
             // Records need no key, so that a consumer works without its file.
             if entry.program == "linkrelay-consumer" {
                 let role = lost_role(&entry, &settings, &folders).await;
-                folders.keep_all_of(role, &name, &markers).await;
+                folders.keep_all_of(role, &name, key).await;
                 continue;
             }
             let mut command = entry.command("unused");

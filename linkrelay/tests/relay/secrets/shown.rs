@@ -60,9 +60,8 @@ impl Folders {
     }
 
     /// Asks a role everything, stops it, and keeps what it answered and wrote.
-    pub(super) async fn keep_all_of(&self, role: Role, name: &str, markers: &Markers) {
+    pub(super) async fn keep_all_of(&self, role: Role, name: &str, key: &str) {
         // A sign-in, and bodies that are refused with the key elsewhere in them.
-        let key = markers.of("LINKRELAY_API_KEYS");
         for (number, body) in
             [json!({ "key": key }), json!(key), json!({ key: 1 }), json!({ "key": [key] })]
                 .iter()
@@ -113,13 +112,14 @@ pub(super) async fn lost_role(
 async fn shows_no_secret(source: Given) {
     let folders = Folders::new();
     let markers = markers();
+    let key = markers.of("LINKRELAY_API_KEYS");
     let data = folders.make("data");
     let mut settings = environment(&data);
     settings.extend(folders.all_secrets(source, &markers));
     settings.push(("EXTRACTORS".to_owned(), "data_api,watch_page".to_owned()));
     for entry in Entry::all().iter().filter(|entry| entry.is_role()) {
         let role = lost_role(entry, &settings, &folders).await;
-        folders.keep_all_of(role, &entry.name(), &markers).await;
+        folders.keep_all_of(role, &entry.name(), key).await;
     }
     let relay = working_up(source, &markers, &folders).await;
     settings.push(("LINKRELAY_URL".to_owned(), relay.url()));
@@ -137,7 +137,7 @@ async fn shows_no_secret(source: Given) {
         folders.keep(&format!("help of {}", entry.name()), &ended(help).await.done());
     });
     join_all(helps).await;
-    folders.keep_all_of(relay, "linkrelay up", &markers).await;
+    folders.keep_all_of(relay, "linkrelay up", key).await;
     assert_eq!(markers.found_in(folders.searched.path()), Vec::<String>::new());
 }
 
