@@ -30,7 +30,7 @@ pub fn listen() -> io::Result<()> {
     Ok(())
 }
 
-/// Changes with each SIGHUP from now on.
+/// Changes with each SIGHUP after this call.
 pub fn hangups() -> watch::Receiver<()> {
     HANGUPS.subscribe()
 }

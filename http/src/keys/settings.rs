@@ -54,7 +54,7 @@ pub struct KeySettings {
 /// Whether a server serves clients.
 #[derive(Debug)]
 pub enum Service {
-    /// It does, those who have access.
+    /// It does, if they have access.
     Open(Access),
     /// It serves none, for this reason: its file of keys is wrong, or there are no keys and others
     /// than this machine can reach it.

@@ -212,7 +212,7 @@ async fn keys_are_added_and_revoked_while_the_server_runs() {
     assert!(said.contains("the last key") && said.contains("does not start"), "{said}");
     until_is("the last key that was revoked", 401, async || answers(&second).await).await;
     let log = || async { ok_if(relay.log().contains("has no API key any more"), relay.log()) };
-    until("the log to say that nobody comes in", log).await;
+    until("the log to say that no client has access", log).await;
     let log = relay.log();
     let line = log.lines().find(|line| line.contains("has no API key any more")).unwrap();
     assert!(line.contains("ERROR") && line.contains("does not start"), "{line}");
