@@ -13,7 +13,7 @@ pub(crate) struct Address {
     base: Url,
     /// The Data API's server: www.googleapis.com for the real YouTube, the same server otherwise.
     api: Url,
-    /// The server of pictures: i.ytimg.com for the real YouTube, the same server otherwise.
+    /// The server of thumbnails: i.ytimg.com for the real YouTube, the same server otherwise.
     images: Url,
     /// Whether this is the real YouTube, whose other hosts may be asked as well.
     is_youtube: bool,
@@ -36,7 +36,7 @@ impl Address {
     pub(crate) fn youtube() -> Self {
         let base = Url::parse(YOUTUBE).expect("the address of YouTube is a URL");
         let api = Url::parse(GOOGLE_APIS).expect("the address of its API is a URL");
-        let images = Url::parse(IMAGES).expect("the address of its pictures is a URL");
+        let images = Url::parse(IMAGES).expect("the address of its thumbnails is a URL");
         Self { base, api, images, is_youtube: true }
     }
 
@@ -73,7 +73,7 @@ impl Address {
         url
     }
 
-    /// The picture of a video, 320 pixels wide.
+    /// The thumbnail of a video, 320 pixels wide.
     pub(crate) fn thumbnail_url(&self, video_id: VideoId) -> Url {
         let mut url = self.images.clone();
         url.set_path(&format!("/vi/{}/mqdefault.jpg", video_id.as_str()));

@@ -6,7 +6,7 @@
 //! requests of the process to YouTube, with a `cool_down` for each exit; [`config`] makes an
 //! `extractor` from settings, and `state` is a snapshot of it. Below them, [`page`] reads a watch
 //! page, `body` makes JSON of bytes, and `client` is the only module that talks to YouTube,
-//! but for `thumbnail`, which asks its image host for pictures.
+//! but for `thumbnail`, which asks its image host for thumbnails.
 //!
 //! Callers pass only a [`VideoId`] or a [`ListLink`], and only YouTube is asked: no request goes
 //! to a host that a user named.
@@ -49,7 +49,7 @@ pub use extraction::Extraction;
 pub use extractor::Extractor;
 pub use gate::GateState;
 pub use state::ExtractorState;
-pub use thumbnail::{PictureType, ThumbnailClient, ThumbnailServer};
+pub use thumbnail::{ThumbnailClient, ThumbnailServer, ThumbnailType};
 
 /// Finds the metadata of one video, and the videos of a list. The consumer uses an [`Extractor`];
 /// tests implement their own.

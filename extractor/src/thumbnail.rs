@@ -1,9 +1,9 @@
-//! Fetches the picture of a video from YouTube's image host.
+//! Fetches the thumbnail of a video from YouTube's image host.
 //!
 //! What is fetched goes to browsers, so only the bytes say what it is, and only three types pass.
 //! No redirect is followed, so no other host is asked.
 //!
-//! It must not know: who wants the picture, or where it is kept.
+//! It must not know: its callers, or where a thumbnail is kept.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::client::{Timeouts, body_of, builder, transport_error};
 use crate::error::ExtractError;
 use crate::{ExtractorSettings, config};
 
-/// Ten times the largest picture of this size.
+/// Ten times the largest thumbnail of this size.
 const MAX_BYTES: usize = 512 * 1024;
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(3),
@@ -26,10 +26,10 @@ const TIMEOUTS: Timeouts = Timeouts {
     total: Duration::from_secs(8),
 };
 
-/// The server that is asked for pictures: YouTube's own, unless another one is named.
+/// The server that is asked for thumbnails: YouTube's own, unless another one is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct ThumbnailServer {
-    /// The server that is asked for pictures instead of i.ytimg.com, as https://host:port
+    /// The server that is asked for thumbnails instead of i.ytimg.com, as https://host:port
     #[arg(long, env = "YOUTUBE_BASE_URL")]
     pub youtube_base_url: Option<String>,
 
@@ -48,9 +48,9 @@ impl From<&ExtractorSettings> for ThumbnailServer {
     }
 }
 
-/// The types of pictures.
+/// The types of thumbnails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PictureType {
+pub enum ThumbnailType {
     /// JPEG.
     Jpeg,
     /// PNG.
@@ -59,7 +59,7 @@ pub enum PictureType {
     Webp,
 }
 
-impl PictureType {
+impl ThumbnailType {
     /// Returns the type of these bytes, as they themselves say it; `None` if it is another one.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
@@ -79,7 +79,7 @@ impl PictureType {
     }
 }
 
-/// Asks for pictures. Cheap to clone; all clones share their connections.
+/// Asks for thumbnails. Cheap to clone; all clones share their connections.
 #[derive(Debug, Clone)]
 pub struct ThumbnailClient {
     http: reqwest::Client,
@@ -101,12 +101,12 @@ impl ThumbnailClient {
         Ok(Self { http, address })
     }
 
-    /// Returns the picture of a video, of one of the types of [`PictureType`]; `None` if YouTube has
+    /// Returns the thumbnail of a video, of one of the types of [`ThumbnailType`]; `None` if YouTube has
     /// none.
     ///
     /// # Errors
     /// Throttled for 429, [`ExtractError::Status`] for another status, redirects too; time-outs and
-    /// connection errors; Unreadable for what is too large, or no picture.
+    /// connection errors; Unreadable for what is too large, or no thumbnail.
     pub async fn fetch(&self, video_id: VideoId) -> Result<Option<Bytes>, ExtractError> {
         let started = Instant::now();
         let response = self.http.get(self.address.thumbnail_url(video_id)).send().await;
@@ -120,7 +120,7 @@ impl ThumbnailClient {
             status => return Err(ExtractError::Status(status.as_u16())),
         }
         let body = body_of(response, started, MAX_BYTES).await?;
-        if PictureType::of(&body).is_none() {
+        if ThumbnailType::of(&body).is_none() {
             let problem = "it is no JPEG, PNG or WebP".to_owned();
             return Err(ExtractError::Unreadable(problem));
         }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bytes_say_what_a_picture_is() {
+    fn the_bytes_say_what_a_thumbnail_is() {
         for (bytes, found) in [
             (&b"\xff\xd8\xff\xe0"[..], Some("image/jpeg")),
             (b"\x89PNG\r\n\x1a\n...", Some("image/png")),
@@ -145,7 +145,7 @@ mod tests {
             (b"\xff\xd8", None),
             (b"", None),
         ] {
-            assert_eq!(PictureType::of(bytes).map(PictureType::mime), found, "{bytes:?}");
+            assert_eq!(ThumbnailType::of(bytes).map(ThumbnailType::mime), found, "{bytes:?}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub enum Route {
     /// `GET /youtube/v3/channels`
     Channels,
     /// `GET /vi/{id}/mqdefault.jpg`, of no video in the counts.
-    Picture,
+    Thumbnail,
     /// Anything else, which is answered 404.
     Other,
 }

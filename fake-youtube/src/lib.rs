@@ -7,7 +7,8 @@
 //! [`FakeYouTubeSettings`] are its settings; [`Failure`] lists the failures, `faults` chooses them;
 //! [`Edit`] changes what is answered about one video;
 //! [`Hits`] counts; `corpus` has captured answers; `server` accepts connections, `routes` answers
-//! requests, `pictures` those of i.ytimg.com, and `shared` has what all of them share; [`tls`] makes the certificates.
+//! requests, `thumbnails` those of i.ytimg.com, and `shared` has what all of them share; [`tls`]
+//! makes the certificates.
 //!
 //! It must not know its clients, or what they make of its answers. It is shipped behind `--demo`,
 //! so it neither prints nor panics.
@@ -23,11 +24,11 @@ mod faults;
 mod hits;
 mod latency;
 pub mod pages;
-mod pictures;
 mod routes;
 mod server;
 mod settings;
 mod shared;
+mod thumbnails;
 pub mod tls;
 mod videos;
 

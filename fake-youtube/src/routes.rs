@@ -15,8 +15,8 @@ use crate::data_api;
 use crate::hits::Route;
 use crate::pages;
 use crate::pages::player::Client;
-use crate::pictures;
 use crate::shared::Shared;
+use crate::thumbnails;
 use crate::videos::{self, Form};
 
 /// More than any request for a player needs.
@@ -44,7 +44,7 @@ pub(crate) async fn answer(
             let call = data_api::Call { route, has_key, parameters: parameters(&request) };
             data_api::answer(shared, connection, &call).await
         }
-        Route::Picture => pictures::answer(shared, request.uri().path()).await,
+        Route::Thumbnail => thumbnails::answer(shared, request.uri().path()).await,
         Route::Other => Answer::not_found(),
     };
     Ok(answer.into_response())
@@ -58,7 +58,7 @@ fn route(method: &Method, path: &str) -> Route {
         (&Method::GET, "/youtube/v3/playlistItems") => Route::PlaylistItems,
         (&Method::GET, "/youtube/v3/channels") => Route::Channels,
         (&Method::POST, "/youtubei/v1/player") => Route::Player,
-        (&Method::GET, path) if pictures::id_of(path).is_some() => Route::Picture,
+        (&Method::GET, path) if thumbnails::id_of(path).is_some() => Route::Thumbnail,
         _ => Route::Other,
     }
 }

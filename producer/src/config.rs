@@ -28,7 +28,7 @@ const DEFAULT_EXTRACTOR_URL: &str = "http://127.0.0.1:5000";
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const MIN_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 const MIN_SESSION: Duration = Duration::from_secs(1);
-/// Room for more than ten thousand pictures.
+/// Room for more than ten thousand thumbnails.
 const DEFAULT_THUMBNAIL_CACHE_BYTES: u64 = 256 * 1024 * 1024;
 /// Browsers keep no cookie for longer.
 const MAX_SESSION: Duration = Duration::from_secs(400 * 24 * 3_600);
@@ -53,7 +53,7 @@ pub struct ProducerSettings {
     #[command(flatten)]
     pub store: StoreSettings,
 
-    /// Where pictures of videos are fetched.
+    /// Where thumbnails of videos are fetched.
     #[command(flatten)]
     pub thumbnail_server: ThumbnailServer,
 
@@ -121,11 +121,11 @@ pub struct ApiSettings {
     #[arg(long, env = "CORS_ORIGINS", default_value = "")]
     pub cors_origins: CorsOrigins,
 
-    /// Whether the pictures of videos are fetched from YouTube, for the page
+    /// Whether the thumbnails of videos are fetched from YouTube, for the page
     #[arg(long, env = "THUMBNAILS", default_value_t = true, action = ArgAction::Set)]
     pub thumbnails: bool,
 
-    /// The most bytes of pictures that are kept in DATA_DIR/thumbnails. 0: none
+    /// The most bytes of thumbnails that are kept in DATA_DIR/thumbnails. 0: none
     #[arg(long, env = "THUMBNAIL_CACHE_BYTES", default_value_t = DEFAULT_THUMBNAIL_CACHE_BYTES)]
     pub thumbnail_cache_bytes: u64,
 
@@ -191,7 +191,7 @@ impl ProducerSettings {
         self.keys.access_needed_at("HTTP_ADDR", self.api.http_addr)
     }
 
-    /// Makes the client of pictures, if there is to be one; no request is made yet.
+    /// Makes the client of thumbnails, if there is to be one; no request is made yet.
     ///
     /// # Errors
     /// Names the setting that is wrong.

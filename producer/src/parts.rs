@@ -1,4 +1,4 @@
-//! Starts the parts of the role that look at the deployment, and fetch pictures; each has its task in
+//! Starts the parts of the role that look at the deployment, and fetch thumbnails; each has its task in
 //! the background.
 
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(crate) fn lag(
     lag
 }
 
-/// Makes what fetches pictures with this client, until `stop`; without one, nothing is fetched.
+/// Makes what fetches thumbnails with this client, until `stop`; without one, nothing is fetched.
 pub(crate) fn thumbnails(
     settings: &ProducerSettings,
     client: Option<ThumbnailClient>,

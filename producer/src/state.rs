@@ -49,7 +49,7 @@ pub(crate) struct AppState {
     pub(crate) history: History,
     /// How far the consumers are behind.
     pub(crate) lag: LagReading,
-    /// The pictures of videos.
+    /// The thumbnails of videos.
     pub(crate) thumbnails: Thumbnails,
     /// What each client has of the slots.
     pub(crate) client_slots: ClientSlots,

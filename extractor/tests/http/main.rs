@@ -6,7 +6,7 @@
 //! - `others` uses the strategies that do not read watch pages;
 //! - `proxies` uses proxies that are throttled, are unreachable, or need a password;
 //! - `refusals` asks it when it refuses one video, an app, or all of them;
-//! - `thumbnails` asks for pictures;
+//! - `thumbnails` asks for thumbnails;
 //! - `wire` asks a small server for answers that the fake never gives.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 

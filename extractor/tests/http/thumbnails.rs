@@ -1,7 +1,7 @@
-//! Pictures, of the fake YouTube and of a server that answers what YouTube never would.
+//! Thumbnails, of the fake YouTube and of a server that answers what YouTube never would.
 
 use linkrelay_common::VideoId;
-use linkrelay_extractor::{ExtractError, PictureType, ThumbnailClient, ThumbnailServer};
+use linkrelay_extractor::{ExtractError, ThumbnailClient, ThumbnailServer, ThumbnailType};
 
 use super::wire::{Wire, answer};
 use super::{ID, fake};
@@ -12,18 +12,18 @@ fn client(base_url: String, ca_cert: &std::path::Path) -> ThumbnailClient {
 }
 
 #[tokio::test]
-async fn the_picture_of_a_video_is_fetched() {
+async fn the_thumbnail_of_a_video_is_fetched() {
     let fake = fake().await;
     let client = client(fake.base_url(), fake.ca_cert_path());
-    let picture = client.fetch(VideoId::parse(ID).unwrap()).await.unwrap().unwrap();
-    assert_eq!(PictureType::of(&picture), Some(PictureType::Png));
+    let thumbnail = client.fetch(VideoId::parse(ID).unwrap()).await.unwrap().unwrap();
+    assert_eq!(ThumbnailType::of(&thumbnail), Some(ThumbnailType::Png));
     fake.set_failure(ID, Some(linkrelay_fake_youtube::Failure::Deleted));
     assert_eq!(client.fetch(VideoId::parse(ID).unwrap()).await.unwrap(), None);
     fake.stop().await;
 }
 
 #[tokio::test]
-async fn no_redirect_and_nothing_but_a_small_picture_is_taken() {
+async fn no_redirect_and_nothing_but_a_small_thumbnail_is_taken() {
     let other = Wire::start(|_| answer("200 OK", "\u{89}PNG")).await;
     let elsewhere = format!("302 Found\r\nLocation: {}/", other.base_url());
     // The text of a WebP, of the largest size and one byte more.

@@ -13,5 +13,5 @@ mod failures;
 mod running;
 // Captured answers.
 mod corpus;
-// Pictures of videos.
-mod pictures;
+// Thumbnails of videos.
+mod thumbnails;

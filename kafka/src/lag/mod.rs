@@ -4,7 +4,7 @@
 //! Nothing is joined and nothing is committed. `partition` says what one partition's figures mean,
 //! and `owners` reads who has it.
 //!
-//! It must not know: who asks, or what the members of the group say of themselves.
+//! It must not know: its callers, or what consumers say in their heartbeats.
 
 mod owners;
 mod partition;

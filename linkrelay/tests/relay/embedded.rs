@@ -48,10 +48,10 @@ async fn one_command_serves_the_whole_pipeline() {
     assert_eq!(status["stored"], 1);
     assert_eq!(status["links"][0]["video_id"], "5fR9AHlSDtc");
     assert!(status["links"][0]["title"].is_string(), "{status}");
-    let picture = reqwest::get(format!("{}/videos/5fR9AHlSDtc/thumbnail", relay.url()));
-    let picture = picture.await.unwrap();
+    let thumbnail = reqwest::get(format!("{}/videos/5fR9AHlSDtc/thumbnail", relay.url()));
+    let thumbnail = thumbnail.await.unwrap();
     assert_eq!(
-        (picture.status().as_u16(), &picture.headers()["content-type"]),
+        (thumbnail.status().as_u16(), &thumbnail.headers()["content-type"]),
         (200, &"image/png".parse().unwrap())
     );
     assert!(data.path().join("thumbnails").join("5fR9AHlSDtc").exists());

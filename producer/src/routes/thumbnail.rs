@@ -1,4 +1,4 @@
-//! `GET /videos/{video_id}/thumbnail`: the picture of a video.
+//! `GET /videos/{video_id}/thumbnail`: the thumbnail of a video.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::state::AppState;
 use crate::thumbnails::ThumbnailError;
 
-/// If a browser shows the picture as a page, nothing runs in it; and other sites cannot show it.
+/// If a browser shows the thumbnail as a page, nothing runs in it; and other sites cannot show it.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400")),
     (
@@ -27,7 +27,7 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-/// The picture of a video, which this server fetches from YouTube once and keeps.
+/// The thumbnail of a video, which this server fetches from YouTube once and keeps.
 #[utoipa::path(
     get,
     path = "/videos/{video_id}/thumbnail",
@@ -37,14 +37,14 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
         ("If-None-Match" = Option<String>, Header, description = "The ETag of an answer."),
     ),
     responses(
-        (status = 200, description = "The picture.",
+        (status = 200, description = "The thumbnail.",
             content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp")),
             headers(("ETag" = String, description = "Names the content."))),
         (status = 304, description = "The content is the one that the client has."),
         (status = 400, description = "`bad_video_id`, `bad_query`: the id or a parameter is wrong."),
-        (status = 404, description = "`no_thumbnail`: YouTube has no picture of this video, or this \
+        (status = 404, description = "`no_thumbnail`: YouTube has no thumbnail of this video, or this \
             server fetches none."),
-        (status = 503, description = "`thumbnail_unavailable`: the picture cannot be fetched now."),
+        (status = 503, description = "`thumbnail_unavailable`: the thumbnail cannot be fetched now."),
     )
 )]
 pub(super) async fn thumbnail(
@@ -54,11 +54,11 @@ pub(super) async fn thumbnail(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let found = timeout(app.store_timeout, app.thumbnails.get(video_id)).await;
-    let picture = found.unwrap_or(Err(ThumbnailError::Unavailable))?;
-    let etag = format!("\"{}\"", picture.hash.simple());
+    let thumbnail = found.unwrap_or(Err(ThumbnailError::Unavailable))?;
+    let etag = format!("\"{}\"", thumbnail.hash.simple());
     if etag::is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, HEADERS, [(header::ETAG, etag)]).into_response());
     }
-    let picture_type = [(header::CONTENT_TYPE, picture.picture_type.mime())];
-    Ok((HEADERS, picture_type, [(header::ETAG, etag)], picture.bytes).into_response())
+    let thumbnail_type = [(header::CONTENT_TYPE, thumbnail.thumbnail_type.mime())];
+    Ok((HEADERS, thumbnail_type, [(header::ETAG, etag)], thumbnail.bytes).into_response())
 }

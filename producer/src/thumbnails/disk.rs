@@ -1,7 +1,7 @@
-//! Pictures in a folder, each in a file: whole or not at all, and no more than there is room for.
+//! Thumbnails in a folder, each in a file: whole or not at all, and no more than there is room for.
 //!
-//! A file begins with the video's id and a hash of the picture, so that a file that is damaged, or
-//! another video's (where names differ only in their case), counts as none. Everything here blocks.
+//! A file begins with the video's id and a hash of the thumbnail, so that a file that is damaged, or
+//! another video's (where names differ only in their case), is fetched again. Everything here blocks.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,12 +14,12 @@ use bytes::Bytes;
 use linkrelay_common::VideoId;
 use tempfile::NamedTempFile;
 
-use super::Picture;
+use super::Thumbnail;
 
-const HEADER: &str = "linkrelay picture 1";
+const HEADER: &str = "linkrelay thumbnail 1";
 /// A file needs at least a block.
 const BLOCK: u64 = 4_096;
-/// More than the largest picture and its header.
+/// More than the largest thumbnail and its header.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The folder.
@@ -39,43 +39,43 @@ impl DiskCache {
         Self { folder, max_bytes, used, is_failing: AtomicBool::new(false) }
     }
 
-    /// Returns the picture of a video, if it is there and whole.
-    pub(super) fn read(&self, video_id: VideoId) -> Option<Picture> {
+    /// Returns the thumbnail of a video, if it is there and whole.
+    pub(super) fn read(&self, video_id: VideoId) -> Option<Thumbnail> {
         let path = self.path(video_id);
         if fs::metadata(&path).ok()?.len() > MAX_FILE_BYTES {
             return None;
         }
         let file = Bytes::from(fs::read(&path).ok()?);
         let end = file.iter().position(|byte| *byte == b'\n')?;
-        let picture = Picture::new(file.slice(end + 1..))?;
-        (file[..end] == *header(video_id, &picture).as_bytes()).then_some(picture)
+        let thumbnail = Thumbnail::new(file.slice(end + 1..))?;
+        (file[..end] == *header(video_id, &thumbnail).as_bytes()).then_some(thumbnail)
     }
 
-    /// Keeps the picture of a video. What cannot be kept is fetched again.
-    pub(super) fn write(&self, video_id: VideoId, picture: &Picture) {
+    /// Keeps the thumbnail of a video. What cannot be kept is fetched again.
+    pub(super) fn write(&self, video_id: VideoId, thumbnail: &Thumbnail) {
         if self.max_bytes == 0 {
             return;
         }
-        match self.try_write(video_id, picture) {
+        match self.try_write(video_id, thumbnail) {
             Ok(()) => self.is_failing.store(false, Ordering::Relaxed),
             Err(error) if self.is_failing.swap(true, Ordering::Relaxed) => {
-                tracing::debug!(%video_id, "the picture of video {video_id} is not kept: {error}");
+                tracing::debug!(%video_id, "the thumbnail of video {video_id} is not kept: {error}");
             }
             Err(error) => {
                 let folder = self.folder.display();
                 tracing::warn!(
                     %folder, error = %error,
-                    "pictures of videos are not kept, because {folder} cannot be written: {error}"
+                    "thumbnails of videos are not kept, because {folder} cannot be written: {error}"
                 );
             }
         }
     }
 
-    fn try_write(&self, video_id: VideoId, picture: &Picture) -> io::Result<()> {
+    fn try_write(&self, video_id: VideoId, thumbnail: &Thumbnail) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let mut file = NamedTempFile::new_in(&self.folder)?;
-        file.write_all(format!("{}\n", header(video_id, picture)).as_bytes())?;
-        file.write_all(&picture.bytes)?;
+        file.write_all(format!("{}\n", header(video_id, thumbnail)).as_bytes())?;
+        file.write_all(&thumbnail.bytes)?;
         let size = file.as_file().metadata()?.len().max(BLOCK);
         file.persist(self.path(video_id)).map_err(|error| error.error)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,8 +132,8 @@ struct Kept {
     modified: SystemTime,
 }
 
-fn header(video_id: VideoId, picture: &Picture) -> String {
-    format!("{HEADER} {} {}", video_id.as_str(), picture.hash.simple())
+fn header(video_id: VideoId, thumbnail: &Thumbnail) -> String {
+    format!("{HEADER} {} {}", video_id.as_str(), thumbnail.hash.simple())
 }
 
 #[cfg(test)]
@@ -146,22 +146,22 @@ mod tests {
         VideoId::parse(&format!("video{number:06}")).unwrap()
     }
 
-    fn picture(size: usize) -> Picture {
+    fn thumbnail(size: usize) -> Thumbnail {
         let bytes = [b"\xff\xd8\xff".as_slice(), &vec![7; size]].concat();
-        Picture::new(bytes.into()).unwrap()
+        Thumbnail::new(bytes.into()).unwrap()
     }
 
     #[test]
-    fn a_picture_is_read_as_it_was_written_and_a_damaged_file_is_none() {
+    fn a_thumbnail_is_read_as_it_was_written_and_a_damaged_file_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let cache = DiskCache::new(&folder.path().join("made").join("here"), 1 << 20);
         assert_eq!(cache.read(id(1)), None);
-        cache.write(id(1), &picture(9_000));
-        assert_eq!(cache.read(id(1)), Some(picture(9_000)));
+        cache.write(id(1), &thumbnail(9_000));
+        assert_eq!(cache.read(id(1)), Some(thumbnail(9_000)));
         let path = cache.path(id(1));
         let whole = fs::read(&path).unwrap();
         let of_another = DiskCache::new(folder.path(), 1 << 20);
-        of_another.write(id(2), &picture(9_000));
+        of_another.write(id(2), &thumbnail(9_000));
         for damaged in [
             Vec::new(),
             whole[..whole.len() - 1].to_vec(),
@@ -174,12 +174,12 @@ mod tests {
             fs::write(&path, &damaged).unwrap();
             assert_eq!(cache.read(id(1)), None, "{} bytes", damaged.len());
         }
-        cache.write(id(1), &picture(10));
-        assert_eq!(cache.read(id(1)), Some(picture(10)));
+        cache.write(id(1), &thumbnail(10));
+        assert_eq!(cache.read(id(1)), Some(thumbnail(10)));
     }
 
     #[test]
-    fn the_oldest_pictures_go_when_there_is_no_room() {
+    fn the_oldest_thumbnails_go_when_there_is_no_room() {
         let folder = tempfile::tempdir().unwrap();
         let max = 10 * BLOCK;
         let cache = DiskCache::new(folder.path(), max);
@@ -192,7 +192,7 @@ mod tests {
         };
         old(&folder.path().join(".tmpleft"), 0);
         for number in 0..30 {
-            cache.write(id(number), &picture(10));
+            cache.write(id(number), &thumbnail(10));
             old(&cache.path(id(number)), number as u64 + 1);
             let used: u64 = cache.files().unwrap().iter().map(|file| file.size).sum();
             assert!(used <= max, "{used} after {number}");
@@ -202,7 +202,7 @@ mod tests {
         assert!(cache.read(id(28)).is_some());
         assert!(!folder.path().join(".tmpleft").exists());
         // Another process counts what is there.
-        DiskCache::new(folder.path(), BLOCK * 2).write(id(40), &picture(10));
+        DiskCache::new(folder.path(), BLOCK * 2).write(id(40), &thumbnail(10));
         assert!(cache.files().unwrap().len() <= 2);
     }
 
@@ -210,12 +210,12 @@ mod tests {
     fn a_folder_that_cannot_be_written_keeps_nothing_and_fails_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let cache = DiskCache::new(file.path(), 1 << 20);
-        cache.write(id(1), &picture(10));
-        cache.write(id(1), &picture(10));
+        cache.write(id(1), &thumbnail(10));
+        cache.write(id(1), &thumbnail(10));
         assert_eq!(cache.read(id(1)), None);
         let folder = tempfile::tempdir().unwrap();
         let none = DiskCache::new(folder.path(), 0);
-        none.write(id(1), &picture(10));
+        none.write(id(1), &thumbnail(10));
         assert_eq!(none.read(id(1)), None);
     }
 }

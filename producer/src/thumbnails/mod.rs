@@ -1,11 +1,11 @@
-//! The pictures of videos: each is fetched once from YouTube, however many clients want it, and kept
+//! The thumbnails of videos: each is fetched once from YouTube, however many clients want it, and kept
 //! on `disk`.
 //!
 //! So a browser asks no server but this one, and YouTube learns of no user. What can be asked for is
-//! a video's picture and nothing else; how many are fetched is limited, and what YouTube does not
+//! a video's thumbnail and nothing else; how many are fetched is limited, and what YouTube does not
 //! have is not asked for again for a while.
 //!
-//! It must not know: HTTP, or where YouTube's pictures are.
+//! It must not know: HTTP, or where YouTube's thumbnails are.
 
 mod disk;
 
@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use linkrelay_common::VideoId;
-use linkrelay_extractor::{ExtractError, PictureType, ThumbnailClient};
+use linkrelay_extractor::{ExtractError, ThumbnailClient, ThumbnailType};
 use moka::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,50 +30,50 @@ use disk::DiskCache;
 
 /// The most requests to YouTube at the same time.
 const MAX_FETCHES: usize = 8;
-/// The most pictures that are looked for at the same time.
+/// The most thumbnails that are looked for at the same time.
 const MAX_FLIGHTS: usize = 500;
 const FETCHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// A page of cards has fewer.
 const FETCHES_BURST: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// How long it is remembered that YouTube has no picture of a video.
+/// How long it is cached that YouTube has no thumbnail of a video.
 const MISSING_FOR: Duration = Duration::from_secs(600);
-/// How long a picture that could not be fetched is not tried again.
+/// How long a thumbnail that could not be fetched is not tried again.
 const FAILING_FOR: Duration = Duration::from_secs(30);
-const MAX_REMEMBERED: u64 = 10_000;
+const MAX_CACHED: u64 = 10_000;
 
-/// Why there is no picture.
+/// Why there is no thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ThumbnailError {
     /// YouTube has none, or this server fetches none.
-    #[error("there is no picture of this video")]
+    #[error("there is no thumbnail of this video")]
     None,
     /// It cannot be fetched now.
-    #[error("the picture of this video cannot be fetched now")]
+    #[error("the thumbnail of this video cannot be fetched now")]
     Unavailable,
 }
 
-/// A picture.
+/// A thumbnail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Picture {
+pub(crate) struct Thumbnail {
     pub(crate) bytes: Bytes,
-    pub(crate) picture_type: PictureType,
+    pub(crate) thumbnail_type: ThumbnailType,
     /// Names the content.
     pub(crate) hash: Uuid,
 }
 
-impl Picture {
-    /// Returns the picture with these bytes; `None` if they are none.
+impl Thumbnail {
+    /// Returns the thumbnail with these bytes; `None` if they are none.
     fn new(bytes: Bytes) -> Option<Self> {
-        let picture_type = PictureType::of(&bytes)?;
+        let thumbnail_type = ThumbnailType::of(&bytes)?;
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, &bytes);
-        Some(Self { bytes, picture_type, hash })
+        Some(Self { bytes, thumbnail_type, hash })
     }
 }
 
-type Answer = Result<Picture, ThumbnailError>;
+type Answer = Result<Thumbnail, ThumbnailError>;
 type Flight = watch::Receiver<Option<Answer>>;
 
-/// Finds pictures. Cheap to clone; all clones share everything.
+/// Finds thumbnails. Cheap to clone; all clones share everything.
 #[derive(Debug, Clone)]
 pub(crate) struct Thumbnails(Option<Arc<Shared>>);
 
@@ -92,12 +92,12 @@ struct Shared {
 }
 
 impl Thumbnails {
-    /// Fetches no picture.
+    /// Fetches no thumbnail.
     pub(crate) fn off() -> Self {
         Self(None)
     }
 
-    /// Fetches pictures with this client, and keeps up to `max_bytes` of them in a folder, which is
+    /// Fetches thumbnails with this client, and keeps up to `max_bytes` of them in a folder, which is
     /// made when the first one comes.
     pub(crate) fn new(
         client: ThumbnailClient,
@@ -105,15 +105,15 @@ impl Thumbnails {
         max_bytes: u64,
         stop: CancellationToken,
     ) -> Self {
-        let remembered = |time_to_live| {
-            Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(time_to_live).build()
+        let cached = |time_to_live| {
+            Cache::builder().max_capacity(MAX_CACHED).time_to_live(time_to_live).build()
         };
         let quota = Quota::per_second(FETCHES_PER_SECOND).allow_burst(FETCHES_BURST);
         Self(Some(Arc::new(Shared {
             client,
             disk: DiskCache::new(folder, max_bytes),
-            missing: remembered(MISSING_FOR),
-            failing: remembered(FAILING_FOR),
+            missing: cached(MISSING_FOR),
+            failing: cached(FAILING_FOR),
             flights: Mutex::default(),
             fetches: Semaphore::new(MAX_FETCHES),
             rate: RateLimiter::direct(quota),
@@ -123,7 +123,7 @@ impl Thumbnails {
         })))
     }
 
-    /// Returns the picture of a video. The search goes on if the caller gives up.
+    /// Returns the thumbnail of a video. The search goes on if the caller gives up.
     ///
     /// # Errors
     /// [`ThumbnailError`] if there is none.
@@ -137,7 +137,7 @@ impl Thumbnails {
         found.ok().and_then(|found| found.clone()).unwrap_or(Err(ThumbnailError::Unavailable))
     }
 
-    /// Returns a task that ends when the role stops and no picture is looked for.
+    /// Returns a task that ends when the role stops and no thumbnail is looked for.
     pub(crate) fn ended(
         &self,
         stop: CancellationToken,
@@ -152,7 +152,7 @@ impl Thumbnails {
 }
 
 impl Shared {
-    /// Joins the search for a picture, or begins one; `None` if there are too many.
+    /// Joins the search for a thumbnail, or begins one; `None` if there are too many.
     fn flight(self: &Arc<Self>, video_id: VideoId) -> Option<Flight> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         // One whose task has panicked has no sender.
@@ -177,17 +177,17 @@ impl Shared {
     async fn find(self: &Arc<Self>, video_id: VideoId) -> Answer {
         let shared = Arc::clone(self);
         let kept = tokio::task::spawn_blocking(move || shared.disk.read(video_id)).await;
-        if let Ok(Some(picture)) = kept {
-            return Ok(picture);
+        if let Ok(Some(thumbnail)) = kept {
+            return Ok(thumbnail);
         }
         if self.failing.contains_key(&video_id) {
             return Err(ThumbnailError::Unavailable);
         }
-        let picture = self.fetch(video_id).await?;
-        let (shared, kept) = (Arc::clone(self), picture.clone());
+        let thumbnail = self.fetch(video_id).await?;
+        let (shared, kept) = (Arc::clone(self), thumbnail.clone());
         // The disk reports what it cannot keep.
         tokio::task::spawn_blocking(move || shared.disk.write(video_id, &kept)).await.ok();
-        Ok(picture)
+        Ok(thumbnail)
     }
 
     async fn fetch(&self, video_id: VideoId) -> Answer {
@@ -198,8 +198,8 @@ impl Shared {
         match fetched {
             Ok(bytes) => {
                 self.is_failing.store(false, Ordering::Relaxed);
-                let picture = bytes.and_then(Picture::new);
-                picture.ok_or_else(|| {
+                let thumbnail = bytes.and_then(Thumbnail::new);
+                thumbnail.ok_or_else(|| {
                     self.missing.insert(video_id, ());
                     ThumbnailError::None
                 })
@@ -215,11 +215,11 @@ impl Shared {
     /// Only the first failure of several is more than a detail.
     fn report(&self, video_id: VideoId, error: &ExtractError) {
         if self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::debug!(%video_id, "the picture of video {video_id} was not fetched: {error}");
+            tracing::debug!(%video_id, "the thumbnail of video {video_id} was not fetched: {error}");
         } else {
             tracing::warn!(
                 %video_id,
-                "the picture of video {video_id} was not fetched, and pages show none: {error}; \
+                "the thumbnail of video {video_id} was not fetched, and pages show none: {error}; \
                  THUMBNAILS=false ends the attempts"
             );
         }

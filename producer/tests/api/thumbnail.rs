@@ -33,15 +33,15 @@ async fn get(app: &TestApp, path: &str) -> Response {
 }
 
 fn fetched_count(fake: &FakeYouTube) -> u64 {
-    fake.hits().route(Route::Picture)
+    fake.hits().route(Route::Thumbnail)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_is_fetched_once_and_survives_a_restart_and_damage() {
+async fn a_thumbnail_is_fetched_once_and_survives_a_restart_and_damage() {
     let (fake, data) = (fake().await, tempfile::tempdir().unwrap());
     let running = app(&fake, data.path()).await;
     let all = futures::future::join_all((0..20).map(|_| get(&running, PATH))).await;
-    let mut pictures = Vec::new();
+    let mut thumbnails = Vec::new();
     for response in all {
         assert_eq!(response.status(), 200);
         let headers = response.headers().clone();
@@ -49,10 +49,10 @@ async fn a_picture_is_fetched_once_and_survives_a_restart_and_damage() {
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["cache-control"], "private, max-age=86400");
         assert!(headers["content-security-policy"].to_str().unwrap().ends_with("sandbox"));
-        pictures.push((headers["etag"].clone(), response.bytes().await.unwrap()));
+        thumbnails.push((headers["etag"].clone(), response.bytes().await.unwrap()));
     }
-    let first = pictures[0].clone();
-    assert!(pictures.iter().all(|picture| *picture == first));
+    let first = thumbnails[0].clone();
+    assert!(thumbnails.iter().all(|thumbnail| *thumbnail == first));
     assert_eq!(fetched_count(&fake), 1);
     let known = running.request("GET", PATH).header("if-none-match", &first.0);
     let known = known.send().await.unwrap();
@@ -100,7 +100,7 @@ async fn what_cannot_be_fetched_is_not_asked_for_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_picture_is_fetched_if_that_is_turned_off_and_without_a_disk_each_is_fetched_again() {
+async fn no_thumbnail_is_fetched_if_that_is_turned_off_and_without_a_disk_each_is_fetched_again() {
     let off = TestApp::with_acks().await;
     answer(off.request("GET", PATH)).await.assert_problem(404, "no_thumbnail");
     off.stop().await;

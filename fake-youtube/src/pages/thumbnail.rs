@@ -1,4 +1,4 @@
-//! The picture of a video: always the same for the same id, with its length in a corner.
+//! The thumbnail of a video: always the same for the same id.
 
 use std::io::Write as _;
 
@@ -10,43 +10,24 @@ use tiny_skia::{
 };
 
 use super::draws::Draws;
-use super::video::expected;
 
 /// The size of YouTube's `mqdefault`.
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
-/// The digits and the colon, five rows of three pixels each, the highest bit left.
-const GLYPHS: [[u8; 5]; 11] = [
-    [0b111, 0b101, 0b101, 0b101, 0b111],
-    [0b010, 0b110, 0b010, 0b010, 0b111],
-    [0b111, 0b001, 0b111, 0b100, 0b111],
-    [0b111, 0b001, 0b111, 0b001, 0b111],
-    [0b101, 0b101, 0b111, 0b001, 0b001],
-    [0b111, 0b100, 0b111, 0b001, 0b111],
-    [0b111, 0b100, 0b111, 0b101, 0b111],
-    [0b111, 0b001, 0b010, 0b010, 0b010],
-    [0b111, 0b101, 0b111, 0b101, 0b111],
-    [0b111, 0b101, 0b111, 0b001, 0b111],
-    [0b000, 0b010, 0b000, 0b010, 0b000],
-];
-const COLON: usize = 10;
-/// How large a pixel of a glyph is drawn.
-const SCALE: f32 = 3.0;
 
-/// Returns the picture of a video as PNG; `None` if it cannot be drawn.
+/// Returns the thumbnail of a video as PNG; `None` if it cannot be drawn.
 pub fn png(id: &str) -> Option<Vec<u8>> {
-    let mut draws = Draws::new(0, &["picture", id]);
+    let mut draws = Draws::new(0, &["thumbnail", id]);
     let mut pixmap = Pixmap::new(WIDTH, HEIGHT)?;
     let hue = draws.fraction() as f32;
     sky(&mut pixmap, &mut draws, hue)?;
     for number in 0..3 + draws.below(4) {
         shape(&mut pixmap, &mut draws, hue + 0.08 * number as f32)?;
     }
-    length(&mut pixmap, expected(id).length_seconds)?;
     encode(&pixmap)
 }
 
-/// Fills the picture with two neighbouring colors.
+/// Fills the thumbnail with two neighbouring colors.
 fn sky(pixmap: &mut Pixmap, draws: &mut Draws, hue: f32) -> Option<()> {
     let end = Point::from_xy(WIDTH as f32 * draws.fraction() as f32, HEIGHT as f32);
     let stops = vec![
@@ -80,37 +61,6 @@ fn shape(pixmap: &mut Pixmap, draws: &mut Draws, hue: f32) -> Option<()> {
     let mut paint = Paint::default();
     paint.set_color(color(hue, 0.6, draw(0.45, 0.8), draw(0.25, 0.6))?);
     pixmap.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
-    Some(())
-}
-
-/// Writes the length in the lower right corner, as on YouTube.
-fn length(pixmap: &mut Pixmap, seconds: u64) -> Option<()> {
-    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let text = if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    };
-    let width = text.len() as f32 * 4.0 * SCALE + 2.0 * SCALE;
-    let (left, top) = (WIDTH as f32 - width - 8.0, HEIGHT as f32 - 9.0 * SCALE - 8.0);
-    let mut fill = |x: f32, y: f32, width: f32, height: f32, color: Color| {
-        let mut paint = Paint::default();
-        paint.set_color(color);
-        let area = Rect::from_xywh(x, y, width, height)?;
-        pixmap.fill_rect(area, &paint, Transform::identity(), None);
-        Some(())
-    };
-    fill(left, top, width, 9.0 * SCALE, Color::from_rgba(0.0, 0.0, 0.0, 0.8)?)?;
-    for (position, character) in text.chars().enumerate() {
-        let glyph = GLYPHS[character.to_digit(10).map_or(COLON, |digit| digit as usize)];
-        for (row, bits) in glyph.into_iter().enumerate() {
-            for column in (0..3).filter(|column| bits & (0b100 >> column) != 0) {
-                let x = left + (position as f32 * 4.0 + 1.5 + column as f32) * SCALE;
-                let y = top + (row as f32 + 2.0) * SCALE;
-                fill(x, y, SCALE, SCALE, Color::WHITE)?;
-            }
-        }
-    }
     Some(())
 }
 
@@ -159,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_video_has_one_picture_and_another_video_another() {
+    fn a_video_has_one_thumbnail_and_another_video_another() {
         let first = png("dQw4w9WgXcQ").unwrap();
         assert_eq!(first, png("dQw4w9WgXcQ").unwrap());
         assert_ne!(first, png("5fR9AHlSDtc").unwrap());
