@@ -42,7 +42,7 @@ pub struct StoreSettings {
     #[arg(long, env = "MONGODB_VIDEOS_COLLECTION", default_value = "videos", value_name = "NAME")]
     pub mongodb_videos_collection: String,
 
-    /// Directory of the SQLite file; it is made if it does not exist.
+    /// Directory of the SQLite file and of thumbnails; it is made if it does not exist.
     #[arg(long, env = "DATA_DIR", default_value = "./linkrelay-data", value_name = "DIR")]
     pub data_dir: PathBuf,
 

@@ -49,6 +49,8 @@ mod identity;
 mod journal;
 /// API keys: what each allows, and the file that has them.
 mod keys;
+/// `GET /lag` on a real broker.
+mod lag;
 /// Records that are too large for a dead letter, and topics that take none.
 mod large;
 /// Links to many videos.
