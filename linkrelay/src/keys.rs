@@ -101,8 +101,8 @@ fn revoke(arguments: &RevokeArguments) -> anyhow::Result<Outcome> {
     eprintln!("The key {} of {} is revoked.", entry.id, entry.name);
     if KeyFile::read(path.as_path()).is_ok_and(|keys| keys.entries.is_empty()) {
         eprintln!(
-            "Warning: that was the last key of {path}. Servers that run refuse every client from now \
-             on; a producer does not start with this file, and a consumer serves no POST /links. \
+            "Warning: that was the last key of {path}. Servers that run refuse every client; a \
+             producer does not start with this file, and a consumer serves no POST /links. \
              `linkrelay keys add` makes a key."
         );
     }

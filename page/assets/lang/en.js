@@ -195,6 +195,8 @@ export default {
   "problem.delivery_timeout": "The broker does not answer.",
   "problem.extractor_unavailable": "The server that asks YouTube cannot be reached.",
   "problem.journal_unavailable": "The server cannot write its journal.",
+  "problem.lag_unavailable": "The broker does not say how far the consumers are behind.",
+  "problem.thumbnail_unavailable": "YouTube sends no thumbnails at the moment.",
   "problem.no_key": "This server asks for an API key.",
   "problem.no_keys": "This server needs no key.",
   "problem.unknown_key": "This key is not known. It may be mistyped, or revoked.",

@@ -194,6 +194,8 @@ export default {
   "problem.delivery_timeout": "브로커가 응답하지 않아요.",
   "problem.extractor_unavailable": "YouTube에 묻는 서버에 연결할 수 없어요.",
   "problem.journal_unavailable": "서버가 저널을 쓸 수 없어요.",
+  "problem.lag_unavailable": "브로커가 컨슈머의 지연을 알려 주지 않아요.",
+  "problem.thumbnail_unavailable": "지금은 YouTube가 썸네일을 보내지 않아요.",
   "problem.no_key": "이 서버는 API 키가 필요해요.",
   "problem.no_keys": "이 서버는 키가 필요 없어요.",
   "problem.unknown_key": "알 수 없는 키예요. 잘못 입력했거나 폐기된 키일 수 있어요.",
