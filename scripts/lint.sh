@@ -21,7 +21,7 @@ scripts/tools.sh cargo-deny
 phrases=$(mktemp)
 trap 'rm -f "$phrases"' EXIT
 grep -v '^#' scripts/words.txt | cut -f1 >"$phrases"
-if grep -rnE -f "$phrases" --exclude-dir={.git,target,results} \
+if grep -rInE -f "$phrases" --exclude-dir={.git,target,results} \
   --exclude={GLOSSARY.md,words.txt,deny.toml,Cargo.lock,'*.snap','*.svg','*.json'} .; then
   echo "lint: scripts/words.txt says what to write instead" >&2
   exit 1
