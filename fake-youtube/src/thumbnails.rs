@@ -1,6 +1,6 @@
 //! `GET /vi/{id}/mqdefault.jpg`, which i.ytimg.com answers for YouTube.
 //!
-//! A request for a thumbnail is none for the video: it is not counted as one, and uses up no failure.
+//! A request for a thumbnail does not count as a request for its video, and uses up no failure.
 
 use hyper::StatusCode;
 

@@ -126,7 +126,7 @@ impl Thumbnails {
     /// Returns the thumbnail of a video. The search goes on if the caller gives up.
     ///
     /// # Errors
-    /// [`ThumbnailError`] if there is none.
+    /// [`ThumbnailError`] if the video has no thumbnail, or it cannot be fetched now.
     pub(crate) async fn get(&self, video_id: VideoId) -> Answer {
         let shared = self.0.as_ref().ok_or(ThumbnailError::None)?;
         if shared.missing.contains_key(&video_id) {

@@ -10,10 +10,12 @@ use futures::FutureExt as _;
 use super::Browser;
 use super::webdriver::Programs;
 
-/// Runs `test` in a browser. Where there is none, it says so and runs nothing, but fails in CI.
+/// Runs `test` in a browser. On a machine without a browser it says so and runs nothing; with
+/// `CI=true` the test then fails.
 ///
-/// The test returns its server, which so outlives what the page still asks. A test also fails if a request left for another host, or if the page logged an error or broke its
-/// own Content-Security-Policy; what belongs to the test is named with [`Browser::expect`].
+/// The test returns its server, so that the server outlives the page's last requests. A test also
+/// fails if a request went to another host, or if the page logged an error or broke its own
+/// Content-Security-Policy; what belongs to the test is named with [`Browser::expect`].
 pub(crate) async fn in_browser<S>(test: impl AsyncFnOnce(&Browser) -> S) {
     let programs = match Programs::find() {
         Ok(programs) => programs,
