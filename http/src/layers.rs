@@ -66,9 +66,10 @@ pub struct Routes {
 /// 4. *trace*, so that requests that are shed or time out are also traced;
 /// 5. *count and time*, by route;
 /// 6. *the check of the host*, if names are set or no key protects the server;
-/// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around all
-///    but the exempt routes (also unknown addresses and methods), which are answered even when there are
-///    too many requests, or a busy process would be taken for a dead one;
+/// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around
+///    everything but the exempt routes, unknown addresses and methods included; the exempt routes
+///    are answered even when there are too many requests, or a busy process would be taken for a
+///    dead one;
 /// 8. *load shedding* over the concurrency limit, around the limited routes only;
 /// 9. *request time-out*, inside the limit, so that a request that hangs releases its slot.
 ///
