@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::MatchedPath;
 use axum::http::{Request, StatusCode};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -19,6 +19,7 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
 use super::Problem;
+use crate::around::{Around, AroundLayer};
 use crate::browser::{self, AllowedHosts, CorsOrigins};
 use crate::client::{self, ClientLimits};
 use crate::keys::{self, Access};
@@ -81,9 +82,8 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
         Access::Everyone => None,
         Access::Keys(ring) => Some(ring),
     };
-    let check_host = hosts
-        .are_checked(ring.is_some())
-        .then(|| middleware::from_fn_with_state(Arc::new(hosts), browser::check_host));
+    let check_host =
+        hosts.are_checked(ring.is_some()).then(|| AroundLayer(browser::CheckHost(Arc::new(hosts))));
     let limited = routes.limited.layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(limit_reached))
@@ -100,16 +100,15 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(option_layer(ring.map(|ring| {
-                    let state = (ring, Arc::clone(&clients));
-                    middleware::from_fn_with_state(state, keys::identify)
+                    AroundLayer(keys::Identify { ring, clients: Arc::clone(&clients) })
                 })))
-                .layer(middleware::from_fn_with_state(clients, client::admit)),
+                .layer(AroundLayer(client::Admit(clients))),
         )
         .merge(routes.exempt.method_not_allowed_fallback(async || method_not_allowed()))
         .layer(
             ServiceBuilder::new()
                 .layer(option_layer(browser::cors(&origins)))
-                .layer(middleware::from_fn(browser::secure))
+                .layer(AroundLayer(browser::Secure))
                 .layer(CatchPanicLayer::custom(panicked))
                 // At the level debug, so that a span costs nothing by default. Each failure is
                 // logged by the code that knows its cause.
@@ -122,7 +121,7 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
                         .on_eos(())
                         .on_failure(()),
                 )
-                .layer(middleware::from_fn(count_and_time))
+                .layer(AroundLayer(CountAndTime))
                 .layer(option_layer(check_host)),
         )
 }
@@ -147,18 +146,22 @@ async fn limit_reached(error: BoxError) -> Problem {
 }
 
 /// Labels with the pattern that matched and never with the path, which may contain an id.
-async fn count_and_time(
-    route: Option<MatchedPath>,
-    request: axum::extract::Request,
-    next: Next,
-) -> Response {
-    let begin = Instant::now();
-    let response = next.run(request).await;
-    let route = route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned());
-    let status = response.status().as_u16().to_string();
-    histogram!(names::HTTP_REQUEST_DURATION, "route" => route.clone()).record(begin.elapsed());
-    counter!(names::HTTP_REQUESTS, "route" => route, "status" => status).increment(1);
-    response
+#[derive(Debug, Clone, Copy)]
+struct CountAndTime;
+
+impl Around for CountAndTime {
+    type Held = (Instant, Option<MatchedPath>);
+
+    fn before(&self, request: &mut Request<Body>) -> Result<Self::Held, Box<Response>> {
+        Ok((Instant::now(), request.extensions().get().cloned()))
+    }
+
+    fn after(&self, (begin, route): Self::Held, response: &mut Response) {
+        let route = route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned());
+        let status = response.status().as_u16().to_string();
+        histogram!(names::HTTP_REQUEST_DURATION, "route" => route.clone()).record(begin.elapsed());
+        counter!(names::HTTP_REQUESTS, "route" => route, "status" => status).increment(1);
+    }
 }
 
 fn request_span<B>(request: &Request<B>) -> Span {

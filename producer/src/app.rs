@@ -13,8 +13,8 @@ use linkrelay_http::client::ClientLimits;
 use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::{self, Access};
 use linkrelay_http::{
-    ListenError, MetricsListener, ServeSettings, health_routes, layers, listen, metrics_route,
-    serve,
+    AroundLayer, ListenError, MetricsListener, ServeSettings, health_routes, layers, listen,
+    metrics_route, serve,
 };
 use linkrelay_kafka::publish::KafkaPublisher;
 use linkrelay_store::{Store, supervise};
@@ -35,7 +35,7 @@ use crate::export::Exports;
 use crate::forward::ExtractorServer;
 use crate::openapi::openapi;
 use crate::parts;
-use crate::rates::{self, Rates};
+use crate::rates::Rates;
 use crate::requests::RequestLog;
 use crate::routes::{self, Served};
 use crate::state::AppState;
@@ -240,8 +240,7 @@ impl Producer {
         };
         let admission = admission(&settings, &access);
         let clients = Arc::clone(&admission.clients);
-        let router = router(&settings, admission, state, &health)
-            .layer(axum::middleware::from_fn_with_state(rates, rates::count));
+        let router = router(&settings, admission, state, &health).layer(AroundLayer(rates));
         let serve_settings = ServeSettings {
             clients,
             header_read_timeout: api.intake.header_read_timeout,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
+use linkrelay_http::Around;
 use linkrelay_store::processes::ProcessFigures;
 
 /// All answers until now; all clones share them.
@@ -68,19 +68,24 @@ impl RatesReader {
     }
 }
 
-/// Counts an answer. Health checks are not counted: theirs says what readiness says.
-pub(crate) async fn count(State(rates): State<Rates>, request: Request, next: Next) -> Response {
-    let is_post = request.method() == Method::POST;
-    let is_health = request.uri().path().starts_with("/health");
-    let response = next.run(request).await;
-    match response.status() {
-        StatusCode::CREATED | StatusCode::ACCEPTED | StatusCode::MULTI_STATUS if is_post => {
-            rates.accepted();
-        }
-        StatusCode::SERVICE_UNAVAILABLE if !is_health => {
-            rates.0.unavailable.fetch_add(1, Ordering::Relaxed);
-        }
-        _ => {}
+/// Counts each answer. Health checks are not counted: theirs says what readiness says.
+impl Around for Rates {
+    /// Whether it is a POST, and whether it is a health check.
+    type Held = (bool, bool);
+
+    fn before(&self, request: &mut Request) -> Result<Self::Held, Box<Response>> {
+        Ok((request.method() == Method::POST, request.uri().path().starts_with("/health")))
     }
-    response
+
+    fn after(&self, (is_post, is_health): Self::Held, response: &mut Response) {
+        match response.status() {
+            StatusCode::CREATED | StatusCode::ACCEPTED | StatusCode::MULTI_STATUS if is_post => {
+                self.accepted();
+            }
+            StatusCode::SERVICE_UNAVAILABLE if !is_health => {
+                self.0.unavailable.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
 }

@@ -5,8 +5,9 @@ use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
+
+use crate::around::Around;
 
 /// A page that needs more has a policy of its own.
 const NOTHING: HeaderValue = HeaderValue::from_static(
@@ -17,10 +18,19 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Adds to each answer that its type is not guessed, and to each page what it may load, that no
 /// other page may frame it, and that its links do not name it.
-pub(crate) async fn secure(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    secure_headers(response.headers_mut());
-    response
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Secure;
+
+impl Around for Secure {
+    type Held = ();
+
+    fn before(&self, _: &mut Request) -> Result<(), Box<Response>> {
+        Ok(())
+    }
+
+    fn after(&self, (): (), response: &mut Response) {
+        secure_headers(response.headers_mut());
+    }
 }
 
 fn secure_headers(headers: &mut HeaderMap) {

@@ -9,14 +9,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use linkrelay_common::metrics as names;
 use metrics::counter;
 
 use crate::Problem;
+use crate::around::Around;
 
 /// The longest name that an answer repeats.
 const MAX_SHOWN: usize = 100;
@@ -137,20 +137,26 @@ fn is_never_rebound(host: &str) -> bool {
 ///
 /// A request without a host is not from a browser, and probes of health may name anything: they
 /// tell a page nothing.
-pub(crate) async fn check(
-    State(allowed): State<Arc<AllowedHosts>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match refused_host(&allowed, &request) {
-        Some(host) if !request.uri().path().starts_with("/health/") => {
-            counter!(names::HTTP_REFUSED, "limit" => "host").increment(1);
-            let shown: String = host.chars().take(MAX_SHOWN).collect();
-            let detail = format!("this server is not {shown}; ALLOWED_HOSTS does not name it");
-            Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail).into_response()
+#[derive(Debug, Clone)]
+pub(crate) struct CheckHost(pub(crate) Arc<AllowedHosts>);
+
+impl Around for CheckHost {
+    type Held = ();
+
+    fn before(&self, request: &mut Request) -> Result<(), Box<Response>> {
+        match refused_host(&self.0, request) {
+            Some(host) if !request.uri().path().starts_with("/health/") => {
+                counter!(names::HTTP_REFUSED, "limit" => "host").increment(1);
+                let shown: String = host.chars().take(MAX_SHOWN).collect();
+                let detail = format!("this server is not {shown}; ALLOWED_HOSTS does not name it");
+                let status = StatusCode::MISDIRECTED_REQUEST;
+                Err(Box::new(Problem::new(status, "unknown_host", detail).into_response()))
+            }
+            _ => Ok(()),
         }
-        _ => next.run(request).await,
     }
+
+    fn after(&self, (): (), _: &mut Response) {}
 }
 
 /// Returns the host of a request if it is not allowed.

@@ -9,6 +9,6 @@ mod hosts;
 
 pub use cors::CorsOrigins;
 pub(crate) use cors::layer as cors;
-pub(crate) use headers::secure;
+pub(crate) use headers::Secure;
 pub use hosts::AllowedHosts;
-pub(crate) use hosts::check as check_host;
+pub(crate) use hosts::CheckHost;

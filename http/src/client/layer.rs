@@ -3,36 +3,45 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::limits::{ClientLimits, Pass};
+use super::shares::Share;
 use crate::Problem;
+use crate::around::Around;
 
 /// Refuses a request whose client sends too much, and adds a [`Pass`] to each other
 /// one.
-pub(crate) async fn admit(
-    State(limits): State<Arc<ClientLimits>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let pass = limits.pass(&request);
-    let mut response = match pass.begin() {
-        Ok(_in_flight) => {
-            request.extensions_mut().insert(pass.clone());
-            next.run(request).await
-        }
-        Err(refusal) => {
-            if let Some(client) = pass.name() {
-                tracing::debug!(%client, code = refusal.code(), "request refused: {refusal}");
+#[derive(Debug, Clone)]
+pub(crate) struct Admit(pub(crate) Arc<ClientLimits>);
+
+impl Around for Admit {
+    /// The pass, and the request's slot.
+    type Held = (Pass, Option<Share>);
+
+    fn before(&self, request: &mut Request) -> Result<Self::Held, Box<Response>> {
+        let pass = self.0.pass(request);
+        match pass.begin() {
+            Ok(in_flight) => {
+                request.extensions_mut().insert(pass.clone());
+                Ok((pass, in_flight))
             }
-            Problem::from(refusal).into_response()
+            Err(refusal) => {
+                if let Some(client) = pass.name() {
+                    tracing::debug!(%client, code = refusal.code(), "request refused: {refusal}");
+                }
+                let mut response = Problem::from(refusal).into_response();
+                pass.describe(response.headers_mut());
+                Err(Box::new(response))
+            }
         }
-    };
-    pass.describe(response.headers_mut());
-    response
+    }
+
+    fn after(&self, (pass, _in_flight): Self::Held, response: &mut Response) {
+        pass.describe(response.headers_mut());
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Pass {

@@ -8,7 +8,7 @@ use axum::http::{Extensions, HeaderMap, HeaderName, header};
 
 use super::id::{ClientId, Peer};
 use super::proxies::TrustedProxies;
-use super::rates::{Left, RateLimits, Rates, rate_limit};
+use super::rates::{Buckets, Left, RateLimits, Rates, rate_limit};
 use super::refusal::{BODIES, CONNECTIONS, IN_FLIGHT, Refusal};
 use super::settings::{ClientSettings, ConnectionSettings};
 use super::shares::{Share, Shares, share_of};
@@ -90,9 +90,11 @@ impl ClientLimits {
         let extensions = request.extensions();
         let peer = extensions.get::<Peer>().map(|Peer(peer)| peer.ip().to_canonical());
         let address = peer.map(|peer| self.proxies.client_address(peer, request.headers()));
+        let id = client_id(extensions, address);
+        let is_limited = is_forwarded(request.headers()) || !self.is_exempt(peer);
         let of_client = OfClient {
-            id: client_id(extensions, address),
-            is_limited: is_forwarded(request.headers()) || !self.is_exempt(peer),
+            buckets: is_limited.then(|| self.rates.buckets(&id)),
+            id,
             limits: Arc::clone(self),
             requests_left: OnceLock::new(),
             links_left: OnceLock::new(),
@@ -134,7 +136,8 @@ pub struct Pass(Option<Arc<OfClient>>);
 #[derive(Debug)]
 struct OfClient {
     id: ClientId,
-    is_limited: bool,
+    /// `None` for a client without limits, but for bodies.
+    buckets: Option<Arc<Buckets>>,
     limits: Arc<ClientLimits>,
     requests_left: OnceLock<Left>,
     links_left: OnceLock<Left>,
@@ -151,7 +154,7 @@ impl Pass {
     /// # Errors
     /// [`Refusal`] if the client has as many as it may.
     pub fn slot(&self, shares: &Arc<Shares>) -> Result<Option<Share>, Refusal> {
-        self.limited().map(|client| shares.take(&client.id)).transpose()
+        self.limited().map(|(client, _)| shares.take(&client.id)).transpose()
     }
 
     /// Counts the links of a request.
@@ -159,8 +162,8 @@ impl Pass {
     /// # Errors
     /// [`Refusal`] if the client sends too many a second; then none of them counts.
     pub fn links(&self, links_count: usize) -> Result<(), Refusal> {
-        let Some(client) = self.limited() else { return Ok(()) };
-        let (answer, left) = client.limits.rates.links(&client.id, links_count);
+        let Some((client, buckets)) = self.limited() else { return Ok(()) };
+        let (answer, left) = client.limits.rates.links(buckets, links_count);
         left.map(|left| client.links_left.set(left));
         answer
     }
@@ -178,8 +181,8 @@ impl Pass {
     /// # Errors
     /// [`Refusal`] if the client sends too many a second, or has too many in flight.
     pub(super) fn begin(&self) -> Result<Option<Share>, Refusal> {
-        let Some(client) = self.limited() else { return Ok(None) };
-        let (answer, left) = client.limits.rates.request(&client.id);
+        let Some((client, buckets)) = self.limited() else { return Ok(None) };
+        let (answer, left) = client.limits.rates.request(buckets);
         left.map(|left| client.requests_left.set(left));
         answer?;
         client.limits.in_flight.as_ref().map(|shares| shares.take(&client.id)).transpose()
@@ -187,7 +190,7 @@ impl Pass {
 
     /// Adds the headers that say what is left to the client.
     pub(super) fn describe(&self, headers: &mut HeaderMap) {
-        let Some(client) = self.limited() else { return };
+        let Some((client, _)) = self.limited() else { return };
         let left = [&client.requests_left, &client.links_left].map(|left| left.get().copied());
         let [requests, links] = left;
         if let Some((left, policy)) = rate_limit(requests, links).zip(client.limits.rates.policy())
@@ -202,7 +205,8 @@ impl Pass {
         self.0.as_ref().map(|client| &client.id)
     }
 
-    fn limited(&self) -> Option<&OfClient> {
-        self.0.as_deref().filter(|client| client.is_limited)
+    fn limited(&self) -> Option<(&OfClient, &Buckets)> {
+        let client = self.0.as_deref()?;
+        client.buckets.as_deref().map(|buckets| (client, buckets))
     }
 }

@@ -21,7 +21,7 @@ mod settings;
 mod shares;
 
 pub use id::{ClientId, Peer};
-pub(crate) use layer::admit;
+pub(crate) use layer::Admit;
 pub use limits::{ClientLimits, Pass};
 pub use origin::OwnOrigin;
 pub use proxies::TrustedProxies;

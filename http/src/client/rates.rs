@@ -4,11 +4,13 @@
 //! A bucket that was not used for as long as it takes to fill is the same as a new one, so it is
 //! dropped. Of more clients than [`MAX_CLIENTS`] the one that was quiet the longest is dropped.
 
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use bytes::Bytes;
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -76,8 +78,9 @@ struct Kind {
 
 type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, StateInformationMiddleware>;
 
+/// What one client may send.
 #[derive(Debug)]
-struct Buckets<C: SharedClock> {
+pub(super) struct Buckets<C: SharedClock = MonotonicClock> {
     requests: Option<Bucket<C>>,
     links: Option<Bucket<C>>,
 }
@@ -110,9 +113,9 @@ impl<C: SharedClock> Rates<C> {
     ///
     /// # Errors
     /// [`Refusal`] if it comes too early.
-    pub(super) fn request(&self, client: &ClientId) -> (Result<(), Refusal>, Option<Left>) {
+    pub(super) fn request(&self, client: &Buckets<C>) -> (Result<(), Refusal>, Option<Left>) {
         let Some(kind) = self.requests else { return (Ok(()), None) };
-        self.check(kind, self.buckets(client).requests.as_ref(), NonZeroU32::MIN)
+        self.check(kind, client.requests.as_ref(), NonZeroU32::MIN)
     }
 
     /// Counts the links of a request, all or none of them.
@@ -121,14 +124,14 @@ impl<C: SharedClock> Rates<C> {
     /// [`Refusal`] if they come too early.
     pub(super) fn links(
         &self,
-        client: &ClientId,
+        client: &Buckets<C>,
         links_count: usize,
     ) -> (Result<(), Refusal>, Option<Left>) {
         let Some(kind) = self.links else { return (Ok(()), None) };
         // More than a burst could never be sent.
         let count = u32::try_from(links_count).unwrap_or(u32::MAX).min(kind.rate.burst.get());
         let Some(count) = NonZeroU32::new(count) else { return (Ok(()), None) };
-        self.check(kind, self.buckets(client).links.as_ref(), count)
+        self.check(kind, client.links.as_ref(), count)
     }
 
     /// Returns the value of `RateLimit-Policy`, which is the same for all clients.
@@ -136,7 +139,8 @@ impl<C: SharedClock> Rates<C> {
         self.policy.as_ref()
     }
 
-    fn buckets(&self, client: &ClientId) -> Arc<Buckets<C>> {
+    /// Returns the buckets of a client, new ones if it has sent nothing for long.
+    pub(super) fn buckets(&self, client: &ClientId) -> Arc<Buckets<C>> {
         self.clients.get_with_by_ref(client, || {
             let bucket = |kind: Option<Kind>| {
                 let Rate { per_second, burst } = kind?.rate;
@@ -183,14 +187,14 @@ fn policy(kind: Kind) -> String {
 
 /// Returns the value of `RateLimit`.
 pub(super) fn rate_limit(requests: Option<Left>, links: Option<Left>) -> Option<HeaderValue> {
-    let item = |limit: &Limit, left: Option<Left>| {
-        let Left { remaining, full_in_seconds } = left?;
-        Some(format!("\"{}\";r={remaining};t={full_in_seconds}", limit.label))
-    };
-    match (item(&REQUESTS, requests), item(&LINKS, links)) {
-        (Some(requests), Some(links)) => format!("{requests}, {links}").parse().ok(),
-        (one, other) => one.or(other)?.parse().ok(),
+    // Both items, each with two numbers of ten digits.
+    let mut text = String::with_capacity(64);
+    for (limit, left) in [(&REQUESTS, requests), (&LINKS, links)] {
+        let Some(Left { remaining, full_in_seconds }) = left else { continue };
+        let comma = if text.is_empty() { "" } else { ", " };
+        write!(text, "{comma}\"{}\";r={remaining};t={full_in_seconds}", limit.label).ok()?;
     }
+    if text.is_empty() { None } else { HeaderValue::from_maybe_shared(Bytes::from(text)).ok() }
 }
 
 #[cfg(test)]
@@ -223,36 +227,36 @@ mod tests {
         let policy = "\"requests\";q=4;w=2, \"links\";q=30;w=3;qu=\"links\"";
         assert_eq!(rates.policy().unwrap(), policy);
         for left in (0..4).rev() {
-            let (answer, remaining) = rates.request(&client(1));
+            let (answer, remaining) = rates.request(&rates.buckets(&client(1)));
             assert_eq!(answer, Ok(()));
             assert_eq!(remaining.unwrap().remaining, left);
         }
-        let (refused, left) = rates.request(&client(1));
+        let (refused, left) = rates.request(&rates.buckets(&client(1)));
         let refusal = refused.unwrap_err();
         assert_eq!((refusal.code(), refusal.retry_after_seconds()), ("client_requests", 1));
         assert_eq!(text(rate_limit(left, None)), "\"requests\";r=0;t=2");
         // Another client is not affected, nor are links.
-        assert_eq!(rates.request(&client(2)).0, Ok(()));
-        let (answer, left) = rates.links(&client(1), 20);
+        assert_eq!(rates.request(&rates.buckets(&client(2))).0, Ok(()));
+        let (answer, left) = rates.links(&rates.buckets(&client(1)), 20);
         assert_eq!(answer, Ok(()));
         assert_eq!(text(rate_limit(None, left)), "\"links\";r=10;t=2");
         // All or none: 10 are left.
-        let (refused, left) = rates.links(&client(1), 30);
+        let (refused, left) = rates.links(&rates.buckets(&client(1)), 30);
         assert_eq!(refused.unwrap_err().retry_after_seconds(), 2);
         assert_eq!(text(rate_limit(None, left)), "\"links\";r=10;t=2");
         clock.advance(Duration::from_secs(2));
-        assert_eq!(rates.links(&client(1), 30).0, Ok(()));
-        assert_eq!(rates.request(&client(1)).0, Ok(()));
+        assert_eq!(rates.links(&rates.buckets(&client(1)), 30).0, Ok(()));
+        assert_eq!(rates.request(&rates.buckets(&client(1))).0, Ok(()));
     }
 
     #[test]
     fn more_links_than_a_burst_are_a_burst() {
         let limits = RateLimits { requests: None, links: rate(10, 30) };
         let rates = Rates::with_clock(limits, FakeRelativeClock::default());
-        assert_eq!(rates.links(&client(1), 1_000).0, Ok(()));
-        assert!(rates.links(&client(1), 1).0.is_err());
-        assert_eq!(rates.links(&client(1), 0), (Ok(()), None));
-        assert_eq!(rates.request(&client(1)), (Ok(()), None));
+        assert_eq!(rates.links(&rates.buckets(&client(1)), 1_000).0, Ok(()));
+        assert!(rates.links(&rates.buckets(&client(1)), 1).0.is_err());
+        assert_eq!(rates.links(&rates.buckets(&client(1)), 0), (Ok(()), None));
+        assert_eq!(rates.request(&rates.buckets(&client(1))), (Ok(()), None));
     }
 
     proptest! {
@@ -268,7 +272,7 @@ mod tests {
             let rates = Rates::with_clock(limits, clock.clone());
             let (mut given, mut elapsed_ms) = (0, 0);
             for (count, pause_ms) in steps {
-                if rates.links(&client(1), count).0.is_ok() {
+                if rates.links(&rates.buckets(&client(1)), count).0.is_ok() {
                     given += u64::try_from(count).unwrap().min(u64::from(burst));
                 }
                 let most = u64::from(burst) + (elapsed_ms * u64::from(per_second)).div_ceil(1_000);

@@ -1,13 +1,12 @@
 //! What a request shows of who has sent it: a key in a header, or a session in a cookie.
 
-use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 
 use super::cookie;
 use super::ring::{KeyHolder, KeyRing};
 use super::session::{self, Session, SessionError};
-use crate::client::{OwnOrigin, TrustedProxies};
+use crate::client::OwnOrigin;
 
 /// The other header of a key.
 pub(super) const API_KEY: &str = "x-api-key";
@@ -25,12 +24,19 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// Reads it.
-    pub(super) fn read(headers: &HeaderMap, origin: &OwnOrigin, ring: &KeyRing) -> Self {
+    /// Reads it; asks for the origin of this server only where a session may be.
+    pub(super) fn read(
+        headers: &HeaderMap,
+        origin: impl FnOnce() -> OwnOrigin,
+        ring: &KeyRing,
+    ) -> Self {
         if let Some(text) = presented(headers) {
             return Self::Key(ring.holder(text));
         }
-        match cookie::read(headers, origin.is_https) {
+        if !headers.contains_key(header::COOKIE) {
+            return Self::None;
+        }
+        match cookie::read(headers, origin().is_https) {
             Ok(None) => Self::None,
             Ok(Some(text)) => Self::Session(session::read(&text, ring, Timestamp::now())),
             Err(error) => Self::Session(Err(error)),
@@ -71,9 +77,4 @@ pub(super) fn is_from_own_page(headers: &HeaderMap, own: &OwnOrigin) -> bool {
         Some(origin) => origin.to_str().is_ok_and(|origin| own.is(origin)),
         None => headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "same-origin"),
     }
-}
-
-/// Returns the origin of this server as the sender of a request has it.
-pub(super) fn own_origin(request: &Request, proxies: &TrustedProxies) -> OwnOrigin {
-    proxies.own_origin(request.extensions(), request.uri(), request.headers())
 }

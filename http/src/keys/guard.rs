@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use linkrelay_common::metrics as names;
 use metrics::counter;
-use tracing::Instrument as _;
+use tracing::Span;
 
-use super::credential::{API_KEY, Credential, is_from_own_page, own_origin, writes};
+use super::credential::{API_KEY, Credential, is_from_own_page, writes};
 use super::session::SessionError;
-use super::{Access, KeyRing, Scope};
+use super::{Access, KeyHolder, KeyRing, Scope};
 use crate::Problem;
+use crate::around::{Around, AroundLayer};
 use crate::client::{ClientLimits, OwnOrigin, TrustedProxies};
 
 /// The label of requests without a key that is known.
@@ -29,6 +30,21 @@ struct Guard {
     scope: Scope,
 }
 
+impl Around for Guard {
+    /// The span that names the client.
+    type Held = Span;
+
+    fn before(&self, request: &mut Request) -> Result<Span, Box<Response>> {
+        self.check(request)
+    }
+
+    fn after(&self, _: Span, _: &mut Response) {}
+
+    fn span(held: &Span) -> Span {
+        held.clone()
+    }
+}
+
 /// Lets only requests to these routes pass whose key has this scope.
 ///
 /// A request that passes carries the `KeyHolder` as an extension, and no longer
@@ -41,79 +57,117 @@ where
         Access::Everyone => routes,
         Access::Keys(ring) => {
             let guard = Guard { ring: Arc::clone(ring), scope };
-            routes.route_layer(middleware::from_fn_with_state(guard, check))
+            routes.route_layer(AroundLayer(guard))
         }
     }
 }
 
-/// What a request shows of its sender, as [`identify`] has found it.
+/// What a request shows of its sender, as [`Identify`] has found it.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     pub(super) credential: Credential,
-    pub(super) origin: OwnOrigin,
-    pub(super) is_from_own_page: bool,
+    /// With the proxies that are trusted; `None` without the layers of a server.
+    clients: Option<Arc<ClientLimits>>,
 }
 
 impl Shown {
-    fn of(request: &Request, ring: &KeyRing, proxies: &TrustedProxies) -> Self {
-        let (origin, headers) = (own_origin(request, proxies), request.headers());
-        let credential = Credential::read(headers, &origin, ring);
-        Self { credential, is_from_own_page: is_from_own_page(headers, &origin), origin }
+    fn of(request: &Request, ring: &KeyRing, clients: Option<Arc<ClientLimits>>) -> Self {
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let origin = || own_origin(clients.as_deref(), extensions, request.uri(), headers);
+        let credential = Credential::read(headers, origin, ring);
+        Self { credential, clients }
     }
+
+    /// Returns the origin of this server as the sender of this request has it.
+    pub(super) fn origin(&self, request: &Parts) -> OwnOrigin {
+        let Parts { extensions, uri, headers, .. } = request;
+        own_origin(self.clients.as_deref(), extensions, uri, headers)
+    }
+
+    fn is_from_own_page(&self, request: &Request) -> bool {
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let own = own_origin(self.clients.as_deref(), extensions, request.uri(), headers);
+        is_from_own_page(headers, &own)
+    }
+}
+
+fn own_origin(
+    clients: Option<&ClientLimits>,
+    extensions: &Extensions,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> OwnOrigin {
+    let nobody = TrustedProxies::default();
+    clients.map_or(&nobody, ClientLimits::proxies).own_origin(extensions, uri, headers)
 }
 
 /// Adds what a request shows of its sender to its extensions, and its `KeyHolder` if it is known,
 /// for what comes before the guards. It refuses no request.
-pub(crate) async fn identify(
-    State((ring, clients)): State<(Arc<KeyRing>, Arc<ClientLimits>)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let shown = Shown::of(&request, &ring, clients.proxies());
-    if let Some(holder) = shown.credential.holder() {
-        let holder = holder.clone();
-        request.extensions_mut().insert(holder);
-    }
-    request.extensions_mut().insert(shown);
-    next.run(request).await
+#[derive(Debug, Clone)]
+pub(crate) struct Identify {
+    pub(crate) ring: Arc<KeyRing>,
+    pub(crate) clients: Arc<ClientLimits>,
 }
 
-async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let Guard { ring, scope } = guard;
-    let shown = request.extensions().get::<Shown>().cloned();
-    let shown = shown.unwrap_or_else(|| Shown::of(&request, &ring, &TrustedProxies::default()));
-    let holder = match shown.credential {
-        Credential::None => return refused("no_key", no_key()),
-        Credential::Key(None) => return refused("unknown_key", unknown_key()),
-        Credential::Session(Err(error)) => return refused("no_session", no_session(error)),
-        Credential::Session(Ok(_)) if writes(request.method()) && !shown.is_from_own_page => {
-            return refused("wrong_origin", wrong_origin());
+impl Around for Identify {
+    type Held = ();
+
+    fn before(&self, request: &mut Request) -> Result<(), Box<Response>> {
+        let shown = Shown::of(request, &self.ring, Some(Arc::clone(&self.clients)));
+        if let Some(holder) = shown.credential.holder() {
+            let holder = holder.clone();
+            request.extensions_mut().insert(holder);
         }
-        Credential::Key(Some(holder)) => holder,
-        Credential::Session(Ok(session)) => session.holder,
-    };
-    tracing::Span::current().record("client", &*holder.name);
-    let client = tracing::info_span!("client", client = &*holder.name);
-    let label = ring.label(&holder);
-    if !holder.may(scope) {
-        count(label, "insufficient_scope");
-        return client.in_scope(|| wrong_scope(scope));
+        request.extensions_mut().insert(shown);
+        Ok(())
     }
-    count(label, "allowed");
-    for name in [header::AUTHORIZATION.as_str(), API_KEY, header::COOKIE.as_str()] {
-        request.headers_mut().remove(name);
+
+    fn after(&self, (): (), _: &mut Response) {}
+}
+
+impl Guard {
+    /// Returns the span in which the handler works.
+    fn check(&self, request: &mut Request) -> Result<Span, Box<Response>> {
+        let shown = request.extensions_mut().remove::<Shown>();
+        let shown = shown.unwrap_or_else(|| Shown::of(request, &self.ring, None));
+        let is_from_own_page = || shown.is_from_own_page(request);
+        let holder = match &shown.credential {
+            Credential::None => return Err(refused("no_key", no_key())),
+            Credential::Key(None) => return Err(refused("unknown_key", unknown_key())),
+            Credential::Session(Err(error)) => {
+                return Err(refused("no_session", no_session(*error)));
+            }
+            Credential::Session(Ok(_)) if writes(request.method()) && !is_from_own_page() => {
+                return Err(refused("wrong_origin", wrong_origin()));
+            }
+            Credential::Key(Some(holder)) => holder,
+            Credential::Session(Ok(session)) => &session.holder,
+        };
+        Span::current().record("client", &*holder.name);
+        let client = tracing::info_span!("client", client = &*holder.name);
+        if !holder.may(self.scope) {
+            count(self.ring.label(holder), "insufficient_scope");
+            return Err(Box::new(client.in_scope(|| wrong_scope(self.scope))));
+        }
+        self.ring.count_allowed(holder);
+        for name in [header::AUTHORIZATION.as_str(), API_KEY, header::COOKIE.as_str()] {
+            request.headers_mut().remove(name);
+        }
+        if self.scope == Scope::Admin {
+            client.in_scope(|| log_admin(request));
+        }
+        if request.extensions().get::<KeyHolder>().is_none() {
+            let holder = holder.clone();
+            request.extensions_mut().insert(holder);
+        }
+        Ok(client)
     }
-    if scope == Scope::Admin {
-        client.in_scope(|| log_admin(&request));
-    }
-    request.extensions_mut().insert(holder);
-    next.run(request).instrument(client).await
 }
 
 /// Counts a request whose client is not known.
-fn refused(outcome: &'static str, answer: Response) -> Response {
+fn refused(outcome: &'static str, answer: Response) -> Box<Response> {
     count(NO_CLIENT, outcome);
-    answer
+    Box::new(answer)
 }
 
 fn count(client: impl Into<metrics::SharedString>, outcome: &'static str) {

@@ -26,8 +26,8 @@ mod sign_in;
 
 pub use edit::{add_key, revoke_key};
 pub use file::{KeyEntry, KeyFile, KeyFileError};
+pub(crate) use guard::Identify;
 pub use guard::guard;
-pub(crate) use guard::identify;
 pub use key_text::KeyText;
 pub use path::KeyPath;
 pub use reload::watch;

@@ -1,7 +1,10 @@
 //! Whose key a text is. The keys of the file can be replaced while the server runs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use linkrelay_common::metrics as names;
+use metrics::{Counter, counter};
 
 use super::file::KeyFile;
 use super::key_text::{KeyHash, KeyText};
@@ -44,8 +47,10 @@ pub struct KeyRing {
     /// Keys that were set as they are, without an id, with every scope.
     plain: Vec<Known>,
     of_file: RwLock<HashMap<String, Known>>,
-    /// The names of keys that metrics have as a label. It only grows.
-    labels: RwLock<HashSet<Arc<str>>>,
+    /// The names of keys that metrics have as a label, each with the counter of what its key allows:
+    /// to look a counter up by its labels takes longer than all else that a key costs. It only
+    /// grows.
+    labels: RwLock<HashMap<Arc<str>, Counter>>,
 }
 
 impl KeyRing {
@@ -129,21 +134,37 @@ impl KeyRing {
     /// Returns what metrics call a client: its name, if it is one of the first that this process
     /// has served.
     pub fn label(&self, holder: &KeyHolder) -> Arc<str> {
+        self.with_label(holder, |label, _| Arc::clone(label))
+    }
+
+    /// Counts a request of a client that its key allows.
+    pub(super) fn count_allowed(&self, holder: &KeyHolder) {
+        self.with_label(holder, |_, allowed| allowed.increment(1));
+    }
+
+    fn with_label<T>(&self, holder: &KeyHolder, does: impl Fn(&Arc<str>, &Counter) -> T) -> T {
         let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
-        if labels.contains(&holder.name) {
-            return Arc::clone(&holder.name);
+        let other = || labels.get_key_value(OTHER_LABEL).filter(|_| labels.len() >= MAX_LABELS);
+        if let Some((label, allowed)) = labels.get_key_value(&holder.name).or_else(other) {
+            return does(label, allowed);
         }
         drop(labels);
         let mut labels = self.labels.write().unwrap_or_else(PoisonError::into_inner);
-        if labels.len() < MAX_LABELS {
-            labels.insert(Arc::clone(&holder.name));
-        }
-        labels.get(&holder.name).map_or_else(|| OTHER_LABEL.into(), Arc::clone)
+        let is_told_apart = labels.len() < MAX_LABELS || labels.contains_key(&holder.name);
+        let label = if is_told_apart { Arc::clone(&holder.name) } else { OTHER_LABEL.into() };
+        let allowed = labels.entry(Arc::clone(&label)).or_insert_with(|| allowed(&label));
+        does(&label, allowed)
     }
+}
+
+fn allowed(label: &Arc<str>) -> Counter {
+    counter!(names::CLIENT_REQUESTS, "client" => Arc::clone(label), "outcome" => "allowed")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::super::KeyEntry;
     use super::*;
 

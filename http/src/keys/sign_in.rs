@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder};
 
 use super::cookie;
-use super::credential::Credential;
+use super::credential::{Credential, is_from_own_page};
 use super::guard::{Shown, unknown_key, wrong_origin};
 use super::ring::KeyHolder;
 use super::scope::{Scope, Scopes};
@@ -88,9 +88,11 @@ impl IntoResponse for SignInError {
 /// The sender of a request to the routes of sessions, which need no key.
 #[derive(Debug, Default)]
 pub struct Visitor {
-    shown: Option<Shown>,
+    credential: Option<Credential>,
     /// Whether a browser names a page as the sender.
     has_origin: bool,
+    is_from_own_page: bool,
+    is_https: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Visitor {
@@ -98,14 +100,23 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let has_origin = parts.headers.contains_key(header::ORIGIN);
-        Ok(Self { shown: parts.extensions.get().cloned(), has_origin })
+        let Some(shown) = parts.extensions.get::<Shown>() else {
+            return Ok(Self { has_origin, ..Self::default() });
+        };
+        let origin = shown.origin(parts);
+        Ok(Self {
+            credential: Some(shown.credential.clone()),
+            has_origin,
+            is_from_own_page: is_from_own_page(&parts.headers, &origin),
+            is_https: origin.is_https,
+        })
     }
 }
 
 impl Visitor {
     /// Returns who the sender is.
     pub fn state(&self, access: &Access) -> SessionState {
-        let shown = self.shown.as_ref().map(|shown| &shown.credential);
+        let shown = self.credential.as_ref();
         let expires_at = match shown {
             Some(Credential::Session(Ok(session))) => Some(session.expires_at),
             _ => None,
@@ -125,7 +136,7 @@ impl Visitor {
         lasts: Duration,
     ) -> Result<(SessionState, Option<HeaderValue>), SignInError> {
         let Access::Keys(ring) = access else { return Err(SignInError::NoKeys) };
-        if self.has_origin && !self.is_from_own_page() {
+        if self.has_origin && !self.is_from_own_page {
             return Err(SignInError::WrongOrigin);
         }
         let (id, known) = ring.with_text(key.trim()).ok_or(SignInError::UnknownKey)?;
@@ -138,7 +149,7 @@ impl Visitor {
         let holder = &known.holder;
         tracing::info!(client = &*holder.name, %expires_at, "a user has signed in with the key of {}", holder.name);
         let state = SessionState::new(true, Some(holder), Some(expires_at));
-        Ok((state, cookie::set(Some(&text), lasts, self.is_https())))
+        Ok((state, cookie::set(Some(&text), lasts, self.is_https)))
     }
 
     /// Returns the header that takes the session from a browser. The session itself is kept
@@ -147,19 +158,10 @@ impl Visitor {
     /// # Errors
     /// [`SignInError::WrongOrigin`] for a page that is not this server's.
     pub fn sign_out(&self) -> Result<Option<HeaderValue>, SignInError> {
-        let shown = self.shown.as_ref().map(|shown| &shown.credential);
-        let has_session = matches!(shown, Some(Credential::Session(_)));
-        if has_session && !self.is_from_own_page() {
+        let has_session = matches!(self.credential, Some(Credential::Session(_)));
+        if has_session && !self.is_from_own_page {
             return Err(SignInError::WrongOrigin);
         }
-        Ok(cookie::set(None, Duration::ZERO, self.is_https()))
-    }
-
-    fn is_https(&self) -> bool {
-        self.shown.as_ref().is_some_and(|shown| shown.origin.is_https)
-    }
-
-    fn is_from_own_page(&self) -> bool {
-        self.shown.as_ref().is_some_and(|shown| shown.is_from_own_page)
+        Ok(cookie::set(None, Duration::ZERO, self.is_https))
     }
 }
