@@ -38,7 +38,7 @@ async fn round(broker: &KafkaBroker, closed_loop: ClosedLoop) -> Result<Round> {
     let bare_topic = fresh_topic(broker).await?;
     let relay = RelaySettings::new(broker, &bare_topic, &[])?;
     let baseline = bare(&relay, closed_loop.warm_up, closed_loop.duration).await?;
-    let (ours, load) = post_to_producer(broker, closed_loop, None).await?;
+    let (ours, load) = post_to_producer(broker, closed_loop).await?;
     let links_per_second = ours.requests_per_second() * LINKS_PER_REQUEST as f64;
     let details = json!({ "requests": ours.latencies });
     Ok(Round { ours: links_per_second, baseline: Some(baseline), load, details })

@@ -6,9 +6,10 @@ use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
-use crate::http::{closed_loop, post_to_producer};
+use crate::http::{Side, closed_loop, in_turns};
 use crate::key_file::{KEYS, KeyFile};
 use crate::load::closed_loop::ClosedLoop;
+use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
 
 const CONNECTIONS: usize = 64;
@@ -20,7 +21,7 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
         return Ok(());
     }
     let closed_loop = closed_loop(settings, CONNECTIONS, 1);
-    let round = async |index| round(&broker, closed_loop, &keys, index % 2 == 0).await;
+    let round = async |_| round(&broker, closed_loop, &keys).await;
     settings.report(&Measurement {
         benchmark: "keys",
         case,
@@ -31,27 +32,10 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     })
 }
 
-/// Both sides, in the one order or the other: what comes second finds a warmer broker.
-async fn round(
-    broker: &KafkaBroker,
-    closed_loop: ClosedLoop,
-    keys: &KeyFile,
-    keys_first: bool,
-) -> Result<Round> {
-    let with_keys = async || post_to_producer(broker, closed_loop, Some(keys)).await;
-    let without = async || post_to_producer(broker, closed_loop, None).await;
-    let (ours, baseline) = if keys_first {
-        let ours = with_keys().await?;
-        (ours, without().await?)
-    } else {
-        let baseline = without().await?;
-        (with_keys().await?, baseline)
-    };
-    let ((ours, load), (baseline, _)) = (ours, baseline);
-    Ok(Round {
-        ours: ours.requests_per_second(),
-        baseline: Some(baseline.requests_per_second()),
-        load,
-        details: json!({ "ours": ours.latencies, "without": baseline.latencies }),
-    })
+async fn round(broker: &KafkaBroker, closed_loop: ClosedLoop, keys: &KeyFile) -> Result<Round> {
+    let sides = [Side::start(broker, Some(keys)).await?, Side::start(broker, None).await?];
+    let meter = LoadMeter::start()?;
+    let [ours, baseline] = in_turns(sides, closed_loop).await?;
+    let load = meter.load()?;
+    Ok(Round { ours, baseline: Some(baseline), load, details: json!({}) })
 }

@@ -2,22 +2,19 @@
 //! on a real broker, against an axum handler that parses the same body and answers.
 
 mod no_op;
+mod turns;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use linkrelay_store::testing::FaultyStore;
+use anyhow::Result;
 use linkrelay_testkit::kafka::KafkaBroker;
 use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
-use crate::kafka::fresh_topic;
-use crate::key_file::KeyFile;
 use crate::load::closed_loop::{ClosedLoop, Posted};
 use crate::machine::{Load, LoadMeter};
 use crate::measurement::{Measurement, Round, Target};
-use crate::roles::start_producer;
+pub(crate) use turns::{Side, in_turns};
 
 const CASES: [usize; 3] = [64, 256, 512];
 
@@ -45,7 +42,7 @@ async fn round(broker: &KafkaBroker, closed_loop: ClosedLoop) -> Result<Round> {
     let (no_op_addr, no_op) = no_op::start().await?;
     let baseline = closed_loop.run(no_op_addr).await?;
     drop(no_op);
-    let (ours, load) = post_to_producer(broker, closed_loop, None).await?;
+    let (ours, load) = post_to_producer(broker, closed_loop).await?;
     let details = json!({ "ours": ours.latencies, "no_op": baseline.latencies });
     Ok(Round {
         ours: ours.requests_per_second(),
@@ -70,25 +67,18 @@ pub(crate) fn closed_loop(
     }
 }
 
-/// Posts to a producer on a new topic, with an API key if it has some, and checks that every link
-/// that was answered 201 is there.
+/// Posts to a producer on a new topic, and checks that every link that was answered 201 is there.
 ///
 /// # Errors
 /// If the producer does not start, an answer is not 201, or the topic has another number of links.
 pub(crate) async fn post_to_producer(
     broker: &KafkaBroker,
     closed_loop: ClosedLoop,
-    keys: Option<&KeyFile>,
 ) -> Result<(Posted, Load)> {
-    let topic = fresh_topic(broker).await?;
-    let store = Arc::new(FaultyStore::default());
-    let (addr, producer) = start_producer(broker, &topic, store, keys).await?;
+    let mut side = Side::start(broker, None).await?;
     let meter = LoadMeter::start()?;
-    let posted = closed_loop.run_with_key(addr, keys.map(|keys| keys.key.clone())).await?;
+    let posted = side.post(closed_loop).await?;
     let load = meter.load()?;
-    producer.stop().await?;
-    let arrived: i64 = broker.end_offsets(&topic).await?.values().sum();
-    let acknowledged = i64::try_from(posted.links_acknowledged)?;
-    ensure!(arrived == acknowledged, "{arrived} arrived, {acknowledged} were acknowledged");
+    side.stop().await?;
     Ok((posted, load))
 }
