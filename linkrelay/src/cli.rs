@@ -7,8 +7,8 @@ use linkrelay_common::telemetry::LogSettings;
 
 use crate::exit::Outcome;
 use crate::{
-    check, completions, dlq, export, extract, health, keys, man, rebuild, refresh, search, status,
-    submit, topics, up,
+    check, completions, dlq, export, extract, health, keys, lag, man, rebuild, refresh, search,
+    status, submit, topics, up,
 };
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
@@ -44,6 +44,8 @@ enum Command {
     /// Make or describe the topics
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
+    /// Show how far the consumers are behind, partition by partition
+    Lag(lag::LagArguments),
     /// Show dead letters, or publish them again
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
@@ -72,6 +74,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::RebuildVideos(arguments) => rebuild::run(*arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,
         Command::Topics(command) => topics::run(command).await,
+        Command::Lag(arguments) => lag::run(arguments).await,
         Command::Dlq(command) => dlq::run(command).await,
         Command::Check(arguments) => check::run(*arguments).await,
         Command::Health(arguments) => health::run(arguments).await,

@@ -12,6 +12,7 @@ mod export;
 mod extract;
 mod health;
 mod keys;
+mod lag;
 mod links;
 mod man;
 mod progress;

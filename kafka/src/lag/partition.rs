@@ -1,12 +1,13 @@
 //! What the figures of one partition mean.
 
 use rdkafka::error::RDKafkaErrorCode;
+use serde::Serialize;
 
 /// An offset, or why the broker did not say it; -1 is a commit that there is not.
 pub(super) type Asked = Result<i64, RDKafkaErrorCode>;
 
 /// One partition of a topic that a group reads.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PartitionLag {
     /// Its number.
     pub partition: i32,
