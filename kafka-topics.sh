@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Creates linkrelay's two topics with Kafka's own command line, and describes them.
+# Creates linkrelay's topics with Kafka's own command line, and describes them.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
 Usage: ./kafka-topics.sh [OPTION…]
 
-Creates the topic of links and the topic of dead letters if they are missing, and describes
-them. Safe to run again: a topic that is there keeps its records and, unless --partitions asks
+Creates the topic of links and the topic of dead letters, and with a name for it the topic of
+results, if they are missing, and describes them. Safe to run again: a topic that is there keeps its records and, unless --partitions asks
 for more, its partitions and settings; where those differ from what is asked for here, the script
 says so, and how to change it.
 
@@ -16,6 +16,7 @@ says so, and how to change it.
   --topic NAME              topic of links [default: $KAFKA_TOPIC, else LINKS-YOUTUBE]
   --dlq-topic NAME          topic of dead letters
                             [default: $KAFKA_DLQ_TOPIC, else LINKS-YOUTUBE.dlq]
+  --results-topic NAME      topic of results [default: $KAFKA_RESULTS_TOPIC, else none]
   --partitions N            partitions of a new topic of links [default: 6]; one that is there
                             grows to N. Kafka cannot shrink a topic: fewer than it has is refused
   --replication N           copies of each partition of a new topic [default: 1]; from 3 on a
@@ -26,7 +27,8 @@ says so, and how to change it.
 
 The topic of dead letters gets one partition: there are few of them, and one keeps their order.
 It keeps them without limit (retention.ms=-1, retention.bytes=-1), and takes larger records than
-the topic of links, because a dead letter is its record with a few headers more.
+the topic of links, because a dead letter is its record with a few headers more. A new topic of
+results gets as many partitions as a new topic of links; one that is there keeps its own.
 
 Kafka's command line is looked for in $KAFKA_HOME/bin, then in PATH, then in the container
 `kafka` of docker-compose.yml, if it runs.
@@ -44,6 +46,7 @@ read_options() {
   brokers=${KAFKA_BROKERS:-127.0.0.1:9092}
   topic=${KAFKA_TOPIC:-LINKS-YOUTUBE}
   dlq_topic=${KAFKA_DLQ_TOPIC:-LINKS-YOUTUBE.dlq}
+  results_topic=${KAFKA_RESULTS_TOPIC:-}
   partitions=''
   replication=''
   command_config=''
@@ -55,7 +58,7 @@ read_options() {
       --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
     esac
     case $1 in
-      --bootstrap-server | --topic | --dlq-topic | --partitions | --replication | --command-config)
+      --bootstrap-server | --topic | --dlq-topic | --results-topic | --partitions | --replication | --command-config)
         [[ -n ${2:-} ]] || fail "$1 needs a value; see --help" 2
         ;;
       *) fail "unknown option $1; see --help" 2 ;;
@@ -64,6 +67,7 @@ read_options() {
       --bootstrap-server) brokers=$2 ;;
       --topic) topic=$2 ;;
       --dlq-topic) dlq_topic=$2 ;;
+      --results-topic) results_topic=$2 ;;
       --partitions) partitions=$(count "$1" "$2") ;;
       --replication) replication=$(count "$1" "$2") ;;
       --command-config) command_config=$2 ;;
@@ -71,6 +75,8 @@ read_options() {
     shift 2
   done
   [[ $topic != "$dlq_topic" ]] || fail "the topic of dead letters must differ from $topic" 2
+  [[ $results_topic != "$topic" && $results_topic != "$dlq_topic" ]] ||
+    fail "the topic of results must differ from $results_topic" 2
 }
 
 count() {
@@ -143,6 +149,8 @@ tell_differences() {
       retention.bytes) found=$(setting "$key" -1) ;;
       max.message.bytes) found=$(setting "$key" 1048588) ;;
       min.insync.replicas) found=$(setting "$key" 1) ;;
+      # A compacted topic of results keeps the newest of each document.
+      *) continue ;;
     esac
     # A larger one is as good, but for a limit of what is kept.
     [[ $found == "$value" ]] && continue
@@ -195,9 +203,12 @@ main() {
     ((letter_bytes > 2097152)) || letter_bytes=2097152
     create "$dlq_topic" 1 '' retention.ms=-1 retention.bytes=-1 "max.message.bytes=$letter_bytes"
     echo "$description"
+    [[ -n $results_topic ]] || return 0
+    create "$results_topic" "${partitions:-6}" '' cleanup.policy=delete
+    echo "$description"
     return
   fi
-  for name in "$topic" "$dlq_topic"; do
+  for name in "$topic" "$dlq_topic" ${results_topic:+"$results_topic"}; do
     describe "$name"
     echo "$description"
   done

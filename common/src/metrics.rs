@@ -38,6 +38,10 @@ pub const LINKS_SKIPPED: &str = "linkrelay_links_skipped_total";
 pub const RETRIES: &str = "linkrelay_retries_total";
 /// Dead letters that the broker has, by `class`.
 pub const DEAD_LETTERS: &str = "linkrelay_dead_letters_total";
+/// Results that the broker has. A link that is delivered again counts again.
+pub const RESULTS: &str = "linkrelay_results_published_total";
+/// Attempts to publish a result that failed and were or will be repeated.
+pub const RESULTS_FAILED: &str = "linkrelay_results_failed_total";
 /// Time that asking for one video took, by `strategy` (none for a failure) and `outcome`.
 pub const EXTRACTION_DURATION: &str = "linkrelay_extraction_duration_seconds";
 /// Documents in one acknowledged write.
@@ -121,6 +125,8 @@ const COUNTERS: &[(&str, &str)] = &[
     (LINKS_SKIPPED, "Links that were delivered again and were done already."),
     (RETRIES, "Attempts that failed and are repeated."),
     (DEAD_LETTERS, "Dead letters that the broker has."),
+    (RESULTS, "Documents that were published to the topic of results."),
+    (RESULTS_FAILED, "Attempts to publish a result that failed and are repeated."),
     (COMMITS, "Offset commits."),
     (REBALANCES, "What the consumer group decided."),
     (STORE_ERRORS, "Writes that the store did not acknowledge and that are tried again."),

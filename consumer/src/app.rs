@@ -19,11 +19,13 @@ use crate::beats::Noted;
 use crate::config::ConsumerSettings;
 use crate::context::GroupContext;
 use crate::dead_letter::DeadLetters;
+use crate::documents::Documents;
 use crate::error::ConsumerError;
 use crate::liveness::Liveness;
 use crate::parts::{Beats, ConsumerParts};
 use crate::pipeline::{Pipeline, Reports};
 use crate::publishing::Publishing;
+use crate::results::Results;
 use crate::retention;
 use crate::reuse::Reuse;
 use crate::search_index;
@@ -147,12 +149,23 @@ impl Consumer {
         let Self { parts, mut client, publishing, lists, endpoint, health } = self;
         let (append, letters) = (&publishing.append, Arc::clone(&publishing.letters));
         let dead_letters = Arc::new(DeadLetters::new(letters, health.part("dead_letters")));
+        let documents = Documents(Arc::clone(&parts.store));
+        let results =
+            Results::new(publishing.results.clone(), documents, || health.part("results"));
         let liveness = Arc::new(Liveness::new(parts.group.session_timeout(&parts.kafka)));
         // It is also cancelled when a Kafka client has failed permanently.
         let stop = stop.child_token();
         let noted = Noted::default();
         let http_addr = endpoint.as_ref().and_then(|endpoint| endpoint.listener.local_addr().ok());
-        let around = Around::start(&parts, &publishing, endpoint, &health, &liveness, stop.clone());
+        let around = Around::start(
+            &parts,
+            &publishing,
+            &results,
+            endpoint,
+            &health,
+            &liveness,
+            stop.clone(),
+        );
         around.beat(&parts, http_addr, noted.clone());
         let reports = Reports {
             group: health.part("group"),
@@ -161,6 +174,7 @@ impl Consumer {
             broker: around.broker.clone(),
             dead_letters: dead_letters.part(),
             lists,
+            results: results.part(),
             liveness,
             noted,
         };
@@ -168,7 +182,7 @@ impl Consumer {
             let (reports, stopped) = (reports.clone(), stop.clone());
             let group = reports.group.clone();
             let pipeline =
-                Pipeline::start(&parts, client, &dead_letters, append, reports, stopped)?;
+                Pipeline::start(&parts, client, &dead_letters, append, &results, reports, stopped)?;
             match pipeline.run(parts.pipeline.drain_timeout).await {
                 Err(error @ ConsumerError::InstanceIdInUse) => group.fails(error.to_string()),
                 ended => break ended,
@@ -215,6 +229,7 @@ impl Around {
     fn start(
         parts: &ConsumerParts,
         publishing: &Publishing,
+        results: &Results,
         endpoint: Option<Endpoint>,
         health: &Health,
         liveness: &Arc<Liveness>,
@@ -244,6 +259,7 @@ impl Around {
             let posted_links = Arc::new(PostedLinks::new(
                 Arc::clone(&parts.extractor),
                 Arc::clone(&parts.store),
+                results.clone(),
                 store.clone(),
                 parts.pipeline.retry_policy(),
                 &settings.post_links,

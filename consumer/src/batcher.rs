@@ -1,5 +1,6 @@
 //! Gathers documents of all lanes and writes them in batches; the store's acknowledgement is
-//! what makes a record complete.
+//! what makes a record complete; with a topic of results, only after the broker's acknowledgement
+//! of the document's result.
 //!
 //! It never gives a document up: while the store fails, it retries forever; the bounded channels
 //! fill, then the lanes, and their partitions are not read.
@@ -25,6 +26,7 @@ use crate::dead_letter::{DeadLetters, GiveUpReason};
 use crate::document::{left_without_document, refused_by_store};
 use crate::process::Finished;
 use crate::record::{Completion, Ticket};
+use crate::results::Results;
 use crate::retry::Pauses;
 
 /// How large a batch grows, and how many are written concurrently.
@@ -42,6 +44,7 @@ pub(crate) struct BatchWriter {
     pub(crate) store: Arc<dyn LinkStore>,
     pub(crate) store_part: Part,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) results: Results,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
 }
 
@@ -129,6 +132,7 @@ impl BatchWriter {
         let outcomes = self.write_until_acknowledged(&mut documents).await;
         let is_taken = |(_, outcome): &(&LinkDocument, &WriteOutcome)| !outcome.is_refused();
         count(documents.iter().zip(&outcomes).filter(is_taken).map(|(document, _)| document));
+        self.results.written(&documents, &outcomes).await;
         let (mut done, mut refused) = (Vec::with_capacity(documents.len()), Vec::new());
         for ((document, (ticket, written)), outcome) in
             documents.into_iter().zip(links).zip(outcomes)
@@ -189,6 +193,7 @@ impl BatchWriter {
         }
         let mut substitute = [refused_by_store(document)];
         let outcomes = self.write_until_acknowledged(&mut substitute).await;
+        self.results.written(&substitute, &outcomes).await;
         match outcomes.into_iter().next() {
             Some(WriteOutcome::Refused { reason }) => {
                 left_without_document(&self.store_part, &substitute[0], &reason);

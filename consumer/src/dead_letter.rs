@@ -1,14 +1,13 @@
 //! Writes dead letters. A record that is given up is complete only when its dead letter is durable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use linkrelay_common::until::until_it_works_with;
 use linkrelay_common::{DocumentId, ErrorClass};
-use linkrelay_kafka::publish::{KeepLetters, Letter, LetterError};
+use linkrelay_kafka::publish::{KeepLetters, Letter, WriteError};
 use linkrelay_kafka::{DeadLetterHeaders, LinkMessage};
 use linkrelay_store::LinkDocument;
 use metrics::counter;
@@ -18,6 +17,7 @@ use crate::cut::Forms;
 use crate::job::LinkJob;
 use crate::record::Record;
 use crate::retry::Pauses;
+use crate::waiting::RetriedWrites;
 
 /// Why a record or a link is given up.
 #[derive(Debug, Clone, Copy)]
@@ -31,21 +31,18 @@ pub(crate) struct GiveUpReason<'a> {
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     keep: Arc<dyn KeepLetters>,
-    part: Part,
-    /// How many dead letters were refused and are retried.
-    waiting_count: AtomicUsize,
+    writes: RetriedWrites,
 }
 
 impl DeadLetters {
     /// Makes a writer; `part` works until a dead letter cannot be written.
     pub(crate) fn new(keep: Arc<dyn KeepLetters>, part: Part) -> Self {
-        part.ok();
-        Self { keep, part, waiting_count: AtomicUsize::new(0) }
+        Self { keep, writes: RetriedWrites::new(part) }
     }
 
     /// Returns the part by which readiness reports the writer.
     pub(crate) fn part(&self) -> Part {
-        self.part.clone()
+        self.writes.part()
     }
 
     /// Gives up a record that cannot be read, with its key, value and headers unchanged. `id` is
@@ -105,11 +102,8 @@ impl DeadLetters {
 
     /// Retries until the dead letter is written, in smaller forms if it is refused.
     async fn keep(&self, letter: Letter) {
-        let mut waiting = None;
-        let failed = |error| {
-            waiting.get_or_insert_with(|| Waiting::new(self));
-            self.part.fails(format!("a dead letter cannot be written: {error}"));
-        };
+        let mut write = self.writes.begin();
+        let failed = |error| write.failed(format!("a dead letter cannot be written: {error}"));
         let keep = |(letter, forms)| self.keep_some_form(letter, forms);
         let pauses = Pauses::OF_DEAD_LETTERS.forever();
         until_it_works_with((letter, None), pauses, keep, failed).await;
@@ -123,14 +117,14 @@ impl DeadLetters {
         &self,
         mut letter: Letter,
         mut forms: Option<Forms>,
-    ) -> Result<(), ((Letter, Option<Forms>), LetterError)> {
+    ) -> Result<(), ((Letter, Option<Forms>), WriteError)> {
         loop {
             let Err(error) = self.keep.keep(&letter).await else { return Ok(()) };
             let smaller = match error {
-                LetterError::Refused(code) => {
+                WriteError::Refused(code) => {
                     forms.get_or_insert_with(|| Forms::of(&letter)).next(code)
                 }
-                LetterError::NotNow(_) => None,
+                WriteError::NotNow(_) => None,
             };
             let Some(smaller) = smaller else { return Err(((letter, forms), error)) };
             log_refusal(&letter, &error);
@@ -139,25 +133,7 @@ impl DeadLetters {
     }
 }
 
-/// A dead letter that is retried. When the last one is written or dropped, the part works.
-struct Waiting<'a>(&'a DeadLetters);
-
-impl<'a> Waiting<'a> {
-    fn new(letters: &'a DeadLetters) -> Self {
-        letters.waiting_count.fetch_add(1, Ordering::AcqRel);
-        Self(letters)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if self.0.waiting_count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.part.ok();
-        }
-    }
-}
-
-fn log_refusal(letter: &Letter, error: &LetterError) {
+fn log_refusal(letter: &Letter, error: &WriteError) {
     tracing::warn!(
         document_id = %letter.document_id, value_bytes = letter.value.len(), %error,
         "the broker refuses a dead letter as it is: a smaller one is tried"

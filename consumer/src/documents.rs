@@ -26,9 +26,13 @@ impl Documents {
 
     /// Returns the complete document of a link, if there is one.
     pub(crate) async fn find(&self, id: &DocumentId) -> Option<LinkDocument> {
-        let ids = std::slice::from_ref(id);
-        let found = until_answered("is this link known", || self.0.find(ids)).await;
-        found.into_iter().next()
+        self.find_all(std::slice::from_ref(id)).await.into_iter().next()
+    }
+
+    /// Returns the complete documents of these links, in no particular order; those without one are
+    /// left out.
+    pub(crate) async fn find_all(&self, ids: &[DocumentId]) -> Vec<LinkDocument> {
+        until_answered("what are these links' documents", || self.0.find(ids)).await
     }
 
     /// Reports to the store that these links are complete.

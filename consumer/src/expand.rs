@@ -44,7 +44,7 @@ impl Processor {
             match known {
                 None => return,
                 Some(Known::Expanded(expansion)) => break expansion,
-                Some(Known::Done) => return self.complete(&job).await,
+                Some(Known::Done) => return self.complete_known(&job, drain).await,
                 Some(Known::No) => {}
             }
             let listed = self.list(&job, &list, drain, activity).await;

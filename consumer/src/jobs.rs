@@ -17,6 +17,7 @@ use crate::documents::Documents;
 use crate::job::{self, Job};
 use crate::lane::HandedOver;
 use crate::record::{Completion, Epoch, InFlight};
+use crate::results::Results;
 
 /// How many records one query of the store is about.
 const RECORDS_PER_QUERY: usize = 500;
@@ -26,6 +27,7 @@ pub(crate) struct JobsParts {
     pub(crate) records: mpsc::Receiver<HandedOver>,
     pub(crate) records_in_flight: Arc<InFlight>,
     pub(crate) documents: Documents,
+    pub(crate) results: Results,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
     /// After how many records of which none was found the store is no longer asked.
     pub(crate) prefix_gap: usize,
@@ -116,11 +118,14 @@ impl Jobs {
             self.epoch = newest_epoch;
             self.looks_left = self.parts.prefix_gap;
         }
-        let JobsParts { records_in_flight, links_limit, documents, completions, .. } = &self.parts;
+        let JobsParts { records_in_flight, links_limit, .. } = &self.parts;
         let opened = records.into_iter();
         let opened =
             opened.map(|(epoch, record)| job::open(record, epoch, records_in_flight, *links_limit));
-        self.looking = Some(look(documents.clone(), completions.clone(), opened.collect()).boxed());
+        let opened = opened.collect();
+        let JobsParts { documents, results, completions, .. } = &self.parts;
+        let look = look(documents.clone(), results.clone(), completions.clone(), opened);
+        self.looking = Some(look.boxed());
     }
 
     fn settle(&mut self, looked: Looked) {
@@ -131,9 +136,11 @@ impl Jobs {
     }
 }
 
-/// Takes out the jobs that are complete, reports them to the store, and completes their records.
+/// Takes out the jobs that are complete, reports them to the store, publishes their results again,
+/// since the last owner may have ended before it did, and completes their records.
 async fn look(
     documents: Documents,
+    results: Results,
     completions: mpsc::Sender<Vec<Completion>>,
     records: Vec<Vec<Job>>,
 ) -> Looked {
@@ -149,6 +156,7 @@ async fn look(
     if !complete.is_empty() {
         let ids: Vec<DocumentId> = complete.iter().map(|job| job.id().clone()).collect();
         documents.done(&ids).await;
+        results.found(&ids).await;
         counter!(names::LINKS_SKIPPED).increment(complete.len() as u64);
         let completed = complete.iter().filter_map(|job| job.ticket().finish_link()).collect();
         // The poll thread outlives every lane; if it has ended, the process ends. The tickets are

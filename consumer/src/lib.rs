@@ -10,7 +10,8 @@
 //! how often and when YouTube is asked, and what follows from an error, with the backoff of
 //! `retry`. The `batcher` writes documents and reports completions to the poll thread, which moves
 //! the `tracker`; its `committer` makes a `commit` if the `topic_id` is still the same. What the
-//! consumer itself publishes, dead letters and the videos of lists, goes through `publishing`.
+//! consumer itself publishes, dead letters, the videos of lists and `results` (each a
+//! `result_record`), goes through `publishing`; `waiting` reports what is retried.
 //! A `lookup` reads commits and logs beside the poll thread, and `progress` judges by them which
 //! partitions are `behind`. `liveness`, `gauges` and `missed` report the state; `retention` removes
 //! documents that are too old; `pipeline` wires everything from `parts`, `app` runs it, and `config`
@@ -55,6 +56,8 @@ mod progress;
 mod publishing;
 mod queues;
 mod record;
+mod result_record;
+mod results;
 mod retention;
 mod retry;
 mod reuse;
@@ -62,6 +65,7 @@ mod search_index;
 pub mod server;
 mod topic_id;
 mod tracker;
+mod waiting;
 mod worker;
 
 pub use app::Consumer;

@@ -80,7 +80,7 @@ pub(crate) struct Watchdog {
     pub(crate) liveness: Arc<Liveness>,
     /// A wait for a permit, or for a part that fails, is not a standstill.
     pub(crate) permits: Arc<Permits>,
-    pub(crate) parts: [Part; 4],
+    pub(crate) parts: Vec<Part>,
     /// How long a lane with work may make no progress.
     pub(crate) limit: Duration,
 }

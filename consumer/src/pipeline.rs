@@ -26,6 +26,7 @@ use crate::parts::ConsumerParts;
 use crate::poll::{PollLoop, PollParts};
 use crate::process::{Finished, Processor};
 use crate::record::Completion;
+use crate::results::Results;
 use crate::worker::{self, WorkerLimits};
 
 /// How many reports of completed batches may wait for the poll thread.
@@ -40,6 +41,8 @@ pub(crate) struct Reports {
     pub(crate) broker: Part,
     pub(crate) dead_letters: Part,
     pub(crate) lists: Part,
+    /// `None` without a topic of results.
+    pub(crate) results: Option<Part>,
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) noted: Noted,
 }
@@ -62,6 +65,7 @@ impl Pipeline {
         client: BaseConsumer<GroupContext>,
         dead_letters: &Arc<DeadLetters>,
         append: &Arc<dyn AppendExpanded>,
+        results: &Results,
         reports: Reports,
         stop: CancellationToken,
     ) -> Result<Self, ConsumerError> {
@@ -72,6 +76,7 @@ impl Pipeline {
             store: Arc::clone(&parts.store),
             store_part: reports.store.clone(),
             dead_letters: Arc::clone(dead_letters),
+            results: results.clone(),
             completions: completions.clone(),
         };
         let breaker = OutageBreaker::new(settings.breaker_policy(), reports.extraction);
@@ -82,6 +87,7 @@ impl Pipeline {
             retry: settings.retry_policy(),
             dead_letters: Arc::clone(dead_letters),
             documents: Documents(Arc::clone(&parts.store)),
+            results: results.clone(),
             append: Arc::clone(append),
             expand_limit: settings.expand_limit,
             finished,
@@ -91,7 +97,10 @@ impl Pipeline {
         let watchdog = Watchdog {
             liveness: reports.liveness,
             permits: Arc::clone(&permits),
-            parts: [reports.store, reports.broker, reports.dead_letters, reports.lists],
+            parts: [reports.store, reports.broker, reports.dead_letters, reports.lists]
+                .into_iter()
+                .chain(reports.results)
+                .collect(),
             limit: Watchdog::limit(settings.retry_backoff_max),
         };
         let gauges = Gauges {

@@ -21,6 +21,7 @@ use crate::documents::Documents;
 use crate::job::LinkJob;
 use crate::liveness::Activity;
 use crate::record::{Completion, Ticket};
+use crate::results::Results;
 use crate::retry::RetryPolicy;
 
 /// A document for the batcher.
@@ -41,6 +42,7 @@ pub(crate) struct Processor {
     pub(crate) retry: RetryPolicy,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) documents: Documents,
+    pub(crate) results: Results,
     /// Where the videos of lists go, and at most how many of one list.
     pub(crate) append: Arc<dyn AppendExpanded>,
     pub(crate) expand_limit: u32,
@@ -66,7 +68,7 @@ impl Processor {
                 Some(false) => {}
                 Some(true) => {
                     self.documents.done(std::slice::from_ref(&job.id)).await;
-                    return self.complete(&job).await;
+                    return self.complete_known(&job, drain).await;
                 }
             }
         }
@@ -80,6 +82,15 @@ impl Processor {
         known
             .get(&job.id)
             .is_some_and(|known| matches!(known.status, LinkState::Stored | LinkState::Deleted))
+    }
+
+    /// Completes a job whose document the store has, after its result. When `drain` is cancelled
+    /// before that, the job stays incomplete and is delivered again.
+    pub(crate) async fn complete_known(&self, job: &LinkJob, drain: &CancellationToken) {
+        let published = self.results.found(std::slice::from_ref(&job.id));
+        if drain.run_until_cancelled(published).await.is_some() {
+            self.complete(job).await;
+        }
     }
 
     /// Completes a job without writing another document.

@@ -44,6 +44,9 @@ impl Pauses {
     /// For what keeps dead letters.
     pub(crate) const OF_DEAD_LETTERS: Self =
         Self { min: Duration::from_millis(200), max: Duration::from_secs(10) };
+    /// For the topic of results.
+    pub(crate) const OF_RESULTS: Self =
+        Self { min: Duration::from_millis(200), max: Duration::from_secs(5) };
 
     fn builder(self) -> ExponentialBuilder {
         ExponentialBuilder::default()
@@ -79,7 +82,12 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_never_end() {
-        for pauses in [Pauses::OF_STORE, Pauses::OF_STORE_FOR_CLIENT, Pauses::OF_DEAD_LETTERS] {
+        for pauses in [
+            Pauses::OF_STORE,
+            Pauses::OF_STORE_FOR_CLIENT,
+            Pauses::OF_DEAD_LETTERS,
+            Pauses::OF_RESULTS,
+        ] {
             let Pauses { min, max } = pauses;
             let mut waits = pauses.forever();
             assert!(waits.next().is_some_and(|wait| min <= wait && wait <= min + min));

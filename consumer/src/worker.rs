@@ -33,6 +33,7 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: Worker
         records,
         records_in_flight,
         documents: processor.documents.clone(),
+        results: processor.results.clone(),
         completions: processor.completions.clone(),
         prefix_gap: limits.prefix_gap,
         links_limit: limits.links_of_record,

@@ -101,7 +101,7 @@ impl Embedded {
         let journal = Arc::clone(&self.journal);
         let append = JournaledAppend { journal, publish, timeout: APPEND_TIMEOUT };
         let letters = RowLetters { file: Arc::clone(&self.file) };
-        Ok(Publishing { append: Arc::new(append), letters: Arc::new(letters) })
+        Ok(Publishing { append: Arc::new(append), letters: Arc::new(letters), results: None })
     }
 
     /// Makes the task that replays the dead letters that `linkrelay dlq replay` has marked; it runs

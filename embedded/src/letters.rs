@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_kafka::publish::{KeepLetters, Letter, LetterError};
+use linkrelay_kafka::publish::{KeepLetters, Letter, WriteError};
 use linkrelay_kafka::topic::TopicError;
 use linkrelay_store::sqlite::{LetterEntry, SqliteStore};
 use rdkafka::message::Headers;
@@ -19,7 +19,7 @@ pub(crate) struct RowLetters {
 
 #[async_trait]
 impl KeepLetters for RowLetters {
-    async fn keep(&self, letter: &Letter) -> Result<(), LetterError> {
+    async fn keep(&self, letter: &Letter) -> Result<(), WriteError> {
         let headers = letter.headers.iter();
         let headers = headers
             .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
@@ -31,7 +31,7 @@ impl KeepLetters for RowLetters {
             written_at_ms: Timestamp::now().as_millisecond(),
         };
         let written = self.file.letter_append(entry).await;
-        written.map_err(|error| LetterError::NotNow(error.to_string()))
+        written.map_err(|error| WriteError::NotNow(error.to_string()))
     }
 
     /// The file is already watched, as the store or as the journal.

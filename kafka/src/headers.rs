@@ -1,7 +1,10 @@
 //! The headers of a Kafka record: where it came from, and on a dead letter why it was given up.
 //!
 //! All are optional. A value that cannot be read counts as absent: other programs write to the
-//! topic as well, and a wrong header must not block a link.
+//! topic as well, and a wrong header must not block a link. A record of the topic of results has
+//! headers of its own ([`result`]).
+
+pub mod result;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

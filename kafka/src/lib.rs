@@ -4,7 +4,8 @@
 //! is one link as such a record; [`settings`] turns settings into librdkafka configurations (with
 //! `brokers`, `parse`, `pass_through` and `security`), and the `context` of each client turns the
 //! errors of librdkafka into a `reason` (for example of a `certificate`) on which an operator can
-//! act; [`topic`] asks a broker about its topics and [`lag`] about a group, and [`publish`] sends links and dead letters.
+//! act; [`topic`] asks a broker about its topics and [`lag`] about a group, and [`publish`] sends
+//! links, dead letters and results.
 //!
 //! It must not know: HTTP, extraction, stores, or either role's logic.
 
@@ -25,6 +26,7 @@ pub mod topic;
 
 pub use brokers::Brokers;
 pub use context::{RelayContext, drain_errors};
+pub use headers::result::{RESULT_SCHEMA_VERSION, ResultHeaders};
 pub use headers::{DeadLetterHeaders, RecordHeaders, copy_readable, headers_bytes};
 pub use message::{DecodeError, LinkMessage};
 pub use pass_through::PassThrough;

@@ -24,7 +24,7 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 /// (`socket.request.max.bytes`), so none of its records is larger.
 const MAX_RECORD_BYTES: usize = 100 * 1024 * 1024;
 
-/// The cluster and the two topics.
+/// The cluster and the topics.
 #[derive(Debug, Clone, Args)]
 pub struct KafkaSettings {
     /// Kafka brokers, `host:port`, separated by commas [default: 127.0.0.1:9092; `up`: an embedded broker]
@@ -38,6 +38,10 @@ pub struct KafkaSettings {
     /// The topic of dead letters
     #[arg(long, env = "KAFKA_DLQ_TOPIC", default_value = "LINKS-YOUTUBE.dlq", value_parser = topic_name)]
     pub kafka_dlq_topic: String,
+
+    /// The topic to which a consumer also publishes each document that it wrote [default: none]
+    #[arg(long, env = "KAFKA_RESULTS_TOPIC", default_value = "", hide_default_value = true, value_parser = topic_name_or_none)]
+    pub kafka_results_topic: String,
 
     /// More librdkafka settings for every client, `key=value`, separated by commas (TLS, SASL, …);
     /// within a value, `\,` is a comma and `\\` a backslash
@@ -79,6 +83,11 @@ impl KafkaSettings {
     /// Returns the brokers to connect to.
     pub fn brokers(&self) -> &str {
         self.kafka_brokers.as_ref().map_or(DEFAULT_BROKERS, Brokers::as_str)
+    }
+
+    /// Returns the topic of results, if there is one.
+    pub fn results_topic(&self) -> Option<&str> {
+        Some(self.kafka_results_topic.as_str()).filter(|name| !name.is_empty())
     }
 
     /// Returns the configuration of a client that only sends requests (metadata, topics).
@@ -190,14 +199,27 @@ impl KafkaSettings {
     /// # Errors
     /// [`SettingsError`], which names the variable, and the key or its position.
     pub fn validate(&self, group: &GroupSettings) -> Result<(), SettingsError> {
-        if self.kafka_topic == self.kafka_dlq_topic {
-            return Err(SettingsError::new("KAFKA_DLQ_TOPIC", "must differ from KAFKA_TOPIC"));
-        }
+        self.validate_topics()?;
         if group.kafka_group_id.is_empty() {
             return Err(SettingsError::new("KAFKA_GROUP_ID", "must not be empty"));
         }
         self.validate_clients()?;
         self.pass_through().validate_group(group.kafka_group_protocol)
+    }
+
+    /// Checks that no two topics are the same.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the variable of one of them.
+    pub fn validate_topics(&self) -> Result<(), SettingsError> {
+        if self.kafka_topic == self.kafka_dlq_topic {
+            return Err(SettingsError::new("KAFKA_DLQ_TOPIC", "must differ from KAFKA_TOPIC"));
+        }
+        if [&self.kafka_topic, &self.kafka_dlq_topic].contains(&&self.kafka_results_topic) {
+            let problem = "must differ from KAFKA_TOPIC and KAFKA_DLQ_TOPIC";
+            return Err(SettingsError::new("KAFKA_RESULTS_TOPIC", problem));
+        }
+        Ok(())
     }
 
     /// Checks what was passed through, for all clients, without touching the network.
@@ -264,6 +286,11 @@ fn topic_name(name: &str) -> Result<String, String> {
     Err("a topic name is 1 to 249 characters of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned())
 }
 
+/// An empty variable, as a compose file passes it, is no topic.
+fn topic_name_or_none(name: &str) -> Result<String, String> {
+    if name.is_empty() { Ok(String::new()) } else { topic_name(name) }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -292,6 +319,25 @@ mod tests {
         let map = config.config_map();
         assert_eq!((map["acks"], map["enable.idempotence"]), ("all", "true"));
         assert_eq!((map["linger.ms"], map["delivery.timeout.ms"]), ("7", "9000"));
+    }
+
+    #[test]
+    fn results_have_a_topic_of_their_own_or_none() {
+        for (arguments, topic) in [
+            (&[][..], None),
+            (&["--kafka-results-topic", ""], None),
+            (&["--kafka-results-topic", "DONE"], Some("DONE")),
+        ] {
+            let settings = settings(arguments);
+            assert_eq!(settings.kafka.results_topic(), topic);
+            settings.kafka.validate(&settings.group).unwrap();
+        }
+        for taken in ["LINKS-YOUTUBE", "LINKS-YOUTUBE.dlq"] {
+            let settings = settings(&["--kafka-results-topic", taken]);
+            let error = settings.kafka.validate(&settings.group).unwrap_err();
+            assert_eq!(error.setting, "KAFKA_RESULTS_TOPIC");
+        }
+        assert!(Settings::try_parse_from(["test", "--kafka-results-topic", "a b"]).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The two topics: whether they exist, how many partitions they have, and how they are created.
+//! The topics: whether they exist, how many partitions they have, and how they are created.
 
 pub mod settings;
 

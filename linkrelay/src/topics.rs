@@ -20,16 +20,17 @@ const DLQ_PARTITIONS: usize = 1;
 /// What to do with the topics.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
-    /// Make both topics, or grow the topic of links; safe to run twice
+    /// Make the topics, or grow the topic of links; safe to run twice
     Create(CreateArguments),
-    /// Show partitions, replicas and settings of both topics
+    /// Show partitions, replicas and settings of the topics
     Describe(KafkaSettings),
 }
 
 /// The size of the topics.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArguments {
-    /// Partitions of the topic of links: as many consumers can share the work
+    /// Partitions of the topic of links: as many consumers can share the work; a new topic of
+    /// results gets as many
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
     partitions: u16,
 
@@ -50,6 +51,7 @@ pub(crate) async fn run(command: TopicsCommand) -> anyhow::Result<Outcome> {
 
 async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     let kafka = &arguments.kafka;
+    kafka.validate_topics()?;
     // An admin client does not report why it has no answer.
     match Reader::new(kafka)?.describe(&kafka.kafka_topic) {
         Ok(_) | Err(TopicError::Missing(_)) => {}
@@ -64,6 +66,11 @@ async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     // A dead-letter topic that an operator made larger keeps its size.
     let partitions = existing(&admin, &kafka.kafka_dlq_topic).unwrap_or(DLQ_PARTITIONS);
     create_one(&admin, arguments, TopicRole::DeadLetters, partitions, largest_link_bytes).await?;
+    if let Some(results) = kafka.results_topic() {
+        // One that is there is not grown: results of one document would be in two partitions.
+        let partitions = existing(&admin, results).unwrap_or(arguments.partitions.into());
+        create_one(&admin, arguments, TopicRole::Results, partitions, None).await?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -127,7 +134,8 @@ fn existing(admin: &AdminClient<RelayContext>, name: &str) -> Option<usize> {
 
 async fn describe(kafka: &KafkaSettings) -> anyhow::Result<Outcome> {
     let (reader, admin) = (Reader::new(kafka)?, admin(kafka)?);
-    for name in [&kafka.kafka_topic, &kafka.kafka_dlq_topic] {
+    let names = [kafka.kafka_topic.as_str(), &kafka.kafka_dlq_topic];
+    for name in names.into_iter().chain(kafka.results_topic()) {
         let described = reader.describe(name).with_context(|| asked(kafka))?;
         let (partitions, replicas) = (described.partitions_count, described.replicas_count);
         let settings = match TopicSettings::read(&admin, name, TIMEOUT).await {
@@ -144,6 +152,7 @@ fn topic_of(kafka: &KafkaSettings, role: TopicRole) -> &str {
     match role {
         TopicRole::Links => &kafka.kafka_topic,
         TopicRole::DeadLetters => &kafka.kafka_dlq_topic,
+        TopicRole::Results => &kafka.kafka_results_topic,
     }
 }
 

@@ -175,6 +175,13 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
     let embedded = match settings.kafka.kafka_brokers {
         Some(_) => None,
         None => {
+            if let Some(topic) = settings.kafka.results_topic() {
+                tracing::warn!(
+                    topic,
+                    "KAFKA_RESULTS_TOPIC has no effect without KAFKA_BROKERS: the embedded broker \
+                     has no topic of results"
+                );
+            }
             Some(Embedded::start(&settings.kafka, &settings.store, settings.pipeline.expand_limit)?)
         }
     };

@@ -23,7 +23,9 @@ impl Script {
     fn new(arguments: &[&str]) -> Self {
         let mut command = Command::new(workspace().join("kafka-topics.sh"));
         command.args(arguments).kill_on_drop(true);
-        for name in ["KAFKA_HOME", "KAFKA_BROKERS", "KAFKA_TOPIC", "KAFKA_DLQ_TOPIC"] {
+        for name in
+            ["KAFKA_HOME", "KAFKA_BROKERS", "KAFKA_TOPIC", "KAFKA_DLQ_TOPIC", "KAFKA_RESULTS_TOPIC"]
+        {
             command.env_remove(name);
         }
         Self(command)

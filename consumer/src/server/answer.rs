@@ -67,7 +67,7 @@ fn of_none(id: RequestId, outcomes: &[PostedOutcome], results: &[ResultEntry<'_>
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let detail = format!(
-        "no link has a document: {first}. Send the same again with the same Idempotency-Key, and \
+        "no link is complete: {first}. Send the same again with the same Idempotency-Key, and \
          none is doubled."
     );
     let seconds = longest_wait.unwrap_or(DEFAULT_RETRY_AFTER).as_secs().max(1);
@@ -104,6 +104,7 @@ fn code(unavailable: &Unavailable) -> &'static str {
         Unavailable::OutOfTime => "wait_timeout",
         Unavailable::NotFound { code, .. } => code,
         Unavailable::NotWritten => "store_unavailable",
+        Unavailable::NotPublished => "result_unpublished",
         Unavailable::Refused => "refused_by_store",
     }
 }

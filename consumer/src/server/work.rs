@@ -26,6 +26,7 @@ use crate::ask::ask;
 use crate::attempt::{Attempts, LookupFailure, LookupKind};
 use crate::batcher;
 use crate::document::{DocumentSubject, document, left_without_document, refused_by_store};
+use crate::results::Results;
 use crate::retry::{Pauses, RetryPolicy};
 
 /// The part of a request's time that is kept for the store: a quarter, at most two seconds.
@@ -37,6 +38,7 @@ const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct PostedLinks {
     pub(crate) extractor: Arc<dyn Extract>,
     pub(crate) store: Arc<dyn LinkStore>,
+    pub(crate) results: Results,
     pub(crate) store_part: Part,
     pub(crate) retry: RetryPolicy,
     /// One for each link for which YouTube is asked.
@@ -80,6 +82,8 @@ pub(crate) enum Unavailable {
     NotFound { code: &'static str, message: String, retry_after: Option<Duration> },
     #[error("the store did not acknowledge the document in time")]
     NotWritten,
+    #[error("the document is stored, and the broker did not acknowledge its result in time")]
+    NotPublished,
     #[error("the store refuses the document of this link and also its failed document")]
     Refused,
 }
@@ -97,6 +101,7 @@ impl PostedLinks {
     pub(crate) fn new(
         extractor: Arc<dyn Extract>,
         store: Arc<dyn LinkStore>,
+        results: Results,
         store_part: Part,
         retry: RetryPolicy,
         settings: &PostLinksSettings,
@@ -106,6 +111,7 @@ impl PostedLinks {
         Self {
             extractor,
             store,
+            results,
             store_part,
             retry,
             permits: Semaphore::new(settings.post_links_in_flight),
@@ -212,13 +218,41 @@ impl PostedLinks {
                 "the store did not acknowledge the documents of a waiting request in time"
             );
         }
-        let mut written = written.unwrap_or_default().into_iter();
+        let mut written = written.unwrap_or_default();
+        self.publish(&documents, &mut written, deadline).await;
+        let mut written = written.into_iter();
         let outcomes = found.into_iter().map(|found| match found {
             Err(unavailable) => PostedOutcome::Unavailable(unavailable),
             // `written` has one outcome for each that was found, in the same order, or is empty.
             Ok(_) => written.next().unwrap_or(PostedOutcome::Unavailable(Unavailable::NotWritten)),
         });
         outcomes.collect()
+    }
+
+    /// Publishes the results of documents that were written with these outcomes, until `deadline`.
+    /// After it, no link is reported as done: a client that sends the same again with the same key
+    /// has its results published.
+    async fn publish(
+        &self,
+        documents: &[LinkDocument],
+        outcomes: &mut [PostedOutcome],
+        deadline: Instant,
+    ) {
+        let is_stored = |outcome: &PostedOutcome| !matches!(outcome, PostedOutcome::Unavailable(_));
+        let written = documents.iter().zip(&*outcomes);
+        let stored =
+            written.filter(|(_, outcome)| is_stored(outcome)).map(|(document, _)| document);
+        let published = self.results.stored(stored.collect::<Vec<_>>());
+        if timeout_at(deadline, published).await.is_ok() {
+            return;
+        }
+        tracing::warn!(
+            documents = documents.len(),
+            "the broker did not acknowledge the results of a waiting request in time"
+        );
+        for outcome in outcomes.iter_mut().filter(|outcome| is_stored(outcome)) {
+            *outcome = PostedOutcome::Unavailable(Unavailable::NotPublished);
+        }
     }
 
     /// Writes documents until the store has all of them except those that it refuses.

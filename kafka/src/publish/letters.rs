@@ -6,10 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use linkrelay_common::SettingsError;
 use linkrelay_common::ids::DocumentId;
-use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedHeaders;
-use rdkafka::types::RDKafkaErrorCode;
 
+use super::durable::WriteError;
 use super::producer::TopicProducer;
 use crate::KafkaSettings;
 use crate::topic::TopicError;
@@ -33,28 +32,17 @@ pub struct Letter {
     pub headers: OwnedHeaders,
 }
 
-/// Why a dead letter is not written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LetterError {
-    /// It will never be accepted in this form; a smaller form may be.
-    #[error("it is refused: {0}")]
-    Refused(RDKafkaErrorCode),
-    /// It may be accepted later.
-    #[error("{0}")]
-    NotNow(String),
-}
-
 /// Keeps dead letters.
 #[async_trait]
 pub trait KeepLetters: fmt::Debug + Send + Sync {
     /// Makes one attempt to write a dead letter. It is durable when this returns `Ok`.
     ///
     /// # Errors
-    /// [`LetterError`] if the dead letter is not known to be written.
+    /// [`WriteError`] if the dead letter is not known to be written.
     ///
     /// # Cancel safety
     /// When dropped, the dead letter may be written or not.
-    async fn keep(&self, letter: &Letter) -> Result<(), LetterError>;
+    async fn keep(&self, letter: &Letter) -> Result<(), WriteError>;
 
     /// Checks whether dead letters can be written, to the extent that this is known without writing
     /// one.
@@ -82,54 +70,12 @@ impl TopicLetters {
     pub fn new(kafka: &KafkaSettings) -> Result<Self, SettingsError> {
         TopicProducer::new(kafka, &kafka.kafka_dlq_topic, DELIVERY_TIMEOUT).map(Self)
     }
-
-    fn letter_error(&self, code: RDKafkaErrorCode) -> LetterError {
-        let topic = self.0.topic();
-        match code {
-            code if is_final(code) => LetterError::Refused(code),
-            // If nothing else is in flight, the dead letter itself is too large for the queue.
-            RDKafkaErrorCode::QueueFull if self.0.in_flight_count() == 0 => {
-                LetterError::Refused(code)
-            }
-            RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed => LetterError::NotNow(format!(
-                "this user may not write to topic {topic} ({code}); allow it to"
-            )),
-            _ => LetterError::NotNow(format!(
-                "topic {topic}: {}",
-                KafkaError::MessageProduction(code)
-            )),
-        }
-    }
-}
-
-/// Returns whether a record that was refused with this code is refused at every attempt.
-fn is_final(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{
-        InvalidMessage, InvalidMessageSize, InvalidRecord, MessageBatchTooLarge,
-        MessageSizeTooLarge, PolicyViolation,
-    };
-    matches!(
-        code,
-        MessageSizeTooLarge
-            | MessageBatchTooLarge
-            | InvalidMessage
-            | InvalidMessageSize
-            | InvalidRecord
-            | PolicyViolation
-    )
 }
 
 #[async_trait]
 impl KeepLetters for TopicLetters {
-    async fn keep(&self, letter: &Letter) -> Result<(), LetterError> {
-        let headers = letter.headers.clone();
-        let sent = self.0.send(letter.key.as_deref(), Some(&letter.value), headers);
-        let acknowledged = match sent {
-            Ok(acknowledgement) => acknowledgement.await,
-            Err(code) => Err(code),
-        };
-        acknowledged.map_err(|code| self.letter_error(code))
+    async fn keep(&self, letter: &Letter) -> Result<(), WriteError> {
+        self.0.write(letter.key.as_deref(), &letter.value, letter.headers.clone()).await
     }
 
     async fn check(&self) -> Result<(), TopicError> {
@@ -149,31 +95,6 @@ impl KeepLetters for TopicLetters {
                 unanswered_count,
                 "the broker has not acknowledged all dead letters at the stop"
             );
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_another_try_may_change_is_not_final() {
-        for (code, expected) in [
-            (RDKafkaErrorCode::MessageSizeTooLarge, true),
-            (RDKafkaErrorCode::MessageBatchTooLarge, true),
-            (RDKafkaErrorCode::InvalidRecord, true),
-            (RDKafkaErrorCode::InvalidMessage, true),
-            (RDKafkaErrorCode::PolicyViolation, true),
-            (RDKafkaErrorCode::MessageTimedOut, false),
-            (RDKafkaErrorCode::NotEnoughReplicas, false),
-            (RDKafkaErrorCode::TopicAuthorizationFailed, false),
-            (RDKafkaErrorCode::ClusterAuthorizationFailed, false),
-            (RDKafkaErrorCode::UnknownTopicOrPartition, false),
-            (RDKafkaErrorCode::KafkaStorageError, false),
-            (RDKafkaErrorCode::InvalidTimestamp, false),
-        ] {
-            assert_eq!(is_final(code), expected, "{code}");
         }
     }
 }

@@ -6,9 +6,11 @@
 //! It must not know: HTTP, or what a request is.
 
 mod append;
+mod durable;
 mod letters;
 mod links;
 mod producer;
+mod results;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -19,9 +21,11 @@ use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::{Instant, timeout_at};
 
 pub use append::{AppendExpanded, TopicAppend};
-pub use letters::{KeepLetters, Letter, LetterError, TopicLetters};
+pub use durable::WriteError;
+pub use letters::{KeepLetters, Letter, TopicLetters};
 pub use links::KafkaPublisher;
 pub use producer::{AckFuture, AckSender, TopicProducer};
+pub use results::{PublishResults, ResultRecord, TopicResults};
 
 use crate::record::LinkRecord;
 use crate::topic::{HOW_TO_CREATE, TopicError};

@@ -22,13 +22,15 @@ const OWN_HEADERS_BYTES: i64 = 65_536;
 /// With this many replicas, two can be required even while a broker restarts.
 const REPLICAS_OF_A_CLUSTER: usize = 3;
 
-/// One of the two topics.
+/// One of the topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicRole {
     /// The topic of links.
     Links,
     /// The topic of dead letters.
     DeadLetters,
+    /// The topic of results.
+    Results,
 }
 
 /// The settings that decide whether anything can be lost. `None` is what the broker did not report.
@@ -130,9 +132,13 @@ impl TopicSettings {
                     differs(MAX_MESSAGE_BYTES, bytes.to_string(), wanted, why);
                 }
             }
+            // How long results are kept is for their subscribers to decide.
+            TopicRole::Results => {}
         }
+        // A result with the key of a newer one is that of the same document.
+        let is_harmless = role == TopicRole::Results;
         if let Some(policy) =
-            self.cleanup_policy.as_ref().filter(|policy| policy.contains("compact"))
+            self.cleanup_policy.as_ref().filter(|policy| policy.contains("compact") && !is_harmless)
         {
             let why = "records with the key of a newer one are deleted";
             differs(CLEANUP_POLICY, policy.clone(), "delete".to_owned(), why);
@@ -187,6 +193,9 @@ pub fn of_new(
     largest_link_bytes: Option<i64>,
 ) -> Vec<(&'static str, String)> {
     let mut settings = Vec::new();
+    if role == TopicRole::Results {
+        settings.push((CLEANUP_POLICY, "delete".to_owned()));
+    }
     if role == TopicRole::DeadLetters {
         settings.push((RETENTION_MS, UNLIMITED.to_string()));
         settings.push((RETENTION_BYTES, UNLIMITED.to_string()));
@@ -241,7 +250,7 @@ mod tests {
 
     #[test]
     fn each_setting_that_could_lose_something_is_a_difference() {
-        use TopicRole::{DeadLetters, Links};
+        use TopicRole::{DeadLetters, Links, Results};
         let defaults = broker_defaults();
         let set = |change: fn(&mut TopicSettings)| {
             let mut settings = broker_defaults();
@@ -259,6 +268,9 @@ mod tests {
         assert_eq!(keys(&endless, Links, 1), ["replication"]);
         let compacted = set(|settings| settings.cleanup_policy = Some("compact,delete".to_owned()));
         assert_eq!(keys(&compacted, Links, 1), ["cleanup.policy", "replication"]);
+        for settings in [&defaults, &short, &compacted] {
+            assert_eq!(keys(settings, Results, 1), ["replication"]);
+        }
         let expected = ["retention.ms", "max.message.bytes", "replication"];
         assert_eq!(keys(&defaults, DeadLetters, 1), expected);
         let sized = set(|settings| settings.retention_bytes = Some(1));
@@ -287,6 +299,9 @@ mod tests {
             assert_eq!(settings.differences(TopicRole::DeadLetters, 3, links), []);
         }
         assert_eq!(of_new(TopicRole::Links, 2, None), []);
+        let results = of_new(TopicRole::Results, 3, None);
+        let of_cluster = ("min.insync.replicas", "2".to_owned());
+        assert_eq!(results, [("cleanup.policy", "delete".to_owned()), of_cluster]);
     }
 
     #[test]

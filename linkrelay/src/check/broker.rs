@@ -1,4 +1,4 @@
-//! Kafka: the brokers, both topics, and the coordinator of the group, which is not joined.
+//! Kafka: the brokers, the topics, and the coordinator of the group, which is not joined.
 
 use std::time::{Duration, Instant};
 
@@ -26,10 +26,13 @@ pub(super) fn parts(kafka: &KafkaSettings, group: &GroupSettings) -> Vec<Probe> 
     let mut parts = Vec::new();
     let settings = kafka.clone();
     parts.push(Probe::blocking("kafka", BROKER, move || brokers(&settings)));
-    for (topic, role) in
-        [(&kafka.kafka_topic, TopicRole::Links), (&kafka.kafka_dlq_topic, TopicRole::DeadLetters)]
-    {
-        let request = topic_answer(kafka.clone(), topic.clone(), role);
+    let topics = [
+        (Some(kafka.kafka_topic.as_str()), TopicRole::Links),
+        (Some(kafka.kafka_dlq_topic.as_str()), TopicRole::DeadLetters),
+        (kafka.results_topic(), TopicRole::Results),
+    ];
+    for (topic, role) in topics.into_iter().filter_map(|(topic, role)| Some((topic?, role))) {
+        let request = topic_answer(kafka.clone(), topic.to_owned(), role);
         parts.push(Probe::new(format!("topic {topic}"), BROKER, request));
     }
     let (settings, group) = (kafka.clone(), group.clone());
@@ -78,7 +81,7 @@ async fn differences(
         kafka.client().create_with_context(RelayContext::default())?;
     let found = TopicSettings::read(&admin, topic, SETTINGS_LIMIT).await?;
     let links = match role {
-        TopicRole::Links => None,
+        TopicRole::Links | TopicRole::Results => None,
         TopicRole::DeadLetters => {
             TopicSettings::read(&admin, &kafka.kafka_topic, SETTINGS_LIMIT).await.ok()
         }

@@ -105,6 +105,7 @@ async fn help_names_every_shared_setting() {
         "KAFKA_BROKERS",
         "KAFKA_TOPIC",
         "KAFKA_DLQ_TOPIC",
+        "KAFKA_RESULTS_TOPIC",
         "KAFKA_GROUP_ID",
         "KAFKA_GROUP_PROTOCOL",
         "KAFKA_GROUP_INSTANCE_ID",

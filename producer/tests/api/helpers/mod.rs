@@ -54,6 +54,7 @@ pub(crate) fn settings(brokers: &str) -> ProducerSettings {
         kafka_brokers: Some(brokers.parse().unwrap()),
         kafka_topic: TOPIC.to_owned(),
         kafka_dlq_topic: format!("{TOPIC}.dlq"),
+        kafka_results_topic: String::new(),
         kafka_config: PassThrough::default(),
         kafka_config_file: PassThrough::default(),
     };
