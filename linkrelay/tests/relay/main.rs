@@ -87,6 +87,8 @@ mod removal;
 mod repeats;
 /// `GET /requests`.
 mod requests;
+/// Documents that are published as results.
+mod results;
 /// Links that failed and are submitted again, and what a pasted text names.
 mod retry;
 /// Metadata that is already in the store.

@@ -10,7 +10,7 @@ fn admin(site: &Site) -> AdminClient<DefaultClientContext> {
     site.broker.client_config().create().unwrap()
 }
 
-async fn make(site: &Site, name: &str, settings: &[(&str, &str)]) {
+pub(crate) async fn make(site: &Site, name: &str, settings: &[(&str, &str)]) {
     let topic = NewTopic::new(name, 1, TopicReplication::Fixed(1));
     let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
     let made = admin(site).create_topics(&[topic], &AdminOptions::new()).await.unwrap();

@@ -150,6 +150,7 @@ impl fmt::Display for Figures {
         row("  doubled", &tally.doubled)?;
         row("records written again by retries", &tally.surplus_records)?;
         row("dead letters", &tally.dead_letters)?;
+        row("results", &tally.results)?;
         row("extractions", &self.extractions)?;
         let (repeated, percent) = (self.repeated_extractions, self.repeated_percent);
         row("  repeated", &format_args!("{repeated} ({percent:.1} % of the links)"))?;

@@ -51,11 +51,14 @@ impl World {
         let (kafka, store) = tokio::try_join!(kafka, MongoServer::start_durable())?;
         let site = Site::start(kafka, store, settings.youtube()).await?;
         site.create_topics(PARTITIONS).await?;
+        let results = results_topic(&site.topic);
+        site.broker.node(0).create_topic(&results, PARTITIONS).await?;
         let producer = site.role("producer", "linkrelay-producer")?;
         let producer = producer.envs(PRODUCER_ENV).log_dir(log_dir);
         let consumer = |number| {
             let role = site.role(&format!("consumer-{number}"), "linkrelay-consumer")?;
             let role = role.envs(CONSUMER_ENV).envs(settings.member_env(number));
+            let role = role.envs([("KAFKA_RESULTS_TOPIC", &results)]);
             anyhow::Ok(role.log_dir(log_dir))
         };
         let consumers = (0..CONSUMERS).map(consumer).collect::<Result<_>>()?;
@@ -118,6 +121,7 @@ impl World {
             records: broker.topic_records(&site.topic).await?,
             documents: documents.context("reading the documents")?,
             dead_letters: site.dead_letters().await?,
+            results: broker.topic_records(&results_topic(&site.topic)).await?,
             committed: broker.committed(site.group(), &site.topic).await?,
             ends: broker.end_offsets(&site.topic).await?,
         })
@@ -139,6 +143,10 @@ impl World {
     fn roles(&mut self) -> impl Iterator<Item = &mut Role> {
         std::iter::once(&mut self.producer).chain(&mut self.consumers)
     }
+}
+
+fn results_topic(topic: &str) -> String {
+    format!("{topic}.results")
 }
 
 fn revive(role: &mut Role, log: &Log) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Compares what was promised with what is there. Pure: the same input gives the same result.
 
+mod results;
 mod videos;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ pub(super) struct Found {
     pub(super) documents: Vec<FoundDocument>,
     pub(super) rows: Vec<FoundRow>,
     pub(super) dead_letters: Vec<TopicRecord>,
+    pub(super) results: Vec<TopicRecord>,
     /// The group's offsets by partition.
     pub(super) committed: BTreeMap<i32, Option<i64>>,
     /// The topic's end by partition.
@@ -82,6 +84,8 @@ pub struct Tally {
     /// Documents of links whose request was never acknowledged.
     pub(super) unresolved: usize,
     pub(super) dead_letters: usize,
+    /// Results, those that were sent again included.
+    pub(super) results: usize,
     /// Records of links that were in the topic already: a client's or a producer's retry.
     pub surplus_records: usize,
 }
@@ -111,8 +115,10 @@ pub(super) fn check(expected: &Expected, found: &Found) -> Checked {
     let wanted = checked.wanted(expected, found);
     let given_up = checked.documents(&wanted, expected, found);
     checked.dead_letters(&wanted, &given_up, &expected.topic, &found.dead_letters);
+    checked.tally.results = found.results.len();
     videos::violations(&found.documents, &found.rows)
         .into_iter()
+        .chain(results::violations(&found.documents, &found.results))
         .for_each(|text| checked.violate(text));
     for (partition, end) in &found.ends {
         let committed = found.committed.get(partition).copied().flatten();

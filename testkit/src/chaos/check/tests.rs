@@ -56,6 +56,11 @@ fn malformed(id: &str) -> FoundDocument {
     }
 }
 
+fn result(id: &str, status: &str) -> TopicRecord {
+    let result = record(0, b"{}", &[("linkrelay-status", status)]);
+    TopicRecord { key: Some(id.as_bytes().to_vec()), ..result }
+}
+
 fn dead_letter(origin: &str, class: &str, value: &[u8]) -> TopicRecord {
     record(0, value, &[("linkrelay-origin", origin), ("linkrelay-error-class", class)])
 }
@@ -84,6 +89,7 @@ fn kept_promises() -> (Expected, Found) {
         ],
         rows: [&good, &private, &other, &by_hand].map(row).to_vec(),
         dead_letters: vec![dead_letter("T:0:3:7", "malformed", MALFORMED)],
+        results: Vec::new(),
         committed: BTreeMap::from([(0, Some(6)), (1, None)]),
         ends: BTreeMap::from([(0, 6), (1, 0)]),
     };
@@ -99,11 +105,17 @@ fn kept_promises() -> (Expected, Found) {
     (expected, found)
 }
 
-/// Changes a run that kept every promise, and checks it.
+/// Changes a run that kept every promise, adds the results of its documents, and checks it.
 fn checked(change: impl FnOnce(&mut Expected, &mut Found)) -> Checked {
     let (mut expected, mut found) = kept_promises();
     change(&mut expected, &mut found);
+    found.results = results_of(&found.documents);
     check(&expected, &found)
+}
+
+fn results_of(documents: &[FoundDocument]) -> Vec<TopicRecord> {
+    let of_links = documents.iter().filter(|document| document.link != "rubbish");
+    of_links.map(|document| result(&document.id, &document.status)).collect()
 }
 
 /// The check found this violation, and no other.
@@ -121,6 +133,7 @@ fn a_run_that_kept_every_promise_has_no_violation() {
         stored: 3,
         failed: 1,
         dead_letters: 1,
+        results: 4,
         surplus_records: 1,
         ..Tally::default()
     };
@@ -321,4 +334,25 @@ fn a_missing_row_an_old_one_and_one_without_a_document_are_found() {
     }
     let foreign = checked(|_, found| found.rows.push(row(&link("foreign", false))));
     assert_only(&foreign, &format!("a row of {}, which has no document", id("foreign")));
+}
+
+#[test]
+fn a_missing_result_a_wrong_one_and_one_without_a_document_are_found() {
+    let of = |change: fn(&mut Vec<TopicRecord>)| {
+        let (expected, mut found) = kept_promises();
+        found.results = results_of(&found.documents);
+        change(&mut found.results);
+        check(&expected, &found).violations
+    };
+    let private = link("private", false).link;
+    let missing = format!("no result of one:1 ({private}), which is failed");
+    assert_eq!(of(|results| drop(results.remove(1))), [missing.as_str()]);
+    assert_eq!(of(|results| results[1] = result("one:1", "stored")), [missing.as_str()]);
+    let malformed = "a result of T:0:3:7:0, whose record is malformed";
+    assert_eq!(of(|results| results.push(result("T:0:3:7:0", "failed"))), [malformed]);
+    let foreign = "a result of three:0, which has no document";
+    assert_eq!(of(|results| results.push(result("three:0", "stored"))), [foreign]);
+    // A replay's document replaces a failed one, and each is sent at least once.
+    assert!(of(|results| results.insert(0, result("one:0", "failed"))).is_empty());
+    assert!(of(|results| results.push(result("one:0", "stored"))).is_empty());
 }
