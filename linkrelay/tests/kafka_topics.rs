@@ -77,6 +77,15 @@ async fn topics_are_created_once_grown_and_never_shrunk() {
     assert_eq!(partitions_count(broker, &topic).await, 6);
     assert_eq!(partitions_count(broker, &dlq).await, 1);
 
+    let results = fresh_name("results");
+    let with_results = [&names[..], &["--results-topic", &results, "--partitions=6"]].concat();
+    for _ in 0..2 {
+        let run = Script::new(&with_results).home().run().await;
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+        assert!(run.stdout.contains("cleanup.policy=delete"), "{run:?}");
+        assert_eq!(partitions_count(broker, &results).await, 6);
+    }
+
     let grown = Script::new(&[&names[..], &["--partitions=8"]].concat()).home().run().await;
     assert_eq!(grown.code, 0, "{grown:?}");
     assert!(grown.stderr.contains("grew from 6 to 8"), "{grown:?}");
@@ -153,7 +162,7 @@ async fn describe_changes_nothing_and_reports_a_missing_topic() {
 
 #[tokio::test]
 async fn wrong_usage_is_reported_without_a_request_to_a_broker() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["--partitions", "0"], "--partitions must be a whole number"),
         (&["--partitions", "many"], "--partitions must be a whole number"),
         (&["--replication", "-1"], "--replication must be a whole number"),
@@ -161,6 +170,7 @@ async fn wrong_usage_is_reported_without_a_request_to_a_broker() {
         (&["--topic="], "--topic needs a value"),
         (&["--topik", "x"], "unknown option --topik"),
         (&["--topic", "same", "--dlq-topic", "same"], "must differ from same"),
+        (&["--topic", "same", "--results-topic", "same"], "must differ from same"),
     ];
     for (arguments, word) in cases {
         let run = Script::new(arguments).run().await;

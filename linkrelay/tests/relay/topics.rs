@@ -73,3 +73,34 @@ async fn a_topic_that_differs_is_reported_with_the_command_that_changes_it_and_l
     assert!(links["detail"].to_string().contains("retention.ms is 3600000"), "{links}");
     assert!(links["remedy"].to_string().contains("kafka-configs.sh"), "{links}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_of_results_is_made_checked_and_never_grown() {
+    let site = Site::without_topics().await;
+    let results = format!("{}.results", site.topic);
+    let env = [("KAFKA_RESULTS_TOPIC", results.as_str())];
+    let create =
+        |partitions| site.linkrelay(&["topics", "create", "--partitions", partitions], &env).done();
+    assert!(!site.linkrelay(&["topics", "create"], &[]).done().contains(&results));
+    let check = || {
+        let said = site.linkrelay(&["check", "--json", "--demo"], &env);
+        let said: Value = serde_json::from_str(&said.stdout).unwrap();
+        let parts = said["parts"].as_array().unwrap().clone();
+        let name = format!("topic {results}");
+        parts.into_iter().find(|part| part["part"] == *name).unwrap()
+    };
+    let missing = check();
+    assert!(missing["ok"] == false && missing["detail"] == "does not exist", "{missing}");
+    assert!(create("6").contains(&format!("{results}: created with 6 partitions")));
+    let found = settings(&site, &results).await;
+    assert_eq!(found["cleanup.policy"], "delete");
+    let grown = create("8");
+    assert!(grown.contains(&format!("{}: grown from 6 to 8", site.topic)), "{grown}");
+    assert!(grown.contains(&format!("{results}: has 6 partitions already")), "{grown}");
+    let described = site.linkrelay(&["topics", "describe"], &env).done();
+    assert!(described.contains(&format!("{results}: 6 partitions, 1 replicas")), "{described}");
+    let there = check();
+    assert!(there["ok"] == true, "{there}");
+    let same = [("KAFKA_RESULTS_TOPIC", site.dlq.as_str())];
+    assert_eq!(site.linkrelay(&["topics", "create"], &same).code, Some(2));
+}

@@ -34,9 +34,9 @@ impl IntoResponses for WaitProblems {
             (
                 503,
                 "`extractor_unavailable`, `throttled`, `stopping`, `store_unavailable`, \
-                 `refused_by_store`, or the code of the last attempt (`bad_status`, `timed_out`, \
-                 `connection`, `proxy`, `stood_down`, `unreadable`, `unconfirmed`, \
-                 `throttled_alone`): no link has a document.",
+                 `refused_by_store`, `result_unpublished`, or the code of the last attempt \
+                 (`bad_status`, `timed_out`, `connection`, `proxy`, `stood_down`, `unreadable`, \
+                 `unconfirmed`, `throttled_alone`): no link is complete.",
             ),
             (504, "`wait_timeout`: nothing was found in time (WAIT_TIMEOUT, 10 s)."),
         ])
