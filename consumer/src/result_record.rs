@@ -87,15 +87,17 @@ fn start(text: &str) -> String {
 /// Returns the document with the times that MongoDB keeps, in milliseconds, so that a result that is
 /// sent again after the document was read from the store is the same.
 fn as_read_from_store(mut document: LinkDocument) -> LinkDocument {
-    let rounded =
-        |time: Timestamp| Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time);
-    document.stored_at = rounded(document.stored_at);
-    document.submitted_at = document.submitted_at.map(rounded);
-    document.extracted_at = document.extracted_at.map(rounded);
+    document.stored_at = in_milliseconds(document.stored_at);
+    document.submitted_at = document.submitted_at.map(in_milliseconds);
+    document.extracted_at = document.extracted_at.map(in_milliseconds);
     if let Some(video) = &mut document.video {
-        video.publish_date = video.publish_date.map(rounded);
+        video.publish_date = video.publish_date.map(in_milliseconds);
     }
     document
+}
+
+fn in_milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A result says what the store has. So where a document was there already, the store's is read and
 //! published, not the one that was to be written. It retries forever, like a write to the store.
-//! It must not know: offsets, or who waits.
+//! It must not know: offsets, or whether a client waits.
 
 use std::sync::Arc;
 

@@ -64,12 +64,12 @@ async fn create(arguments: &CreateArguments) -> anyhow::Result<Outcome> {
     let links = TopicSettings::read(&admin, &kafka.kafka_topic, TIMEOUT).await;
     let largest_link_bytes = links.ok().and_then(|settings| settings.max_message_bytes);
     // A dead-letter topic that an operator made larger keeps its size.
-    let partitions = existing(&admin, &kafka.kafka_dlq_topic).unwrap_or(DLQ_PARTITIONS);
-    create_one(&admin, arguments, TopicRole::DeadLetters, partitions, largest_link_bytes).await?;
+    let of_dlq = existing(&admin, &kafka.kafka_dlq_topic).unwrap_or(DLQ_PARTITIONS);
+    create_one(&admin, arguments, TopicRole::DeadLetters, of_dlq, largest_link_bytes).await?;
     if let Some(results) = kafka.results_topic() {
         // One that is there is not grown: results of one document would be in two partitions.
-        let partitions = existing(&admin, results).unwrap_or(arguments.partitions.into());
-        create_one(&admin, arguments, TopicRole::Results, partitions, None).await?;
+        let of_results = existing(&admin, results).unwrap_or(partitions);
+        create_one(&admin, arguments, TopicRole::Results, of_results, None).await?;
     }
     Ok(Outcome::Done)
 }
