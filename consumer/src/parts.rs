@@ -36,7 +36,7 @@ pub struct ConsumerParts {
     pub search_index: Option<Arc<dyn SearchIndexStore>>,
     /// A record of more links is a dead letter as a whole (MAX_LINKS_PER_REQUEST).
     pub max_links_per_record: usize,
-    /// Where the videos of lists and dead letters go; `None` for the two topics.
+    /// Where the videos of lists, dead letters and results go; `None` for the topics of `kafka`.
     pub publishing: Option<Publishing>,
     /// Where, and how often, it writes what it does; `None` for nowhere.
     pub beats: Option<Beats>,
