@@ -46,7 +46,10 @@ impl Entry {
         let keys = &format!("{out}.keys");
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let arguments: &[&str] = match words[..] {
-            [] | ["rebuild-videos" | "check" | "health"] | ["topics", _] | ["dlq", "list"] => &[],
+            []
+            | ["rebuild-videos" | "lag" | "check" | "health"]
+            | ["topics", _]
+            | ["dlq", "list"] => &[],
             ["dlq", "replay"] => &["--all"],
             ["up"] => &["--demo"],
             ["submit"] => &["--wait", LINK],
