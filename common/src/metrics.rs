@@ -2,12 +2,16 @@
 //!
 //! Names follow Prometheus (base units, `_total` for counters, one quantity for each name); labels
 //! are few and bounded: a topic, a partition, an outcome, a class, a strategy, a client, never a
-//! link or an id.
+//! link or an id. docs/METRICS.md has the table that operators read.
+
+/// The counters that begin at 0.
+mod at_zero;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+pub use at_zero::ProcessRoles;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
@@ -48,6 +52,8 @@ pub const EXTRACTION_DURATION: &str = "linkrelay_extraction_duration_seconds";
 pub const BATCH_DOCUMENTS: &str = "linkrelay_batch_documents";
 /// Time from the first attempt of a write to its acknowledgement.
 pub const BATCH_WRITE_DURATION: &str = "linkrelay_batch_write_duration_seconds";
+/// Time from the submission of a link to the store's acknowledgement of its document, by `outcome`.
+pub const SUBMIT_TO_STORED: &str = "linkrelay_submit_to_stored_seconds";
 /// Writes that the store did not acknowledge and that are retried.
 pub const STORE_ERRORS: &str = "linkrelay_store_errors_total";
 /// Links left without a document, because the store refused it, and also the small one that
@@ -113,6 +119,15 @@ pub const FETCHES_IN_FLIGHT: &str = "linkrelay_fetches_in_flight";
 pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 /// Proxies that are set aside while others are used.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
+/// Always 1, with the `version` and `commit` of the program and the `role` of the process.
+pub const BUILD_INFO: &str = "linkrelay_build_info";
+
+/// The commit, if the build sets LINKRELAY_COMMIT: the build itself does not look for one, so that
+/// the same source always makes the same program.
+const COMMIT: &str = match option_env!("LINKRELAY_COMMIT") {
+    Some(commit) if !commit.is_empty() => commit,
+    _ => "unknown",
+};
 
 const COUNTERS: &[(&str, &str)] = &[
     (HTTP_REQUESTS, "HTTP requests answered."),
@@ -163,12 +178,14 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     (FETCHES_IN_FLIGHT, Unit::Count, "Requests to YouTube in flight."),
     (FETCH_COOL_DOWN, Unit::Seconds, "Time until YouTube may be asked again."),
     (PROXIES_RESTING, Unit::Count, "Proxies that cool down after throttling, or are unreachable."),
+    (BUILD_INFO, Unit::Count, "1, with the version of linkrelay and the role of the process."),
 ];
 const HISTOGRAMS: &[(&str, Unit, &str)] = &[
     (HTTP_REQUEST_DURATION, Unit::Seconds, "Time from a request's header to its answer."),
     (EXTRACTION_DURATION, Unit::Seconds, "Time that asking for one video took."),
     (BATCH_DOCUMENTS, Unit::Count, "Documents in one acknowledged write."),
     (BATCH_WRITE_DURATION, Unit::Seconds, "Time until a write was acknowledged."),
+    (SUBMIT_TO_STORED, Unit::Seconds, "Time from a link's submission to its stored document."),
 ];
 
 /// From a cached answer to the longest time-out.
@@ -176,32 +193,55 @@ const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Up to `BATCH_DOCUMENTS`, and beyond if it is set higher.
 const DOCUMENTS: [f64; 9] = [1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
+/// From a link that is extracted immediately (a batch waits for some milliseconds) over retries with
+/// backoff and cool-downs of five minutes to the backlog of a day.
+const SECONDS_TO_STORED: [f64; 15] = [
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0,
+    86_400.0,
+];
 /// A gauge that is no longer set is dropped: the partition belongs to another consumer.
 const GAUGE_IDLE: Duration = Duration::from_secs(60);
 
-/// The macros that count use one recorder for the whole process, so there is one handle to it.
-static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+/// The macros that count use one recorder for the whole process, so there is one page of metrics.
+static PAGE: OnceLock<Page> = OnceLock::new();
+
+/// What is rendered, and what is measured just before.
+struct Page {
+    handle: PrometheusHandle,
+    roles: ProcessRoles,
+    /// Memory, processor time and open files of this process.
+    process: metrics_process::Collector,
+}
 
 /// Begins to count, for the whole process. Must be called once, before anything counts.
 ///
 /// # Errors
 /// [`BuildError`] if a recorder is installed already.
-pub fn start() -> Result<(), BuildError> {
+pub fn start(roles: ProcessRoles) -> Result<(), BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(BATCH_DOCUMENTS.to_owned()), &DOCUMENTS)?
+        .set_buckets_for_metric(Matcher::Full(SUBMIT_TO_STORED.to_owned()), &SECONDS_TO_STORED)?
         .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE))
         .install_recorder()?;
     describe();
-    HANDLE.get_or_init(|| handle);
+    at_zero::register(roles);
+    let process = metrics_process::Collector::default();
+    process.describe();
+    PAGE.get_or_init(|| Page { handle, roles, process });
     Ok(())
 }
 
 /// Returns what was counted, in the text format of Prometheus; `None` before [`start`].
 pub fn render() -> Option<String> {
-    let handle = HANDLE.get()?;
-    handle.run_upkeep();
-    Some(handle.render())
+    let page = PAGE.get()?;
+    // Gauges that are not set for a minute are dropped.
+    page.process.collect();
+    let labels =
+        [("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT), ("role", page.roles.as_str())];
+    gauge!(BUILD_INFO, &labels).set(1.0);
+    page.handle.run_upkeep();
+    Some(page.handle.render())
 }
 
 fn describe() {
@@ -237,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_rendered_with_its_help() {
-        start().unwrap();
+        start(ProcessRoles::Consumer).unwrap();
         metrics::counter!(LINKS, "outcome" => "stored", "class" => "none").increment(2);
         metrics::histogram!(BATCH_DOCUMENTS).record(7.0);
         let text = render().unwrap();
@@ -247,5 +287,52 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#"linkrelay_batch_documents_bucket{le="10"} 1"#), "{text}");
+        // From the first scrape on, so that the first failure is an increase.
+        assert!(text.contains("linkrelay_store_errors_total 0\n"), "{text}");
+        assert!(!text.contains(REQUESTS_UNLISTED), "the producer counts them: {text}");
+        let version = env!("CARGO_PKG_VERSION");
+        let build = format!(
+            "{BUILD_INFO}{{version=\"{version}\",commit=\"{COMMIT}\",role=\"consumer\"}} 1\n"
+        );
+        assert!(text.contains(&build), "{text}");
+        assert!(text.contains("\nprocess_open_fds "), "{text}");
+    }
+
+    /// The rows `| name | type | labels | meaning | unit |` of docs/METRICS.md.
+    fn documented() -> BTreeSet<(String, String, String)> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/METRICS.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows = text.lines().filter(|line| line.starts_with("| `linkrelay_"));
+        rows.map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, kind, _labels, meaning, unit] = cells[..] else { panic!("{row}") };
+            assert!(meaning.ends_with('.'), "{row}");
+            (name.trim_matches('`').to_owned(), kind.to_owned(), unit.to_owned())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_table_for_operators_has_every_metric_with_its_type_and_unit() {
+        let unit = |name: &str, unit: &Unit| match unit {
+            Unit::Seconds => "seconds",
+            _ if name == BATCH_DOCUMENTS => "documents",
+            _ => "",
+        };
+        let counters = COUNTERS.iter().map(|(name, _)| (*name, "counter", ""));
+        let gauges = GAUGES.iter().map(|(name, of, _)| (*name, "gauge", unit(name, of)));
+        let histograms =
+            HISTOGRAMS.iter().map(|(name, of, _)| (*name, "histogram", unit(name, of)));
+        let known = counters.chain(gauges).chain(histograms);
+        let known =
+            known.map(|(name, kind, unit)| (name.to_owned(), kind.to_owned(), unit.to_owned()));
+        let known: BTreeSet<_> = known.collect();
+        let documented = documented();
+        let only_here: Vec<_> = known.difference(&documented).collect();
+        let only_there: Vec<_> = documented.difference(&known).collect();
+        assert!(
+            only_here.is_empty() && only_there.is_empty(),
+            "not in docs/METRICS.md: {only_here:?}; only there: {only_there:?}"
+        );
     }
 }

@@ -102,10 +102,18 @@ async fn gather(
     Some(batch)
 }
 
-/// Counts the outcomes of links, each outcome once for the whole batch.
+/// Counts the outcomes of links that the store has acknowledged, each outcome once for the whole
+/// batch, and measures how long each link took.
 pub(crate) fn count<'a>(documents: impl IntoIterator<Item = &'a LinkDocument>) {
     let mut outcomes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let now = Timestamp::now();
     for document in documents {
+        if let Some(at) = document.submitted_at {
+            // The clock of the producer may be ahead.
+            let seconds = now.duration_since(at).as_secs_f64().max(0.0);
+            let outcome = document.status.as_str();
+            histogram!(names::SUBMIT_TO_STORED, "outcome" => outcome).record(seconds);
+        }
         let class = document.error.as_ref().map_or("none", |error| error.class.as_str());
         *outcomes.entry((document.status.as_str(), class)).or_default() += 1;
     }

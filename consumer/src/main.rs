@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use linkrelay_common::metrics::ProcessRoles;
 use linkrelay_common::{hangup, metrics, secrets, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
 
@@ -18,7 +19,8 @@ async fn main() -> ExitCode {
 
 async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
     settings.log.start()?;
-    metrics::start().map_err(|_| ConsumerError::Died("the metrics recorder"))?;
+    metrics::start(ProcessRoles::Consumer)
+        .map_err(|_| ConsumerError::Died("the metrics recorder"))?;
     let stop = shutdown::on_signal()?;
     hangup::listen()?;
     Consumer::build(settings).await?.run_until_stopped(stop).await

@@ -28,6 +28,8 @@ pub(crate) struct Missed {
 impl Missed {
     /// Makes a counter whose warnings are those of `group`.
     pub(crate) fn new(topic: Arc<str>, group: Part) -> Self {
+        // Its series begins at 0, so that the first missed record is an increase.
+        counter!(names::RECORDS_MISSED, "topic" => topic.to_string()).increment(0);
         Self { topic, group, total: 0, gaps: BTreeMap::new() }
     }
 

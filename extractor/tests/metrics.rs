@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkrelay_common::metrics::ProcessRoles;
 use linkrelay_common::{VideoId, metrics};
 use linkrelay_extractor::{Extract, ExtractorSettings};
 use linkrelay_fake_youtube::pages;
@@ -25,7 +26,7 @@ fn value(extractor: &Arc<dyn Extract>, line: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cache_breakers_and_gate_are_on_the_metrics_page() {
-    metrics::start().unwrap();
+    metrics::start(ProcessRoles::Consumer).unwrap();
     let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
     let settings = ExtractorSettings {
         extractors: "oembed,watch_page".to_owned(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use linkrelay_common::metrics::ProcessRoles;
 use linkrelay_common::telemetry::{LogFormat, LogSettings};
 use linkrelay_common::{hangup, metrics, shutdown};
 use linkrelay_consumer::{
@@ -87,7 +88,7 @@ struct Ground {
 pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::Result<Outcome> {
     let stop = shutdown::on_signal().context("signals cannot be received")?;
     hangup::listen().context("SIGHUP cannot be received")?;
-    metrics::start().context("nothing can be counted")?;
+    metrics::start(ProcessRoles::Up).context("nothing can be counted")?;
     let mut api = settings.api.clone();
     let access = settings.keys.access_needed_at("HTTP_ADDR", api.http_addr)?;
     settings.keys.access_needed_at("EXTRACTOR_ADDR", settings.extractor_addr)?;

@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use linkrelay_common::metrics::ProcessRoles;
 use linkrelay_common::{SettingsError, hangup, metrics, secrets, shutdown};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 
@@ -20,7 +21,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
     settings.log.start()?;
-    metrics::start().context("counting")?;
+    metrics::start(ProcessRoles::Producer).context("counting")?;
     let stop = shutdown::on_signal().context("listening for signals")?;
     hangup::listen().context("listening for SIGHUP")?;
     settings.validate()?;
