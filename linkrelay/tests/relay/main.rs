@@ -73,6 +73,8 @@ mod pasted;
 mod processes;
 /// What health and gauges say of a consumer whose partitions are not read.
 mod progress;
+/// The metrics, and the alerts and dashboards of `deploy/`, in a real Prometheus.
+mod prometheus;
 /// `linkrelay rebuild-videos`.
 mod rebuild;
 /// Records that are delivered again although they were complete.
