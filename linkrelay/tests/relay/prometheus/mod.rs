@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use linkrelay_fake_youtube::Failure;
+use linkrelay_testkit::forward::{ForwardProxy, ForwardSettings};
 use linkrelay_testkit::wait::{SHORT, ok_if, wait_for};
 use serde_json::json;
 
@@ -92,7 +93,13 @@ impl Roles {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_and_rule_has_data_and_every_metric_is_documented() {
     let data = tempfile::tempdir().unwrap();
-    let (_fake, env) = youtube(Duration::ZERO).await;
+    let (fake, env) = youtube(Duration::ZERO).await;
+    // Proxies have a gauge of their own.
+    let proxy = ForwardSettings { to: Some(fake.addr()), ..ForwardSettings::default() };
+    let proxies = [proxy.clone(), proxy].map(ForwardProxy::start);
+    let proxies = futures::future::try_join_all(proxies).await.unwrap();
+    let urls: Vec<_> = proxies.iter().map(|proxy| format!("http://{}", proxy.addr())).collect();
+    let env = [&env[..], &[("PROXY_URLS", urls.join(","))]].concat();
     let mut roles = Roles::start(data.path(), &env).await;
     let of_producers = [roles.producer.addr(), roles.relay.addr()];
     let prometheus = Prometheus::scraping(&of_producers, &[roles.consumer.addr()]).await;
