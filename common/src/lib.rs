@@ -5,9 +5,10 @@
 //! [`record_origin`] name a record in Kafka, and [`link_identity`] a link in its request or record;
 //! [`video`] is the metadata of a video, [`failure`] why a link has none and [`class`] what that
 //! means; [`health`] is what a role reports about itself, [`metrics`] what it counts; [`until`]
-//! retries forever; [`settings`], [`secrets`], [`telemetry`] and [`shutdown`] are how a process begins and ends.
+//! retries forever; [`settings`], [`secrets`] and [`shutdown`] are how a process begins and ends.
 //!
-//! It must not know: Kafka clients, HTTP, extraction, stores, or the logic of either role.
+//! It must not know: Kafka clients, HTTP, how logs and traces are written, extraction, stores, or
+//! the logic of either role.
 
 pub mod class;
 pub mod failure;
@@ -24,7 +25,6 @@ mod schema;
 pub mod secrets;
 pub mod settings;
 pub mod shutdown;
-pub mod telemetry;
 pub mod until;
 pub mod video;
 

@@ -119,6 +119,8 @@ pub const FETCHES_IN_FLIGHT: &str = "linkrelay_fetches_in_flight";
 pub const FETCH_COOL_DOWN: &str = "linkrelay_fetch_cool_down_seconds";
 /// Proxies that are set aside while others are used.
 pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
+/// Spans of traces that left the process, by `outcome`: exported, lost (the collector failed).
+pub const SPANS: &str = "linkrelay_spans_total";
 /// Always 1, with the `version` and `commit` of the program and the `role` of the process.
 pub const BUILD_INFO: &str = "linkrelay_build_info";
 
@@ -154,6 +156,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (SEARCH_INDEXED, "Titles merged into blocks after they were written."),
     (COOL_DOWNS, "Cool-downs that throttling began."),
     (CANARY_REQUESTS, "Requests for the video that confirms refusals."),
+    (SPANS, "Spans of traces that were exported, or lost because the collector failed."),
 ];
 const GAUGES: &[(&str, Unit, &str)] = &[
     (EVENT_STREAMS, Unit::Count, "Open streams of events."),

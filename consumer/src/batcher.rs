@@ -16,6 +16,7 @@ use linkrelay_common::health::{Part, RetriedUse};
 use linkrelay_common::metrics as names;
 use linkrelay_common::until::until_it_works_with;
 use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
+use linkrelay_telemetry::{Span, spans};
 use metrics::{counter, histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -46,6 +47,13 @@ pub(crate) struct BatchWriter {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) results: Results,
     pub(crate) completions: mpsc::Sender<Vec<Completion>>,
+}
+
+/// A document that the store refuses.
+struct RefusedDocument {
+    document: LinkDocument,
+    ticket: Arc<Ticket>,
+    reason: String,
 }
 
 /// Runs until every sender of `finished` is dropped and the last batch is written, or until
@@ -133,20 +141,24 @@ impl BatchWriter {
     /// Writes a batch and reports what is complete. Refused documents come last, each on its own,
     /// so that they block neither the others nor the permit of another write.
     async fn write(self, batch: Vec<Finished>, permit: OwnedSemaphorePermit) {
+        let span = spans::write_batch(batch.iter().map(|finished| &finished.span), batch.len());
         let (mut documents, links): (Vec<LinkDocument>, Vec<_>) = batch
             .into_iter()
-            .map(|finished| (finished.document, (finished.ticket, finished.written)))
+            .map(|finished| (finished.document, (finished.ticket, finished.written, finished.span)))
             .unzip();
-        let outcomes = self.write_until_acknowledged(&mut documents).await;
+        let outcomes = span.around(self.write_until_acknowledged(&mut documents)).await;
+        drop(span);
         let is_taken = |(_, outcome): &(&LinkDocument, &WriteOutcome)| !outcome.is_refused();
         count(documents.iter().zip(&outcomes).filter(is_taken).map(|(document, _)| document));
         self.results.written(&documents, &outcomes).await;
         let (mut done, mut refused) = (Vec::with_capacity(documents.len()), Vec::new());
-        for ((document, (ticket, written)), outcome) in
+        for ((document, (ticket, written, span)), outcome) in
             documents.into_iter().zip(links).zip(outcomes)
         {
             match (outcome, written) {
-                (WriteOutcome::Refused { reason }, _) => refused.push((document, ticket, reason)),
+                (WriteOutcome::Refused { reason }, _) => {
+                    refused.push((RefusedDocument { document, ticket, reason }, span));
+                }
                 // If the receiver is dropped, its lane is fenced: the record is delivered again.
                 (_, Some(written)) => drop(written.send(())),
                 (_, None) => done.push(ticket),
@@ -154,7 +166,12 @@ impl BatchWriter {
         }
         self.complete(done).await;
         drop(permit);
-        join_all(refused.into_iter().map(|refused| self.give_up(refused))).await;
+        let give_up = |(refused, span): (RefusedDocument, Span)| {
+            span.failed("refused_by_store", &refused.reason);
+            // The span ends with the future.
+            span.around(self.give_up(refused))
+        };
+        join_all(refused.into_iter().map(give_up)).await;
     }
 
     /// Reports the completions of these tickets. The tickets are dropped after that: a lane without
@@ -189,7 +206,7 @@ impl BatchWriter {
 
     /// Gives up a document that the store refuses: writes a dead letter (unless there is one), and
     /// a failed document that replaces it.
-    async fn give_up(&self, (document, ticket, reason): (LinkDocument, Arc<Ticket>, String)) {
+    async fn give_up(&self, RefusedDocument { document, ticket, reason }: RefusedDocument) {
         tracing::warn!(
             document_id = %document.id, video_id = document.video_id, topic = %ticket.record.topic,
             partition = ticket.record.partition.0, offset = ticket.record.offset.0, reason,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use humantime::parse_duration;
-use linkrelay_common::telemetry::LogSettings;
 use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_http::MetricsSettings;
@@ -15,6 +14,7 @@ use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::KeySettings;
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_store::settings::StoreSettings;
+use linkrelay_telemetry::{LogSettings, TraceSettings};
 use tokio::sync::Semaphore;
 
 use crate::assignment::AssignmentLimits;
@@ -81,6 +81,10 @@ pub struct ConsumerSettings {
     /// The settings of the log.
     #[command(flatten)]
     pub log: LogSettings,
+
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 /// How much is done at once, how often, and how long.

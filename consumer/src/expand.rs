@@ -97,7 +97,8 @@ impl Processor {
                 "an attempt to expand a list failed; it will be retried"
             );
         };
-        Attempts::new(LookupKind::List(&self.permits), &self.retry).run(drain, ask, again).await
+        let kind = LookupKind::List(&self.permits);
+        Attempts::new(kind, &self.retry, &job.span).run(drain, ask, again).await
     }
 
     /// Returns what the store has under the id of this list.
@@ -129,7 +130,8 @@ impl Processor {
         let document = expanded_document(job.subject(None), expansion);
         let (written, is_written) = oneshot::channel();
         let ticket = Arc::clone(&job.ticket);
-        let finished = Finished { document, ticket, written: Some(written) };
+        let span = job.span.clone();
+        let finished = Finished { document, ticket, written: Some(written), span };
         self.finished.send(finished).await.is_ok() && is_written.await.is_ok()
     }
 }
@@ -147,7 +149,6 @@ enum Known {
 
 /// Returns a record for each video, as if the video had been submitted with the list.
 fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
-    let headers = &job.ticket.headers;
     let submitted_at = job.ticket.submitted_at().unwrap_or_else(Timestamp::now);
     (expansion.first_index..)
         .zip(&expansion.video_ids)
@@ -157,7 +158,7 @@ fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
             force: job.force,
             identity: job.identity.at(index),
             submitted_at,
-            trace_parent: headers.trace_parent.clone(),
+            trace_parent: job.span.context(),
         })
         .collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use linkrelay_common::{DocumentId, LinkIdentity, VideoId};
 use linkrelay_kafka::{DecodeError, LinkMessage};
 use linkrelay_store::{KnownDocument, LinkState};
+use linkrelay_telemetry::Span;
 
 use crate::document::DocumentSubject;
 use crate::record::{Epoch, InFlight, Record, Ticket};
@@ -28,6 +29,8 @@ pub(crate) struct LinkJob {
     pub(crate) force: bool,
     /// Whether the record has no other link.
     pub(crate) is_only_link: bool,
+    /// Its span, once it is in flight.
+    pub(crate) span: Span,
 }
 
 impl Job {
@@ -88,6 +91,7 @@ pub(crate) fn open(
             link,
             force: message.force,
             is_only_link: links_count == 1,
+            span: Span::default(),
         })
     };
     (0_u32..).zip(message.links).map(job).collect()

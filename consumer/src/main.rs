@@ -23,7 +23,10 @@ async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
         .map_err(|_| ConsumerError::Died("the metrics recorder"))?;
     let stop = shutdown::on_signal()?;
     hangup::listen()?;
-    Consumer::build(settings).await?.run_until_stopped(stop).await
+    let traces = settings.traces.start("linkrelay-consumer")?;
+    let ended = Consumer::build(settings).await?.run_until_stopped(stop).await;
+    traces.end().await;
+    ended
 }
 
 #[cfg(test)]

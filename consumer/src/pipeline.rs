@@ -82,6 +82,7 @@ impl Pipeline {
         let breaker = OutageBreaker::new(settings.breaker_policy(), reports.extraction);
         let permits = Arc::new(Permits::new(settings.max_in_flight, breaker));
         let processor = Arc::new(Processor {
+            group: Arc::from(parts.group.kafka_group_id.as_str()),
             extractor: Arc::clone(&parts.extractor),
             permits: Arc::clone(&permits),
             retry: settings.retry_policy(),

@@ -10,6 +10,7 @@ use linkrelay_extractor::{Extract, Extraction};
 use linkrelay_kafka::DecodeError;
 use linkrelay_kafka::publish::AppendExpanded;
 use linkrelay_store::{LinkDocument, LinkState};
+use linkrelay_telemetry::Span;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -32,11 +33,15 @@ pub(crate) struct Finished {
     /// Notified once the document is stored, for a link that is not complete then; dropped if there
     /// will be no such document. `None` if the document completes the link.
     pub(crate) written: Option<oneshot::Sender<()>>,
+    /// The span of its link, which ends when the document is written.
+    pub(crate) span: Span,
 }
 
 /// Processes links; shared by all lanes of the process.
 #[derive(Debug)]
 pub(crate) struct Processor {
+    /// The consumer group.
+    pub(crate) group: Arc<str>,
     pub(crate) extractor: Arc<dyn Extract>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) retry: RetryPolicy,
@@ -117,7 +122,8 @@ impl Processor {
             again.count();
             log_again(job, video_id, &again);
         };
-        Attempts::new(LookupKind::Link(&self.permits), &self.retry).run(drain, ask, again).await
+        let kind = LookupKind::Link(&self.permits);
+        Attempts::new(kind, &self.retry, &job.span).run(drain, ask, again).await
     }
 
     /// Writes the failed document of a link that is refused without asking YouTube.
@@ -147,10 +153,14 @@ impl Processor {
                 Err(error)
             }
         };
+        if let Err(error) = &found {
+            job.span.failed(error.class.as_str(), &error.message);
+        }
         let document = document(job.subject(video_id), found);
+        let LinkJob { ticket, span, .. } = job;
         // The batcher outlives every lane; if it has ended, the process ends, and the incomplete
         // record is delivered again.
-        drop(self.finished.send(Finished { document, ticket: job.ticket, written: None }).await);
+        drop(self.finished.send(Finished { document, ticket, written: None, span }).await);
     }
 
     /// Gives up a record that cannot be read. Its document is written after its dead letter, and
@@ -160,6 +170,7 @@ impl Processor {
         ticket: Arc<Ticket>,
         id: DocumentId,
         error: &DecodeError,
+        span: Span,
     ) {
         let record = &ticket.record;
         tracing::warn!(
@@ -167,10 +178,11 @@ impl Processor {
             "malformed record: moved to the dead letters"
         );
         let error = error.to_string();
+        span.failed(ErrorClass::Malformed.as_str(), &error);
         let reason = GiveUpReason { class: ErrorClass::Malformed, error: &error, attempts: 0 };
         self.dead_letters.write_record(record, id.clone(), reason).await;
         let document = malformed_document(&ticket, id, error);
-        drop(self.finished.send(Finished { document, ticket, written: None }).await);
+        drop(self.finished.send(Finished { document, ticket, written: None, span }).await);
     }
 }
 

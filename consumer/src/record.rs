@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use linkrelay_common::{LinkIdentity, Offset, Partition, RecordOrigin};
+use linkrelay_common::{DocumentId, LinkIdentity, Offset, Partition, RecordOrigin};
 use linkrelay_kafka::{RecordHeaders, copy_readable};
+use linkrelay_telemetry::Span;
+use linkrelay_telemetry::spans::{self, Received};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 
@@ -135,6 +137,16 @@ impl Ticket {
     /// Returns when its links were submitted, if the headers or the record say so.
     pub(crate) fn submitted_at(&self) -> Option<Timestamp> {
         self.headers.submitted_at.or_else(|| self.record.written_at())
+    }
+
+    /// Begins the span of one of its links, with the document of this id.
+    pub(crate) fn begin_span(&self, document_id: &DocumentId, group: &str) -> Span {
+        let Record { topic, partition, offset, .. } = &self.record;
+        let (partition, offset) = (*partition, *offset);
+        spans::process(
+            self.headers.trace_parent,
+            Received { topic, partition, offset, group, document_id },
+        )
     }
 
     /// Notes that one link is complete. Returns the completion of the record if it was the last.

@@ -7,9 +7,10 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkrelay_common::LinkFailure;
 use linkrelay_common::{ErrorClass, LinkTarget, parse_target};
+use linkrelay_telemetry::Span;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::Job;
+use crate::job::{Job, LinkJob};
 use crate::jobs::{Jobs, JobsParts};
 use crate::lane::LaneEnd;
 use crate::liveness::Activity;
@@ -64,17 +65,32 @@ pub(crate) async fn run(lane: LaneEnd, processor: Arc<Processor>, limits: Worker
     }
 }
 
-/// Processes one job to its outcome, or until `drain` is cancelled while it only waits.
+/// Processes one job in its span.
 async fn work(processor: &Processor, job: Job, drain: &CancellationToken, activity: &Activity) {
-    match job {
-        Job::Malformed { ticket, id, error } => processor.give_up_record(ticket, id, &error).await,
-        Job::Link(job) => match parse_target(&job.link) {
-            Ok(LinkTarget::Video(video_id)) => {
-                processor.look_up(job, video_id, drain, activity).await;
-            }
-            Ok(LinkTarget::List(list)) => processor.expand(job, list, drain, activity).await,
-            Err(error) => processor.refuse(job, not_a_video(error)).await,
-        },
+    let span = job.ticket().begin_span(job.id(), &processor.group);
+    span.around(work_in(span.clone(), processor, job, drain, activity)).await;
+}
+
+/// Processes one job to its outcome, or until `drain` is cancelled while it only waits.
+async fn work_in(
+    span: Span,
+    processor: &Processor,
+    job: Job,
+    drain: &CancellationToken,
+    activity: &Activity,
+) {
+    let job = match job {
+        Job::Malformed { ticket, id, error } => {
+            return processor.give_up_record(ticket, id, &error, span).await;
+        }
+        Job::Link(job) => LinkJob { span, ..job },
+    };
+    match parse_target(&job.link) {
+        Ok(LinkTarget::Video(video_id)) => {
+            processor.look_up(job, video_id, drain, activity).await;
+        }
+        Ok(LinkTarget::List(list)) => processor.expand(job, list, drain, activity).await,
+        Err(error) => processor.refuse(job, not_a_video(error)).await,
     }
 }
 

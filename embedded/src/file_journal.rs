@@ -221,6 +221,8 @@ mod tests {
 
     use super::*;
 
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
     fn records(count: u32) -> Vec<LinkRecord> {
         let request_id = RequestId::new(count);
         (0..count)
@@ -230,7 +232,7 @@ mod tests {
                 force: index % 2 == 0,
                 identity: LinkIdentity::OfRequest { request_id, index },
                 submitted_at: Timestamp::now(),
-                trace_parent: (index == 0).then(|| "00-1-2-3".to_owned()),
+                trace_parent: (index == 0).then(|| TRACE.parse().unwrap()),
             })
             .collect()
     }

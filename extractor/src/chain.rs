@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use linkrelay_common::VideoId;
+use linkrelay_telemetry::spans;
 
 use crate::breaker::{Admission, BreakerState, StrategyBreaker};
 use crate::error::ExtractError;
@@ -169,6 +170,15 @@ fn log_failure(strategy: &'static str, video_id: VideoId, error: &ExtractError) 
 }
 
 async fn try_one(strategy: &dyn Strategy, video_id: VideoId) -> Result<Extraction, ExtractError> {
+    let span = spans::strategy(strategy.name());
+    let asked = span.around(ask(strategy, video_id)).await;
+    if let Err(error) = &asked {
+        span.failed(error.code(), error);
+    }
+    asked
+}
+
+async fn ask(strategy: &dyn Strategy, video_id: VideoId) -> Result<Extraction, ExtractError> {
     let video = strategy.extract(video_id).await?;
     if is_nothing(&video) {
         return Err(ExtractError::Unreadable("there is nothing about the video in it".to_owned()));

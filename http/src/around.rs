@@ -178,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_seen_before_and_its_answer_after() {
-        linkrelay_common::telemetry::start_for_test();
+        linkrelay_telemetry::start_for_test();
         for (path, status, seen) in [
             ("/", StatusCode::ACCEPTED, vec!["before", "after 418", "dropped"]),
             ("/no", StatusCode::FORBIDDEN, vec!["before"]),

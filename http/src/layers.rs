@@ -23,7 +23,9 @@ use crate::around::{Around, AroundLayer};
 use crate::browser::{self, AllowedHosts, CorsOrigins};
 use crate::client::{self, ClientLimits};
 use crate::keys::{self, Access};
+use crate::trace;
 use linkrelay_common::metrics as names;
+use linkrelay_telemetry::is_on;
 
 /// The limits on a server's own routes.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +69,13 @@ pub struct Routes {
 /// 4. *trace*, so that requests that are shed or time out are also traced;
 /// 5. *count and time*, by route;
 /// 6. *the check of the host*, if names are set or no key protects the server;
-/// 7. *the holder of the key or session*, if there are keys, and *the client's limits*, around
+/// 7. *the span of the request*, if this process records spans, around all but the exempt routes;
+/// 8. *the holder of the key or session*, if there are keys, and *the client's limits*, around
 ///    everything but the exempt routes, unknown addresses and methods included; the exempt routes
 ///    are answered even when there are too many requests, or a busy process would be taken for a
 ///    dead one;
-/// 8. *load shedding* over the concurrency limit, around the limited routes only;
-/// 9. *request time-out*, inside the limit, so that a request that hangs releases its slot.
+/// 9. *load shedding* over the concurrency limit, around the limited routes only;
+/// 10. *request time-out*, inside the limit, so that a request that hangs releases its slot.
 ///
 /// The handler limits the body's size and time ([`super::intake`]), because only it knows whether
 /// it needs a body, and what to answer.
@@ -99,6 +102,7 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
         .method_not_allowed_fallback(async || method_not_allowed())
         .layer(
             ServiceBuilder::new()
+                .layer(option_layer(is_on().then(|| middleware::from_fn(trace::record))))
                 .layer(option_layer(ring.map(|ring| {
                     AroundLayer(keys::Identify { ring, clients: Arc::clone(&clients) })
                 })))

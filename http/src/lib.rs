@@ -4,7 +4,7 @@
 //! [`MetricsSettings`] say where metrics are; [`intake`] reads a request for links and describes
 //! the outcome of each; [`keys`] are who may send one; [`client`] says who a client is and what it
 //! may have, [`browser`] what browsers may do; [`layers`] come before the routes, most of
-//! them as an [`Around`]; [`serve()`]
+//! them as an [`Around`], and record the spans of requests (`trace`); [`serve()`]
 //! serves connections and ends them; [`etag`] tells what a client has already;
 //! [`wire`] has the answers that other parts of linkrelay read;
 //! [`openapi`] describes what all routes have in common.
@@ -25,6 +25,7 @@ mod open_files;
 pub mod openapi;
 mod problem;
 mod serve;
+mod trace;
 pub mod wire;
 
 pub use around::{Around, AroundLayer};

@@ -15,11 +15,12 @@ use linkrelay_common::class::ErrorClass;
 use linkrelay_common::ids::RequestId;
 use linkrelay_common::link_identity::LinkIdentity;
 use linkrelay_common::record_origin::RecordOrigin;
+use linkrelay_telemetry::TraceContext;
 
 const REQUEST_ID: &str = "linkrelay-request-id";
 const INDEX: &str = "linkrelay-index";
 const SUBMITTED_AT: &str = "linkrelay-submitted-at";
-const TRACE_PARENT: &str = "traceparent";
+const TRACE_PARENT: &str = TraceContext::HEADER;
 const ERROR_CLASS: &str = "linkrelay-error-class";
 const ERROR: &str = "linkrelay-error";
 const ATTEMPTS: &str = "linkrelay-attempts";
@@ -62,8 +63,8 @@ pub struct RecordHeaders {
     pub origin: Option<(RecordOrigin, u32)>,
     /// When the request was received.
     pub submitted_at: Option<Timestamp>,
-    /// W3C trace context.
-    pub trace_parent: Option<String>,
+    /// The span that sent the record.
+    pub trace_parent: Option<TraceContext>,
 }
 
 impl RecordHeaders {
@@ -76,7 +77,7 @@ impl RecordHeaders {
             request: request_id.zip(index).filter(|(id, index)| id.has_index(*index)),
             origin: origin.map(|origin| (origin, index.unwrap_or(0))),
             submitted_at: text(headers, SUBMITTED_AT).and_then(|at| at.parse().ok()),
-            trace_parent: text(headers, TRACE_PARENT).map(str::to_owned),
+            trace_parent: text(headers, TRACE_PARENT).and_then(|text| text.parse().ok()),
         }
     }
 
@@ -96,8 +97,8 @@ impl RecordHeaders {
         if let Some(at) = self.submitted_at {
             headers = with(headers, SUBMITTED_AT, &at.to_string());
         }
-        if let Some(trace_parent) = &self.trace_parent {
-            headers = with(headers, TRACE_PARENT, trace_parent);
+        if let Some(trace_parent) = self.trace_parent {
+            headers = with(headers, TRACE_PARENT, &trace_parent.to_string());
         }
         headers
     }
@@ -200,6 +201,11 @@ impl DeadLetterHeaders {
     /// Returns how large the value of a truncated dead letter was; `None` if it is not truncated.
     pub fn truncated_bytes(headers: &impl Headers) -> Option<u64> {
         text(headers, TRUNCATED)?.parse().ok()
+    }
+
+    /// Sets the span that sends a record again.
+    pub fn with_trace(headers: &OwnedHeaders, context: TraceContext) -> OwnedHeaders {
+        with(without(headers, &[TRACE_PARENT]), TRACE_PARENT, &context.to_string())
     }
 
     /// Returns how often a record was replayed.

@@ -7,6 +7,7 @@ use crate::message::LinkMessage;
 use linkrelay_common::ids::DocumentId;
 use linkrelay_common::link::LinkTarget;
 use linkrelay_common::link_identity::LinkIdentity;
+use linkrelay_telemetry::TraceContext;
 
 /// A valid link, with everything that its record will have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct LinkRecord {
     pub identity: LinkIdentity,
     /// When it was submitted.
     pub submitted_at: Timestamp,
-    /// W3C trace context of the request.
-    pub trace_parent: Option<String>,
+    /// The span of the request or list that it came with.
+    pub trace_parent: Option<TraceContext>,
 }
 
 impl LinkRecord {
@@ -32,7 +33,7 @@ impl LinkRecord {
         LinkMessage::one(self.link.as_str(), self.force).encode()
     }
 
-    /// Returns the record's headers.
+    /// Returns the record's headers; sent in a span, it carries that span's context instead.
     pub fn headers(&self) -> RecordHeaders {
         let (request, origin) = match &self.identity {
             LinkIdentity::OfRequest { request_id, index } => (Some((*request_id, *index)), None),
@@ -42,7 +43,7 @@ impl LinkRecord {
             request,
             origin,
             submitted_at: Some(self.submitted_at),
-            trace_parent: self.trace_parent.clone(),
+            trace_parent: self.trace_parent,
         }
     }
 

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use linkrelay_common::secrets::with_files;
-use linkrelay_common::telemetry::LogSettings;
+use linkrelay_telemetry::LogSettings;
 
 use crate::exit::Outcome;
 use crate::{

@@ -30,6 +30,9 @@ use std::process::ExitCode;
 
 use linkrelay_common::secrets;
 
+/// The name of this command in traces.
+const SERVICE: &str = "linkrelay";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     exit::code(cli::run(secrets::parse()).await)

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::metrics::ProcessRoles;
-use linkrelay_common::telemetry::{LogFormat, LogSettings};
 use linkrelay_common::{hangup, metrics, shutdown};
 use linkrelay_consumer::{
     Beats, Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
@@ -27,9 +26,11 @@ use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
 use linkrelay_store::Store;
 use linkrelay_store::settings::StoreSettings;
+use linkrelay_telemetry::{LogFormat, LogSettings, TraceSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::SERVICE;
 use crate::exit::Outcome;
 
 /// The settings of all roles.
@@ -73,6 +74,9 @@ pub(crate) struct UpSettings {
 
     #[command(flatten)]
     pub(crate) metrics: MetricsSettings,
+
+    #[command(flatten)]
+    pub(crate) traces: TraceSettings,
 }
 
 /// What the roles use, and what is dropped after them.
@@ -93,6 +97,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
     let access = settings.keys.access_needed_at("HTTP_ADDR", api.http_addr)?;
     settings.keys.access_needed_at("EXTRACTOR_ADDR", settings.extractor_addr)?;
     let needs_key = matches!(access, Access::Keys(_));
+    let traces = settings.traces.start(SERVICE)?;
     let ground = prepare(&settings).await?;
     let own_key = KeyText::generate();
     settings.keys.own = Some(own_key.clone());
@@ -117,6 +122,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
         keys: KeySettings { own: None, ..settings.keys },
         metrics: settings.metrics,
         log,
+        traces: settings.traces,
     };
     let producer = match &ground.embedded {
         Some(embedded) => embedded.producer(producer_settings).await?,
@@ -132,6 +138,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
         fake.stop().await;
     }
     drop(ground.embedded);
+    traces.end().await;
     ended.map(|()| Outcome::Done)
 }
 

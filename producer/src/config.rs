@@ -7,7 +7,6 @@ use axum::http::HeaderValue;
 use clap::{ArgAction, Args, Parser};
 use linkrelay_common::SettingsError;
 use linkrelay_common::secrets::UrlWithoutPassword;
-use linkrelay_common::telemetry::LogSettings;
 use linkrelay_extractor::{ThumbnailClient, ThumbnailServer};
 use linkrelay_http::MetricsSettings;
 use linkrelay_http::browser::CorsOrigins;
@@ -16,6 +15,7 @@ use linkrelay_http::intake::IntakeSettings;
 use linkrelay_http::keys::{Access, KeySettings};
 use linkrelay_kafka::{GroupProtocol, GroupSettings, KafkaSettings};
 use linkrelay_store::StoreSettings;
+use linkrelay_telemetry::{LogSettings, TraceSettings};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -72,6 +72,10 @@ pub struct ProducerSettings {
     /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
+
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 /// The settings of the HTTP API.
@@ -155,6 +159,7 @@ impl ProducerSettings {
             keys: KeySettings::default(),
             metrics: MetricsSettings::default(),
             log: LogSettings::default(),
+            traces: TraceSettings::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
 use bytes::{Bytes, BytesMut};
 use linkrelay_http::intake::TIMEOUT_HEADER;
+use linkrelay_telemetry::{Span, TraceContext, spans};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -25,7 +26,7 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 /// Many times the size of the answer to the largest request.
 const MAX_ANSWER_BYTES: usize = 8 * 1_024 * 1_024;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACE_PARENT: HeaderName = HeaderName::from_static(TraceContext::HEADER);
 /// The statuses with which an extractor server answers.
 const KNOWN_STATUSES: [StatusCode; 5] = [
     StatusCode::CREATED,
@@ -52,7 +53,8 @@ pub(crate) struct ForwardRequest {
     pub(crate) body: Bytes,
     /// The client's key, or a new one.
     pub(crate) key: String,
-    pub(crate) trace_parent: Option<String>,
+    /// The span of the request.
+    pub(crate) span: Span,
 }
 
 /// The extractor server's answer.
@@ -80,6 +82,19 @@ pub(crate) enum ForwardError {
          serves no client because it has no keys (status {0})"
     )]
     Unknown(u16),
+}
+
+impl ForwardError {
+    /// Returns the kind of the error, for its span.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::TooManyWait => "too_many_wait",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut(_) => "timed_out",
+            Self::KeyRefused(_) => "key_refused",
+            Self::Unknown(_) => "unknown_answer",
+        }
+    }
 }
 
 /// Returns a key for a request whose client sent none.
@@ -140,6 +155,21 @@ impl ExtractorServer {
         forwarded: &ForwardRequest,
         deadline: Instant,
     ) -> Result<ExtractorAnswer, ForwardError> {
+        let span = spans::client(&forwarded.span, "POST", &self.links_url);
+        let answer = self.send_in(&span, forwarded, deadline).await;
+        match &answer {
+            Ok(answer) => span.answered(answer.status.as_u16()),
+            Err(error) => span.failed(error.kind(), error),
+        }
+        answer
+    }
+
+    async fn send_in(
+        &self,
+        span: &Span,
+        forwarded: &ForwardRequest,
+        deadline: Instant,
+    ) -> Result<ExtractorAnswer, ForwardError> {
         let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(ANSWER_MARGIN);
         let mut request = self
             .client
@@ -148,8 +178,8 @@ impl ExtractorServer {
             .header(IDEMPOTENCY_KEY, &forwarded.key)
             .header(TIMEOUT_HEADER, left.as_millis().to_string())
             .body(forwarded.body.clone());
-        if let Some(trace_parent) = &forwarded.trace_parent {
-            request = request.header(TRACE_PARENT, trace_parent);
+        if let Some(context) = span.context() {
+            request = request.header(TRACE_PARENT, context.to_string());
         }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);

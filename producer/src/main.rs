@@ -26,6 +26,9 @@ async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
     hangup::listen().context("listening for SIGHUP")?;
     settings.validate()?;
     let store = settings.store.open()?;
+    let traces = settings.traces.start("linkrelay-producer")?;
     let producer = Producer::build(settings, store).await?;
-    Ok(producer.run_until_stopped(stop).await?)
+    let ended = producer.run_until_stopped(stop).await;
+    traces.end().await;
+    Ok(ended?)
 }

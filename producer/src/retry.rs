@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use linkrelay_common::{DocumentId, LinkIdentity, LinkTarget, RequestId, parse_target};
 use linkrelay_kafka::LinkRecord;
 use linkrelay_store::{LinkDocument, LinkState, LinkStore, StoreError};
+use linkrelay_telemetry::TraceContext;
 
 use crate::status::{self, LinksPage};
 
@@ -51,7 +52,7 @@ pub(crate) async fn failed_links(
     store: &dyn LinkStore,
     id: RequestId,
     choice: Choice,
-    trace_parent: Option<&str>,
+    trace_parent: Option<TraceContext>,
 ) -> Result<FailedLinks, RetryError> {
     let (indexes, next, must_have_failed) = match choice {
         Choice::Indexes(indexes) => (indexes, None, true),
@@ -112,7 +113,7 @@ async fn failed_indexes(
 fn record_of(
     document: LinkDocument,
     identity: LinkIdentity,
-    trace_parent: Option<&str>,
+    trace_parent: Option<TraceContext>,
 ) -> Option<LinkRecord> {
     let LinkDocument { status: LinkState::Failed, link, submitted_at, .. } = document else {
         return None;
@@ -124,6 +125,6 @@ fn record_of(
         force: true,
         identity,
         submitted_at: submitted_at.unwrap_or_else(Timestamp::now),
-        trace_parent: trace_parent.map(str::to_owned),
+        trace_parent,
     })
 }

@@ -17,6 +17,7 @@ use linkrelay_common::ErrorClass;
 use linkrelay_common::LinkFailure;
 use linkrelay_common::metrics as names;
 use linkrelay_extractor::ExtractError;
+use linkrelay_telemetry::{Span, spans};
 use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -73,11 +74,13 @@ pub(crate) struct Attempts<'a> {
     waits: Waits,
     /// The number of attempts that count, so far.
     made: u32,
+    /// The span of the lookup, of which each attempt has one.
+    span: &'a Span,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(kind: LookupKind<'a>, retry: &RetryPolicy) -> Self {
-        Self { kind, waits: retry.waits(), made: 0 }
+    pub(crate) fn new(kind: LookupKind<'a>, retry: &RetryPolicy, span: &'a Span) -> Self {
+        Self { kind, waits: retry.waits(), made: 0, span }
     }
 
     /// Calls `ask` until it has a result or its error is final, and reports each attempt that is to
@@ -98,9 +101,12 @@ impl<'a> Attempts<'a> {
     where
         F: Future<Output = Option<Result<T, ExtractError>>>,
     {
+        let mut number = 0;
         loop {
+            number += 1;
             let permit = drain.run_until_cancelled(self.kind.permit()).await?;
-            let answer = ask().await?;
+            let span = spans::attempt(self.span, number);
+            let answer = span.around(ask()).await?;
             let pass = permit.end();
             let error = match answer {
                 Ok(found) => {
@@ -109,6 +115,8 @@ impl<'a> Attempts<'a> {
                 }
                 Err(error) => error,
             };
+            span.failed(error.code(), &error);
+            drop(span);
             let wait = match self.decide(&error, pass) {
                 Next::Again(wait) => wait,
                 Next::Refused => {

@@ -50,7 +50,7 @@ async fn ask(kind: LookupKind<'_>, errors: &[ExtractError]) -> Asked {
     };
     let repeated = |attempt: Again<'_>| again.borrow_mut().push((attempt.attempts, attempt.wait));
     let drain = CancellationToken::new();
-    let answer = Attempts::new(kind, &RETRY).run(&drain, answer, repeated).await;
+    let answer = Attempts::new(kind, &RETRY, &Span::default()).run(&drain, answer, repeated).await;
     let outcome = match answer {
         Some(Ok(())) => Outcome::Found,
         Some(Err(LookupFailure::Refused(error))) => Outcome::Refused(error.attempts),
@@ -216,7 +216,8 @@ async fn a_drain_ends_every_wait_and_leaves_the_lookup_without_an_outcome() {
     ] {
         let drain = CancellationToken::new();
         let answer = || async { Some(Err::<(), _>(error.clone())) };
-        let asking = Attempts::new(kind, &RETRY).run(&drain, answer, |_| ());
+        let span = Span::default();
+        let asking = Attempts::new(kind, &RETRY, &span).run(&drain, answer, |_| ());
         let draining = async {
             tokio::time::sleep(SECOND).await;
             drain.cancel();

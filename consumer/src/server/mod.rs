@@ -94,7 +94,8 @@ async fn post_links(
         return Err(answer::of_no_valid_links(&links));
     }
     let id = links.request_id(request.idempotency_key.as_deref());
-    let posted = Posted { id, links: &links, force: request.force, timeout: request.timeout };
+    let (force, timeout, span) = (request.force, request.timeout, request.span);
+    let posted = Posted { id, links: &links, force, timeout, span };
     match server.posted_links.run(posted).await {
         Ok(outcomes) => Ok(answer::of_outcomes(id, &links, &outcomes).into_response()),
         Err(not_taken) => Err(answer::of_not_taken(not_taken)),

@@ -16,6 +16,7 @@ use linkrelay_common::{DocumentId, RequestId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_http::intake::{CheckedLinks, ValidLink};
 use linkrelay_store::{LinkDocument, LinkStore, StoreError, WriteOutcome};
+use linkrelay_telemetry::{Span, spans};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,8 @@ pub(crate) struct Posted<'a> {
     pub(crate) force: bool,
     /// How long the client will wait, if the request says so.
     pub(crate) timeout: Option<Duration>,
+    /// The span of the request.
+    pub(crate) span: Span,
 }
 
 /// The outcome of a link.
@@ -144,9 +147,10 @@ impl PostedLinks {
         let write_time = (timeout / WRITE_SHARE).min(MAX_WRITE_TIME);
         let deadline = Instant::now() + timeout;
         let found = self.find_all(&posted, deadline - write_time).await;
-        let writing = Arc::clone(self).write_all(found, deadline);
+        let span = posted.span.clone();
+        let writing = Arc::clone(self).write_all(found, deadline, span.clone());
         // In its own task, so that it ends even if the client has disconnected.
-        let written = self.writes.spawn(writing).await;
+        let written = self.writes.spawn(span.around(writing)).await;
         // After a panic there, it is unknown what is written.
         let lost =
             || vec![PostedOutcome::Unavailable(Unavailable::NotWritten); links_count as usize];
@@ -166,7 +170,7 @@ impl PostedLinks {
     ) -> Vec<Result<LinkDocument, Unavailable>> {
         let submitted_at = Timestamp::now();
         let finding = posted.links.documents(posted.id).map(|(index, id, valid)| async move {
-            let found = timeout_at(deadline, self.find(valid, posted.force)).await;
+            let found = timeout_at(deadline, self.find(valid, posted.force, &posted.span)).await;
             let found = found.unwrap_or(Err(Unavailable::OutOfTime))?;
             let subject = DocumentSubject {
                 id,
@@ -190,12 +194,13 @@ impl PostedLinks {
         &self,
         valid: &ValidLink,
         force: bool,
+        span: &Span,
     ) -> Result<Result<Box<Extraction>, LinkFailure>, Unavailable> {
         let ask =
             || async { Some(ask(self.extractor.as_ref(), valid.names, force).await.map(Box::new)) };
         // Only the request's own deadline ends the waits.
         let never = CancellationToken::new();
-        let attempts = Attempts::new(LookupKind::Waiting(&self.permits), &self.retry);
+        let attempts = Attempts::new(LookupKind::Waiting(&self.permits), &self.retry, span);
         match attempts.run(&never, ask, |_| ()).await {
             Some(Ok(extraction)) => Ok(Ok(extraction)),
             Some(Err(LookupFailure::Refused(error))) => Ok(Err(error)),
@@ -208,11 +213,17 @@ impl PostedLinks {
         self: Arc<Self>,
         found: Vec<Result<LinkDocument, Unavailable>>,
         deadline: Instant,
+        span: Span,
     ) -> Vec<PostedOutcome> {
         let mut documents: Vec<LinkDocument> =
             found.iter().filter_map(|found| found.as_ref().ok().cloned()).collect();
-        let written = timeout_at(deadline, self.write(&mut documents)).await;
+        let span = match documents.len() {
+            0 => Span::default(),
+            documents_count => spans::write(&span, documents_count),
+        };
+        let written = timeout_at(deadline, span.around(self.write(&mut documents))).await;
         if written.is_err() {
+            span.failed("timed_out", "no acknowledgement in time");
             tracing::warn!(
                 documents = documents.len(),
                 "the store did not acknowledge the documents of a waiting request in time"

@@ -94,7 +94,7 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
 
 impl Relay {
     pub(crate) fn start() -> Self {
-        linkrelay_common::telemetry::start_for_test();
+        linkrelay_telemetry::start_for_test();
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
         cluster.create_topic(DLQ, 1, 1).unwrap();

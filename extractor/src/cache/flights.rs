@@ -93,7 +93,9 @@ fn start(
         let _remove_on_drop = remove_on_drop;
         request.await
     };
-    let task = AbortOnDropHandle::new(tokio::spawn(flight.in_current_span()));
+    // Its strategies are part of the trace of the caller that began the flight.
+    let traced = linkrelay_telemetry::Span::current().around(flight);
+    let task = AbortOnDropHandle::new(tokio::spawn(traced.in_current_span()));
     task.map(|ended| ended.unwrap_or_else(|error| Err(interrupted(&error)))).boxed().shared()
 }
 

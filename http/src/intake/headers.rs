@@ -9,7 +9,6 @@ use super::error::IntakeError;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const MAX_KEY_BYTES: usize = 255;
-const TRACE_PARENT: &str = "traceparent";
 
 /// Refuses a body that is not declared as JSON: a web page can make a browser send `text/plain` or
 /// a form to any host, but `application/json` only if that host permits it.
@@ -56,38 +55,10 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Int
     }
 }
 
-/// Returns the client's trace context; a malformed one is dropped (W3C Trace Context, 3.2.2).
-pub(super) fn trace_parent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(TRACE_PARENT)?.to_str().ok()?;
-    is_trace_parent(text).then(|| text.to_owned())
-}
-
 /// Returns how long the client will wait; `None` if the header is missing or not a number.
 pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(TIMEOUT_HEADER)?.to_str().ok()?;
     text.parse().ok().map(Duration::from_millis)
-}
-
-fn is_trace_parent(text: &str) -> bool {
-    let mut fields = text.split('-');
-    let mut next = |length: usize| {
-        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        fields.next().filter(|field| field.len() == length && field.bytes().all(is_hex))
-    };
-    let (Some(version), Some(trace_id), Some(parent_id), Some(_flags)) =
-        (next(2), next(32), next(16), next(2))
-    else {
-        return false;
-    };
-    let is_zero = |field: &str| field.bytes().all(|byte| byte == b'0');
-    let has_more = fields.next().is_some();
-    let is_version = match version {
-        "ff" => false,
-        "00" => !has_more,
-        // A later version may have more fields.
-        _ => true,
-    };
-    is_version && !is_zero(trace_id) && !is_zero(parent_id)
 }
 
 #[cfg(test)]
@@ -150,25 +121,5 @@ mod tests {
         let of = |text: &str| timeout(&headers(TIMEOUT_HEADER, text.as_bytes()));
         assert_eq!(of("1500"), Some(Duration::from_millis(1_500)));
         assert_eq!((of("1.5"), of("-1"), of("soon")), (None, None, None));
-    }
-
-    #[test]
-    fn only_a_well_formed_trace_is_returned() {
-        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
-        let zeros = "0".repeat(32);
-        for (text, is_one) in [
-            (format!("00-{trace}-{parent}-01"), true),
-            (format!("cc-{trace}-{parent}-01-more"), true),
-            (format!("00-{trace}-{parent}-01-more"), false),
-            (format!("ff-{trace}-{parent}-01"), false),
-            (format!("00-{zeros}-{parent}-01"), false),
-            (format!("00-{trace}-{}-01", &zeros[..16]), false),
-            (format!("00-{}-{parent}-01", trace.to_uppercase()), false),
-            (format!("00-{trace}-{parent}"), false),
-            ("garbage".to_owned(), false),
-        ] {
-            let read = trace_parent(&headers(TRACE_PARENT, text.as_bytes()));
-            assert_eq!(read.is_some(), is_one, "{text}");
-        }
     }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use linkrelay_telemetry::Span;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
@@ -29,6 +30,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::client::Pass;
+use crate::trace;
 
 pub use check::{CheckedLink, CheckedLinks, RejectedLink, SentLink, ValidLink};
 pub use error::IntakeError;
@@ -54,8 +56,8 @@ pub struct LinksRequest {
     pub force: bool,
     /// The client's key for this request.
     pub idempotency_key: Option<String>,
-    /// The client's W3C trace context.
-    pub trace_parent: Option<String>,
+    /// The span of the request.
+    pub span: Span,
     /// How long the client will wait, if it sent that.
     pub timeout: Option<Duration>,
     /// The body, unchanged but for its compression, which is undone.
@@ -73,6 +75,7 @@ pub async fn read_links(
 ) -> Result<LinksRequest, IntakeError> {
     let idempotency_key = headers::idempotency_key(request.headers())?;
     let client = Pass::of(request.extensions());
+    let span = trace::span_of(&request);
     let (headers, body) = read_body(request, limits).await?;
     let LinksBody { links: Submitted(texts), force } =
         serde_json::from_slice(&body).map_err(IntakeError::BadBody)?;
@@ -85,22 +88,22 @@ pub async fn read_links(
         return Err(IntakeError::TooManyLinks { links_count, max });
     }
     client.links(links_count)?;
-    let trace_parent = headers::trace_parent(&headers);
     let timeout = headers::timeout(&headers);
-    Ok(LinksRequest { links, client, force, idempotency_key, trace_parent, timeout, body })
+    Ok(LinksRequest { links, client, force, idempotency_key, span, timeout, body })
 }
 
 /// Reads a request about links that linkrelay has already, within the same limits. Returns its
-/// body, which may be empty, and the client's W3C trace context.
+/// body, which may be empty, and its span.
 ///
 /// # Errors
 /// [`IntakeError`] if the headers or the body are wrong.
 pub async fn read_json(
     request: Request,
     limits: &IntakeSettings,
-) -> Result<(Bytes, Option<String>), IntakeError> {
-    let (headers, body) = read_body(request, limits).await?;
-    Ok((body, headers::trace_parent(&headers)))
+) -> Result<(Bytes, Span), IntakeError> {
+    let span = trace::span_of(&request);
+    let (_, body) = read_body(request, limits).await?;
+    Ok((body, span))
 }
 
 /// Reads the headers, and a body that is declared as JSON; undoes its compression.

@@ -158,16 +158,17 @@ fn class() -> impl Strategy<Value = ErrorClass> {
 proptest! {
     #[test]
     fn headers_survive_the_wire(
-        count in 1_u32.., trace_parent: Option<String>, second in 0_i64..4_000_000_000,
+        count in 1_u32.., trace in option::of((1_u128.., 1_u64..)), second in 0_i64..4_000_000_000,
         has_request: bool, offset in option::of(0_i64..), index: u32,
     ) {
         let request = has_request.then(|| (RequestId::new(count), count - 1));
         let index = if has_request { count - 1 } else { index };
+        let trace_parent = trace.map(|(trace, span)| format!("00-{trace:032x}-{span:016x}-01"));
         let headers = RecordHeaders {
             request,
             origin: offset.map(|offset| (origin(offset), index)),
             submitted_at: Timestamp::from_second(second).ok(),
-            trace_parent,
+            trace_parent: trace_parent.and_then(|text| text.parse().ok()),
         };
         prop_assert_eq!(RecordHeaders::read(&headers.to_kafka()), headers);
     }

@@ -1,5 +1,7 @@
 //! One attempt to write a record that must not be lost, and whether another attempt can help.
 
+use linkrelay_common::ids::DocumentId;
+use linkrelay_telemetry::spans;
 use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::types::RDKafkaErrorCode;
@@ -18,7 +20,8 @@ pub enum WriteError {
 }
 
 impl TopicProducer {
-    /// Makes one attempt to write a record. Every in-sync replica has it when this returns `Ok`.
+    /// Makes one attempt to write a record about a document, as a part of the current span. Every
+    /// in-sync replica has it when this returns `Ok`.
     ///
     /// # Errors
     /// [`WriteError`] if the record is not known to be written.
@@ -27,11 +30,13 @@ impl TopicProducer {
     /// When dropped, the record may be written or not.
     pub async fn write(
         &self,
+        document_id: &DocumentId,
         key: Option<&[u8]>,
         value: &[u8],
         headers: OwnedHeaders,
     ) -> Result<(), WriteError> {
-        let acknowledged = match self.send(key, Some(value), headers) {
+        let span = spans::send_within(self.topic(), document_id);
+        let acknowledged = match self.send(key, Some(value), headers, span) {
             Ok(acknowledgement) => acknowledgement.await,
             Err(code) => Err(code),
         };

@@ -75,7 +75,8 @@ impl TopicLetters {
 #[async_trait]
 impl KeepLetters for TopicLetters {
     async fn keep(&self, letter: &Letter) -> Result<(), WriteError> {
-        self.0.write(letter.key.as_deref(), &letter.value, letter.headers.clone()).await
+        let Letter { document_id, key, value, headers } = letter;
+        self.0.write(document_id, key.as_deref(), value, headers.clone()).await
     }
 
     async fn check(&self) -> Result<(), TopicError> {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkrelay_common::SettingsError;
+use linkrelay_telemetry::spans;
 
-use super::producer::{AckFuture, TopicProducer};
+use super::producer::{AckFuture, TopicProducer, failed};
 use super::{Publish, PublishError};
 use crate::KafkaSettings;
+use crate::headers::RecordHeaders;
 use crate::record::LinkRecord;
 use crate::topic::TopicError;
 
@@ -31,9 +33,15 @@ impl KafkaPublisher {
 #[async_trait]
 impl Publish for KafkaPublisher {
     fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError> {
-        let (key, value, headers) = (record.target.key(), record.value(), record.headers());
-        let sent = self.0.send(Some(key.as_bytes()), Some(&value), headers.to_kafka());
-        sent.map_err(PublishError::from)
+        let span = spans::send(record.trace_parent, self.0.topic(), || record.document_id());
+        let headers = RecordHeaders { trace_parent: span.context(), ..record.headers() };
+        let (key, value) = (record.target.key(), record.value());
+        let sent =
+            self.0.send(Some(key.as_bytes()), Some(&value), headers.to_kafka(), span.clone());
+        sent.map_err(|code| {
+            failed(&span, code);
+            PublishError::from(code)
+        })
     }
 
     async fn check(&self) -> Result<(), TopicError> {

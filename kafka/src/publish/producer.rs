@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use linkrelay_common::SettingsError;
+use linkrelay_telemetry::Span;
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -55,7 +56,7 @@ impl TopicProducer {
     }
 
     /// Hands a record over; never blocks. The future is ready when the broker has the record, or
-    /// never will have it.
+    /// never will have it; the span shows that.
     ///
     /// # Errors
     /// The code of librdkafka if the record was not taken: it will never arrive.
@@ -64,8 +65,10 @@ impl TopicProducer {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: OwnedHeaders,
+        span: Span,
     ) -> Result<AckFuture, RDKafkaErrorCode> {
         let (sender, future) = AckFuture::pair();
+        let sender = AckSender { span, ..sender };
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, Box::new(sender))
             .headers(headers);
         record.key = key;
@@ -135,20 +138,27 @@ pub struct AckFuture(oneshot::Receiver<Result<(), RDKafkaErrorCode>>);
 
 /// The other end of an [`AckFuture`].
 #[derive(Debug)]
-pub struct AckSender(oneshot::Sender<Result<(), RDKafkaErrorCode>>);
+pub struct AckSender {
+    sender: oneshot::Sender<Result<(), RDKafkaErrorCode>>,
+    /// The sending of the record.
+    span: Span,
+}
 
 impl AckFuture {
     /// Makes a future and the sender that makes it ready.
     pub fn pair() -> (AckSender, Self) {
         let (sender, receiver) = oneshot::channel();
-        (AckSender(sender), Self(receiver))
+        (AckSender { sender, span: Span::default() }, Self(receiver))
     }
 }
 
 impl AckSender {
     /// Sends the answer for the record, if it is still awaited.
     pub fn answer(self, answer: Result<(), RDKafkaErrorCode>) {
-        self.0.send(answer).ok();
+        if let Err(code) = answer {
+            failed(&self.span, code);
+        }
+        self.sender.send(answer).ok();
     }
 }
 
@@ -182,6 +192,13 @@ impl ProducerContext<NoCustomPartitioner> for AckContext {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(code_of(error)),
         });
+    }
+}
+
+/// Notes in the span of a record that it was not taken, or did not arrive.
+pub(super) fn failed(span: &Span, code: RDKafkaErrorCode) {
+    if span.is_recorded() {
+        span.failed(format!("{code:?}"), code);
     }
 }
 

@@ -67,8 +67,8 @@ impl TopicResults {
 #[async_trait]
 impl PublishResults for TopicResults {
     async fn publish(&self, result: &ResultRecord) -> Result<(), WriteError> {
-        let key = result.document_id.as_str().as_bytes();
-        self.0.write(Some(key), &result.value, result.headers.to_kafka()).await
+        let ResultRecord { document_id, headers, value } = result;
+        self.0.write(document_id, Some(document_id.as_str().as_bytes()), value, headers.to_kafka()).await
     }
 
     async fn check(&self) -> Result<(), TopicError> {

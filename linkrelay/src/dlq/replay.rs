@@ -9,9 +9,12 @@ use linkrelay_common::{SettingsError, shutdown};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::dlq::{DeadLetter, Observe, Replay, ReplayOptions, Tally};
 use linkrelay_store::{LinkStore, StoreSettings};
+use linkrelay_telemetry::TraceSettings;
+use tokio_util::sync::CancellationToken;
 
 use super::filter::FilterArguments;
 use super::form::Form;
+use crate::SERVICE;
 use crate::exit::Outcome;
 use crate::progress::Progress;
 
@@ -53,11 +56,21 @@ pub(crate) struct ReplayArguments {
 
     #[command(flatten)]
     store: StoreSettings,
+
+    #[command(flatten)]
+    traces: TraceSettings,
 }
 
 pub(super) async fn run(arguments: ReplayArguments) -> anyhow::Result<Outcome> {
     arguments.validate()?;
     let stop = shutdown::on_signal().context("signals cannot be received")?;
+    let traces = arguments.traces.start(SERVICE)?;
+    let outcome = replay(arguments, stop).await;
+    traces.end().await;
+    outcome
+}
+
+async fn replay(arguments: ReplayArguments, stop: CancellationToken) -> anyhow::Result<Outcome> {
     let store = arguments.open_store().await?;
     let source = tokio::task::block_in_place(|| super::source(&arguments.kafka, &arguments.store))?;
     let is_embedded = arguments.kafka.kafka_brokers.is_none();

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use linkrelay_common::{shutdown, telemetry};
+use linkrelay_common::shutdown;
 use linkrelay_load_tests::comparison::{ComparisonSettings, run};
+use linkrelay_telemetry::start_for_test;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let settings = ComparisonSettings::parse();
-    telemetry::start_for_test();
+    start_for_test();
     if cfg!(debug_assertions) {
         eprintln!("This is a debug build: its figures say little. Use --release.");
     }

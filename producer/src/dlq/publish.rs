@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use linkrelay_common::DocumentId;
-use linkrelay_kafka::KafkaSettings;
 use linkrelay_kafka::publish::TopicProducer;
+use linkrelay_kafka::{DeadLetterHeaders, KafkaSettings, RecordHeaders};
 use linkrelay_store::sqlite::{LetterRow, SqliteStore};
+use linkrelay_telemetry::{Span, is_on, spans};
 use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedHeaders;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::Instant;
 
@@ -116,7 +118,9 @@ impl Publisher {
 
     async fn send(&self, candidate: &Candidate) -> Result<(), KafkaError> {
         let RawLetter { key, value, headers, .. } = &candidate.record;
-        let enqueue = || self.0.send(key.as_deref(), value.as_deref(), headers.clone());
+        let (span, headers) = self.traced(headers, candidate.letter.document_id.as_ref());
+        let enqueue =
+            || self.0.send(key.as_deref(), value.as_deref(), headers.clone(), span.clone());
         let deadline = Instant::now() + DELIVERY_TIMEOUT;
         let mut sent = enqueue();
         while matches!(sent, Err(RDKafkaErrorCode::QueueFull)) && Instant::now() < deadline {
@@ -125,9 +129,25 @@ impl Publisher {
         }
         let acknowledged = match sent {
             Ok(acknowledgement) => acknowledgement.await,
-            Err(code) => Err(code),
+            Err(code) => {
+                span.failed(format!("{code:?}"), code);
+                Err(code)
+            }
         };
         acknowledged.map_err(KafkaError::MessageProduction)
+    }
+
+    /// Begins the span of a replay: a new trace, which its record carries on, with a link to the
+    /// one that the dead letter kept. A process that records no spans leaves that as it is.
+    fn traced(&self, headers: &OwnedHeaders, id: Option<&DocumentId>) -> (Span, OwnedHeaders) {
+        if !is_on() {
+            return (Span::default(), headers.clone());
+        }
+        let old = RecordHeaders::read(headers).trace_parent;
+        let span = spans::send_again(old, self.0.topic(), id);
+        let context = span.context();
+        let carrying = context.map(|context| DeadLetterHeaders::with_trace(headers, context));
+        (span, carrying.unwrap_or_else(|| headers.clone()))
     }
 }
 

@@ -108,9 +108,9 @@ pub(super) async fn retry(
 ) -> Result<(StatusCode, Json<RetryAnswer>), ApiError> {
     let from = parameters.index("from")?.unwrap_or_default();
     parameters.end()?;
-    let (body, trace_parent) = read_json(request, &app.intake).await?;
+    let (body, span) = read_json(request, &app.intake).await?;
     let choice = choice(&body, from, app.intake.max_links_per_request)?;
-    let finding = failed_links(app.store.as_ref(), id, choice, trace_parent.as_deref());
+    let finding = failed_links(app.store.as_ref(), id, choice, span.context());
     let failed = app.in_time(finding).await?;
     client.links(failed.records.len())?;
     let accepted = app.accept.accept(failed.records, None).await?;

@@ -82,7 +82,7 @@ pub(super) async fn submit(
     let wait = parameters.text("wait").map(|text| duration(&text, app.max_wait)).transpose()?;
     parameters.end()?;
     let request = read_links(request, &app.intake).await?;
-    let LinksRequest { links, force, idempotency_key, trace_parent, .. } = request;
+    let LinksRequest { links, force, idempotency_key, span, .. } = request;
     let checked = check(links, |link| app.target_of(link))?;
     let id = checked.request_id(idempotency_key.as_deref());
     let submitted_at = Timestamp::now();
@@ -92,7 +92,7 @@ pub(super) async fn submit(
         force,
         identity: LinkIdentity::OfRequest { request_id: id, index },
         submitted_at,
-        trace_parent: trace_parent.clone(),
+        trace_parent: span.context(),
     });
     let links = checked.valid.iter().map(|valid| valid.link.as_str());
     let row = RequestRow::new(id, RequestPath::Kafka, idempotency_key.is_some(), links);

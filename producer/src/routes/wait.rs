@@ -98,7 +98,7 @@ async fn answer(app: &AppState, request: Request) -> Result<Response, ApiError> 
     let _slot = request.client.slot(&app.client_slots.waiting)?;
     let key = request.idempotency_key.unwrap_or_else(new_key);
     let id = checked.request_id(Some(&key));
-    let forwarded = ForwardRequest { body: request.body, key, trace_parent: request.trace_parent };
+    let forwarded = ForwardRequest { body: request.body, key, span: request.span };
     match app.extractor_server.forward(&forwarded).await {
         Ok(answer) => {
             if answer.status.is_success() {

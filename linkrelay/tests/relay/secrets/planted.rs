@@ -17,7 +17,7 @@ const CHILD: &str = "secrets::planted::a_child_that_crashes_with_its_settings";
 #[test]
 fn a_child_that_crashes_with_its_settings() {
     let Ok(leak) = std::env::var(LEAK) else { return };
-    linkrelay_common::telemetry::LogSettings::default().start().unwrap();
+    linkrelay_telemetry::LogSettings::default().start().unwrap();
     let producer: ProducerSettings = try_parse_from(["producer"]).unwrap();
     let consumer: ConsumerSettings = try_parse_from(["consumer"]).unwrap();
     let uri = producer.store.mongodb_uri.as_ref().unwrap().expose_secret();

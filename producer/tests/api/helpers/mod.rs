@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linkrelay_common::health::Health;
-use linkrelay_common::telemetry;
 use linkrelay_kafka::publish::{KafkaPublisher, Publish};
 use linkrelay_kafka::{KafkaSettings, PassThrough};
 use linkrelay_producer::{Accept, PartDied, Producer, ProducerSettings, TopicAccept};
@@ -49,7 +48,7 @@ pub(crate) struct TestAnswer {
 
 /// Returns settings for a free port, with the shortest valid deadline.
 pub(crate) fn settings(brokers: &str) -> ProducerSettings {
-    telemetry::start_for_test();
+    linkrelay_telemetry::start_for_test();
     let kafka = KafkaSettings {
         kafka_brokers: Some(brokers.parse().unwrap()),
         kafka_topic: TOPIC.to_owned(),

@@ -3,10 +3,14 @@
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
+use linkrelay_common::settings::SettingsError;
+use tracing::Dispatch;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{self, FmtSpan, JsonFields};
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::settings::SettingsError;
+use crate::lines::WithTrace;
 
 /// `info` for linkrelay's own lines; the libraries log only warnings and errors.
 const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
@@ -40,16 +44,34 @@ impl LogSettings {
             _ => EnvFilter::try_new(DEFAULT_FILTER),
         };
         let filter = filter.map_err(|error| SettingsError::new("RUST_LOG", error.to_string()))?;
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_span_events(FmtSpan::NONE)
-            .with_ansi(has_colours())
-            .with_writer(std::io::stderr);
-        let started = match self.log_format {
-            LogFormat::Text => lines.try_init(),
-            LogFormat::Json => lines.json().flatten_event(true).try_init(),
-        };
+        let started =
+            subscriber(self.log_format, filter, has_colours(), std::io::stderr).try_init();
         started.map_err(|error| SettingsError::new("LOG_FORMAT", error.to_string()))
+    }
+}
+
+/// Returns what writes the lines.
+pub(crate) fn subscriber(
+    format: LogFormat,
+    filter: EnvFilter,
+    has_colours: bool,
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> Dispatch {
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(writer);
+    match format {
+        LogFormat::Text => {
+            let inner = format::format().with_ansi(has_colours);
+            let lines = lines.with_ansi(has_colours);
+            Dispatch::new(lines.event_format(WithTrace { inner, format }).finish())
+        }
+        LogFormat::Json => {
+            let inner = format::format().json().flatten_event(true);
+            let lines = lines.with_ansi(false).fmt_fields(JsonFields::new());
+            Dispatch::new(lines.event_format(WithTrace { inner, format }).finish())
+        }
     }
 }
 

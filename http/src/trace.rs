@@ -1,0 +1,36 @@
+//! The spans of requests.
+//!
+//! It must not know: which routes there are.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::Response;
+use linkrelay_telemetry::{Span, TraceContext, spans};
+
+/// Records a request as a part of the client's trace, if it sent one. For processes that record
+/// spans.
+pub(crate) async fn record(
+    route: Option<MatchedPath>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let parent = trace_parent(request.headers());
+    let span = spans::server(parent, request.method().as_str(), route, request.uri().path());
+    request.extensions_mut().insert(span.clone());
+    let response = span.around(next.run(request)).await;
+    span.answered(response.status().as_u16());
+    response
+}
+
+/// Returns the span of a request; if none is recorded, with the client's context, to be passed on.
+pub(crate) fn span_of(request: &Request) -> Span {
+    let recorded = request.extensions().get::<Span>().cloned();
+    recorded.unwrap_or_else(|| Span::passed(trace_parent(request.headers())))
+}
+
+/// Returns the client's trace context; a malformed one is dropped (W3C Trace Context, 3.2.2).
+fn trace_parent(headers: &HeaderMap) -> Option<TraceContext> {
+    headers.get(TraceContext::HEADER)?.to_str().ok()?.parse().ok()
+}
