@@ -2,6 +2,8 @@
 //! YouTube.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+/// A collector of traces.
+mod collector;
 /// Commands, waits, and links.
 mod helpers;
 /// The processes of one test.
@@ -111,5 +113,7 @@ mod shell;
 mod tools;
 /// The settings of topics.
 mod topics;
+/// Traces, from a request to its document.
+mod tracing;
 /// The waiting path.
 mod waiting;
