@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::collector::{Collector, Ids, SentSpan};
-use crate::helpers::{link, links, nowhere, until, video_id};
+use crate::helpers::{link, links, nowhere, until, until_is, video_id};
 use crate::role::{Role, stop};
 use crate::site::Site;
 
@@ -81,12 +81,7 @@ async fn post_kill_and_give_up(site: &Site, producer: &Role, consumer: &[(&str, 
     site.fake.set_latency(Duration::from_secs(600));
     let mut victim = site.ready_consumer(consumer).await;
     let id = post_traced(producer, "send-message-kafka", &links(0..3)).await["id"].clone();
-    until("all links to be in flight", async || {
-        let asked = (0..3).map(|number| site.fake.hits().video(&video_id(number))).collect();
-        let asked: Vec<u64> = asked;
-        ok_if(asked == [1, 1, 1], format!("{asked:?}"))
-    })
-    .await;
+    until_is("requests in flight", 3, async || site.fake.hits().in_flight).await;
     victim.kill().unwrap();
     site.fake.set_latency(Duration::ZERO);
     site.fake.set_failure(&video_id(2), Some(Failure::ServerError));
