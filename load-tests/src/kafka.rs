@@ -73,11 +73,21 @@ pub(crate) async fn write_links(
     topic: &str,
     links_count: usize,
 ) -> Result<()> {
+    write_records(broker, topic, links_count, link_record).await
+}
+
+/// Like [`write_links`], with other records.
+pub(crate) async fn write_records(
+    broker: &KafkaBroker,
+    topic: &str,
+    links_count: usize,
+    record: fn(usize) -> Result<LinkRecord>,
+) -> Result<()> {
     eprintln!("writing {links_count} links to {topic}");
     // Large batches, so that filling takes seconds.
     let config = "linger.ms=20,queue.buffering.max.messages=500000";
     let settings = RelaySettings::new(broker, topic, &["--kafka-config", config])?;
-    tokio::task::spawn_blocking(move || fill(&settings.kafka, links_count)).await??;
+    tokio::task::spawn_blocking(move || fill(&settings.kafka, links_count, record)).await??;
     let ends = broker.end_offsets(topic).await?;
     ensure!(ends.values().sum::<i64>() == i64::try_from(links_count)?, "not all arrived: {ends:?}");
     Ok(())
@@ -96,10 +106,14 @@ pub(crate) fn link_record(number: usize) -> Result<LinkRecord> {
     })
 }
 
-fn fill(kafka: &KafkaSettings, links_count: usize) -> Result<()> {
+fn fill(
+    kafka: &KafkaSettings,
+    links_count: usize,
+    record: fn(usize) -> Result<LinkRecord>,
+) -> Result<()> {
     let producer: BaseProducer = kafka.producer(LIMIT).create()?;
     for number in 0..links_count {
-        let link = link_record(number)?;
+        let link = record(number)?;
         let (value, key) = (link.value(), link.target.key().into_owned());
         let mut record = BaseRecord::to(&kafka.kafka_topic)
             .key(&key)

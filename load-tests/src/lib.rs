@@ -24,3 +24,4 @@ mod search;
 mod stats;
 mod store;
 mod texts;
+mod tracing;

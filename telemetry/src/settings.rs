@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args};
 use linkrelay_common::settings::SettingsError;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
@@ -88,8 +88,7 @@ pub struct TraceSettings {
         long,
         env = "OTEL_TRACES_SAMPLER",
         value_name = "SAMPLER",
-        default_value = "parentbased_always_on",
-        hide_possible_values = true
+        default_value = "parentbased_always_on"
     )]
     pub otel_traces_sampler: SamplerName,
 
@@ -99,11 +98,29 @@ pub struct TraceSettings {
     pub otel_traces_sampler_arg: Option<String>,
 
     /// Record no traces, whatever else is set
-    #[arg(long, env = "OTEL_SDK_DISABLED", value_parser = FalseyValueParser::new(), num_args = 0..=1, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(
+        long,
+        env = "OTEL_SDK_DISABLED",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = FalseyValueParser::new()
+    )]
     pub otel_sdk_disabled: bool,
 }
 
 impl TraceSettings {
+    /// Checks the settings, even if tracing is off.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        self.collector()?;
+        self.share()?;
+        self.attributes().map(drop)
+    }
+
     /// Starts tracing for the whole process, if there is a collector; otherwise nothing is made.
     /// `service` is the name of the process if none is set. Must be called within a runtime, which
     /// sends the spans.

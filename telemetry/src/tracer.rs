@@ -1,9 +1,10 @@
 //! The tracer of the process: begins spans, and ends with what is not exported yet.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use opentelemetry::trace::{
     Link, Span as _, SpanBuilder, SpanContext, SpanKind, TraceContextExt, Tracer as _,
     TracerProvider,
@@ -18,7 +19,8 @@ use crate::span::Span;
 /// How long the end of a process waits for its last spans to be exported.
 const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-static TRACER: OnceLock<Tracer> = OnceLock::new();
+/// Of the process; asked by every request and link, so it takes no lock.
+static TRACER: ArcSwapOption<Tracer> = ArcSwapOption::const_empty();
 
 /// Begins spans.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ pub struct Traces(Option<SdkTracerProvider>);
 
 /// Returns whether this process records spans.
 pub fn is_on() -> bool {
-    TRACER.get().is_some()
+    TRACER.load().is_some()
 }
 
 /// Begins a span, if this process records spans and the sampler chooses this one; `describe` then
@@ -66,7 +68,7 @@ pub(crate) fn begin(
     beginning: Beginning<'_>,
     describe: impl FnOnce() -> (Cow<'static, str>, Vec<KeyValue>),
 ) -> Span {
-    match TRACER.get() {
+    match TRACER.load().as_deref() {
         Some(tracer) => tracer.begin(beginning, describe),
         None => Span::passed(beginning.parent.context()),
     }
@@ -110,9 +112,9 @@ impl Tracer {
         Self { tracer: provider.tracer_with_scope(scope.build()), follows_parents }
     }
 
-    /// Makes this the tracer of the process, unless it has one.
+    /// Makes this the tracer of the process.
     pub(crate) fn install(self) {
-        drop(TRACER.set(self));
+        TRACER.store(Some(Arc::new(self)));
     }
 
     fn begin(
@@ -145,9 +147,11 @@ impl Traces {
         Self(provider)
     }
 
-    /// Exports what is not exported yet, within three seconds. What is left then is lost.
+    /// Ends tracing: exports what is not exported yet, within three seconds. What is left then is
+    /// lost, and so are spans that have not ended.
     pub async fn end(self) {
         let Some(provider) = self.0 else { return };
+        TRACER.store(None);
         let ending = move || provider.shutdown_with_timeout(LAST_EXPORT_TIMEOUT);
         match tokio::task::spawn_blocking(ending).await {
             Ok(Ok(())) => {}

@@ -44,6 +44,7 @@ pub(crate) async fn run(arguments: CheckArguments) -> anyhow::Result<Outcome> {
     // Settings that are wrong in any environment are reported as by the roles, before any request.
     kafka.validate(group)?;
     pipeline.validate(kafka, group)?;
+    arguments.up.traces.validate()?;
     let mut parts = broker::parts(kafka, group);
     parts.push(store::part(store.clone()));
     let UpSettings { api, extractor_addr, metrics, keys, .. } = &arguments.up;

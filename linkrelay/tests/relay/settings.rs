@@ -42,6 +42,10 @@ async fn each_wrong_setting_is_one_line_that_names_it() {
         ("RUST_LOG", "linkrelay=verbose=3"),
         ("ALLOWED_HOSTS", "links.example.org:80"),
         ("CLIENT_SLOTS_PERCENT", "0"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:hunter2@127.0.0.1:1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
     ];
     for (setting, value) in wrong {
         for binary in ["linkrelay-producer", "linkrelay-consumer"] {
@@ -124,6 +128,7 @@ async fn help_names_every_shared_setting() {
         "MAX_ATTEMPTS",
         "DRAIN_TIMEOUT",
         "LOG_FORMAT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     ] {
         assert!(help.contains(setting), "{setting}");
     }

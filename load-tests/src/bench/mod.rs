@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::{batch, drain, export, http, keys, latency, memory, reads, search, store};
+use crate::{batch, drain, export, http, keys, latency, memory, reads, search, store, tracing};
 use settings::BenchSettings;
 
 /// Measures linkrelay and what it is compared with, one right after the other, and prints both.
@@ -44,6 +44,8 @@ enum Benchmark {
     Search,
     /// How long each route that reads takes, with a million videos in SQLite and 50,000 in MongoDB
     Reads,
+    /// What traces of one request in a hundred cost: POSTs and drained links a second, against none
+    Tracing,
     /// All of them
     All,
 }
@@ -69,6 +71,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Export => export::run(settings).await?,
             Benchmark::Search => search::run(settings).await?,
             Benchmark::Reads => reads::run(settings).await?,
+            Benchmark::Tracing => tracing::run(settings).await?,
             // It is the list itself.
             Benchmark::All => {}
         }

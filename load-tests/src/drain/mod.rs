@@ -5,7 +5,7 @@
 //! its last document. Joining the group and the first fetch come before it, the last commit after
 //! it; both are shown. The first and last 64 links, with less than 64 in flight, are counted.
 
-mod run;
+pub(crate) mod run;
 pub(crate) mod timer;
 
 use std::collections::BTreeMap;

@@ -19,27 +19,27 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// A topic that was drained.
 #[derive(Debug)]
-pub(super) struct Drained {
-    pub(super) links_count: usize,
+pub(crate) struct Drained {
+    pub(crate) links_count: usize,
     /// From the beginning of the first extraction to the acknowledgement of the last document.
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// The time before it: the group, and the first fetch.
-    pub(super) until_first: Duration,
+    pub(crate) until_first: Duration,
     /// The time after it: the last commit.
-    pub(super) until_committed: Duration,
-    pub(super) mean_sleep: Duration,
-    pub(super) mean_batch: f64,
+    pub(crate) until_committed: Duration,
+    pub(crate) mean_sleep: Duration,
+    pub(crate) mean_batch: f64,
 }
 
 impl Drained {
-    pub(super) fn links_per_second(&self) -> f64 {
+    pub(crate) fn links_per_second(&self) -> f64 {
         self.links_count as f64 / self.took.as_secs_f64()
     }
 }
 
 /// Drains a topic with this number of links into `inner`, or only counts the documents, and checks
 /// that each link was extracted once and is committed.
-pub(super) async fn drain(
+pub(crate) async fn drain(
     broker: &KafkaBroker,
     relay: &RelaySettings,
     timer: Timer,

@@ -32,7 +32,7 @@ struct Case {
 }
 
 /// A new secret needs a line here.
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     Case {
         secret: "KAFKA_CONFIG",
         value: "security.protocol=SASL_PLAINTEXT,sasl.mechanism=PLAIN,sasl.username=me,sasl.password={},debug=all",
@@ -56,6 +56,11 @@ const CASES: [Case; 8] = [
     },
     Case { secret: "LINKRELAY_API_KEYS", value: "{}", malformed: &["{} x", "x,{}"] },
     Case { secret: "LINKRELAY_API_KEY", value: "{}", malformed: &["{}\u{1}"] },
+    Case {
+        secret: "OTEL_EXPORTER_OTLP_HEADERS",
+        value: "api-key={}",
+        malformed: &["{}", "={}", "a b={}", "api-key={}%0A"],
+    },
     // `up` replaces it by a key of its own.
     Case { secret: "EXTRACTOR_API_KEY", value: "{}", malformed: &[] },
 ];
@@ -117,6 +122,7 @@ fn environment(data: &Path) -> Vec<(String, String)> {
         ("EXTRACTORS", "watch_page".to_owned()),
         ("YOUTUBE_BASE_URL", format!("https://{}", nowhere())),
         ("LINKRELAY_URL", format!("http://{}", nowhere())),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", nowhere())),
         ("RUST_LOG", "trace".to_owned()),
         ("RUST_BACKTRACE", "full".to_owned()),
     ];

@@ -4,11 +4,13 @@ use futures::future::join_all;
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
 use linkrelay_testkit::forward::{ForwardProxy, ForwardSettings};
 use linkrelay_testkit::site;
+use linkrelay_testkit::wait::ok_if;
 use serde_json::json;
 
 use super::command_line::Entry;
 use super::markers::Markers;
 use super::{CASES, Given, ended, environment, given, markers, unset_secrets};
+use crate::collector::Collector;
 use crate::helpers::{binary, link, until};
 use crate::role::{Role, start_up};
 
@@ -141,14 +143,17 @@ async fn shows_no_secret(source: Given) {
     assert_eq!(markers.found_in(folders.searched.path()), Vec::<String>::new());
 }
 
-/// Starts everything in one process, and has it ask for a list with the key of the Data API, and
-/// for its videos through a proxy with a password.
+/// Starts everything in one process, and has it ask for a list with the key of the Data API, for its
+/// videos through a proxy with a password, and a collector with a key to take its spans.
 async fn working_up(source: Given, markers: &Markers, folders: &Folders) -> Role {
     let fake = FakeYouTube::start(FakeYouTubeSettings::default()).await.unwrap();
     let password = markers.of("PROXY_URLS").to_owned();
     let credentials = Some(("user".to_owned(), password.clone()));
     let settings = ForwardSettings { credentials, ..ForwardSettings::default() };
     let proxy = ForwardProxy::start(settings).await.unwrap();
+    let collector = Collector::start().await;
+    let api_key = markers.of("OTEL_EXPORTER_OTLP_HEADERS");
+    let headers = format!("api-key={api_key}");
     let proxy_urls = format!("http://user:{password}@{}", proxy.addr());
     let role = site::Role::new("up", binary("linkrelay")).unwrap();
     let role = role.args(["up"]).log_dir(folders.make("logs")).envs(unset_secrets()).envs([
@@ -156,6 +161,8 @@ async fn working_up(source: Given, markers: &Markers, folders: &Folders) -> Role
         ("EXTRACTORS".to_owned(), "watch_page".to_owned()),
         ("YOUTUBE_BASE_URL".to_owned(), fake.base_url()),
         ("YOUTUBE_CA_CERT".to_owned(), fake.ca_cert_path().display().to_string()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url().to_owned()),
+        given(source, "OTEL_EXPORTER_OTLP_HEADERS", &headers, &up_secrets(folders)),
         given(source, "PROXY_URLS", &proxy_urls, &up_secrets(folders)),
         given(source, "YOUTUBE_API_KEY", markers.of("YOUTUBE_API_KEY"), &up_secrets(folders)),
     ]);
@@ -165,6 +172,12 @@ async fn working_up(source: Given, markers: &Markers, folders: &Folders) -> Role
     let status = relay.until_nothing_is_pending(&id).await;
     assert_eq!(status["stored"], 13, "{status}");
     assert!(proxy.tunnels() > 0);
+    until("spans with the key", async || {
+        let headers = collector.headers();
+        let has_key = headers.iter().any(|headers| headers["api-key"] == api_key);
+        ok_if(has_key, format!("{headers:?}"))
+    })
+    .await;
     fake.stop().await;
     relay
 }
