@@ -27,7 +27,7 @@ use crate::measurement::{Measurement, Round, Target};
 
 const CONNECTIONS: usize = 64;
 const LINKS: usize = 1_000_000;
-/// One record of so many is of a trace that is sampled.
+/// One in a hundred records is of a trace that is sampled.
 const SAMPLED: usize = 100;
 
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
@@ -75,7 +75,7 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
 
 /// Returns a record of a trace, which is sampled if its number says so.
 fn traced_record(number: usize) -> Result<LinkRecord> {
-    let flag = u8::from(number % SAMPLED == 0);
+    let flag = u8::from(number.is_multiple_of(SAMPLED));
     let id = number + 1;
     let trace_parent = format!("00-{id:032x}-{id:016x}-{flag:02x}").parse().ok();
     Ok(LinkRecord { trace_parent, ..link_record(number)? })

@@ -97,7 +97,7 @@ pub struct TraceSettings {
     #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "SHARE")]
     pub otel_traces_sampler_arg: Option<String>,
 
-    /// Record no traces, whatever else is set
+    /// Record no traces, even if there is an endpoint
     #[arg(
         long,
         env = "OTEL_SDK_DISABLED",

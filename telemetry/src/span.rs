@@ -12,7 +12,7 @@ use crate::context::TraceContext;
 use crate::spans::ERROR_TYPE;
 use crate::tracer;
 
-/// A span that is recorded; or, where none is, the context that is passed on in its place. Cheap to
+/// A span that is recorded; or, where none is, the context that is passed on instead. Cheap to
 /// clone, and without any allocation if nothing is recorded. The span ends when the last clone is
 /// dropped.
 #[derive(Debug, Clone, Default)]
