@@ -89,6 +89,7 @@ fn blank(subject: DocumentSubject) -> LinkDocument {
         extracted_at: None,
         stored_at: Timestamp::now(),
         kafka,
+        trace_parent: None,
     }
 }
 

@@ -159,6 +159,7 @@ fn records(job: &LinkJob, expansion: &Expansion) -> Vec<LinkRecord> {
             identity: job.identity.at(index),
             submitted_at,
             trace_parent: job.span.context(),
+            failed_in: None,
         })
         .collect()
 }

@@ -153,10 +153,12 @@ impl Processor {
                 Err(error)
             }
         };
+        let mut trace_parent = None;
         if let Err(error) = &found {
             job.span.failed(error.class.as_str(), &error.message);
+            trace_parent = recorded_context(&job.span);
         }
-        let document = document(job.subject(video_id), found);
+        let document = LinkDocument { trace_parent, ..document(job.subject(video_id), found) };
         let LinkJob { ticket, span, .. } = job;
         // The batcher outlives every lane; if it has ended, the process ends, and the incomplete
         // record is delivered again.
@@ -184,6 +186,12 @@ impl Processor {
         let document = malformed_document(&ticket, id, error);
         drop(self.finished.send(Finished { document, ticket, written: None, span }).await);
     }
+}
+
+/// Returns what the document of a failed link keeps of its span, for the span of a retry.
+fn recorded_context(span: &Span) -> Option<String> {
+    let context = span.context().filter(|_| span.is_recorded());
+    context.map(|context| context.to_string())
 }
 
 /// Logs a retry. A link that only waits for a permit is not logged: the cool-down was.

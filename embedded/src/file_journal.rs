@@ -195,6 +195,7 @@ fn record_of(entry: &JournalEntry) -> Option<LinkRecord> {
         identity,
         submitted_at: headers.submitted_at.unwrap_or_else(Timestamp::now),
         trace_parent: headers.trace_parent,
+        failed_in: None,
     })
 }
 
@@ -233,6 +234,7 @@ mod tests {
                 identity: LinkIdentity::OfRequest { request_id, index },
                 submitted_at: Timestamp::now(),
                 trace_parent: (index == 0).then(|| TRACE.parse().unwrap()),
+                failed_in: None,
             })
             .collect()
     }

@@ -25,6 +25,8 @@ pub struct LinkRecord {
     pub submitted_at: Timestamp,
     /// The span of the request or list that it came with.
     pub trace_parent: Option<TraceContext>,
+    /// The span in which the link failed before, if this is a retry.
+    pub failed_in: Option<TraceContext>,
 }
 
 impl LinkRecord {

@@ -103,6 +103,7 @@ pub(crate) fn link_record(number: usize) -> Result<LinkRecord> {
         identity: LinkIdentity::OfRequest { request_id: RequestId::new(1), index: 0 },
         submitted_at: Timestamp::now(),
         trace_parent: None,
+        failed_in: None,
     })
 }
 

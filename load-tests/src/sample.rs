@@ -93,6 +93,7 @@ pub(crate) fn documents(count: usize) -> Vec<LinkDocument> {
                 offset: Offset(i64::try_from(number).unwrap_or(i64::MAX)),
                 timestamp: now.as_millisecond(),
             }),
+            trace_parent: None,
         }
     };
     (0..count).map(document).collect()

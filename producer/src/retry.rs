@@ -115,7 +115,10 @@ fn record_of(
     identity: LinkIdentity,
     trace_parent: Option<TraceContext>,
 ) -> Option<LinkRecord> {
-    let LinkDocument { status: LinkState::Failed, link, submitted_at, .. } = document else {
+    let LinkDocument {
+        status: LinkState::Failed, link, submitted_at, trace_parent: failed_in, ..
+    } = document
+    else {
         return None;
     };
     let target: LinkTarget = parse_target(&link).ok()?;
@@ -126,5 +129,6 @@ fn record_of(
         identity,
         submitted_at: submitted_at.unwrap_or_else(Timestamp::now),
         trace_parent,
+        failed_in: failed_in.and_then(|text| text.parse().ok()),
     })
 }

@@ -43,6 +43,10 @@ pub struct LinkDocument {
     pub stored_at: Timestamp,
     /// The origin of the link's record; null on the waiting path, which has no record.
     pub kafka: Option<RecordOrigin>,
+    /// The span in which the link failed, if that was recorded, as a W3C `traceparent`; no other
+    /// document has this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<String>,
 }
 
 impl LinkDocument {
@@ -65,6 +69,7 @@ impl LinkDocument {
             extracted_at: None,
             stored_at: deleted_at,
             kafka: None,
+            trace_parent: None,
         }
     }
 }

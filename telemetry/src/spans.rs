@@ -36,7 +36,7 @@ const PROCESS: &str = "process";
 /// `route` the pattern that matched.
 pub fn server(parent: Option<TraceContext>, method: &str, route: Option<&str>, path: &str) -> Span {
     let beginning =
-        Beginning { kind: SpanKind::Server, parent: Parent::remote(parent), links: None };
+        Beginning { kind: SpanKind::Server, parent: Parent::remote(parent), links: &[] };
     begin(beginning, || {
         let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let mut attributes = vec![
@@ -51,7 +51,7 @@ pub fn server(parent: Option<TraceContext>, method: &str, route: Option<&str>, p
 
 /// Begins the span of a request to another server of linkrelay's, whose traceparent is the span's.
 pub fn client(parent: &Span, method: &'static str, url: &Url) -> Span {
-    let beginning = Beginning { kind: SpanKind::Client, parent: Parent::Span(parent), links: None };
+    let beginning = Beginning { kind: SpanKind::Client, parent: Parent::Span(parent), links: &[] };
     begin(beginning, || {
         let mut attributes = vec![
             KeyValue::new(names::HTTP_REQUEST_METHOD, method),
@@ -65,15 +65,17 @@ pub fn client(parent: &Span, method: &'static str, url: &Url) -> Span {
     })
 }
 
-/// Begins the span of one record that is sent. Its context is what the record carries on, for the
-/// consumer's span.
+/// Begins the span of one record that is sent, with a link to the span in which its link failed
+/// before, if this is a retry. Its context is what the record carries on, for the consumer's span.
 pub fn send(
     parent: Option<TraceContext>,
+    failed_in: Option<TraceContext>,
     topic: &str,
     document_id: impl FnOnce() -> DocumentId,
 ) -> Span {
-    let beginning =
-        Beginning { kind: SpanKind::Producer, parent: Parent::local(parent), links: None };
+    let failed_in = failed_in.map(|failed| failed.to_span_context(true));
+    let links = failed_in.as_slice();
+    let beginning = Beginning { kind: SpanKind::Producer, parent: Parent::local(parent), links };
     begin(beginning, || sending(topic, &document_id()))
 }
 
@@ -85,7 +87,7 @@ pub fn send_within(topic: &str, document_id: &DocumentId) -> Span {
         return current;
     }
     let parent = Parent::Span(&current);
-    let beginning = Beginning { kind: SpanKind::Producer, parent, links: None };
+    let beginning = Beginning { kind: SpanKind::Producer, parent, links: &[] };
     begin(beginning, || sending(topic, document_id))
 }
 
@@ -96,7 +98,8 @@ pub fn send_again(
     topic: &str,
     document_id: Option<&DocumentId>,
 ) -> Span {
-    let links = old.map(|old| vec![old.to_span_context(true)]);
+    let old = old.map(|old| old.to_span_context(true));
+    let links = old.as_slice();
     let beginning = Beginning { kind: SpanKind::Producer, parent: Parent::None, links };
     begin(beginning, || sending(topic, document_id))
 }
@@ -129,9 +132,9 @@ pub struct Received<'a> {
 /// Begins the span of a link that is processed: a child of the span that its record carries, with
 /// a link to it, which is how tools find a consumer's spans.
 pub fn process(sent: Option<TraceContext>, received: Received<'_>) -> Span {
-    let is_sampled = |sent: &TraceContext| sent.is_sampled();
-    let links = sent.filter(is_sampled).map(|sent| vec![sent.to_span_context(true)]);
-    let beginning = Beginning { kind: SpanKind::Consumer, parent: Parent::remote(sent), links };
+    let link = sent.map(|sent| sent.to_span_context(true));
+    let (parent, links) = (Parent::remote(sent), link.as_slice());
+    let beginning = Beginning { kind: SpanKind::Consumer, parent, links };
     begin(beginning, || {
         let mut attributes = messaging(PROCESS, received.topic);
         attributes.extend([
@@ -188,8 +191,7 @@ pub fn write_batch<'a>(
     let context = |context: &opentelemetry::Context| context.span().span_context().clone();
     let links: Vec<SpanContext> = recorded.take(MAX_LINKS).map(context).collect();
     let left_out_count = traced_count - links.len();
-    let beginning =
-        Beginning { kind: SpanKind::Internal, parent: Parent::None, links: Some(links) };
+    let beginning = Beginning { kind: SpanKind::Internal, parent: Parent::None, links: &links };
     begin(beginning, || {
         let (name, mut attributes) = writing(documents_count);
         if left_out_count > 0 {
@@ -210,7 +212,7 @@ fn internal(parent: &Span, describe: impl FnOnce() -> (Cow<'static, str>, Vec<Ke
         return parent.clone();
     }
     begin(
-        Beginning { kind: SpanKind::Internal, parent: Parent::Span(parent), links: None },
+        Beginning { kind: SpanKind::Internal, parent: Parent::Span(parent), links: &[] },
         describe,
     )
 }
@@ -254,7 +256,7 @@ mod tests {
         let recorded = Recorded::start();
         let client = remote(0xa1, "01");
         let server = server(client, "POST", Some("/links"), "/links");
-        let sent = send(server.context(), "T", id);
+        let sent = send(server.context(), None, "T", id);
         let process = processed(sent.context());
         let attempt = attempt(&process, 1);
         let asked = within(&attempt, || strategy("watch_page"));
@@ -289,7 +291,7 @@ mod tests {
         let recorded = Recorded::start();
         let client = remote(0xb1, "00");
         let server = server(client, "POST", None, "/");
-        let sent = send(server.context(), "T", id);
+        let sent = send(server.context(), None, "T", id);
         let process = processed(sent.context());
         let attempt = attempt(&process, 1);
         for span in [&server, &sent, &process, &attempt] {

@@ -48,7 +48,7 @@ pub(crate) enum Parent<'a> {
 pub(crate) struct Beginning<'a> {
     pub(crate) kind: SpanKind,
     pub(crate) parent: Parent<'a>,
-    pub(crate) links: Option<Vec<SpanContext>>,
+    pub(crate) links: &'a [SpanContext],
 }
 
 /// The traces of a process that runs.
@@ -128,8 +128,9 @@ impl Tracer {
             return Span::passed(context);
         }
         let parent = parent.to_opentelemetry();
-        let links = links.map(|links| links.into_iter().map(Link::with_context).collect());
-        let builder = SpanBuilder { span_kind: Some(kind), links, ..SpanBuilder::default() };
+        let links = links.iter().cloned().map(Link::with_context).collect();
+        let builder =
+            SpanBuilder { span_kind: Some(kind), links: Some(links), ..SpanBuilder::default() };
         let mut span = self.tracer.build_with_context(builder, &parent);
         if !span.is_recording() {
             // After the end of tracing, the span has no ids of its own.

@@ -49,6 +49,7 @@ fn document(age: SignedDuration) -> LinkDocument {
         extracted_at: Some(Timestamp::now() - age),
         stored_at: Timestamp::now(),
         kafka: None,
+        trace_parent: None,
     }
 }
 

@@ -49,6 +49,7 @@ fn record(count: u32, index: u32) -> LinkRecord {
         identity: LinkIdentity::OfRequest { request_id: RequestId::new(count), index },
         submitted_at: Timestamp::UNIX_EPOCH,
         trace_parent: None,
+        failed_in: None,
     }
 }
 

@@ -33,7 +33,9 @@ impl KafkaPublisher {
 #[async_trait]
 impl Publish for KafkaPublisher {
     fn send(&self, record: &LinkRecord) -> Result<AckFuture, PublishError> {
-        let span = spans::send(record.trace_parent, self.0.topic(), || record.document_id());
+        let span = spans::send(record.trace_parent, record.failed_in, self.0.topic(), || {
+            record.document_id()
+        });
         let headers = RecordHeaders { trace_parent: span.context(), ..record.headers() };
         let (key, value) = (record.target.key(), record.value());
         let sent =

@@ -253,6 +253,7 @@ mod tests {
             identity: LinkIdentity::OfRequest { request_id: RequestId::new(1), index: 0 },
             submitted_at: Timestamp::UNIX_EPOCH,
             trace_parent: None,
+            failed_in: None,
         };
         vec![record; count]
     }

@@ -163,6 +163,35 @@ async fn replay(site: &Site, collector: &Collector, document_id: &str, old: &Ids
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_retry_begins_a_trace_with_a_link_to_the_span_that_failed() {
+    let (collector, site) = (Collector::start().await, Site::new().await);
+    let traced = [(ENDPOINT, collector.url()), ("EXTRACTORS", "watch_page"), ("MAX_ATTEMPTS", "1")];
+    let (producer, consumer) = site.roles(&traced, &traced).await;
+    site.fake.set_failure(&video_id(0), Some(Failure::ServerError));
+    let id = post_traced(&producer, "send-message-kafka", &links(0..1)).await["id"].clone();
+    let id = id.as_str().unwrap();
+    assert_eq!(producer.until_nothing_is_pending(id).await["failed"], 1);
+    let process = format!("process {}", site.topic);
+    let failed = collector.until_sent(1, |span| span.name == process).await.remove(0);
+    site.fake.set_failure(&video_id(0), None);
+    let answer = producer.post_json(&format!("/links/{id}/retry"), &json!({})).await.unwrap();
+    assert_eq!(answer.0, 202, "{answer:?}");
+    producer.until_stored(id, 1).await;
+
+    let again = collector.until_sent(2, |span| span.name == process).await.remove(1);
+    assert_ne!(again.ids.0, TRACE);
+    let spans = collector.until_sent(5, |span| span.ids.0 == again.ids.0).await;
+    let (server, sent) =
+        (only(&spans, "POST /links/{id}/retry"), only(&spans, &format!("send {}", site.topic)));
+    assert_eq!((server.parent.as_str(), &sent.parent), ("", &server.ids.1));
+    assert_eq!(sent.links, [failed.ids]);
+    assert_eq!((&again.parent, &again.links), (&sent.ids.1, &vec![sent.ids.clone()]));
+    let documents = site.documents().await;
+    assert!(!documents[0].contains_key("trace_parent"), "only a failed document has it");
+    stop([producer, consumer]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_waiting_path_is_one_trace_of_both_roles() {
     let (collector, site) = (Collector::start().await, Site::new().await);
     let traced = [

@@ -93,6 +93,7 @@ pub(super) async fn submit(
         identity: LinkIdentity::OfRequest { request_id: id, index },
         submitted_at,
         trace_parent: span.context(),
+        failed_in: None,
     });
     let links = checked.valid.iter().map(|valid| valid.link.as_str());
     let row = RequestRow::new(id, RequestPath::Kafka, idempotency_key.is_some(), links);

@@ -25,6 +25,7 @@ pub fn stored(request_id: RequestId, index: u32) -> LinkDocument {
         extracted_at: Some(time(2_001)),
         stored_at: time(3_999),
         kafka: Some(origin(1_i64 << 40)),
+        trace_parent: None,
     }
 }
 
@@ -79,6 +80,7 @@ pub fn of_nulls(offset: i64) -> LinkDocument {
         extracted_at: None,
         stored_at: time(0),
         kafka: None,
+        trace_parent: None,
     }
 }
 
