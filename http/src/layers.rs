@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::MatchedPath;
 use axum::http::{Request, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use tower::limit::GlobalConcurrencyLimitLayer;

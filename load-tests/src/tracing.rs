@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     if settings.includes(&case) {
         let closed_loop = closed_loop(settings, CONNECTIONS, 1);
         let side = async || {
-            let (posted, load) = post_to_producer(&broker, closed_loop, None).await?;
+            let (posted, load) = post_to_producer(&broker, closed_loop).await?;
             Ok((posted.requests_per_second(), load))
         };
         settings.report(&Measurement {

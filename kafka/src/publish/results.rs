@@ -68,7 +68,9 @@ impl TopicResults {
 impl PublishResults for TopicResults {
     async fn publish(&self, result: &ResultRecord) -> Result<(), WriteError> {
         let ResultRecord { document_id, headers, value } = result;
-        self.0.write(document_id, Some(document_id.as_str().as_bytes()), value, headers.to_kafka()).await
+        self.0
+            .write(document_id, Some(document_id.as_str().as_bytes()), value, headers.to_kafka())
+            .await
     }
 
     async fn check(&self) -> Result<(), TopicError> {
