@@ -81,7 +81,7 @@ where
 }
 
 pin_project! {
-    /// The answer of the service below, or the one in place of it.
+    /// The answer of the service below, or that of [`Around::before`] instead.
     #[project = Step]
     pub enum AroundFuture<A: Around, F> {
         Answered { answer: Option<Box<Response>> },

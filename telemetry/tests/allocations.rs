@@ -30,7 +30,7 @@ fn link(client: Option<TraceContext>, document_id: &DocumentId) {
     let attempt = spans::attempt(&process, 1);
     let strategy = spans::strategy("watch_page");
     strategy.failed("timed_out", "no answer");
-    let letter = spans::send_dead_letter("T.dlq", document_id);
+    let letter = spans::send_within("T.dlq", document_id);
     let batch = spans::write_batch([&process].into_iter(), 1);
     for span in [&server, &sent, &process, &attempt, &strategy, &letter, &batch] {
         assert!(!span.is_recorded());

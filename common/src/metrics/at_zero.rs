@@ -35,21 +35,24 @@ type AtZero = (&'static str, &'static [&'static str], &'static [&'static [&'stat
 
 const WITHOUT_LABELS: &[&[&str]] = &[&[]];
 
-const OF_BOTH: &[AtZero] = &[(
-    names::HTTP_REFUSED,
-    &["limit"],
-    &[
-        &["requests"],
-        &["links"],
-        &["connections"],
-        &["in_flight"],
-        &["bodies"],
-        &["waiting"],
-        &["streams"],
-        &["exports"],
-        &["host"],
-    ],
-)];
+const OF_BOTH: &[AtZero] = &[
+    (
+        names::HTTP_REFUSED,
+        &["limit"],
+        &[
+            &["requests"],
+            &["links"],
+            &["connections"],
+            &["in_flight"],
+            &["bodies"],
+            &["waiting"],
+            &["streams"],
+            &["exports"],
+            &["host"],
+        ],
+    ),
+    (names::SPANS, &["outcome"], &[&["exported"], &["lost"]]),
+];
 const OF_PRODUCER: &[AtZero] = &[
     (names::LINKS_SUBMITTED, &["outcome"], &[&["accepted"], &["rejected"], &["unavailable"]]),
     (names::DOCUMENTS_REMOVED, &["reason"], &[&["request"]]),
@@ -74,6 +77,8 @@ const OF_CONSUMER: &[AtZero] = &[
         &["class"],
         &[&["permanent"], &["transient"], &["throttled"], &["malformed"]],
     ),
+    (names::RESULTS, &[], WITHOUT_LABELS),
+    (names::RESULTS_FAILED, &[], WITHOUT_LABELS),
     (names::COMMITS, &["outcome"], &[&["committed"], &["failed"]]),
     (names::REBALANCES, &["event"], &[&["assigned"], &["revoked"], &["lost"]]),
     (names::STORE_ERRORS, &[], WITHOUT_LABELS),

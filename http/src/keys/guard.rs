@@ -97,8 +97,8 @@ fn own_origin(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> OwnOrigin {
-    let nobody = TrustedProxies::default();
-    clients.map_or(&nobody, ClientLimits::proxies).own_origin(extensions, uri, headers)
+    let none = TrustedProxies::default();
+    clients.map_or(&none, ClientLimits::proxies).own_origin(extensions, uri, headers)
 }
 
 /// Adds what a request shows of its sender to its extensions, and its `KeyHolder` if it is known,
