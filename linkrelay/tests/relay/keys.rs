@@ -300,8 +300,10 @@ async fn a_file_of_many_keys_costs_a_request_nothing() {
     let slack = Duration::from_millis(5);
     assert!(last < first * 2 + slack && none < first * 2 + slack, "{first:?}, {last:?}, {none:?}");
     let metrics = relay.metrics().await;
-    let labels = metrics.lines().filter(|line| line.starts_with("linkrelay_client_requests_total"));
-    assert_eq!(labels.count(), 3, "{metrics}");
+    let of_clients =
+        metrics.lines().filter(|line| line.starts_with("linkrelay_client_requests_total"));
+    let counted = of_clients.filter(|line| !line.ends_with(" 0"));
+    assert_eq!(counted.count(), 3, "{metrics}");
     relay.stop().await;
 }
 

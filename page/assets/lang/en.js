@@ -215,6 +215,7 @@ export default {
   "problem.proxy": "The proxy on the way to YouTube fails.",
   "problem.queue_full": "The server has no room for more links at the moment.",
   "problem.refused_by_store": "The store refuses the document of this video.",
+  "problem.result_unpublished": "The video is stored, but its result could not be published in time.",
   "problem.replay_running": "A replay is running already.",
   "problem.request_deleted": "This request was deleted.",
   "problem.request_pending": "Some links of this request are still waiting. Try again when they are done.",

@@ -214,6 +214,7 @@ export default {
   "problem.proxy": "YouTube로 가는 프록시에 문제가 있어요.",
   "problem.queue_full": "지금은 서버에 링크를 더 받을 자리가 없어요.",
   "problem.refused_by_store": "저장소가 이 동영상의 문서를 거절했어요.",
+  "problem.result_unpublished": "동영상은 저장되었지만 결과를 제때 발행하지 못했어요.",
   "problem.replay_running": "이미 다시 보내는 중이에요.",
   "problem.request_deleted": "삭제된 요청이에요.",
   "problem.request_pending": "아직 대기 중인 링크가 있어요. 끝난 뒤에 다시 시도하세요.",
