@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use linkrelay_telemetry::InSpan;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::Span;
@@ -30,9 +31,14 @@ pub trait Around: Clone {
     /// Looks at the answer of the service below, and may change it.
     fn after(&self, held: Self::Held, response: &mut Response);
 
-    /// Returns the span that the service below works in.
+    /// Returns the span of log lines that the service below works in.
     fn span(_held: &Self::Held) -> Span {
         Span::none()
+    }
+
+    /// Returns the span of traces that the service below works in.
+    fn traced_span(_held: &Self::Held) -> linkrelay_telemetry::Span {
+        linkrelay_telemetry::Span::default()
     }
 }
 
@@ -73,6 +79,7 @@ where
         match self.around.before(&mut request) {
             Ok(held) => {
                 let inner = self.inner.call(request).instrument(A::span(&held));
+                let inner = A::traced_span(&held).around(inner);
                 AroundFuture::Below { inner, around: self.around.clone(), held: Some(held) }
             }
             Err(answer) => AroundFuture::Answered { answer: Some(answer) },
@@ -85,7 +92,7 @@ pin_project! {
     #[project = Step]
     pub enum AroundFuture<A: Around, F> {
         Answered { answer: Option<Box<Response>> },
-        Below { #[pin] inner: Instrumented<F>, around: A, held: Option<A::Held> },
+        Below { #[pin] inner: InSpan<Instrumented<F>>, around: A, held: Option<A::Held> },
     }
 }
 

@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::MatchedPath;
 use axum::http::{Request, StatusCode};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -103,7 +102,7 @@ pub fn stack(routes: Routes, limits: Limits, admission: Admission) -> Router {
         .method_not_allowed_fallback(async || method_not_allowed())
         .layer(
             ServiceBuilder::new()
-                .layer(option_layer(is_on().then(|| middleware::from_fn(trace::record))))
+                .layer(option_layer(is_on().then_some(AroundLayer(trace::Record))))
                 .layer(option_layer(ring.map(|ring| {
                     AroundLayer(keys::Identify { ring, clients: Arc::clone(&clients) })
                 })))

@@ -4,24 +4,34 @@
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderMap;
-use axum::middleware::Next;
 use axum::response::Response;
 use linkrelay_telemetry::{Span, TraceContext, spans};
 
-/// Records a request as a part of the client's trace, if it sent one. For processes that record
+use crate::around::Around;
+
+/// Records each request as a part of the client's trace, if it sent one. For processes that record
 /// spans.
-pub(crate) async fn record(
-    route: Option<MatchedPath>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let route = route.as_ref().map(MatchedPath::as_str);
-    let parent = trace_parent(request.headers());
-    let span = spans::server(parent, request.method().as_str(), route, request.uri().path());
-    request.extensions_mut().insert(span.clone());
-    let response = span.around(next.run(request)).await;
-    span.answered(response.status().as_u16());
-    response
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record;
+
+impl Around for Record {
+    type Held = Span;
+
+    fn before(&self, request: &mut Request) -> Result<Span, Box<Response>> {
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let parent = trace_parent(request.headers());
+        let span = spans::server(parent, request.method().as_str(), route, request.uri().path());
+        request.extensions_mut().insert(span.clone());
+        Ok(span)
+    }
+
+    fn after(&self, span: Span, response: &mut Response) {
+        span.answered(response.status().as_u16());
+    }
+
+    fn traced_span(held: &Span) -> Span {
+        held.clone()
+    }
 }
 
 /// Returns the span of a request; if none is recorded, with the client's context, to be passed on.
