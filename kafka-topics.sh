@@ -7,9 +7,9 @@ usage() {
 Usage: ./kafka-topics.sh [OPTION…]
 
 Creates the topic of links and the topic of dead letters, and with a name for it the topic of
-results, if they are missing, and describes them. Safe to run again: a topic that is there keeps its records and, unless --partitions asks
-for more, its partitions and settings; where those differ from what is asked for here, the script
-says so, and how to change it.
+results, if they are missing, and describes them. Safe to run again: a topic that is there keeps
+its records and, unless --partitions asks for more, its partitions and settings; where those differ
+from what is asked for here, the script says so, and how to change it.
 
   --bootstrap-server HOSTS  brokers, host:port, separated by commas
                             [default: $KAFKA_BROKERS, else 127.0.0.1:9092]

@@ -10,6 +10,7 @@
 //! It must not know: Kafka clients, HTTP, how logs and traces are written, extraction, stores, or
 //! the logic of either role.
 
+mod causes;
 pub mod class;
 pub mod failure;
 pub mod hangup;
@@ -28,6 +29,7 @@ pub mod shutdown;
 pub mod until;
 pub mod video;
 
+pub use causes::with_causes;
 pub use class::ErrorClass;
 pub use failure::LinkFailure;
 pub use ids::{DocumentId, RequestId};

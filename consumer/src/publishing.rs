@@ -1,7 +1,7 @@
 //! Where the records that a consumer itself writes go.
 //!
-//! By default they go to the topics of the settings. A program whose broker loses its data on exit passes its
-//! own [`Publishing`].
+//! By default they go to the topics of the settings. A program whose broker loses its data on exit
+//! passes its own [`Publishing`].
 
 use std::sync::Arc;
 use std::time::Duration;

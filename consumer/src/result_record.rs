@@ -30,8 +30,9 @@ impl Form {
     }
 }
 
-/// Returns whether a document is a result: a link's metadata, or why there is none. A list is not,
-/// since each of its videos is; nor is a record that could not be read, or a deleted document.
+/// Returns whether a document is a result: a link's metadata, or why it has none. A list is not a
+/// result, because each of its videos is one; nor is a record that could not be read, or a deleted
+/// document.
 pub(crate) fn is_result(document: &LinkDocument) -> bool {
     match document.status {
         LinkState::Stored => true,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use linkrelay_common::VideoId;
+use linkrelay_common::{VideoId, with_causes};
 use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, ClientBuilder, Proxy, RequestBuilder, Response, StatusCode};
@@ -230,15 +230,4 @@ pub(crate) fn transport_error(error: reqwest::Error, elapsed: Duration) -> Extra
         return ExtractError::TimedOut(Duration::from_millis(millis));
     }
     ExtractError::Connection(with_causes(&error.without_url()))
-}
-
-/// Writes an error and its causes in one line: reqwest alone shows only "error sending request".
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

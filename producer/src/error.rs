@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use linkrelay_common::RequestId;
+use linkrelay_common::{RequestId, with_causes};
 use linkrelay_http::Problem;
 use linkrelay_http::client::Refusal;
 use linkrelay_http::intake::IntakeError;
@@ -20,7 +20,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accept::AcceptError;
-use crate::dlq::error::{for_clients, with_causes};
+use crate::dlq::error::for_clients;
 use crate::dlq::jobs::BeginError;
 use crate::dlq::listing::ListError;
 use crate::events::IndexRangesError;

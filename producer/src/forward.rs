@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
 use bytes::{Bytes, BytesMut};
+use linkrelay_common::with_causes;
 use linkrelay_http::intake::TIMEOUT_HEADER;
 use linkrelay_telemetry::{Span, TraceContext, spans};
 use tokio::sync::Semaphore;
@@ -209,13 +210,6 @@ impl ExtractorServer {
     }
 }
 
-/// Returns the error with its causes: reqwest alone shows only "error sending request".
 fn unreachable(error: &reqwest::Error) -> ForwardError {
-    let mut reason = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        reason = format!("{reason}: {error}");
-        cause = error.source();
-    }
-    ForwardError::Unreachable(reason)
+    ForwardError::Unreachable(with_causes(error))
 }

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use linkrelay_common::metrics as counters;
+use linkrelay_common::{metrics as counters, with_causes};
 use metrics::counter;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -137,14 +137,6 @@ async fn send(request: reqwest::RequestBuilder) -> Result<(), ExportError> {
     }
 }
 
-/// Returns the error with its causes: reqwest alone shows only "error sending request".
 fn unreachable(error: reqwest::Error) -> ExportError {
-    let error = error.without_url();
-    let mut reason = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        reason = format!("{reason}: {error}");
-        cause = error.source();
-    }
-    ExportError::Unreachable(reason)
+    ExportError::Unreachable(with_causes(&error.without_url()))
 }

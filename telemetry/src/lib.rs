@@ -25,7 +25,8 @@ mod testing;
 mod tracer;
 
 pub use context::{NotATraceContext, TraceContext};
-pub use log::{LogFormat, LogSettings, start_for_test};
+pub use lines::LogFormat;
+pub use log::{LogSettings, start_for_test};
 pub use settings::TraceSettings;
 pub use span::{InSpan, Span};
 pub use tracer::{Traces, is_on};

@@ -1,7 +1,9 @@
-//! Adds the ids of the current span to a log line, by which a log collector finds its trace.
+//! The formats of log lines, with the ids of the current span, by which a log collector finds its
+//! trace.
 
 use std::fmt;
 
+use clap::ValueEnum;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 use tracing::{Event, Subscriber};
@@ -9,7 +11,15 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::log::LogFormat;
+/// The format of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text, for people to read.
+    #[default]
+    Text,
+    /// One JSON object on each line, for log collectors.
+    Json,
+}
 
 /// A format of lines, with `trace_id` and `span_id` in those that are written in a span that is
 /// recorded.

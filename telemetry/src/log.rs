@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal as _;
 
-use clap::ValueEnum;
 use linkrelay_common::settings::SettingsError;
 use tracing::Dispatch;
 use tracing_subscriber::EnvFilter;
@@ -10,20 +9,10 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{self, FmtSpan, JsonFields};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::lines::WithTrace;
+use crate::lines::{LogFormat, WithTrace};
 
 /// `info` for linkrelay's own lines; the libraries log only warnings and errors.
 const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
-
-/// The format of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum LogFormat {
-    /// One line of text, for people to read.
-    #[default]
-    Text,
-    /// One JSON object on each line, for log collectors.
-    Json,
-}
 
 /// The settings of the log.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]

@@ -6,11 +6,10 @@ use std::task::Poll;
 
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
 use pin_project_lite::pin_project;
 
 use crate::context::TraceContext;
-use crate::spans::ERROR_TYPE;
-use crate::tracer;
 
 /// A span that is recorded; or, where none is, the context that is passed on instead. Cheap to
 /// clone, and without any allocation if nothing is recorded. The span ends when the last clone is
@@ -36,18 +35,6 @@ impl Span {
     /// Makes a span that is recorded.
     pub(crate) fn recorded(context: Context) -> Self {
         Self(State::Recorded(context))
-    }
-
-    /// Returns the span [around](Self::around) the caller, in the same task; one that is not
-    /// recorded if there is none.
-    pub fn current() -> Self {
-        if !tracer::is_on() {
-            return Self::default();
-        }
-        Context::map_current(|context| match context.has_active_span() {
-            true => Self::recorded(context.clone()),
-            false => Self::default(),
-        })
     }
 
     /// Returns what a request or a record of this work carries on.

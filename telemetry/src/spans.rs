@@ -18,7 +18,6 @@ use crate::context::TraceContext;
 use crate::span::Span;
 use crate::tracer::{Beginning, Parent, begin};
 
-pub(crate) const ERROR_TYPE: &str = names::ERROR_TYPE;
 const DOCUMENT_ID: &str = "linkrelay.document_id";
 const ATTEMPT: &str = "linkrelay.attempt";
 const STRATEGY: &str = "linkrelay.strategy";

@@ -74,6 +74,20 @@ pub(crate) fn begin(
     }
 }
 
+impl Span {
+    /// Returns the span [around](Self::around) the caller, in the same task; without one, a span
+    /// that is not recorded.
+    pub fn current() -> Self {
+        if !is_on() {
+            return Self::default();
+        }
+        Context::map_current(|context| match context.has_active_span() {
+            true => Self::recorded(context.clone()),
+            false => Self::default(),
+        })
+    }
+}
+
 impl Parent<'_> {
     pub(crate) fn remote(context: Option<TraceContext>) -> Self {
         context.map_or(Self::None, Self::Remote)

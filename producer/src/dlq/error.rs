@@ -1,6 +1,5 @@
 //! The errors of reading and replaying dead letters.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -107,15 +106,4 @@ pub(crate) fn for_clients(error: &DlqError) -> String {
         }
         _ => "the broker does not answer, or refuses; the server's log says why".to_owned(),
     }
-}
-
-/// Returns an error and its causes, for the log.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

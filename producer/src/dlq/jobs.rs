@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use linkrelay_common::with_causes;
 use linkrelay_store::jobs::{Job, JobBegin, JobState};
 use linkrelay_store::{LinkStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::error::{DlqError, for_clients, with_causes};
+use super::error::{DlqError, for_clients};
 use super::letter::DeadLetter;
 use super::replay::{Observe, Replay, ReplayOptions};
 use super::source::LetterSource;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linkrelay_common::with_causes;
 use linkrelay_kafka::GroupSettings;
 use linkrelay_store::Store;
 use tokio::sync::{Semaphore, TryAcquireError};
@@ -10,7 +11,7 @@ use tokio::time::{error::Elapsed, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::check::{Checked, Rules, Verdict, checked};
-use super::error::{DlqError, with_causes};
+use super::error::DlqError;
 use super::filter::LetterFilter;
 use super::in_flight::InFlight;
 use super::letter::DeadLetter;
