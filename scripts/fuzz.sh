@@ -39,19 +39,23 @@ found=${CARGO_TARGET_DIR:-$PWD/target}/fuzz-corpus
 # Not with what other builds of this workspace leave: its flags are its own.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/fuzz-build
 
+# No sanitizer: what is fuzzed has no unsafe code, and the C libraries that are linked do not build
+# with one.
+run=(cargo +nightly fuzz run --sanitizer none)
+
 targets=("$@")
 (($# > 0)) || mapfile -t targets < <(cargo +nightly fuzz list)
 for target in "${targets[@]}"; do
   mkdir -p "$found/$target" "fuzz/corpus/$target"
   if [[ $minimize == yes ]]; then
     fresh=$(mktemp -d)
-    cargo +nightly fuzz run "$target" "$fresh" "fuzz/corpus/$target" "$found/$target" -- \
+    "${run[@]}" "$target" "$fresh" "fuzz/corpus/$target" "$found/$target" -- \
       -merge=1 -max_len=4096
     rm -rf "fuzz/corpus/$target"
     mv "$fresh" "fuzz/corpus/$target"
     chmod 755 "fuzz/corpus/$target"
   else
-    nice -n 10 cargo +nightly fuzz run "$target" "$found/$target" "fuzz/corpus/$target" -- \
+    nice -n 10 "${run[@]}" "$target" "$found/$target" "fuzz/corpus/$target" -- \
       -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
   fi
 done
