@@ -19,6 +19,9 @@ use crate::retry_after;
 
 /// Many times the largest page seen (1.5 MB); counted after decompression.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// By how much a body that does not fit grows at least. A vector's own doubling would give a page of
+/// a megabyte two, in each of the answers that are read at the same time.
+const BODY_STEP_BYTES: usize = 128 * 1024;
 const MAX_REDIRECTS: usize = 3;
 /// What a browser sends after its user has answered the consent page. Without it, viewers in the
 /// European Union are redirected to that page. It identifies no user: it is the same for everyone,
@@ -219,9 +222,17 @@ pub(crate) async fn body_of(
         if body.len() + chunk.len() > max_bytes {
             return Err(ExtractError::Unreadable(format!("it is larger than {max_bytes} bytes")));
         }
-        body.extend_from_slice(&chunk);
+        append(&mut body, &chunk);
     }
     Ok(body)
+}
+
+/// Appends a piece, without more room behind it than one step.
+fn append(body: &mut Vec<u8>, piece: &[u8]) {
+    if body.capacity() - body.len() < piece.len() {
+        body.reserve_exact(piece.len().max(BODY_STEP_BYTES));
+    }
+    body.extend_from_slice(piece);
 }
 
 pub(crate) fn transport_error(error: reqwest::Error, elapsed: Duration) -> ExtractError {
@@ -230,4 +241,22 @@ pub(crate) fn transport_error(error: reqwest::Error, elapsed: Duration) -> Extra
         return ExtractError::TimedOut(Duration::from_millis(millis));
     }
     ExtractError::Connection(with_causes(&error.without_url()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_no_more_room_than_one_step() {
+        for piece_bytes in [1, 1_000, BODY_STEP_BYTES - 1, 3 * BODY_STEP_BYTES] {
+            let (piece, mut body) = (vec![b'x'; piece_bytes], Vec::new());
+            while body.len() < 8 * BODY_STEP_BYTES {
+                append(&mut body, &piece);
+                assert!(body.capacity() - body.len() <= BODY_STEP_BYTES, "{piece_bytes}");
+            }
+            assert_eq!(body.len() % piece_bytes, 0);
+            assert!(body.iter().all(|byte| *byte == b'x'));
+        }
+    }
 }
