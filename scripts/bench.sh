@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 results=${RESULTS:-load-tests/results/local.jsonl}
 # The consumer and the producer are processes of their own where their memory is measured.
-cargo build --release --locked -p linkrelay-load-tests --bin bench \
+cargo build --release --locked -p linkrelay-load-tests --bin bench --bin replica \
   -p linkrelay-consumer --bin linkrelay-consumer -p linkrelay-producer --bin linkrelay-producer
 if (($# == 0)); then
   set -- all

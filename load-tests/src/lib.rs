@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod comparison;
+pub mod replicas;
 
 mod batch;
 mod doubles;
@@ -21,6 +22,7 @@ mod reads;
 mod roles;
 mod sample;
 mod search;
+mod sizing;
 mod stats;
 mod store;
 mod texts;

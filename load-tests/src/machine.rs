@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use procfs::process::{Process, Stat, all_processes};
@@ -129,6 +129,15 @@ fn is_descendant(mut pid: i32, ancestor: i32, parents: &HashMap<i32, i32>) -> bo
     false
 }
 
+/// Returns the processor time that a process has used.
+pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
+    let stat = Process::new(pid.try_into()?)
+        .and_then(|process| process.stat())
+        .with_context(|| format!("reading the processor time of process {pid}"))?;
+    let ticks = (stat.utime + stat.stime) as f64;
+    Ok(Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64))
+}
+
 /// Returns the resident memory of a process in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let status = Process::new(pid.try_into()?)
@@ -143,10 +152,12 @@ mod tests {
 
     #[test]
     fn this_very_process_has_used_time_and_memory() {
-        assert!(resident_bytes(std::process::id()).unwrap() > 100_000);
+        let own = std::process::id();
+        assert!(resident_bytes(own).unwrap() > 100_000);
         let meter = LoadMeter::start().unwrap();
         // Until the kernel has counted it: a tick is 10 ms of work.
         while meter.load().unwrap().own_cpus == 0.0 {}
+        assert!(processor_time(own).unwrap() > Duration::ZERO);
         let machine = Machine::describe();
         assert!(machine.cpus > 0 && machine.memory_mib > 0 && !machine.kernel.is_empty());
     }

@@ -6,7 +6,10 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::{batch, drain, export, http, keys, latency, memory, reads, search, store, tracing};
+use crate::{
+    batch, drain, export, http, keys, latency, memory, reads, replicas, search, sizing, store,
+    tracing,
+};
 use settings::BenchSettings;
 
 /// Measures linkrelay and what it is compared with, one right after the other, and prints both.
@@ -44,6 +47,10 @@ enum Benchmark {
     Search,
     /// How long each route that reads takes, with a million videos in SQLite and 50,000 in MongoDB
     Reads,
+    /// Links a second of 1, 2, 4 and 6 consumer processes, and what happens when one comes or goes
+    Replicas,
+    /// What a link costs, and what a number of links a day needs
+    Sizing,
     /// What traces of one request in a hundred cost: POSTs and drained links a second, against none
     Tracing,
     /// All of them
@@ -71,6 +78,8 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Export => export::run(settings).await?,
             Benchmark::Search => search::run(settings).await?,
             Benchmark::Reads => reads::run(settings).await?,
+            Benchmark::Replicas => replicas::run(settings).await?,
+            Benchmark::Sizing => sizing::run(settings).await?,
             Benchmark::Tracing => tracing::run(settings).await?,
             // It is the list itself.
             Benchmark::All => {}

@@ -43,6 +43,7 @@ fn cases() -> Result<Vec<DrainCase>> {
     let case = |timer, is_store_real, links_count| DrainCase { timer, is_store_real, links_count };
     Ok(vec![
         case(Timer::Tokio(long), false, 12_800),
+        case(Timer::exact(long)?, false, 12_800),
         case(Timer::Tokio(short), false, 102_400),
         case(Timer::exact(short)?, false, 102_400),
         case(Timer::None, false, 1_000_000),

@@ -13,6 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::Offset;
 
+use super::properties::DATA;
 use super::{ANSWER_LIMIT, KafkaBroker, START_LIMIT};
 use crate::wait::{LONG, SHORT, wait_for};
 
@@ -118,6 +119,31 @@ impl KafkaBroker {
     pub async fn end_offsets(&self, topic: &str) -> Result<BTreeMap<i32, i64>> {
         let ends = self.watermarks(topic).await?.into_iter();
         Ok(ends.map(|(partition, (_, end))| (partition, end)).collect())
+    }
+
+    /// The bytes of a topic's records in the broker's segments.
+    ///
+    /// # Errors
+    /// If the broker's folder cannot be read, or has no partition of this topic.
+    pub fn topic_bytes(&self, topic: &str) -> Result<u64> {
+        let (mut bytes, mut partitions_count) = (0, 0);
+        for folder in std::fs::read_dir(self.node.folder.path().join(DATA))? {
+            let folder = folder?;
+            let name = folder.file_name().to_string_lossy().into_owned();
+            let number = name.strip_prefix(topic).and_then(|rest| rest.strip_prefix('-'));
+            if number.is_none_or(|number| number.parse::<u32>().is_err()) {
+                continue;
+            }
+            partitions_count += 1;
+            for file in std::fs::read_dir(folder.path())? {
+                let file = file?;
+                if file.path().extension().is_some_and(|extension| extension == "log") {
+                    bytes += file.metadata()?.len();
+                }
+            }
+        }
+        ensure!(partitions_count > 0, "the broker has no partition of {topic}");
+        Ok(bytes)
     }
 
     /// How many records of a topic a group has not committed yet.

@@ -36,6 +36,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("num.io.threads", "4"),
 ];
 
+/// Where a node has its records, relative to its folder.
+pub(super) const DATA: &str = "data";
+
 /// The file's text for a broker with its data in `folder`. The settings in `over` win; `{}` in them
 /// is replaced by the value that they override.
 pub(super) fn text(
@@ -47,7 +50,7 @@ pub(super) fn text(
     let listener = format!("PLAINTEXT://127.0.0.1:{port}");
     let controller = format!("127.0.0.1:{controller_port}");
     let listeners = format!("{listener},CONTROLLER://{controller}");
-    let data = folder.join("data").display().to_string();
+    let data = folder.join(DATA).display().to_string();
     let mut settings: BTreeMap<&str, String> =
         SETTINGS.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
     settings.insert("listeners", listeners);

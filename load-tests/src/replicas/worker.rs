@@ -1,0 +1,57 @@
+//! One consumer process of the benchmark: linkrelay's consumer with an extractor that only takes
+//! time and a store that acknowledges immediately. It prints how many documents were acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use linkrelay_common::Video;
+use linkrelay_store::LinkStore;
+use serde::{Deserialize, Serialize};
+
+use crate::doubles::{CountingStore, SleepingExtractor};
+use crate::drain::timer::Timer;
+use crate::kafka::RelaySettings;
+use crate::roles::start_consumer;
+
+const REPORT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a worker is started with: the settings of a consumer, and how long an extraction takes.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "replica", about = "One consumer process of `bench replicas`")]
+pub struct Arguments {
+    #[command(flatten)]
+    relay: RelaySettings,
+
+    /// How long an extraction takes
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    latency: Duration,
+}
+
+/// A line of a worker's output.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Report {
+    /// Since the epoch, by this machine's clock.
+    pub(super) at_ms: i64,
+    pub(super) acknowledged: u64,
+}
+
+/// Works until it is killed, and prints a [`Report`] 20 times a second.
+///
+/// # Errors
+/// If the consumer does not start.
+pub async fn work(arguments: &Arguments) -> Result<()> {
+    let timer = Timer::exact(arguments.latency)?;
+    let extractor = Arc::new(SleepingExtractor::new(timer, Video::titled("A title")));
+    let store = Arc::new(CountingStore::at_once(u64::MAX));
+    let stores = Arc::clone(&store) as Arc<dyn LinkStore>;
+    let (_, _consumer) = start_consumer(&arguments.relay, extractor, stores).await?;
+    let mut interval = tokio::time::interval(REPORT_INTERVAL);
+    loop {
+        interval.tick().await;
+        let report =
+            Report { at_ms: Timestamp::now().as_millisecond(), acknowledged: store.acknowledged() };
+        println!("{}", serde_json::to_string(&report)?);
+    }
+}
