@@ -13,13 +13,15 @@ RUN apt-get update && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+# `--version` and linkrelay_build_info show it.
+ARG LINKRELAY_COMMIT
 # The registry and what was built before are kept between builds, but not in any layer: a change
 # of our code builds our crates alone.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked \
+    LINKRELAY_COMMIT="$LINKRELAY_COMMIT" cargo build --release --locked \
       --package linkrelay --package linkrelay-producer --package linkrelay-consumer --bins && \
-    install -D --target-directory=/out \
+    install -D --strip --target-directory=/out \
       target/release/linkrelay target/release/linkrelay-producer target/release/linkrelay-consumer
 
 FROM debian:bookworm-slim
@@ -27,7 +29,8 @@ FROM debian:bookworm-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
-    useradd --system --uid 10001 --user-group --home-dir /data linkrelay && \
+    groupadd --system --gid 10001 linkrelay && \
+    useradd --system --uid 10001 --gid linkrelay --home-dir /data linkrelay && \
     install -d -o linkrelay -g linkrelay /data
 COPY --from=build /out/ /usr/local/bin/
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/linkrelay/
@@ -41,3 +44,14 @@ EXPOSE 3000 5000
 # Alive, not ready: a store that is down is no reason to replace a container.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["linkrelay", "health"]
 CMD ["linkrelay", "up"]
+# Last, because they are others for each build. The source is an address of the repository.
+ARG LINKRELAY_SOURCE
+ARG LINKRELAY_COMMIT
+ARG LINKRELAY_CREATED
+LABEL org.opencontainers.image.title="linkrelay" \
+      org.opencontainers.image.description="Takes YouTube links over HTTP and stores the metadata of their videos, through Kafka" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.source="$LINKRELAY_SOURCE" \
+      org.opencontainers.image.revision="$LINKRELAY_COMMIT" \
+      org.opencontainers.image.created="$LINKRELAY_CREATED"

@@ -5,7 +5,8 @@
 //! [`record_origin`] name a record in Kafka, and [`link_identity`] a link in its request or record;
 //! [`video`] is the metadata of a video, [`failure`] why a link has none and [`class`] what that
 //! means; [`health`] is what a role reports about itself, [`metrics`] what it counts; [`until`]
-//! retries forever; [`settings`], [`secrets`] and [`shutdown`] are how a process begins and ends.
+//! retries forever; [`settings`], [`secrets`] and [`shutdown`] are how a process begins and ends, [`version`]
+//! says which program it is.
 //!
 //! It must not know: Kafka clients, HTTP, how logs and traces are written, extraction, stores, or
 //! the logic of either role.
@@ -27,6 +28,7 @@ pub mod secrets;
 pub mod settings;
 pub mod shutdown;
 pub mod until;
+pub mod version;
 pub mod video;
 
 pub use causes::with_causes;

@@ -15,6 +15,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge}
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
+use crate::version::{COMMIT, VERSION};
+
 /// HTTP requests answered, by `route` and `status`.
 pub const HTTP_REQUESTS: &str = "linkrelay_http_requests_total";
 /// Requests and connections refused because of who sent them, by `limit`: requests, links,
@@ -123,13 +125,6 @@ pub const PROXIES_RESTING: &str = "linkrelay_proxies_resting";
 pub const SPANS: &str = "linkrelay_spans_total";
 /// Always 1, with the `version` and `commit` of the program and the `role` of the process.
 pub const BUILD_INFO: &str = "linkrelay_build_info";
-
-/// The commit, if the build sets LINKRELAY_COMMIT: the build itself does not look for one, so that
-/// the same source always makes the same program.
-const COMMIT: &str = match option_env!("LINKRELAY_COMMIT") {
-    Some(commit) if !commit.is_empty() => commit,
-    _ => "unknown",
-};
 
 const COUNTERS: &[(&str, &str)] = &[
     (HTTP_REQUESTS, "HTTP requests answered."),
@@ -240,8 +235,11 @@ pub fn render() -> Option<String> {
     let page = PAGE.get()?;
     // Gauges that are not set for a minute are dropped.
     page.process.collect();
-    let labels =
-        [("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT), ("role", page.roles.as_str())];
+    let labels = [
+        ("version", VERSION),
+        ("commit", COMMIT.unwrap_or("unknown")),
+        ("role", page.roles.as_str()),
+    ];
     gauge!(BUILD_INFO, &labels).set(1.0);
     page.handle.run_upkeep();
     Some(page.handle.render())
@@ -293,9 +291,9 @@ mod tests {
         // From the first scrape on, so that the first failure is an increase.
         assert!(text.contains("linkrelay_store_errors_total 0\n"), "{text}");
         assert!(!text.contains(REQUESTS_UNLISTED), "the producer counts them: {text}");
-        let version = env!("CARGO_PKG_VERSION");
+        let commit = COMMIT.unwrap_or("unknown");
         let build = format!(
-            "{BUILD_INFO}{{version=\"{version}\",commit=\"{COMMIT}\",role=\"consumer\"}} 1\n"
+            "{BUILD_INFO}{{version=\"{VERSION}\",commit=\"{commit}\",role=\"consumer\"}} 1\n"
         );
         assert!(text.contains(&build), "{text}");
         assert!(text.contains("\nprocess_open_fds "), "{text}");

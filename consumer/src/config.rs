@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use humantime::parse_duration;
+use linkrelay_common::version::version;
 use linkrelay_common::{MAX_EXPANDED_VIDEOS, MAX_LINKS_OF_RECORD, SettingsError};
 use linkrelay_extractor::config::ExtractorSettings;
 use linkrelay_http::MetricsSettings;
@@ -32,7 +33,7 @@ const KEEP_DOCUMENTS: RangeInclusive<Duration> =
 
 /// Takes links from Kafka, finds their metadata, and writes a document for each.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "linkrelay-consumer", version)]
+#[command(name = "linkrelay-consumer", version = version())]
 pub struct ConsumerSettings {
     /// The address of the extractor server (`POST /links`) and of health checks
     #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:5000")]

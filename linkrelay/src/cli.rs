@@ -3,6 +3,7 @@
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use linkrelay_common::secrets::with_files;
+use linkrelay_common::version::version;
 use linkrelay_telemetry::LogSettings;
 
 use crate::exit::Outcome;
@@ -13,7 +14,7 @@ use crate::{
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
 #[derive(Debug, Parser)]
-#[command(name = "linkrelay", version, propagate_version = true)]
+#[command(name = "linkrelay", version = version(), propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     log: LogSettings,

@@ -7,6 +7,7 @@ use axum::http::HeaderValue;
 use clap::{ArgAction, Args, Parser};
 use linkrelay_common::SettingsError;
 use linkrelay_common::secrets::UrlWithoutPassword;
+use linkrelay_common::version::version;
 use linkrelay_extractor::{ThumbnailClient, ThumbnailServer};
 use linkrelay_http::MetricsSettings;
 use linkrelay_http::browser::CorsOrigins;
@@ -35,7 +36,7 @@ const MAX_SESSION: Duration = Duration::from_secs(400 * 24 * 3_600);
 
 /// linkrelay's HTTP API: accepts YouTube links, and answers when Kafka has them safely.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "linkrelay-producer", version, about)]
+#[command(name = "linkrelay-producer", version = version(), about)]
 pub struct ProducerSettings {
     /// The API's own settings.
     #[command(flatten)]
