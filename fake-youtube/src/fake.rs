@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,7 +24,7 @@ use crate::tls;
 #[derive(Debug)]
 pub struct FakeYouTube {
     addr: SocketAddr,
-    ca: NamedTempFile,
+    ca: TempPath,
     shared: Arc<Shared>,
     server: AbortOnDropHandle<()>,
 }
@@ -44,7 +44,7 @@ impl FakeYouTube {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.context("there is no port to listen on")?;
         let addr = listener.local_addr().context("the listener has no address")?;
-        let (ca, tls) = tls::make(settings.http2)?;
+        let (ca, tls) = tls::make(settings.http2, settings.ca_file.as_deref())?;
         let shared = Arc::new(Shared::new(&settings, corpus));
         let server = tokio::spawn(server::run(listener, tls, Arc::clone(&shared)));
         Ok(Self { addr, ca, shared, server: AbortOnDropHandle::new(server) })
@@ -63,7 +63,7 @@ impl FakeYouTube {
     /// Returns the PEM file of the authority to trust, the value for `YOUTUBE_CA_CERT`. It is
     /// deleted with this handle.
     pub fn ca_cert_path(&self) -> &Path {
-        self.ca.path()
+        &self.ca
     }
 
     /// From now on every request for this video fails like this; with `None`, only as the rates

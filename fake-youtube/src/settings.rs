@@ -30,4 +30,7 @@ pub struct FakeYouTubeSettings {
     /// Whether HTTP/2 is also offered, as YouTube does. A reset then ends one request instead of
     /// the connection.
     pub http2: bool,
+    /// The file of the authority's certificate, which exists as long as the fake; `None` means a
+    /// temporary one.
+    pub ca_file: Option<PathBuf>,
 }

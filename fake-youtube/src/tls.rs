@@ -1,7 +1,7 @@
 //! Certificate authorities that live as long as a test, and a TLS server with a certificate of
 //! such an authority.
 
-use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -11,7 +11,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 use tokio_rustls::TlsAcceptor;
 
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -54,11 +54,12 @@ impl Authority {
 }
 
 /// Makes an authority and a TLS server with its certificate for this machine. Returns the
-/// authority's certificate as a temporary PEM file, and the server.
+/// authority's certificate as a PEM file that is deleted on drop, and the server; the file is
+/// `ca_file`, or a temporary one.
 ///
 /// # Errors
 /// If no certificate can be made, or the file cannot be written.
-pub fn make(http2: bool) -> anyhow::Result<(NamedTempFile, TlsAcceptor)> {
+pub fn make(http2: bool, ca_file: Option<&Path>) -> anyhow::Result<(TempPath, TlsAcceptor)> {
     let authority = Authority::new()?;
     let (certificate, key) = authority.sign(&server_params()?)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -68,9 +69,13 @@ pub fn make(http2: bool) -> anyhow::Result<(NamedTempFile, TlsAcceptor)> {
         .with_single_cert(vec![certificate.into()], PrivateKeyDer::from(key))?;
     let protocols: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let written = NamedTempFile::with_suffix(".pem").and_then(|mut file| {
-        file.write_all(authority.pem().as_bytes())?;
-        Ok(file)
+    let path = match ca_file {
+        Some(path) => TempPath::try_from_path(path),
+        None => NamedTempFile::with_suffix(".pem").map(NamedTempFile::into_temp_path),
+    };
+    let written = path.and_then(|path| {
+        std::fs::write(&path, authority.pem())?;
+        Ok(path)
     });
     let ca = written.context("cannot write the authority's certificate")?;
     Ok((ca, TlsAcceptor::from(Arc::new(config))))

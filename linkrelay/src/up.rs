@@ -5,7 +5,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -198,11 +198,7 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         None => (settings.kafka.clone(), settings.store.open()?),
     };
     let mut extractor = settings.extractor.clone();
-    let fake = if settings.demo {
-        Some(FakeYouTube::start(FakeYouTubeSettings::default()).await?)
-    } else {
-        None
-    };
+    let fake = if settings.demo { Some(start_demo(&settings.store.data_dir).await?) } else { None };
     if let Some(fake) = &fake {
         extractor.youtube_base_url = Some(fake.base_url());
         extractor.youtube_ca_cert = Some(PathBuf::from(fake.ca_cert_path()));
@@ -210,6 +206,15 @@ async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
         extractor.youtube_api_key.get_or_insert_with(|| "demo".into());
     }
     Ok(Ground { kafka, store, embedded, extractor, fake })
+}
+
+/// The fake YouTube of `--demo`. Its certificate is in DATA_DIR, the one folder that a container may
+/// be able to write.
+async fn start_demo(data_dir: &Path) -> anyhow::Result<FakeYouTube> {
+    let made = std::fs::create_dir_all(data_dir);
+    made.with_context(|| format!("DATA_DIR: cannot make {}", data_dir.display()))?;
+    let ca_file = Some(data_dir.join("demo-youtube.pem"));
+    FakeYouTube::start(FakeYouTubeSettings { ca_file, ..FakeYouTubeSettings::default() }).await
 }
 
 impl Ground {

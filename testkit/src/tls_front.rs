@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use linkrelay_fake_youtube::tls;
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ use crate::listener::Listener;
 #[derive(Debug)]
 pub struct TlsFront {
     listener: Listener,
-    ca: NamedTempFile,
+    ca: TempPath,
 }
 
 impl TlsFront {
@@ -26,7 +26,7 @@ impl TlsFront {
     /// # Errors
     /// If no port can be bound, or the certificate cannot be made.
     pub async fn start(ip: Ipv4Addr, target: SocketAddr) -> Result<Self> {
-        let (ca, acceptor) = tls::make(false)?;
+        let (ca, acceptor) = tls::make(false, None)?;
         let serve = move |client| {
             let acceptor = acceptor.clone();
             async move {
@@ -46,6 +46,6 @@ impl TlsFront {
 
     /// The file with the authority's certificate, in PEM.
     pub fn ca_cert_path(&self) -> &Path {
-        self.ca.path()
+        &self.ca
     }
 }

@@ -134,9 +134,10 @@ async fn a_kill_in_an_expansion_loses_none_of_its_videos() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_demo_takes_playlists() {
+async fn a_demo_takes_playlists_and_writes_to_no_other_folder() {
     let data = tempfile::tempdir().unwrap();
-    let relay = up(data.path(), &["--demo"], &[]).ready().await;
+    // A container with a read-only root has none for temporary files.
+    let relay = up(data.path(), &["--demo"], &[("TMPDIR", "/nowhere".to_owned())]).ready().await;
     let id = relay.post_valid(&json!("youtube.com/playlist?list=PLdemo_20")).await;
     let status = relay.until_nothing_is_pending(&id).await;
     assert_eq!((&status["stored"], &status["expanded"]), (&json!(20), &json!(1)), "{status}");
