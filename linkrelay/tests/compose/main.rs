@@ -1,6 +1,11 @@
 //! The files for containers, read as Docker reads them: the compose file, the Dockerfile with
-//! its health check, and the list of settings. That an image builds is not proved here.
+//! its health check, and the list of settings. That an image builds is proved by
+//! `make image-test`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod role_settings;
+mod specification;
+mod start_order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -136,6 +141,16 @@ fn the_environment_of_the_roles_is_made_of_known_settings() {
 }
 
 #[test]
+fn each_setting_of_a_role_is_one_that_its_program_reads() {
+    for role in ROLES {
+        let environment = environment(role);
+        let names = environment.keys().map(String::as_str);
+        let program = format!("linkrelay-{role}");
+        assert_eq!(role_settings::unknown_settings(&program, names), [""; 0], "{role}");
+    }
+}
+
+#[test]
 fn the_servers_listen_where_others_reach_them() {
     let compose = compose();
     assert_eq!(environment("producer")["HTTP_ADDR"], "0.0.0.0:3000");
@@ -239,6 +254,8 @@ fn the_image_runs_without_root_and_has_a_health_check() {
     };
     assert!(!["root", "0"].contains(&instruction("USER ")), "{}", instruction("USER "));
     assert!(instruction("HEALTHCHECK ").ends_with(r#"CMD ["linkrelay", "health"]"#));
+    let version = format!("org.opencontainers.image.version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(last.contains(&version), "a release sets the version of the label as well");
     // Who may use a server is decided by the operator.
     assert!(!instruction("ENV ").contains("LINKRELAY_"), "{}", instruction("ENV "));
     assert!(!last.contains("-dev"), "what only a build needs stays in its stage");
