@@ -53,9 +53,10 @@ impl Authority {
     }
 }
 
-/// Makes an authority and a TLS server with its certificate for this machine. Returns the
-/// authority's certificate as a PEM file that is deleted on drop, and the server; the file is
-/// `ca_file`, or a temporary one.
+/// Makes an authority and a TLS server with its certificate for this machine.
+///
+/// Returns the authority's certificate as a PEM file that is deleted on drop (`ca_file`, or a
+/// temporary one), and the server.
 ///
 /// # Errors
 /// If no certificate can be made, or the file cannot be written.
