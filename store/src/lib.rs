@@ -242,3 +242,15 @@ impl<T> Store for T where
         + JobStore
 {
 }
+
+/// The schema versions of the newest linkrelay in docs/UPGRADING.md: of SQLite, and of MongoDB.
+#[cfg(test)]
+fn documented_versions() -> [i64; 2] {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/UPGRADING.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, table) = text.split_once("## Versions of the store").unwrap();
+    let mut rows = table.split("\n## ").next().unwrap().lines();
+    let row = rows.rfind(|line| line.starts_with("| ")).unwrap();
+    let mut cells = row.split('|').map(str::trim).skip(2);
+    [(); 2].map(|()| cells.next().unwrap().parse().unwrap())
+}

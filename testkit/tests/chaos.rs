@@ -28,6 +28,7 @@ async fn nothing_is_lost_or_doubled_no_matter_what_is_killed() {
         has_static_members: false,
         brokers: Brokers::One,
         max_repeats_percent: None,
+        replacement: None,
     };
     let report = chaos::run(settings, &|line| eprintln!("{line}")).await.unwrap();
     println!("{}", report.figures);

@@ -137,3 +137,11 @@ fn refuse_newer(
          program knows {VERSION}: a newer one has used it"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_docs_name_the_version() {
+        assert_eq!(crate::documented_versions()[1], super::VERSION);
+    }
+}

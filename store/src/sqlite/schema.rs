@@ -182,6 +182,11 @@ mod tests {
     }
 
     #[test]
+    fn the_docs_name_the_version() {
+        assert_eq!(crate::documented_versions()[0], VERSION);
+    }
+
+    #[test]
     fn a_newer_file_is_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();

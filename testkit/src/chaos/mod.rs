@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`settings`](ChaosSettings) say how a run is done; `schedule` is what goes
 //! wrong and when, `load` what is sent and what it must become; `world` starts everything and
-//! breaks it, `send` sends; `check` compares what was promised with what is there; `report` has the
+//! breaks it, `replace` upgrades it instead, `send` sends; `check` compares what was promised with what is there; `report` has the
 //! timeline, the violations and the figures; `run` is the whole of it, and its result a
 //! [`Report`].
 //!
@@ -13,6 +13,7 @@
 
 mod check;
 mod load;
+mod replace;
 mod report;
 mod run;
 mod schedule;
@@ -23,4 +24,4 @@ mod world;
 pub use check::Tally;
 pub use report::{Figures, Report};
 pub use run::run;
-pub use settings::{Brokers, ChaosSettings, Protocol};
+pub use settings::{Brokers, ChaosSettings, Protocol, Replacement};

@@ -128,6 +128,19 @@ impl Report {
     }
 }
 
+impl Figures {
+    /// The most important ones in a line.
+    pub fn summary(&self) -> String {
+        let Tally { links, lost, doubled, .. } = &self.tally;
+        let (posts, failed, violations) = (self.posts, self.failed_posts, self.violations);
+        let (repeated, percent) = (self.repeated_extractions, self.repeated_percent);
+        format!(
+            "links {links}, lost {lost}, doubled {doubled}, extracted again {repeated} \
+             ({percent:.1} %), posts {posts} ({failed} not answered 201), violations {violations}"
+        )
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let members = if self.static_members { ", static members" } else { "" };

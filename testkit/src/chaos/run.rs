@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::check::{Checked, check};
 use super::load::{Link, Load, failing_requests};
+use super::replace;
 use super::report::{Figures, Log, Report, Story};
 use super::schedule::Schedule;
 use super::send::Sending;
@@ -38,7 +39,8 @@ type Progress<'a> = &'a (dyn Fn(&str) + Sync);
 /// linkrelay did wrong is in the report. The roles' logs are then kept, and the error names them.
 pub async fn run(settings: ChaosSettings, progress: Progress<'_>) -> Result<Report> {
     let min_span = settings.brokers.min_span();
-    ensure!(settings.span >= min_span, "a schedule takes at least {min_span:?}");
+    let has_faults = settings.replacement.is_none();
+    ensure!(!has_faults || settings.span >= min_span, "a schedule takes at least {min_span:?}");
     let folder = tempfile::Builder::new().prefix("linkrelay-chaos-").tempdir()?;
     match try_run(settings, progress, folder.path()).await {
         Ok((figures, story)) => Ok(Report { figures, story, folder }),
@@ -55,18 +57,29 @@ async fn try_run(
     log_dir: &Path,
 ) -> Result<(Figures, Story)> {
     let started = Instant::now();
-    let schedule = Schedule::draw(settings.seed, settings.span, settings.brokers);
+    let schedule = match settings.replacement {
+        Some(_) => Schedule::calm(settings.span),
+        None => Schedule::draw(settings.seed, settings.span, settings.brokers),
+    };
     let (seed, faults) = (settings.seed, &schedule.faults);
     progress(&format!("seed {seed}: {} links, {} faults", settings.links, faults.len()));
     faults.iter().for_each(|fault| progress(&fault.to_string()));
     progress("starting the broker, the store and linkrelay");
     let mut world = World::start(&settings, log_dir).await?;
-    let moments: Vec<Duration> = faults.iter().map(|fault| fault.at).collect();
+    let moments: Vec<Duration> = match settings.replacement {
+        Some(_) => replace::moments(settings.span),
+        None => faults.iter().map(|fault| fault.at).collect(),
+    };
     let load = Load::plan(seed, settings.links, settings.span, &moments);
     let log = Arc::new(Log::new());
 
     let mut sending = Sending::start(&load, &world, &log)?;
-    break_things(&mut world, &schedule, &sending, &log, progress).await?;
+    match &settings.replacement {
+        Some(replacement) => {
+            replace::all(&mut world, &settings, replacement, &log, progress).await?
+        }
+        None => break_things(&mut world, &schedule, &sending, &log, progress).await?,
+    }
     let calm = Instant::now();
     let mut expected = sending.finish(&load, &log, progress).await?;
     expected.topic.clone_from(&world.site.topic);

@@ -1,5 +1,6 @@
 //! How a run is done, and how linkrelay's processes are set for it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use linkrelay_fake_youtube::{Failure, FakeYouTubeSettings};
@@ -33,6 +34,18 @@ impl Protocol {
             Self::Consumer => "consumer",
         }
     }
+
+    /// Its settings of a consumer.
+    pub(super) fn env(self) -> Vec<(&'static str, String)> {
+        // With the new protocol the broker decides, whose session is as short.
+        let config = if self == Self::Classic {
+            let session_ms = SESSION_TIMEOUT.as_millis();
+            format!("session.timeout.ms={session_ms},heartbeat.interval.ms=1500")
+        } else {
+            String::new()
+        };
+        vec![("KAFKA_GROUP_PROTOCOL", self.name().to_owned()), ("KAFKA_CONFIG", config)]
+    }
 }
 
 /// How many Kafka brokers there are.
@@ -56,8 +69,20 @@ impl Brokers {
     }
 }
 
+/// Another release of linkrelay that replaces the running one, process by process, instead of
+/// faults.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    /// The folder of the programs that run first.
+    pub before: PathBuf,
+    /// The folder of those that replace them.
+    pub after: PathBuf,
+    /// How the new processes share the partitions.
+    pub protocol: Protocol,
+}
+
 /// The options of a run.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct ChaosSettings {
     /// How many links are posted
     #[arg(long, default_value_t = 5_000)]
@@ -81,6 +106,9 @@ pub struct ChaosSettings {
     /// Fails if more than PERCENT of the links are extracted more often than they need
     #[arg(long = "max-repeats", value_name = "PERCENT")]
     pub max_repeats_percent: Option<f64>,
+    /// For the upgrade test alone, which has a program of its own
+    #[arg(skip)]
+    pub replacement: Option<Replacement>,
 }
 
 fn minutes(text: &str) -> anyhow::Result<Duration> {
@@ -102,13 +130,7 @@ impl ChaosSettings {
 
     /// The settings of one consumer as a member of the group.
     pub(super) fn member_env(&self, number: usize) -> Vec<(&'static str, String)> {
-        let mut env = vec![("KAFKA_GROUP_PROTOCOL", self.protocol.name().to_owned())];
-        // With the new protocol the broker decides, whose session is as short.
-        if self.protocol == Protocol::Classic {
-            let session_ms = SESSION_TIMEOUT.as_millis();
-            let config = format!("session.timeout.ms={session_ms},heartbeat.interval.ms=1500");
-            env.push(("KAFKA_CONFIG", config));
-        }
+        let mut env = self.protocol.env();
         if self.has_static_members {
             env.push(("KAFKA_GROUP_INSTANCE_ID", format!("consumer-{number}")));
         }

@@ -19,6 +19,7 @@ use super::schedule::{Act, CONSUMERS, Schedule, Target};
 use super::settings::{Brokers, CONSUMER_ENV, ChaosSettings, PARTITIONS, PRODUCER_ENV};
 use crate::kafka::{KafkaCluster, Part};
 use crate::mongo::MongoServer;
+use crate::process::workspace_binary;
 use crate::site::{Role, Site};
 use crate::wait::{SHORT, wait_for};
 
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) site: Site<KafkaCluster, MongoServer>,
     pub(super) producer: Role,
     pub(super) consumers: Vec<Role>,
+    /// The topic of results; an older release does not know them.
+    results: Option<String>,
 }
 
 impl World {
@@ -51,18 +54,25 @@ impl World {
         let (kafka, store) = tokio::try_join!(kafka, MongoServer::start_durable())?;
         let site = Site::start(kafka, store, settings.youtube()).await?;
         site.create_topics(PARTITIONS).await?;
-        let results = results_topic(&site.topic);
-        site.broker.node(0).create_topic(&results, PARTITIONS).await?;
-        let producer = site.role("producer", "linkrelay-producer")?;
-        let producer = producer.envs(PRODUCER_ENV).log_dir(log_dir);
+        let results = settings.replacement.is_none().then(|| format!("{}.results", site.topic));
+        if let Some(results) = &results {
+            site.broker.node(0).create_topic(results, PARTITIONS).await?;
+        }
+        let role = |name: &str, program: &str| {
+            let program = match &settings.replacement {
+                Some(replacement) => replacement.before.join(program),
+                None => workspace_binary(program)?,
+            };
+            anyhow::Ok(Role::new(name, program)?.envs(site.env()).log_dir(log_dir))
+        };
+        let producer = role("producer", "linkrelay-producer")?.envs(PRODUCER_ENV);
         let consumer = |number| {
-            let role = site.role(&format!("consumer-{number}"), "linkrelay-consumer")?;
+            let role = role(&format!("consumer-{number}"), "linkrelay-consumer")?;
             let role = role.envs(CONSUMER_ENV).envs(settings.member_env(number));
-            let role = role.envs([("KAFKA_RESULTS_TOPIC", &results)]);
-            anyhow::Ok(role.log_dir(log_dir))
+            anyhow::Ok(role.envs(results.iter().map(|topic| ("KAFKA_RESULTS_TOPIC", topic))))
         };
         let consumers = (0..CONSUMERS).map(consumer).collect::<Result<_>>()?;
-        let mut world = Self { site, producer, consumers };
+        let mut world = Self { site, producer, consumers, results };
         world.producer.start()?;
         world.consumers[0].start()?;
         Ok(world)
@@ -73,7 +83,7 @@ impl World {
     /// # Errors
     /// If a step could not be done, which is a failure of the suite or of a test server.
     pub(super) async fn follow(&mut self, schedule: &Schedule, log: &Log) -> Result<()> {
-        let Self { site, producer, consumers } = self;
+        let Self { site, producer, consumers, .. } = self;
         let kafka = site.broker.node(0).client_config();
         let mut servers = vec![
             (Target::Topic, Server::Topic(kafka.create()?, &site.topic)),
@@ -121,7 +131,10 @@ impl World {
             records: broker.topic_records(&site.topic).await?,
             documents: documents.context("reading the documents")?,
             dead_letters: site.dead_letters().await?,
-            results: broker.topic_records(&results_topic(&site.topic)).await?,
+            results: match &self.results {
+                Some(topic) => Some(broker.topic_records(topic).await?),
+                None => None,
+            },
             committed: broker.committed(site.group(), &site.topic).await?,
             ends: broker.end_offsets(&site.topic).await?,
         })
@@ -145,16 +158,12 @@ impl World {
     }
 }
 
-fn results_topic(topic: &str) -> String {
-    format!("{topic}.results")
-}
-
 fn revive(role: &mut Role, log: &Log) -> Result<()> {
     role.revive()?.into_iter().for_each(|report| log.misbehaved(report));
     Ok(())
 }
 
-async fn stop(role: &mut Role, log: &Log) {
+pub(super) async fn stop(role: &mut Role, log: &Log) {
     if let Err(error) = role.stop().await {
         log.misbehaved(format!("{error:#}"));
     }

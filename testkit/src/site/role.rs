@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -71,6 +71,17 @@ impl Role {
     pub fn log_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.log_dir = Some(folder.into());
         self
+    }
+
+    /// Takes its program from another folder, and more settings, from the next start on.
+    ///
+    /// # Errors
+    /// If its program has no name.
+    pub fn replace(&mut self, folder: &Path, env: Vec<(&'static str, String)>) -> Result<()> {
+        let name = self.program.file_name().context("a program without a name")?;
+        self.program = folder.join(name);
+        self.env.extend(env.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Ok(())
     }
 
     /// Starts its process; kills the one that runs.
@@ -147,6 +158,11 @@ impl Role {
     /// The end of its log, for an error.
     pub fn log_tail(&self) -> String {
         self.process().map_or_else(|error| error.to_string(), Process::log_tail)
+    }
+
+    /// Its name, in errors and log files.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The address that it listens on.

@@ -33,7 +33,8 @@ pub(super) struct Found {
     pub(super) documents: Vec<FoundDocument>,
     pub(super) rows: Vec<FoundRow>,
     pub(super) dead_letters: Vec<TopicRecord>,
-    pub(super) results: Vec<TopicRecord>,
+    /// `None` if no topic was named for them.
+    pub(super) results: Option<Vec<TopicRecord>>,
     /// The group's offsets by partition.
     pub(super) committed: BTreeMap<i32, Option<i64>>,
     /// The topic's end by partition.
@@ -115,11 +116,12 @@ pub(super) fn check(expected: &Expected, found: &Found) -> Checked {
     let wanted = checked.wanted(expected, found);
     let given_up = checked.documents(&wanted, expected, found);
     checked.dead_letters(&wanted, &given_up, &expected.topic, &found.dead_letters);
-    checked.tally.results = found.results.len();
-    videos::violations(&found.documents, &found.rows)
-        .into_iter()
-        .chain(results::violations(&found.documents, &found.results))
-        .for_each(|text| checked.violate(text));
+    let mut violations = videos::violations(&found.documents, &found.rows);
+    if let Some(results) = &found.results {
+        checked.tally.results = results.len();
+        violations.extend(results::violations(&found.documents, results));
+    }
+    violations.into_iter().for_each(|text| checked.violate(text));
     for (partition, end) in &found.ends {
         let committed = found.committed.get(partition).copied().flatten();
         // A partition that never had a record has nothing to commit.

@@ -152,6 +152,11 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
+    /// One without a fault.
+    pub(super) fn calm(span: Duration) -> Self {
+        Self { span, faults: Vec::new() }
+    }
+
     /// What is done to one server or the topic, in order.
     pub(super) fn steps(&self, server: Target) -> Vec<(Duration, Act, Target)> {
         let mut steps = Vec::new();
