@@ -1,5 +1,5 @@
 # Every target installs what it needs first (scripts/bootstrap.sh), and says what it cannot.
-.PHONY: help up build test lint tools bench load-test fault bare-test upgrade-test fuzz sbom
+.PHONY: help up build test lint tools bench load-test fault bare-test image-test upgrade-test fuzz sbom
 
 SHELL := /bin/bash
 # Where cargo puts what it builds, if not in target/.
@@ -14,6 +14,7 @@ help:
 	@echo 'make load-test [ARGS=…] both paths of a link on the same load (load-tests/README.md)'
 	@echo 'make fault [ARGS=…] the longer fault suites, hours (scripts/fault.sh): ARGS=three, or one, long'
 	@echo 'make bare-test [ARGS=…] make up and make test on a bare Debian 12 and 13 (root, mmdebstrap)'
+	@echo 'make image-test   builds the image where no registry is reached, and tries it (root, buildah)'
 	@echo 'make upgrade-test [ARGS=…] upgrades the last release to this tree under load, and back'
 	@echo 'make fuzz [ARGS=…] the fuzz targets, two minutes each (scripts/fuzz.sh); nightly Rust'
 	@echo 'make sbom         what a release is made of, in CycloneDX (scripts/sbom.sh)'
@@ -56,6 +57,11 @@ fault:
 
 bare-test:
 	@scripts/bare-test.sh $(ARGS)
+
+image-test:
+	@scripts/bootstrap.sh --tests
+	@scripts/tools.sh kafka secantusdb
+	@scripts/image-test.sh $(ARGS)
 
 upgrade-test:
 	@scripts/bootstrap.sh --tests

@@ -19,50 +19,17 @@ ports=(3000 5000)
 build_limit_s=3600
 link='https://www.youtube.com/watch?v=5fR9AHlSDtc'
 
-say() { echo "bare-test: $*" >&2; }
-
-fail() {
-  say "$*"
-  exit 1
-}
+script=bare-test
+# shellcheck source=scripts/debian-root.sh
+source "$workspace/scripts/debian-root.sh"
 
 check_machine() {
   ((EUID == 0)) || fail "it needs root, for a root folder and namespaces of its own"
-  if ! command -v mmdebstrap >/dev/null; then
-    command -v apt-get >/dev/null || fail "mmdebstrap is missing; install it with this system's own tool"
-    say "installing mmdebstrap"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap >&2
-  fi
-  toolchain=$(cd "$workspace" && rustc --print sysroot)
-  [[ -x $toolchain/bin/cargo ]] || fail "$toolchain is no toolchain in a folder of its own, as rustup makes it"
+  need_packages mmdebstrap mmdebstrap
+  find_toolchain
 }
 
 # ---- Making the root -------------------------------------------------------------------------
-
-# How this machine's apt reaches its mirrors, without the values that are not set.
-apt_options() { apt-config dump | grep -E '^Acquire::(http|https|Check|Retries|ForceIP)[^"]* "[^"]+";' || true; }
-
-# The mirror of Debian that this machine uses, if it is one; else mmdebstrap knows its own.
-mirror() {
-  command -v apt-get >/dev/null || return 0
-  apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Label: Debian' 2>/dev/null |
-    sort -u | head -n 1
-}
-
-make_root() {
-  local suite=$1 tar=$folder/$1.tar from
-  [[ -f $tar ]] && return
-  mkdir -p "$folder"
-  say "making a $suite root with make in it"
-  apt_options >"$folder/apt-options"
-  from=$(mirror)
-  # In a namespace of mounts, so that none is left here when it is ended midway.
-  unshare --mount --propagation private \
-    mmdebstrap --quiet --format=tar --variant=minbase --include=make \
-    --aptopt="$folder/apt-options" "$suite" "$tar.part" ${from:+"$from"} >&2
-  mv "$tar.part" "$tar"
-}
 
 # What is this machine's own about the network, at the same place in the root.
 copy_settings() {
@@ -71,19 +38,12 @@ copy_settings() {
     /usr/local/share/ca-certificates; do
     copy "$path" "$root$path"
   done
-  copy "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$root/root/.cargo/config.toml"
+  copy "$(cargo_settings)" "$root/root/.cargo/config.toml"
   # Maven's package asks before it replaces a file of its own that another program has changed.
   copy /etc/maven/settings.xml "$root/root/.m2/settings.xml"
   for path in .config/pip/pip.conf .pip/pip.conf .m2/settings.xml; do
     copy "$HOME/$path" "$root/root/$path"
   done
-}
-
-copy() {
-  [[ -e $1 ]] || return 0
-  mkdir -p "$(dirname "$2")"
-  rm -rf "$2"
-  cp -rL "$1" "$2"
 }
 
 # ---- In the namespaces -----------------------------------------------------------------------
@@ -93,8 +53,7 @@ in_root() {
   local passed=() name
   while read -r name; do
     passed+=("$name=${!name}")
-  done < <(compgen -e |
-    grep -E '^([A-Za-z]+_[Pp][Rr][Oo][Xx][Yy]|SSL_CERT_(FILE|DIR)|(CURL|REQUESTS)_CA_BUNDLE|PIP_[A-Z_]+|CARGO_(HTTP|NET|REGISTR|SOURCE)[A-Z_]*)$')
+  done < <(network_variables)
   env -i "${passed[@]}" HOME=/root LANG=C.UTF-8 \
     PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     chroot "$root" /bin/sh -c "cd /root/linkrelay && $1"
@@ -222,7 +181,8 @@ try_debian() {
   for port in "${ports[@]}"; do
     ! is_taken "$port" || fail "port $port is taken, and \`make up\` wants it"
   done
-  make_root "$suite"
+  [[ -f $folder/$suite.tar ]] || say "making a $suite root with make in it"
+  make_root "$suite" "$folder/$suite.tar" --include=make
   work=$(mktemp -d "$folder/$suite.XXXXXX")
   # In the background, so that this shell gets Ctrl-C immediately.
   unshare --mount --pid --fork --kill-child --mount-proc --propagation private \

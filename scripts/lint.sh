@@ -13,7 +13,7 @@ cargo fmt --manifest-path fuzz/Cargo.toml --check
 cargo clippy --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" --locked -- \
   -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
-shellcheck kafka-topics.sh .ci/run scripts/*.sh docs/examples/*.sh
+shellcheck --external-sources kafka-topics.sh .ci/run scripts/*.sh scripts/image/*.sh docs/examples/*.sh
 scripts/tools.sh cargo-deny
 "${LINKRELAY_TOOLS:-target/tools}/cargo-deny/bin/cargo-deny" --locked check --deny unmatched-skip \
   bans licenses sources

@@ -264,6 +264,18 @@ fn the_image_runs_without_root_and_has_a_health_check() {
     }
 }
 
+/// As `make image-test` runs the image.
+#[test]
+fn the_roles_write_to_their_volume_alone_and_have_no_rights() {
+    let compose = compose();
+    for role in ROLES {
+        let of_role = |key: &str| at(&compose, &["services", role, key]).clone();
+        assert_eq!(of_role("read_only").as_bool(), Some(true), "{role}");
+        assert_eq!(of_role("cap_drop")[0].as_str(), Some("ALL"), "{role}");
+        assert_eq!(of_role("security_opt")[0].as_str(), Some("no-new-privileges:true"), "{role}");
+    }
+}
+
 #[test]
 fn the_build_sees_every_crate_and_no_secret() {
     let ignore = read(".dockerignore");
