@@ -92,6 +92,17 @@ impl StoreSettings {
         Ok(database.map(|database| format!("{database}.{}", self.mongodb_collection)))
     }
 
+    /// Returns the documents in MongoDB by the names that do not change: `hosts/database.collection`;
+    /// `None` for SQLite. No credentials are in it.
+    ///
+    /// # Errors
+    /// Fails if the connection string can never work.
+    pub fn mongodb_target(&self) -> Result<Option<String>, SettingsError> {
+        let hosts = self.uri().map(|uri| Ok(MongoUri::parse(uri)?.hosts())).transpose()?;
+        let target = hosts.zip(self.mongodb_namespace()?);
+        Ok(target.map(|(hosts, namespace)| format!("{hosts}/{namespace}")))
+    }
+
     /// Returns the path of the SQLite file, which need not exist.
     pub fn sqlite_path(&self) -> PathBuf {
         self.data_dir.join(FILE_NAME)
@@ -177,6 +188,19 @@ mod tests {
             assert_eq!(found.as_deref(), Some(namespace), "{arguments:?}");
         }
         assert_eq!(settings(&[]).mongodb_namespace().unwrap(), None);
+    }
+
+    #[test]
+    fn a_target_has_hosts_and_names_and_no_credentials() {
+        for (uri, target) in [
+            ("mongodb://a", "a/linkrelay.youtube"),
+            ("mongodb://u:p%40@a:1,b:2/mine?authSource=admin", "a:1,b:2/mine.youtube"),
+            ("mongodb+srv://u:p@a.example/?w=majority", "a.example/linkrelay.youtube"),
+        ] {
+            let found = settings(&["--mongodb-uri", uri]).mongodb_target().unwrap();
+            assert_eq!(found.as_deref(), Some(target));
+        }
+        assert_eq!(settings(&[]).mongodb_target().unwrap(), None);
     }
 
     #[test]

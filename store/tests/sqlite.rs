@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+#[path = "sqlite/backup.rs"]
+mod backup;
 #[path = "sqlite/durability.rs"]
 mod durability;
 #[path = "sqlite/journal.rs"]
 mod journal;
 #[path = "sqlite/removal.rs"]
 mod removal;
+#[path = "sqlite/restore.rs"]
+mod restore;
 
 use std::path::PathBuf;
 

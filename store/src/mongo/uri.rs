@@ -46,6 +46,13 @@ impl MongoUri {
         self.database.as_deref()
     }
 
+    /// Returns the hosts, or the name of their record in DNS.
+    pub(crate) fn hosts(&self) -> String {
+        let bare = without_credentials(self.text.expose_secret());
+        let hosts = bare.split_once("://").map_or(&*bare, |(_, rest)| rest);
+        hosts.split(['/', '?']).next().unwrap_or_default().to_owned()
+    }
+
     /// Returns the driver's options; asks the resolver if the scheme is `mongodb+srv`.
     pub(super) async fn client_options(&self) -> Result<ClientOptions, Error> {
         ClientOptions::parse(self.text.expose_secret()).await

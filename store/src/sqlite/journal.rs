@@ -40,6 +40,18 @@ impl JournalPosition {
     pub const START: Self = Self(0);
 }
 
+impl From<i64> for JournalPosition {
+    fn from(position: i64) -> Self {
+        Self(position)
+    }
+}
+
+impl From<JournalPosition> for i64 {
+    fn from(position: JournalPosition) -> Self {
+        position.0
+    }
+}
+
 /// An entry that has not been removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingEntry {

@@ -9,24 +9,34 @@
 //! videos, with the statements of `videos` and `video_pages`; `video_change` is what a document
 //! changes in the row of its video, and `rebuild` makes the rows from all documents; `search` keeps
 //! what searches find videos by, and `search_pages` answers them; `stats` counts; `requests` are
-//! the accepted requests, `processes` the running processes, and `jobs` the rows of jobs.
+//! the accepted requests, `processes` the running processes, and `jobs` the rows of jobs; `backup`
+//! copies a file that is in use and `restore` replaces one, with `file_copy`, `part_file` and
+//! `file_names`; `moves` is how far a file has been moved to other servers.
 //!
-//! Several processes may have the same file open.
+//! Several processes may have the same file open; `file_lock` knows whether any has.
 
+mod backup;
 mod codec;
 mod connection;
 mod documents;
 mod failure;
+mod file_copy;
+mod file_error;
+mod file_lock;
+mod file_names;
 mod grams;
 mod jobs;
 pub mod journal;
 pub mod letters;
 mod link_store;
+mod moves;
+mod part_file;
 mod processes;
 mod readers;
 mod rebuild;
 mod removal;
 mod requests;
+mod restore;
 mod schema;
 mod search;
 mod search_pages;
@@ -38,6 +48,11 @@ mod video_store;
 mod videos;
 mod writer;
 
+pub use backup::backup;
+pub use file_copy::CopyStep;
+pub use file_error::StoreFileError;
 pub use journal::{JournalEntry, JournalPosition, JournalSize, PendingEntry};
 pub use letters::{LetterEntry, LetterRow};
+pub use moves::{DocumentPage, MoveCounts, MovePart, MoveProgress};
+pub use restore::{Restored, restore};
 pub use store::SqliteStore;

@@ -22,6 +22,8 @@ const NEWEST: &str = "SELECT id, accepted_at, path, has_key, links FROM request
     WHERE path <> 'deleted' ORDER BY accepted_at DESC, id DESC LIMIT ?1";
 const BEHIND: &str = "SELECT id, accepted_at, path, has_key, links FROM request
     WHERE (accepted_at, id) < (?2, ?3) AND path <> 'deleted' ORDER BY accepted_at DESC, id DESC LIMIT ?1";
+const BY_ID: &str = "SELECT id, accepted_at, path, has_key, links FROM request
+    WHERE id > ?1 AND path <> 'deleted' ORDER BY id LIMIT ?2";
 /// From the index by request alone.
 const COUNTS: &str = "SELECT request_id, status, count(*) FROM document
     WHERE request_id IN (SELECT value FROM json_each(?1)) GROUP BY request_id, status";
@@ -91,6 +93,15 @@ pub(super) fn remove_old(
     Ok(u32::try_from(removed).unwrap_or(u32::MAX))
 }
 
+/// Returns up to `limit` rows behind an id, by id.
+pub(super) fn by_id(
+    connection: &Connection,
+    after: &str,
+    limit: u32,
+) -> rusqlite::Result<Vec<RequestRow>> {
+    connection.prepare_cached(BY_ID)?.query_map(params![after, limit], row)?.collect()
+}
+
 fn page(
     connection: &Connection,
     after: Option<RequestCursor>,
@@ -158,6 +169,7 @@ mod tests {
         for (query, parameters, index) in [
             (NEWEST, 1, "request_by_time"),
             (BEHIND, 3, "request_by_time"),
+            (BY_ID, 2, "USING PRIMARY KEY"),
             (COUNTS, 1, "COVERING INDEX document_by_request"),
             (LIST_VIDEOS, 1, "document_by_request"),
             (REMOVE_OLD, 2, "request_by_time"),

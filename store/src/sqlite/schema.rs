@@ -1,5 +1,6 @@
 //! The tables, and the migrations of an older file; `PRAGMA user_version` is a file's version.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -8,7 +9,7 @@ use super::connection::BUSY_TIMEOUT;
 use crate::error::StoreError;
 
 /// Each brings a file to the next version. Never change one that was released: add another.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     // The columns are what queries need; `document` is the complete document, as JSON. The index
     // by request answers a status without reading the table. `journal_total` is one row, which
     // every change of the journal updates, so that each process reads the size immediately.
@@ -116,6 +117,20 @@ const MIGRATIONS: [&str; 11] = [
     // What the statistics count: documents without a request are few, and in no other index.
     "ALTER TABLE video ADD COLUMN source TEXT;
     CREATE INDEX document_without_request ON document (status) WHERE request_id IS NULL;",
+    // How far the file has been moved to a database or a cluster, and whether it takes links no
+    // longer.
+    "CREATE TABLE move (
+        target TEXT NOT NULL,
+        part TEXT NOT NULL,
+        after TEXT NOT NULL,
+        in_flight TEXT,
+        PRIMARY KEY (target, part)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE closed (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        target TEXT NOT NULL,
+        completed_at INTEGER
+    ) STRICT;",
 ];
 
 /// How long to wait for another process that migrates the file.
@@ -144,12 +159,7 @@ fn migrate_locked(connection: &mut Connection) -> Result<(), StoreError> {
     // Read again under the lock, because another process may have been faster.
     let from = version(&transaction)?;
     let todo = usize::try_from(from).ok().and_then(|from| MIGRATIONS.get(from..));
-    let Some(todo) = todo else {
-        return Err(StoreError::Refused(format!(
-            "the SQLite file has schema version {from}, this program knows {VERSION}: it was \
-             made by a newer one"
-        )));
-    };
+    let todo = todo.ok_or_else(|| newer(from))?;
     if from > 0 && !todo.is_empty() {
         tracing::info!(
             from,
@@ -165,7 +175,36 @@ fn migrate_locked(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(transaction.commit()?)
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+/// Returns the tables that a file of this version has, without those that SQLite makes by itself.
+///
+/// # Errors
+/// Fails if this program does not know the version.
+pub(super) fn tables_of(version: i64) -> Result<BTreeSet<String>, StoreError> {
+    let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(..version));
+    let connection = Connection::open_in_memory()?;
+    for step in steps.ok_or_else(|| newer(version))? {
+        connection.execute_batch(step)?;
+    }
+    Ok(tables(&connection)?)
+}
+
+/// Returns the tables of a file, without those that SQLite makes by itself.
+pub(super) fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    // A shadow table belongs to a virtual one.
+    let tables = "SELECT name FROM pragma_table_list
+        WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite_%'";
+    connection.prepare(tables)?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The error of a file that this program is too old for.
+fn newer(version: i64) -> StoreError {
+    StoreError::Refused(format!(
+        "the SQLite file has schema version {version}, this program knows {VERSION}: it was \
+         made by a newer one"
+    ))
+}
+
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 

@@ -160,7 +160,8 @@ mod tests {
     fn make_older(file: &Path) {
         let connection = Connection::open(file).unwrap();
         let undo = "DROP TABLE video_grams; DROP TABLE search_backlog;
-            DROP INDEX document_without_request; ALTER TABLE video DROP COLUMN source;";
+            DROP INDEX document_without_request; ALTER TABLE video DROP COLUMN source;
+            DROP TABLE move; DROP TABLE closed;";
         connection.execute_batch(undo).unwrap();
         connection.pragma_update(None, "user_version", OLDER_VERSION).unwrap();
     }

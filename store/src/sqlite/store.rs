@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
+
+use super::file_lock::FileLock;
 use super::readers::ReaderPool;
 use super::writer::Writer;
-use super::{connection, schema, search};
+use super::{connection, moves, schema, search};
 use crate::error::StoreError;
 
 /// Documents in a SQLite file.
@@ -15,6 +18,8 @@ use crate::error::StoreError;
 pub struct SqliteStore {
     pub(super) writer: Writer,
     pub(super) readers: ReaderPool,
+    /// Dropped last, when the file is closed.
+    _lock: FileLock,
 }
 
 impl SqliteStore {
@@ -22,17 +27,38 @@ impl SqliteStore {
     /// some milliseconds, or until an older file is migrated; meant for a program's start.
     ///
     /// # Errors
-    /// Fails if the file cannot be written, is not a SQLite file, or was made by a newer program.
+    /// Fails if the file cannot be written, is not a SQLite file, was made by a newer program, was
+    /// moved elsewhere, or is being replaced.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = connection::open_writer(path)?;
-        schema::migrate(&mut connection)?;
+        let (connection, lock) = open(path, FileLock::shared(path)?)?;
+        moves::check_open(&connection)?;
+        Self::start(path, connection, lock)
+    }
+
+    /// Opens the file for its move to another store: no other process may use it, and it may have
+    /// been moved before. Otherwise like [`SqliteStore::open`].
+    ///
+    /// # Errors
+    /// Also fails if another process uses the file.
+    pub fn open_alone(path: &Path) -> Result<Self, StoreError> {
+        let (connection, lock) = open(path, FileLock::exclusive(path)?)?;
+        Self::start(path, connection, lock)
+    }
+
+    fn start(path: &Path, connection: Connection, lock: FileLock) -> Result<Self, StoreError> {
         let writer = Writer::start(connection, search::index_older)
             .map_err(|error| StoreError::Refused(format!("no thread for writing: {error}")))?;
-        Ok(Self { writer, readers: ReaderPool::new(path) })
+        Ok(Self { writer, readers: ReaderPool::new(path), _lock: lock })
     }
 
     /// Finishes the queued writes and closes the file for writing; later writes are refused.
     pub async fn close(&self) {
         self.writer.close().await;
     }
+}
+
+fn open(path: &Path, lock: FileLock) -> Result<(Connection, FileLock), StoreError> {
+    let mut connection = connection::open_writer(path)?;
+    schema::migrate(&mut connection)?;
+    Ok((connection, lock))
 }
