@@ -166,7 +166,7 @@ fn entry_of(record: &LinkRecord, kept_room: JournalSize) -> JournalEntry {
 
 /// Returns the record of an entry. An entry that another version has written in another form is
 /// skipped and stays in the journal, so that the others are published nevertheless.
-fn readable(entry: &JournalEntry) -> Option<LinkRecord> {
+pub(crate) fn readable(entry: &JournalEntry) -> Option<LinkRecord> {
     let record = record_of(entry);
     if record.is_none() {
         let id = &entry.document_id;

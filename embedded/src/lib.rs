@@ -7,6 +7,7 @@
 //! `republish` publishes what the broker does not have. For the consumer, `append` replaces the
 //! entry of a list by those of its videos, and `letters` keeps dead letters. `store` removes a link
 //! from the journal once MongoDB has its document, and `replays` publishes dead letters again.
+//! [`migration`] moves all of it to MongoDB and Kafka, for `linkrelay migrate`.
 //!
 //! The tables of the journal and the dead letters are in `linkrelay_store::sqlite`, because an
 //! entry is removed in the same transaction that writes the document.
@@ -21,12 +22,14 @@ mod error;
 mod file_journal;
 pub mod journal;
 mod letters;
+pub mod migration;
 mod replays;
 mod republish;
 mod store;
 
 pub use accept::JournaledAccept;
 pub use embedded::Embedded;
-pub use error::EmbeddedError;
+pub use error::{EmbeddedError, MigrationError};
 pub use file_journal::SqliteJournal;
+pub use migration::Migration;
 pub use replays::Replays;

@@ -51,6 +51,11 @@ pub struct StoreSettings {
     pub heartbeat_interval: Duration,
 }
 
+/// Returns the path of the SQLite file in this directory.
+pub fn sqlite_path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE_NAME)
+}
+
 fn heartbeat_interval(text: &str) -> Result<Duration, String> {
     let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if (SHORTEST_BEAT..=LONGEST_BEAT).contains(&interval) {
@@ -105,7 +110,7 @@ impl StoreSettings {
 
     /// Returns the path of the SQLite file, which need not exist.
     pub fn sqlite_path(&self) -> PathBuf {
-        self.data_dir.join(FILE_NAME)
+        sqlite_path(&self.data_dir)
     }
 
     /// Opens the SQLite file, for the embedded mode, which also needs its journal. Blocks for some

@@ -70,7 +70,7 @@ fn copy_pages(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target =
         Connection::open_with_flags_and_vfs(copy, flags, WITHOUT_LOCKS).map_err(of_copy)?;
-    // A copy that is not complete is thrown away, and the complete one is synchronized once. Alone,
+    // A copy that is not complete is removed, and the complete one is synchronized once. Alone,
     // SQLite needs no index in shared memory for the write-ahead log that the pages ask for.
     let alone = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF;
         PRAGMA synchronous = OFF;";

@@ -41,12 +41,12 @@ pub enum StoreFileError {
         problem: String,
     },
     /// The file cannot be read or written, is in use, or was made by a newer program.
-    #[error("{}: {source}", path.display())]
-    Store {
+    #[error("{}: {problem}", path.display())]
+    Unusable {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: StoreError,
+        /// The reason.
+        problem: String,
     },
     /// A step on the file system failed.
     #[error("{doing} {}: {source}", path.display())]
@@ -78,11 +78,15 @@ impl StoreFileError {
             }
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, problem: error.to_string() },
             Some(ErrorCode::OperationInterrupted) => Self::Stopped,
-            _ => Self::Store { path, source: error.into() },
+            _ => Self::store(&path, error.into()),
         }
     }
 
-    pub(super) fn store(path: &Path, source: StoreError) -> Self {
-        Self::Store { path: path.to_owned(), source }
+    pub(super) fn store(path: &Path, error: StoreError) -> Self {
+        // That a store refuses is said of one that is running.
+        let (StoreError::Unreachable(problem)
+        | StoreError::Refused(problem)
+        | StoreError::Unreadable(problem)) = error;
+        Self::Unusable { path: path.to_owned(), problem }
     }
 }

@@ -36,7 +36,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// [`StoreFileError::Exists`] if there is a store and it may not be replaced.
-/// [`StoreFileError::Store`] if another process uses the file, or a newer program made the backup.
+/// [`StoreFileError::Unusable`] if another process uses the file, or a newer program made the backup.
 /// [`StoreFileError`] if a file cannot be read or written, or the backup is not a complete store.
 pub fn restore(
     backup: &Path,
