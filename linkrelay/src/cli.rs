@@ -8,8 +8,8 @@ use linkrelay_telemetry::LogSettings;
 
 use crate::exit::Outcome;
 use crate::{
-    check, completions, dlq, export, extract, health, keys, lag, man, rebuild, refresh, search,
-    status, submit, topics, up,
+    check, completions, dlq, export, extract, health, keys, lag, man, migrate, rebuild, refresh,
+    search, status, store_file, submit, topics, up,
 };
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
@@ -40,6 +40,12 @@ enum Command {
     Refresh(Box<refresh::RefreshArguments>),
     /// Make the rows of videos from the documents in the store
     RebuildVideos(Box<rebuild::RebuildArguments>),
+    /// Copy the SQLite file of `up` to one file, also while `up` runs
+    Backup(store_file::backup::BackupArguments),
+    /// Put a backup into the folder of `up`, which must not run
+    Restore(store_file::restore::RestoreArguments),
+    /// Move what is in the folder of `up` to MongoDB and Kafka; safe to interrupt and to run twice
+    Migrate(Box<migrate::MigrateArguments>),
     /// Find the metadata of links without Kafka or a store; prints one JSON object per line
     Extract(extract::ExtractArguments),
     /// Make or describe the topics
@@ -73,6 +79,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Export(arguments) => export::run(*arguments).await,
         Command::Refresh(arguments) => refresh::run(*arguments).await,
         Command::RebuildVideos(arguments) => rebuild::run(*arguments).await,
+        Command::Backup(arguments) => store_file::backup::run(arguments).await,
+        Command::Restore(arguments) => store_file::restore::run(arguments).await,
+        Command::Migrate(arguments) => migrate::run(*arguments).await,
         Command::Extract(arguments) => extract::run(arguments).await,
         Command::Topics(command) => topics::run(command).await,
         Command::Lag(arguments) => lag::run(arguments).await,

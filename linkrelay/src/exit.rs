@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use linkrelay_common::SettingsError;
 use linkrelay_consumer::ConsumerError;
-use linkrelay_embedded::EmbeddedError;
+use linkrelay_embedded::{EmbeddedError, MigrationError};
 use linkrelay_producer::StartError;
 use linkrelay_producer::dlq::DlqError;
 
@@ -57,6 +57,7 @@ fn is_wrong_setting(error: &anyhow::Error) -> bool {
         cause.is::<SettingsError>()
             || matches!(cause.downcast_ref(), Some(ConsumerError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(EmbeddedError::Settings(_)))
+            || matches!(cause.downcast_ref(), Some(MigrationError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(DlqError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(StartError::Settings(_)))
     })
@@ -73,6 +74,7 @@ mod tests {
         let setting = || SettingsError::new("KAFKA_BROKERS", "is wrong");
         assert!(is_wrong_setting(&anyhow::Error::from(ConsumerError::Settings(setting()))));
         assert!(is_wrong_setting(&anyhow::Error::from(EmbeddedError::Settings(setting()))));
+        assert!(is_wrong_setting(&anyhow::Error::from(MigrationError::Settings(setting()))));
         assert!(is_wrong_setting(&anyhow::Error::from(DlqError::Settings(setting()))));
         assert!(is_wrong_setting(&Err::<(), _>(setting()).context("starting").unwrap_err()));
         assert!(!is_wrong_setting(&anyhow::anyhow!("something else")));

@@ -24,8 +24,8 @@ use linkrelay_http::keys::{Access, KeySettings, KeyText};
 use linkrelay_kafka::{GroupSettings, KafkaSettings};
 use linkrelay_producer::dlq::Publisher;
 use linkrelay_producer::{ApiSettings, Producer, ProducerSettings};
-use linkrelay_store::Store;
 use linkrelay_store::settings::StoreSettings;
+use linkrelay_store::{SqliteStore, Store};
 use linkrelay_telemetry::{LogFormat, LogSettings, TraceSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,10 @@ pub(crate) struct UpSettings {
     /// The address of the extractor server (`POST /links`) and of the consumers' health checks
     #[arg(long, env = "EXTRACTOR_ADDR", default_value = "127.0.0.1:5000")]
     pub(crate) extractor_addr: SocketAddr,
+
+    /// Use DATA_DIR although `linkrelay migrate` has moved it; its pending links are also done here
+    #[arg(long)]
+    pub(crate) despite_migration: bool,
 
     #[command(flatten)]
     pub(crate) api: ApiSettings,
@@ -180,6 +184,11 @@ async fn build_consumers(settings: &UpSettings, ground: &Ground) -> anyhow::Resu
 }
 
 async fn prepare(settings: &UpSettings) -> anyhow::Result<Ground> {
+    if settings.despite_migration {
+        let path = settings.store.sqlite_path();
+        let reopened = tokio::task::block_in_place(|| SqliteStore::reopen(&path));
+        reopened.with_context(|| format!("{}", path.display()))?;
+    }
     let embedded = match settings.kafka.kafka_brokers {
         Some(_) => None,
         None => {

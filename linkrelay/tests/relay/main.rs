@@ -15,6 +15,8 @@ mod site;
 mod abuse;
 /// Clients that want all for themselves, and pages of other sites.
 mod abuse_clients;
+/// `linkrelay backup` and `linkrelay restore`.
+mod backup;
 /// Refusals of every video, and links that are throttled alone.
 mod canary;
 /// `linkrelay check`.
@@ -59,6 +61,8 @@ mod large;
 mod lists;
 /// The load that linkrelay is chosen for.
 mod main_job;
+/// `linkrelay migrate`.
+mod migrate;
 /// MongoDB as operators run it: users with few rights, TLS, connection strings with options.
 mod mongodb;
 /// nginx in front, as docs/OPERATIONS.md tells.

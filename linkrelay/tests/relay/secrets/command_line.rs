@@ -43,11 +43,11 @@ impl Entry {
 
     /// With the arguments that let it do its work. A new command needs a line here.
     pub(crate) fn command(&self, out: &str) -> Command {
-        let keys = &format!("{out}.keys");
+        let (keys, backup) = (&format!("{out}.keys"), &format!("{out}.backup"));
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let arguments: &[&str] = match words[..] {
             []
-            | ["rebuild-videos" | "lag" | "check" | "health"]
+            | ["rebuild-videos" | "migrate" | "lag" | "check" | "health"]
             | ["topics", _]
             | ["dlq", "list"] => &[],
             ["dlq", "replay"] => &["--all"],
@@ -59,6 +59,7 @@ impl Entry {
             ["refresh"] => &["--older-than", "30d"],
             ["extract"] => &[LINK],
             ["completions"] => &["bash"],
+            ["backup" | "restore"] => &[backup],
             ["man"] => &["--out", out],
             ["keys", "add"] => &["--file", keys, "--name", "site"],
             ["keys", "list"] => &["--file", keys],
