@@ -4,16 +4,18 @@ use std::path::{Path as Folder, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use linkrelay_fake_youtube::Failure;
 use linkrelay_testkit::process::ProcessBuilder;
 use linkrelay_testkit::wait::{LONG, wait_for};
+use mongodb::bson::doc;
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::helpers::{Said, binary, links, run, video_id};
-use crate::role::up;
-use crate::site::{count, youtube};
+use crate::role::{stop, up};
+use crate::site::{Site, count, youtube};
 
 /// Without the signal a write beyond the limit is an error, as on a full disk; in units of 512 bytes.
 const WITHIN_100_KB: &str = r#"trap '' XFSZ; ulimit -f 200; exec "$@""#;
@@ -187,4 +189,32 @@ async fn a_restore_waits_for_no_process_and_keeps_what_it_replaces() {
     let id = relay.post_valid(&json!(links(20..21))).await;
     assert_eq!(relay.until_nothing_is_pending(&id).await["stored"], 1);
     relay.stop().await;
+}
+
+/// MongoDB has what an older dump had, and Kafka's offsets are newer.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_a_restored_database_lacks_are_done_again_once_their_offsets_are_set_back() {
+    let site = Site::new().await;
+    let (producer, consumer) = site.roles(&[], &[]).await;
+    let kept = producer.post_valid(&json!(links(0..20))).await;
+    producer.until_nothing_is_pending(&kept).await;
+    site.until_lag_is_zero().await;
+    let dumped_at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string();
+    let lost = producer.post_valid(&json!(links(20..40))).await;
+    producer.until_nothing_is_pending(&lost).await;
+    site.until_lag_is_zero().await;
+    consumer.stop().await;
+    site.documents.delete_many(doc! { "request_id": &lost }).await.unwrap();
+    let asked = site.fake.hits().total;
+
+    let mut reset = Command::new(site.broker.home().join("bin/kafka-consumer-groups.sh"));
+    reset.args(["--bootstrap-server", &site.broker.bootstrap_servers()]);
+    reset.args(["--group", site.group(), "--topic", &site.topic]);
+    run(reset.args(["--reset-offsets", "--to-datetime", &dumped_at, "--execute"])).done();
+    assert_eq!(site.lag().await, 20);
+    let consumer = site.ready_consumer(&[]).await;
+    site.until_lag_is_zero().await;
+    assert_eq!(producer.until_nothing_is_pending(&lost).await["stored"], 20);
+    assert_eq!((site.documents_count().await, site.fake.hits().total), (40, asked + 20));
+    stop([producer, consumer]).await;
 }

@@ -1,8 +1,8 @@
 //! A file that has the ending .part until it is complete, and is removed if it never is.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::file_error::StoreFileError;
@@ -51,16 +51,20 @@ impl PartFile {
         &self.part
     }
 
-    /// Leaves it to the owner of its folder, with the permissions that `mode` gives.
-    pub(super) fn belongs_to_its_folder(&self, mode: u32) -> Result<(), StoreFileError> {
-        let folder = folder_of(&self.part);
+    /// Leaves it to the owner of its folder, with the permissions of the file that it replaces, if
+    /// there is one.
+    pub(super) fn belongs_to_its_folder(&self, replaced: &Path) -> Result<(), StoreFileError> {
         let io = |error| StoreFileError::io("writing", &self.part)(error);
-        let (owner, own) = (fs::metadata(folder).map_err(io)?, self.file.metadata().map_err(io)?);
+        let owner = fs::metadata(folder_of(&self.part)).map_err(io)?;
+        let own = self.file.metadata().map_err(io)?;
         if (owner.uid(), owner.gid()) != (own.uid(), own.gid()) {
             // Only root may, and another user's file stays that user's.
             chown(&self.part, Some(owner.uid()), Some(owner.gid())).ok();
         }
-        self.file.set_permissions(Permissions::from_mode(mode)).map_err(io)
+        match fs::metadata(replaced) {
+            Ok(replaced) => self.file.set_permissions(replaced.permissions()).map_err(io),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Makes sure that its content survives a loss of power.

@@ -15,8 +15,6 @@ use super::file_lock::{self, FileLock};
 use super::file_names::{SIDE_FILES, beside, folder_of, is_same};
 use super::part_file::{PartFile, synchronize_folder_of};
 
-/// The permissions of a restored file, as SQLite makes new ones.
-const STORE_MODE: u32 = 0o644;
 /// How every SQLite file begins.
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -62,7 +60,7 @@ pub fn restore(
     let part = PartFile::begin(file)?;
     let bytes = copy_and_check(backup, part.path(), stop, observe)?;
     check_length(backup, bytes)?;
-    part.belongs_to_its_folder(STORE_MODE)?;
+    part.belongs_to_its_folder(file)?;
     part.synchronize()?;
     let kept = if is_there { keep(file)? } else { None };
     part.complete()?;

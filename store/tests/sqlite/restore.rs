@@ -1,6 +1,7 @@
 //! Files that are replaced by a copy.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use linkrelay_common::DocumentId;
@@ -78,7 +79,11 @@ async fn a_store_that_is_there_is_kept_with_what_was_only_in_its_log() {
     let old = killed_store(&target).await;
     let refused = put_back(&saved.path, &target, false);
     assert!(matches!(refused, Err(StoreFileError::Exists(_))), "{refused:?}");
+    fs::set_permissions(&target, Permissions::from_mode(0o640)).unwrap();
     let kept = put_back(&saved.path, &target, true).unwrap().kept.unwrap();
+    let modes =
+        [&target, &kept].map(|file| fs::metadata(file).unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o640, 0o640]);
     let kept_name = kept.file_name().unwrap().to_str().unwrap().to_owned();
     assert!(kept_name.starts_with("store.sqlite.before-restore-20"), "{kept_name}");
     assert_eq!(names(folder.path()), ["store.sqlite", &kept_name, "store.sqlite.lock"]);
