@@ -5,14 +5,15 @@
 //! [`record_origin`] name a record in Kafka, and [`link_identity`] a link in its request or record;
 //! [`video`] is the metadata of a video, [`failure`] why a link has none and [`class`] what that
 //! means; [`health`] is what a role reports about itself, [`metrics`] what it counts; [`until`]
-//! retries forever; [`settings`], [`secrets`] and [`shutdown`] are how a process begins and ends, [`version`]
-//! says which program it is.
+//! retries forever; [`config`], [`settings`], [`secrets`] and [`shutdown`] are how a process begins and
+//! ends, and [`version`] says which program it is.
 //!
 //! It must not know: Kafka clients, HTTP, how logs and traces are written, extraction, stores, or
 //! the logic of either role.
 
 mod causes;
 pub mod class;
+pub mod config;
 pub mod failure;
 pub mod hangup;
 pub mod health;

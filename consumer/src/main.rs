@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use linkrelay_common::metrics::ProcessRoles;
-use linkrelay_common::{hangup, metrics, secrets, shutdown};
+use linkrelay_common::{config, hangup, metrics, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(secrets::parse()).await {
+    match run(config::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("linkrelay-consumer: {error}");

@@ -1,15 +1,15 @@
 //! The command line; each command is a module.
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
-use linkrelay_common::secrets::with_files;
+use clap::{Parser, Subcommand};
+use linkrelay_common::config;
 use linkrelay_common::version::version;
 use linkrelay_telemetry::LogSettings;
 
 use crate::exit::Outcome;
 use crate::{
-    check, completions, dlq, export, extract, health, keys, lag, man, migrate, rebuild, refresh,
-    search, status, store_file, submit, topics, up,
+    check, completions, config_print, dlq, export, extract, health, keys, lag, man, migrate,
+    rebuild, refresh, search, status, store_file, submit, topics, up,
 };
 
 /// Takes YouTube links, and makes documents of video metadata of them: nothing lost, nothing doubled.
@@ -58,6 +58,9 @@ enum Command {
     Dlq(dlq::DlqCommand),
     /// Check whether every configured part can be reached; takes the settings of `up`
     Check(Box<check::CheckArguments>),
+    /// Show the settings in effect
+    #[command(subcommand)]
+    Config(config_print::ConfigCommand),
     /// Ask a running role whether it is alive, or ready; for the health check of a container
     Health(health::HealthArguments),
     /// Make, list and revoke the API keys of servers
@@ -87,10 +90,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Lag(arguments) => lag::run(arguments).await,
         Command::Dlq(command) => dlq::run(command).await,
         Command::Check(arguments) => check::run(*arguments).await,
+        Command::Config(command) => config_print::run(command),
         Command::Health(arguments) => health::run(arguments).await,
         Command::Keys(command) => keys::run(command),
-        Command::Completions(arguments) => completions::run(&arguments, with_files(Cli::command())),
-        Command::Man(arguments) => man::run(&arguments, with_files(Cli::command())),
+        Command::Completions(arguments) => completions::run(&arguments, config::command::<Cli>()),
+        Command::Man(arguments) => man::run(&arguments, config::command::<Cli>()),
     }
 }
 
@@ -100,6 +104,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_valid() {
-        with_files(Cli::command()).debug_assert();
+        config::command::<Cli>().debug_assert();
     }
 }

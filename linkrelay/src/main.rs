@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod columns;
 mod completions;
+mod config_print;
 mod data_dir;
 mod dlq;
 mod exit;
@@ -30,12 +31,12 @@ mod video_filter;
 
 use std::process::ExitCode;
 
-use linkrelay_common::secrets;
+use linkrelay_common::config;
 
 /// The name of this command in traces.
 const SERVICE: &str = "linkrelay";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit::code(cli::run(secrets::parse()).await)
+    exit::code(cli::run(config::parse()).await)
 }

@@ -97,6 +97,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
     let stop = shutdown::on_signal().context("signals cannot be received")?;
     hangup::listen().context("SIGHUP cannot be received")?;
     metrics::start(ProcessRoles::Up).context("nothing can be counted")?;
+    let log_format = log.log_format;
     let mut api = settings.api.clone();
     let access = settings.keys.access_needed_at("HTTP_ADDR", api.http_addr)?;
     settings.keys.access_needed_at("EXTRACTOR_ADDR", settings.extractor_addr)?;
@@ -133,7 +134,7 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
         None => Producer::build(producer_settings, Arc::clone(&ground.store)).await?,
     };
     announce(&producer, &ground, settings.consumers);
-    if log.log_format == LogFormat::Text {
+    if log_format == LogFormat::Text {
         print_first_steps(producer.addr(), needs_key)?;
     }
     let replays = ground.replays()?;

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use linkrelay_common::metrics::ProcessRoles;
-use linkrelay_common::{SettingsError, hangup, metrics, secrets, shutdown};
+use linkrelay_common::{SettingsError, config, hangup, metrics, shutdown};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Err(error) = run(secrets::parse()).await else { return ExitCode::SUCCESS };
+    let Err(error) = run(config::parse()).await else { return ExitCode::SUCCESS };
     eprintln!("linkrelay-producer: {error:#}");
     let is_wrong_setting = error.is::<SettingsError>()
         || matches!(error.downcast_ref(), Some(StartError::Settings(_)));

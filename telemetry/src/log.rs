@@ -15,11 +15,16 @@ use crate::lines::{LogFormat, WithTrace};
 const DEFAULT_FILTER: &str = "info,librdkafka=warn,rdkafka=warn,mongodb=warn,hyper=warn,h2=warn";
 
 /// The settings of the log.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct LogSettings {
-    /// The format of log lines (RUST_LOG chooses which are written, as in `info,linkrelay_consumer=debug`)
+    /// The format of log lines
     #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
+
+    /// Which log lines are written, as in `info,linkrelay_consumer=debug` [default: info, and less of
+    /// libraries]
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
+    pub rust_log: Option<String>,
 }
 
 impl LogSettings {
@@ -27,11 +32,9 @@ impl LogSettings {
     ///
     /// # Errors
     /// If `RUST_LOG` cannot be read, or logging was started before.
-    pub fn start(self) -> Result<(), SettingsError> {
-        let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-            Ok(text) if !text.is_empty() => EnvFilter::try_new(text),
-            _ => EnvFilter::try_new(DEFAULT_FILTER),
-        };
+    pub fn start(&self) -> Result<(), SettingsError> {
+        let text = self.rust_log.as_deref().filter(|text| !text.is_empty());
+        let filter = EnvFilter::try_new(text.unwrap_or(DEFAULT_FILTER));
         let filter = filter.map_err(|error| SettingsError::new("RUST_LOG", error.to_string()))?;
         let started =
             subscriber(self.log_format, filter, has_colours(), std::io::stderr).try_init();

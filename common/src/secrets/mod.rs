@@ -3,7 +3,7 @@
 //!
 //! A setting is a secret if its argument has `hide_env_values = true`; its type is
 //! `secrecy::SecretString` or another one whose Debug shows nothing, its parser never repeats the
-//! value, and it is not required. [`parse`] then adds the argument of the file. A secret whose file
+//! value, and it is not required. [`with_files`] then adds the argument of the file. A secret whose file
 //! is an argument of its own (`KAFKA_CONFIG_FILE`, in a format of its own) is left alone. A setting
 //! that is a URL and no secret is read with [`UrlWithoutPassword`].
 //!
@@ -12,42 +12,19 @@
 mod read;
 mod url;
 
+use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, Parser, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 pub use self::url::UrlWithoutPassword;
 
 const SUFFIX: &str = "_FILE";
-
-/// Reads the settings from the arguments, the environment and the files of secrets; like
-/// [`Parser::parse`], it prints an error and ends the process.
-pub fn parse<T: Parser>() -> T {
-    try_parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
-}
-
-/// Reads the settings from these arguments, the environment and the files of secrets.
-///
-/// # Errors
-/// If an argument or a file is wrong; the error names the variable and the file, and shows no
-/// secret.
-pub fn try_parse_from<T: Parser>(
-    arguments: impl IntoIterator<Item = impl Into<OsString>>,
-) -> Result<T, clap::Error> {
-    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let mut command = with_files(T::command());
-    let matches = command.clone().try_get_matches_from(&arguments)?;
-    // Parsed again rather than put into the environment, which other threads may be reading.
-    let matches = match filled(&command, &matches)? {
-        Some(filled) => filled.try_get_matches_from(&arguments)?,
-        None => matches,
-    };
-    T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
-}
+const FILE_ID: &str = "@file";
 
 /// Adds the argument of the file to each secret of the command and its subcommands.
 pub fn with_files(command: Command) -> Command {
@@ -88,7 +65,12 @@ impl Secret {
     }
 
     fn file_id(&self) -> String {
-        format!("{}@file", self.id)
+        format!("{}{FILE_ID}", self.id)
+    }
+
+    /// Returns whether [`with_files`] added the argument of its file.
+    fn has_file_in(&self, command: &Command) -> bool {
+        command.get_arguments().any(|argument| argument.get_id() == self.file_id().as_str())
     }
 
     fn file_argument(&self) -> Arg {
@@ -105,18 +87,50 @@ impl Secret {
 
     /// Returns what its file contains, if a file is given.
     fn file_contents(&self, matches: &ArgMatches) -> Result<Option<String>, String> {
-        let file = self.file_id();
-        // Compose files and shells unset a variable by setting it to nothing.
-        let path = matches.get_one::<OsString>(&file).filter(|path| !path.is_empty());
-        let Some(path) = path else { return Ok(None) };
-        if is_given(matches, &self.id) {
-            let (value, file) = (&self.variable, self.file_variable());
-            return Err(format!("{value} and {file} are both given: give one of them"));
-        }
+        let Some(path) = self.file_given(matches)? else { return Ok(None) };
         read::secret(Path::new(path))
             .map(Some)
             .map_err(|problem| format!("{}: {problem}", self.file_variable()))
     }
+
+    /// Returns the path of its file, unless the secret itself is given in a way that comes first.
+    fn file_given<'a>(&self, matches: &'a ArgMatches) -> Result<Option<&'a OsString>, String> {
+        let file = self.file_id();
+        // Compose files and shells unset a variable by setting it to nothing.
+        let path = matches.get_one::<OsString>(&file).filter(|path| !path.is_empty());
+        let rank = |id: &str| given(matches, id);
+        match (path, rank(&self.id).cmp(&rank(&file))) {
+            (None, _) | (_, Ordering::Greater) => Ok(None),
+            (path, Ordering::Less) => Ok(path),
+            (_, Ordering::Equal) => {
+                let (value, file) = (&self.variable, self.file_variable());
+                Err(format!("{value} and {file} are both given: give one of them"))
+            }
+        }
+    }
+}
+
+/// The file that a secret is read from.
+#[derive(Debug)]
+pub(crate) struct FileOfSecret {
+    pub(crate) variable: String,
+    pub(crate) path: PathBuf,
+}
+
+/// Returns the file that the value of this argument of the command is read from.
+pub(crate) fn file_in_use(
+    command: &Command,
+    argument: &Arg,
+    matches: &ArgMatches,
+) -> Option<FileOfSecret> {
+    let secret = Secret::of(argument, 0).filter(|secret| secret.has_file_in(command))?;
+    let path = secret.file_given(matches).ok().flatten()?;
+    Some(FileOfSecret { variable: secret.file_variable(), path: path.into() })
+}
+
+/// Returns whether the argument is one that [`with_files`] added.
+pub(crate) fn is_file_of_secret(argument: &Arg) -> bool {
+    argument.get_id().as_str().ends_with(FILE_ID)
 }
 
 fn secrets(command: &Command) -> impl Iterator<Item = Secret> {
@@ -124,24 +138,37 @@ fn secrets(command: &Command) -> impl Iterator<Item = Secret> {
     arguments.filter_map(|(argument, position)| Secret::of(argument, position))
 }
 
-fn is_given(matches: &ArgMatches, id: &str) -> bool {
+/// How a value is given, the one that comes first last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Given {
+    Nowhere,
+    /// By the file of settings; a secret has no default that is not empty.
+    ConfigFile,
+    /// By a flag or the environment. Which of the two comes first is not obvious to an operator who
+    /// replaces a password, so a secret and its file are not given by both.
+    Directly,
+}
+
+fn given(matches: &ArgMatches, id: &str) -> Given {
+    let is_empty =
+        || matches.get_raw(id).is_none_or(|mut values| values.all(|value| value.is_empty()));
     match matches.value_source(id) {
-        Some(ValueSource::CommandLine) => true,
-        Some(ValueSource::EnvVariable) => {
-            matches.get_raw(id).is_some_and(|mut values| values.any(|value| !value.is_empty()))
-        }
-        _ => false,
+        Some(ValueSource::CommandLine) => Given::Directly,
+        Some(_) if is_empty() => Given::Nowhere,
+        Some(ValueSource::EnvVariable) => Given::Directly,
+        Some(_) => Given::ConfigFile,
+        None => Given::Nowhere,
     }
 }
 
 /// Returns the command with each secret that has a file as the default of its argument, along the
 /// chosen subcommands; `None` if no secret has one. `command` is one of [`with_files`].
-fn filled(command: &Command, matches: &ArgMatches) -> Result<Option<Command>, clap::Error> {
+pub(crate) fn filled(
+    command: &Command,
+    matches: &ArgMatches,
+) -> Result<Option<Command>, clap::Error> {
     let mut filled_command = None;
-    let has_file = |secret: &Secret| {
-        command.get_arguments().any(|argument| argument.get_id() == secret.file_id().as_str())
-    };
-    for secret in secrets(command).filter(has_file) {
+    for secret in secrets(command).filter(|secret| secret.has_file_in(command)) {
         let contents = secret.file_contents(matches).map_err(|problem| wrong(command, &problem))?;
         let Some(contents) = contents else { continue };
         let target = filled_command.take().unwrap_or_else(|| command.clone());

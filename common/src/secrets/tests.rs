@@ -4,6 +4,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::*;
+use crate::config::try_parse_from;
 
 #[derive(Debug, PartialEq, Eq, Parser)]
 struct Settings {
@@ -40,7 +41,8 @@ enum Inner {
 }
 
 fn parse(arguments: &[&str]) -> Result<Settings, String> {
-    try_parse_from::<Settings>([&["test"], arguments].concat()).map_err(|error| error.to_string())
+    let parsed = try_parse_from::<Settings>([&["test"], arguments].concat());
+    parsed.map(|parsed| parsed.settings).map_err(|error| error.to_string())
 }
 
 fn file(contents: &[u8]) -> (NamedTempFile, String) {

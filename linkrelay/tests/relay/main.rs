@@ -23,6 +23,8 @@ mod canary;
 mod check;
 /// A cluster of three brokers, some of which fail.
 mod cluster;
+/// `--config`, and `linkrelay config print`.
+mod config;
 /// Links typed into the console producer.
 mod console;
 /// Captured pages through the whole pipeline.

@@ -2,7 +2,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use linkrelay_common::secrets::try_parse_from;
+use linkrelay_common::config::try_parse_from;
 use linkrelay_consumer::ConsumerSettings;
 use linkrelay_producer::ProducerSettings;
 use secrecy::ExposeSecret as _;
@@ -18,8 +18,8 @@ const CHILD: &str = "secrets::planted::a_child_that_crashes_with_its_settings";
 fn a_child_that_crashes_with_its_settings() {
     let Ok(leak) = std::env::var(LEAK) else { return };
     linkrelay_telemetry::LogSettings::default().start().unwrap();
-    let producer: ProducerSettings = try_parse_from(["producer"]).unwrap();
-    let consumer: ConsumerSettings = try_parse_from(["consumer"]).unwrap();
+    let producer: ProducerSettings = try_parse_from(["producer"]).unwrap().settings;
+    let consumer: ConsumerSettings = try_parse_from(["consumer"]).unwrap().settings;
     let uri = producer.store.mongodb_uri.as_ref().unwrap().expose_secret();
     match leak.as_str() {
         "a log line" => tracing::trace!(?uri, "a leak"),
