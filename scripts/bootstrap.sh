@@ -62,6 +62,8 @@ missing_packages() {
     has mvn || echo maven
     has shellcheck || echo shellcheck
     has_korean || echo fonts-noto-cjk
+    # Checks the units; no service starts by it.
+    has systemd-analyze || echo systemd
     is_ubuntu || browser_packages
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3-venv
   fi

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
@@ -20,9 +21,22 @@ const REMINDER: Duration = Duration::from_secs(60);
 /// never be ready again.
 const OUTLASTS_CHECKS: Duration = Duration::from_secs(15);
 
-/// The parts of one role. Cheap to clone; all clones share one state.
+/// The parts of one role, and whether it makes progress. Cheap to clone; all clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<Reports>>);
+pub struct Health {
+    reports: Arc<Mutex<Reports>>,
+    liveness: Arc<watch::Sender<Option<Liveness>>>,
+}
+
+/// Whether the role makes progress.
+#[derive(Clone)]
+struct Liveness(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Liveness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Liveness").finish_non_exhaustive()
+    }
+}
 
 #[derive(Debug, Default)]
 struct Reports {
@@ -102,9 +116,26 @@ impl Health {
         self.with(|reports| reports.parts.insert("process", stopping));
     }
 
+    /// Reports that the role serves, and how to find out whether it makes progress from now on.
+    pub fn serves(&self, is_alive: impl Fn() -> bool + Send + Sync + 'static) {
+        self.liveness.send_replace(Some(Liveness(Arc::new(is_alive))));
+    }
+
+    /// Waits until the role serves.
+    pub async fn until_serving(&self) {
+        // The sender lives as long as `self`, so the wait ends by the value only.
+        self.liveness.subscribe().wait_for(Option::is_some).await.ok();
+    }
+
+    /// Returns whether the role makes progress. One that does not serve yet is alive.
+    pub fn is_alive(&self) -> bool {
+        let liveness = self.liveness.borrow().clone();
+        liveness.is_none_or(|liveness| (liveness.0)())
+    }
+
     fn with<T>(&self, read: impl FnOnce(&mut Reports) -> T) -> T {
         // The maps are consistent after every step, so a panic elsewhere leaves nothing half done.
-        read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&mut self.reports.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -299,6 +330,19 @@ mod tests {
         let readiness = health.readiness();
         assert!(!readiness.ready);
         assert_eq!(readiness.parts["process"], "stopping");
+    }
+
+    #[tokio::test]
+    async fn a_role_is_alive_until_it_serves_and_says_otherwise() {
+        let health = Health::default();
+        assert!(health.is_alive());
+        let progresses = Arc::new(Mutex::new(true));
+        let is_alive = Arc::clone(&progresses);
+        let serves = async { health.serves(move || *is_alive.lock().unwrap()) };
+        tokio::join!(health.until_serving(), serves);
+        assert!(health.is_alive());
+        *progresses.lock().unwrap() = false;
+        assert!(!health.is_alive());
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@
 //! [`record_origin`] name a record in Kafka, and [`link_identity`] a link in its request or record;
 //! [`video`] is the metadata of a video, [`failure`] why a link has none and [`class`] what that
 //! means; [`health`] is what a role reports about itself, [`metrics`] what it counts; [`until`]
-//! retries forever; [`config`], [`settings`], [`secrets`] and [`shutdown`] are how a process begins and
-//! ends, and [`version`] says which program it is.
+//! retries forever; [`config`], [`settings`] and [`secrets`] are how a process begins, [`version`] says
+//! which program it is, [`shutdown`] and [`service_manager`] how it ends and what it reports to systemd.
 //!
 //! It must not know: Kafka clients, HTTP, how logs and traces are written, extraction, stores, or
 //! the logic of either role.
@@ -26,6 +26,7 @@ pub mod partition;
 pub mod record_origin;
 mod schema;
 pub mod secrets;
+pub mod service_manager;
 pub mod settings;
 pub mod shutdown;
 pub mod until;

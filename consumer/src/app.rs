@@ -157,15 +157,7 @@ impl Consumer {
         let stop = stop.child_token();
         let noted = Noted::default();
         let http_addr = endpoint.as_ref().and_then(|endpoint| endpoint.listener.local_addr().ok());
-        let around = Around::start(
-            &parts,
-            &publishing,
-            &results,
-            endpoint,
-            &health,
-            &liveness,
-            stop.clone(),
-        );
+        let around = Around::start(&parts, &publishing, &results, endpoint, &health, stop.clone());
         around.beat(&parts, http_addr, noted.clone());
         let reports = Reports {
             group: health.part("group"),
@@ -180,9 +172,10 @@ impl Consumer {
         };
         let ended = loop {
             let (reports, stopped) = (reports.clone(), stop.clone());
-            let group = reports.group.clone();
+            let (group, liveness) = (reports.group.clone(), Arc::clone(&reports.liveness));
             let pipeline =
                 Pipeline::start(&parts, client, &dead_letters, append, &results, reports, stopped)?;
+            health.serves(move || liveness.is_alive());
             match pipeline.run(parts.pipeline.drain_timeout).await {
                 Err(error @ ConsumerError::InstanceIdInUse) => group.fails(error.to_string()),
                 ended => break ended,
@@ -232,7 +225,6 @@ impl Around {
         results: &Results,
         endpoint: Option<Endpoint>,
         health: &Health,
-        liveness: &Arc<Liveness>,
         asked_to_stop: CancellationToken,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -276,7 +268,6 @@ impl Around {
                 access.as_ref(),
                 Arc::clone(&posted_links),
                 health.clone(),
-                Arc::clone(liveness),
             );
             let timeouts = ServeSettings {
                 clients,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use linkrelay_common::metrics::ProcessRoles;
+use linkrelay_common::service_manager::ServiceManager;
 use linkrelay_common::{config, hangup, metrics, shutdown};
 use linkrelay_consumer::{Consumer, ConsumerError, ConsumerSettings};
 
@@ -24,8 +25,12 @@ async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
     let stop = shutdown::on_signal()?;
     hangup::listen()?;
     let traces = settings.traces.start("linkrelay-consumer")?;
-    let ended = Consumer::build(settings).await?.run_until_stopped(stop).await;
+    let drain_timeout = settings.pipeline.drain_timeout;
+    let consumer = Consumer::build(settings).await?;
+    let manager = ServiceManager::start(vec![consumer.health()], stop.clone(), drain_timeout);
+    let ended = consumer.run_until_stopped(stop).await;
     traces.end().await;
+    manager.end().await;
     ended
 }
 

@@ -1,8 +1,5 @@
 //! The routes of health and metrics, which every role serves.
 
-use std::fmt;
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -19,31 +16,13 @@ use crate::Problem;
 /// Prometheus' text format, version 0.0.4.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-#[derive(Clone)]
-struct HealthState {
-    health: Health,
-    is_alive: Arc<dyn Fn() -> bool + Send + Sync>,
-}
-
-impl fmt::Debug for HealthState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HealthState").finish_non_exhaustive()
-    }
-}
-
 /// Returns the routes `GET /health/ready` (200 or 503, with each part by name) and `GET /health/live`
-/// (200 while `is_alive` says that the role makes progress, otherwise 503).
-pub fn health_routes<S>(
-    health: Health,
-    is_alive: impl Fn() -> bool + Send + Sync + 'static,
-) -> OpenApiRouter<S>
+/// (200 while the role makes progress, otherwise 503).
+pub fn health_routes<S>(health: Health) -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
-        .routes(routes!(ready))
-        .routes(routes!(live))
-        .with_state(HealthState { health, is_alive: Arc::new(is_alive) })
+    OpenApiRouter::new().routes(routes!(ready)).routes(routes!(live)).with_state(health)
 }
 
 /// Returns the route `GET /metrics`.
@@ -64,8 +43,8 @@ where
         (status = 503, description = "A part does not work, or the process stops.", body = Readiness),
     )
 )]
-async fn ready(State(state): State<HealthState>) -> (StatusCode, Json<Readiness>) {
-    let readiness = state.health.readiness();
+async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
+    let readiness = health.readiness();
     (status(readiness.ready), Json(readiness))
 }
 
@@ -85,8 +64,8 @@ struct Liveness {
         (status = 503, description = "Only a restart helps.", body = Liveness),
     )
 )]
-async fn live(State(state): State<HealthState>) -> (StatusCode, Json<Liveness>) {
-    let live = (state.is_alive)();
+async fn live(State(health): State<Health>) -> (StatusCode, Json<Liveness>) {
+    let live = health.is_alive();
     (status(live), Json(Liveness { live }))
 }
 

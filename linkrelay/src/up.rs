@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use linkrelay_common::metrics::ProcessRoles;
+use linkrelay_common::service_manager::ServiceManager;
 use linkrelay_common::{hangup, metrics, shutdown};
 use linkrelay_consumer::{
     Beats, Consumer, ConsumerParts, PipelineSettings, PostLinksSettings, ServerSettings,
@@ -113,12 +114,12 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
         api.extractor_api_key = Some(own_key.expose().into());
     }
     api.expand_lists.get_or_insert_with(|| ground.extractor.has_api_key());
+    let drain_timeout =
+        settings.pipeline.drain_timeout.max(api.request_timeout).max(api.wait_timeout);
+    // The consumers drain after the producer.
+    let stop_timeout = drain_timeout + settings.pipeline.drain_timeout;
     let producer_settings = ProducerSettings {
-        drain_timeout: settings
-            .pipeline
-            .drain_timeout
-            .max(api.request_timeout)
-            .max(api.wait_timeout),
+        drain_timeout,
         api,
         store: settings.store,
         kafka: ground.kafka.clone(),
@@ -138,12 +139,15 @@ pub(crate) async fn run(mut settings: UpSettings, log: LogSettings) -> anyhow::R
         print_first_steps(producer.addr(), needs_key)?;
     }
     let replays = ground.replays()?;
+    let roles = consumers.iter().map(Consumer::health).chain([producer.health()]).collect();
+    let manager = ServiceManager::start(roles, stop.clone(), stop_timeout);
     let ended = run_roles(producer, consumers, replays, stop).await;
     if let Some(fake) = ground.fake {
         fake.stop().await;
     }
     drop(ground.embedded);
     traces.end().await;
+    manager.end().await;
     ended.map(|()| Outcome::Done)
 }
 

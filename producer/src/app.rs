@@ -251,6 +251,9 @@ impl Producer {
         log_without_effect(&settings.api, self.addr, &access);
         log_address(self.addr, &access);
         let serving = tokio::spawn(serve(listener, router, serve_settings, stop_accepting));
+        // Weak: its drop blocks, and belongs to the end of the drain.
+        let publisher = Arc::downgrade(&accept);
+        health.serves(move || publisher.upgrade().is_none_or(|it| it.fatal_error().is_none()));
         RunningProducer { serving, background, accept, health }
     }
 }
@@ -297,8 +300,7 @@ fn router(
     health: &Health,
 ) -> axum::Router {
     let (api, access) = (&settings.api, &admission.access);
-    let accept = Arc::clone(&state.accept);
-    let health = health_routes(health.clone(), move || accept.fatal_error().is_none());
+    let health = health_routes(health.clone());
     // A client may wait for documents after the broker has acknowledged its links.
     let longest_wait = api.request_timeout + api.wait_timeout;
     let limits = layers::Limits {

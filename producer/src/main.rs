@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use linkrelay_common::metrics::ProcessRoles;
+use linkrelay_common::service_manager::ServiceManager;
 use linkrelay_common::{SettingsError, config, hangup, metrics, shutdown};
 use linkrelay_producer::{Producer, ProducerSettings, StartError};
 
@@ -27,8 +28,11 @@ async fn run(settings: ProducerSettings) -> anyhow::Result<()> {
     settings.validate()?;
     let store = settings.store.open()?;
     let traces = settings.traces.start("linkrelay-producer")?;
+    let drain_timeout = settings.drain_timeout;
     let producer = Producer::build(settings, store).await?;
+    let manager = ServiceManager::start(vec![producer.health()], stop.clone(), drain_timeout);
     let ended = producer.run_until_stopped(stop).await;
     traces.end().await;
+    manager.end().await;
     Ok(ended?)
 }

@@ -49,7 +49,7 @@ pub fn openapi(access: &Access, metrics: &MetricsSettings) -> OpenApi {
     document.merge(limited);
     document.merge(routes::streams(access).into_openapi());
     add_client_limits(&mut document);
-    document.merge(health_routes::<()>(Health::default(), || true).into_openapi());
+    document.merge(health_routes::<()>(Health::default()).into_openapi());
     if metrics.is_beside_health() {
         document.merge(metrics_route::<()>().into_openapi());
     }

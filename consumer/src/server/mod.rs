@@ -26,8 +26,6 @@ pub use settings::{PostLinksSettings, ServerSettings};
 use work::Posted;
 pub(crate) use work::PostedLinks;
 
-use crate::liveness::Liveness;
-
 /// How long a request may take beyond the time for its body and its links.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
@@ -45,7 +43,6 @@ pub(crate) fn router(
     access: Option<&Access>,
     posted_links: Arc<PostedLinks>,
     health: Health,
-    liveness: Arc<Liveness>,
 ) -> Router {
     let state = ServerState { posted_links, intake: Arc::new(settings.intake.clone()) };
     let links = match access {
@@ -55,7 +52,7 @@ pub(crate) fn router(
         }
         None => Router::new(),
     };
-    let mut health = health_routes(health, move || liveness.is_alive());
+    let mut health = health_routes(health);
     if settings.metrics.is_beside_health() {
         health = health.merge(metrics_route());
     }

@@ -111,6 +111,8 @@ mod search;
 mod secrets;
 /// Kafka behind TLS and SASL.
 mod secured;
+/// What roles report to systemd.
+mod service_manager;
 /// Wrong settings, which end a process at its start.
 mod settings;
 /// Completions and man pages.

@@ -21,14 +21,14 @@ const PARTITIONS: i32 = 3;
 const CONFIG: &str = "session.timeout.ms=4000,max.poll.interval.ms=4000,heartbeat.interval.ms=300";
 
 /// A site whose consumers read from a mock cluster.
-struct Mocked {
+pub(crate) struct Mocked {
     site: Site,
-    cluster: MockCluster<'static, DefaultProducerContext>,
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Mocked {
     /// The first broker leads all partitions, and the third coordinates the group.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let site = Site::without_topics().await;
         let cluster = MockCluster::new(3).unwrap();
         for (topic, partitions) in [(site.topic.clone(), PARTITIONS), (site.dlq.clone(), 1)] {
@@ -41,7 +41,7 @@ impl Mocked {
         Self { site, cluster }
     }
 
-    fn consumer(&self, more: &[(&str, &str)]) -> Role {
+    pub(crate) fn consumer(&self, more: &[(&str, &str)]) -> Role {
         let brokers = self.cluster.bootstrap_servers();
         let settings =
             [("KAFKA_BROKERS", &*brokers), ("KAFKA_CONFIG", CONFIG), ("DRAIN_TIMEOUT", "1s")];
@@ -55,13 +55,13 @@ impl Mocked {
     }
 
     /// Makes the brokers refuse to give records, and nothing else.
-    fn refuse_fetches(&self) {
+    pub(crate) fn refuse_fetches(&self) {
         let refusals = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR; 10_000];
         self.cluster.request_errors(RDKafkaApiKey::Fetch, &refusals);
     }
 
     /// Publishes a link into each partition for each number.
-    async fn publish(&self, numbers: Range<usize>) {
+    pub(crate) async fn publish(&self, numbers: Range<usize>) {
         let producer: FutureProducer = self.client().create().unwrap();
         for number in numbers {
             for partition in 0..PARTITIONS {
@@ -109,7 +109,11 @@ impl Mocked {
         metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
     }
 
-    async fn until_lags(&self, consumer: &Role, expected: [Option<f64>; PARTITIONS as usize]) {
+    pub(crate) async fn until_lags(
+        &self,
+        consumer: &Role,
+        expected: [Option<f64>; PARTITIONS as usize],
+    ) {
         until("the lag of each partition", async || {
             let (_, metrics) = get(consumer, "/metrics").await;
             let lags = [0, 1, 2].map(|partition| self.lag(&metrics, partition));
