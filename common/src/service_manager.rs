@@ -120,7 +120,7 @@ impl Reports {
     }
 }
 
-/// Returns within which time the service manager wants to hear that this process is alive.
+/// Returns within which time the service manager expects the report that this process is alive.
 fn watchdog_limit() -> Option<Duration> {
     let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     // The variables may be those of a parent process.

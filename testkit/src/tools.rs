@@ -74,6 +74,15 @@ pub fn prometheus(program: &str) -> Result<PathBuf> {
     tool("prometheus", &program).map(|home| home.join(program))
 }
 
+/// A program that checks manifests by schemas: `kubernetes-validate` or `keda-validate`.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn kubernetes(program: &str) -> Result<PathBuf> {
+    let program = format!("bin/{program}");
+    tool("kubernetes", &program).map(|home| home.join(program))
+}
+
 /// A port on 127.0.0.1 that was free a moment ago, each one given once in this process.
 ///
 /// # Errors

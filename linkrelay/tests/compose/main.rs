@@ -3,7 +3,8 @@
 //! `make image-test`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod role_settings;
+#[path = "../deployed/mod.rs"]
+mod deployed;
 mod specification;
 mod start_order;
 
@@ -141,12 +142,16 @@ fn the_environment_of_the_roles_is_made_of_known_settings() {
 }
 
 #[test]
-fn each_setting_of_a_role_is_one_that_its_program_reads() {
+fn each_role_takes_its_environment() {
     for role in ROLES {
-        let environment = environment(role);
-        let names = environment.keys().map(String::as_str);
-        let program = format!("linkrelay-{role}");
-        assert_eq!(role_settings::unknown_settings(&program, names), [""; 0], "{role}");
+        let value = |value: String| match value.split_once(":-") {
+            Some((_, default)) => default.trim_end_matches('}').to_owned(),
+            None => value,
+        };
+        let all = environment(role).into_iter().map(|(name, given)| (name, value(given)));
+        // The first lines of a service are those of all roles.
+        let (own, shared) = all.partition(|(name, _)| deployed::settings_of(role).contains(name));
+        deployed::check_environment(role, &own, &shared);
     }
 }
 

@@ -103,6 +103,8 @@ mod results;
 mod retry;
 /// Metadata that is already in the store.
 mod reuse;
+/// Consumers that follow the lag.
+mod scaling;
 /// The API, tried by its OpenAPI document.
 mod schemathesis;
 /// Search.

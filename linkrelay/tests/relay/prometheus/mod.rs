@@ -8,7 +8,7 @@ mod documented;
 /// The rules of `deploy/prometheus`.
 mod rules;
 /// Prometheus, and what it answers.
-mod server;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 use std::time::Duration;

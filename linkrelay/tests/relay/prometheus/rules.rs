@@ -27,7 +27,10 @@ fn text(value: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn promtool_accepts_the_files_and_every_alert_fires_when_it_should() {
-    for arguments in [["check", "config", "prometheus.yml"], ["test", "rules", "alerts_test.yml"]] {
+    for arguments in [
+        &["check", "config", "prometheus.yml"][..],
+        &["test", "rules", "alerts_test.yml", "recording_test.yml"],
+    ] {
         let mut promtool = Command::new(prometheus("promtool").unwrap());
         let said = run(promtool.args(arguments).current_dir(workspace("deploy/prometheus"))).done();
         assert!(said.contains("SUCCESS"), "{said}");

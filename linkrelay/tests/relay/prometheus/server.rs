@@ -53,6 +53,15 @@ impl Prometheus {
         samples.iter().any(is_number)
     }
 
+    /// The number of a query with one sample; `None` if it has none.
+    pub(crate) async fn value(&self, query: &str) -> Option<f64> {
+        let answer = self.get("/api/v1/query", &[("query", query)]).await;
+        let samples = answer["data"]["result"].as_array();
+        let samples = samples.unwrap_or_else(|| panic!("{query}: {answer}"));
+        assert!(samples.len() <= 1, "{query}: {answer}");
+        samples.first()?["value"][1].as_str()?.parse().ok()
+    }
+
     /// Every rule is evaluated without an error.
     pub(crate) async fn check_rules(&self) {
         let answer = self.get("/api/v1/rules", &[]).await;
