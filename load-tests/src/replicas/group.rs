@@ -96,7 +96,7 @@ impl Worker {
     }
 }
 
-/// Returns how many were stored at this moment, between the reports before and after it.
+/// Returns how many were stored by then, between the reports before and after it.
 fn stored_at(reports: &[Report], at_ms: i64) -> Result<u64> {
     let after = reports.iter().position(|report| report.at_ms >= at_ms);
     let after = after.context("no report is that late")?;

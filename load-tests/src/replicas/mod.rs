@@ -37,7 +37,7 @@ const SETTLING: Duration = Duration::from_secs(3);
 const MEASURED: Duration = Duration::from_secs(10);
 /// Enough for six processes for half a minute.
 const LINKS: usize = 240_000;
-/// In the skewed case, one link in so many names the same video.
+/// In the skewed case, every third link names the same video.
 const SKEW: usize = 3;
 
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
@@ -71,7 +71,7 @@ fn name(count: usize, case: &str) -> String {
     format!("{count} {processes}, {case}")
 }
 
-/// Makes one link in three name the same video, so that all of these are in one partition.
+/// Makes every third link name the same video, so that all of these are in one partition.
 fn skewed(number: usize) -> Result<LinkRecord> {
     link_record(if number.is_multiple_of(SKEW) { 0 } else { number })
 }

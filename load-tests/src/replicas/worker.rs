@@ -37,7 +37,7 @@ pub(super) struct Report {
     pub(super) acknowledged: u64,
 }
 
-/// Works until it is killed, and prints a [`Report`] 20 times a second.
+/// Works until it is killed, and prints how many documents were acknowledged, 20 times a second.
 ///
 /// # Errors
 /// If the consumer does not start.
