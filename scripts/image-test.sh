@@ -7,7 +7,7 @@
 #   scripts/image-test.sh --built   tries what the last run has built
 #
 # Needs root and Debian's buildah, runc, jq and mmdebstrap, which it installs. The first build takes
-# as long as a release build; its caches are in target/image, 5 GB, and may be removed. A line
+# as long as a release build; its caches are in target/image, up to 10 GB, and may be removed. A line
 # for each test, `ok` or `not ok`; exit code 1 if one failed.
 set -euo pipefail
 

@@ -45,7 +45,7 @@ make_debian_base() {
       '--customize-hook=echo "Dir::Cache::pkgcache \"\"; Dir::Cache::srcpkgcache \"\"; DPkg::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb\"; };" >"$1/etc/apt/apt.conf.d/no-caches"; rm -f "$1"/var/cache/apt/*.bin'
       '--customize-hook=echo "deb http://deb.debian.org/debian bookworm main" >"$1/etc/apt/sources.list"')
     make_root bookworm "$folder/debian.tar" "${options[@]}"
-    build rmi --force "docker.io/library/$debian" 2>/dev/null || true
+    build rmi --force "docker.io/library/$debian" >/dev/null 2>&1 || true
   fi
   write_apt_settings
   if has_image "docker.io/library/$debian"; then
