@@ -11,7 +11,8 @@ mod file;
 mod names;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, Command, Parser, value_parser};
@@ -24,13 +25,19 @@ use crate::secrets;
 const CONFIG_ID: &str = "config";
 
 /// Settings, and where each of them came from.
-#[derive(Debug)]
 pub struct Parsed<T> {
     /// The settings.
     pub settings: T,
     command: Command,
     matches: ArgMatches,
     file: Option<ConfigFile>,
+}
+
+/// Shows only the settings: clap shows secrets.
+impl<T: fmt::Debug> fmt::Debug for Parsed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parsed").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl<T> Parsed<T> {
@@ -106,7 +113,7 @@ fn from_matches<T: Parser>(mut command: Command, matches: &ArgMatches) -> Result
     T::from_arg_matches(matches).map_err(|error| error.format(&mut command))
 }
 
-fn read(path: &std::path::Path, command: &Command) -> Result<ConfigFile, clap::Error> {
+fn read(path: &Path, command: &Command) -> Result<ConfigFile, clap::Error> {
     let wrong = |problems: Vec<String>| {
         let text = format!("{}\n", problems.join("\n"));
         clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)

@@ -49,6 +49,7 @@ impl Entry {
             []
             | ["rebuild-videos" | "migrate" | "lag" | "check" | "health"]
             | ["topics", _]
+            | ["config", "print"]
             | ["dlq", "list"] => &[],
             ["dlq", "replay"] => &["--all"],
             ["up"] => &["--demo"],

@@ -17,9 +17,9 @@ const CHILD: &str = "secrets::planted::a_child_that_crashes_with_its_settings";
 #[test]
 fn a_child_that_crashes_with_its_settings() {
     let Ok(leak) = std::env::var(LEAK) else { return };
-    linkrelay_telemetry::LogSettings::default().start().unwrap();
     let producer: ProducerSettings = try_parse_from(["producer"]).unwrap().settings;
     let consumer: ConsumerSettings = try_parse_from(["consumer"]).unwrap().settings;
+    producer.log.start().unwrap();
     let uri = producer.store.mongodb_uri.as_ref().unwrap().expose_secret();
     match leak.as_str() {
         "a log line" => tracing::trace!(?uri, "a leak"),
