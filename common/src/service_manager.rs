@@ -10,8 +10,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdUnixDatagram};
 use std::time::Duration;
 
@@ -131,22 +129,36 @@ fn watchdog_limit() -> Option<Duration> {
 
 /// Sends a datagram to the socket at a path, or to an abstract one, whose name begins with `@`.
 async fn send(socket: &OsStr, message: &str) -> io::Result<()> {
-    let address = match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(socket)?,
-    };
     let sender = StdUnixDatagram::unbound()?;
-    sender.connect_addr(&address)?;
+    sender.connect_addr(&address(socket)?)?;
     sender.set_nonblocking(true)?;
     let sender = UnixDatagram::from_std(sender)?;
     timeout(SEND_TIMEOUT, sender.send(message.as_bytes())).await??;
     Ok(())
 }
 
+/// Returns the address of a socket; only Linux has abstract ones.
+fn address(socket: &OsStr) -> io::Result<SocketAddr> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        if let Some(name) = socket.as_bytes().strip_prefix(b"@") {
+            return SocketAddr::from_abstract_name(name);
+        }
+    }
+    SocketAddr::from_pathname(socket)
+}
+
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt as _;
+
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_message_reaches_a_socket_at_a_path_and_an_abstract_one() {
         let folder = tempfile::tempdir().unwrap();
