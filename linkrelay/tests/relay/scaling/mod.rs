@@ -28,7 +28,8 @@ const SHORTER: u32 = 15;
 /// What a consumer does in four seconds with 8 links in flight and 200 ms for each.
 const RECORDS_PER_CONSUMER: &str = "160";
 const LATENCY: Duration = Duration::from_millis(200);
-const WAVES: [usize; 2] = [2_000, 800];
+/// Each takes three consumers 17 s, and a lag is seen by the query some seconds after it is there.
+const WAVES: [usize; 2] = [2_000, 2_000];
 const LINKS_PER_REQUEST: usize = 500;
 
 /// Consumers of which the first `running` run.
