@@ -90,7 +90,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Lag(arguments) => lag::run(arguments).await,
         Command::Dlq(command) => dlq::run(command).await,
         Command::Check(arguments) => check::run(*arguments).await,
-        Command::Config(command) => config_print::run(command),
+        Command::Config(command) => config_print::run::<Cli>(command),
         Command::Health(arguments) => health::run(arguments).await,
         Command::Keys(command) => keys::run(command),
         Command::Completions(arguments) => completions::run(&arguments, config::command::<Cli>()),

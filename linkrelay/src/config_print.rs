@@ -13,7 +13,6 @@ use linkrelay_consumer::ConsumerSettings;
 use linkrelay_producer::ProducerSettings;
 use serde_json::json;
 
-use crate::cli::Cli;
 use crate::exit::Outcome;
 
 /// What is done with settings.
@@ -52,7 +51,8 @@ enum Role {
     Consumer,
 }
 
-pub(crate) fn run(command: ConfigCommand) -> anyhow::Result<Outcome> {
+/// `Cli` is the command line of this program.
+pub(crate) fn run<Cli: Parser>(command: ConfigCommand) -> anyhow::Result<Outcome> {
     let ConfigCommand::Print(arguments) = command;
     let (program, settings) = match arguments.role {
         Role::Up => ("linkrelay up", effective::<Cli>(&["linkrelay", "up"], &arguments)),

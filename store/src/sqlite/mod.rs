@@ -16,6 +16,7 @@
 //! Several processes may have the same file open; `file_lock` knows whether any has.
 
 mod backup;
+mod closed;
 mod codec;
 mod connection;
 mod documents;

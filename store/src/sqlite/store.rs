@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::file_lock::FileLock;
 use super::readers::ReaderPool;
 use super::writer::Writer;
-use super::{connection, moves, schema, search};
+use super::{closed, connection, schema, search};
 use crate::error::StoreError;
 
 /// Documents in a SQLite file.
@@ -31,7 +31,7 @@ impl SqliteStore {
     /// moved elsewhere, or is being replaced.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (connection, lock) = open(path, FileLock::shared(path)?)?;
-        moves::check_open(&connection)?;
+        closed::check_open(&connection)?;
         Self::start(path, connection, lock)
     }
 
