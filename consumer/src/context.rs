@@ -18,8 +18,8 @@ use metrics::counter;
 use rdkafka::ClientContext;
 use rdkafka::Statistics;
 use rdkafka::TopicPartitionList;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Partition as PartitionStatistics;
 use rdkafka::types::RDKafkaRespErr;
@@ -39,6 +39,9 @@ pub(crate) enum GroupEvent {
 #[derive(Debug, Default)]
 pub(crate) struct GroupContext {
     relay: RelayContext,
+    /// Whether partitions are assigned and revoked one by one. It is not asked of librdkafka, whose
+    /// answer is lost if the group is left at the same time.
+    is_cooperative: bool,
     events: Mutex<VecDeque<GroupEvent>>,
     is_closing: AtomicBool,
     logs: Mutex<LogBounds>,
@@ -59,9 +62,10 @@ pub(crate) struct LogBounds {
 }
 
 impl GroupContext {
-    /// Makes a context whose log lines and errors go to `relay`.
-    pub(crate) fn new(relay: RelayContext) -> Self {
-        Self { relay, ..Self::default() }
+    /// Makes a context for a member with this configuration, whose log lines and errors go to
+    /// `relay`.
+    pub(crate) fn new(relay: RelayContext, config: &ClientConfig) -> Self {
+        Self { relay, is_cooperative: is_cooperative(config), ..Self::default() }
     }
 
     /// Returns the next event, in the order in which they came.
@@ -104,9 +108,10 @@ pub(crate) fn give_back(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
 ) -> KafkaResult<()> {
-    match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
-        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+    if consumer.context().is_cooperative {
+        consumer.incremental_unassign(partitions)
+    } else {
+        consumer.unassign()
     }
 }
 
@@ -118,10 +123,18 @@ pub(crate) fn take_over(
     consumer: &BaseConsumer<GroupContext>,
     partitions: &TopicPartitionList,
 ) -> KafkaResult<()> {
-    match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
-        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
+    if consumer.context().is_cooperative {
+        consumer.incremental_assign(partitions)
+    } else {
+        consumer.assign(partitions)
     }
+}
+
+/// KIP-848 always is. All assignors of a classic member are of one kind (librdkafka refuses a mixture),
+/// so each names it.
+fn is_cooperative(config: &ClientConfig) -> bool {
+    let has = |key, text| config.get(key).is_some_and(|value| value.contains(text));
+    has("group.protocol", "consumer") || has("partition.assignment.strategy", "cooperative")
 }
 
 impl ClientContext for GroupContext {
@@ -188,6 +201,24 @@ impl ConsumerContext for GroupContext {
         };
         if let Err(error) = answered {
             tracing::error!(%error, "a rebalance of the group could not be followed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_tells_how_partitions_are_assigned() {
+        for (key, value, expected) in [
+            ("partition.assignment.strategy", "cooperative-sticky", true),
+            ("partition.assignment.strategy", "range,roundrobin", false),
+            ("group.protocol", "consumer", true),
+            ("group.protocol", "classic", false),
+        ] {
+            let config = ClientConfig::from_iter([(key.to_owned(), value.to_owned())]);
+            assert_eq!(is_cooperative(&config), expected, "{key}={value}");
         }
     }
 }

@@ -58,8 +58,7 @@ impl ConsumerParts {
     /// [`SettingsError`] if librdkafka refuses a setting.
     pub(crate) fn client(&self) -> Result<BaseConsumer<GroupContext>, SettingsError> {
         let config = self.kafka.consumer(&self.group);
-        config
-            .create_with_context(GroupContext::new(RelayContext::new(&self.kafka)))
-            .map_err(|error| unknown_key(&error))
+        let context = GroupContext::new(RelayContext::new(&self.kafka), &config);
+        config.create_with_context(context).map_err(|error| unknown_key(&error))
     }
 }

@@ -9,6 +9,7 @@ use linkrelay_kafka::publish::AppendExpanded;
 use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +32,10 @@ use crate::worker::{self, WorkerLimits};
 
 /// How many reports of completed batches may wait for the poll thread.
 const COMPLETIONS_QUEUE: usize = 1_024;
+/// How long the consumer may take to leave the group, after everything is drained and committed.
+/// librdkafka loses a request that it takes from its queue after it has left (`rkcg_terminated` in
+/// rdkafka_cgrp.c, 2.12), and then a callback of this time would wait forever for its answer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parts by which a pipeline reports its state.
 #[derive(Clone)]
@@ -49,7 +54,7 @@ pub(crate) struct Reports {
 
 /// A running pipeline.
 pub(crate) struct Pipeline {
-    polled: oneshot::Receiver<Result<(), ConsumerError>>,
+    poll_thread: PollThread,
     batcher: tokio::task::JoinHandle<()>,
     abandon: CancellationToken,
     workers: TaskTracker,
@@ -128,7 +133,7 @@ impl Pipeline {
         };
         let batcher =
             tokio::spawn(batcher::run(to_write, writer, settings.batch_limits(), abandon.clone()));
-        Ok(Self { polled: start_poll_thread(client, poll)?, batcher, abandon, workers })
+        Ok(Self { poll_thread: PollThread::start(client, poll)?, batcher, abandon, workers })
     }
 
     /// Runs until the poll thread, every worker and the batcher have ended. Documents that are not
@@ -137,7 +142,8 @@ impl Pipeline {
     /// # Errors
     /// The error of the poll thread, or [`ConsumerError::Died`] if one of them panicked.
     pub(crate) async fn run(self, drain_timeout: Duration) -> Result<(), ConsumerError> {
-        let ended = self.polled.await.unwrap_or(Err(ConsumerError::Died("the poll thread")));
+        let PollThread { drained, closed } = self.poll_thread;
+        let ended = drained.await.unwrap_or(Err(ConsumerError::Died("the poll thread")));
         self.workers.close();
         // By now every lane is drained or fenced, so the workers and then the batcher end.
         let abandon = self.abandon;
@@ -155,20 +161,35 @@ impl Pipeline {
             }
         };
         written.map_err(|_| ConsumerError::Died("the batcher"))?;
+        if timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+            tracing::warn!(
+                seconds = CLOSE_TIMEOUT.as_secs(),
+                "librdkafka has not closed the consumer in time; everything is committed, and the \
+                 group notices at the end of the session that this consumer has left"
+            );
+        }
         ended
     }
 }
 
-fn start_poll_thread(
-    client: BaseConsumer<GroupContext>,
-    poll: PollParts,
-) -> std::io::Result<oneshot::Receiver<Result<(), ConsumerError>>> {
-    let (report, polled) = oneshot::channel();
-    std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
-        // The receiver is dropped only if the process ends.
-        drop(report.send(PollLoop::new(client, poll).run()));
-    })?;
-    Ok(polled)
+/// The thread that owns the consumer.
+struct PollThread {
+    /// How it ended, once everything is drained and committed.
+    drained: oneshot::Receiver<Result<(), ConsumerError>>,
+    /// Its sender is dropped at the thread's end, when the consumer has left the group.
+    closed: oneshot::Receiver<()>,
+}
+
+impl PollThread {
+    fn start(client: BaseConsumer<GroupContext>, poll: PollParts) -> std::io::Result<Self> {
+        let (report, drained) = oneshot::channel();
+        let (end, closed) = oneshot::channel();
+        std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
+            PollLoop::new(client, poll).run(report);
+            drop(end);
+        })?;
+        Ok(Self { drained, closed })
+    }
 }
 
 fn lane_starter(

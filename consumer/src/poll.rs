@@ -9,7 +9,7 @@ use linkrelay_common::health::Part;
 use linkrelay_common::metrics as names;
 use metrics::{Counter, counter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::assignment::Assignment;
@@ -116,17 +116,17 @@ impl PollLoop {
         }
     }
 
-    /// Runs until stopped and drained, then leaves the group. It blocks, so it needs its own
-    /// thread, where the drop of the consumer may also wait for the broker.
+    /// Runs until stopped and drained, sends how that ended, then leaves the group. It blocks, so it
+    /// needs its own thread, where the drop of the consumer may also wait for the broker.
     ///
-    /// # Errors
-    /// [`ConsumerError`] if librdkafka reports that this consumer can never work again, or the
-    /// worker of a partition has ended.
-    pub(crate) fn run(mut self) -> Result<(), ConsumerError> {
+    /// It sends a [`ConsumerError`] if librdkafka reports that this consumer can never work again, or
+    /// the worker of a partition has ended.
+    pub(crate) fn run(mut self, drained: oneshot::Sender<Result<(), ConsumerError>>) {
         let ended = self.poll_until_drained();
         // After any end, only the callback itself can answer a revocation.
         self.queues.consumer().context().begin_close();
-        ended
+        // The receiver is dropped only if the process ends.
+        drop(drained.send(ended));
     }
 
     fn poll_until_drained(&mut self) -> Result<(), ConsumerError> {
