@@ -161,13 +161,7 @@ impl Pipeline {
             }
         };
         written.map_err(|_| ConsumerError::Died("the batcher"))?;
-        if timeout(CLOSE_TIMEOUT, closed).await.is_err() {
-            tracing::warn!(
-                seconds = CLOSE_TIMEOUT.as_secs(),
-                "librdkafka has not closed the consumer in time; everything is committed, and the \
-                 group notices at the end of the session that this consumer has left"
-            );
-        }
+        until_closed(closed).await;
         ended
     }
 }
@@ -192,6 +186,17 @@ impl PollThread {
     }
 }
 
+/// Waits until the consumer has left the group, but no longer than [`CLOSE_TIMEOUT`].
+async fn until_closed(closed: oneshot::Receiver<()>) {
+    if timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!(
+            seconds = CLOSE_TIMEOUT.as_secs(),
+            "librdkafka has not closed the consumer in time; everything is committed, and the group \
+             notices at the end of the session that this consumer has left"
+        );
+    }
+}
+
 fn lane_starter(
     processor: Arc<Processor>,
     limits: WorkerLimits,
@@ -201,4 +206,23 @@ fn lane_starter(
     Box::new(move |end| {
         workers.spawn_on(worker::run(end, Arc::clone(&processor), limits), &runtime)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_the_close_and_not_forever() {
+        let begun = Instant::now();
+        let (end, closed) = oneshot::channel();
+        drop(end);
+        until_closed(closed).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let (_never_ends, closed) = oneshot::channel();
+        until_closed(closed).await;
+        assert!(begun.elapsed() >= CLOSE_TIMEOUT);
+    }
 }

@@ -117,7 +117,7 @@ async fn publish(letters: &TopicLetters, row: &LetterRow) -> Result<(), Migratio
     })
 }
 
-/// Counts one of these contents down; `false` if there is none left.
+/// Takes one of these contents off its count; `false` if the count is 0.
 fn take(arrived: &mut HashMap<Content, usize>, content: &Content) -> bool {
     match arrived.get_mut(content) {
         Some(count) if *count > 0 => {

@@ -158,9 +158,9 @@ fn migrate_locked(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again under the lock, because another process may have been faster.
     let from = version(&transaction)?;
-    let todo = usize::try_from(from).ok().and_then(|from| MIGRATIONS.get(from..));
-    let todo = todo.ok_or_else(|| newer(from))?;
-    if from > 0 && !todo.is_empty() {
+    let steps = usize::try_from(from).ok().and_then(|from| MIGRATIONS.get(from..));
+    let steps = steps.ok_or_else(|| newer(from))?;
+    if from > 0 && !steps.is_empty() {
         tracing::info!(
             from,
             to = VERSION,
@@ -168,8 +168,8 @@ fn migrate_locked(connection: &mut Connection) -> Result<(), StoreError> {
              seconds for a million documents"
         );
     }
-    for migration in todo {
-        transaction.execute_batch(migration)?;
+    for step in steps {
+        transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)

@@ -40,7 +40,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_one_moment_of_a_file_that_is_always_written() {
     let opened = TestStore::open();
-    // The searches' index of older videos is none of these writes.
+    // The index of older videos, which the file's own thread makes, is not one of these writes.
     let before = write(&opened.store, 2_000).await;
     let target = opened.directory.path().join("copy");
     let is_over = AtomicBool::new(false);

@@ -126,7 +126,7 @@ async fn a_log_without_its_file_does_not_reach_the_new_one() {
     assert_eq!(count(&target, &saved.ids).await, 5);
 }
 
-/// Tries to restore a file that is none; the store that is there must be unharmed.
+/// Tries to restore a file that is not a backup; the store in the folder must be unharmed.
 async fn refuse(bad: &Path, words: &str) {
     let folder = tempfile::tempdir().unwrap();
     let target = file(&folder);

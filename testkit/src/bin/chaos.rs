@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_the_issue_s_size_can_be_asked_for() {
+    fn a_long_run_can_be_asked_for() {
         let line = ["chaos", "--links", "100000", "--seed", "7", "--minutes", "10"];
         let settings = Arguments::parse_from(line).settings;
         assert_eq!((settings.links, settings.seed), (100_000, 7));
