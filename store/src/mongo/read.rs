@@ -1,8 +1,9 @@
-//! The reads. Each uses `_id`, or begins with an equality on `request_id`, so that an index serves it; none counts documents by scanning, and none names an index as a hint.
+//! The reads of documents. Each selects by `_id`, the only index that documents have; none counts by
+//! scanning, and none names an index as a hint.
 
 use std::collections::BTreeSet;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use linkrelay_common::{DocumentId, LinkFailure, RequestId};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
@@ -11,11 +12,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::codec;
+use super::of_request::{self, Selection};
 use crate::error::StoreError;
 use crate::{ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, RequestCounts};
 
-/// How many ids one query asks for; far below the limit of a command's size.
-const IDS_PER_QUERY: usize = 1_000;
+/// How many queries of one call are in flight. The pool has ten connections.
+const QUERIES_IN_FLIGHT: usize = 4;
 /// Makes a page of a request one round trip; by default the server's first answer has 101
 /// documents.
 const ROWS_PER_ROUND_TRIP: u32 = 1_000;
@@ -35,12 +37,19 @@ pub(super) struct LinkRow {
 /// The fields of an expanded link that are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExpandedRow {
+    index: u32,
     expansion: ExpandedRange,
 }
 
 #[derive(Debug, Deserialize)]
 struct TitleOnly {
     title: Option<String>,
+}
+
+/// The one field of a document that is counted.
+#[derive(Debug, Deserialize)]
+struct StatusRow {
+    status: LinkState,
 }
 
 /// The number of links of a request that have a status.
@@ -73,30 +82,47 @@ async fn find_by_id<T: DeserializeOwned + Send + Sync>(
     ids: &[DocumentId],
     fields: Option<Document>,
 ) -> Result<Vec<T>, StoreError> {
-    let distinct: BTreeSet<&str> = ids.iter().map(DocumentId::as_str).collect();
-    let distinct: Vec<&str> = distinct.into_iter().collect();
-    let mut documents = Vec::with_capacity(distinct.len());
-    for ids in distinct.chunks(IDS_PER_QUERY) {
-        let options = FindOptions::builder()
-            .projection(fields.clone())
-            .batch_size(ROWS_PER_ROUND_TRIP)
-            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-            .read_concern(ReadConcern::majority())
-            .build();
-        let found = collection.find(doc! { "_id": { "$in": ids } }).with_options(options).await;
-        let found: Vec<T> = found?.try_collect().await?;
-        documents.extend(found);
-    }
-    Ok(documents)
+    let distinct: BTreeSet<DocumentId> = ids.iter().cloned().collect();
+    let options = FindOptions::builder()
+        .projection(fields)
+        .batch_size(ROWS_PER_ROUND_TRIP)
+        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+        .read_concern(ReadConcern::majority())
+        .build();
+    let filters = of_request::by_ids(distinct.into_iter().collect());
+    find_all(collection, filters, &options).await
 }
 
-/// Lets the server count, from the index alone.
+/// Returns what each of the filters finds.
+pub(super) async fn find_all<T: DeserializeOwned + Send + Sync>(
+    collection: &Collection<T>,
+    filters: Vec<Document>,
+    options: &FindOptions,
+) -> Result<Vec<T>, StoreError> {
+    let queries = filters.into_iter().map(async |filter| {
+        collection.find(filter).with_options(options.clone()).await?.try_collect::<Vec<T>>().await
+    });
+    let found: Vec<Vec<T>> =
+        stream::iter(queries).buffered(QUERIES_IN_FLIGHT).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Counts the documents of a request by their status.
 pub(super) async fn request_counts(
     collection: &Collection<Document>,
     request_id: RequestId,
 ) -> Result<RequestCounts, StoreError> {
+    if let Selection::Ids(filters) = of_request::links(request_id) {
+        let options = FindOptions::builder().projection(doc! { "_id": 0, "status": 1 }).build();
+        let rows = find_all(&collection.clone_with_type::<StatusRow>(), filters, &options).await?;
+        let mut counts = RequestCounts::default();
+        rows.iter().for_each(|row| counts.add(row.status, 1));
+        if !of_request::may_have_lists(&counts) {
+            return Ok(counts);
+        }
+    }
     let by_status = [
-        doc! { "$match": { "request_id": request_id.to_string() } },
+        doc! { "$match": of_request::all(request_id) },
         doc! { "$group": { "_id": "$status", "count": { "$sum": 1 } } },
     ];
     let mut rows = collection.aggregate(by_status).with_type::<CountRow>().await?;
@@ -114,37 +140,34 @@ pub(super) async fn request_links(
     from_index: u32,
     limit: u32,
 ) -> Result<Vec<LinkStatus>, StoreError> {
-    let end = i64::from(from_index) + i64::from(limit);
-    let page = doc! {
-        "request_id": request_id.to_string(),
-        "index": { "$gte": i64::from(from_index), "$lt": end },
-    };
+    let page = from_index..from_index.saturating_add(limit);
     let fields = doc! {
         "_id": 0, "index": 1, "link": 1, "video_id": 1, "status": 1, "video.title": 1, "error": 1,
         "expansion.first_index": 1, "expansion.videos_count": 1,
     };
-    let rows = collection
-        .find(page)
-        .projection(fields)
-        .sort(doc! { "index": 1 })
-        .batch_size(ROWS_PER_ROUND_TRIP)
-        .await?;
-    Ok(rows.map_ok(LinkStatus::from).try_collect().await?)
+    let filters = of_request::page(request_id, page).into_filters();
+    let mut rows = find_all(collection, filters, &options(fields)).await?;
+    rows.sort_unstable_by_key(|row| row.index);
+    Ok(rows.into_iter().map(LinkStatus::from).collect())
 }
 
 pub(super) async fn request_expansions(
     collection: &Collection<ExpandedRow>,
     request_id: RequestId,
 ) -> Result<Vec<ExpandedRange>, StoreError> {
-    let expanded =
-        doc! { "request_id": request_id.to_string(), "status": LinkState::Expanded.as_str() };
-    let rows = collection
-        .find(expanded)
-        .projection(doc! { "_id": 0, "expansion.first_index": 1, "expansion.videos_count": 1 })
-        .sort(doc! { "index": 1 })
-        .batch_size(ROWS_PER_ROUND_TRIP)
-        .await?;
-    Ok(rows.map_ok(|row| row.expansion).try_collect().await?)
+    let expanded = LinkState::Expanded.as_str();
+    let mut filters = of_request::links(request_id).into_filters();
+    filters.iter_mut().for_each(|filter| drop(filter.insert("status", expanded)));
+    let fields = doc! {
+        "_id": 0, "index": 1, "expansion.first_index": 1, "expansion.videos_count": 1,
+    };
+    let mut rows = find_all(collection, filters, &options(fields)).await?;
+    rows.sort_unstable_by_key(|row| row.index);
+    Ok(rows.into_iter().map(|row| row.expansion).collect())
+}
+
+fn options(fields: Document) -> FindOptions {
+    FindOptions::builder().projection(fields).batch_size(ROWS_PER_ROUND_TRIP).build()
 }
 
 impl From<LinkRow> for LinkStatus {

@@ -7,7 +7,7 @@ use mongodb::bson::{self, Bson, DateTime, RawDocumentBuf, doc};
 
 use super::retention::ACCEPTED_AT;
 use super::titles::Titles;
-use super::{codec, schema, video_removal};
+use super::{codec, of_request, schema, video_removal};
 use crate::document::{LinkState, deletion};
 use crate::error::StoreError;
 
@@ -46,7 +46,8 @@ pub(super) async fn delete_request(
     deleted_at: Timestamp,
 ) -> Result<u64, StoreError> {
     let deleted = LinkState::Deleted.as_str();
-    let not_deleted = doc! { "request_id": request_id.to_string(), "status": { "$ne": deleted } };
+    let mut not_deleted = of_request::all(request_id);
+    not_deleted.insert("status", doc! { "$ne": deleted });
     video_removal::forget(collection, rows, not_deleted.clone()).await?;
     let error = bson::to_bson(&deletion());
     let error = error.map_err(|error| StoreError::Unreadable(error.to_string()))?;

@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 use linkrelay_common::RequestId;
 use mongodb::Collection;
 use mongodb::bson::{self, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
 use super::deadline::{CALL_TIMEOUT, within};
@@ -15,7 +16,7 @@ use super::read_indexes::ReadIndex;
 use super::removal::DELETED_PATH;
 use super::retention::ACCEPTED_AT;
 use super::store::MongoStore;
-use super::{codec, failure, insert};
+use super::{codec, failure, insert, of_request, read};
 use crate::LinkState;
 use crate::error::StoreError;
 use crate::requests::{RequestCursor, RequestPath, RequestRow, RequestStore, RequestTally};
@@ -126,60 +127,39 @@ fn decode(stored: StoredRequest) -> Result<RequestRow, StoreError> {
     })
 }
 
-/// How many documents of a request have a status.
+/// What a tally needs of a document.
 #[derive(Debug, Deserialize)]
-struct CountRow {
-    #[serde(rename = "_id")]
-    of: CountedStatus,
-    count: u32,
-}
-
-#[derive(Debug, Deserialize)]
-struct CountedStatus {
+struct TallyRow {
     request_id: RequestId,
     status: LinkState,
+    expansion: Option<VideosOfList>,
 }
 
-/// How many videos the lists of a request have.
 #[derive(Debug, Deserialize)]
-struct ListVideosRow {
-    #[serde(rename = "_id")]
-    request_id: RequestId,
-    videos: u32,
+struct VideosOfList {
+    videos_count: u32,
 }
 
-/// Lets the server count, from the index by request; only lists are read from their documents.
+/// Reads the links of all these requests together, because most have few; then, where there may be
+/// lists, it lets the server count their videos.
 async fn tallies(
     documents: &Collection<Document>,
     ids: &[RequestId],
 ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
-    let texts: Vec<String> = ids.iter().map(RequestId::to_string).collect();
-    let by_status = [
-        doc! { "$match": { "request_id": { "$in": &texts } } },
-        doc! { "$group": {
-            "_id": { "request_id": "$request_id", "status": "$status" }, "count": { "$sum": 1 },
-        } },
-    ];
-    let counted = documents.aggregate(by_status).with_type::<CountRow>().await?;
-    let counted: Vec<CountRow> = counted.try_collect().await?;
+    let fields = doc! { "_id": 0, "request_id": 1, "status": 1, "expansion.videos_count": 1 };
+    let options = FindOptions::builder().projection(fields).build();
+    let rows = documents.clone_with_type::<TallyRow>();
+    let rows = read::find_all(&rows, of_request::links_of_all(ids), &options).await?;
     let mut tallies: HashMap<RequestId, RequestTally> = HashMap::new();
-    for CountRow { of: CountedStatus { request_id, status }, count } in counted {
-        tallies.entry(request_id).or_default().counts.add(status, count);
+    for TallyRow { request_id, status, expansion } in rows {
+        let tally = tallies.entry(request_id).or_default();
+        tally.counts.add(status, 1);
+        tally.list_videos += expansion.map_or(0, |list| list.videos_count);
     }
-    let has_lists = |tally: &RequestTally| tally.counts.expanded > 0;
-    if tallies.values().any(has_lists) {
-        let lists = LinkState::Expanded.as_str();
-        let videos = [
-            doc! { "$match": { "request_id": { "$in": &texts }, "status": lists } },
-            doc! { "$group": {
-                "_id": "$request_id", "videos": { "$sum": "$expansion.videos_count" },
-            } },
-        ];
-        let found = documents.aggregate(videos).with_type::<ListVideosRow>().await?;
-        let found: Vec<ListVideosRow> = found.try_collect().await?;
-        for ListVideosRow { request_id, videos } in found {
-            tallies.entry(request_id).or_default().list_videos = videos;
-        }
+    let with_lists =
+        tallies.iter_mut().filter(|(_, tally)| of_request::may_have_lists(&tally.counts));
+    for (id, tally) in with_lists {
+        tally.counts = read::request_counts(documents, *id).await?;
     }
     Ok(tallies)
 }

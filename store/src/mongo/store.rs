@@ -2,7 +2,6 @@
 //! without a server, and its calls have deadlines, so that a caller that retries notices a failure
 //! early.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,7 +23,7 @@ use super::retention::{ACCEPTED_AT, STORED_AT};
 use super::titles::Titles;
 use super::uri::MongoUri;
 use super::version::{self, SchemaVersion, Version};
-use super::{names, read, removal, retention, schema, write};
+use super::{names, read, removal, retention, write};
 use crate::error::StoreError;
 use crate::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, WriteOutcome,
@@ -47,8 +46,6 @@ pub struct MongoStore {
     jobs: String,
     connected: OnceCell<Connected>,
     version: SchemaVersion,
-    /// Whether it has been logged that the index is missing.
-    has_logged_index: AtomicBool,
     /// The indexes that only reads of videos need.
     pub(super) read_indexes: ReadIndexes,
 }
@@ -87,7 +84,6 @@ impl MongoStore {
             jobs: names::jobs(collection),
             connected: OnceCell::new(),
             version: SchemaVersion::default(),
-            has_logged_index: AtomicBool::new(false),
             read_indexes: ReadIndexes::default(),
         })
     }
@@ -177,22 +173,10 @@ fn with_defaults(mut options: ClientOptions) -> ClientOptions {
 
 #[async_trait]
 impl LinkStore for MongoStore {
-    /// A missing index is only logged: without it, a status is read from the complete collection,
-    /// which is slow but correct.
+    /// Documents need no index beside that on `_id`, so only the version is written.
     async fn ensure_schema(&self) -> Result<(), StoreError> {
-        let Connected { documents: collection, versions, .. } = self.connected().await?;
-        within(CALL_TIMEOUT, self.version.raise(versions, &self.collection)).await?;
-        let problem =
-            within(SCHEMA_TIMEOUT, schema::ensure(collection, schema::request_index())).await?;
-        if let Some(problem) = problem
-            && !self.has_logged_index.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(
-                "the index for the status of requests is missing and cannot be made, so each \
-                 status reads the complete collection: {problem}"
-            );
-        }
-        Ok(())
+        let versions = &self.connected().await?.versions;
+        within(CALL_TIMEOUT, self.version.raise(versions, &self.collection)).await
     }
 
     async fn write_batch(

@@ -23,6 +23,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The servers look for expired documents once a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// Returns a store whose collection of documents exists: with the first of them.
+async fn with_a_document() -> TestStore {
+    let opened = crate::open().await;
+    opened.store.write_batch(&[sample::stored(RequestId::new(1), 0)]).await.unwrap();
+    opened
+}
+
 /// Returns the name of each index by which documents expire, and their age then.
 async fn expiring(opened: &TestStore) -> Vec<(String, Duration)> {
     let indexes = opened.raw().await.list_indexes().await.unwrap();
@@ -36,7 +43,7 @@ async fn expiring(opened: &TestStore) -> Vec<(String, Duration)> {
 
 #[tokio::test]
 async fn the_index_follows_the_setting() {
-    let opened = crate::open().await;
+    let opened = with_a_document().await;
     let own = "linkrelay_keep_documents_for".to_owned();
     for keep_for in [None, Some(HOUR), Some(HOUR), Some(2 * HOUR), Some(HOUR), None, None] {
         opened.store.set_retention(keep_for).await.unwrap();
@@ -92,7 +99,7 @@ async fn the_server_removes_documents_that_are_too_old() {
 
 #[tokio::test]
 async fn a_user_without_the_right_is_not_an_error() {
-    let opened = crate::open().await;
+    let opened = with_a_document().await;
     let server = MongoServer::shared().await.unwrap();
     let front = MongoFront::start(server.addr().unwrap()).await.unwrap();
     let store = crate::mongo_store(&front.uri(), &opened.database);
