@@ -25,5 +25,6 @@ mod search;
 mod sizing;
 mod stats;
 mod store;
+mod tables;
 mod texts;
 mod tracing;

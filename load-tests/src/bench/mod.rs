@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::machine::Machine;
 use crate::{
     batch, drain, export, http, keys, latency, memory, reads, replicas, search, sizing, store,
-    tracing,
+    tables, tracing,
 };
 use settings::BenchSettings;
 
@@ -53,6 +53,8 @@ enum Benchmark {
     Sizing,
     /// What traces of one request in a hundred cost: POSTs and drained links a second, against none
     Tracing,
+    /// Nothing: fills the tables in the docs from the files of results
+    Tables,
     /// All of them
     All,
 }
@@ -63,6 +65,9 @@ enum Benchmark {
 /// If a server does not start, or linkrelay fails.
 pub async fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { benchmark: chosen, settings } = arguments;
+    if *chosen == Benchmark::Tables {
+        return tables::write();
+    }
     let Machine { cpu_model, cpus, memory_mib, kernel } = Machine::describe();
     println!("{cpu_model}: {cpus} processors, {memory_mib} MiB, Linux {kernel}\n");
     let is_chosen = |benchmark: &&Benchmark| [**benchmark, Benchmark::All].contains(chosen);
@@ -81,8 +86,8 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Replicas => replicas::run(settings).await?,
             Benchmark::Sizing => sizing::run(settings).await?,
             Benchmark::Tracing => tracing::run(settings).await?,
-            // It is the list itself.
-            Benchmark::All => {}
+            // They measure nothing.
+            Benchmark::Tables | Benchmark::All => {}
         }
     }
     Ok(())
