@@ -1,6 +1,7 @@
 //! A client of the HTTP API of a running linkrelay, for the command line.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
@@ -21,6 +22,8 @@ const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// Every read of an export has its own, shorter deadline.
 const LONGEST_EXPORT: Duration = Duration::from_secs(30 * 24 * 3_600);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// How long a request may be held back by the limits of a client.
+const LONGEST_HOLD: Duration = Duration::from_secs(600);
 
 /// The server to ask.
 #[derive(Debug, Args)]
@@ -45,6 +48,8 @@ pub(crate) struct ServerArguments {
 pub(crate) struct Api {
     server: String,
     http: reqwest::Client,
+    /// Whether it was said that the server's limits hold requests back.
+    is_hold_said: AtomicBool,
 }
 
 /// The answer to a submission, or a refusal of any request.
@@ -133,7 +138,8 @@ impl ServerArguments {
             .default_headers(self.headers()?)
             .build()
             .context("no HTTP client")?;
-        Ok(Api { server: self.server.trim_end_matches('/').to_owned(), http })
+        let server = self.server.trim_end_matches('/').to_owned();
+        Ok(Api { server, http, is_hold_said: AtomicBool::new(false) })
     }
 }
 
@@ -155,7 +161,7 @@ impl Api {
         };
         let mut attempts = 1;
         loop {
-            let (retry_after, problem) = match self.send(request()).await {
+            let (retry_after, problem) = match self.send_within_limits(request).await {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     let retry_after = retry_after(&response);
                     let refused: Reply = read(response).await?;
@@ -192,7 +198,8 @@ impl Api {
     }
 
     async fn page<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let response = self.send(self.http.get(format!("{}{path}", self.server))).await?;
+        let request = || self.http.get(format!("{}{path}", self.server));
+        let response = self.send_within_limits(request).await?;
         if response.status().is_success() {
             return read(response).await;
         }
@@ -220,6 +227,27 @@ impl Api {
             }
             Ok(detail) => Err(ExportRefusal::Final(detail)),
             Err(error) => Err(ExportRefusal::Again(error, None)),
+        }
+    }
+
+    /// Sends a request, again and again while the server answers that this client sends too much.
+    async fn send_within_limits(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+    ) -> anyhow::Result<reqwest::Response> {
+        let begun = Instant::now();
+        loop {
+            let response = self.send(request()).await?;
+            if response.status() != StatusCode::TOO_MANY_REQUESTS || begun.elapsed() > LONGEST_HOLD
+            {
+                return Ok(response);
+            }
+            let retry_after = retry_after(&response);
+            let refused: Reply = read(response).await?;
+            if !self.is_hold_said.swap(true, Ordering::Relaxed) {
+                eprintln!("{}; continuing more slowly", refused.refusal());
+            }
+            tokio::time::sleep(retry_after).await;
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct ExtractArguments {
 
 pub(crate) async fn run(arguments: ExtractArguments) -> anyhow::Result<Outcome> {
     let extractor = arguments.extractor.build()?;
-    let links = tokio::task::spawn_blocking(|| arguments.links.read()).await??;
+    let links = tokio::task::spawn_blocking(move || arguments.links.read()).await??;
     let mut lines =
         stream::iter(links).map(|link| extract(Arc::clone(&extractor), link)).buffered(CONCURRENCY);
     let mut outcome = Outcome::Done;

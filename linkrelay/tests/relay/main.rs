@@ -119,6 +119,8 @@ mod service_manager;
 mod settings;
 /// Completions and man pages.
 mod shell;
+/// `linkrelay submit` of many links.
+mod submitted;
 /// The commands around the pipeline.
 mod tools;
 /// The settings of topics.
