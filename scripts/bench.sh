@@ -5,9 +5,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 results=${RESULTS:-load-tests/results/local.jsonl}
-# The consumer and the producer are processes of their own where their memory is measured.
+# These are processes of their own where their memory is measured.
 cargo build --release --locked -p linkrelay-load-tests --bin bench --bin replica \
-  -p linkrelay-consumer --bin linkrelay-consumer -p linkrelay-producer --bin linkrelay-producer
+  -p linkrelay-consumer --bin linkrelay-consumer -p linkrelay-producer --bin linkrelay-producer \
+  -p linkrelay --bin linkrelay
 if (($# == 0)); then
   set -- all
 fi

@@ -1,6 +1,6 @@
 //! A client of the HTTP API of a running linkrelay, for the command line.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -22,8 +22,10 @@ const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// Every read of an export has its own, shorter deadline.
 const LONGEST_EXPORT: Duration = Duration::from_secs(30 * 24 * 3_600);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
-/// How long a request may be held back by the limits of a client.
-const LONGEST_HOLD: Duration = Duration::from_secs(600);
+/// The code of a server that works, and takes more links when it has fewer.
+const FULL: &str = "queue_full";
+/// How often it is said that the server takes no more for now.
+const HOLD_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The server to ask.
 #[derive(Debug, Args)]
@@ -48,8 +50,8 @@ pub(crate) struct ServerArguments {
 pub(crate) struct Api {
     server: String,
     http: reqwest::Client,
-    /// Whether it was said that the server's limits hold requests back.
-    is_hold_said: AtomicBool,
+    /// When it was last said that the server takes no more for now.
+    last_hold: Mutex<Option<Instant>>,
 }
 
 /// The answer to a submission, or a refusal of any request.
@@ -139,13 +141,14 @@ impl ServerArguments {
             .build()
             .context("no HTTP client")?;
         let server = self.server.trim_end_matches('/').to_owned();
-        Ok(Api { server, http, is_hold_said: AtomicBool::new(false) })
+        Ok(Api { server, http, last_hold: Mutex::default() })
     }
 }
 
 impl Api {
-    /// Submits links, with `force` if YouTube is to be asked again. As `key` makes a repetition harmless, the submission is tried again if the
-    /// server is unavailable or the connection fails.
+    /// Submits links, with `force` if YouTube is to be asked again. As `key` makes a repetition
+    /// harmless, the submission is tried again if the server is unavailable or the connection
+    /// fails; while the server is only full, without end.
     pub(crate) async fn submit(
         &self,
         links: &[String],
@@ -165,6 +168,10 @@ impl Api {
                 Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     let retry_after = retry_after(&response);
                     let refused: Reply = read(response).await?;
+                    if refused.code.as_deref() == Some(FULL) {
+                        self.hold(refused, retry_after).await;
+                        continue;
+                    }
                     let problem = refused.detail;
                     (retry_after, problem.unwrap_or_else(|| "the server is unavailable".to_owned()))
                 }
@@ -235,20 +242,30 @@ impl Api {
         &self,
         request: impl Fn() -> RequestBuilder,
     ) -> anyhow::Result<reqwest::Response> {
-        let begun = Instant::now();
         loop {
             let response = self.send(request()).await?;
-            if response.status() != StatusCode::TOO_MANY_REQUESTS || begun.elapsed() > LONGEST_HOLD
-            {
+            if response.status() != StatusCode::TOO_MANY_REQUESTS {
                 return Ok(response);
             }
             let retry_after = retry_after(&response);
-            let refused: Reply = read(response).await?;
-            if !self.is_hold_said.swap(true, Ordering::Relaxed) {
-                eprintln!("{}; continuing more slowly", refused.refusal());
-            }
-            tokio::time::sleep(retry_after).await;
+            self.hold(read(response).await?, retry_after).await;
         }
+    }
+
+    /// Waits before a request that the server takes later is sent again.
+    async fn hold(&self, refused: Reply, retry_after: Duration) {
+        let is_due = {
+            let mut last = self.last_hold.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_due = last.is_none_or(|last| last.elapsed() >= HOLD_INTERVAL);
+            if is_due {
+                *last = Some(Instant::now());
+            }
+            is_due
+        };
+        if is_due {
+            eprintln!("{}; waiting, and continuing as it allows", refused.refusal());
+        }
+        tokio::time::sleep(retry_after).await;
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {

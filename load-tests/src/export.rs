@@ -4,13 +4,12 @@
 //! The producer is a process, the linkrelay-producer binary; the client reads as fast as it can.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use linkrelay_store::{SqliteStore, StatsStore};
-use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
-use linkrelay_testkit::tools::free_port;
+use linkrelay_testkit::process::Process;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -19,10 +18,10 @@ use crate::bench::settings::BenchSettings;
 use crate::machine::{LoadMeter, resident_bytes};
 use crate::many_videos;
 use crate::measurement::{Measurement, Round, Target};
+use crate::roles::producer_process;
 
 const VIDEOS: usize = 1_000_000;
 const SEED: u64 = 14;
-const LIMIT: Duration = Duration::from_secs(60);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The queries, each an export of all videos.
@@ -80,16 +79,8 @@ struct Producer {
 
 impl Producer {
     async fn start(data: &Path) -> Result<Self> {
-        let program: PathBuf = workspace_binary("linkrelay-producer")?;
-        let addr = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let mut process = ProcessBuilder::new("producer", program)
-            .env("DATA_DIR", data)
-            .env_remove("MONGODB_URI")
-            .env("HTTP_ADDR", addr.to_string())
-            // No record is sent.
-            .env("KAFKA_BROKERS", "127.0.0.1:1")
-            .spawn()?;
-        process.until_accepts(addr, LIMIT).await?;
+        // No record is sent.
+        let (process, addr) = producer_process(data, &[("KAFKA_BROKERS", "127.0.0.1:1")]).await?;
         Ok(Self { process, addr })
     }
 

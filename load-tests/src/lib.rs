@@ -18,6 +18,7 @@ mod machine;
 mod many_videos;
 mod measurement;
 mod memory;
+mod million;
 mod reads;
 mod roles;
 mod sample;

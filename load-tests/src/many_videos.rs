@@ -66,25 +66,39 @@ pub(crate) async fn write_to<S: LinkStore + 'static>(
     count: usize,
 ) -> Result<Vec<RequestId>> {
     let mut requests = Vec::new();
-    let mut documents = documents(seed).take(count);
+    let documents = documents(seed).take(count).inspect(|document| {
+        if document.index == 0 {
+            requests.extend(document.request_id);
+        }
+    });
+    let per_second = write_all(Arc::clone(store) as _, documents).await?;
+    println!("{per_second:.0} documents/s");
+    Ok(requests)
+}
+
+/// Writes documents as the consumer does, and returns how many a second.
+pub(crate) async fn write_all(
+    store: Arc<dyn LinkStore>,
+    mut documents: impl Iterator<Item = LinkDocument>,
+) -> Result<f64> {
     let batches = std::iter::from_fn(|| {
         let batch: Vec<LinkDocument> = documents.by_ref().take(BATCH_DOCUMENTS).collect();
-        let first = batch.iter().filter(|document| document.index == 0);
-        requests.extend(first.filter_map(|document| document.request_id));
         (!batch.is_empty()).then_some(batch)
     });
     let begun = Instant::now();
     let writes = futures::stream::iter(batches).map(|batch| {
-        let store = Arc::clone(store);
-        tokio::spawn(async move { store.write_batch(&batch).await })
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            store.write_batch(&batch).await?;
+            anyhow::Ok(batch.len())
+        })
     });
     let mut writes = writes.buffer_unordered(BATCHES_IN_FLIGHT);
+    let mut count = 0;
     while let Some(written) = writes.try_next().await? {
-        written?;
+        count += written?;
     }
-    drop(writes);
-    println!("{:.0} documents/s", count as f64 / begun.elapsed().as_secs_f64());
-    Ok(requests)
+    Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
 fn stored(base: LinkDocument, draw: &mut Draw) -> LinkDocument {

@@ -18,6 +18,8 @@ use crate::stats::{figure, median};
 pub(crate) enum Target {
     /// linkrelay does at least this part of what it is compared with.
     Ratio(f64),
+    /// linkrelay needs less than this many times what it is compared with.
+    RatioBelow(f64),
     /// linkrelay does at least this.
     AtLeast(f64),
     /// linkrelay stays below this.
@@ -28,6 +30,7 @@ impl Target {
     fn is_met(self, ours: f64, ratio: Option<f64>) -> bool {
         match self {
             Self::Ratio(least) => ratio.is_some_and(|ratio| ratio >= least),
+            Self::RatioBelow(limit) => ratio.is_some_and(|ratio| ratio < limit),
             Self::AtLeast(least) => ours >= least,
             Self::Below(limit) => ours < limit,
         }
@@ -38,6 +41,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ratio(least) => write!(f, "ratio >= {least}"),
+            Self::RatioBelow(limit) => write!(f, "ratio < {limit}"),
             Self::AtLeast(least) => write!(f, ">= {}", figure(*least)),
             Self::Below(limit) => write!(f, "< {}", figure(*limit)),
         }
@@ -195,6 +199,8 @@ mod tests {
         for (target, is_met) in [
             (Target::Ratio(0.3), false),
             (Target::Ratio(0.2), true),
+            (Target::RatioBelow(0.2), false),
+            (Target::RatioBelow(0.3), true),
             (Target::AtLeast(100_000.0), true),
             (Target::AtLeast(100_001.0), false),
             (Target::Below(100_000.0), false),

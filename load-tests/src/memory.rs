@@ -1,19 +1,24 @@
-//! The memory of a consumer while a million records wait for it. The consumer is a process, the
-//! linkrelay-consumer binary, and reads from the fake YouTube.
+//! The memory of a consumer while many records wait for it, and how soon it begins. The consumer is
+//! a process, the linkrelay-consumer binary, and reads from the fake YouTube.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use linkrelay_fake_youtube::{FakeYouTube, FakeYouTubeSettings};
+use linkrelay_store::LinkStore as _;
+use linkrelay_store::mongo::MongoStore;
 use linkrelay_testkit::kafka::KafkaBroker;
 use linkrelay_testkit::mongo::MongoServer;
 use linkrelay_testkit::site::{Role, Site};
 use linkrelay_testkit::wait::{SHORT, wait_for};
+use secrecy::SecretString;
 use serde_json::json;
 
 use crate::bench::settings::BenchSettings;
 use crate::kafka::{PARTITIONS, write_links};
 use crate::machine::{LoadMeter, resident_bytes};
+use crate::many_videos;
 use crate::measurement::{Measurement, Round, Target};
 use crate::stats::median;
 
@@ -21,29 +26,42 @@ const LAG: usize = 1_000_000;
 const LATENCY: Duration = Duration::from_millis(50);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(60);
+const SEED: u64 = 20;
 /// The size of YouTube's own pages.
 const PAGE_BYTES: usize = 1_000_000;
 
+/// A consumer that starts before a topic that is full.
 #[derive(Debug, Clone, Copy)]
-struct MemoryCase {
-    name: &'static str,
-    page_bytes: usize,
+pub(crate) struct MemoryCase {
+    pub(crate) name: &'static str,
+    pub(crate) lag: usize,
+    /// The documents that its store has from before.
+    pub(crate) documents: usize,
+    pub(crate) page_bytes: usize,
     /// The store no longer answers, so that everything that can fill up does.
-    is_store_hanging: bool,
+    pub(crate) is_store_hanging: bool,
+    pub(crate) watched_for: Duration,
 }
 
-const CASES: [MemoryCase; 3] = [
-    MemoryCase { name: "small pages", page_bytes: 0, is_store_hanging: false },
-    MemoryCase { name: "pages of 1 MB", page_bytes: PAGE_BYTES, is_store_hanging: false },
-    MemoryCase { name: "a store that hangs", page_bytes: 0, is_store_hanging: true },
-];
-
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
-    for case in CASES.iter().filter(|case| settings.includes(case.name)) {
-        let round = round(*case, settings).await?;
+    let base = MemoryCase {
+        name: "small pages",
+        lag: settings.scaled(LAG),
+        documents: 0,
+        page_bytes: 0,
+        is_store_hanging: false,
+        watched_for: Duration::from_secs(settings.scaled(90) as u64),
+    };
+    let cases = [
+        base,
+        MemoryCase { name: "pages of 1 MB", page_bytes: PAGE_BYTES, ..base },
+        MemoryCase { name: "a store that hangs", is_store_hanging: true, ..base },
+    ];
+    for case in cases.iter().filter(|case| settings.includes(case.name)) {
+        let (round, _) = round(*case).await?;
         settings.report(&Measurement {
             benchmark: "memory",
-            case: format!("lag of {}, {}", settings.scaled(LAG), case.name),
+            case: format!("lag of {}, {}", case.lag, case.name),
             unit: "MiB at most",
             baseline_is: "",
             target: Some(Target::Below(150.0)),
@@ -53,7 +71,9 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
     Ok(())
 }
 
-async fn round(case: MemoryCase, settings: &BenchSettings) -> Result<Round> {
+/// Returns the memory at most, and the time from the start of the process to its first request to
+/// YouTube.
+pub(crate) async fn round(case: MemoryCase) -> Result<(Round, Duration)> {
     let youtube = FakeYouTubeSettings {
         latency: LATENCY,
         page_bytes: case.page_bytes,
@@ -63,18 +83,23 @@ async fn round(case: MemoryCase, settings: &BenchSettings) -> Result<Round> {
     let (broker, mongo) = tokio::try_join!(KafkaBroker::start(), MongoServer::start())?;
     let mut site = Site::start(broker, mongo, youtube).await?;
     site.create_topics(PARTITIONS).await?;
-    write_links(&site.broker, &site.topic, settings.scaled(LAG)).await?;
+    write_links(&site.broker, &site.topic, case.lag).await?;
+    if case.documents > 0 {
+        fill_store(&site, case.documents).await?;
+    }
     let consumer = site.role("consumer", "linkrelay-consumer")?;
     let mut consumer = consumer.envs([("EXTRACTORS", "watch_page")]);
+    let started = Instant::now();
     consumer.start()?;
-    until_working(&site.fake, &mut consumer).await?;
+    until_asked(&site.fake, 1, &mut consumer).await?;
+    let first_link = started.elapsed();
+    until_asked(&site.fake, 1_000, &mut consumer).await?;
     if case.is_store_hanging {
         site.mongo.pause()?;
     }
     let hits_before = site.fake.hits().total;
-    let (meter, watched_for) =
-        (LoadMeter::start()?, Duration::from_secs(settings.scaled(90) as u64));
-    let resident_mib = watch(&mut consumer, watched_for).await?;
+    let meter = LoadMeter::start()?;
+    let resident_mib = watch(&mut consumer, case.watched_for).await?;
     let (load, lag) = (meter.load()?, site.lag().await?);
     let asked = site.fake.hits().total - hits_before;
     drop(consumer);
@@ -84,28 +109,36 @@ async fn round(case: MemoryCase, settings: &BenchSettings) -> Result<Round> {
     let third = resident_mib.len() / 3;
     let (early, late) = (&resident_mib[third..2 * third], &resident_mib[2 * third..]);
     let details = json!({
-        "seconds": watched_for.as_secs(),
+        "seconds": case.watched_for.as_secs(),
+        "documents_before": case.documents,
+        "first_link_seconds": first_link.as_secs_f64(),
         "mib_in_the_second_third": median(early).round(),
         "mib_in_the_last_third": median(late).round(),
         "lag_at_the_end": lag,
-        "links_a_second": asked as f64 / watched_for.as_secs_f64(),
+        "links_a_second": asked as f64 / case.watched_for.as_secs_f64(),
         "every_five_seconds_mib": resident_mib.iter().step_by(10).map(|mib| mib.round()).collect::<Vec<_>>(),
     });
-    Ok(Round {
-        ours: resident_mib.iter().copied().fold(0.0, f64::max),
-        baseline: None,
-        load,
-        details,
-    })
+    let ours = resident_mib.iter().copied().fold(0.0, f64::max);
+    Ok((Round { ours, baseline: None, load, details }, first_link))
 }
 
-async fn until_working(youtube: &FakeYouTube, consumer: &mut Role) -> Result<()> {
-    wait_for("the first thousand links", LIMIT, SHORT, async || {
+/// Writes documents of other links to the store that the consumer will have.
+async fn fill_store(site: &Site<KafkaBroker, MongoServer>, count: usize) -> Result<()> {
+    let uri = SecretString::from(site.mongo.uri().to_owned());
+    let names = (site.documents.name(), site.videos.name());
+    let store = Arc::new(MongoStore::new(&uri, &site.database, names.0, names.1)?);
+    store.ensure_schema().await?;
+    many_videos::write_to(&store, SEED, count).await.map(drop)
+}
+
+async fn until_asked(youtube: &FakeYouTube, count: u64, consumer: &mut Role) -> Result<()> {
+    let what = format!("{count} requests to YouTube");
+    wait_for(&what, LIMIT, SHORT, async || {
         if let Err(ended) = ensure_running(consumer) {
             return Ok(Err(ended));
         }
         let hits = youtube.hits().total;
-        if hits >= 1_000 { Ok(Ok(())) } else { Err(format!("{hits}")) }
+        if hits >= count { Ok(Ok(())) } else { Err(format!("{hits}")) }
     })
     .await?
 }

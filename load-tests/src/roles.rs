@@ -1,6 +1,8 @@
-//! linkrelay's roles inside the benchmark's process, with doubles around them.
+//! linkrelay's roles inside the benchmark's process, with doubles around them; and the producer as a
+//! process of its own.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use linkrelay_extractor::Extract;
 use linkrelay_producer::{PartDied, Producer, ProducerSettings};
 use linkrelay_store::{LinkStore, Store};
 use linkrelay_testkit::kafka::KafkaBroker;
+use linkrelay_testkit::process::{Process, ProcessBuilder, workspace_binary};
+use linkrelay_testkit::tools::free_port;
 use linkrelay_testkit::wait::{SHORT, wait_for};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -111,6 +115,22 @@ pub(crate) async fn start_producer(
     let running = Running::spawn(|stop| producer.run_until_stopped(stop));
     until_ready("the producer", &health).await?;
     Ok((addr, running))
+}
+
+/// Starts the linkrelay-producer binary over the SQLite file in a folder, on a free port.
+pub(crate) async fn producer_process(
+    data: &Path,
+    env: &[(&str, &str)],
+) -> Result<(Process, SocketAddr)> {
+    let addr = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    let builder = ProcessBuilder::new("producer", workspace_binary("linkrelay-producer")?)
+        .env("DATA_DIR", data)
+        .env_remove("MONGODB_URI")
+        .env("HTTP_ADDR", addr.to_string());
+    let builder = env.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
+    let mut process = builder.spawn()?;
+    process.until_accepts(addr, LIMIT).await?;
+    Ok((process, addr))
 }
 
 /// Waits until a role is ready.

@@ -91,6 +91,14 @@ impl MongoServer {
         Ok(self.own.as_ref().context(NOT_OWN)?.addr)
     }
 
+    /// The folder with its data.
+    ///
+    /// # Errors
+    /// If the testkit did not start it.
+    pub fn folder(&self) -> Result<&Path> {
+        Ok(self.own.as_ref().context(NOT_OWN)?.folder.path())
+    }
+
     /// Kills it with SIGKILL. What is still there after a [restart](Self::restart) depends on how it
     /// was started.
     ///

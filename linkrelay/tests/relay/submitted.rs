@@ -2,10 +2,18 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::routing::post;
 use linkrelay_testkit::process::{Process, ProcessBuilder};
 use linkrelay_testkit::wait::{LONG, ok_if};
+use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::helpers::{Said, binary, link, run, said, until};
 use crate::role::{Role, up};
@@ -178,6 +186,34 @@ async fn a_client_that_sends_more_than_it_may_continues_more_slowly() {
     let slow = submit.run(&["--wait"]);
     assert_eq!(slow.code, Some(0), "{}", slow.all());
     assert!(slow.stderr.contains("stored 3000, failed 0"), "{}", slow.stderr);
-    assert_eq!(slow.stderr.matches("continuing more slowly").count(), 1, "{}", slow.stderr);
+    assert_eq!(slow.stderr.matches("continuing as it allows").count(), 1, "{}", slow.stderr);
     relay.stop().await;
+}
+
+/// More often than a submission is tried when a server fails.
+const FULL_COUNT: usize = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_full_is_waited_for() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let answer = move || async move {
+        if count.fetch_add(1, Ordering::Relaxed) < FULL_COUNT {
+            let problem = json!({ "code": "queue_full", "detail": "too many links wait" });
+            let full = StatusCode::SERVICE_UNAVAILABLE;
+            return (full, [("retry-after", "1")], Json(problem)).into_response();
+        }
+        let accepted = json!({ "id": "0193a0f0-0000-7000-8000-000000000000-1", "accepted": 1 });
+        (StatusCode::CREATED, Json(accepted)).into_response()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = axum::Router::new().route("/links/send-message-kafka", post(answer));
+    let serving = tokio::spawn(async move { axum::serve(listener, server).await });
+    let submitted =
+        run(Command::new(binary("linkrelay")).args(["submit", &link(0), "--server", &url]));
+    serving.abort();
+    assert_eq!(submitted.code, Some(0), "{}", submitted.all());
+    assert_eq!(asked.load(Ordering::Relaxed), FULL_COUNT + 1);
+    assert_eq!(submitted.stderr.matches("too many links wait").count(), 1, "{}", submitted.stderr);
 }

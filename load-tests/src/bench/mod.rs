@@ -7,8 +7,7 @@ use clap::ValueEnum;
 
 use crate::machine::Machine;
 use crate::{
-    batch, drain, export, http, keys, latency, memory, reads, replicas, search, sizing, store,
-    tables, tracing,
+    batch, drain, export, http, keys, latency, memory, million, reads, replicas, search, sizing, store, tables, tracing,
 };
 use settings::BenchSettings;
 
@@ -49,6 +48,8 @@ enum Benchmark {
     Reads,
     /// Links a second of 1, 2, 4 and 6 consumer processes, and what happens when one comes or goes
     Replicas,
+    /// A million of everything: documents, links of a file, ten of records; and a hundred watchers
+    Million,
     /// What a link costs, and what a number of links a day needs
     Sizing,
     /// What traces of one request in a hundred cost: POSTs and drained links a second, against none
@@ -84,6 +85,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Search => search::run(settings).await?,
             Benchmark::Reads => reads::run(settings).await?,
             Benchmark::Replicas => replicas::run(settings).await?,
+            Benchmark::Million => million::run(settings).await?,
             Benchmark::Sizing => sizing::run(settings).await?,
             Benchmark::Tracing => tracing::run(settings).await?,
             // They measure nothing.
