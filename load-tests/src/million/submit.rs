@@ -81,7 +81,7 @@ fn write_lines(file: &Path, count: usize) -> Result<()> {
     std::fs::write(file, text).context("writing the file of links")
 }
 
-/// Submits the file, and once more when nothing is left to submit.
+/// Submits the file, and again when nothing is left to submit.
 async fn round(broker: &KafkaBroker, file: &Path, lines: usize) -> Result<(Run, Run, Load)> {
     let (folder, topic) = (tempfile::tempdir()?, fresh_topic(broker).await?);
     let (brokers, dlq) = (broker.bootstrap_servers(), dlq(&topic));
