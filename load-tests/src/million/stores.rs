@@ -16,6 +16,10 @@ use tempfile::TempDir;
 
 const DOCUMENTS: &str = "youtube";
 const VIDEOS: &str = "videos";
+/// As `linkrelay up` names it.
+const FILE: &str = "linkrelay.sqlite";
+/// The files of SQLite's and SecantusDB's logs.
+const LOGS: [&str; 4] = ["-wal", "-shm", "WiredTigerLog", "oplog"];
 
 /// A store that has only this benchmark's documents.
 pub(super) enum Growing {
@@ -56,7 +60,7 @@ impl Growing {
         Ok(store)
     }
 
-    /// Returns the bytes of its files.
+    /// Returns the bytes of its files, without those that it keeps only for a time.
     pub(super) async fn bytes(&self) -> Result<u64> {
         match self {
             Self::Sqlite(folder) => bytes_below(folder.path()),
@@ -97,9 +101,6 @@ impl Growing {
     }
 }
 
-/// As `linkrelay up` names it.
-const FILE: &str = "linkrelay.sqlite";
-
 impl Server {
     fn get(&self) -> &MongoServer {
         match self {
@@ -120,8 +121,11 @@ fn bytes_below(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        // A file of the log may be removed meanwhile.
-        let Ok(metadata) = entry.metadata() else { continue };
+        let name = entry.file_name();
+        if LOGS.iter().any(|log| name.to_string_lossy().contains(log)) {
+            continue;
+        }
+        let metadata = entry.metadata()?;
         bytes += if metadata.is_dir() { bytes_below(&entry.path())? } else { metadata.len() };
     }
     Ok(bytes)
