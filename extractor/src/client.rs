@@ -85,18 +85,35 @@ impl YouTubeClient {
     /// Returns the body of a video's watch page.
     ///
     /// # Errors
-    /// Throttled for 429 and for redirects to a consent or /sorry page; [`ExtractError::Status`]
-    /// for every other status that is not a success (also 404: YouTube has a page for a deleted
-    /// video); time-outs, connection errors, and Unreadable for a body beyond the limit.
+    /// As for [`YouTubeClient::player`].
+    #[cfg(feature = "rusty-ytdl")]
     pub(crate) async fn watch_page(&self, video_id: VideoId) -> Result<Vec<u8>, ExtractError> {
-        let request = self.http.get(self.address.watch_url(video_id));
-        self.success(request.header(COOKIE, CONSENT_COOKIE)).await
+        self.success(self.watch_request(video_id)).await
+    }
+
+    /// Hands on the pieces of a video's watch page, as they come.
+    ///
+    /// # Errors
+    /// As for [`YouTubeClient::player`].
+    pub(crate) async fn watch_page_in_pieces(
+        &self,
+        video_id: VideoId,
+        take: impl FnMut(&[u8]),
+    ) -> Result<(), ExtractError> {
+        let (response, started) = self.answer(self.watch_request(video_id)).await?;
+        for_each_piece(response, started, MAX_BODY_BYTES, take).await
+    }
+
+    fn watch_request(&self, video_id: VideoId) -> RequestBuilder {
+        self.http.get(self.address.watch_url(video_id)).header(COOKIE, CONSENT_COOKIE)
     }
 
     /// Returns what the player endpoint answers to a request with this body and these headers.
     ///
     /// # Errors
-    /// As for [`YouTubeClient::watch_page`].
+    /// Throttled for 429 and for redirects to a consent or /sorry page; [`ExtractError::Status`]
+    /// for every other status that is not a success (also 404: YouTube has a page for a deleted
+    /// video); time-outs, connection errors, and Unreadable for a body beyond the limit.
     pub(crate) async fn player(
         &self,
         request_body: &Value,
@@ -109,7 +126,7 @@ impl YouTubeClient {
     /// Returns the short answer about a video that sites which embed it get.
     ///
     /// # Errors
-    /// As for [`YouTubeClient::watch_page`].
+    /// As for [`YouTubeClient::player`].
     pub(crate) async fn oembed(&self, video_id: VideoId) -> Result<Vec<u8>, ExtractError> {
         self.success(self.http.get(self.address.oembed_url(video_id))).await
     }
@@ -134,12 +151,19 @@ impl YouTubeClient {
 
     /// Sends the request and returns the answer's body; any status but a success is an error.
     async fn success(&self, request: RequestBuilder) -> Result<Vec<u8>, ExtractError> {
+        let (response, started) = self.answer(request).await?;
+        body_of(response, started, MAX_BODY_BYTES).await
+    }
+
+    /// Sends the request. Returns the answer and the time at which it was sent; any status but a
+    /// success is an error.
+    async fn answer(&self, request: RequestBuilder) -> Result<(Response, Instant), ExtractError> {
         self.pacer.wait().await;
         let started = Instant::now();
         let response = request.send().await;
         let response = response.map_err(|error| self.send_error(error, started.elapsed()))?;
         if response.status().is_success() {
-            body_of(response, started, MAX_BODY_BYTES).await
+            Ok((response, started))
         } else {
             Err(self.status_error(&response))
         }
@@ -212,19 +236,32 @@ fn follow(address: &Address, attempt: Attempt) -> reqwest::redirect::Action {
 
 /// Returns a body of up to `max_bytes`.
 pub(crate) async fn body_of(
-    mut response: Response,
+    response: Response,
     started: Instant,
     max_bytes: usize,
 ) -> Result<Vec<u8>, ExtractError> {
     let mut body = Vec::new();
+    for_each_piece(response, started, max_bytes, |piece| append(&mut body, piece)).await?;
+    Ok(body)
+}
+
+/// Hands on the pieces of a body of up to `max_bytes`, as they come.
+async fn for_each_piece(
+    mut response: Response,
+    started: Instant,
+    max_bytes: usize,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), ExtractError> {
+    let mut length = 0;
     let failed = |error| transport_error(error, started.elapsed());
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if body.len() + chunk.len() > max_bytes {
+    while let Some(piece) = response.chunk().await.map_err(failed)? {
+        length += piece.len();
+        if length > max_bytes {
             return Err(ExtractError::Unreadable(format!("it is larger than {max_bytes} bytes")));
         }
-        append(&mut body, &chunk);
+        take(&piece);
     }
-    Ok(body)
+    Ok(())
 }
 
 /// Appends a piece, without more room behind it than one step.

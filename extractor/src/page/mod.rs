@@ -1,7 +1,7 @@
 //! Reads a [`Video`], or the reason why YouTube does not show it, from the body of a watch page, of
 //! `watch?pbj=1` or of a player answer. Pure: no network, no clock.
 //!
-//! In reading order: `locate` finds the player response in all its forms; `playability` reads
+//! In reading order: `sieve` drops of a page that arrives what no reader looks at; `locate` finds the player response in all its forms; `playability` reads
 //! whether the video can be played, `sign_in` why YouTube wants a user for that, and `broadcast`
 //! whether it is live; `fields` reads the metadata, with `owner`, `chapters` and `country` for what
 //! is elsewhere in the page; `interstitial` recognizes the pages that YouTube sends instead of a
@@ -16,6 +16,7 @@ pub(crate) mod json;
 mod locate;
 mod owner;
 mod playability;
+mod sieve;
 mod sign_in;
 
 use linkrelay_common::VideoId;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use crate::error::ExtractError;
 
 pub(crate) use fields::instant;
+pub(crate) use sieve::Sieve;
 
 /// Reads the metadata of `video_id`; never returns that of another video, and never panics.
 ///

@@ -7,6 +7,7 @@ use linkrelay_common::video::Video;
 use super::StrategyName;
 use crate::client::YouTubeClient;
 use crate::error::ExtractError;
+use crate::page::Sieve;
 use crate::{Strategy, page};
 
 /// The strategy `watch_page`.
@@ -28,7 +29,8 @@ impl Strategy for WatchPage {
     }
 
     async fn extract(&self, video_id: VideoId) -> Result<Video, ExtractError> {
-        let body = self.client.watch_page(video_id).await?;
-        page::read(&body, video_id)
+        let mut sieve = Sieve::default();
+        self.client.watch_page_in_pieces(video_id, |piece| sieve.push(piece)).await?;
+        page::read(&sieve.finish(), video_id)
     }
 }
