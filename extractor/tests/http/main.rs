@@ -3,6 +3,7 @@
 //! - `fake` asks the fake YouTube with each of its failures;
 //! - `lists` asks it for playlists and channels;
 //! - `load` asks it for many videos concurrently;
+//! - `order` compares what watch pages and player answers have;
 //! - `others` uses the strategies that do not read watch pages;
 //! - `proxies` uses proxies that are throttled, are unreachable, or need a password;
 //! - `refusals` asks it when it refuses one video, an app, or all of them;
@@ -14,6 +15,7 @@ mod corpus;
 mod fake;
 mod lists;
 mod load;
+mod order;
 mod others;
 mod proxies;
 mod refusals;
