@@ -5,8 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 results=${RESULTS:-load-tests/results/local.jsonl}
-# These are processes of their own where their memory is measured.
+# Some benchmarks start these programs as processes.
 cargo build --release --locked -p linkrelay-load-tests --bin bench --bin replica \
+  --bin extraction-side \
   -p linkrelay-consumer --bin linkrelay-consumer -p linkrelay-producer --bin linkrelay-producer \
   -p linkrelay --bin linkrelay
 if (($# == 0)); then

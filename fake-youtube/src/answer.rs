@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 
 use crate::body::{Body, Connection, Ending, body};
 use crate::failure::Failure;
+use crate::gzip::Padding;
 use crate::pages::{data_api, refusal};
 
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
@@ -94,6 +97,16 @@ impl Answer {
                 }
                 *piece = replaced.into();
             }
+        }
+        self
+    }
+
+    /// Packs a good answer with gzip.
+    pub(crate) fn packed(mut self, padding: &Padding) -> Self {
+        let is_plain = self.status == StatusCode::OK && self.extra.is_none();
+        if is_plain && let Some(pieces) = padding.gzip(&self.pieces) {
+            self.pieces = pieces;
+            self.extra = Some((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
         }
         self
     }

@@ -7,7 +7,7 @@
 //! [`FakeYouTubeSettings`] are its settings; [`Failure`] lists the failures, `faults` chooses them;
 //! [`Edit`] changes what is answered about one video;
 //! [`Hits`] counts; `corpus` has captured answers; `server` accepts connections, `routes` answers
-//! requests, `thumbnails` those of i.ytimg.com, and `shared` has what all of them share; [`tls`]
+//! requests, `thumbnails` those of i.ytimg.com, `gzip` packs answers, and `shared` has what all of them share; [`tls`]
 //! makes the certificates.
 //!
 //! It must not know its clients, or what they make of its answers. It is shipped behind `--demo`,
@@ -21,6 +21,7 @@ mod edits;
 mod failure;
 mod fake;
 mod faults;
+mod gzip;
 mod hits;
 mod latency;
 pub mod pages;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use hyper::header::ACCEPT_ENCODING;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
@@ -31,6 +32,9 @@ pub(crate) async fn answer(
     let route = route(request.method(), request.uri().path());
     let _in_flight = shared.hits.enter(route);
     shared.latency.wait(&shared.stop).await;
+    let takes_gzip = request.headers().get(ACCEPT_ENCODING);
+    let takes_gzip =
+        takes_gzip.is_some_and(|taken| taken.as_bytes().windows(4).any(|name| name == b"gzip"));
     let answer = match route {
         Route::Watch => match parameters(&request).get("v") {
             Some(id) => videos::answer(shared, connection, id, Form::WatchPage).await,
@@ -47,6 +51,8 @@ pub(crate) async fn answer(
         Route::Thumbnail => thumbnails::answer(shared, request.uri().path()).await,
         Route::Other => Answer::not_found(),
     };
+    let is_packed = takes_gzip && shared.padding.is_packed() && route != Route::Thumbnail;
+    let answer = if is_packed { answer.packed(&shared.padding) } else { answer };
     Ok(answer.into_response())
 }
 

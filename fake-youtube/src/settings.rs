@@ -27,6 +27,8 @@ pub struct FakeYouTubeSettings {
     pub corpus: Option<PathBuf>,
     /// Generated watch pages are padded to this size (a real one has about a million bytes).
     pub page_bytes: usize,
+    /// Whether answers are packed for clients that take gzip, as YouTube's are.
+    pub gzip: bool,
     /// Whether HTTP/2 is also offered, as YouTube does. A reset then ends one request instead of
     /// the connection.
     pub http2: bool,

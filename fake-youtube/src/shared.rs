@@ -1,11 +1,11 @@
 //! What all connections of a server share.
 
-use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::corpus::Corpus;
 use crate::edits::Edits;
 use crate::faults::Faults;
+use crate::gzip::Padding;
 use crate::hits::Counters;
 use crate::latency::Latency;
 use crate::settings::FakeYouTubeSettings;
@@ -18,7 +18,7 @@ pub(crate) struct Shared {
     pub(crate) latency: Latency,
     pub(crate) corpus: Option<Corpus>,
     /// Pads watch pages to the size in the settings.
-    pub(crate) padding: Bytes,
+    pub(crate) padding: Padding,
     pub(crate) stop: CancellationToken,
 }
 
@@ -30,7 +30,7 @@ impl Shared {
             hits: Counters::default(),
             latency: Latency::new(settings.latency, settings.latency_jitter, settings.seed),
             corpus,
-            padding: Bytes::from(vec![b' '; settings.page_bytes]),
+            padding: Padding::new(settings.page_bytes, settings.gzip),
             stop: CancellationToken::new(),
         }
     }

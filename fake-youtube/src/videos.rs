@@ -147,8 +147,11 @@ pub(crate) fn api_item(shared: &Shared, id: &str, playability: Playability) -> O
 }
 
 fn watch_page(shared: &Shared, [beginning, rest]: [String; 2]) -> Answer {
-    let missing_bytes = shared.padding.len().saturating_sub(beginning.len() + rest.len());
-    let padding = shared.padding.slice(..missing_bytes);
+    let padding = &shared.padding;
+    let missing_bytes = padding.plain.len().saturating_sub(beginning.len() + rest.len());
+    // Only the whole of it is packed already.
+    let length = if padding.is_packed() { padding.plain.len() } else { missing_bytes };
+    let padding = padding.plain.slice(..length);
     Answer::ok(HTML, vec![Bytes::from(beginning), padding, Bytes::from(rest)])
 }
 

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod comparison;
+pub mod extraction;
 pub mod replicas;
 
 mod batch;

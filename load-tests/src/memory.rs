@@ -38,6 +38,8 @@ pub(crate) struct MemoryCase {
     /// The documents that its store has from before.
     pub(crate) documents: usize,
     pub(crate) page_bytes: usize,
+    /// Over HTTP/2 and in gzip. Over HTTP/1.1, each connection has a buffer of up to a page.
+    pub(crate) is_as_youtube: bool,
     /// The store no longer answers, so that everything that can fill up does.
     pub(crate) is_store_hanging: bool,
     pub(crate) watched_for: Duration,
@@ -49,12 +51,19 @@ pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
         lag: settings.scaled(LAG),
         documents: 0,
         page_bytes: 0,
+        is_as_youtube: false,
         is_store_hanging: false,
         watched_for: Duration::from_secs(settings.scaled(90) as u64),
     };
     let cases = [
         base,
         MemoryCase { name: "pages of 1 MB", page_bytes: PAGE_BYTES, ..base },
+        MemoryCase {
+            name: "pages of 1 MB by HTTP/2 in gzip",
+            page_bytes: PAGE_BYTES,
+            is_as_youtube: true,
+            ..base
+        },
         MemoryCase { name: "a store that hangs", is_store_hanging: true, ..base },
     ];
     for case in cases.iter().filter(|case| settings.includes(case.name)) {
@@ -77,6 +86,8 @@ pub(crate) async fn round(case: MemoryCase) -> Result<(Round, Duration)> {
     let youtube = FakeYouTubeSettings {
         latency: LATENCY,
         page_bytes: case.page_bytes,
+        gzip: case.is_as_youtube,
+        http2: case.is_as_youtube,
         ..FakeYouTubeSettings::default()
     };
     // Not the shared store, because it is paused.

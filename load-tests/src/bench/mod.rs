@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::machine::Machine;
 use crate::{
-    batch, drain, export, http, keys, latency, memory, million, reads, replicas, search, sizing, store, tables, tracing,
+    batch, drain, export, extraction, http, keys, latency, memory, million, reads, replicas, search, sizing, store, tables, tracing,
 };
 use settings::BenchSettings;
 
@@ -38,6 +38,8 @@ enum Benchmark {
     Keys,
     /// Links a second in requests of 100 against a bare FutureProducer
     Batch,
+    /// Links a second through the extractor, with the fake YouTube on a processor of its own
+    Extraction,
     /// From POST to stored document at 50 a second
     Latency,
     /// Rows a second of an export of a million videos, and how long the statistics take
@@ -80,6 +82,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Http => http::run(settings).await?,
             Benchmark::Keys => keys::run(settings).await?,
             Benchmark::Batch => batch::run(settings).await?,
+            Benchmark::Extraction => extraction::run(settings).await?,
             Benchmark::Latency => latency::run(settings).await?,
             Benchmark::Export => export::run(settings).await?,
             Benchmark::Search => search::run(settings).await?,

@@ -19,6 +19,7 @@ pub(super) async fn run(settings: &BenchSettings) -> Result<()> {
         lag: settings.scaled(RECORDS),
         documents: settings.scaled(DOCUMENTS),
         page_bytes: 0,
+        is_as_youtube: false,
         is_store_hanging: false,
         watched_for: Duration::from_secs(settings.scaled(60) as u64),
     };
