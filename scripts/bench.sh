@@ -13,4 +13,11 @@ cargo build --release --locked -p linkrelay-load-tests --bin bench --bin replica
 if (($# == 0)); then
   set -- all
 fi
+# What linkrelay is compared with is fetched only for the benchmark that needs it.
+for argument in "$@"; do
+  case $argument in
+    peers) scripts/tools.sh peers ;;
+    all) scripts/tools.sh peers || echo "bench: the peers cannot be fetched, so all but they run" >&2 ;;
+  esac
+done
 exec "${CARGO_TARGET_DIR:-target}/release/bench" "$@" --results "$results"

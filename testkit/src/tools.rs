@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use rand::RngExt;
 
 /// Below the range that Linux gives to outgoing connections (from 32,768): no such connection takes
@@ -81,6 +81,15 @@ pub fn prometheus(program: &str) -> Result<PathBuf> {
 pub fn kubernetes(program: &str) -> Result<PathBuf> {
     let program = format!("bin/{program}");
     tool("kubernetes", &program).map(|home| home.join(program))
+}
+
+/// The folder of the programs that benchmarks compare linkrelay with. `make tools` does not fetch
+/// them.
+///
+/// # Errors
+/// If it is missing, with the command that fetches it.
+pub fn peers_home() -> Result<PathBuf> {
+    tool("peers", ".installed").context("scripts/tools.sh peers fetches them")
 }
 
 /// A port on 127.0.0.1 that was free a moment ago, each one given once in this process.
