@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use linkrelay_common::{DocumentId, RequestId, Video, VideoId};
+use linkrelay_common::{DocumentId, RecordOrigin, RequestId, Video, VideoId};
 use linkrelay_extractor::{Extract, ExtractError, Extraction};
 use linkrelay_store::{
     ExpandedRange, KnownDocument, LinkDocument, LinkStatus, LinkStore, RequestCounts, StoreError,
@@ -92,6 +94,8 @@ pub(crate) struct CountingStore {
     all_acknowledged: SetOnce<Instant>,
     /// When each document was acknowledged, by its link, if the caller needs it.
     moments: Option<Mutex<HashMap<String, Instant>>>,
+    /// Gets a line for each document when it is acknowledged, if the caller needs it.
+    log: Option<File>,
 }
 
 impl CountingStore {
@@ -108,6 +112,12 @@ impl CountingStore {
     /// Like [`before`](Self::before), but keeps when each document was acknowledged.
     pub(crate) fn with_moments(inner: Arc<dyn LinkStore>, expected: u64) -> Self {
         Self { moments: Some(Mutex::default()), ..Self::before(inner, expected) }
+    }
+
+    /// Appends a line for each document to a file when it is acknowledged: when, the partition and
+    /// the offset of its record.
+    pub(crate) fn log_to(&mut self, file: File) {
+        self.log = Some(file);
     }
 
     /// Returns how many documents were acknowledged.
@@ -130,6 +140,16 @@ impl CountingStore {
         let kept = self.moments.as_ref().map(|kept| kept.lock());
         kept.map(|kept| take(&mut *kept.unwrap_or_else(PoisonError::into_inner)))
             .unwrap_or_default()
+    }
+
+    /// One write for all, and no buffer: what was done before a SIGKILL is in the file.
+    fn log(&self, documents: &[LinkDocument]) -> io::Result<()> {
+        let Some(mut file) = self.log.as_ref() else { return Ok(()) };
+        let at_ms = Timestamp::now().as_millisecond();
+        let line =
+            |origin: &RecordOrigin| format!("{at_ms} {} {}\n", origin.partition.0, origin.offset.0);
+        let origins = documents.iter().filter_map(|document| document.kafka.as_ref());
+        file.write_all(origins.map(line).collect::<String>().as_bytes())
     }
 
     fn count(&self, documents: &[LinkDocument]) {
@@ -172,6 +192,7 @@ impl LinkStore for CountingStore {
             Some(inner) => inner.write_batch(documents).await?,
             None => vec![WriteOutcome::Inserted; documents.len()],
         };
+        self.log(documents).map_err(|error| StoreError::Refused(error.to_string()))?;
         self.count(documents);
         Ok(outcomes)
     }

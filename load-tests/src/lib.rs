@@ -20,6 +20,7 @@ mod many_videos;
 mod measurement;
 mod memory;
 mod million;
+mod peers;
 mod reads;
 mod roles;
 mod sample;

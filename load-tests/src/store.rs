@@ -26,9 +26,9 @@ use crate::sample;
 
 /// The defaults of the consumer.
 const BATCH_DOCUMENTS: usize = 500;
-const BATCHES_IN_FLIGHT: usize = 4;
+pub(crate) const BATCHES_IN_FLIGHT: usize = 4;
 const DOCUMENTS: usize = 30_000;
-const DATABASE: &str = "linkrelay_bench";
+pub(crate) const DATABASE: &str = "linkrelay_bench";
 
 /// Runs both stores.
 pub(crate) async fn run(settings: &BenchSettings) -> Result<()> {
@@ -137,6 +137,13 @@ pub(crate) struct MongoSide {
 impl MongoSide {
     /// Makes the collection.
     pub(crate) async fn fresh(uri: &str) -> Result<Self> {
+        let side = Self::without_schema(uri).await?;
+        side.store.ensure_schema().await?;
+        Ok(side)
+    }
+
+    /// Chooses a name: the collection is made with the first document, and has only `_id`.
+    pub(crate) async fn without_schema(uri: &str) -> Result<Self> {
         let name = fresh_name("documents");
         let store = MongoStore::new(
             &SecretString::from(uri.to_owned()),
@@ -144,7 +151,6 @@ impl MongoSide {
             &name,
             &format!("{name}_videos"),
         )?;
-        store.ensure_schema().await?;
         let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
         let options = CollectionOptions::builder().write_concern(durable).build();
         let client = Client::with_uri_str(uri).await?;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::machine::Machine;
 use crate::{
-    batch, drain, export, extraction, http, keys, latency, memory, million, reads, replicas, search, sizing, store, tables, tracing,
+    batch, drain, export, extraction, http, keys, latency, memory, million, peers, reads, replicas, search, sizing, store, tables, tracing,
 };
 use settings::BenchSettings;
 
@@ -52,6 +52,8 @@ enum Benchmark {
     Replicas,
     /// A million of everything: documents, links of a file, ten of records; and a hundred watchers
     Million,
+    /// Confluent's Parallel Consumer and the MongoDB sink of Kafka Connect, on the same servers
+    Peers,
     /// What a link costs, and what a number of links a day needs
     Sizing,
     /// What traces of one request in a hundred cost: POSTs and drained links a second, against none
@@ -89,6 +91,10 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             Benchmark::Reads => reads::run(settings).await?,
             Benchmark::Replicas => replicas::run(settings).await?,
             Benchmark::Million => million::run(settings).await?,
+            Benchmark::Peers => match peers::home() {
+                Err(error) if *chosen == Benchmark::All => println!("peers: left out: {error:#}\n"),
+                home => peers::run(settings, &home?).await?,
+            },
             Benchmark::Sizing => sizing::run(settings).await?,
             Benchmark::Tracing => tracing::run(settings).await?,
             // They measure nothing.

@@ -13,25 +13,30 @@ use super::worker::Report;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A group that reads one topic.
-pub(super) struct Group<'a> {
-    pub(super) broker: &'a KafkaBroker,
-    pub(super) topic: &'a str,
-    pub(super) name: String,
+pub(crate) struct Group<'a> {
+    pub(crate) broker: &'a KafkaBroker,
+    pub(crate) topic: &'a str,
+    pub(crate) name: String,
     /// `classic` or `consumer`.
-    pub(super) protocol: &'static str,
-    pub(super) latency: Duration,
-    pub(super) in_flight: usize,
+    pub(crate) protocol: &'static str,
+    pub(crate) latency: Duration,
+    pub(crate) in_flight: usize,
 }
 
 /// A process of the group.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     process: Process,
     started_ms: i64,
 }
 
 impl Group<'_> {
     /// Starts a process.
-    pub(super) fn start(&self) -> Result<Worker> {
+    pub(crate) fn start(&self) -> Result<Worker> {
+        Worker::start(self.builder()?)
+    }
+
+    /// Returns a process that is not started yet.
+    pub(crate) fn builder(&self) -> Result<ProcessBuilder> {
         let in_flight = self.in_flight.to_string();
         let settings = [
             ("--kafka-brokers", self.broker.bootstrap_servers()),
@@ -43,17 +48,21 @@ impl Group<'_> {
             ("--concurrency-per-partition", in_flight),
             ("--latency", format!("{}us", self.latency.as_micros())),
         ];
-        let started_ms = Timestamp::now().as_millisecond();
-        let process = ProcessBuilder::new("replica", workspace_binary("replica")?)
-            .args(settings.into_iter().flat_map(|(name, value)| [name.to_owned(), value]))
-            .spawn()?;
-        Ok(Worker { process, started_ms })
+        let arguments = settings.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        let program = workspace_binary("replica")?;
+        Ok(ProcessBuilder::new("replica", program).args(arguments))
     }
 }
 
 impl Worker {
+    /// Starts a process that prints reports.
+    pub(crate) fn start(builder: ProcessBuilder) -> Result<Self> {
+        let started_ms = Timestamp::now().as_millisecond();
+        Ok(Self { process: builder.spawn()?, started_ms })
+    }
+
     /// Waits for the first link, and returns how long after the process's start it was stored.
-    pub(super) async fn until_first(&mut self) -> Result<Duration> {
+    pub(crate) async fn until_first(&mut self) -> Result<Duration> {
         let reports = wait_for("the first link", LIMIT, SHORT, async || {
             if let Err(error) = self.process.ensure_running() {
                 return Ok(Err(error));
@@ -73,27 +82,38 @@ impl Worker {
     }
 
     /// Returns how many links were stored between two moments.
-    pub(super) fn stored_between(&self, begin_ms: i64, end_ms: i64) -> Result<u64> {
+    pub(crate) fn stored_between(&self, begin_ms: i64, end_ms: i64) -> Result<u64> {
         let reports = self.reports()?;
         Ok(stored_at(&reports, end_ms)?.saturating_sub(stored_at(&reports, begin_ms)?))
     }
 
+    /// Returns how many links were stored in this time from the first one on.
+    pub(crate) fn stored_in_first(&self, time: Duration) -> Result<u64> {
+        let reports = self.reports()?;
+        let first = reports.iter().find(|report| report.acknowledged > 0);
+        let first_ms = first.context("nothing was stored")?.at_ms;
+        stored_at(&reports, first_ms + i64::try_from(time.as_millis())?)
+    }
+
     /// Returns how many links it has stored.
-    pub(super) fn stored(&self) -> Result<u64> {
+    pub(crate) fn stored(&self) -> Result<u64> {
         Ok(self.reports()?.last().map_or(0, |report| report.acknowledged))
     }
 
-    /// Kills it.
-    pub(super) fn kill(mut self) -> Result<()> {
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(mut self) -> Result<()> {
         self.process.kill().map(drop)
     }
 
     /// The last line may not be complete yet.
     fn reports(&self) -> Result<Vec<Report>> {
-        let lines = self.process.stdout()?;
-        let complete = lines.rsplit_once('\n').map_or("", |(complete, _)| complete);
-        complete.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+        reports_of(&self.process.stdout()?)
     }
+}
+
+fn reports_of(lines: &str) -> Result<Vec<Report>> {
+    let complete = lines.rsplit_once('\n').map_or("", |(complete, _)| complete);
+    complete.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 /// Returns how many were stored by then, between the reports before and after it.
@@ -110,6 +130,16 @@ fn stored_at(reports: &[Report], at_ms: i64) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_not_complete_is_no_report() {
+        // As a replica of linkrelay writes it, and as load-tests/peers/Peer.java does.
+        let ours = serde_json::to_string(&Report { at_ms: 100, acknowledged: 7 }).unwrap();
+        assert_eq!(ours, r#"{"at_ms":100,"acknowledged":7}"#);
+        let reports = reports_of(&format!("{ours}\n{ours}\n{{\"at_ms\":15")).unwrap();
+        assert_eq!(reports, [Report { at_ms: 100, acknowledged: 7 }; 2]);
+        assert!(reports_of("").unwrap().is_empty() && reports_of("Exception\n").is_err());
+    }
 
     #[test]
     fn what_is_stored_between_two_reports_is_estimated() {

@@ -6,7 +6,7 @@
 //! The rate is that of all processes together in the same seconds, after each of them has stored
 //! something and the group has settled. Extractions take their time by the kernel's timer.
 
-mod group;
+pub(crate) mod group;
 mod handover;
 mod worker;
 

@@ -1,6 +1,8 @@
 //! One consumer process of the benchmark: linkrelay's consumer with an extractor that only takes
 //! time and a store that acknowledges immediately. It prints how many documents were acknowledged.
 
+use std::fs::OpenOptions;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,14 +29,19 @@ pub struct Arguments {
     /// How long an extraction takes
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     latency: Duration,
+
+    /// A file that gets a line for each link when its document was acknowledged: when, its
+    /// partition and its offset
+    #[arg(long, value_name = "FILE")]
+    done: Option<PathBuf>,
 }
 
 /// A line of a worker's output.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// Since the epoch, by this machine's clock.
-    pub(super) at_ms: i64,
-    pub(super) acknowledged: u64,
+    pub(crate) at_ms: i64,
+    pub(crate) acknowledged: u64,
 }
 
 /// Works until it is killed, and prints how many documents were acknowledged, 20 times a second.
@@ -42,9 +49,14 @@ pub(super) struct Report {
 /// # Errors
 /// If the consumer does not start.
 pub async fn work(arguments: &Arguments) -> Result<()> {
-    let timer = Timer::exact(arguments.latency)?;
+    let latency = arguments.latency;
+    let timer = if latency.is_zero() { Timer::None } else { Timer::exact(latency)? };
     let extractor = Arc::new(SleepingExtractor::new(timer, Video::titled("A title")));
-    let store = Arc::new(CountingStore::at_once(u64::MAX));
+    let mut store = CountingStore::at_once(u64::MAX);
+    if let Some(path) = &arguments.done {
+        store.log_to(OpenOptions::new().create(true).append(true).open(path)?);
+    }
+    let store = Arc::new(store);
     let stores = Arc::clone(&store) as Arc<dyn LinkStore>;
     let (_, _consumer) = start_consumer(&arguments.relay, extractor, stores).await?;
     let mut interval = tokio::time::interval(REPORT_INTERVAL);
