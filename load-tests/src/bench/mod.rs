@@ -7,7 +7,8 @@ use clap::ValueEnum;
 
 use crate::machine::Machine;
 use crate::{
-    batch, drain, export, extraction, http, keys, latency, memory, million, peers, reads, replicas, search, sizing, store, tables, tracing,
+    batch, drain, export, extraction, http, keys, latency, memory, million, peers, reads, replicas,
+    search, sizing, store, tables, tracing,
 };
 use settings::BenchSettings;
 
