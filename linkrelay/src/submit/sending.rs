@@ -11,7 +11,7 @@ use super::submission::{Answer, Submission};
 use crate::api::Api;
 use crate::progress::Progress;
 
-/// Enough to hide the time of an answer; more made nothing faster.
+/// Some, so that reading, the network and the broker are not waited for one after the other.
 const MAX_IN_FLIGHT: usize = 4;
 
 /// What was submitted, by this process and before.
