@@ -25,7 +25,7 @@ use crate::machine::LoadMeter;
 use crate::measurement::{Measurement, Round, Target};
 use crate::store::{self, MongoSide};
 use run::{Drained, drain};
-use timer::Timer;
+use timer::{Slack, Timer};
 
 /// MAX_IN_FLIGHT, and equally many a partition.
 const IN_FLIGHT: usize = 64;
@@ -43,9 +43,9 @@ fn cases() -> Result<Vec<DrainCase>> {
     let case = |timer, is_store_real, links_count| DrainCase { timer, is_store_real, links_count };
     Ok(vec![
         case(Timer::Tokio(long), false, 12_800),
-        case(Timer::exact(long)?, false, 12_800),
+        case(Timer::exact(long, Slack::Least)?, false, 12_800),
         case(Timer::Tokio(short), false, 102_400),
-        case(Timer::exact(short)?, false, 102_400),
+        case(Timer::exact(short, Slack::Least)?, false, 102_400),
         case(Timer::None, false, 1_000_000),
         case(Timer::Tokio(long), true, 12_800),
         case(Timer::Tokio(short), true, 40_000),

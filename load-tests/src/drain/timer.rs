@@ -4,12 +4,14 @@
 //! follows is not 64 in 5 ms. The exact timer is a thread that sleeps by the kernel's timer,
 //! because YouTube does not wait for tokio's ticks either.
 
+use std::num::NonZeroU64;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::future::join_all;
+use rustix::thread::set_current_timer_slack;
 use tokio::sync::oneshot;
 
 /// Something to sleep by.
@@ -21,6 +23,15 @@ pub(crate) enum Timer {
     Tokio(Duration),
     /// A thread that wakes each sleeper when its time has come.
     Exact(ExactTimer),
+}
+
+/// How late the kernel may wake the thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slack {
+    /// As late as any other thread.
+    Default,
+    /// As little as it can.
+    Least,
 }
 
 /// A handle of the thread, which ends when the last handle is dropped.
@@ -38,10 +49,18 @@ struct Sleeper {
 
 impl Timer {
     /// Returns an exact timer of this duration.
-    pub(crate) fn exact(duration: Duration) -> Result<Self> {
+    pub(crate) fn exact(duration: Duration, slack: Slack) -> Result<Self> {
         // Holds as many sleepers as there are tasks that sleep.
         let (sleepers, queue) = mpsc::channel();
-        thread::Builder::new().name("exact-timer".to_owned()).spawn(move || wake_all(&queue))?;
+        let wake = move || {
+            if slack == Slack::Least
+                && let Err(error) = set_current_timer_slack(NonZeroU64::new(1))
+            {
+                eprintln!("the timer is less exact: no timer slack: {error}");
+            }
+            wake_all(&queue);
+        };
+        thread::Builder::new().name("exact-timer".to_owned()).spawn(wake)?;
         Ok(Self::Exact(ExactTimer { duration, sleepers }))
     }
 
@@ -115,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn no_timer_wakes_too_early() {
         let duration = Duration::from_millis(3);
-        for timer in [Timer::Tokio(duration), Timer::exact(duration).unwrap()] {
+        for timer in [Timer::Tokio(duration), Timer::exact(duration, Slack::Least).unwrap()] {
             let begun = Instant::now();
             timer.sleep().await;
             assert!(begun.elapsed() >= duration, "{timer:?}");

@@ -113,7 +113,9 @@ impl Worker {
 
 fn reports_of(lines: &str) -> Result<Vec<Report>> {
     let complete = lines.rsplit_once('\n').map_or("", |(complete, _)| complete);
-    complete.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    // Lines of the log are between them.
+    let reports = complete.lines().filter(|line| line.starts_with('{'));
+    reports.map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 /// Returns how many were stored by then, between the reports before and after it.
@@ -136,9 +138,9 @@ mod tests {
         // As a replica of linkrelay writes it, and as load-tests/peers/Peer.java does.
         let ours = serde_json::to_string(&Report { at_ms: 100, acknowledged: 7 }).unwrap();
         assert_eq!(ours, r#"{"at_ms":100,"acknowledged":7}"#);
-        let reports = reports_of(&format!("{ours}\n{ours}\n{{\"at_ms\":15")).unwrap();
+        let reports = reports_of(&format!("{ours}\nWARN lost\n{ours}\n{{\"at_ms\":15")).unwrap();
         assert_eq!(reports, [Report { at_ms: 100, acknowledged: 7 }; 2]);
-        assert!(reports_of("").unwrap().is_empty() && reports_of("Exception\n").is_err());
+        assert!(reports_of("").unwrap().is_empty() && reports_of("{\"at_ms\":1}\n").is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use linkrelay_store::LinkStore;
 use serde::{Deserialize, Serialize};
 
 use crate::doubles::{CountingStore, SleepingExtractor};
-use crate::drain::timer::Timer;
+use crate::drain::timer::{Slack, Timer};
 use crate::kafka::RelaySettings;
 use crate::roles::start_consumer;
 
@@ -50,7 +50,9 @@ pub(crate) struct Report {
 /// If the consumer does not start.
 pub async fn work(arguments: &Arguments) -> Result<()> {
     let latency = arguments.latency;
-    let timer = if latency.is_zero() { Timer::None } else { Timer::exact(latency)? };
+    // A peer's threads have the default slack as well.
+    let timer =
+        if latency.is_zero() { Timer::None } else { Timer::exact(latency, Slack::Default)? };
     let extractor = Arc::new(SleepingExtractor::new(timer, Video::titled("A title")));
     let mut store = CountingStore::at_once(u64::MAX);
     if let Some(path) = &arguments.done {
