@@ -156,7 +156,9 @@ impl KafkaSettings {
         config.set("max.poll.interval.ms", MAX_POLL_INTERVAL.as_millis().to_string());
         if group.kafka_group_protocol == GroupProtocol::Classic {
             config.set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string());
-            config.set("heartbeat.interval.ms", "3000");
+            // A member learns of a rebalance at its next heartbeat, and a cooperative one takes two:
+            // with the 3 s that are the default, a new consumer waited 6 s for its first link.
+            config.set("heartbeat.interval.ms", "1000");
             config.set("partition.assignment.strategy", "cooperative-sticky");
         } else {
             config.set("group.protocol", "consumer");

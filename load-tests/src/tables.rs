@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::stats::{figure, median};
 
-/// The pages that have such blocks, in the root of the repository.
-const PAGES: [&str; 1] = ["load-tests/README.md"];
+/// The page that has such blocks, in the root of the repository.
+const PAGE: &str = "docs/PERFORMANCE.md";
 const BEGIN: &str = "<!-- figures ";
 const END: &str = "<!-- end of figures -->";
 
@@ -44,24 +44,23 @@ struct ResultLoad {
     load_average: f64,
 }
 
-/// Fills the blocks of all pages.
+/// Fills the blocks of the page.
 ///
 /// # Errors
-/// If a page or a file of results cannot be read, or a block names nothing.
+/// If the page or a file of results cannot be read, or a block names nothing.
 pub(crate) fn write() -> Result<()> {
-    for page in PAGES.map(page) {
-        let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-        let filled = fill(&text, &results()).with_context(|| page.display().to_string())?;
-        if filled != text {
-            fs::write(&page, filled)?;
-            println!("{} has new tables", page.display());
-        }
+    let page = page();
+    let text = fs::read_to_string(&page).context(PAGE)?;
+    let filled = fill(&text, &results()).context(PAGE)?;
+    if filled != text {
+        fs::write(&page, filled)?;
+        println!("{PAGE} has new tables");
     }
     Ok(())
 }
 
-fn page(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+fn page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PAGE)
 }
 
 fn results() -> PathBuf {
@@ -180,12 +179,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tables_of_the_pages_are_those_of_the_results() {
-        for page in PAGES.map(page) {
-            let text = fs::read_to_string(&page).unwrap();
-            let filled = fill(&text, &results()).unwrap();
-            assert!(filled == text, "{}: run `make bench ARGS=tables`", page.display());
-        }
+    fn the_tables_of_the_page_are_those_of_the_results() {
+        let text = fs::read_to_string(page()).unwrap();
+        let filled = fill(&text, &results()).unwrap();
+        assert!(filled == text, "{PAGE}: run `make bench ARGS=tables`");
     }
 
     #[test]
