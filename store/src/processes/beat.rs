@@ -1,5 +1,6 @@
 //! Writes the row of a role until it stops. A store that fails drops a beat, and disturbs nothing.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::StoreError;
 
 /// How long a call of the store may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// How long the removal of the row may delay a stop.
+/// How long a beat in flight, and then the removal of the row, may each delay a stop.
 const LAST_CALL_LIMIT: Duration = Duration::from_secs(1);
 /// Rows of processes that were killed are kept for a day.
 const KEEP_SILENT_FOR: Duration = Duration::from_secs(24 * 3_600);
@@ -37,21 +38,33 @@ impl Heartbeat {
         mut figures: impl FnMut(Duration) -> ProcessFigures + Send,
         stop: CancellationToken,
     ) {
-        // `None` means that it was stopped.
-        let _stopped = stop.run_until_cancelled(self.beat(&mut figures)).await;
+        let mut beating = pin!(self.beat(&mut figures, &stop));
+        // A call that is dropped in flight could write the row after it was removed.
+        let is_stopped = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_CALL_LIMIT).await;
+        };
+        tokio::select! {
+            () = &mut beating => {}
+            () = is_stopped => {}
+        }
         let removing = self.store.remove_process(&self.identity);
         if !matches!(timeout(LAST_CALL_LIMIT, removing).await, Ok(Ok(()))) {
             tracing::debug!("the row of this process is not removed, and will be shown as gone");
         }
     }
 
-    async fn beat(&self, figures: &mut (impl FnMut(Duration) -> ProcessFigures + Send)) {
+    /// Beats until `stop`, but ends no call that is in flight.
+    async fn beat(
+        &self,
+        figures: &mut (impl FnMut(Duration) -> ProcessFigures + Send),
+        stop: &CancellationToken,
+    ) {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut beats_count, mut last) = (0_u64, Instant::now());
         let mut is_failing = false;
-        loop {
-            ticks.tick().await;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let row = ProcessRow {
                 identity: self.identity.clone(),
                 interval_ms: u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX),
@@ -90,7 +103,9 @@ fn report(called: Result<(), StoreError>, is_failing: &mut bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ProcessRole;
+    use async_trait::async_trait;
+
+    use super::super::{ProcessRole, SeenProcess};
     use super::*;
     use crate::testing::{FaultyStore, Method};
 
@@ -132,5 +147,50 @@ mod tests {
         stop.cancel();
         beat.run(|_| ProcessFigures::default(), stop).await;
         assert!(begin.elapsed() <= LAST_CALL_LIMIT);
+    }
+
+    /// A server that writes a row some time after it was asked to, also if nobody waits for it.
+    #[derive(Debug)]
+    struct SlowServer(Arc<FaultyStore>);
+
+    #[async_trait]
+    impl ProcessStore for SlowServer {
+        async fn beat(&self, row: &ProcessRow) -> Result<(), StoreError> {
+            let (store, row) = (Arc::clone(&self.0), row.clone());
+            let writing = tokio::spawn(async move {
+                tokio::time::sleep(LAST_CALL_LIMIT / 2).await;
+                store.beat(&row).await
+            });
+            writing.await.unwrap()
+        }
+
+        async fn processes(&self) -> Result<Vec<SeenProcess>, StoreError> {
+            self.0.processes().await
+        }
+
+        async fn remove_process(&self, identity: &ProcessIdentity) -> Result<(), StoreError> {
+            self.0.remove_process(identity).await
+        }
+
+        async fn remove_silent(&self, silent_for: Duration) -> Result<(), StoreError> {
+            self.0.remove_silent(silent_for).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beat_in_flight_does_not_bring_the_removed_row_back() {
+        let store = Arc::new(FaultyStore::default());
+        let server = Arc::new(SlowServer(Arc::clone(&store)));
+        let identity = ProcessIdentity::new(ProcessRole::Consumer, None);
+        let beat = Heartbeat { store: server, identity, interval: INTERVAL };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(beat.run(|_| ProcessFigures::default(), stop.clone()));
+        // The first beat is in flight.
+        tokio::time::sleep(LAST_CALL_LIMIT / 4).await;
+        stop.cancel();
+        task.await.unwrap();
+        tokio::time::sleep(INTERVAL).await;
+        assert_eq!(store.counts(Method::Beat).calls, 1);
+        assert_eq!(store.processes().await.unwrap(), []);
     }
 }
