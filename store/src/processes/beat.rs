@@ -149,7 +149,7 @@ mod tests {
         assert!(begin.elapsed() <= LAST_CALL_LIMIT);
     }
 
-    /// A server that writes a row some time after it was asked to, also if nobody waits for it.
+    /// A server that writes a row some time after it was asked to, also if the caller has gone.
     #[derive(Debug)]
     struct SlowServer(Arc<FaultyStore>);
 
