@@ -68,8 +68,8 @@ fn ids(request_id: RequestId, indexes: Range<u32>) -> Selection {
     Selection::Ids(by_ids(ids_of(request_id, indexes).collect()))
 }
 
-fn ids_of(request_id: RequestId, mut indexes: Range<u32>) -> impl Iterator<Item = DocumentId> {
-    std::iter::from_fn(move || Some(DocumentId::of_request(request_id, indexes.next()?)))
+fn ids_of(request_id: RequestId, indexes: Range<u32>) -> impl Iterator<Item = DocumentId> {
+    indexes.map(move |index| DocumentId::of_request(request_id, index))
 }
 
 /// Selects the documents of these ids.
