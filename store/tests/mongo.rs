@@ -5,6 +5,8 @@
 
 #[path = "mongo/bson.rs"]
 mod bson;
+#[path = "mongo/jobs.rs"]
+mod jobs;
 #[path = "mongo/outage.rs"]
 mod outage;
 #[path = "mongo/refusals.rs"]

@@ -120,7 +120,9 @@ async fn begin(jobs: &Jobs, job: &Job, alive_since: Timestamp) -> Result<JobBegi
         let holder = jobs.all.find_one(doc! { "_id": &lock }).selection_criteria(primary()).await?;
         let holder = holder.and_then(|lock| lock.get_str("job").ok().map(str::to_owned));
         let Some(holder) = holder else { continue };
-        if let Some(running) = jobs.find(&holder).await? {
+        // The row decides, as for every reader of it: the lock is renewed before it and removed
+        // after it. A job whose lock is taken away here learns it at its next update.
+        if let Some(running) = jobs.find(&holder).await?.filter(|job| job.is_alive(alive_since)) {
             jobs.all.delete_one(doc! { "_id": &job.id }).await?;
             return Ok(JobBegin::Running(running));
         }
