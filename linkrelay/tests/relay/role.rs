@@ -1,5 +1,6 @@
 use std::ops::{Deref, DerefMut};
 use std::path::Path as Folder;
+use std::time::Duration;
 
 use linkrelay_testkit::site;
 use linkrelay_testkit::wait::{LONG, SHORT, ok_if, wait_for};
@@ -8,6 +9,8 @@ use serde_json::{Value, json};
 use crate::helpers::{VERY_LONG, binary, nowhere, until};
 
 const LOG_TAIL_BYTES: usize = 4_000;
+/// The status of a large request occupies the tests' MongoDB for some hundredths of a second.
+const BETWEEN_STATUSES: Duration = Duration::from_millis(100);
 
 /// The two paths of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +134,7 @@ impl Role {
     }
 
     pub(crate) async fn until_nothing_is_pending(&self, id: &str) -> Value {
-        wait_for("nothing to be pending", VERY_LONG, SHORT, async || {
+        wait_for("nothing to be pending", VERY_LONG, BETWEEN_STATUSES, async || {
             let status = self.status(id).await;
             ok_if(status["pending"] == 0, &status).map(|()| status)
         })
@@ -141,7 +144,7 @@ impl Role {
 
     /// Waits until a request has this number of stored links.
     pub(crate) async fn until_stored(&self, id: &str, count: u64) {
-        let stored = wait_for("the links to be stored", VERY_LONG, SHORT, async || {
+        let stored = wait_for("the links to be stored", VERY_LONG, BETWEEN_STATUSES, async || {
             let status = self.status(id).await;
             ok_if(status["stored"] == count, status)
         });

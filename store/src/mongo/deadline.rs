@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 
-/// The deadline of one call.
+/// The deadline of one call, or of each query of a call that may have many.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline for making indexes, which may have to read the complete collection.
 pub(super) const SCHEMA_TIMEOUT: Duration = Duration::from_secs(120);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use linkrelay_common::{DocumentId, LinkFailure, RequestId};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
@@ -12,12 +12,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::codec;
+use super::deadline::{CALL_TIMEOUT, within};
 use super::of_request::{self, Selection};
 use crate::error::StoreError;
 use crate::{ExpandedRange, KnownDocument, LinkDocument, LinkState, LinkStatus, RequestCounts};
 
-/// How many queries of one call are in flight. The pool has ten connections.
-const QUERIES_IN_FLIGHT: usize = 4;
 /// Makes a page of a request one round trip; by default the server's first answer has 101
 /// documents.
 const ROWS_PER_ROUND_TRIP: u32 = 1_000;
@@ -93,18 +92,23 @@ async fn find_by_id<T: DeserializeOwned + Send + Sync>(
     find_all(collection, filters, &options).await
 }
 
-/// Returns what each of the filters finds.
+/// Returns what each of the filters finds. They are asked one after the other, so that a request
+/// that is watched, or a take-over, uses one connection at a time; and each has a deadline of its
+/// own, so that a slow server gets through many of them.
 pub(super) async fn find_all<T: DeserializeOwned + Send + Sync>(
     collection: &Collection<T>,
     filters: Vec<Document>,
     options: &FindOptions,
 ) -> Result<Vec<T>, StoreError> {
-    let queries = filters.into_iter().map(async |filter| {
-        collection.find(filter).with_options(options.clone()).await?.try_collect::<Vec<T>>().await
-    });
-    let found: Vec<Vec<T>> =
-        stream::iter(queries).buffered(QUERIES_IN_FLIGHT).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    let mut all = Vec::new();
+    for filter in filters {
+        let found = async {
+            let rows = collection.find(filter).with_options(options.clone()).await?;
+            rows.try_collect::<Vec<T>>().await
+        };
+        all.append(&mut within(CALL_TIMEOUT, found).await?);
+    }
+    Ok(all)
 }
 
 /// Counts the documents of a request by their status.
@@ -125,11 +129,13 @@ pub(super) async fn request_counts(
         doc! { "$match": of_request::all(request_id) },
         doc! { "$group": { "_id": "$status", "count": { "$sum": 1 } } },
     ];
-    let mut rows = collection.aggregate(by_status).with_type::<CountRow>().await?;
+    let counted = async {
+        let rows = collection.aggregate(by_status).with_type::<CountRow>().await?;
+        rows.try_collect::<Vec<CountRow>>().await
+    };
     let mut counts = RequestCounts::default();
-    while let Some(row) = rows.try_next().await? {
-        counts.add(row.status, row.count);
-    }
+    let rows = within(CALL_TIMEOUT, counted).await?;
+    rows.iter().for_each(|row| counts.add(row.status, row.count));
     Ok(counts)
 }
 

@@ -56,7 +56,7 @@ impl RequestStore for MongoStore {
         ids: &[RequestId],
     ) -> Result<HashMap<RequestId, RequestTally>, StoreError> {
         let documents = self.collection().await?.clone_with_type::<Document>();
-        within(CALL_TIMEOUT, tallies(&documents, ids)).await
+        tallies(&documents, ids).await
     }
 }
 

@@ -189,12 +189,12 @@ impl LinkStore for MongoStore {
 
     async fn find(&self, ids: &[DocumentId]) -> Result<Vec<LinkDocument>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<Document>();
-        within(CALL_TIMEOUT, read::find(&collection, ids)).await
+        read::find(&collection, ids).await
     }
 
     async fn known(&self, ids: &[DocumentId]) -> Result<Vec<KnownDocument>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<KnownDocument>();
-        within(CALL_TIMEOUT, read::known(&collection, ids)).await
+        read::known(&collection, ids).await
     }
 
     /// There is no journal.
@@ -204,7 +204,7 @@ impl LinkStore for MongoStore {
 
     async fn request_counts(&self, request_id: RequestId) -> Result<RequestCounts, StoreError> {
         let collection = self.collection().await?.clone_with_type::<Document>();
-        within(CALL_TIMEOUT, read::request_counts(&collection, request_id)).await
+        read::request_counts(&collection, request_id).await
     }
 
     async fn request_links(
@@ -214,7 +214,7 @@ impl LinkStore for MongoStore {
         limit: u32,
     ) -> Result<Vec<LinkStatus>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<read::LinkRow>();
-        within(CALL_TIMEOUT, read::request_links(&collection, request_id, from_index, limit)).await
+        read::request_links(&collection, request_id, from_index, limit).await
     }
 
     async fn request_expansions(
@@ -222,7 +222,7 @@ impl LinkStore for MongoStore {
         request_id: RequestId,
     ) -> Result<Vec<ExpandedRange>, StoreError> {
         let collection = self.collection().await?.clone_with_type::<read::ExpandedRow>();
-        within(CALL_TIMEOUT, read::request_expansions(&collection, request_id)).await
+        read::request_expansions(&collection, request_id).await
     }
 
     async fn delete_request(
