@@ -11,6 +11,8 @@ mod jobs;
 mod outage;
 #[path = "mongo/refusals.rs"]
 mod refusals;
+#[path = "mongo/repetition.rs"]
+mod repetition;
 #[path = "mongo/retention.rs"]
 mod retention;
 #[path = "mongo/rights.rs"]

@@ -15,6 +15,7 @@
 mod codec;
 mod condition;
 mod deadline;
+mod existing_row;
 mod failure;
 mod insert;
 mod jobs;

@@ -51,7 +51,7 @@ pub(super) fn links_of_all(request_ids: &[RequestId]) -> Vec<Document> {
     let (large, small): (Vec<RequestId>, Vec<RequestId>) =
         request_ids.iter().partition(|request_id| request_id.links_count() > MAX_IDS);
     let ids = small.into_iter().flat_map(|id| ids_of(id, 0..id.links_count()));
-    by_ids(ids.collect()).into_iter().chain(large.into_iter().map(all)).collect()
+    by_ids(ids).into_iter().chain(large.into_iter().map(all)).collect()
 }
 
 /// Selects the documents that have one of these indexes, be it of a link or of a video of a list.
@@ -65,20 +65,17 @@ pub(super) fn page(request_id: RequestId, indexes: Range<u32>) -> Selection {
 }
 
 fn ids(request_id: RequestId, indexes: Range<u32>) -> Selection {
-    Selection::Ids(by_ids(ids_of(request_id, indexes).collect()))
+    Selection::Ids(by_ids(ids_of(request_id, indexes)))
 }
 
-fn ids_of(request_id: RequestId, indexes: Range<u32>) -> impl Iterator<Item = DocumentId> {
-    indexes.map(move |index| DocumentId::of_request(request_id, index))
+fn ids_of(request_id: RequestId, indexes: Range<u32>) -> impl Iterator<Item = String> {
+    indexes.map(move |index| DocumentId::of_request(request_id, index).to_string())
 }
 
-/// Selects the documents of these ids.
-pub(super) fn by_ids(ids: Vec<DocumentId>) -> Vec<Document> {
-    let filter = |ids: &[DocumentId]| {
-        let ids: Vec<&str> = ids.iter().map(DocumentId::as_str).collect();
-        doc! { "_id": { "$in": ids } }
-    };
-    ids.chunks(IDS_PER_QUERY).map(filter).collect()
+/// Selects what has these ids, in this or another collection.
+pub(super) fn by_ids(ids: impl IntoIterator<Item = impl Into<String>>) -> Vec<Document> {
+    let ids: Vec<String> = ids.into_iter().map(Into::into).collect();
+    ids.chunks(IDS_PER_QUERY).map(|ids| doc! { "_id": { "$in": ids } }).collect()
 }
 
 /// Whether a request with these counts of its links may have documents of videos of lists; a deleted

@@ -81,14 +81,14 @@ async fn find_by_id<T: DeserializeOwned + Send + Sync>(
     ids: &[DocumentId],
     fields: Option<Document>,
 ) -> Result<Vec<T>, StoreError> {
-    let distinct: BTreeSet<DocumentId> = ids.iter().cloned().collect();
+    let distinct: BTreeSet<&str> = ids.iter().map(DocumentId::as_str).collect();
     let options = FindOptions::builder()
         .projection(fields)
         .batch_size(ROWS_PER_ROUND_TRIP)
         .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .read_concern(ReadConcern::majority())
         .build();
-    let filters = of_request::by_ids(distinct.into_iter().collect());
+    let filters = of_request::by_ids(distinct);
     find_all(collection, filters, &options).await
 }
 

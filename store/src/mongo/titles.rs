@@ -47,9 +47,16 @@ pub(super) struct StoredTitle {
     newest: Option<MetadataOfTitle>,
 }
 
+/// A row's metadata, of which only the title is read.
 #[derive(Debug, Deserialize)]
-struct MetadataOfTitle {
+pub(super) struct MetadataOfTitle {
     video: VideoOfTitle,
+}
+
+impl MetadataOfTitle {
+    pub(super) fn title(&self, video_id: VideoId) -> Title {
+        Title::new(video_id, &self.video.title)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,7 +72,7 @@ impl StoredTitle {
 
     /// Returns the title; `None` if the row has no metadata.
     pub(super) fn into_title(self) -> Option<Title> {
-        self.newest.map(|newest| Title::new(self.video_id, &newest.video.title))
+        self.newest.map(|newest| newest.title(self.video_id))
     }
 }
 

@@ -2,11 +2,11 @@
 //! link that is complete have always reached its video's row.
 //!
 //! Most videos are new, so all rows of a batch are inserted, and the unique `_id` refuses those that
-//! exist; an upsert of each costs three times as much. One command updates these rows. The filter
-//! of an update does not match a register that has something newer already. Then the titles are
-//! added beside the rows, for searches.
+//! exist; an upsert of each costs three times as much. These rows are read, and one command updates
+//! those that are older than the documents. The filter of an update does not match a register that
+//! has something newer by then. Then the titles are added beside the rows, for searches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,9 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc, rawdoc};
 use serde::Deserialize;
 
-use super::titles::{self, StoredTitle, Title, Titles};
+use super::deadline::CALL_TIMEOUT;
+use super::existing_row::{self, ExistingRow};
+use super::titles::{Title, Titles};
 use super::{codec, failure, insert};
 use crate::LinkDocument;
 use crate::error::StoreError;
@@ -71,41 +73,50 @@ pub(super) async fn write(
     let registers = registers.collect::<Result<Vec<_>, _>>()?;
     let rows = changes.iter().zip(&registers).map(|(change, registers)| row(change, registers));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let (mut updates, mut existing) = (Vec::new(), Vec::new());
+    let mut existing = Vec::new();
     for error in insert::unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
         let Some((change, registers)) = changes.get(error.index).zip(registers.get(error.index))
         else {
             return Err(StoreError::Refused(NOT_SENT.to_owned()));
         };
         if error.code == failure::DUPLICATE_KEY {
-            for (rank, fields) in registers {
-                updates.push(update(change, rank, fields)?);
-            }
-            updates.push(seen(change)?);
-            existing.extend(change.newest.is_some().then_some(change.video_id));
+            existing.push((change, registers));
         } else {
             refused(change.video_id, error.code, &error.message)?;
         }
     }
-    let had = titles_of(videos, &existing).await?;
-    run(videos, &updates).await?;
+    let ids: Vec<VideoId> = existing.iter().map(|(change, _)| change.video_id).collect();
+    let had = existing_row::read(videos, &ids).await?;
+    let updates = existing
+        .into_iter()
+        .map(|(change, registers)| updates(change, registers, had.get(&change.video_id)));
+    let updates: Vec<Vec<Update>> = updates.collect::<Result<_, _>>()?;
+    run(videos, &updates.into_iter().flatten().collect::<Vec<_>>()).await?;
+    // While a title stays, it need not be added again; if a document of the video is deleted
+    // meanwhile, the end of that erasure adds it.
+    let is_new = |title: &Title| had.get(&title.video_id).is_none_or(|row| !row.has_title(title));
     let has = changes.iter().filter_map(|change| title(change, &by_id));
-    titles.add(has.filter(|title| !had.contains(title)).collect()).await
+    titles.add(has.filter(is_new).collect()).await
 }
 
-/// Returns the titles that these rows have. While a title stays, it need not be added again; if a
-/// document of the video is deleted meanwhile, the end of that erasure adds it.
-async fn titles_of(
-    videos: &Collection<RawDocumentBuf>,
-    existing: &[VideoId],
-) -> Result<HashSet<Title>, StoreError> {
-    if existing.is_empty() {
-        return Ok(HashSet::new());
+/// Returns the updates of a row that exists, without those that would change nothing.
+fn updates(
+    change: &VideoChange,
+    registers: &[(&'static str, Document)],
+    row: Option<&ExistingRow>,
+) -> Result<Vec<Update>, StoreError> {
+    let is_older = |register: &str, fields: &Document| {
+        let rank = fields.get_str(register).unwrap_or_default();
+        row.is_none_or(|row| !row.has(register, rank))
+    };
+    let older = registers.iter().filter(|(register, fields)| is_older(register, fields));
+    let mut updates: Vec<Update> = older
+        .map(|(register, fields)| update(change, register, fields))
+        .collect::<Result<_, _>>()?;
+    if row.is_none_or(|row| !row.has_seen(change)) {
+        updates.push(seen(change)?);
     }
-    let ids: Vec<&str> = existing.iter().map(VideoId::as_str).collect();
-    let rows =
-        titles::of_rows(&videos.clone_with_type(), doc! { "_id": { "$in": ids } }, 0).await?;
-    Ok(rows.into_iter().filter_map(StoredTitle::into_title).collect())
+    Ok(updates)
 }
 
 /// Returns the title that a change gives to a row, if it gives one.
@@ -269,6 +280,8 @@ async fn run_command(
     let mut command = rawdoc! { "update": videos.name(), "ordered": false };
     let statements = updates.iter().map(|update| update.statement.clone());
     command.append("updates", bson::RawArrayBuf::from_iter(statements));
+    // Nobody waits for the answer after that, so the server need not go on.
+    command.append("maxTimeMS", i64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(i64::MAX));
     if let Some(concern) = videos.write_concern() {
         let concern = bson::to_raw_document_buf(concern).map_err(not_encoded)?;
         command.append("writeConcern", concern);
