@@ -280,7 +280,7 @@ async fn run_command(
     let mut command = rawdoc! { "update": videos.name(), "ordered": false };
     let statements = updates.iter().map(|update| update.statement.clone());
     command.append("updates", bson::RawArrayBuf::from_iter(statements));
-    // Nobody waits for the answer after that, so the server need not go on.
+    // The call that sends it ends by then, and the server should stop too.
     command.append("maxTimeMS", i64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(i64::MAX));
     if let Some(concern) = videos.write_concern() {
         let concern = bson::to_raw_document_buf(concern).map_err(not_encoded)?;
