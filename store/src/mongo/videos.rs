@@ -69,29 +69,14 @@ pub(super) async fn write(
     let by_id: HashMap<&str, &LinkDocument> =
         documents.iter().map(|document| (document.id.as_str(), *document)).collect();
     let changes = changes(documents.iter().copied());
-    let registers = changes.iter().map(|change| registers(change, &by_id));
-    let registers = registers.collect::<Result<Vec<_>, _>>()?;
-    let rows = changes.iter().zip(&registers).map(|(change, registers)| row(change, registers));
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let mut existing = Vec::new();
-    for error in insert::unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
-        let Some((change, registers)) = changes.get(error.index).zip(registers.get(error.index))
-        else {
-            return Err(StoreError::Refused(NOT_SENT.to_owned()));
-        };
-        if error.code == failure::DUPLICATE_KEY {
-            existing.push((change, registers));
-        } else {
-            refused(change.video_id, error.code, &error.message)?;
-        }
-    }
-    let ids: Vec<VideoId> = existing.iter().map(|(change, _)| change.video_id).collect();
+    let existing = insert_new(videos, &changes, &by_id).await?;
+    let ids: Vec<VideoId> = existing.iter().map(|change| change.video_id).collect();
     let had = existing_row::read(videos, &ids).await?;
-    let updates = existing
-        .into_iter()
-        .map(|(change, registers)| updates(change, registers, had.get(&change.video_id)));
-    let updates: Vec<Vec<Update>> = updates.collect::<Result<_, _>>()?;
-    run(videos, &updates.into_iter().flatten().collect::<Vec<_>>()).await?;
+    let mut older = Vec::new();
+    for change in existing {
+        older.extend(updates(change, &by_id, had.get(&change.video_id))?);
+    }
+    run(videos, &older).await?;
     // While a title stays, it need not be added again; if a document of the video is deleted
     // meanwhile, the end of that erasure adds it.
     let is_new = |title: &Title| had.get(&title.video_id).is_none_or(|row| !row.has_title(title));
@@ -99,16 +84,40 @@ pub(super) async fn write(
     titles.add(has.filter(is_new).collect()).await
 }
 
+/// Inserts the rows of videos that have none, and returns the changes of those that have one.
+async fn insert_new<'a>(
+    videos: &Collection<RawDocumentBuf>,
+    changes: &'a [VideoChange],
+    by_id: &HashMap<&str, &LinkDocument>,
+) -> Result<Vec<&'a VideoChange>, StoreError> {
+    // Only the encoded form of all rows is in memory; the fields of one take six times as much.
+    let rows = changes.iter().map(|change| row(change, by_id));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut existing = Vec::new();
+    for error in insert::unordered(videos, &rows.iter().collect::<Vec<_>>()).await? {
+        let Some(change) = changes.get(error.index) else {
+            return Err(StoreError::Refused(NOT_SENT.to_owned()));
+        };
+        if error.code == failure::DUPLICATE_KEY {
+            existing.push(change);
+        } else {
+            refused(change.video_id, error.code, &error.message)?;
+        }
+    }
+    Ok(existing)
+}
+
 /// Returns the updates of a row that exists, without those that would change nothing.
 fn updates(
     change: &VideoChange,
-    registers: &[(&'static str, Document)],
+    by_id: &HashMap<&str, &LinkDocument>,
     row: Option<&ExistingRow>,
 ) -> Result<Vec<Update>, StoreError> {
     let is_older = |register: &str, fields: &Document| {
         let rank = fields.get_str(register).unwrap_or_default();
         row.is_none_or(|row| !row.has(register, rank))
     };
+    let registers = registers(change, by_id)?;
     let older = registers.iter().filter(|(register, fields)| is_older(register, fields));
     let mut updates: Vec<Update> = older
         .map(|(register, fields)| update(change, register, fields))
@@ -145,7 +154,7 @@ fn registers(
 /// Returns a new row.
 fn row(
     change: &VideoChange,
-    registers: &[(&'static str, Document)],
+    by_id: &HashMap<&str, &LinkDocument>,
 ) -> Result<RawDocumentBuf, StoreError> {
     let mut row = doc! {
         "_id": change.video_id.as_str(),
@@ -154,7 +163,7 @@ fn row(
         "last_seen": codec::date(change.seen.last_at),
         "stored_at": codec::date(change.stored_at),
     };
-    row.extend(registers.iter().flat_map(|(_, fields)| fields.clone()));
+    row.extend(registers(change, by_id)?.into_iter().flat_map(|(_, fields)| fields));
     RawDocumentBuf::from_document(&row).map_err(not_encoded)
 }
 
