@@ -66,3 +66,31 @@ fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEBIBYTE: u64 = 1024 * 1024;
+
+    #[test]
+    fn a_commit_copies_the_log_into_the_file_only_once_it_is_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("links.sqlite");
+        let connection = open_writer(&path).unwrap();
+        connection.execute_batch("CREATE TABLE page (content BLOB)").unwrap();
+        let write = |mebibytes: usize| {
+            let write = connection.prepare("INSERT INTO page VALUES (zeroblob(1048576))");
+            let mut write = write.unwrap();
+            for _ in 0..mebibytes {
+                write.execute([]).unwrap();
+            }
+        };
+        let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+        write(30);
+        assert!(size("links.sqlite-wal") > 30 * MEBIBYTE, "the log is not kept");
+        assert!(size("links.sqlite") < MEBIBYTE, "the log was copied already");
+        write(40);
+        assert!(size("links.sqlite") > 60 * MEBIBYTE, "the log was not copied");
+    }
+}
