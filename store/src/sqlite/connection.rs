@@ -14,13 +14,13 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// A larger write-ahead log is truncated to this after a checkpoint.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
-/// The length of the log in pages of 4 KiB at which a commit also copies it into the file. By
-/// default it is 1,000, less than what one batch of documents changes in a large file, so that
-/// every batch would be written twice.
+/// The length of the log in pages of 4 KiB at which a commit also copies it into the file. The
+/// default is 1,000, less than a batch of documents may change in a large file, so that a page
+/// would be copied for each batch that changes it.
 const CHECKPOINT_PAGES: i64 = 16_000;
-/// The writer's cache, as SQLite wants it: in KiB, as a negative number. The default of 2,000 has
-/// fewer pages than one batch of documents changes, so that pages are written before its commit,
-/// and again.
+/// The writer's cache, as SQLite wants it: in KiB, as a negative number. The default of 2,000 KiB
+/// has fewer pages than a batch of documents may change, so that some would be written before its
+/// commit, and again.
 const WRITER_CACHE_KIB: i64 = -32_768;
 /// How many prepared statements a connection keeps; the store uses fewer.
 const STATEMENTS_KEPT: usize = 32;
