@@ -116,21 +116,29 @@ pub async fn the_order_of_writes_does_not_matter_to_a_row(
     Ok(())
 }
 
-/// Writers that meet at a new video leave the greatest of what each of them knows.
+/// Writers that meet at a new video leave the greatest of what each of them knows. They meet in
+/// another way each time, so there are many videos.
 pub async fn concurrent_writers_leave_one_row(store: &dyn Store) -> Result<(), StoreError> {
     const WRITERS: u32 = 8;
-    let request_id = RequestId::new(WRITERS);
-    let documents: Vec<_> = (0..WRITERS)
-        .map(|index| stored(request_id, index, i64::from(index), i64::from(index * 5 % WRITERS)))
-        .collect();
-    let writes = documents.iter().map(|document| store.write_batch(std::slice::from_ref(document)));
-    futures::future::try_join_all(writes).await?;
-    let row = store.video(video_id(VIDEO)).await?.expect("the video has a row");
-    // 3 * 5 % 8 is 7, the greatest.
-    assert_eq!(title_and_error(&row), (Some("title 3"), None));
-    let span = row.seen.last_at.duration_since(row.seen.first_at);
-    assert_eq!(span, SignedDuration::from_secs(i64::from(WRITERS) - 1));
-    assert_eq!(store.count_videos(&VideoFilter::default()).await?, 1);
+    const VIDEOS: u64 = 12;
+    for video in 0..VIDEOS {
+        let request_id = RequestId::new(WRITERS);
+        let id = format!("meet-{video:06}");
+        let document = |index: u32| LinkDocument {
+            video_id: Some(id.clone()),
+            ..stored(request_id, index, i64::from(index), i64::from(index * 5 % WRITERS))
+        };
+        let documents: Vec<_> = (0..WRITERS).map(document).collect();
+        let writes =
+            documents.iter().map(|document| store.write_batch(std::slice::from_ref(document)));
+        futures::future::try_join_all(writes).await?;
+        let row = store.video(video_id(&id)).await?.expect("the video has a row");
+        // 3 * 5 % 8 is 7, the greatest.
+        assert_eq!(title_and_error(&row), (Some("title 3"), None));
+        let span = row.seen.last_at.duration_since(row.seen.first_at);
+        assert_eq!(span, SignedDuration::from_secs(i64::from(WRITERS) - 1));
+    }
+    assert_eq!(store.count_videos(&VideoFilter::default()).await?, VIDEOS);
     Ok(())
 }
 

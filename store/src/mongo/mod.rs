@@ -35,6 +35,7 @@ mod store;
 mod title_blocks;
 mod title_search;
 mod titles;
+mod update;
 mod uri;
 mod version;
 mod video_pages;

@@ -14,45 +14,33 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 use linkrelay_common::VideoId;
 use mongodb::Collection;
-use mongodb::bson::{self, Document, RawDocumentBuf, doc, rawdoc};
-use serde::Deserialize;
+use mongodb::bson::{self, Document, RawDocumentBuf, doc};
 
-use super::deadline::CALL_TIMEOUT;
 use super::existing_row::{self, ExistingRow};
 use super::titles::{Title, Titles};
-use super::{codec, failure, insert};
+use super::{codec, failure, insert, update};
 use crate::LinkDocument;
 use crate::error::StoreError;
 use crate::videos::{Failure, Newest, VideoChange, changes};
 
-/// How many bytes of updates one command has; a server accepts 48,000,000.
-const BYTES_PER_COMMAND: usize = 16_000_000;
 /// A number's lower bits tell apart the processes that write at the same moment.
 const PROCESS_BITS: u32 = 10;
 
 const NOT_SENT: &str = "MongoDB reported an error about a row that was not sent";
 
-/// An update of one register of a row.
-struct Update {
+/// What changes in a row that exists.
+struct RowUpdate {
     video_id: VideoId,
-    statement: RawDocumentBuf,
+    /// One for each register with something newer. The first also notes when the video was seen.
+    statements: Vec<RawDocumentBuf>,
+    /// Notes it where no register is found to be older any more.
+    seen: Option<RawDocumentBuf>,
 }
 
-/// What the server answers to an `update` command.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Updated {
-    #[serde(default)]
-    write_errors: Vec<UpdateError>,
-    write_concern_error: Option<mongodb::error::WriteConcernError>,
-}
-
-#[derive(Debug, Deserialize)]
-struct UpdateError {
-    index: usize,
-    code: i32,
-    #[serde(default, rename = "errmsg")]
-    message: String,
+impl RowUpdate {
+    fn statements(&self) -> impl Iterator<Item = (VideoId, &RawDocumentBuf)> {
+        self.statements.iter().map(|statement| (self.video_id, statement))
+    }
 }
 
 /// Writes what the documents change in the rows of their videos. Writing it again changes nothing.
@@ -72,11 +60,8 @@ pub(super) async fn write(
     let existing = insert_new(videos, &changes, &by_id).await?;
     let ids: Vec<VideoId> = existing.iter().map(|change| change.video_id).collect();
     let had = existing_row::read(videos, &ids).await?;
-    let mut older = Vec::new();
-    for change in existing {
-        older.extend(updates(change, &by_id, had.get(&change.video_id))?);
-    }
-    run(videos, &older).await?;
+    let changed = existing.iter().map(|change| updates(change, &by_id, had.get(&change.video_id)));
+    run(videos, &changed.collect::<Result<Vec<_>, _>>()?).await?;
     // While a title stays, it need not be added again; if a document of the video is deleted
     // meanwhile, the end of that erasure adds it.
     let is_new = |title: &Title| had.get(&title.video_id).is_none_or(|row| !row.has_title(title));
@@ -107,25 +92,31 @@ async fn insert_new<'a>(
     Ok(existing)
 }
 
-/// Returns the updates of a row that exists, without those that would change nothing.
+/// Returns what changes in a row that exists, without what would change nothing.
 fn updates(
     change: &VideoChange,
     by_id: &HashMap<&str, &LinkDocument>,
     row: Option<&ExistingRow>,
-) -> Result<Vec<Update>, StoreError> {
+) -> Result<RowUpdate, StoreError> {
     let is_older = |register: &str, fields: &Document| {
         let rank = fields.get_str(register).unwrap_or_default();
         row.is_none_or(|row| !row.has(register, rank))
     };
-    let registers = registers(change, by_id)?;
-    let older = registers.iter().filter(|(register, fields)| is_older(register, fields));
-    let mut updates: Vec<Update> = older
-        .map(|(register, fields)| update(change, register, fields))
-        .collect::<Result<_, _>>()?;
-    if row.is_none_or(|row| !row.has_seen(change)) {
-        updates.push(seen(change)?);
+    let new_times = row.is_none_or(|row| !row.has_seen(change)).then(|| seen(change));
+    let mut not_noted = new_times.clone();
+    let mut statements = Vec::new();
+    for (register, fields) in registers(change, by_id)? {
+        if is_older(register, &fields) {
+            let filter = not_newer(change, register, &fields);
+            let mut update = not_noted.take().unwrap_or_default();
+            update.insert("$set", fields);
+            statements.push(statement(&filter, &update)?);
+        }
     }
-    Ok(updates)
+    let any = doc! { "_id": change.video_id.as_str() };
+    statements.extend(not_noted.map(|times| statement(&any, &times)).transpose()?);
+    let seen = new_times.map(|times| statement(&any, &times)).transpose()?;
+    Ok(RowUpdate { video_id: change.video_id, statements, seen })
 }
 
 /// Returns the title that a change gives to a row, if it gives one.
@@ -202,32 +193,24 @@ pub(super) fn failure_fields(failed: &Failure) -> Result<Document, StoreError> {
     Ok(doc! { "failure_rank": rank, "failure": fields })
 }
 
-/// Returns the statement that sets a register, unless the row has a greater or equal rank in it.
-fn update(change: &VideoChange, rank: &str, set: &Document) -> Result<Update, StoreError> {
-    let not_newer = doc! { "$not": { "$gte": set.get(rank) } };
-    let filter = doc! { "_id": change.video_id.as_str(), rank: not_newer };
-    statement(change, filter, doc! { "$set": set })
+/// Matches the row of a change, unless it has a greater or equal rank in this register.
+fn not_newer(change: &VideoChange, rank: &str, set: &Document) -> Document {
+    doc! { "_id": change.video_id.as_str(), rank: { "$not": { "$gte": set.get(rank) } } }
 }
 
-/// Returns the statement that notes when the video was seen.
-fn seen(change: &VideoChange) -> Result<Update, StoreError> {
-    let change_seen = doc! {
+/// Returns the operators that note when the video was seen.
+fn seen(change: &VideoChange) -> Document {
+    doc! {
         "$min": { "first_seen": codec::date(change.seen.first_at) },
         "$max": {
             "last_seen": codec::date(change.seen.last_at),
             "stored_at": codec::date(change.stored_at),
         },
-    };
-    statement(change, doc! { "_id": change.video_id.as_str() }, change_seen)
+    }
 }
 
-fn statement(
-    change: &VideoChange,
-    filter: Document,
-    update: Document,
-) -> Result<Update, StoreError> {
-    let statement = RawDocumentBuf::from_document(&doc! { "q": filter, "u": update });
-    Ok(Update { video_id: change.video_id, statement: statement.map_err(not_encoded)? })
+fn statement(filter: &Document, update: &Document) -> Result<RawDocumentBuf, StoreError> {
+    update::statement(filter, &RawDocumentBuf::from_document(update).map_err(not_encoded)?)
 }
 
 fn not_encoded(error: impl std::fmt::Display) -> StoreError {
@@ -260,46 +243,29 @@ fn next_sequence() -> i64 {
     }
 }
 
-/// Runs the statements.
-async fn run(videos: &Collection<RawDocumentBuf>, updates: &[Update]) -> Result<(), StoreError> {
-    let mut left = updates;
-    while !left.is_empty() {
-        let mut bytes = 0;
-        let fits = left.iter().take_while(|update| {
-            bytes += update.statement.as_bytes().len();
-            bytes <= BYTES_PER_COMMAND
-        });
-        // One that is too large on its own is refused by the server.
-        let (now, later) = left.split_at(fits.count().max(1));
-        left = later;
-        for error in run_command(videos, now).await? {
-            let Some(update) = now.get(error.index) else {
-                return Err(StoreError::Refused(NOT_SENT.to_owned()));
-            };
-            refused(update.video_id, error.code, &error.message)?;
-        }
+/// Updates the rows, each with one statement unless it has both a success and a failure.
+async fn run(videos: &Collection<RawDocumentBuf>, rows: &[RowUpdate]) -> Result<(), StoreError> {
+    if run_all(videos, rows.iter().flat_map(RowUpdate::statements)).await? {
+        return Ok(());
     }
-    Ok(())
+    // The server counts how many statements found their row, and does not say which. Another process
+    // has written the row of one since it was read, so when it was seen is noted for all.
+    let seen = rows.iter().filter_map(|row| Some((row.video_id, row.seen.as_ref()?)));
+    run_all(videos, seen).await.map(drop)
 }
 
-async fn run_command(
+/// Runs the statements, each of a video, and returns whether all that the server took found a row.
+async fn run_all<'a>(
     videos: &Collection<RawDocumentBuf>,
-    updates: &[Update],
-) -> Result<Vec<UpdateError>, StoreError> {
-    let mut command = rawdoc! { "update": videos.name(), "ordered": false };
-    let statements = updates.iter().map(|update| update.statement.clone());
-    command.append("updates", bson::RawArrayBuf::from_iter(statements));
-    // The call that sends it ends by then, and the server should stop too.
-    command.append("maxTimeMS", i64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(i64::MAX));
-    if let Some(concern) = videos.write_concern() {
-        let concern = bson::to_raw_document_buf(concern).map_err(not_encoded)?;
-        command.append("writeConcern", concern);
+    statements: impl Iterator<Item = (VideoId, &'a RawDocumentBuf)>,
+) -> Result<bool, StoreError> {
+    let (video_ids, statements): (Vec<_>, Vec<_>) = statements.unzip();
+    let updated = update::unordered(videos, &statements).await?;
+    let have_all_matched = updated.matched + updated.errors.len() == statements.len();
+    for error in updated.errors {
+        refused(video_ids[error.index], error.code, &error.message)?;
     }
-    let database = videos.client().database(&videos.namespace().db);
-    let answer = database.run_raw_command(command).await?;
-    let Updated { write_errors, write_concern_error } =
-        bson::from_document(answer).map_err(not_encoded)?;
-    write_concern_error.map_or(Ok(write_errors), |error| Err(failure::not_acknowledged(&error)))
+    Ok(have_all_matched)
 }
 
 #[cfg(test)]

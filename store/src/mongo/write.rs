@@ -4,21 +4,17 @@
 //! Insert and skip is one round trip for the usual batch; an upsert would rewrite every
 //! redelivered document (docs/decisions/0026-insert-and-skip-duplicates.md has the figures).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
-use futures::{StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::{self, Document, RawDocumentBuf, doc};
-use mongodb::error::{ErrorKind, WriteFailure};
 
 use super::titles::Titles;
-use super::{codec, failure, insert, read, videos};
+use super::{codec, failure, insert, read, update, videos};
 use crate::document::KnownDocument;
 use crate::error::StoreError;
 use crate::{LinkDocument, LinkState, WriteOutcome};
 
-/// How many replacements are in flight. Replays are rare, and the pool has ten connections.
-const REPLACEMENTS_IN_FLIGHT: usize = 4;
 /// A duplicate whose `_id` is not found is inserted again before it counts as refused: the
 /// document with the same key may have been deleted before the query for it.
 const INSERT_ATTEMPTS: usize = 2;
@@ -50,7 +46,7 @@ pub(super) async fn write_batch(
         let (existing, missing) = duplicates
             .into_iter()
             .partition(|duplicate| known.contains_key(documents[duplicate.index].id.as_str()));
-        for (index, outcome) in replace_failed(collection, documents, existing, &known).await? {
+        for (index, outcome) in replace_failed(collection, documents, existing, known).await? {
             outcomes[index] = outcome;
         }
         to_insert = missing;
@@ -109,66 +105,65 @@ async fn known_by_id(
     Ok(known.into_iter().map(|known| (known.id.as_str().to_owned(), known)).collect())
 }
 
-/// Replaces failed documents by the candidates of the same ids.
+/// Replaces failed documents by the candidates of the same ids, those of one id one after the
+/// other, as if each had been written alone.
 async fn replace_failed(
     collection: &Collection<RawDocumentBuf>,
     documents: &[LinkDocument],
     candidates: Vec<&Encoded>,
-    known: &HashMap<String, KnownDocument>,
-) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
-    let mut by_id: BTreeMap<&str, Vec<&Encoded>> = BTreeMap::new();
-    for candidate in candidates {
-        by_id.entry(documents[candidate.index].id.as_str()).or_default().push(candidate);
-    }
-    let replacements: Vec<_> = by_id
-        .into_iter()
-        .filter_map(|(id, candidates)| Some((known.get(id)?.clone(), candidates)))
-        .map(|(known, candidates)| replace_in_order(collection, documents, known, candidates))
-        .collect();
-    let replaced: Vec<Vec<_>> = futures::stream::iter(replacements)
-        .buffer_unordered(REPLACEMENTS_IN_FLIGHT)
-        .try_collect()
-        .await?;
-    Ok(replaced.into_iter().flatten().collect())
-}
-
-/// Writes the candidates of one id one after the other, as if each had been written alone.
-async fn replace_in_order(
-    collection: &Collection<RawDocumentBuf>,
-    documents: &[LinkDocument],
-    mut known: KnownDocument,
-    candidates: Vec<&Encoded>,
+    mut known: HashMap<String, KnownDocument>,
 ) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
     let mut outcomes = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let document = &documents[candidate.index];
-        let mut outcome = WriteOutcome::AlreadyThere;
-        if known.gives_way_to(document) {
-            outcome = replace(collection, document, &candidate.bson).await?;
+    let mut left = candidates;
+    while !left.is_empty() {
+        let (mut ids, mut now, mut later) = (HashSet::new(), Vec::new(), Vec::new());
+        for candidate in left {
+            let document = &documents[candidate.index];
+            let id = document.id.as_str();
+            if ids.contains(id) {
+                later.push(candidate);
+            } else if known.get(id).is_some_and(|known| known.gives_way_to(document)) {
+                ids.insert(id);
+                now.push(candidate);
+            } else {
+                outcomes.push((candidate.index, WriteOutcome::AlreadyThere));
+            }
         }
-        if outcome == WriteOutcome::Replaced {
-            known = KnownDocument::from(document);
+        for (index, outcome) in replace(collection, documents, &now).await? {
+            if outcome == WriteOutcome::Replaced {
+                let written = KnownDocument::from(&documents[index]);
+                known.insert(written.id.as_str().to_owned(), written);
+            }
+            outcomes.push((index, outcome));
         }
-        outcomes.push((candidate.index, outcome));
+        left = later;
     }
     Ok(outcomes)
 }
 
+/// Replaces failed documents, each of another id.
 async fn replace(
     collection: &Collection<RawDocumentBuf>,
-    document: &LinkDocument,
-    bson: &RawDocumentBuf,
-) -> Result<WriteOutcome, StoreError> {
-    match collection.replace_one(replaceable_by(document)?, bson).await {
-        Ok(replaced) if replaced.matched_count > 0 => Ok(WriteOutcome::Replaced),
-        Ok(_) => Ok(WriteOutcome::AlreadyThere),
-        Err(error) => match error.kind.as_ref() {
-            ErrorKind::Write(WriteFailure::WriteError(error)) => {
-                refused_or_failed(error.code, &error.message)
-            }
-            _ => Err(error.into()),
-        },
+    documents: &[LinkDocument],
+    candidates: &[&Encoded],
+) -> Result<Vec<(usize, WriteOutcome)>, StoreError> {
+    let statement = |candidate: &&Encoded| {
+        update::statement(&replaceable_by(&documents[candidate.index])?, &candidate.bson)
+    };
+    let statements = candidates.iter().map(statement).collect::<Result<Vec<_>, _>>()?;
+    let updated = update::unordered(collection, &statements.iter().collect::<Vec<_>>()).await?;
+    // The server counts the replaced documents, and does not say which. If another process has
+    // written one of them since they were read, a caller has to read those that it needs.
+    let outcome = if updated.matched + updated.errors.len() == statements.len() {
+        WriteOutcome::Replaced
+    } else {
+        WriteOutcome::AlreadyThere
+    };
+    let mut outcomes = vec![outcome; candidates.len()];
+    for error in updated.errors {
+        outcomes[error.index] = refused_or_failed(error.code, &error.message)?;
     }
+    Ok(candidates.iter().map(|candidate| candidate.index).zip(outcomes).collect())
 }
 
 /// [`KnownDocument::gives_way_to`] as a filter. The filter decides, and not what was read before,

@@ -1,15 +1,20 @@
-//! A batch that is written again, as after an answer that came too late, updates no row.
+//! What a batch updates: nothing when it is written again, as after an answer that came too late;
+//! otherwise few commands with one statement for each row and each document.
 
 use linkrelay_common::RequestId;
 use linkrelay_store::contract::sample;
-use linkrelay_store::{LinkDocument, LinkStore};
+use linkrelay_store::{LinkDocument, LinkStore, WriteOutcome};
+use linkrelay_testkit::mongo_front::MongoFront;
 
 use crate::rights::behind_a_front;
 
-/// How many statements each `update` command of rows had.
-fn statements(front: &linkrelay_testkit::mongo_front::MongoFront) -> Vec<usize> {
+const DOCUMENTS: &str = "youtube";
+const ROWS: &str = "videos";
+
+/// How many statements each `update` command of this collection had.
+fn statements(front: &MongoFront, collection: &str) -> Vec<usize> {
     let mut updates = front.seen("update");
-    updates.retain(|update| update.get_str("update") == Ok("videos"));
+    updates.retain(|update| update.get_str("update") == Ok(collection));
     for update in &updates {
         assert_eq!(update.get_i64("maxTimeMS"), Ok(30_000), "the server would never give up");
     }
@@ -30,7 +35,7 @@ async fn a_batch_that_is_written_again_updates_no_row() {
     for _ in 0..3 {
         store.write_batch(&batch).await.unwrap();
     }
-    assert_eq!(statements(&front), [0; 0]);
+    assert_eq!(statements(&front, ROWS), [0; 0]);
 }
 
 #[tokio::test]
@@ -50,6 +55,17 @@ async fn a_newer_document_updates_its_row_and_no_other() {
         ..newer
     };
     store.write_batch(&[newer, old[1].clone()]).await.unwrap();
-    // Its metadata, and when it was seen.
-    assert_eq!(statements(&front), [2]);
+    assert_eq!(statements(&front, ROWS), [1]);
+}
+
+#[tokio::test]
+async fn replayed_failures_are_replaced_by_one_command() {
+    let (front, store, _) = behind_a_front("").await;
+    let id = RequestId::new(20);
+    let failed: Vec<_> = (0..20).map(|index| sample::failed(id, index)).collect();
+    store.write_batch(&failed).await.unwrap();
+    let replayed: Vec<_> = (0..20).map(|index| sample::stored(id, index)).collect();
+    let outcomes = store.write_batch(&replayed).await.unwrap();
+    assert_eq!(outcomes, vec![WriteOutcome::Replaced; 20]);
+    assert_eq!(statements(&front, DOCUMENTS), [20]);
 }
