@@ -10,7 +10,8 @@ use super::deadline::CALL_TIMEOUT;
 use super::failure;
 use crate::error::StoreError;
 
-/// How many bytes of statements one command has; a server accepts 48,000,000.
+/// How many bytes of statements one command has. It is one document, of which a server accepts
+/// 16 KiB more than of a stored one (16 MiB): so any document fits that is alone.
 const BYTES_PER_COMMAND: usize = 16_000_000;
 
 /// What a server answers to all statements.

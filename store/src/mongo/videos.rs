@@ -248,24 +248,23 @@ async fn run(videos: &Collection<RawDocumentBuf>, rows: &[RowUpdate]) -> Result<
     if run_all(videos, rows.iter().flat_map(RowUpdate::statements)).await? {
         return Ok(());
     }
-    // The server counts how many statements found their row, and does not say which. Another process
-    // has written the row of one since it was read, so when it was seen is noted for all.
+    // The server refuses what one sets, or another process has written its row since it was read.
+    // The server only counts the others, so when a video was seen is noted for all.
     let seen = rows.iter().filter_map(|row| Some((row.video_id, row.seen.as_ref()?)));
     run_all(videos, seen).await.map(drop)
 }
 
-/// Runs the statements, each of a video, and returns whether all that the server took found a row.
+/// Runs the statements, each of a video, and returns whether all of them found a row to update.
 async fn run_all<'a>(
     videos: &Collection<RawDocumentBuf>,
     statements: impl Iterator<Item = (VideoId, &'a RawDocumentBuf)>,
 ) -> Result<bool, StoreError> {
     let (video_ids, statements): (Vec<_>, Vec<_>) = statements.unzip();
     let updated = update::unordered(videos, &statements).await?;
-    let have_all_matched = updated.matched + updated.errors.len() == statements.len();
     for error in updated.errors {
         refused(video_ids[error.index], error.code, &error.message)?;
     }
-    Ok(have_all_matched)
+    Ok(updated.matched == statements.len())
 }
 
 #[cfg(test)]
