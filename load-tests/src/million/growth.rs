@@ -29,7 +29,9 @@ const PART: usize = 5_000;
 /// What is written between two lines of progress.
 const STEP: usize = 50_000;
 const STATUSES: usize = 100;
-const REPLAYS: usize = 200;
+/// At most; fewer have failed in a small store. A few hundred are over before a checkpoint comes, or
+/// have one just then.
+const REPLAYS: usize = 5_000;
 const STARTS: usize = 5;
 
 /// What is measured at each size.
