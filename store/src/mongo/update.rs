@@ -1,5 +1,6 @@
-//! Updates many documents by few commands, each on its own: one that is refused does not affect
-//! the others. The driver has one command for each, and the server one wait for its log.
+//! Updates many documents by few commands, each document on its own: one that is refused does not
+//! affect the others. The driver's own call sends a command for each document, and each command
+//! waits for the server's log.
 
 use mongodb::Collection;
 use mongodb::bson::{self, Document, RawArrayBuf, RawDocumentBuf, rawdoc};

@@ -33,7 +33,7 @@ struct RowUpdate {
     video_id: VideoId,
     /// One for each register with something newer. The first also notes when the video was seen.
     statements: Vec<RawDocumentBuf>,
-    /// Notes it where no register is found to be older any more.
+    /// Notes only that, for when the first statement changes nothing.
     seen: Option<RawDocumentBuf>,
 }
 
